@@ -1,0 +1,231 @@
+//! How JavaScript calls in on per-message paths.
+//!
+//! A class method of napi-rs costs some 300 ns, a plain callback 10. So a per-message call is a function made with
+//! `napi_create_function` that finds its state behind its own data pointer, takes nothing but, where it carries bytes,
+//! one typed array, and passes everything else through the control block.
+
+use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::{self, NonNull};
+
+use napi::bindgen_prelude::ToNapiValue;
+use napi::{Env, sys};
+use napi_derive::napi;
+
+use crate::control::{LAYOUT, WORDS, Word};
+use crate::env::EnvState;
+use crate::errors::{Code, Fault, Result};
+use crate::external::external_array_buffer;
+use crate::{heap_slice, pin, slot_pool, sv2_session, system_memory};
+
+/// One call in: the state of the isolate, and the argument if there was one.
+pub(crate) struct Call<'a> {
+    pub(crate) env: sys::napi_env,
+    pub(crate) state: &'a mut EnvState,
+    argument: sys::napi_value,
+}
+
+impl Call<'_> {
+    #[inline]
+    pub(crate) fn get(&self, word: Word) -> u32 {
+        self.state.control.get(word)
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, word: Word, value: u32) {
+        self.state.control.set(word, value);
+    }
+
+    /// The bytes of the typed array that this call carries.
+    ///
+    /// # Safety
+    /// The slice is the array's own memory: it must not be used after anything that can run JavaScript or collect
+    /// garbage, nor beside a reference to memory that the same `ArrayBuffer` shows.
+    pub(crate) unsafe fn bytes<'b>(&self) -> std::result::Result<&'b [u8], Fault> {
+        let (mut kind, mut length, mut data) = (0, 0, ptr::null_mut());
+        // SAFETY: `argument` is a value of the running call; the pointers are to locals of the right types.
+        let status = unsafe {
+            sys::napi_get_typedarray_info(
+                self.env,
+                self.argument,
+                &raw mut kind,
+                &raw mut length,
+                &raw mut data,
+                ptr::null_mut(),
+                ptr::null_mut(),
+            )
+        };
+        if status != sys::Status::napi_ok || kind != sys::TypedarrayType::uint8_array {
+            return Err(Fault::new(Code::INVALID_ARG_TYPE, "a Uint8Array is needed"));
+        }
+        match NonNull::new(data.cast::<u8>()) {
+            // SAFETY: Node says that `length` bytes lie there, and they stay while nothing else runs.
+            Some(data) => Ok(unsafe { std::slice::from_raw_parts(data.as_ptr(), length) }),
+            None => Ok(&[]),
+        }
+    }
+}
+
+/// What a call gives back: a value, or nothing beyond the control block.
+pub(crate) type Reply = std::result::Result<Option<sys::napi_value>, Fault>;
+
+/// Runs one call. Failures and panics end in the status word; nothing unwinds into Node.
+#[inline]
+fn enter(env: sys::napi_env, info: sys::napi_callback_info, body: impl FnOnce(&mut Call<'_>) -> Reply) -> sys::napi_value {
+    let (mut count, mut argument, mut data) = (1, ptr::null_mut(), ptr::null_mut());
+    // SAFETY: `env` and `info` are those of the running call; there is room for `count` arguments.
+    let status = unsafe {
+        sys::napi_get_cb_info(env, info, &raw mut count, &raw mut argument, ptr::null_mut(), &raw mut data)
+    };
+    if status != sys::Status::napi_ok {
+        return ptr::null_mut();
+    }
+    // SAFETY: `data` is the state that `open_boundary` bound: it lives as long as the environment, and calls of one
+    // environment do not overlap, for none of them runs JavaScript.
+    let state = unsafe { &mut *data.cast::<EnvState>() };
+    let mut call = Call { env, state, argument };
+    let outcome = catch_unwind(AssertUnwindSafe(|| body(&mut call)));
+    let fault = match outcome {
+        Ok(Ok(value)) => {
+            call.set(Word::Status, 0);
+            return value.unwrap_or(ptr::null_mut());
+        }
+        Ok(Err(fault)) => fault,
+        Err(_) => Fault::internal("a panic"),
+    };
+    call.set(Word::Status, 1);
+    call.state.fault = Some(fault);
+    ptr::null_mut()
+}
+
+/// Defines the C callback of each bound function.
+macro_rules! bound_functions {
+    ($($name:literal => $callback:ident: $body:path,)*) => {
+        $(
+            unsafe extern "C" fn $callback(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+                enter(env, info, $body)
+            }
+        )*
+        const BOUND: &[(&str, sys::napi_callback)] = &[$(($name, Some($callback)),)*];
+    };
+}
+
+bound_functions! {
+    "slotWritable" => slot_writable: slot_pool::writable,
+    "slotTake" => slot_take: slot_pool::take,
+    "slotSettle" => slot_settle: slot_pool::settle,
+    "slotTruncate" => slot_truncate: slot_pool::truncate,
+    "slotRegion" => slot_region: slot_pool::region,
+    "slotHeap" => slot_heap: slot_pool::heap,
+    "slotHeapHidden" => slot_heap_hidden: slot_pool::heap_hidden,
+    "slotClose" => slot_close: slot_pool::close,
+    "systemCreate" => system_create: system_memory::create,
+    "systemWritable" => system_writable: system_memory::writable,
+    "systemTake" => system_take: system_memory::take,
+    "systemTruncate" => system_truncate: system_memory::truncate,
+    "systemView" => system_view: system_memory::view,
+    "systemHidden" => system_hidden: system_memory::hidden,
+    "heapFrom" => heap_from: heap_slice::from,
+    "heapView" => heap_view: heap_slice::view,
+    "heapRelease" => heap_release: heap_slice::release,
+    "sessionReceive" => session_receive: sv2_session::receive,
+    "sessionSend" => session_send: sv2_session::send,
+    "sessionForward" => session_forward: sv2_session::forward,
+    "outputRegion" => output_region: sv2_session::output_region,
+    "outputConsume" => output_consume: sv2_session::output_consume,
+    "sessionClose" => session_close: sv2_session::close,
+    "detach" => detach: detach_array_buffer,
+}
+
+/// Detaches the `ArrayBuffer` given: for runtimes without `ArrayBuffer.prototype.transfer`.
+fn detach_array_buffer(call: &mut Call<'_>) -> Reply {
+    // SAFETY: `argument` is a value of the running call; Node checks what it is.
+    let status = unsafe { sys::napi_detach_arraybuffer(call.env, call.argument) };
+    if status == sys::Status::napi_ok { Ok(None) } else { Err(Fault::internal("an ArrayBuffer could not be detached")) }
+}
+
+/// A value that Node made.
+pub(crate) struct RawValue(sys::napi_value);
+
+impl ToNapiValue for RawValue {
+    unsafe fn to_napi_value(_env: sys::napi_env, value: Self) -> napi::Result<sys::napi_value> {
+        Ok(value.0)
+    }
+}
+
+/// Opens the boundary for this isolate: its control block and its bound functions, as one object.
+///
+/// It may be opened again (a test runner loads modules more than once); the state is the isolate's, not the caller's.
+#[napi(catch_unwind, ts_return_type = "object")]
+pub fn open_boundary(env: Env) -> Result<RawValue> {
+    pin::module();
+    let state = EnvState::open(&env)?;
+    // SAFETY: `open` gave a pointer to this isolate's live state, and no other reference to it is in use.
+    let control = unsafe { &(*state).control };
+    let base = NonNull::new(control.as_ptr()).ok_or_else(|| Fault::internal("no control block"))?;
+    let raw = env.raw();
+    // SAFETY: the block is `WORDS` words long and lives as long as any share of it.
+    let block = unsafe { external_array_buffer(raw, base, WORDS * size_of::<u32>(), control)? };
+    let mut object = ptr::null_mut();
+    // SAFETY: plain Node-API calls of the running environment; names are valid for their given lengths; `state` outlives
+    // every function of its environment.
+    unsafe {
+        check(sys::napi_create_object(raw, &raw mut object))?;
+        check(sys::napi_set_named_property(raw, object, c"control".as_ptr(), block))?;
+        for (name, callback) in BOUND {
+            let (mut key, mut function) = (ptr::null_mut(), ptr::null_mut());
+            let (text, length) = (name.as_ptr().cast(), name.len() as isize);
+            check(sys::napi_create_string_utf8(raw, text, length, &raw mut key))?;
+            check(sys::napi_create_function(raw, text, length, *callback, state.cast::<c_void>(), &raw mut function))?;
+            check(sys::napi_set_property(raw, object, key, function))?;
+        }
+    }
+    Ok(RawValue(object))
+}
+
+fn check(status: sys::napi_status) -> Result<()> {
+    if status == sys::Status::napi_ok { Ok(()) } else { Err(Fault::internal("the boundary could not be opened").into()) }
+}
+
+/// How the last call through the control block failed.
+#[napi(object)]
+pub struct FaultDetails {
+    /// A code of the public contract.
+    pub code: String,
+    /// What happened, for people.
+    pub message: String,
+}
+
+/// How the last call through the control block failed.
+#[napi(catch_unwind)]
+pub fn last_fault(env: Env) -> Result<FaultDetails> {
+    let fault = EnvState::of(&env)?.fault.take().unwrap_or_else(|| Fault::internal("no fault was recorded"));
+    Ok(FaultDetails { code: fault.code.0.to_owned(), message: fault.message })
+}
+
+/// The control block's words in order, so that a test can compare them with those of `src/boundary.ts`.
+#[napi(catch_unwind)]
+pub fn control_layout() -> Vec<String> {
+    LAYOUT.iter().map(|word| format!("{word:?}")).collect()
+}
+
+/// What names an object of this isolate.
+#[napi(object)]
+pub struct ObjectHandle {
+    /// Place in the isolate's table.
+    pub index: u32,
+    /// Tells objects apart that had the same place one after another.
+    pub generation: u32,
+}
+
+impl From<framepool::handle::Handle> for ObjectHandle {
+    fn from(handle: framepool::handle::Handle) -> Self {
+        Self { index: handle.index, generation: handle.generation }
+    }
+}
+
+impl From<ObjectHandle> for framepool::handle::Handle {
+    fn from(handle: ObjectHandle) -> Self {
+        Self { index: handle.index, generation: handle.generation }
+    }
+}

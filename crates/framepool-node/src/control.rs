@@ -1,0 +1,118 @@
+//! The control block: the words through which a per-message call passes its arguments and results.
+//!
+//! One block per isolate. JavaScript sees it as a `Uint32Array` over the same memory, so a call needs neither
+//! argument conversion nor an object for its result.
+
+use std::cell::Cell;
+
+/// The words, in order. `src/boundary.ts` has the same list; `controlLayout()` lets a test compare the two.
+#[derive(Clone, Copy, Debug)]
+#[repr(usize)]
+pub(crate) enum Word {
+    /// Out: 0, or 1 when the call failed (`lastFault()` says how).
+    Status,
+    /// In: the object that the call is about.
+    Handle,
+    Generation,
+    /// In: the slot pool that a session decrypts into.
+    Pool,
+    PoolGeneration,
+    /// In: another session, for `forward`.
+    Target,
+    TargetGeneration,
+    /// In and out: bytes.
+    Length,
+    /// In and out: where bytes begin, in the region or in the heap buffer.
+    Offset,
+    /// In: slots released before the pending bytes were begun, one bit a slot.
+    Before,
+    /// In: slots released since.
+    After,
+    /// In and out: 1…8, or 0 for the heap.
+    Slot,
+    /// Out: where the next message will begin if it fits into `Room` bytes.
+    Next,
+    Room,
+    /// In and out: the handle of a heap slice.
+    Heap,
+    HeapGeneration,
+    /// In and out: where a batch's table begins in its slice, and how many frames it describes.
+    Table,
+    Frames,
+    /// In: the first frame to forward.
+    First,
+    /// In: 1 when JavaScript has detached every `ArrayBuffer` over the memory that the call frees.
+    Hidden,
+    /// Out: a session's state (0 handshake, 1 transport, 2 closed).
+    State,
+    /// Out: bytes that a session's output ring holds.
+    Available,
+    /// In: bytes that JavaScript has written at `Offset` without a call. Out: bytes that wait in a session's output.
+    Pending,
+    /// Out: 1 when the output is over its high-water mark.
+    Over,
+    /// In: a frame header.
+    Extension,
+    MessageType,
+}
+
+/// Names of the words, by index.
+pub(crate) const LAYOUT: [Word; 26] = [
+    Word::Status,
+    Word::Handle,
+    Word::Generation,
+    Word::Pool,
+    Word::PoolGeneration,
+    Word::Target,
+    Word::TargetGeneration,
+    Word::Length,
+    Word::Offset,
+    Word::Before,
+    Word::After,
+    Word::Slot,
+    Word::Next,
+    Word::Room,
+    Word::Heap,
+    Word::HeapGeneration,
+    Word::Table,
+    Word::Frames,
+    Word::First,
+    Word::Hidden,
+    Word::State,
+    Word::Available,
+    Word::Pending,
+    Word::Over,
+    Word::Extension,
+    Word::MessageType,
+];
+
+/// Words in a block.
+pub(crate) const WORDS: usize = 32;
+
+/// One isolate's control block.
+///
+/// Plain cells suffice: the isolate's JavaScript and its native calls take turns on one thread.
+#[derive(Debug)]
+pub(crate) struct Control {
+    words: [Cell<u32>; WORDS],
+}
+
+impl Control {
+    pub(crate) fn new() -> Self {
+        Self { words: [const { Cell::new(0) }; WORDS] }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, word: Word) -> u32 {
+        self.words[word as usize].get()
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, word: Word, value: u32) {
+        self.words[word as usize].set(value);
+    }
+
+    pub(crate) fn as_ptr(&self) -> *mut u8 {
+        self.words.as_ptr().cast::<u8>().cast_mut()
+    }
+}

@@ -1,0 +1,96 @@
+//! What one isolate has alive, and how it is given back when the isolate dies.
+
+use std::ffi::c_void;
+use std::sync::Arc;
+
+use framepool::handle::{Handle, HandleTable};
+use framepool::slot::{Slice, SystemMemory};
+use framepool::sv2::Session;
+use napi::{Env, sys};
+
+use crate::control::{Control, Word};
+use crate::errors::{Fault, Result};
+use crate::external::Shown;
+use crate::slot_pool::SlotPoolEntry;
+
+/// One isolate's objects. Only its own thread touches them.
+pub(crate) struct EnvState {
+    pub(crate) control: Arc<ControlBlock>,
+    pub(crate) slot_pools: HandleTable<Shown<SlotPoolEntry>>,
+    pub(crate) system_memories: HandleTable<Shown<SystemMemory>>,
+    pub(crate) heap_slices: HandleTable<Shown<Slice>>,
+    pub(crate) sessions: HandleTable<Shown<Session>>,
+    /// How the last call through the control block failed.
+    pub(crate) fault: Option<Fault>,
+}
+
+/// The control block, shared with the finalizer of the `ArrayBuffer` that shows it.
+pub(crate) struct ControlBlock(Control);
+
+// SAFETY: the block is only read and written by its isolate's thread; the finalizer merely drops its share.
+unsafe impl Send for ControlBlock {}
+// SAFETY: as above.
+unsafe impl Sync for ControlBlock {}
+
+impl std::ops::Deref for ControlBlock {
+    type Target = Control;
+
+    fn deref(&self) -> &Control {
+        &self.0
+    }
+}
+
+impl EnvState {
+    /// This isolate's state, made on first use.
+    pub(crate) fn open(env: &Env) -> Result<*mut Self> {
+        if let Some(state) = env.get_instance_data::<Self>().map_err(foreign)? {
+            return Ok(std::ptr::from_mut(state));
+        }
+        let state = Self {
+            control: Arc::new(ControlBlock(Control::new())),
+            slot_pools: HandleTable::default(),
+            system_memories: HandleTable::default(),
+            heap_slices: HandleTable::default(),
+            sessions: HandleTable::default(),
+            fault: None,
+        };
+        env.set_instance_data(state, (), |_| {}).map_err(foreign)?;
+        let state = std::ptr::from_mut(Self::of(env)?);
+        // SAFETY: the instance data outlives the environment's cleanup hooks, and `give_back` runs once, on this thread.
+        let status = unsafe { sys::napi_add_env_cleanup_hook(env.raw(), Some(give_back), state.cast::<c_void>()) };
+        if status != sys::Status::napi_ok {
+            return Err(Fault::internal("no cleanup hook").into());
+        }
+        Ok(state)
+    }
+
+    /// This isolate's state, from an ordinary function.
+    pub(crate) fn of(env: &Env) -> Result<&'static mut Self> {
+        let state = env.get_instance_data::<Self>().map_err(foreign)?;
+        state.ok_or_else(|| Fault::internal("the boundary is not open").into())
+    }
+
+    /// The handle in two words of the control block.
+    #[inline]
+    pub(crate) fn handle(&self, index: Word, generation: Word) -> Handle {
+        Handle { index: self.control.get(index), generation: self.control.get(generation) }
+    }
+}
+
+fn foreign(error: napi::Error) -> napi::Error<crate::errors::Code> {
+    Fault::internal(&error.reason).into()
+}
+
+/// The isolate is dying: everything that it held goes back. Memory that an `ArrayBuffer` still shows lives on with
+/// its finalizer.
+unsafe extern "C" fn give_back(data: *mut c_void) {
+    let _ = std::panic::catch_unwind(|| {
+        // SAFETY: `data` is the instance data of an environment whose JavaScript has ended: nothing else refers to it
+        // while the hook runs.
+        let state = unsafe { &mut *data.cast::<EnvState>() };
+        state.sessions.clear();
+        state.heap_slices.clear();
+        state.system_memories.clear();
+        state.slot_pools.clear();
+    });
+}

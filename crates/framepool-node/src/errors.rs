@@ -1,0 +1,76 @@
+//! Failures, as JavaScript sees them: a documented code and a message.
+
+use std::fmt;
+
+use framepool::slot;
+use framepool::sv2;
+
+/// A code of `ErrorCode` in the public contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Code(pub(crate) &'static str);
+
+impl Code {
+    pub(crate) const RELEASED: Self = Self("ERR_RELEASED");
+    pub(crate) const INTERNAL: Self = Self("ERR_INTERNAL");
+    pub(crate) const NO_MEMORY: Self = Self("ERR_NO_MEMORY");
+    pub(crate) const OUT_OF_RANGE: Self = Self("ERR_OUT_OF_RANGE");
+    pub(crate) const INVALID_COUNT: Self = Self("ERR_INVALID_COUNT");
+    pub(crate) const INVALID_ARG_TYPE: Self = Self("ERR_INVALID_ARG_TYPE");
+    pub(crate) const EXTERNAL_MEMORY: Self = Self("ERR_EXTERNAL_MEMORY");
+}
+
+impl AsRef<str> for Code {
+    fn as_ref(&self) -> &str {
+        self.0
+    }
+}
+
+/// Why a call failed.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) code: Code,
+    pub(crate) message: String,
+}
+
+impl Fault {
+    pub(crate) fn new(code: Code, message: impl fmt::Display) -> Self {
+        Self { code, message: message.to_string() }
+    }
+
+    /// The handle names nothing that is alive.
+    pub(crate) fn released() -> Self {
+        Self::new(Code::RELEASED, "the object was released")
+    }
+
+    /// A panic or a broken invariant: a defect of framepool.
+    pub(crate) fn internal(what: &str) -> Self {
+        Self::new(Code::INTERNAL, format_args!("internal error in framepool: {what}; please report it"))
+    }
+}
+
+impl From<slot::OutOfMemory> for Fault {
+    fn from(error: slot::OutOfMemory) -> Self {
+        Self::new(Code::NO_MEMORY, error)
+    }
+}
+
+impl From<slot::OutOfRange> for Fault {
+    fn from(error: slot::OutOfRange) -> Self {
+        Self::new(Code::OUT_OF_RANGE, error)
+    }
+}
+
+impl From<sv2::Error> for Fault {
+    fn from(error: sv2::Error) -> Self {
+        Self::new(Code(error.code()), error)
+    }
+}
+
+impl From<Fault> for napi::Error<Code> {
+    fn from(fault: Fault) -> Self {
+        Self::new(fault.code, fault.message)
+    }
+}
+
+/// What an ordinary `#[napi]` function returns.
+pub(crate) type Result<T> = std::result::Result<T, napi::Error<Code>>;

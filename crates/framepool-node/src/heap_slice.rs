@@ -1,0 +1,48 @@
+//! Slices that own their memory.
+
+use std::ptr::NonNull;
+
+use framepool::handle::HandleTable;
+use framepool::slot::{OutOfMemory, Slice};
+
+use crate::boundary::{Call, Reply};
+use crate::control::Word;
+use crate::errors::Fault;
+use crate::external::{Exposure, Shown};
+
+/// An isolate's heap slices.
+pub(crate) type Table = HandleTable<Shown<Slice>>;
+
+/// A slice with a copy of the bytes that the call carries. Out: `Heap`, `Length`.
+pub(crate) fn from(call: &mut Call<'_>) -> Reply {
+    // SAFETY: the bytes are copied before anything else happens.
+    let bytes = unsafe { call.bytes()? };
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(bytes.len()).map_err(|_| OutOfMemory { bytes: bytes.len() })?;
+    copy.extend_from_slice(bytes);
+    call.set(Word::Length, copy.len() as u32);
+    let handle = call.state.heap_slices.insert(Shown::new(Slice::from(copy), Exposure::default()));
+    call.set(Word::Heap, handle.index);
+    call.set(Word::HeapGeneration, handle.generation);
+    Ok(None)
+}
+
+/// The `ArrayBuffer` over a slice's bytes.
+pub(crate) fn view(call: &mut Call<'_>) -> Reply {
+    let handle = call.state.handle(Word::Heap, Word::HeapGeneration);
+    let env = call.env;
+    let slice = call.state.heap_slices.get_mut(handle).ok_or_else(Fault::released)?;
+    let (base, length) = (NonNull::from(AsMut::<[u8]>::as_mut(&mut **slice)).cast::<u8>(), slice.len());
+    // SAFETY: a heap slice never changes its allocation, and moving the slice does not move it.
+    Ok(Some(unsafe { slice.exposure.array_buffer(env, base, length)? }))
+}
+
+/// Frees a slice. `Hidden`: its `ArrayBuffer`, if there was one, is detached.
+pub(crate) fn release(call: &mut Call<'_>) -> Reply {
+    let handle = call.state.handle(Word::Heap, Word::HeapGeneration);
+    let mut slice = call.state.heap_slices.remove(handle).ok_or_else(Fault::released)?;
+    if call.get(Word::Hidden) == 1 {
+        slice.exposure.revoke();
+    }
+    Ok(None)
+}

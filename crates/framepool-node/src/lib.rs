@@ -1,0 +1,19 @@
+//! The Node-API binding of framepool: it converts types and lifetimes, and holds no logic of its own.
+//!
+//! - `boundary`: how JavaScript calls in on per-message paths.
+//! - `control`: the words that such calls pass.
+//! - `env`: what one isolate has alive.
+//! - `external`: memory that JavaScript sees through an `ArrayBuffer`.
+//! - `slot_pool`, `system_memory`, `heap_slice`, `sv2_session`: one file for each kind of object.
+#![allow(unreachable_pub, reason = "what #[napi] exports must be pub")]
+
+mod boundary;
+mod control;
+mod env;
+mod errors;
+mod external;
+mod heap_slice;
+mod pin;
+mod slot_pool;
+mod sv2_session;
+mod system_memory;

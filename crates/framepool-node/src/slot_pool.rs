@@ -1,0 +1,257 @@
+//! Slot pools: `SlotPool` of the facade.
+
+use framepool::buffer_sv2::Buffer;
+use framepool::handle::Handle;
+use framepool::slot::{Mode, Place, SLOTS, Slice, SlotPool};
+use framepool::sv2::Batch;
+use napi::Env;
+use napi_derive::napi;
+
+use crate::boundary::{Call, ObjectHandle, Reply};
+use crate::control::{Control, Word};
+use crate::env::EnvState;
+use crate::errors::{Fault, Result};
+use crate::external::{Exposure, Shown};
+
+/// A pool, with the slices of it that this isolate's JavaScript holds.
+pub(crate) struct SlotPoolEntry {
+    pub(crate) pool: SlotPool,
+    /// By slot: JavaScript names a slice of the pool by its slot.
+    held: [Option<Slice>; SLOTS],
+    /// Of the heap buffer in which a message is being written that found no room in the pool.
+    heap: Exposure,
+}
+
+impl SlotPoolEntry {
+    /// Drops the slices whose slots are set in `mask`.
+    fn release(&mut self, mask: u32) {
+        if mask != 0 {
+            for (slot, held) in self.held.iter_mut().enumerate() {
+                if mask & (1 << slot) != 0 {
+                    *held = None;
+                }
+            }
+        }
+    }
+
+    /// Catches up with what JavaScript did without calling: slices released, bytes written where they were predicted to
+    /// go, slices released after that. The order matters: a pool looks at freed slots when bytes are written.
+    #[inline]
+    pub(crate) fn catch_up(&mut self, control: &Control) -> std::result::Result<(), Fault> {
+        self.release(control.get(Word::Before));
+        let written = control.get(Word::Pending) as usize;
+        if written != 0 {
+            let predicted = control.get(Word::Offset) as usize;
+            self.pool.try_get_writable(written)?;
+            match self.pool.place() {
+                Place::Region(offset) if offset == predicted => {}
+                // The core's tests prove that this does not happen; if it did, bytes of a live slice could be lost.
+                place => {
+                    return Err(Fault::internal(&format!("bytes predicted at {predicted} belong at {place:?}")));
+                }
+            }
+        }
+        self.release(control.get(Word::After));
+        Ok(())
+    }
+
+    /// Reports where the next message would begin.
+    #[inline]
+    pub(crate) fn report(&self, control: &Control) {
+        let room = self.pool.room();
+        control.set(Word::Next, room.offset as u32);
+        control.set(Word::Room, room.bytes as u32);
+    }
+
+    /// The bytes of a slice that JavaScript holds.
+    pub(crate) fn held(&self, slot: u32) -> Option<&Slice> {
+        self.held.get((slot as usize).checked_sub(1)?)?.as_ref()
+    }
+
+    /// Hands `slice` to JavaScript: by its slot if it has one, else as a heap slice of its own.
+    #[inline]
+    pub(crate) fn hand_over(&mut self, slice: Slice, heap: &mut crate::heap_slice::Table, control: &Control) {
+        control.set(Word::Length, slice.len() as u32);
+        if let (Some(slot), Some(offset)) = (slice.slot(), slice.offset()) {
+            control.set(Word::Slot, u32::from(slot));
+            control.set(Word::Offset, offset as u32);
+            self.held[usize::from(slot) - 1] = Some(slice);
+        } else {
+            let handle = heap.insert(Shown::new(slice, std::mem::take(&mut self.heap)));
+            control.set(Word::Slot, 0);
+            control.set(Word::Offset, 0);
+            control.set(Word::Heap, handle.index);
+            control.set(Word::HeapGeneration, handle.generation);
+        }
+    }
+
+    /// The same for a batch of frames.
+    #[inline]
+    pub(crate) fn hand_over_batch(
+        &mut self,
+        batch: Batch<Slice>,
+        heap: &mut crate::heap_slice::Table,
+        control: &Control,
+    ) {
+        control.set(Word::Table, batch.table as u32);
+        control.set(Word::Frames, batch.frames as u32);
+        self.hand_over(batch.slice, heap, control);
+    }
+}
+
+impl Drop for SlotPoolEntry {
+    fn drop(&mut self) {
+        if self.heap.is_shown() {
+            if let Some(buffer) = self.pool.relocate_heap() {
+                self.heap.leave(buffer);
+            }
+        }
+    }
+}
+
+fn entry(state: &mut EnvState) -> std::result::Result<&mut Shown<SlotPoolEntry>, Fault> {
+    let handle = state.handle(Word::Handle, Word::Generation);
+    state.slot_pools.get_mut(handle).ok_or_else(Fault::released)
+}
+
+/// `Length` more bytes after what is written. Out: `Slot` (0 for the heap) and `Offset`.
+pub(crate) fn writable(call: &mut Call<'_>) -> Reply {
+    let control = call.state.control.clone();
+    let entry = entry(call.state)?;
+    entry.catch_up(&control)?;
+    let written = entry.pool.len();
+    if entry.heap.is_shown() {
+        // JavaScript could not take its view back, so the memory under it must stay.
+        if let Some(buffer) = entry.pool.relocate_heap() {
+            entry.heap.leave(buffer);
+        }
+    }
+    entry.pool.try_get_writable(control.get(Word::Length) as usize)?;
+    let (slot, offset) = match entry.pool.place() {
+        Place::Region(offset) => (1, offset + written),
+        Place::Heap => (0, written),
+    };
+    control.set(Word::Slot, slot);
+    control.set(Word::Offset, offset as u32);
+    Ok(None)
+}
+
+/// What is written, as a slice. Out: `Slot`, `Offset`, `Length`, or `Heap`; `Next` and `Room`.
+#[inline]
+pub(crate) fn take(call: &mut Call<'_>) -> Reply {
+    let handle = call.state.handle(Word::Handle, Word::Generation);
+    let EnvState { slot_pools, heap_slices, control, .. } = call.state;
+    let entry = slot_pools.get_mut(handle).ok_or_else(Fault::released)?;
+    entry.catch_up(control)?;
+    let slice = entry.pool.get_data_owned();
+    entry.hand_over(slice, heap_slices, control);
+    entry.report(control);
+    Ok(None)
+}
+
+/// Catches up, so that what is reported next is exact. Out: `Next`, `Room`.
+pub(crate) fn settle(call: &mut Call<'_>) -> Reply {
+    let control = call.state.control.clone();
+    let entry = entry(call.state)?;
+    entry.catch_up(&control)?;
+    entry.report(&control);
+    Ok(None)
+}
+
+/// Keeps the first `Length` bytes that are not hidden; `Offset` of them, from the start, are.
+pub(crate) fn truncate(call: &mut Call<'_>) -> Reply {
+    let length = call.get(Word::Length) as usize;
+    let hidden = call.get(Word::Offset) as usize;
+    let entry = entry(call.state)?;
+    entry.pool.try_set_start(hidden)?;
+    entry.pool.try_truncate(length)?;
+    Ok(None)
+}
+
+/// The `ArrayBuffer` over the pool's region.
+pub(crate) fn region(call: &mut Call<'_>) -> Reply {
+    let env = call.env;
+    let entry = entry(call.state)?;
+    let (base, length) = (entry.pool.region().base(), entry.pool.region().len());
+    // SAFETY: the region is as long as it says, does not move, and lives as long as the pool that this entry owns.
+    Ok(Some(unsafe { entry.exposure.array_buffer(env, base, length)? }))
+}
+
+/// The `ArrayBuffer` over the heap buffer in which a message is being written.
+pub(crate) fn heap(call: &mut Call<'_>) -> Reply {
+    let env = call.env;
+    let entry = entry(call.state)?;
+    if entry.pool.place() != Place::Heap {
+        return Err(Fault::internal("no message is being written on the heap"));
+    }
+    let length = entry.pool.len();
+    let bytes = entry.pool.get_data_by_ref(length);
+    let (base, length) = (std::ptr::NonNull::from(&mut *bytes).cast::<u8>(), bytes.len());
+    // SAFETY: the buffer neither moves nor shrinks before `writable`, which relocates it while it is shown, or `take`,
+    // which moves its memory into the slice together with the exposure.
+    Ok(Some(unsafe { entry.heap.array_buffer(env, base, length)? }))
+}
+
+/// JavaScript has detached what `heap` gave it.
+pub(crate) fn heap_hidden(call: &mut Call<'_>) -> Reply {
+    entry(call.state)?.heap.revoke();
+    Ok(None)
+}
+
+/// Frees the pool. `Hidden`: its region's `ArrayBuffer` is detached.
+pub(crate) fn close(call: &mut Call<'_>) -> Reply {
+    let handle = call.state.handle(Word::Handle, Word::Generation);
+    let hidden = call.get(Word::Hidden) == 1;
+    let mut entry = call.state.slot_pools.remove(handle).ok_or_else(Fault::released)?;
+    if hidden {
+        entry.exposure.revoke();
+    }
+    Ok(None)
+}
+
+/// A new pool of `capacity` bytes.
+#[napi(catch_unwind)]
+pub fn slot_pool_create(env: Env, capacity: u32) -> Result<ObjectHandle> {
+    let pool = SlotPool::new(capacity as usize).map_err(Fault::from)?;
+    let entry = SlotPoolEntry { pool, held: [const { None }; SLOTS], heap: Exposure::default() };
+    Ok(EnvState::of(&env)?.slot_pools.insert(Shown::new(entry, Exposure::default())).into())
+}
+
+/// `SlotPoolStats` as far as the core knows them, and the line that the pool prints.
+#[napi(object)]
+pub struct SlotPoolReport {
+    /// back, front or alloc.
+    pub mode: String,
+    /// One character a slot.
+    pub slots: String,
+    /// Slices taken from the heap.
+    pub heap_fallbacks: f64,
+    /// Times that the pool began anew with nothing alive.
+    pub resets: f64,
+    /// Times that the mode changed.
+    pub mode_changes: f64,
+    /// `slots` and mode, as in the description.
+    pub line: String,
+}
+
+/// What the pool reports of itself.
+#[napi(catch_unwind)]
+#[expect(clippy::cast_precision_loss, reason = "counters do not reach 2^53")]
+pub fn slot_pool_report(env: Env, handle: ObjectHandle) -> Result<SlotPoolReport> {
+    let handle = Handle::from(handle);
+    let entry = EnvState::of(&env)?.slot_pools.get(handle).ok_or_else(Fault::released)?;
+    let stats = entry.pool.stats();
+    Ok(SlotPoolReport {
+        mode: match stats.mode {
+            Mode::Back => "back",
+            Mode::Front => "front",
+            Mode::Alloc => "alloc",
+        }
+        .to_owned(),
+        slots: stats.slots.iter().map(|&digit| char::from(digit)).collect(),
+        heap_fallbacks: stats.heap_fallbacks as f64,
+        resets: stats.resets as f64,
+        mode_changes: stats.mode_changes as f64,
+        line: entry.pool.to_string(),
+    })
+}

@@ -1,0 +1,55 @@
+//! One cycle of a buffer (`get_writable(n)`, touch, `get_data_owned`, drop): our pool, the crate's, the system's memory.
+//!
+//! Prints one line of JSON: nanoseconds a cycle for each size, the median of rounds that take turns, so that a change of
+//! clock or load meets all three alike. With `--test`, or run by `cargo test`, only that it runs.
+
+use std::{env, hint::black_box, time::Instant};
+
+use buffer_sv2::{Buffer, BufferFromSystemMemory, BufferPool};
+use framepool::slot::SlotPool;
+
+const SIZES: [usize; 6] = [64, 512, 2048, 4096, 16384, 65536];
+const CAPACITY: usize = 8 * 65536;
+
+/// Nanoseconds a cycle.
+fn round(buffer: &mut impl Buffer, size: usize, cycles: u32) -> f64 {
+    let start = Instant::now();
+    for cycle in 0..cycles {
+        let bytes = buffer.get_writable(size);
+        bytes[0] = cycle as u8;
+        bytes[size - 1] = cycle as u8;
+        black_box(buffer.get_data_owned().as_ref());
+    }
+    start.elapsed().as_secs_f64() * 1e9 / f64::from(cycles)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn main() {
+    let arguments: Vec<_> = env::args().collect();
+    let measure = arguments.iter().any(|argument| argument == "--bench") && !arguments.contains(&"--test".to_owned());
+    let (rounds, cycles) = if measure { (11, 100_000) } else { (1, 10) };
+
+    let mut sizes = Vec::new();
+    for size in SIZES {
+        let mut ours = SlotPool::new(CAPACITY).expect("memory");
+        let mut theirs = BufferPool::new(CAPACITY);
+        let mut system = BufferFromSystemMemory::default();
+        let (mut of_ours, mut of_theirs, mut of_system) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            of_ours.push(round(&mut ours, size, cycles));
+            of_theirs.push(round(&mut theirs, size, cycles));
+            of_system.push(round(&mut system, size, cycles));
+        }
+        sizes.push(serde_json::json!({
+            "bytes": size,
+            "SlotPool": median(of_ours),
+            "BufferPool": median(of_theirs),
+            "BufferFromSystemMemory": median(of_system),
+        }));
+    }
+    println!("{}", serde_json::json!({ "bench": "slot_pool", "unit": "ns/cycle", "rounds": rounds, "sizes": sizes }));
+}

@@ -1,0 +1,132 @@
+//! Handles: how a caller that cannot hold a reference names an object.
+
+/// Names one object of a [`HandleTable`]. A handle whose object was removed names nothing, ever again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handle {
+    /// Place in the table.
+    pub index: u32,
+    /// How often that place had been emptied when the handle was made.
+    pub generation: u32,
+}
+
+#[derive(Debug)]
+struct Entry<T> {
+    generation: u32,
+    value: Option<T>,
+}
+
+/// Objects by [`Handle`]. A stale handle finds nothing rather than another object.
+#[derive(Debug)]
+pub struct HandleTable<T> {
+    entries: Vec<Entry<T>>,
+    free: Vec<u32>,
+}
+
+impl<T> Default for HandleTable<T> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), free: Vec::new() }
+    }
+}
+
+impl<T> HandleTable<T> {
+    /// Takes `value` in.
+    ///
+    /// # Panics
+    /// When 2³² objects are alive.
+    pub fn insert(&mut self, value: T) -> Handle {
+        if let Some(index) = self.free.pop() {
+            let entry = &mut self.entries[index as usize];
+            entry.value = Some(value);
+            return Handle { index, generation: entry.generation };
+        }
+        let index = u32::try_from(self.entries.len()).expect("fewer than 2^32 objects");
+        self.entries.push(Entry { generation: 0, value: Some(value) });
+        Handle { index, generation: 0 }
+    }
+
+    /// The object, unless it was removed.
+    #[inline]
+    pub fn get(&self, handle: Handle) -> Option<&T> {
+        let entry = self.entries.get(handle.index as usize)?;
+        if entry.generation == handle.generation { entry.value.as_ref() } else { None }
+    }
+
+    /// The object, unless it was removed.
+    #[inline]
+    pub fn get_mut(&mut self, handle: Handle) -> Option<&mut T> {
+        let entry = self.entries.get_mut(handle.index as usize)?;
+        if entry.generation == handle.generation { entry.value.as_mut() } else { None }
+    }
+
+    /// Takes the object out; its handle names nothing from here on.
+    pub fn remove(&mut self, handle: Handle) -> Option<T> {
+        let entry = self.entries.get_mut(handle.index as usize)?;
+        if entry.generation != handle.generation {
+            return None;
+        }
+        let value = entry.value.take()?;
+        // A place whose generations are used up is left empty: reusing it would bring old handles back to life.
+        if let Some(generation) = entry.generation.checked_add(1) {
+            entry.generation = generation;
+            self.free.push(handle.index);
+        }
+        Some(value)
+    }
+
+    /// How many objects are alive.
+    pub fn len(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.value.is_some()).count()
+    }
+
+    /// True when no object is alive.
+    pub fn is_empty(&self) -> bool {
+        self.entries.iter().all(|entry| entry.value.is_none())
+    }
+
+    /// Takes every object out.
+    pub fn clear(&mut self) {
+        for index in 0..self.entries.len() as u32 {
+            let generation = self.entries[index as usize].generation;
+            self.remove(Handle { index, generation });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stale_handle_finds_nothing() {
+        let mut table = HandleTable::default();
+        let first = table.insert("first");
+        assert_eq!(table.remove(first), Some("first"));
+        let second = table.insert("second");
+        assert_eq!(second.index, first.index);
+        assert_eq!(table.get(first), None);
+        assert_eq!(table.get_mut(first), None);
+        assert_eq!(table.remove(first), None);
+        assert_eq!(table.get(second), Some(&"second"));
+    }
+
+    #[test]
+    fn a_place_without_generations_left_is_not_reused() {
+        let mut table = HandleTable::default();
+        let handle = table.insert(1);
+        table.entries[0].generation = u32::MAX;
+        let last = Handle { generation: u32::MAX, ..handle };
+        assert_eq!(table.remove(last), Some(1));
+        assert_ne!(table.insert(2).index, last.index);
+        assert_eq!(table.get(last), None);
+    }
+
+    #[test]
+    fn clear_empties_it() {
+        let mut table = HandleTable::default();
+        let handles = [table.insert(1), table.insert(2)];
+        table.clear();
+        assert!(table.is_empty());
+        assert_eq!(table.len(), 0);
+        assert!(handles.iter().all(|&handle| table.get(handle).is_none()));
+    }
+}

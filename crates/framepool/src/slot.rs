@@ -1,0 +1,60 @@
+//! The slot pool: slices of one preallocated region, handed out in order, with the heap behind it.
+//!
+//! [`SlotPool`] is our own implementation of what the README of `buffer_sv2` describes, behind that crate's traits
+//! ([`buffer_sv2::Buffer`], [`buffer_sv2::AeadBuffer`], [`buffer_sv2::Write`]), because the crate's own pool overwrites
+//! live slices (`tests/slot_defects.rs` shows each of its faults). [`SystemMemory`] is the crate's buffer on the heap,
+//! with checked arguments. Both hand out [`Slice`]s.
+//!
+//! A pool has [`SLOTS`] slots. A live slot holds a contiguous range of the region, and the bytes of slot *i* lie below
+//! those of slot *i* + 1, so what is free is a few *gaps*: the one before the first live slot, the one after the last,
+//! and holes between, which wait until a neighbour is free as well.
+//!
+//! ```text
+//! slot         1    2    3      4    5          6  7  8
+//!           |    |    |=====||====|=======|              |
+//! region    0    front      live          back           capacity
+//! ```
+//!
+//! - **Back**: the next slice takes the slot after the last one taken, while a slot and the bytes are left. Freed slots
+//!   are looked at only when one of the two runs out.
+//! - **Reset**: when nothing is alive, the next write begins at slot 1, offset 0, in back mode.
+//! - **Front**: the gap before the slot that was the first live one when the mode changed.
+//! - **Alloc**: no gap holds the message, so it comes from the heap. Every message looks at the pool again.
+//!
+//! When slots or bytes run out, the first of these that holds the message is used: in front mode what was freed at the
+//! end of the front; the gap before the first live slot (front); the gap after the last live slot (back). Bytes written
+//! and not yet taken move with a change of place, in order. Live slices never move.
+//!
+//! A message larger than the capacity comes from the heap and leaves mode and placement as they are. An empty message
+//! takes no slot. A message that has begun on the heap stays there until it is taken.
+//!
+//! ```
+//! use buffer_sv2::Buffer;
+//! use framepool::slot::SlotPool;
+//!
+//! let mut pool = SlotPool::new(4096)?;
+//! pool.get_writable(5).copy_from_slice(b"hello");
+//! let slice = pool.get_data_owned();
+//! assert_eq!(slice.as_ref(), b"hello");
+//! assert_eq!(pool.to_string(), "1-------  BACK MODE");
+//! drop(slice);
+//! assert_eq!(pool.to_string(), "--------  BACK MODE");
+//! # Ok::<(), framepool::slot::OutOfMemory>(())
+//! ```
+
+mod error;
+mod gap;
+mod pool;
+mod region;
+mod slice;
+mod system_memory;
+mod traits;
+
+pub use error::{OutOfMemory, OutOfRange};
+pub use pool::{Mode, Place, Room, SlotPool, Stats};
+pub use region::Region;
+pub use slice::Slice;
+pub use system_memory::SystemMemory;
+
+/// Slots of a pool: as many slices of its region can be alive at once.
+pub const SLOTS: usize = 8;

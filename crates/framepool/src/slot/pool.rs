@@ -1,0 +1,385 @@
+//! Where the next message goes: the policy of the module's documentation.
+
+use std::{fmt, mem, ptr, slice, str, sync::Arc};
+
+use buffer_sv2::BufferFromSystemMemory;
+
+use super::{OutOfMemory, OutOfRange, Region, SLOTS, Slice, SystemMemory, gap::Gap};
+
+/// Where a pool took its last message from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// After the last live slot.
+    Back,
+    /// Before the first live slot.
+    Front,
+    /// From the heap, since the pool had no room.
+    Alloc,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Back => "BACK MODE",
+            Self::Front => "FRONT MODE",
+            Self::Alloc => "ALLOC MODE",
+        })
+    }
+}
+
+/// Where the bytes written and not yet taken begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At this offset of the region.
+    Region(usize),
+    /// In an allocation of their own.
+    Heap,
+}
+
+/// A prediction: see [`SlotPool::room`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Where the next message will begin in the region.
+    pub offset: usize,
+    /// How many bytes it may have at most for that to hold.
+    pub bytes: usize,
+}
+
+/// What a pool tells about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stats {
+    /// See [`Mode`].
+    pub mode: Mode,
+    /// Bytes of the region.
+    pub capacity: usize,
+    /// A character for each slot: `-` free, else the sequence digit of its slice (1…9, a…z, again from 1).
+    pub slots: [u8; SLOTS],
+    /// Slices of the region that are alive, in range `0 ..= SLOTS`.
+    pub live_slices: u32,
+    /// Messages taken from the heap since creation. Empty ones do not count.
+    pub heap_fallbacks: u64,
+    /// Times that everything was free and writing began anew at offset 0.
+    pub resets: u64,
+    /// Times that the mode changed, resets included.
+    pub mode_changes: u64,
+}
+
+const DIGITS: &[u8] = b"123456789abcdefghijklmnopqrstuvwxyz";
+
+/// [`SLOTS`] slices in `capacity` preallocated bytes. The [module](super) tells where they go.
+///
+/// Allocates on construction, and for messages that come from the heap. Making, taking and freeing a slice of the
+/// region is a handful of atomic operations without waiting. A pool may be dropped before its slices: the last of them
+/// gives the memory back.
+#[derive(Debug)]
+pub struct SlotPool {
+    region: Arc<Region>,
+    mode: Mode,
+    /// Where the next slice goes. Alloc mode keeps the last one, since a smaller message may fit.
+    gap: Gap,
+    /// Bytes of the region written at `gap.offset` and not yet taken. 0 while `heap` is set.
+    written: usize,
+    /// The message in hand, if it has begun on the heap.
+    heap: Option<SystemMemory>,
+    /// Bytes of the message in hand that are hidden, at most its length.
+    start: usize,
+    /// First slot of the back: those below it are the front's since the last reset.
+    back_start: usize,
+    /// What each slot holds, or held last: bytes `starts[i] .. ends[i]`.
+    starts: [usize; SLOTS],
+    ends: [usize; SLOTS],
+    digits: [u8; SLOTS],
+    /// Index in `DIGITS` of the next slice's digit.
+    next_digit: usize,
+    heap_fallbacks: u64,
+    resets: u64,
+    mode_changes: u64,
+}
+
+impl SlotPool {
+    /// Reserves `capacity` bytes, zeroed. With 0 every slice comes from the heap.
+    pub fn new(capacity: usize) -> Result<Self, OutOfMemory> {
+        Ok(Self {
+            region: Arc::new(Region::new(capacity)?),
+            mode: Mode::Back,
+            gap: Gap::to_the_end(0, 0, capacity),
+            written: 0,
+            heap: None,
+            start: 0,
+            back_start: 0,
+            starts: [0; SLOTS],
+            ends: [0; SLOTS],
+            digits: [b'-'; SLOTS],
+            next_digit: 0,
+            heap_fallbacks: 0,
+            resets: 0,
+            mode_changes: 0,
+        })
+    }
+
+    /// Bytes of the region.
+    pub fn capacity(&self) -> usize {
+        self.region.len()
+    }
+
+    /// Where the last message came from.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The memory of the pool. Its slices hold it too.
+    pub fn region(&self) -> &Arc<Region> {
+        &self.region
+    }
+
+    /// Bytes written and not yet taken, hidden ones included.
+    pub fn len(&self) -> usize {
+        self.heap.as_ref().map_or(self.written, SystemMemory::len)
+    }
+
+    /// True when nothing is written.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Where the bytes written and not yet taken begin. Each `get_writable` may change it.
+    pub fn place(&self) -> Place {
+        if self.heap.is_some() { Place::Heap } else { Place::Region(self.gap.offset) }
+    }
+
+    /// Where the next message will begin if it has at most `bytes` bytes, is not empty, and no slot is freed before.
+    /// `bytes` is 0 while a message is in hand, and where freed slots would have to be looked for.
+    pub fn room(&self) -> Room {
+        if self.heap.is_some() || self.written > 0 {
+            return Room { offset: self.gap.offset, bytes: 0 };
+        }
+        if self.live() == 0 {
+            return Room { offset: 0, bytes: self.capacity() };
+        }
+        let bytes = if self.mode == Mode::Back { self.gap.room() } else { 0 };
+        Room { offset: self.gap.offset, bytes }
+    }
+
+    /// Bytes hidden by [`try_set_start`](Self::try_set_start).
+    pub fn start(&self) -> usize {
+        self.start
+    }
+
+    /// Bit *i*: a slice in slot *i* + 1 is alive.
+    pub fn live(&self) -> u8 {
+        self.region.live()
+    }
+
+    /// Mode, slots and counters as they are now.
+    pub fn stats(&self) -> Stats {
+        let live = self.live();
+        let mut slots = self.digits;
+        for (slot, digit) in slots.iter_mut().enumerate() {
+            if live & (1 << slot) == 0 {
+                *digit = b'-';
+            }
+        }
+        Stats {
+            mode: self.mode,
+            capacity: self.capacity(),
+            slots,
+            live_slices: live.count_ones(),
+            heap_fallbacks: self.heap_fallbacks,
+            resets: self.resets,
+            mode_changes: self.mode_changes,
+        }
+    }
+
+    /// `len` more bytes after what is written, with any content. [`OutOfMemory`] loses nothing that is written.
+    ///
+    /// Bytes of the message in hand may move: see [`place`](Self::place), and [`relocate_heap`](Self::relocate_heap) for
+    /// those on the heap.
+    pub fn try_get_writable(&mut self, len: usize) -> Result<&mut [u8], OutOfMemory> {
+        if self.heap.is_some() || !self.place_in_region(len) {
+            return self.get_writable_on_heap(len);
+        }
+        let begin = self.written;
+        self.written += len;
+        Ok(&mut self.pending_mut()[begin..])
+    }
+
+    /// Hides the first `index` bytes from [`AsRef`] and [`AsMut`] until the next take. [`OutOfRange`] beyond
+    /// [`len`](Self::len).
+    pub fn try_set_start(&mut self, index: usize) -> Result<(), OutOfRange> {
+        let limit = self.len();
+        if index > limit {
+            return Err(OutOfRange { value: index, limit });
+        }
+        self.start = index;
+        Ok(())
+    }
+
+    /// Keeps the first `len` of the bytes that are not hidden. [`OutOfRange`] if there are fewer.
+    pub fn try_truncate(&mut self, len: usize) -> Result<(), OutOfRange> {
+        let limit = self.len() - self.start;
+        if len > limit {
+            return Err(OutOfRange { value: len, limit });
+        }
+        match &mut self.heap {
+            Some(heap) => heap.set_len(self.start + len),
+            None => self.written = self.start + len,
+        }
+        Ok(())
+    }
+
+    /// If the message in hand is on the heap: moves it to a fresh allocation and hands out the old one, for a caller
+    /// that exposed a pointer to it and cannot revoke it.
+    ///
+    /// # Panics
+    /// When the system gives no memory.
+    pub fn relocate_heap(&mut self) -> Option<BufferFromSystemMemory> {
+        self.heap.as_mut().map(SystemMemory::relocate)
+    }
+
+    pub(super) fn pending(&self) -> &[u8] {
+        match &self.heap {
+            Some(heap) => heap.pending(),
+            // SAFETY: the range lies in the gap, hence in the region and apart from every live slice; all of it is
+            // initialised.
+            None => unsafe { slice::from_raw_parts(self.region.base().add(self.gap.offset).as_ptr(), self.written) },
+        }
+    }
+
+    pub(super) fn pending_mut(&mut self) -> &mut [u8] {
+        match &mut self.heap {
+            Some(heap) => heap.pending_mut(),
+            // SAFETY: as in `pending`; only the pool hands out the bytes of the gap, and `&mut self` makes this the only
+            // reference.
+            None => unsafe {
+                slice::from_raw_parts_mut(self.region.base().add(self.gap.offset).as_ptr(), self.written)
+            },
+        }
+    }
+
+    pub(super) fn take(&mut self) -> Slice {
+        self.start = 0;
+        if let Some(mut heap) = self.heap.take() {
+            self.heap_fallbacks += u64::from(!heap.is_empty());
+            return heap.take();
+        }
+        if self.written == 0 {
+            return Vec::new().into();
+        }
+        let slot = self.gap.slot;
+        let range = self.gap.offset..self.gap.offset + mem::take(&mut self.written);
+        self.starts[slot] = range.start;
+        self.ends[slot] = range.end;
+        self.digits[slot] = DIGITS[self.next_digit];
+        self.next_digit = (self.next_digit + 1) % DIGITS.len();
+        self.gap.slot += 1;
+        self.gap.offset = range.end;
+        // SAFETY: the range and the slot lay in the gap, which no live slice touches, and have just been cut off it; a
+        // later gap spares them while the slot is alive.
+        unsafe { Slice::in_region(Arc::clone(&self.region), slot, range) }
+    }
+
+    pub(super) fn no_slice_alive(&self) -> bool {
+        self.live() == 0
+    }
+
+    /// Finds a gap for the bytes written and `len` more, and moves those written there. False: they belong on the heap.
+    fn place_in_region(&mut self, len: usize) -> bool {
+        let Some(bytes) = self.written.checked_add(len).filter(|&bytes| bytes <= self.capacity()) else {
+            return false;
+        };
+        let live = self.live();
+        if live == 0 {
+            if self.gap.slot > 0 || self.mode != Mode::Back {
+                self.resets += 1;
+                self.back_start = 0;
+                self.move_to(Gap::to_the_end(0, 0, self.capacity()));
+            }
+        } else if self.mode == Mode::Alloc || !self.gap.holds(bytes) {
+            let Some(gap) = self.find_gap(live, bytes) else {
+                self.set_mode(Mode::Alloc);
+                return false;
+            };
+            self.back_start = if gap.is_front() { gap.end_slot } else { self.back_start.min(gap.slot) };
+            self.move_to(gap);
+        }
+        debug_assert!(self.is_apart_from_live_slices(live, bytes), "{self:?}");
+        true
+    }
+
+    /// The first gap that holds `bytes`, in the order that the module's documentation gives. Something is alive.
+    fn find_gap(&self, live: u8, bytes: usize) -> Option<Gap> {
+        let after = |slots: u8| SLOTS - slots.leading_zeros() as usize;
+        let first_live = live.trailing_zeros() as usize;
+        let front_freed = || {
+            let slot = after(live & ((1 << self.gap.end_slot) - 1));
+            Gap { slot, offset: self.end_of(slot), ..self.gap }
+        };
+        let front = || Gap { slot: 0, offset: 0, end_slot: first_live, end: self.starts[first_live] };
+        let back = |slot| Gap::to_the_end(slot, self.end_of(slot), self.capacity());
+        [
+            Some(self.gap),
+            self.gap.is_front().then(front_freed),
+            (first_live > 0).then(front),
+            // The crate goes back no further than to the back's first slot, even if the front's last ones are free.
+            Some(back(after(live).max(self.back_start))),
+            Some(back(after(live))),
+        ]
+        .into_iter()
+        .flatten()
+        .find(|gap| gap.holds(bytes))
+    }
+
+    /// Where the bytes of the first `slots` slots end. Of a slot that was passed over since it was last used the range
+    /// is stale and may lie below that of an earlier slot, hence the greatest of all.
+    fn end_of(&self, slots: usize) -> usize {
+        self.ends[..slots].iter().copied().max().unwrap_or(0)
+    }
+
+    fn move_to(&mut self, gap: Gap) {
+        let base = self.region.base().as_ptr();
+        // SAFETY: both ranges lie in the region, the old one in the old gap and the new one in the new gap, apart from
+        // every live slice. They may overlap each other.
+        unsafe { ptr::copy(base.add(self.gap.offset), base.add(gap.offset), self.written) };
+        self.gap = gap;
+        self.set_mode(if gap.is_front() { Mode::Front } else { Mode::Back });
+    }
+
+    fn set_mode(&mut self, mode: Mode) {
+        self.mode_changes += u64::from(mode != self.mode);
+        self.mode = mode;
+    }
+
+    fn is_apart_from_live_slices(&self, live: u8, bytes: usize) -> bool {
+        let (begin, end) = (self.gap.offset, self.gap.offset + bytes);
+        end <= self.capacity()
+            && (0..SLOTS)
+                .filter(|slot| live & (1 << slot) != 0)
+                .all(|slot| slot != self.gap.slot && (self.ends[slot] <= begin || end <= self.starts[slot]))
+    }
+
+    fn get_writable_on_heap(&mut self, len: usize) -> Result<&mut [u8], OutOfMemory> {
+        let heap = match self.heap.take() {
+            Some(heap) => heap,
+            None => self.spill(len)?,
+        };
+        self.heap.insert(heap).try_get_writable(len)
+    }
+
+    /// A heap buffer with the bytes written so far, and room for `len` more.
+    fn spill(&mut self, len: usize) -> Result<SystemMemory, OutOfMemory> {
+        let bytes = self.written.checked_add(len).ok_or(OutOfMemory { bytes: usize::MAX })?;
+        let mut heap = SystemMemory::new();
+        heap.try_get_writable(bytes)?[..self.written].copy_from_slice(self.pending());
+        heap.set_len(self.written);
+        self.written = 0;
+        Ok(heap)
+    }
+}
+
+/// The slots, then the mode, for example `9a3456b-  BACK MODE`.
+impl fmt::Display for SlotPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let slots = self.stats().slots;
+        write!(f, "{}  {}", str::from_utf8(&slots).expect("ASCII"), self.mode)
+    }
+}

@@ -1,0 +1,118 @@
+//! What a buffer hands out: bytes in a slot of a pool, or on the heap.
+
+use std::{ops::Range, slice, sync::Arc};
+
+use super::Region;
+
+/// Bytes taken from a buffer. A slice of a pool keeps the pool's memory alive and frees its slot when it is dropped, in
+/// whichever thread that happens. There is no `Clone`: two slices never share bytes.
+#[derive(Debug)]
+pub struct Slice(Bytes);
+
+#[derive(Debug)]
+enum Bytes {
+    Held(Held),
+    Heap(Vec<u8>),
+}
+
+/// A range of a region that one slot, counted from 0, holds until this is dropped.
+#[derive(Debug)]
+struct Held {
+    region: Arc<Region>,
+    slot: usize,
+    range: Range<usize>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.region.release(self.slot);
+    }
+}
+
+impl Slice {
+    /// Takes a slot, counted from 0, for the bytes of `range`.
+    ///
+    /// # Safety
+    /// `range` lies in the region. Until the slice is dropped nobody else uses its bytes, nor takes the slot.
+    pub(super) unsafe fn in_region(region: Arc<Region>, slot: usize, range: Range<usize>) -> Self {
+        region.take(slot);
+        Self(Bytes::Held(Held { region, slot, range }))
+    }
+
+    /// Bytes.
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Bytes::Held(held) => held.range.len(),
+            Bytes::Heap(bytes) => bytes.len(),
+        }
+    }
+
+    /// True when nothing was written.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// `1 ..= 8` in a pool, `None` from the heap.
+    pub fn slot(&self) -> Option<u8> {
+        match &self.0 {
+            Bytes::Held(held) => Some(held.slot as u8 + 1),
+            Bytes::Heap(_) => None,
+        }
+    }
+
+    /// Where the bytes begin in the pool's region; `None` from the heap.
+    pub fn offset(&self) -> Option<usize> {
+        match &self.0 {
+            Bytes::Held(held) => Some(held.range.start),
+            Bytes::Heap(_) => None,
+        }
+    }
+}
+
+impl AsRef<[u8]> for Slice {
+    fn as_ref(&self) -> &[u8] {
+        match &self.0 {
+            // SAFETY: the promise of `in_region`, and the region lives as long as the slice. All of it is initialised.
+            Bytes::Held(held) => unsafe {
+                slice::from_raw_parts(held.region.base().add(held.range.start).as_ptr(), held.range.len())
+            },
+            Bytes::Heap(bytes) => bytes,
+        }
+    }
+}
+
+impl AsMut<[u8]> for Slice {
+    fn as_mut(&mut self) -> &mut [u8] {
+        match &mut self.0 {
+            // SAFETY: as in `as_ref`; `&mut self` makes this the only reference.
+            Bytes::Held(held) => unsafe {
+                slice::from_raw_parts_mut(held.region.base().add(held.range.start).as_ptr(), held.range.len())
+            },
+            Bytes::Heap(bytes) => bytes,
+        }
+    }
+}
+
+/// A slice on the heap that owns `bytes`.
+impl From<Vec<u8>> for Slice {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(Bytes::Heap(bytes))
+    }
+}
+
+/// Copies the bytes of a pool's slice and frees its slot; hands over those of a heap slice as they are.
+impl From<Slice> for Vec<u8> {
+    fn from(slice: Slice) -> Self {
+        match slice.0 {
+            Bytes::Held(_) => slice.as_ref().to_vec(),
+            Bytes::Heap(bytes) => bytes,
+        }
+    }
+}
+
+/// By copy, as for `Vec<u8>`: the crate's slice cannot refer to memory of ours.
+impl From<Slice> for buffer_sv2::Slice {
+    fn from(slice: Slice) -> Self {
+        Vec::from(slice).into()
+    }
+}

@@ -1,0 +1,89 @@
+//! The traits of `buffer_sv2`, over the functions that can report an error.
+//!
+//! Those of the traits that have no way to fail do the nearest harmless thing:
+//!
+//! - `get_writable` panics when the system gives no memory (a vector would abort the process);
+//! - `danger_set_start` beyond what is written hides all of it; it lasts until the next `get_data_owned`;
+//! - `truncate` to more than there is does nothing;
+//! - `get_data_by_ref` of more than is written gives what is written.
+
+use super::{Slice, SlotPool, SystemMemory};
+
+macro_rules! buffer_traits {
+    ($buffer:ty) => {
+        impl buffer_sv2::Buffer for $buffer {
+            type Slice = Slice;
+
+            fn get_writable(&mut self, len: usize) -> &mut [u8] {
+                self.try_get_writable(len).unwrap_or_else(|error| panic!("{error}"))
+            }
+
+            fn get_data_owned(&mut self) -> Slice {
+                self.take()
+            }
+
+            fn get_data_by_ref(&mut self, len: usize) -> &mut [u8] {
+                let len = len.min(self.len());
+                &mut self.pending_mut()[..len]
+            }
+
+            fn get_data_by_ref_(&self, len: usize) -> &[u8] {
+                &self.pending()[..len.min(self.len())]
+            }
+
+            fn len(&self) -> usize {
+                self.len()
+            }
+
+            fn danger_set_start(&mut self, index: usize) {
+                let index = index.min(self.len());
+                self.try_set_start(index).expect("it is clamped");
+            }
+
+            fn is_droppable(&self) -> bool {
+                self.no_slice_alive()
+            }
+        }
+
+        impl AsRef<[u8]> for $buffer {
+            fn as_ref(&self) -> &[u8] {
+                &self.pending()[self.start()..]
+            }
+        }
+
+        impl AsMut<[u8]> for $buffer {
+            fn as_mut(&mut self) -> &mut [u8] {
+                let start = self.start();
+                &mut self.pending_mut()[start..]
+            }
+        }
+
+        impl buffer_sv2::AeadBuffer for $buffer {
+            fn extend_from_slice(&mut self, other: &[u8]) -> aead::Result<()> {
+                self.try_get_writable(other.len()).map_err(|_| aead::Error)?.copy_from_slice(other);
+                Ok(())
+            }
+
+            fn truncate(&mut self, len: usize) {
+                let len = len.min(self.len() - self.start());
+                self.try_truncate(len).expect("it is clamped");
+            }
+        }
+
+        impl buffer_sv2::Write for $buffer {
+            fn write(&mut self, bytes: &[u8]) -> Result<usize, buffer_sv2::WriteError> {
+                self.write_all(bytes)?;
+                Ok(bytes.len())
+            }
+
+            fn write_all(&mut self, bytes: &[u8]) -> Result<(), buffer_sv2::WriteError> {
+                let room = self.try_get_writable(bytes.len()).map_err(|_| buffer_sv2::WriteError::WriteZero)?;
+                room.copy_from_slice(bytes);
+                Ok(())
+            }
+        }
+    };
+}
+
+buffer_traits!(SlotPool);
+buffer_traits!(SystemMemory);

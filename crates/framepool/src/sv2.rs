@@ -1,0 +1,38 @@
+//! Stratum V2 sessions: Noise handshake and encrypted framing, without I/O.
+//!
+//! A [`Session`] is one end of a connection. Wire bytes go in with [`Session::receive`] and come out as batches of
+//! frames; frames go in with [`Session::send`] or [`Session::forward`] and come out as wire bytes in the
+//! [`Output`]. It stands on `noise_sv2` (handshake and ciphers) and `framing_sv2` (header).
+//!
+//! On the wire, after a handshake of 64 bytes and 234 bytes back:
+//!
+//! ```text
+//!    22 B                  up to 65,519 + 16 B       the rest, likewise
+//! ┌──────────────────────┬─────────────────────────┬─────────────────────────┬─
+//! │ header 6 B + tag     │ payload chunk + tag     │ payload chunk + tag     │ …
+//! └──────────────────────┴─────────────────────────┴─────────────────────────┴─
+//!   extension u16, type u8, length u24: little-endian; extension bit 15 marks a channel message
+//! ```
+
+mod batch;
+mod error;
+mod frame;
+mod handshake;
+mod input;
+mod keys;
+mod opener;
+mod output;
+mod sealer;
+mod session;
+mod window;
+
+pub use batch::{Batch, Frame};
+pub use error::Error;
+pub use frame::{FrameHeader, MAX_PAYLOAD};
+pub use keys::generate_authority_keypair;
+pub use output::Output;
+pub use session::{Options, Session, State, Stats};
+
+/// What a reused buffer (held input, output queue, scratch) may keep when it is idle, in bytes: enough that frames of
+/// mining traffic never allocate, little enough that one large frame does not stay with a session for ever.
+const KEEP: usize = 4096;

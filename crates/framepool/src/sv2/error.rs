@@ -1,0 +1,96 @@
+use std::fmt;
+
+use super::frame::MAX_PAYLOAD;
+use crate::ring::RingError;
+
+/// Why a session refused a call or was closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Error {
+    /// A handshake message could not be decrypted.
+    Handshake,
+    /// The server's certificate is not signed by the expected authority, or not valid now.
+    Certificate,
+    /// A frame's authentication failed.
+    Aead,
+    /// A payload is longer than allowed.
+    FrameTooLarge {
+        /// Its length, in bytes.
+        length: usize,
+        /// The limit, in bytes: [`Options::max_frame_size`](super::Options) in, [`MAX_PAYLOAD`] out.
+        max: usize,
+    },
+    /// The call needs another state: the handshake is not done, or the session was closed.
+    State,
+    /// An authority key is unusable; the text says which and why, and holds nothing of the key.
+    Key(String),
+    /// The pool holds bytes that were written and not taken.
+    Busy,
+    /// A batch's frame table does not describe frames of that batch.
+    Internal,
+    /// The allocator gave no memory.
+    NoMemory,
+    /// The output size is not a power of two that fits in memory.
+    OutputSize(usize),
+}
+
+impl Error {
+    /// The stable code that users see, for example `ERR_SV2_AEAD`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Handshake => "ERR_SV2_HANDSHAKE",
+            Self::Certificate => "ERR_SV2_CERTIFICATE",
+            Self::Aead => "ERR_SV2_AEAD",
+            Self::FrameTooLarge { .. } => "ERR_SV2_FRAME_TOO_LARGE",
+            Self::State => "ERR_SV2_STATE",
+            Self::Key(_) => "ERR_SV2_KEY",
+            Self::Busy => "ERR_BUSY",
+            Self::Internal => "ERR_INTERNAL",
+            Self::NoMemory => "ERR_NO_MEMORY",
+            Self::OutputSize(_) => "ERR_OUT_OF_RANGE",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Handshake => f.write_str(
+                "the Noise handshake failed: the peer's message cannot be decrypted (its bytes were changed on the \
+                 way, or the peer does not speak Stratum V2)",
+            ),
+            Self::Certificate => f.write_str(
+                "the server's certificate was refused: it is signed by another authority key, has expired or is not \
+                 valid yet (check the authority public key and both clocks)",
+            ),
+            Self::Aead => {
+                f.write_str("a frame failed authentication: wire bytes were changed, lost, added or reordered")
+            }
+            Self::FrameTooLarge { length, max } if *max == MAX_PAYLOAD => {
+                write!(f, "a payload of {length} bytes does not fit in a frame: the protocol's limit is {max}")
+            }
+            Self::FrameTooLarge { length, max } => {
+                write!(f, "a frame of {length} bytes is larger than the maximum frame size of {max}")
+            }
+            Self::State => f.write_str("the session cannot do this: its handshake is not done, or it is closed"),
+            Self::Key(reason) => f.write_str(reason),
+            Self::Busy => f.write_str("the pool holds bytes that were written and not taken: take them first"),
+            Self::Internal => f.write_str("the batch's frame table was overwritten: nothing was sent"),
+            Self::NoMemory => f.write_str("no memory"),
+            Self::OutputSize(size) => {
+                write!(f, "the output size must be a power of two that fits in memory, not {size}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<RingError> for Error {
+    fn from(error: RingError) -> Self {
+        match error {
+            RingError::Size(size) => Self::OutputSize(size),
+            // The session chooses the alignment, so a refusal of it is a lack of memory like any other.
+            RingError::Align(_) | RingError::NoMemory => Self::NoMemory,
+        }
+    }
+}

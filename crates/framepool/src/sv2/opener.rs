@@ -1,0 +1,97 @@
+use buffer_sv2::{AeadBuffer, Buffer};
+use framing_sv2::header::Header;
+use noise_sv2::{AEAD_MAC_LEN, NoiseDecryptor};
+
+use super::Error;
+use super::batch::{Batch, BatchWriter};
+use super::frame::{CHUNK, SEALED_HEADER, sealed_payload};
+use super::input::Input;
+use super::window::Window;
+
+/// The receiving half of a transport: wire bytes in, batches out.
+pub(super) struct Opener {
+    cipher: NoiseDecryptor,
+    max_frame_size: usize,
+    /// Of the frame whose payload has not all come yet.
+    header: Option<Header>,
+}
+
+impl Opener {
+    pub(super) fn new(cipher: NoiseDecryptor, max_frame_size: usize) -> Self {
+        Self { cipher, max_frame_size, header: None }
+    }
+
+    /// Opens every whole frame in `input` into one slice of `pool`, which is empty; without a whole frame the pool is
+    /// not touched. The batch holds the frames before an error.
+    pub(super) fn open<B: Buffer + AeadBuffer>(
+        &mut self,
+        input: &mut Input<'_>,
+        pool: &mut B,
+    ) -> (Option<Batch<B::Slice>>, Result<(), Error>) {
+        let first = match self.next_whole(input) {
+            Ok(Some(header)) => header,
+            Ok(None) => return (None, Ok(())),
+            Err(error) => return (None, Err(error)),
+        };
+        // A start left over from earlier use would shift `truncate`.
+        pool.danger_set_start(0);
+        // The first frame's header is read already: with it, these are the wire bytes of all frames that can follow.
+        let mut writer = BatchWriter::new(pool.get_writable(SEALED_HEADER + input.len()));
+        let result = self.open_frames(first, input, &mut writer);
+        let written = writer.finish();
+        AeadBuffer::truncate(pool, written.length);
+        let slice = pool.get_data_owned();
+        let batch = (written.frames > 0).then_some(Batch { slice, table: written.table, frames: written.frames });
+        (batch, result)
+    }
+
+    fn open_frames(&mut self, first: Header, input: &mut Input<'_>, writer: &mut BatchWriter<'_>) -> Result<(), Error> {
+        let mut next = Some(first);
+        while let Some(header) = next {
+            let length = header.payload_length();
+            self.open_payload(input, &mut writer.room()[..length + AEAD_MAC_LEN])?;
+            writer.push(header.into(), length);
+            next = self.next_whole(input)?;
+        }
+        Ok(())
+    }
+
+    /// The header of the next frame if all its wire bytes are there. A header is opened, and its length checked, as
+    /// soon as it has come: before any byte of the payload is held.
+    fn next_whole(&mut self, input: &mut Input<'_>) -> Result<Option<Header>, Error> {
+        let header = match self.header {
+            Some(header) => header,
+            None if input.len() < SEALED_HEADER => return Ok(None),
+            None => self.open_header(input)?,
+        };
+        let whole = input.len() >= sealed_payload(header.payload_length());
+        self.header = (!whole).then_some(header);
+        Ok(whole.then_some(header))
+    }
+
+    fn open_header(&mut self, input: &mut Input<'_>) -> Result<Header, Error> {
+        let mut bytes = [0; SEALED_HEADER];
+        input.read(&mut bytes);
+        let mut window = Window::new(&mut bytes, SEALED_HEADER);
+        self.cipher.decrypt(&mut window).map_err(|_| Error::Aead)?;
+        let header = Header::from_bytes(window.as_ref()).map_err(|_| Error::Internal)?;
+        let length = header.payload_length();
+        if length > self.max_frame_size {
+            return Err(Error::FrameTooLarge { length, max: self.max_frame_size });
+        }
+        Ok(header)
+    }
+
+    /// Opens a payload in its final place: each chunk is copied there as ciphertext, and its tag is overwritten by the
+    /// chunk after it. `room` is as long as the payload and one tag.
+    fn open_payload(&mut self, input: &mut Input<'_>, room: &mut [u8]) -> Result<(), Error> {
+        let mut rest = room;
+        while rest.len() > AEAD_MAC_LEN {
+            let sealed = rest.len().min(CHUNK + AEAD_MAC_LEN);
+            input.read(&mut rest[..sealed]);
+            self.cipher.decrypt(&mut Window::new(rest, sealed)).map_err(|_| Error::Aead)?;
+            rest = &mut rest[sealed - AEAD_MAC_LEN..];
+        }
+        Ok(())
+    }
+}

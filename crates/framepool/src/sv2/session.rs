@@ -1,0 +1,305 @@
+use std::mem;
+use std::ops::Range;
+use std::time::Duration;
+
+use buffer_sv2::{AeadBuffer, Buffer};
+use noise_sv2::NoiseEngine;
+
+use super::batch::{Frame, frame_at};
+use super::frame::{SEALED_HEADER, sealed_payload};
+use super::handshake::{self, Handshake};
+use super::input::Input;
+use super::opener::Opener;
+use super::sealer::Sealer;
+use super::{Batch, Error, FrameHeader, KEEP, MAX_PAYLOAD, Output};
+
+/// How a session is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// The longest payload that is accepted from the peer, in bytes. The protocol itself allows [`MAX_PAYLOAD`]: a
+    /// larger number means the same. What is sent is bounded by the protocol alone.
+    pub max_frame_size: usize,
+    /// The size of the output ring, in bytes: a power of two. It is also the high-water mark.
+    pub output_size: usize,
+}
+
+impl Default for Options {
+    /// Frames up to 1 MiB, an output of 64 KiB.
+    fn default() -> Self {
+        Self { max_frame_size: 1 << 20, output_size: 1 << 16 }
+    }
+}
+
+/// Where a session stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Waits for the peer's handshake message.
+    Handshake,
+    /// Frames can go both ways.
+    Transport,
+    /// Ended, by [`Session::close`] or by an error. What is in the output can still be drained.
+    Closed,
+}
+
+/// What a session has done and what it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stats {
+    /// Frames received.
+    pub frames_in: u64,
+    /// Frames sent and forwarded.
+    pub frames_out: u64,
+    /// Wire bytes given to `receive`.
+    pub bytes_in: u64,
+    /// Wire bytes put into the output, drained or not.
+    pub bytes_out: u64,
+    /// Memory that the session holds: output ring and queue, held input, scratch, and itself. Batches are not counted.
+    pub memory_bytes: usize,
+}
+
+/// One end of a Stratum V2 connection, without I/O: wire bytes in, frames out; frames in, wire bytes out.
+///
+/// An error in what the peer sent closes the session: [`error`](Self::error) keeps it, and every later call returns it.
+/// The errors of a wrong call ([`Error::State`], [`Error::Busy`], [`Error::Internal`], a payload too large to send)
+/// change nothing.
+pub struct Session {
+    phase: Phase,
+    error: Option<Error>,
+    max_frame_size: usize,
+    /// Input that is not whole yet: of a handshake message, a sealed header or a sealed payload. Grows with the bytes
+    /// that have come, never with a length that the peer claims.
+    held: Vec<u8>,
+    output: Output,
+    frames_in: u64,
+    frames_out: u64,
+    bytes_in: u64,
+}
+
+enum Phase {
+    Handshake(Handshake),
+    Transport(Transport),
+    Closed,
+}
+
+struct Transport {
+    opener: Opener,
+    sealer: Sealer,
+}
+
+/// The longest chunk that `receive` takes: with it, and a frame held before it, offsets in a batch fit in 32 bits.
+const MAX_CHUNK: usize = 1 << 31;
+
+impl Session {
+    /// The server's end. It certifies itself with the authority's keys, base58check strings; the certificate is valid
+    /// from the handshake on for `certificate_validity`, in whole seconds (clients allow ten more).
+    ///
+    /// [`Error::Key`] for a bad key or a pair that does not match, [`Error::OutputSize`], [`Error::NoMemory`].
+    pub fn responder(
+        options: Options,
+        public_key: &str,
+        secret_key: &str,
+        certificate_validity: Duration,
+    ) -> Result<Self, Error> {
+        let output = Output::new(options.output_size)?;
+        let handshake = Handshake::responder(public_key, secret_key, certificate_validity)?;
+        Ok(Self::new(options, handshake, output))
+    }
+
+    /// The client's end. `authority` is the public key, a base58check string, that must have signed the server's
+    /// certificate; without it any server is accepted, and the session is encrypted but not authenticated. The first
+    /// handshake message is in the output at once.
+    ///
+    /// [`Error::Key`], [`Error::OutputSize`], [`Error::NoMemory`].
+    pub fn initiator(options: Options, authority: Option<&str>) -> Result<Self, Error> {
+        let mut output = Output::new(options.output_size)?;
+        let handshake = Handshake::initiator(authority, &mut output)?;
+        Ok(Self::new(options, handshake, output))
+    }
+
+    fn new(options: Options, handshake: Handshake, output: Output) -> Self {
+        Self {
+            phase: Phase::Handshake(handshake),
+            error: None,
+            max_frame_size: options.max_frame_size,
+            held: Vec::new(),
+            output,
+            frames_in: 0,
+            frames_out: 0,
+            bytes_in: 0,
+        }
+    }
+
+    /// Where the session stands.
+    pub fn state(&self) -> State {
+        match self.phase {
+            Phase::Handshake(_) => State::Handshake,
+            Phase::Transport(_) => State::Transport,
+            Phase::Closed => State::Closed,
+        }
+    }
+
+    /// The error that closed the session, if one did.
+    pub fn error(&self) -> Option<&Error> {
+        self.error.as_ref()
+    }
+
+    /// Takes wire bytes, cut anywhere, and decrypts the whole frames among them into one slice of `pool`. `None`: no
+    /// frame is whole yet, and no slice was taken.
+    ///
+    /// Frames before a bad one are still returned; the session is then closed, and the next call returns the error.
+    /// With none before it this call does: [`Error::Handshake`], [`Error::Certificate`], [`Error::Aead`],
+    /// [`Error::FrameTooLarge`], [`Error::NoMemory`]. [`Error::State`] after [`close`](Self::close).
+    ///
+    /// Nothing is taken in, and the session goes on, with [`Error::Busy`] (the pool holds bytes that were written and
+    /// not taken) and with [`Error::NoMemory`] for a chunk above 2 GiB.
+    pub fn receive<B: Buffer + AeadBuffer>(
+        &mut self,
+        chunk: &[u8],
+        pool: &mut B,
+    ) -> Result<Option<Batch<B::Slice>>, Error> {
+        if let Phase::Closed = self.phase {
+            return Err(self.refusal());
+        }
+        if Buffer::len(pool) != 0 {
+            return Err(Error::Busy);
+        }
+        if chunk.len() > MAX_CHUNK {
+            return Err(Error::NoMemory);
+        }
+        self.bytes_in += chunk.len() as u64;
+
+        let held = mem::take(&mut self.held);
+        let mut input = Input::new(&held, chunk);
+        let (batch, result) = self.read(&mut input, pool);
+        let (held_unread, chunk_unread) = input.unread();
+        let result = result.and_then(|()| self.hold(held, held_unread, &chunk[chunk.len() - chunk_unread..]));
+
+        self.frames_in += batch.as_ref().map_or(0, |batch| batch.frames as u64);
+        match result {
+            Err(error) => {
+                self.fail(error.clone());
+                batch.map(Some).ok_or(error)
+            }
+            Ok(()) => Ok(batch),
+        }
+    }
+
+    /// Encrypts a frame into the output. `false`: it is in, but the output is over its high-water mark, so send no more
+    /// until it is drained.
+    ///
+    /// [`Error::FrameTooLarge`] above [`MAX_PAYLOAD`], [`Error::State`] outside transport, [`Error::NoMemory`]: nothing
+    /// is sent, and the session goes on.
+    pub fn send(&mut self, header: FrameHeader, payload: &[u8]) -> Result<bool, Error> {
+        self.seal(std::iter::once(Ok(Frame { header, payload })))
+    }
+
+    /// Re-encrypts frames of a batch that a session received, this one or another, into the output. `batch` is the
+    /// bytes of its slice, `table` where its table starts, `frames` which of them. `false` as in [`send`](Self::send).
+    ///
+    /// [`Error::Internal`] if an entry of the table lies outside the batch or describes bytes outside its payloads,
+    /// [`Error::State`] outside transport, [`Error::NoMemory`]: nothing is sent, and the session goes on.
+    pub fn forward(&mut self, batch: &[u8], table: usize, frames: Range<usize>) -> Result<bool, Error> {
+        self.seal(frames.map(|index| frame_at(batch, table, index).ok_or(Error::Internal)))
+    }
+
+    /// What must go out on the wire. It stays drainable when the session is closed.
+    pub fn output(&mut self) -> &mut Output {
+        &mut self.output
+    }
+
+    /// What the session has done and what it holds.
+    pub fn stats(&self) -> Stats {
+        let phase = match &self.phase {
+            Phase::Handshake(handshake) => handshake.memory_bytes(),
+            Phase::Transport(transport) => transport.sealer.memory_bytes(),
+            Phase::Closed => 0,
+        };
+        Stats {
+            frames_in: self.frames_in,
+            frames_out: self.frames_out,
+            bytes_in: self.bytes_in,
+            bytes_out: self.output.position() + self.output.pending() as u64,
+            memory_bytes: mem::size_of::<Self>() + self.held.capacity() + self.output.memory_bytes() + phase,
+        }
+    }
+
+    /// Ends the session: its keys and held input go, its output stays drainable. Idempotent; an earlier error stays.
+    pub fn close(&mut self) {
+        self.phase = Phase::Closed;
+        self.held = Vec::new();
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.error = Some(error);
+        self.close();
+    }
+
+    /// Why a call is refused in this state.
+    fn refusal(&self) -> Error {
+        self.error.clone().unwrap_or(Error::State)
+    }
+
+    /// Reads what is whole in `input`. The batch holds the frames before an error.
+    fn read<B: Buffer + AeadBuffer>(
+        &mut self,
+        input: &mut Input<'_>,
+        pool: &mut B,
+    ) -> (Option<Batch<B::Slice>>, Result<(), Error>) {
+        if let Phase::Handshake(handshake) = &mut self.phase {
+            match handshake.advance(input, &mut self.output, handshake::now()) {
+                Ok(Some(engine)) => self.phase = Phase::Transport(Transport::new(engine, self.max_frame_size)),
+                Ok(None) => return (None, Ok(())),
+                Err(error) => return (None, Err(error)),
+            }
+        }
+        match &mut self.phase {
+            Phase::Transport(transport) => transport.opener.open(input, pool),
+            Phase::Handshake(_) | Phase::Closed => (None, Ok(())),
+        }
+    }
+
+    /// Keeps what was not whole for the next chunk: the last `unread` bytes of `held`, then `rest`.
+    fn hold(&mut self, mut held: Vec<u8>, unread: usize, rest: &[u8]) -> Result<(), Error> {
+        if unread < held.len() {
+            held.drain(..held.len() - unread);
+            held.shrink_to(KEEP);
+        }
+        held.try_reserve(rest.len()).map_err(|_| Error::NoMemory)?;
+        held.extend_from_slice(rest);
+        self.held = held;
+        Ok(())
+    }
+
+    /// Seals all of `frames`, or none if one of them is an error or there is no memory for them.
+    fn seal<'a>(&mut self, frames: impl Iterator<Item = Result<Frame<'a>, Error>> + Clone) -> Result<bool, Error> {
+        let Phase::Transport(Transport { sealer, .. }) = &mut self.phase else {
+            return Err(self.refusal());
+        };
+        let (mut count, mut longest, mut wire) = (0, 0, 0_usize);
+        for frame in frames.clone() {
+            let length = frame?.payload.len();
+            if length > MAX_PAYLOAD {
+                return Err(Error::FrameTooLarge { length, max: MAX_PAYLOAD });
+            }
+            count += 1;
+            longest = longest.max(length);
+            wire = wire.saturating_add(SEALED_HEADER + sealed_payload(length));
+        }
+        self.output.reserve(wire)?;
+        sealer.reserve(longest)?;
+        let sealed = frames.flatten().try_for_each(|frame| sealer.seal(frame, &mut self.output));
+        sealer.shrink();
+        if let Err(error) = sealed {
+            self.fail(error.clone());
+            return Err(error);
+        }
+        self.frames_out += count;
+        Ok(!self.output.is_over_high_water())
+    }
+}
+
+impl Transport {
+    fn new(engine: NoiseEngine, max_frame_size: usize) -> Self {
+        let (encryptor, decryptor) = engine.into_split();
+        Self { opener: Opener::new(decryptor, max_frame_size), sealer: Sealer::new(encryptor) }
+    }
+}

@@ -1,0 +1,362 @@
+//! The slot pool as its description draws it, and its edges.
+
+use buffer_sv2::{AeadBuffer, Buffer, Write};
+use framepool::slot::{Mode, OutOfMemory, OutOfRange, Place, Room, SLOTS, Slice, SlotPool, SystemMemory};
+
+/// More than any address space has, and still less than the greatest layout.
+const TOO_MUCH: usize = 1 << 60;
+
+fn pool(capacity: usize) -> SlotPool {
+    SlotPool::new(capacity).expect("memory")
+}
+
+fn take(buffer: &mut impl Buffer<Slice = Slice>, bytes: &[u8]) -> Slice {
+    buffer.get_writable(bytes.len()).copy_from_slice(bytes);
+    let slice = buffer.get_data_owned();
+    assert_eq!(slice.as_ref(), bytes);
+    slice
+}
+
+/// Fills all slots of a fresh pool, line by line as each diagram of the description begins.
+fn fill(pool: &mut SlotPool) -> Vec<Slice> {
+    assert_eq!(pool.to_string(), "--------  BACK MODE");
+    (1..=SLOTS)
+        .map(|slot| {
+            let slice = take(pool, b"12345");
+            assert_eq!(pool.to_string(), format!("{:-<8}  BACK MODE", &"12345678"[..slot]));
+            assert_eq!((slice.slot(), slice.offset()), (Some(slot as u8), Some((slot - 1) * 5)));
+            slice
+        })
+        .collect()
+}
+
+#[test]
+fn case_1_exhaustion() {
+    let mut pool = pool(40);
+    let slices = fill(&mut pool);
+    for fallbacks in 1..=3 {
+        let slice = take(&mut pool, b"12345");
+        assert_eq!(pool.to_string(), "12345678  ALLOC MODE");
+        assert_eq!((slice.slot(), slice.offset()), (None, None));
+        assert_eq!(pool.stats().heap_fallbacks, fallbacks);
+    }
+    assert!(slices.iter().all(|slice| slice.as_ref() == b"12345"));
+}
+
+#[test]
+fn case_2_reset() {
+    let mut pool = pool(40);
+    drop(fill(&mut pool));
+    assert_eq!(pool.to_string(), "--------  BACK MODE");
+    assert_eq!(pool.stats().resets, 0);
+    let ninth = take(&mut pool, b"12345");
+    assert_eq!(pool.to_string(), "9-------  BACK MODE");
+    assert_eq!((ninth.slot(), ninth.offset()), (Some(1), Some(0)));
+    let _tenth = take(&mut pool, b"12345");
+    assert_eq!(pool.to_string(), "9a------  BACK MODE");
+    assert_eq!((pool.stats().resets, pool.stats().mode_changes), (1, 0));
+}
+
+#[test]
+fn case_3_back_front_back() {
+    let mut pool = pool(40);
+    let mut slices = fill(&mut pool);
+    slices.drain(..2);
+    assert_eq!(pool.to_string(), "--345678  BACK MODE");
+    // The diagram of the description has 9 and a swapped: the crate, and we, fill slot 1 first.
+    slices.push(take(&mut pool, b"12345"));
+    assert_eq!(pool.to_string(), "9-345678  FRONT MODE");
+    slices.push(take(&mut pool, b"12345"));
+    assert_eq!(pool.to_string(), "9a345678  FRONT MODE");
+    slices.drain(4..6);
+    assert_eq!(pool.to_string(), "9a3456--  FRONT MODE");
+    slices.push(take(&mut pool, b"12345"));
+    assert_eq!(pool.to_string(), "9a3456b-  BACK MODE");
+    slices.push(take(&mut pool, b"12345"));
+    assert_eq!(pool.to_string(), "9a3456bc  BACK MODE");
+    assert!(slices.iter().all(|slice| slice.as_ref() == b"12345"));
+    let stats = pool.stats();
+    assert_eq!((stats.mode, stats.capacity, &stats.slots), (Mode::Back, 40, b"9a3456bc"));
+    assert_eq!((stats.live_slices, stats.heap_fallbacks, stats.resets, stats.mode_changes), (8, 0, 0, 2));
+}
+
+#[test]
+fn sequence_digits_begin_again_after_z_and_heap_slices_take_none() {
+    let mut pool = pool(16);
+    for digit in "123456789abcdefghijklmnopqrstuvwxyz12".chars() {
+        let _slice = take(&mut pool, b"x");
+        let _from_the_heap = take(&mut pool, &[0; 17]);
+        assert_eq!(pool.to_string(), format!("{digit}-------  BACK MODE"));
+    }
+}
+
+#[test]
+fn alloc_mode_ends_as_soon_as_there_is_room() {
+    for (freed, slot, mode) in [(0, 1, Mode::Front), (7, 8, Mode::Back)] {
+        let mut pool = pool(40);
+        let mut slices = fill(&mut pool);
+        let _heap = take(&mut pool, b"12345");
+        assert_eq!(pool.mode(), Mode::Alloc);
+        slices.remove(freed);
+        let slice = take(&mut pool, b"abcde");
+        assert_eq!((slice.slot(), pool.mode()), (Some(slot), mode));
+    }
+}
+
+#[test]
+fn a_smaller_message_ends_alloc_mode_in_the_room_that_is_left() {
+    let mut pool = pool(40);
+    let _first = take(&mut pool, &[1; 30]);
+    let _heap = take(&mut pool, &[2; 11]);
+    assert_eq!(pool.mode(), Mode::Alloc);
+    let second = take(&mut pool, &[3; 10]);
+    assert_eq!((second.slot(), second.offset(), pool.mode()), (Some(2), Some(30), Mode::Back));
+}
+
+#[test]
+fn a_tail_that_is_free_down_to_the_front_is_taken_back_whole() {
+    let mut pool = pool(40);
+    let mut slices = fill(&mut pool);
+    slices.drain(..3);
+    let _first = take(&mut pool, &[1; 5]);
+    assert_eq!(pool.mode(), Mode::Front);
+    drop(slices);
+    // The back began at slot 4, offset 15: 25 bytes. Behind slot 1 there are 35.
+    let second = take(&mut pool, &[2; 35]);
+    assert_eq!((second.slot(), second.offset(), pool.mode()), (Some(2), Some(5), Mode::Back));
+}
+
+#[test]
+fn a_message_larger_than_the_capacity_leaves_the_pool_as_it_is() {
+    let mut pool = pool(40);
+    let first = take(&mut pool, &[1; 10]);
+    // Ten bytes are in the region when the message outgrows it: they move along, in order.
+    pool.get_writable(10).fill(2);
+    assert_eq!(pool.place(), Place::Region(10));
+    pool.get_writable(31).fill(3);
+    assert_eq!((pool.place(), pool.mode()), (Place::Heap, Mode::Back));
+    let large = pool.get_data_owned();
+    assert_eq!(large.as_ref(), [[2; 10].as_slice(), &[3; 31]].concat());
+    assert_eq!((large.slot(), pool.stats().heap_fallbacks), (None, 1));
+    let second = take(&mut pool, &[4; 30]);
+    assert_eq!((second.slot(), second.offset()), (Some(2), Some(10)));
+    assert_eq!(first.as_ref(), [1; 10]);
+    assert_eq!(pool.to_string(), "12------  BACK MODE");
+}
+
+#[test]
+fn a_message_that_began_on_the_heap_stays_there() {
+    let mut pool = pool(40);
+    let slices = fill(&mut pool);
+    pool.get_writable(2).fill(7);
+    drop(slices);
+    pool.get_writable(2).fill(8);
+    assert_eq!(pool.place(), Place::Heap);
+    pool.truncate(0);
+    pool.get_writable(3).fill(9);
+    assert_eq!(pool.place(), Place::Heap);
+    assert_eq!(pool.get_data_owned().as_ref(), [9; 3]);
+    assert_eq!(take(&mut pool, b"x").slot(), Some(1));
+}
+
+#[test]
+fn bytes_in_hand_move_with_a_change_of_place() {
+    let mut pool = pool(40);
+    let mut slices = vec![take(&mut pool, &[0; 16]), take(&mut pool, &[1; 16])];
+    pool.get_writable(6).copy_from_slice(b"abcdef");
+    assert_eq!(pool.place(), Place::Region(32));
+    slices.remove(0);
+    pool.get_writable(6).copy_from_slice(b"ghijkl");
+    assert_eq!((pool.place(), pool.mode()), (Place::Region(0), Mode::Front));
+    drop(slices);
+    pool.get_writable(20).fill(b'z');
+    assert_eq!((pool.place(), pool.mode()), (Place::Region(0), Mode::Back));
+    let slice = pool.get_data_owned();
+    assert_eq!(slice.as_ref(), b"abcdefghijklzzzzzzzzzzzzzzzzzzzz");
+    assert_eq!(slice.slot(), Some(1));
+}
+
+#[test]
+fn nothing_written_takes_no_slot() {
+    let mut pool = pool(40);
+    assert!(pool.get_writable(0).is_empty());
+    let empty = pool.get_data_owned();
+    assert_eq!((empty.len(), empty.is_empty(), empty.slot(), empty.offset()), (0, true, None, None));
+    assert!(pool.get_data_owned().is_empty());
+    assert_eq!(pool.to_string(), "--------  BACK MODE");
+    let _slices = fill(&mut pool);
+    assert!(pool.get_writable(0).is_empty());
+    assert!(pool.get_data_owned().is_empty());
+    assert_eq!((pool.stats().live_slices, pool.stats().heap_fallbacks), (8, 0));
+}
+
+#[test]
+fn a_pool_of_no_bytes_takes_every_slice_from_the_heap() {
+    let mut pool = pool(0);
+    assert_eq!((pool.capacity(), pool.region().len(), pool.region().is_empty()), (0, 0, true));
+    assert_eq!(pool.room(), Room { offset: 0, bytes: 0 });
+    assert!(pool.get_writable(0).is_empty());
+    for _ in 0..10 {
+        assert_eq!(take(&mut pool, b"hello").slot(), None);
+    }
+    assert_eq!(pool.stats().heap_fallbacks, 10);
+    assert_eq!(pool.to_string(), "--------  BACK MODE");
+}
+
+#[test]
+fn room_is_what_the_next_message_may_have() {
+    let mut pool = pool(40);
+    assert_eq!(pool.room(), Room { offset: 0, bytes: 40 });
+    let mut slices = vec![take(&mut pool, &[0; 30])];
+    assert_eq!(pool.room(), Room { offset: 30, bytes: 10 });
+    pool.get_writable(1);
+    assert_eq!(pool.room().bytes, 0);
+    pool.truncate(0);
+    assert_eq!(pool.room().bytes, 10);
+    slices.extend((1..SLOTS).map(|_| take(&mut pool, b"x")));
+    assert_eq!(pool.room().bytes, 0);
+    slices.remove(0);
+    assert_eq!(pool.room().bytes, 0);
+    slices.push(take(&mut pool, b"x"));
+    assert_eq!((pool.mode(), pool.room().bytes), (Mode::Front, 0));
+    drop(slices);
+    assert_eq!(pool.room(), Room { offset: 0, bytes: 40 });
+}
+
+/// What both buffers do alike.
+fn contract<B>(buffer: &mut B)
+where
+    B: Buffer<Slice = Slice> + AeadBuffer + Write,
+{
+    assert!(Buffer::is_empty(buffer) && buffer.is_droppable());
+    buffer.get_writable(4).copy_from_slice(b"head");
+    assert!(buffer.write(b"er").is_ok_and(|written| written == 2));
+    assert!(buffer.write_all(b" body").is_ok());
+    assert!(buffer.extend_from_slice(b"+tag").is_ok());
+    assert_eq!(Buffer::len(buffer), 15);
+
+    assert_eq!(buffer.get_data_by_ref_(4), b"head");
+    assert_eq!(buffer.get_data_by_ref(6), b"header");
+    assert_eq!(buffer.get_data_by_ref_(0), b"");
+    assert_eq!(buffer.get_data_by_ref(usize::MAX), b"header body+tag");
+
+    buffer.danger_set_start(7);
+    assert_eq!(AsRef::<[u8]>::as_ref(buffer), b"body+tag");
+    assert_eq!((AeadBuffer::len(buffer), Buffer::len(buffer)), (8, 15));
+    buffer.truncate(4);
+    buffer.truncate(5);
+    assert_eq!(AsMut::<[u8]>::as_mut(buffer), b"body");
+    let mut slice = buffer.get_data_owned();
+    assert_eq!(slice.as_ref(), b"header body");
+    slice.as_mut()[0] = b'H';
+    assert_eq!(buffer_sv2::Slice::from(slice).as_ref(), b"Header body");
+
+    // The start was the last message's.
+    buffer.get_writable(2).copy_from_slice(b"ok");
+    assert_eq!(AsRef::<[u8]>::as_ref(buffer), b"ok");
+    buffer.danger_set_start(9);
+    assert_eq!(AsRef::<[u8]>::as_ref(buffer), b"");
+    assert_eq!(Vec::from(buffer.get_data_owned()), b"ok");
+    assert!(buffer.get_data_owned().is_empty() && buffer.is_droppable());
+}
+
+#[test]
+fn contract_of_the_pool() {
+    contract(&mut pool(64));
+}
+
+#[test]
+fn contract_of_the_pool_on_the_heap() {
+    contract(&mut pool(1));
+}
+
+#[test]
+fn contract_of_system_memory() {
+    contract(&mut SystemMemory::new());
+}
+
+#[test]
+fn arguments_out_of_range_are_refused_and_change_nothing() {
+    let refused = |value, limit| Err(OutOfRange { value, limit });
+    for capacity in [64, 0] {
+        let mut pool = pool(capacity);
+        pool.get_writable(5).copy_from_slice(b"hello");
+        assert_eq!(pool.try_set_start(6), refused(6, 5));
+        assert_eq!(pool.try_set_start(2), Ok(()));
+        assert_eq!(pool.try_truncate(4), refused(4, 3));
+        assert_eq!(pool.try_truncate(usize::MAX), refused(usize::MAX, 3));
+        assert_eq!((pool.as_ref(), pool.start(), pool.len()), (b"llo".as_slice(), 2, 5));
+        assert_eq!(pool.try_truncate(0), Ok(()));
+        assert_eq!((pool.as_ref(), pool.start(), pool.len()), (b"".as_slice(), 2, 2));
+    }
+    let mut memory = SystemMemory::new();
+    memory.get_writable(5).copy_from_slice(b"hello");
+    assert_eq!(memory.try_set_start(6), refused(6, 5));
+    assert_eq!(memory.try_set_start(2), Ok(()));
+    assert_eq!(memory.try_truncate(4), refused(4, 3));
+    assert_eq!((memory.as_ref(), memory.start(), memory.len()), (b"llo".as_slice(), 2, 5));
+    assert_eq!(OutOfRange { value: 4, limit: 3 }.to_string(), "4 is not in the range 0 ..= 3");
+}
+
+#[test]
+fn memory_that_the_system_does_not_have_is_an_error() {
+    for bytes in [TOO_MUCH, usize::MAX] {
+        assert_eq!(SlotPool::new(bytes).err(), Some(OutOfMemory { bytes }));
+    }
+    let mut pool = pool(16);
+    pool.get_writable(2).copy_from_slice(b"ok");
+    for len in [TOO_MUCH, usize::MAX] {
+        assert!(pool.try_get_writable(len).is_err());
+    }
+    assert_eq!((pool.place(), pool.as_ref()), (Place::Region(0), b"ok".as_slice()));
+    let mut memory = SystemMemory::new();
+    memory.get_writable(2).copy_from_slice(b"ok");
+    for len in [TOO_MUCH, usize::MAX] {
+        assert!(memory.try_get_writable(len).is_err());
+    }
+    assert_eq!(memory.as_ref(), b"ok");
+    assert_eq!(OutOfMemory { bytes: 7 }.to_string(), "cannot allocate 7 bytes");
+}
+
+#[test]
+fn relocation_hands_out_the_old_heap_memory() {
+    let mut pool = pool(4);
+    assert!(pool.relocate_heap().is_none());
+    pool.get_writable(4).copy_from_slice(b"abcd");
+    assert!(pool.relocate_heap().is_none());
+    pool.get_writable(4).copy_from_slice(b"efgh");
+    pool.danger_set_start(6);
+    let exposed = pool.get_data_by_ref(8).as_ptr();
+    let old = pool.relocate_heap().expect("the message is on the heap");
+    assert_eq!(old.get_data_by_ref_(8).as_ptr(), exposed);
+    assert_ne!(pool.get_data_by_ref(8).as_ptr(), exposed);
+    assert_eq!((old.as_ref(), pool.as_ref()), (b"abcdefgh".as_slice(), b"gh".as_slice()));
+    pool.get_writable(1).copy_from_slice(b"i");
+    assert_eq!(pool.get_data_owned().as_ref(), b"abcdefghi");
+
+    let mut memory = SystemMemory::new();
+    memory.get_writable(4).copy_from_slice(b"abcd");
+    memory.danger_set_start(1);
+    let exposed = memory.get_data_by_ref(4).as_ptr();
+    let old = memory.relocate();
+    assert_eq!((old.get_data_by_ref_(4).as_ptr(), old.as_ref()), (exposed, b"abcd".as_slice()));
+    assert_eq!((memory.as_ref(), memory.start()), (b"bcd".as_slice(), 1));
+}
+
+#[test]
+fn heap_slices_hand_over_their_bytes_without_a_copy() {
+    let slice = take(&mut SystemMemory::new(), b"hello");
+    let bytes = slice.as_ref().as_ptr();
+    let vec = Vec::from(slice);
+    assert_eq!(vec.as_ptr(), bytes);
+    assert_eq!(Slice::from(vec).as_ref().as_ptr(), bytes);
+}
+
+#[test]
+fn the_region_is_zeroed_aligned_and_where_the_slices_are() {
+    let mut pool = pool(1000);
+    let base = pool.region().base().as_ptr();
+    assert_eq!((base.addr() % 64, pool.region().len()), (0, 1000));
+    assert_eq!(pool.get_writable(1000), [0; 1000]);
+    assert_eq!(pool.get_data_owned().as_ref().as_ptr(), base.cast_const());
+}

@@ -1,0 +1,204 @@
+//! The handshake: both roles, any cut, every way to fail.
+
+mod sv2_support;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use framepool::sv2::{Error, FrameHeader, Options, Session, State, generate_authority_keypair};
+use noise_sv2::Responder;
+use rand::Rng;
+use sv2_support::{
+    HOUR, PUBLIC, SECRET, assert_same, connected, drain, frame, initiator, receive, receive_cut, responder, rng, send,
+};
+
+const HEADER: FrameHeader = FrameHeader { extension_type: 0, message_type: 0 };
+
+/// The session was ended by `error`, and says so from now on.
+fn assert_failed(session: &mut Session, error: &Error) {
+    assert_eq!((session.state(), session.error()), (State::Closed, Some(error)));
+    assert_eq!(receive(session, b"").as_ref(), Err(error));
+    assert_eq!(session.send(HEADER, b"").as_ref(), Err(error));
+    assert_eq!(session.forward(&[], 0, 0..0).as_ref(), Err(error));
+}
+
+#[test]
+fn smoke() {
+    let (mut initiator, mut responder) = (initiator(), responder());
+    assert_eq!((initiator.state(), responder.state()), (State::Handshake, State::Handshake));
+    assert_eq!((initiator.output().pending(), responder.output().pending()), (64, 0));
+
+    assert_eq!(receive(&mut responder, &drain(&mut initiator)), Ok(vec![]));
+    assert_eq!((responder.state(), responder.output().pending()), (State::Transport, 234));
+    assert_eq!(initiator.state(), State::Handshake);
+
+    assert_eq!(receive(&mut initiator, &drain(&mut responder)), Ok(vec![]));
+    assert_eq!((initiator.state(), initiator.output().pending()), (State::Transport, 0));
+    assert_eq!((initiator.error(), responder.error()), (None, None));
+
+    let (initiator, responder) = (initiator.stats(), responder.stats());
+    assert_eq!((initiator.bytes_out, initiator.bytes_in, initiator.frames_in), (64, 234, 0));
+    assert_eq!((responder.bytes_out, responder.bytes_in, responder.frames_out), (234, 64, 0));
+}
+
+#[test]
+fn any_cut_will_do() {
+    let mut rng = rng();
+    for most in [1, 2, 50, 300] {
+        let (mut initiator, mut responder) = (initiator(), responder());
+        receive_cut(&mut responder, &drain(&mut initiator), || rng.gen_range(1..=most)).unwrap();
+        receive_cut(&mut initiator, &drain(&mut responder), || rng.gen_range(1..=most)).unwrap();
+        assert_eq!((initiator.state(), responder.state()), (State::Transport, State::Transport));
+    }
+}
+
+#[test]
+fn a_small_output_holds_the_handshake() {
+    let options = Options { output_size: 1, ..Options::default() };
+    let mut initiator = Session::initiator(options, Some(PUBLIC)).unwrap();
+    let mut responder = Session::responder(options, PUBLIC, SECRET, HOUR).unwrap();
+    receive(&mut responder, &drain(&mut initiator)).unwrap();
+    receive(&mut initiator, &drain(&mut responder)).unwrap();
+    assert_eq!(initiator.state(), State::Transport);
+}
+
+#[test]
+fn frames_may_follow_in_the_chunk_of_the_handshake() {
+    let mut rng = rng();
+    let (mut initiator, mut responder) = (initiator(), responder());
+    receive(&mut responder, &drain(&mut initiator)).unwrap();
+    let frames = [frame(&mut rng, 100), frame(&mut rng, 0), frame(&mut rng, 70_000)];
+    send(&mut responder, &frames);
+    assert_same(&receive(&mut initiator, &drain(&mut responder)).unwrap(), &frames);
+}
+
+#[test]
+fn garbage_after_act_1_ends_the_responder_with_its_answer_drainable() {
+    let (mut initiator, mut responder) = (initiator(), responder());
+    let mut wire = drain(&mut initiator);
+    wire.extend([7; 22]);
+    assert_eq!(receive(&mut responder, &wire), Err(Error::Aead));
+    assert_failed(&mut responder, &Error::Aead);
+    assert_eq!(receive(&mut initiator, &drain(&mut responder)), Ok(vec![]));
+    assert_eq!(initiator.state(), State::Transport);
+}
+
+#[test]
+fn a_tampered_act_1_fails_at_the_initiator() {
+    for index in 0..64 {
+        let (mut initiator, mut responder) = (initiator(), responder());
+        let mut act1 = drain(&mut initiator);
+        act1[index] ^= 1;
+        receive(&mut responder, &act1).expect("any 64 bytes are a key");
+        assert_eq!(receive(&mut initiator, &drain(&mut responder)), Err(Error::Handshake), "byte {index}");
+        assert_failed(&mut initiator, &Error::Handshake);
+    }
+}
+
+#[test]
+fn a_tampered_act_2_fails_at_the_initiator() {
+    for index in 0..234 {
+        let (mut initiator, mut responder) = (initiator(), responder());
+        receive(&mut responder, &drain(&mut initiator)).unwrap();
+        let mut act2 = drain(&mut responder);
+        act2[index] ^= 0x80;
+        assert_eq!(receive(&mut initiator, &act2), Err(Error::Handshake), "byte {index}");
+        assert_failed(&mut initiator, &Error::Handshake);
+    }
+}
+
+/// What an initiator with this authority key makes of a server certified by the documented pair.
+fn against_documented_server(authority: Option<&str>) -> Session {
+    let mut initiator = Session::initiator(Options::default(), authority).unwrap();
+    let mut responder = responder();
+    receive(&mut responder, &drain(&mut initiator)).unwrap();
+    let result = receive(&mut initiator, &drain(&mut responder));
+    assert_eq!(result.err().as_ref(), initiator.error());
+    initiator
+}
+
+#[test]
+fn another_authority_is_refused() {
+    let mut initiator = against_documented_server(Some(&generate_authority_keypair().0));
+    assert_failed(&mut initiator, &Error::Certificate);
+    assert_eq!(initiator.error().map(Error::code), Some("ERR_SV2_CERTIFICATE"));
+}
+
+#[test]
+fn without_an_authority_any_server_is_accepted() {
+    assert_eq!(against_documented_server(None).state(), State::Transport);
+}
+
+/// What an initiator makes of a server whose clock is `behind` by some seconds, certified for 60.
+fn against_late_server(authority: Option<&str>, behind: u32) -> Session {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as u32;
+    let public: key_utils::Secp256k1PublicKey = PUBLIC.parse().unwrap();
+    let secret: key_utils::Secp256k1SecretKey = SECRET.parse().unwrap();
+    let mut server =
+        Responder::from_authority_kp(&public.into_bytes(), &secret.into_bytes(), Duration::from_mins(1)).unwrap();
+
+    let mut initiator = Session::initiator(Options::default(), authority).unwrap();
+    let act1 = drain(&mut initiator).try_into().unwrap();
+    let (act2, _) = server.step_1_with_now_rng(act1, now - behind, &mut rand::thread_rng()).unwrap();
+    let result = receive(&mut initiator, &act2);
+    assert_eq!(result.err().as_ref(), initiator.error());
+    initiator
+}
+
+#[test]
+fn an_expired_certificate_is_refused() {
+    assert_eq!(against_late_server(Some(PUBLIC), 0).state(), State::Transport);
+    assert_failed(&mut against_late_server(Some(PUBLIC), 3600), &Error::Certificate);
+    assert_eq!(against_late_server(None, 3600).state(), State::Transport, "without an authority nothing is checked");
+}
+
+#[test]
+fn a_validity_of_zero_is_good_for_the_leeway() {
+    let mut initiator = initiator();
+    let mut responder = Session::responder(Options::default(), PUBLIC, SECRET, Duration::ZERO).unwrap();
+    receive(&mut responder, &drain(&mut initiator)).unwrap();
+    receive(&mut initiator, &drain(&mut responder)).unwrap();
+    assert_eq!(initiator.state(), State::Transport);
+}
+
+#[test]
+fn sending_before_transport_is_refused_and_changes_nothing() {
+    let (mut initiator, mut responder) = (initiator(), responder());
+    for session in [&mut initiator, &mut responder] {
+        let before = session.stats();
+        assert_eq!(session.send(HEADER, b"early"), Err(Error::State));
+        assert_eq!(session.forward(&[0; 12], 0, 0..1), Err(Error::State));
+        assert_eq!((session.state(), session.error(), session.stats()), (State::Handshake, None, before));
+    }
+    receive(&mut responder, &drain(&mut initiator)).unwrap();
+    receive(&mut initiator, &drain(&mut responder)).unwrap();
+    assert_eq!(initiator.send(HEADER, b"in time"), Ok(true));
+}
+
+#[test]
+fn a_closed_session_refuses_everything_and_keeps_its_output() {
+    let (mut client, mut server) = connected();
+    client.send(HEADER, b"last words").unwrap();
+    for session in [&mut client, &mut initiator()] {
+        session.close();
+        session.close();
+        assert_eq!((session.state(), session.error()), (State::Closed, None));
+        assert_eq!(receive(session, &[0; 300]), Err(Error::State));
+        assert_eq!(session.send(HEADER, b"x"), Err(Error::State));
+        assert_eq!(session.forward(&[0; 12], 0, 0..1), Err(Error::State));
+    }
+    assert_same(&receive(&mut server, &drain(&mut client)).unwrap(), &[(HEADER, b"last words".to_vec())]);
+}
+
+#[test]
+fn random_bytes_never_panic() {
+    let mut rng = rng();
+    for _ in 0..100 {
+        for mut session in [initiator(), responder()] {
+            let noise: Vec<u8> = (0..rng.gen_range(0..600)).map(|_| rng.r#gen()).collect();
+            // Too little for a whole act, or an error: noise makes no frame.
+            let result = receive_cut(&mut session, &noise, || rng.gen_range(1..100));
+            assert!(result.as_ref().map_or(true, Vec::is_empty));
+            assert_eq!(result.is_err(), session.state() == State::Closed);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What the sv2 tests share.
+#![allow(dead_code, reason = "each test file is a crate of its own and uses its own part of this")]
+
+use std::time::Duration;
+
+use buffer_sv2::{AeadBuffer, Buffer, BufferFromSystemMemory};
+use framepool::sv2::{Batch, Error, FrameHeader, Options, Session, State};
+use rand::rngs::StdRng;
+use rand::{Rng, RngCore, SeedableRng};
+
+/// The reference implementation's example pair.
+pub(crate) const PUBLIC: &str = "9auqWEzQDVyd2oe1JVGFLMLHZtCo2FFqZwtKA5gd9xbuEu7PH72";
+pub(crate) const SECRET: &str = "mkDLTBBRxdBv998612qipDYoTK3YUrqLe8uWw7gu3iXbSrn2n";
+
+pub(crate) const HOUR: Duration = Duration::from_hours(1);
+
+/// Around every boundary of the framing.
+pub(crate) const SIZES: [usize; 9] = [0, 1, 65_518, 65_519, 65_520, 131_038, 200_000, 1_000_000, 16_777_215];
+
+pub(crate) type Owned = (FrameHeader, Vec<u8>);
+
+/// A generator with the seed of `FRAMEPOOL_SEED`, or a new one; prints it.
+pub(crate) fn rng() -> StdRng {
+    let seed = std::env::var("FRAMEPOOL_SEED")
+        .map_or_else(|_| rand::thread_rng().next_u64(), |text| text.parse().expect("FRAMEPOOL_SEED is a decimal u64"));
+    println!("FRAMEPOOL_SEED={seed}");
+    StdRng::seed_from_u64(seed)
+}
+
+pub(crate) fn pool() -> BufferFromSystemMemory {
+    BufferFromSystemMemory::new(0)
+}
+
+/// Takes any frame the protocol can carry.
+pub(crate) fn options() -> Options {
+    Options { max_frame_size: 16_777_215, ..Options::default() }
+}
+
+pub(crate) fn initiator() -> Session {
+    Session::initiator(options(), Some(PUBLIC)).expect("the key is good")
+}
+
+pub(crate) fn responder() -> Session {
+    Session::responder(options(), PUBLIC, SECRET, HOUR).expect("the keys are good")
+}
+
+/// Initiator and responder, in transport.
+pub(crate) fn connected() -> (Session, Session) {
+    connected_with(options(), options())
+}
+
+pub(crate) fn connected_with(initiator: Options, responder: Options) -> (Session, Session) {
+    let mut initiator = Session::initiator(initiator, Some(PUBLIC)).expect("the key is good");
+    let mut responder = Session::responder(responder, PUBLIC, SECRET, HOUR).expect("the keys are good");
+    assert!(receive(&mut responder, &drain(&mut initiator)).expect("act 1 is good").is_empty());
+    assert!(receive(&mut initiator, &drain(&mut responder)).expect("act 2 is good").is_empty());
+    assert_eq!((initiator.state(), responder.state()), (State::Transport, State::Transport));
+    (initiator, responder)
+}
+
+/// Everything pending in the output.
+pub(crate) fn drain(session: &mut Session) -> Vec<u8> {
+    let output = session.output();
+    let mut bytes = vec![0; output.pending()];
+    assert_eq!(output.read(&mut bytes), bytes.len());
+    assert_eq!(output.pending(), 0);
+    bytes
+}
+
+/// The frames of one `receive`.
+pub(crate) fn receive(session: &mut Session, chunk: &[u8]) -> Result<Vec<Owned>, Error> {
+    receive_in(session, chunk, &mut pool())
+}
+
+pub(crate) fn receive_in<B: Buffer + AeadBuffer>(
+    session: &mut Session,
+    chunk: &[u8],
+    pool: &mut B,
+) -> Result<Vec<Owned>, Error> {
+    let batch = session.receive(chunk, pool)?;
+    assert_eq!(Buffer::len(pool), 0, "receive takes what it writes");
+    Ok(batch.as_ref().map_or_else(Vec::new, owned))
+}
+
+/// Copies a batch's frames, after checking that it is laid out as documented.
+pub(crate) fn owned<S: AsRef<[u8]>>(batch: &Batch<S>) -> Vec<Owned> {
+    let bytes = batch.slice.as_ref();
+    assert_ne!(batch.frames, 0);
+    assert_eq!(bytes.len(), batch.table + 12 * batch.frames);
+    let mut frames = Vec::new();
+    let mut end = 0;
+    for entry in bytes[batch.table..].chunks(12) {
+        let offset = u32::from_le_bytes(entry[0..4].try_into().unwrap()) as usize;
+        let length = u32::from_le_bytes(entry[4..8].try_into().unwrap()) as usize;
+        let header = FrameHeader {
+            extension_type: u16::from_le_bytes(entry[8..10].try_into().unwrap()),
+            message_type: entry[10],
+        };
+        assert_eq!((offset, entry[11]), (end, 0));
+        end = offset + length;
+        let frame = batch.frame(frames.len()).expect("a frame for every entry");
+        assert_eq!((frame.header, frame.payload), (header, &bytes[offset..end]));
+        frames.push((header, frame.payload.to_vec()));
+    }
+    assert_eq!(end, batch.table);
+    assert_eq!(batch.frame(batch.frames), None);
+    frames
+}
+
+/// Feeds `wire` in pieces that `cut` chooses, and returns all frames.
+pub(crate) fn receive_cut(
+    session: &mut Session,
+    wire: &[u8],
+    mut cut: impl FnMut() -> usize,
+) -> Result<Vec<Owned>, Error> {
+    let mut pool = pool();
+    let mut frames = Vec::new();
+    let mut rest = wire;
+    while !rest.is_empty() {
+        let (chunk, after) = rest.split_at(cut().min(rest.len()));
+        frames.append(&mut receive_in(session, chunk, &mut pool)?);
+        rest = after;
+    }
+    Ok(frames)
+}
+
+pub(crate) fn frame(rng: &mut StdRng, length: usize) -> Owned {
+    let mut payload = vec![0; length];
+    rng.fill_bytes(&mut payload);
+    (FrameHeader { extension_type: rng.r#gen(), message_type: rng.r#gen() }, payload)
+}
+
+pub(crate) fn send(session: &mut Session, frames: &[Owned]) {
+    for (header, payload) in frames {
+        session.send(*header, payload).expect("a frame of legal size can be sent in transport");
+    }
+}
+
+/// The wire bytes of `frames`.
+pub(crate) fn wire(session: &mut Session, frames: &[Owned]) -> Vec<u8> {
+    send(session, frames);
+    drain(session)
+}
+
+/// `assert_eq!` would print megabytes.
+pub(crate) fn assert_same(received: &[Owned], sent: &[Owned]) {
+    assert_eq!(received.len(), sent.len(), "number of frames");
+    for (index, (received, sent)) in received.iter().zip(sent).enumerate() {
+        assert_eq!(received.0, sent.0, "header of frame {index}");
+        assert!(received.1 == sent.1, "payload of frame {index}: {} for {} B", received.1.len(), sent.1.len());
+    }
+}

@@ -1,0 +1,6 @@
+export type { AeadBuffer, Buffer, PoolMode, SlotPoolStats, WaitOptions, Write } from './src/api.js'
+export { Consumer } from './src/byte-ring.js'
+export { type ErrorCode, FramePoolError, type SystemErrorInfo } from './src/errors.js'
+export { Slice } from './src/slice.js'
+export { SlotPool } from './src/slot-pool.js'
+export { SystemMemoryBuffer } from './src/system-memory-buffer.js'

@@ -1,0 +1,14 @@
+// Compiles the facade into dist/ and puts the native binding, which `napi build` makes beside its sources, there too.
+import { execFileSync } from 'node:child_process'
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+process.chdir(root)
+rmSync('dist', { recursive: true, force: true })
+execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
+mkdirSync('dist/src', { recursive: true })
+for (const name of readdirSync('src')) {
+  if (/^binding\.(cjs|d\.cts)$/.test(name) || name.endsWith('.node')) copyFileSync(`src/${name}`, `dist/src/${name}`)
+}
+chmodSync('dist/src/cli/main.js', 0o755)

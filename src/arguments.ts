@@ -1,0 +1,44 @@
+import { types } from 'node:util'
+import { invalidArgType, outOfRange } from './errors.js'
+
+/** The largest size, offset or length: 2^32 − 1 bytes. */
+export const MAX_BYTES = 0xffff_ffff
+
+/** `value` as a whole number from `min` to `max`, or the documented error. */
+export function integerArgument(value: unknown, name: string, min: number, max: number): number {
+  if (typeof value !== 'number') throw invalidArgType(`${name} must be a number, not ${kindOf(value)}`)
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw outOfRange(`${name} must be a whole number from ${min} to ${max}, not ${value}`)
+  }
+  return value
+}
+
+/** `value` as bytes, or the documented error. Any Uint8Array will do, Buffers and those of other realms included. */
+export function bytesArgument(value: unknown, name: string): Uint8Array {
+  if (!types.isUint8Array(value)) throw invalidArgType(`${name} must be a Uint8Array, not ${kindOf(value)}`)
+  return value
+}
+
+/** The same for bytes that native code will read: shared memory can change underfoot, so it is copied first. */
+export function nativeBytesArgument(value: unknown, name: string): Uint8Array {
+  const bytes = bytesArgument(value, name)
+  return types.isSharedArrayBuffer(bytes.buffer) ? new Uint8Array(bytes) : bytes
+}
+
+/** `value` as a string, or the documented error, which never repeats the value: it may be a secret. */
+export function stringArgument(value: unknown, name: string): string {
+  if (typeof value !== 'string') throw invalidArgType(`${name} must be a string, not ${kindOf(value)}`)
+  return value
+}
+
+/** `value` as an options object; undefined stands for no options. */
+export function optionsArgument<T extends object>(value: T | undefined, name: string): Partial<T> {
+  if (value === undefined) return {}
+  if (typeof value !== 'object' || value === null) throw invalidArgType(`${name} must be an object, not ${kindOf(value)}`)
+  return value
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  return typeof value === 'object' ? (value.constructor?.name ?? 'an object') : typeof value
+}

@@ -1,0 +1,395 @@
+/**
+ * The one file that talks to the native module.
+ *
+ * A per-message call is a bound function without arguments: what it needs is written into the control block first, and
+ * what it gives is read from there after. Only calls that carry bytes take an argument. `Word` names the words; its
+ * order is that of `crates/framepool-node/src/control.rs`.
+ */
+import { createRequire } from 'node:module'
+import { errorOf, FramePoolError } from './errors.js'
+import { platformName } from './platform.js'
+
+type Native = typeof import('./binding.cjs')
+
+/** What `openBoundary()` gives. */
+type Bound = { control: ArrayBuffer; detach(buffer: ArrayBuffer): void } & Record<
+  | 'slotWritable'
+  | 'slotTake'
+  | 'slotSettle'
+  | 'slotTruncate'
+  | 'slotHeapHidden'
+  | 'slotClose'
+  | 'systemCreate'
+  | 'systemWritable'
+  | 'systemTake'
+  | 'systemTruncate'
+  | 'systemHidden'
+  | 'heapRelease'
+  | 'sessionForward'
+  | 'outputConsume'
+  | 'sessionClose',
+  () => void
+> &
+  Record<'heapFrom' | 'sessionReceive' | 'sessionSend', (bytes: Uint8Array) => void> &
+  Record<'slotRegion' | 'slotHeap' | 'systemView' | 'heapView' | 'outputRegion', () => ArrayBuffer>
+
+const native = load()
+const bound = guarded(() => native.openBoundary() as Bound)
+
+/** Names an object of this isolate in the native tables. */
+export interface Handle {
+  readonly index: number
+  readonly generation: number
+}
+
+/** The words of the control block. */
+export const enum Word {
+  Status,
+  Handle,
+  Generation,
+  Pool,
+  PoolGeneration,
+  Target,
+  TargetGeneration,
+  Length,
+  Offset,
+  Before,
+  After,
+  Slot,
+  Next,
+  Room,
+  Heap,
+  HeapGeneration,
+  Table,
+  Frames,
+  First,
+  Hidden,
+  State,
+  Available,
+  Pending,
+  Over,
+  Extension,
+  MessageType,
+}
+
+const control = new Uint32Array(bound.control)
+const {
+  slotWritable,
+  slotTake,
+  slotSettle,
+  slotTruncate,
+  slotRegion,
+  slotHeap,
+  slotHeapHidden,
+  slotClose,
+  systemCreate,
+  systemWritable,
+  systemTake,
+  systemTruncate,
+  systemView,
+  systemHidden,
+  heapFrom,
+  heapView,
+  heapRelease,
+  sessionReceive,
+  sessionSend,
+  sessionForward,
+  outputRegion,
+  outputConsume,
+  sessionClose,
+  detach: nativeDetach,
+} = bound
+
+/** A word that the last call gave. */
+export function reply(word: Word): number {
+  return control[word]!
+}
+
+function check(): void {
+  if (control[Word.Status] !== 0) {
+    const { code, message } = native.lastFault()
+    throw errorOf(code, message)
+  }
+}
+
+// ── Slot pools ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What native code must catch up with before it acts: see `SlotMemory`. */
+export interface SlotBacklog {
+  readonly handle: Handle
+  released: number
+  releasedLater: number
+  start: number
+  written: number
+}
+
+function writeBacklog(pool: SlotBacklog): void {
+  control[Word.Handle] = pool.handle.index
+  control[Word.Generation] = pool.handle.generation
+  control[Word.Before] = pool.released
+  control[Word.After] = pool.releasedLater
+  control[Word.Offset] = pool.start
+  control[Word.Pending] = pool.written
+}
+
+export function createSlotPool(capacity: number): Handle {
+  return guarded(() => native.slotPoolCreate(capacity))
+}
+
+/** Out: Slot (0: on the heap), Offset. */
+export function writableSlot(pool: SlotBacklog, length: number): void {
+  writeBacklog(pool)
+  control[Word.Length] = length
+  slotWritable()
+  check()
+}
+
+/** Out: Slot, Offset, Length, and for the heap Heap; Next, Room. */
+export function takeSlot(pool: SlotBacklog): void {
+  writeBacklog(pool)
+  slotTake()
+  check()
+}
+
+/** Out: Next, Room. */
+export function settleSlots(pool: SlotBacklog): void {
+  writeBacklog(pool)
+  slotSettle()
+  check()
+}
+
+export function truncateSlot(pool: SlotBacklog, hidden: number, length: number): void {
+  control[Word.Handle] = pool.handle.index
+  control[Word.Generation] = pool.handle.generation
+  control[Word.Offset] = hidden
+  control[Word.Length] = length
+  slotTruncate()
+  check()
+}
+
+export function slotPoolRegion(handle: Handle): ArrayBuffer {
+  return showing(handle, slotRegion)
+}
+
+export function slotPoolHeap(handle: Handle): ArrayBuffer {
+  return showing(handle, slotHeap)
+}
+
+export function slotPoolHeapHidden(handle: Handle): void {
+  showing(handle, slotHeapHidden)
+}
+
+export function closeSlotPool(handle: Handle, hidden: boolean): void {
+  control[Word.Hidden] = hidden ? 1 : 0
+  showing(handle, slotClose)
+}
+
+export function slotPoolReport(handle: Handle): import('./binding.cjs').SlotPoolReport {
+  return guarded(() => native.slotPoolReport(handle))
+}
+
+function showing<T>(handle: Handle, call: () => T): T {
+  control[Word.Handle] = handle.index
+  control[Word.Generation] = handle.generation
+  const value = call()
+  check()
+  return value
+}
+
+// ── System memory ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export function createSystemMemory(): Handle {
+  systemCreate()
+  check()
+  return { index: control[Word.Handle]!, generation: control[Word.Generation]! }
+}
+
+/** Out: Offset. */
+export function writableSystemMemory(handle: Handle, length: number): void {
+  control[Word.Length] = length
+  showing(handle, systemWritable)
+}
+
+/** Ends the memory. Out: Heap, Length. */
+export function takeSystemMemory(handle: Handle): void {
+  showing(handle, systemTake)
+}
+
+export function truncateSystemMemory(handle: Handle, hidden: number, length: number): void {
+  control[Word.Offset] = hidden
+  control[Word.Length] = length
+  showing(handle, systemTruncate)
+}
+
+export function systemMemoryView(handle: Handle): ArrayBuffer {
+  return showing(handle, systemView)
+}
+
+export function systemMemoryHidden(handle: Handle): void {
+  showing(handle, systemHidden)
+}
+
+// ── Heap slices ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** The heap slice that the last call gave. */
+export function replyHeapHandle(): Handle {
+  return { index: control[Word.Heap]!, generation: control[Word.HeapGeneration]! }
+}
+
+export function copyToHeap(bytes: Uint8Array): Handle {
+  heapFrom(bytes)
+  check()
+  return replyHeapHandle()
+}
+
+export function heapSliceView(handle: Handle): ArrayBuffer {
+  control[Word.Heap] = handle.index
+  control[Word.HeapGeneration] = handle.generation
+  const view = heapView()
+  check()
+  return view
+}
+
+export function releaseHeapSlice(handle: Handle, hidden: boolean): void {
+  control[Word.Heap] = handle.index
+  control[Word.HeapGeneration] = handle.generation
+  control[Word.Hidden] = hidden ? 1 : 0
+  heapRelease()
+  check()
+}
+
+// ── Sv2 sessions ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface SessionSizes {
+  maxFrameSize: number
+  outputSize: number
+}
+
+export function createResponder(sizes: SessionSizes, publicKey: string, secretKey: string, validity: number): Handle {
+  return guarded(() => native.sessionResponder(sizes, publicKey, secretKey, validity))
+}
+
+export function createInitiator(sizes: SessionSizes, authority: string | undefined): Handle {
+  return guarded(() => native.sessionInitiator(sizes, authority))
+}
+
+/** Out: Frames, and with any the slice (as from `takeSlot`) and Table; Next, Room; the session's words, also on failure. */
+export function receiveIntoSlot(session: Handle, pool: SlotBacklog, chunk: Uint8Array): void {
+  writeBacklog(pool)
+  control[Word.Handle] = session.index
+  control[Word.Generation] = session.generation
+  control[Word.Pool] = pool.handle.index
+  control[Word.PoolGeneration] = pool.handle.generation
+  sessionReceive(chunk)
+}
+
+/** Throws what the last call failed with, if it did: for calls that report something even then. */
+export { check as checkLastCall }
+
+/** Out: the session's words, also on failure. */
+export function sendFrame(session: Handle, extensionType: number, messageType: number, payload: Uint8Array): void {
+  control[Word.Handle] = session.index
+  control[Word.Generation] = session.generation
+  control[Word.Extension] = extensionType
+  control[Word.MessageType] = messageType
+  sessionSend(payload)
+}
+
+/** Where a batch lies: in a slot of a pool, or (slot 0) in a heap slice. */
+export interface BatchPlace {
+  readonly slot: number
+  readonly owner: Handle
+  readonly table: number
+}
+
+/** Out: the target's words, also on failure. */
+export function forwardFrames(target: Handle, batch: BatchPlace, first: number, frames: number): void {
+  control[Word.Target] = target.index
+  control[Word.TargetGeneration] = target.generation
+  control[Word.Slot] = batch.slot
+  const owner = batch.slot === 0 ? Word.Heap : Word.Pool
+  control[owner] = batch.owner.index
+  control[owner + 1] = batch.owner.generation
+  control[Word.Table] = batch.table
+  control[Word.First] = first
+  control[Word.Frames] = frames
+  sessionForward()
+}
+
+export function sessionOutputRegion(session: Handle): ArrayBuffer {
+  return showing(session, outputRegion)
+}
+
+/** Out: the session's words. */
+export function consumeOutput(session: Handle, length: number): void {
+  control[Word.Length] = length
+  showing(session, outputConsume)
+}
+
+export function sessionReport(session: Handle): import('./binding.cjs').SessionReport {
+  return guarded(() => native.sessionReport(session))
+}
+
+/** Why a session closed by itself. */
+export function sessionError(session: Handle): FramePoolError | null {
+  const fault = guarded(() => native.sessionError(session))
+  return fault ? (errorOf(fault.code, fault.message) as FramePoolError) : null
+}
+
+export function closeSession(session: Handle, hidden: boolean): void {
+  control[Word.Hidden] = hidden ? 1 : 0
+  showing(session, sessionClose)
+}
+
+export function authorityKeypair(): { publicKey: string; secretKey: string } {
+  return guarded(() => native.generateAuthorityKeypair())
+}
+
+// ── Memory ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const transfer = (ArrayBuffer.prototype as { transfer?: (this: ArrayBuffer, length: number) => ArrayBuffer }).transfer
+
+/**
+ * Detaches `buffer`; false if that cannot be done, for example because the user made it untransferable. `transfer()`
+ * throws then, where Node-API's own function would end the process; runtimes without it do not know such buffers.
+ */
+export function detach(buffer: ArrayBuffer): boolean {
+  try {
+    if (transfer) transfer.call(buffer, 0)
+    else nativeDetach(buffer)
+  } catch {
+    return false
+  }
+  return buffer.byteLength === 0
+}
+
+// ── Loading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** The names of the control block's words as native code has them: for the test that compares them with `Word`. */
+export function controlLayout(): string[] {
+  return native.controlLayout()
+}
+
+/** Runs an ordinary native function; its errors become those of the contract. */
+function guarded<T>(call: () => T): T {
+  try {
+    return call()
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string }
+    throw code?.startsWith('ERR_') ? errorOf(code, message) : error
+  }
+}
+
+function load(): Native {
+  try {
+    return createRequire(import.meta.url)('./binding.cjs') as Native
+  } catch (cause) {
+    const message =
+      `framepool has no native addon for ${platformName()}. ` +
+      'Reinstall it without --omit=optional, or in a checkout with Rust installed run `npm run build`.'
+    throw new FramePoolError('ERR_SYSTEM', message, {
+      cause,
+      info: { code: 'ERR_DLOPEN_FAILED', errno: 0, syscall: 'dlopen' },
+    })
+  }
+}

@@ -1,0 +1,71 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { EventEmitter, once } from 'node:events'
+
+/** How long a child may take to leave before it is killed. */
+const PATIENCE_MS = 2000
+
+/** The coordinator's side of one child process, which takes commands and reports events. */
+export class Child<Command, Event extends { kind: string }> {
+  readonly #process: ChildProcess
+  readonly #events = new EventEmitter()
+  #isStopping = false
+  #isGone = false
+
+  /**
+   * Runs the module of the role's name, beside this one, with `flags` for its Node.js. `onDied` gets the reason when the
+   * child ends unasked.
+   */
+  constructor(
+    role: 'pool' | 'relay' | 'miners',
+    onEvent: (event: Event) => void,
+    onDied: (reason: string) => void,
+    flags: string[] = [],
+  ) {
+    this.#process = fork(new URL(`./${role}.js`, import.meta.url), {
+      execArgv: [...process.execArgv, ...flags],
+      serialization: 'advanced',
+      // Standard output is the coordinator's: programs read its last line.
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    })
+    this.#process.on('message', (event: Event) => {
+      onEvent(event)
+      this.#events.emit(event.kind, event)
+    })
+    const ended = (how: string): void => {
+      this.#isGone = true
+      if (!this.#isStopping) onDied(`the ${role} process ${this.pid} died: ${how}`)
+    }
+    this.#process.on('error', (error) => ended(error.message))
+    this.#process.on('exit', (code, signal) => ended(signal ?? `exit code ${code}`))
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid
+  }
+
+  send(command: Command & object): void {
+    // A child that cannot be told shows by its 'exit'.
+    this.#process.send(command, () => {})
+  }
+
+  /** The next event of `kind`. Rejects with the signal's reason when that is aborted first. */
+  async next<Kind extends Event['kind']>(kind: Kind, signal: AbortSignal): Promise<Extract<Event, { kind: Kind }>> {
+    try {
+      const [event] = await once(this.#events, kind, { signal })
+      return event
+    } catch {
+      throw signal.reason
+    }
+  }
+
+  /** Ends the child, and resolves when it is gone. */
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    if (this.#isGone) return
+    const gone = once(this.#process, 'exit')
+    const patience = setTimeout(() => this.#process.kill('SIGKILL'), PATIENCE_MS)
+    if (this.#process.connected) this.#process.disconnect()
+    await gone
+    clearTimeout(patience)
+  }
+}

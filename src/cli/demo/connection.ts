@@ -1,0 +1,72 @@
+import type { Socket } from 'node:net'
+import type { Frame, Sv2Session } from '../../sv2/index.js'
+import { FrameLog } from './frame-log.js'
+import { type Frames, report } from './ipc.js'
+import type { Fields, Message, Values } from './messages.js'
+
+const REPORT_INTERVAL_MS = 250
+
+export interface ConnectionHandlers {
+  /** What this throws, about a malformed message for one, ends the connection. */
+  onFrame: (frame: Frame) => void
+  /** Why the connection ended; null after an orderly end. */
+  onClose: (reason: string | null) => void
+}
+
+/** One end of a connection of the demo: speaks messages through a session, and logs every frame. */
+export class Connection {
+  readonly log = new FrameLog()
+  readonly #session: Sv2Session
+  readonly #socket: Socket
+
+  constructor(session: Sv2Session, socket: Socket, { onFrame, onClose }: ConnectionHandlers) {
+    this.#session = session
+    this.#socket = socket
+    session.attach(socket, (batch) => {
+      for (const frame of batch) {
+        this.log.addReceived(frame, frame.payload)
+        onFrame(frame)
+      }
+    })
+    let reason: string | null = null
+    socket.on('error', (error) => {
+      reason = error.message
+    })
+    socket.on('close', () => onClose(reason))
+  }
+
+  /** Resolves when the handshake is over; never, when the connection ends before that. */
+  established(): Promise<void> {
+    return new Promise((resolve) => {
+      const check = (): void => {
+        if (!this.isOpen) return
+        this.#socket.off('data', check)
+        resolve()
+      }
+      this.#socket.on('data', check)
+    })
+  }
+
+  get isOpen(): boolean {
+    return this.#session.state === 'transport' && !this.#socket.destroyed
+  }
+
+  /** Never waits for `drained()`: a miner has one share under way, so little can pile up. */
+  send<F extends Fields>(message: Message<F>, values: Values<F>): void {
+    const payload = message.encode(values)
+    this.log.addSent(message, payload)
+    this.#session.send(message, payload)
+  }
+}
+
+/** Sends the logs of `connections` to the coordinator a few times a second, so that a long run needs no more memory than a short one. */
+export function reportFrames(end: Frames['end'], connections: Iterable<Connection>): void {
+  setInterval(() => {
+    const records = []
+    for (const { log } of connections) {
+      const record = log.take()
+      if (record) records.push(record)
+    }
+    if (records.length > 0) report({ kind: 'frames', end, records })
+  }, REPORT_INTERVAL_MS)
+}

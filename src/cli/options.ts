@@ -1,0 +1,48 @@
+import { InvalidArgumentError } from 'commander'
+
+export interface Address {
+  host: string
+  port: number
+}
+
+/** A parser for whole numbers from `minimum` to `maximum`. */
+export function wholeNumber(minimum: number, maximum: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (!/^\d+$/.test(text) || value < minimum || value > maximum) {
+      throw new InvalidArgumentError(`Give a whole number from ${minimum} to ${maximum}.`)
+    }
+    return value
+  }
+}
+
+/** A parser for seconds, fractions allowed, above 0 and up to `maximum`. */
+export function seconds(maximum: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (!/^\d*\.?\d+$/.test(text) || value <= 0 || value > maximum) {
+      throw new InvalidArgumentError(`Give a number of seconds above 0, at most ${maximum}.`)
+    }
+    return value
+  }
+}
+
+/** A parser for `host:port`, an IPv6 address in brackets: `127.0.0.1:3333`, `pool.example:3333`, `[::1]:3333`. */
+export function hostAndPort(lowestPort: 0 | 1): (text: string) => Address {
+  return (text) => {
+    const [, bracketed, plain, digits] = /^(?:\[([\da-fA-F:.%\w]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text) ?? []
+    const host = bracketed ?? plain
+    const port = Number(digits)
+    if (host === undefined || port < lowestPort || port > 65_535) {
+      throw new InvalidArgumentError(
+        `Give host:port, an IPv6 address in brackets ([::1]:3333), the port from ${lowestPort} to 65535.`,
+      )
+    }
+    return { host, port }
+  }
+}
+
+/** The reverse of hostAndPort. */
+export function formatAddress({ host, port }: Address): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}

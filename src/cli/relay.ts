@@ -1,0 +1,115 @@
+import { readFileSync } from 'node:fs'
+import { type Command, Option } from 'commander'
+import { FramePoolError } from '../../index.js'
+import { createRelay, type Relay, type RelayStats } from '../sv2/index.js'
+import { type Address, formatAddress, hostAndPort, wholeNumber } from './options.js'
+import { onInterrupt } from './signals.js'
+
+const SECRET_KEY_VARIABLE = 'FRAMEPOOL_AUTHORITY_SECRET_KEY'
+const STATS_INTERVAL_MS = 10_000
+const DRAIN_MS = 5000
+const LARGEST_FRAME = 16_777_215
+
+interface RelayFlags {
+  listen: Address
+  upstream: Address
+  authorityPublicKey: string
+  authoritySecretKey?: string
+  authoritySecretKeyFile?: string
+  upstreamAuthorityPublicKey?: string
+  maxFrameSize?: number
+}
+
+/** `framepool relay`: runs until SIGINT or SIGTERM, then drains and ends with exit code 0. Tells what happens on standard error. */
+export function addRelayCommand(program: Command): void {
+  const command = program.command('relay')
+  command
+    .description('accept Stratum V2 connections, and forward each one to its own connection to the upstream')
+    .requiredOption('--listen <host:port>', 'where to accept connections; port 0 takes a free one', hostAndPort(0))
+    .requiredOption('--upstream <host:port>', 'where to forward them', hostAndPort(1))
+    // No parser on the keys: a parser's complaint would repeat the value.
+    .requiredOption('--authority-public-key <key>', 'the key that connecting miners expect, base58check')
+    .addOption(
+      new Option(
+        '--authority-secret-key <key>',
+        `its secret key; visible to other users, so rather set ${SECRET_KEY_VARIABLE}`,
+      ).conflicts('authoritySecretKeyFile'),
+    )
+    .option('--authority-secret-key-file <path>', 'a file that holds the secret key')
+    .option('--upstream-authority-public-key <key>', 'the key that the upstream must prove; without it any is accepted')
+    .option('--max-frame-size <bytes>', 'larger frames end their connection', wholeNumber(1, LARGEST_FRAME))
+    .action((flags: RelayFlags) => run(command, flags))
+}
+
+async function run(command: Command, flags: RelayFlags): Promise<void> {
+  const relay = open(command, flags)
+  relay.on('connection', ({ id, remoteAddress }) => log(`connection ${id} from ${remoteAddress}`))
+  relay.on('disconnect', ({ id, reason }) => log(`connection ${id} ended: ${reason}`))
+  try {
+    log(`listening on ${formatAddress(await relay.listen())}, upstream ${formatAddress(flags.upstream)}`)
+  } catch (error) {
+    log(`cannot listen on ${formatAddress(flags.listen)}: ${(error as Error).message}`)
+    process.exitCode = 1
+    return
+  }
+  relay.on('error', (error) => log(`error: ${error.message}`))
+
+  const statsTimer = setInterval(() => log(statsLine(relay.stats())), STATS_INTERVAL_MS)
+  await new Promise<void>((resolve) => onInterrupt(resolve))
+  clearInterval(statsTimer)
+  log('closing')
+  await relay.close({ drainMs: DRAIN_MS })
+  log(statsLine(relay.stats()))
+}
+
+function open(command: Command, flags: RelayFlags): Relay {
+  const { listen, upstream, authorityPublicKey, upstreamAuthorityPublicKey, maxFrameSize } = flags
+  const authoritySecretKey = secretKey(command, flags)
+  try {
+    return createRelay({
+      listen,
+      upstream: {
+        ...upstream,
+        ...(upstreamAuthorityPublicKey !== undefined && { authorityPublicKey: upstreamAuthorityPublicKey }),
+      },
+      authorityPublicKey,
+      authoritySecretKey,
+      ...(maxFrameSize !== undefined && { maxFrameSize }),
+    })
+  } catch (error) {
+    if (error instanceof FramePoolError && error.code === 'ERR_SV2_KEY') command.error(`error: ${error.message}`)
+    throw error
+  }
+}
+
+/** From the flag, the file or the environment, in this order. */
+function secretKey(command: Command, { authoritySecretKey, authoritySecretKeyFile }: RelayFlags): string {
+  if (authoritySecretKey !== undefined) return authoritySecretKey
+  if (authoritySecretKeyFile !== undefined) {
+    try {
+      return readFileSync(authoritySecretKeyFile, 'utf8').trim()
+    } catch (error) {
+      command.error(`error: the secret key file cannot be read: ${(error as Error).message}`)
+    }
+  }
+  const inherited = process.env[SECRET_KEY_VARIABLE]
+  if (inherited === undefined) {
+    command.error(`error: give --authority-secret-key, --authority-secret-key-file or ${SECRET_KEY_VARIABLE}`)
+  }
+  return inherited
+}
+
+function statsLine(stats: RelayStats): string {
+  return [
+    `connections ${stats.connections} of ${stats.connectionsTotal}`,
+    `rejected ${stats.rejected}`,
+    `failed handshakes ${stats.handshakeFailures}`,
+    `frames up ${stats.framesUpstream} down ${stats.framesDownstream}`,
+    `bytes up ${stats.bytesUpstream} down ${stats.bytesDownstream}`,
+    `heap fallbacks ${stats.heapFallbacks}`,
+  ].join(', ')
+}
+
+function log(line: string): void {
+  process.stderr.write(`${new Date().toISOString()} ${line}\n`)
+}

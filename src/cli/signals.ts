@@ -1,0 +1,21 @@
+/**
+ * Ctrl-C reaches every process of the terminal's group, and npm passes it on besides: one keystroke can arrive twice.
+ * What follows the first within this time is still the first.
+ */
+const SAME_KEYSTROKE_MS = 500
+const EXIT_CODE_INTERRUPTED = 130
+
+/** Runs `stop` on the first SIGINT or SIGTERM, and ends the process on a later one. */
+export function onInterrupt(stop: () => void): void {
+  let firstAt: number | null = null
+  const handler = (): void => {
+    if (firstAt === null) {
+      firstAt = performance.now()
+      stop()
+    } else if (performance.now() - firstAt > SAME_KEYSTROKE_MS) {
+      process.exit(EXIT_CODE_INTERRUPTED)
+    }
+  }
+  process.on('SIGINT', handler)
+  process.on('SIGTERM', handler)
+}

@@ -1,0 +1,61 @@
+/** Codes of {@link FramePoolError}. Wrong argument types are a TypeError (`ERR_INVALID_ARG_TYPE`), wrong values a RangeError (`ERR_OUT_OF_RANGE`). */
+export type ErrorCode =
+  | 'ERR_RELEASED'
+  | 'ERR_CLOSED'
+  | 'ERR_BUSY'
+  | 'ERR_MEMORY_LIMIT'
+  | 'ERR_NO_MEMORY'
+  | 'ERR_TIMEOUT'
+  | 'ERR_WRITE_ZERO'
+  | 'ERR_INVALID_COUNT'
+  | 'ERR_TICKET'
+  | 'ERR_EXTERNAL_MEMORY'
+  | 'ERR_SYSTEM'
+  | 'ERR_INTERNAL'
+  | 'ERR_SV2_HANDSHAKE'
+  | 'ERR_SV2_CERTIFICATE'
+  | 'ERR_SV2_AEAD'
+  | 'ERR_SV2_FRAME_TOO_LARGE'
+  | 'ERR_SV2_STATE'
+  | 'ERR_SV2_KEY'
+
+/** What the operating system said, with `ERR_SYSTEM`. */
+export interface SystemErrorInfo {
+  code: string
+  errno: number
+  syscall: string
+}
+
+/** Every error of framepool that is neither a wrong argument type nor a wrong value. */
+export class FramePoolError extends Error {
+  readonly code: ErrorCode
+  readonly info?: SystemErrorInfo
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions & { info?: SystemErrorInfo }) {
+    super(message, options)
+    this.code = code
+    if (options?.info) this.info = options.info
+  }
+
+  static {
+    // As in Node's own errors, the name tells the class and `code` the case.
+    FramePoolError.prototype.name = 'FramePoolError'
+  }
+}
+
+/** A TypeError with code `ERR_INVALID_ARG_TYPE`. */
+export function invalidArgType(message: string): TypeError {
+  return Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' })
+}
+
+/** A RangeError with code `ERR_OUT_OF_RANGE`. */
+export function outOfRange(message: string): RangeError {
+  return Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' })
+}
+
+/** The error that belongs to a code which the native core gave. */
+export function errorOf(code: string, message: string): Error {
+  if (code === 'ERR_OUT_OF_RANGE') return outOfRange(message)
+  if (code === 'ERR_INVALID_ARG_TYPE') return invalidArgType(message)
+  return new FramePoolError(code as ErrorCode, message)
+}

@@ -1,0 +1,34 @@
+import { type Handle, heapSliceView, releaseHeapSlice } from './boundary.js'
+import { ShownMemory } from './shown-memory.js'
+import type { SliceMemory } from './slice.js'
+
+/** What counts the heap slices of a buffer that are alive. */
+export interface SliceCount {
+  liveHeapSlices: number
+}
+
+/** The memory of one heap slice. */
+export class HeapMemory implements SliceMemory {
+  readonly owner: Handle
+  readonly #shown: ShownMemory
+  readonly #count: SliceCount | null
+
+  /** `shown`: what was shown of this memory while the message was being written. */
+  constructor(owner: Handle, count: SliceCount | null = null, shown: ShownMemory | null = null) {
+    const make = (): ArrayBuffer => heapSliceView(owner)
+    this.owner = owner
+    this.#shown = shown === null ? new ShownMemory(make) : shown.handOver(make)
+    this.#count = count
+    if (count !== null) count.liveHeapSlices++
+  }
+
+  view(offset: number, length: number): Uint8Array {
+    // Memory without bytes has no address that could be shown.
+    return length === 0 ? new Uint8Array(0) : this.#shown.view(offset, length)
+  }
+
+  release(): void {
+    if (this.#count !== null) this.#count.liveHeapSlices--
+    releaseHeapSlice(this.owner, this.#shown.hide())
+  }
+}

@@ -1,0 +1,49 @@
+import { detach } from './boundary.js'
+
+/** Native memory seen through an ArrayBuffer that is made when first needed. */
+export class ShownMemory {
+  #buffer: ArrayBuffer | null
+  readonly #make: () => ArrayBuffer
+  /** JavaScript took the memory to an ArrayBuffer that we do not know, for example with `buffer.transfer()`. */
+  #taken = false
+
+  /** `make` gives a new ArrayBuffer over the same memory each time. */
+  constructor(make: () => ArrayBuffer, buffer: ArrayBuffer | null = null) {
+    this.#make = make
+    this.#buffer = buffer
+  }
+
+  view(offset: number, length: number): Uint8Array {
+    try {
+      return new Uint8Array(this.#buffer ?? this.#show(), offset, length)
+    } catch (error) {
+      if (this.#buffer === null || this.#buffer.byteLength !== 0) throw error
+      // Detached behind our back: the memory is still there, so show it anew.
+      this.#taken = true
+      return new Uint8Array(this.#show(), offset, length)
+    }
+  }
+
+  /** True when no ArrayBuffer shows the memory any more, so that it may be freed at once. */
+  hide(): boolean {
+    const buffer = this.#buffer
+    this.#buffer = null
+    if (buffer === null) return !this.#taken
+    if (buffer.byteLength === 0) this.#taken = true
+    return !this.#taken && detach(buffer)
+  }
+
+  /** The same memory under another owner: what was shown so far counts for it too. */
+  handOver(make: () => ArrayBuffer): ShownMemory {
+    const next = new ShownMemory(make, this.#buffer)
+    next.#taken = this.#taken
+    this.#buffer = null
+    this.#taken = false
+    return next
+  }
+
+  #show(): ArrayBuffer {
+    this.#buffer = this.#make()
+    return this.#buffer
+  }
+}

@@ -1,0 +1,86 @@
+import { nativeBytesArgument } from './arguments.js'
+import { copyToHeap, type Handle } from './boundary.js'
+import { FramePoolError, invalidArgType } from './errors.js'
+import { HeapMemory } from './heap-memory.js'
+
+/** Where a slice's bytes lie, and how they go back. */
+export interface SliceMemory {
+  /** What native code knows it by: a pool, or a heap slice. */
+  readonly owner: Handle
+  /** A view of the memory. Offsets are those of the memory, not of the slice. */
+  view(offset: number, length: number): Uint8Array
+  release(slot: number): void
+}
+
+/** Only framepool makes slices. */
+export const sliceKey = Symbol('framepool.slice')
+
+/**
+ * A run of bytes that its holder owns until `release()`: in a slot of a {@link SlotPool}, or on the heap.
+ * After that the memory may become another slice's, and `bytes` throws `ERR_RELEASED`. (buffer_sv2 `Slice`)
+ */
+export class Slice implements Disposable {
+  #memory: SliceMemory | null
+  readonly #offset: number
+  readonly #length: number
+  readonly #slot: number
+  #view: Uint8Array | null = null
+
+  /** @internal */
+  constructor(key: symbol, memory: SliceMemory, offset: number, length: number, slot: number) {
+    if (key !== sliceKey) throw invalidArgType('a Slice comes from getDataOwned() or Slice.from()')
+    this.#memory = memory
+    this.#offset = offset
+    this.#length = length
+    this.#slot = slot
+  }
+
+  /** A slice that owns a copy of `bytes` on the heap. `ERR_NO_MEMORY` when there is none. */
+  static from(bytes: Uint8Array): Slice {
+    const source = nativeBytesArgument(bytes, 'bytes')
+    return new Slice(sliceKey, new HeapMemory(copyToHeap(source)), 0, source.length, 0)
+  }
+
+  /** The bytes, not copied. Throws `ERR_RELEASED` once released. `bytes.buffer` is the whole region of the pool: see `copy()`. */
+  get bytes(): Uint8Array {
+    const memory = this.#memory
+    if (memory === null) throw new FramePoolError('ERR_RELEASED', 'the slice was released')
+    let view = this.#view
+    // A view of another length was detached: see ShownMemory.
+    if (view === null || view.length !== this.#length) view = this.#view = memory.view(this.#offset, this.#length)
+    return view
+  }
+
+  /** In bytes. */
+  get length(): number {
+    return this.#length
+  }
+
+  get isEmpty(): boolean {
+    return this.#length === 0
+  }
+
+  /** 1…8 in a pool, null from the heap. */
+  get slot(): number | null {
+    return this.#slot === 0 ? null : this.#slot
+  }
+
+  /** A copy in ordinary JavaScript memory, for APIs that clone, transfer or keep. */
+  copy(): Uint8Array {
+    return new Uint8Array(this.bytes)
+  }
+
+  /** Gives the memory back. True the first time, false after. */
+  release(): boolean {
+    const memory = this.#memory
+    if (memory === null) return false
+    this.#memory = null
+    this.#view = null
+    memory.release(this.#slot)
+    return true
+  }
+
+  [Symbol.dispose](): void {
+    this.release()
+  }
+}

@@ -1,0 +1,223 @@
+import {
+  closeSlotPool,
+  createSlotPool,
+  type Handle,
+  reply,
+  replyHeapHandle,
+  type SlotBacklog,
+  settleSlots,
+  slotPoolHeap,
+  slotPoolHeapHidden,
+  slotPoolRegion,
+  takeSlot,
+  truncateSlot,
+  Word,
+  writableSlot,
+} from './boundary.js'
+import { FramePoolError } from './errors.js'
+import type { GrowingMemory } from './growing-buffer.js'
+import { HeapMemory, type SliceCount } from './heap-memory.js'
+import { ShownMemory } from './shown-memory.js'
+import { Slice, type SliceMemory, sliceKey } from './slice.js'
+
+/** What holds a slice of a pool only until someone else wants to write there: a session's batch. */
+export interface Lodger {
+  release(): boolean
+}
+
+/**
+ * What this isolate knows of a native slot pool, so that a message crosses once.
+ *
+ * In back mode the next bytes go right behind the last, and with nothing alive they go to the start: both can be known
+ * without asking, so a view is made without crossing, and the crossing that takes the slice tells what was written. The
+ * core decides and reports (`next`, `room`) where that holds; in all other cases it is asked first. Releases are noted
+ * in bit masks, one bit a slot, and ride along with the next crossing, in order with what was written.
+ */
+export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, SliceCount {
+  readonly handle: Handle
+  readonly owner: Handle
+  readonly capacity: number
+  liveHeapSlices = 0
+  /** Slots that hold a slice of this isolate. */
+  live = 0
+  /** Slots released before the bytes pending now were begun, and since; native code does not know yet. */
+  released = 0
+  releasedLater = 0
+  /** Where the pending bytes begin in the region. */
+  start = 0
+  /** Pending bytes that native code does not know of, and those that it does. At most one of them is not 0. */
+  written = 0
+  known = 0
+  hidden = 0
+  /** The batch that goes back when the pool is next received into. */
+  lodger: Lodger | null = null
+  closed = false
+  /** The next message begins at `#next` if it is no longer than `#room`, as long as a slice is alive. */
+  #next = 0
+  #room: number
+  /** While a message with predicted bytes grows: how long it may become. */
+  #limit = 0
+  readonly #region: ShownMemory
+  /** Set while the pending bytes lie on the heap. */
+  #heap: ShownMemory | null = null
+
+  constructor(capacity: number) {
+    this.handle = createSlotPool(capacity)
+    this.owner = this.handle
+    this.capacity = capacity
+    this.#room = capacity
+    this.#region = new ShownMemory(() => slotPoolRegion(this.handle))
+  }
+
+  get length(): number {
+    return this.written + this.known
+  }
+
+  view(offset: number, length: number): Uint8Array {
+    // A region of 0 bytes has no address that could be shown.
+    return this.capacity === 0 ? new Uint8Array(0) : this.#region.view(offset, length)
+  }
+
+  pending(from: number, length: number): Uint8Array {
+    if (length === 0) return new Uint8Array(0)
+    return this.#heap === null ? this.view(this.start + from, length) : this.#heap.view(from, length)
+  }
+
+  writable(length: number): Uint8Array {
+    if (this.known === 0) {
+      const { written } = this
+      if (written === 0) {
+        const fresh = this.live === 0
+        const room = fresh ? this.capacity : this.#room
+        if (length <= room && !this.closed) {
+          this.start = fresh ? 0 : this.#next
+          this.#limit = room
+          this.written = length
+          return this.view(this.start, length)
+        }
+      } else if (written + length <= this.#limit && (this.live !== 0 || this.start === 0)) {
+        // With nothing alive any more the pool begins anew, and bytes that are not at the start would move.
+        this.written = written + length
+        return this.view(this.start + written, length)
+      }
+    }
+    return this.#ask(length)
+  }
+
+  take(): Slice {
+    this.checkOpen()
+    takeSlot(this)
+    this.caughtUp()
+    this.known = 0
+    this.hidden = 0
+    const heap = this.#heap
+    this.#heap = null
+    const slot = reply(Word.Slot)
+    return new Slice(sliceKey, this.claim(slot, heap), reply(Word.Offset), reply(Word.Length), slot)
+  }
+
+  /** Where the slice that the last call gave lies: in this pool or, with slot 0, on the heap. */
+  claim(slot: number, heap: ShownMemory | null): SliceMemory {
+    if (slot === 0) return new HeapMemory(replyHeapHandle(), this, heap)
+    this.live |= 1 << (slot - 1)
+    return this
+  }
+
+  /** Native code has caught up with this backlog and has said where the next message would begin. */
+  caughtUp(): void {
+    this.released = 0
+    this.releasedLater = 0
+    this.written = 0
+    this.#next = reply(Word.Next)
+    this.#room = reply(Word.Room)
+  }
+
+  release(slot: number): void {
+    const bit = 1 << (slot - 1)
+    this.live &= ~bit
+    if (this.length === 0) this.released |= bit
+    else this.releasedLater |= bit
+    if (this.closed && this.live === 0) this.#free()
+  }
+
+  truncate(length: number): void {
+    const kept = this.hidden + length
+    if (this.known === 0) {
+      this.written = kept
+    } else {
+      truncateSlot(this, this.hidden, length)
+      this.known = kept
+    }
+  }
+
+  holds(source: Uint8Array): boolean {
+    if (this.length === 0) return false
+    const { buffer, byteOffset: start, byteLength } = this.pending(0, this.length)
+    return source.buffer === buffer && source.byteOffset < start + byteLength && start < source.byteOffset + source.byteLength
+  }
+
+  /** Tells native code all that it does not know, so that what it reports is exact. */
+  settle(): void {
+    this.checkOpen()
+    settleSlots(this)
+    this.known += this.written
+    this.caughtUp()
+  }
+
+  checkOpen(): void {
+    if (this.closed) throw new FramePoolError('ERR_CLOSED', 'the pool is closed')
+  }
+
+  close(): void {
+    if (this.closed) return
+    this.lodger?.release()
+    this.#hideHeap()
+    this.closed = true
+    this.written = 0
+    this.known = 0
+    if (this.live === 0) this.#free()
+  }
+
+  #ask(length: number): Uint8Array {
+    this.checkOpen()
+    // A heap buffer moves when it grows: its view must be gone by then.
+    this.#hideHeap()
+    const before = this.length
+    try {
+      writableSlot(this, length)
+    } catch (error) {
+      this.#resync(before)
+      throw error
+    }
+    this.released = 0
+    this.releasedLater = 0
+    this.written = 0
+    this.known = before + length
+    const offset = reply(Word.Offset)
+    if (reply(Word.Slot) === 0) {
+      this.#heap = new ShownMemory(() => slotPoolHeap(this.handle))
+    } else {
+      this.#heap = null
+      this.start = offset - before
+    }
+    return this.pending(before, length)
+  }
+
+  /** A call failed after native code had caught up: the pending bytes are there now, and nothing was added. */
+  #resync(length: number): void {
+    this.released = 0
+    this.releasedLater = 0
+    this.written = 0
+    this.known = length
+  }
+
+  #hideHeap(): void {
+    if (this.#heap === null) return
+    if (this.#heap.hide()) slotPoolHeapHidden(this.handle)
+    this.#heap = new ShownMemory(() => slotPoolHeap(this.handle))
+  }
+
+  #free(): void {
+    closeSlotPool(this.handle, this.#region.hide())
+  }
+}

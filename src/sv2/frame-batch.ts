@@ -1,0 +1,211 @@
+import type { BatchPlace } from '../boundary.js'
+import { FramePoolError, invalidArgType } from '../errors.js'
+import type { SlotMemory } from '../slot-memory.js'
+import type { SliceMemory } from '../slice.js'
+import type { Frame, FrameBatch } from './api.js'
+
+/** Bytes that one frame takes in a batch's table: u32 offset, u32 length, u16 extension, u8 type, u8 0; little-endian. */
+const ENTRY = 12
+const CHANNEL_BIT = 0x8000
+
+/** Where the core has put the frames. */
+export interface BatchSlice {
+  readonly memory: SliceMemory
+  readonly slot: number
+  readonly offset: number
+  readonly table: number
+}
+
+/** Frames to be forwarded: which of the batch's, and where it lies. */
+export interface FramesPlace {
+  place: BatchPlace
+  first: number
+  count: number
+}
+
+let placeOfFrames: (frames: Frame | FrameBatch) => FramesPlace | null
+
+/** One slice of a pool that holds several frames side by side, and behind them the table that says where. */
+export class ReceivedBatch implements FrameBatch, Disposable {
+  readonly #slice: BatchSlice
+  readonly #pool: SlotMemory
+  readonly #count: number
+  readonly #onRetained: (change: 1 | -1) => void
+  #table: Uint8Array | null = null
+  #released = false
+  #retained = false
+
+  constructor(slice: BatchSlice, pool: SlotMemory, count: number, onRetained: (change: 1 | -1) => void) {
+    this.#slice = slice
+    this.#pool = pool
+    this.#count = count
+    this.#onRetained = onRetained
+  }
+
+  static {
+    placeOfFrames = (frames) => {
+      const batch = frames instanceof ReceivedFrame ? frames.batch : frames
+      if (typeof batch !== 'object' || batch === null || !(#slice in batch)) {
+        throw invalidArgType('frames must be a Frame or a FrameBatch that receive() gave')
+      }
+      batch.check()
+      const { memory, slot, table } = batch.#slice
+      const place = { slot, owner: memory.owner, table }
+      return frames instanceof ReceivedFrame
+        ? { place, first: frames.index, count: 1 }
+        : { place, first: 0, count: batch.#count }
+    }
+  }
+
+  get length(): number {
+    this.check()
+    return this.#count
+  }
+
+  at(index: number): Frame | undefined {
+    this.check()
+    const place = Math.trunc(index) || 0
+    const absolute = place < 0 ? place + this.#count : place
+    return absolute >= 0 && absolute < this.#count ? this.#frame(absolute) : undefined
+  }
+
+  *[Symbol.iterator](): Iterator<Frame> {
+    this.check()
+    for (let index = 0; index < this.#count; index++) yield this.#frame(index)
+  }
+
+  release(): boolean {
+    if (this.#released) return false
+    this.#released = true
+    this.#table = null
+    if (this.#retained) this.#onRetained(-1)
+    else this.#pool.lodger = null
+    this.#slice.memory.release(this.#slice.slot)
+    return true
+  }
+
+  retain(): FrameBatch & Disposable {
+    this.check()
+    if (!this.#retained) {
+      this.#retained = true
+      this.#pool.lodger = null
+      this.#onRetained(1)
+    }
+    return this
+  }
+
+  [Symbol.dispose](): void {
+    this.release()
+  }
+
+  /** Throws once the batch is released. */
+  check(): void {
+    if (this.#released) throw new FramePoolError('ERR_RELEASED', 'the batch was released')
+  }
+
+  view(offset: number, length: number): Uint8Array {
+    this.check()
+    return this.#slice.memory.view(this.#slice.offset + offset, length)
+  }
+
+  #frame(index: number): Frame {
+    this.check()
+    const { table: tableOffset } = this.#slice
+    let table = this.#table
+    // A table of another length was detached: see ShownMemory.
+    if (table === null || table.length === 0) table = this.#table = this.view(tableOffset, this.#count * ENTRY)
+    const at = index * ENTRY
+    const offset = (table[at]! | (table[at + 1]! << 8) | (table[at + 2]! << 16) | (table[at + 3]! << 24)) >>> 0
+    const length = (table[at + 4]! | (table[at + 5]! << 8) | (table[at + 6]! << 16) | (table[at + 7]! << 24)) >>> 0
+    // The table lies in memory that JavaScript can write: a frame must not reach into another slice.
+    if (offset + length > tableOffset) throw new FramePoolError('ERR_INTERNAL', 'the table of the batch was overwritten')
+    return new ReceivedFrame(this, index, offset, length, table[at + 8]! | (table[at + 9]! << 8), table[at + 10]!)
+  }
+}
+
+class ReceivedFrame implements Frame {
+  readonly #batch: ReceivedBatch
+  readonly #index: number
+  readonly #offset: number
+  readonly #length: number
+  readonly #extension: number
+  readonly #messageType: number
+
+  constructor(
+    batch: ReceivedBatch,
+    index: number,
+    offset: number,
+    length: number,
+    extension: number,
+    messageType: number,
+  ) {
+    this.#batch = batch
+    this.#index = index
+    this.#offset = offset
+    this.#length = length
+    this.#extension = extension
+    this.#messageType = messageType
+  }
+
+  /** @internal */
+  get batch(): ReceivedBatch {
+    return this.#batch
+  }
+
+  /** @internal */
+  get index(): number {
+    return this.#index
+  }
+
+  get messageType(): number {
+    this.#batch.check()
+    return this.#messageType
+  }
+
+  get extensionType(): number {
+    this.#batch.check()
+    return this.#extension & ~CHANNEL_BIT
+  }
+
+  get channelMessage(): boolean {
+    this.#batch.check()
+    return (this.#extension & CHANNEL_BIT) !== 0
+  }
+
+  get channelId(): number | null {
+    if (!this.channelMessage || this.#length < 4) return null
+    const [a, b, c, d] = this.#batch.view(this.#offset, 4) as unknown as [number, number, number, number]
+    return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0
+  }
+
+  get payload(): Uint8Array {
+    return this.#batch.view(this.#offset, this.#length)
+  }
+}
+
+/** Where frames to be forwarded lie; null where there are none. */
+export function placeOf(frames: Frame | FrameBatch): FramesPlace | null {
+  return frames instanceof EmptyBatch ? null : placeOfFrames(frames)
+}
+
+/** What `receive()` gives when no frame is complete: nothing to hold, nothing to release. */
+export class EmptyBatch implements FrameBatch, Disposable {
+  readonly length = 0
+  #released = false
+
+  at(): undefined {}
+
+  *[Symbol.iterator](): Iterator<Frame> {}
+
+  release(): boolean {
+    const released = !this.#released
+    this.#released = true
+    return released
+  }
+
+  retain(): FrameBatch & Disposable {
+    return this
+  }
+
+  [Symbol.dispose](): void {}
+}

@@ -1,0 +1,61 @@
+import { integerArgument, MAX_BYTES, optionsArgument, stringArgument } from '../arguments.js'
+import { invalidArgType } from '../errors.js'
+import { MAX_TIMEOUT_MS } from '../wait.js'
+import type { Frame, InitiatorOptions, ResponderOptions } from './api.js'
+import { Sv2Session } from './session.js'
+
+export interface RelayOptions {
+  /** Where miners connect; port 0 takes a free one. Default host: 127.0.0.1. */
+  listen: { host?: string; port: number }
+  /** Where each of them is connected to. Without a key any server is accepted. */
+  upstream: { host: string; port: number; authorityPublicKey?: string }
+  /** base58check: what the relay proves to miners that it is. */
+  authorityPublicKey: string
+  authoritySecretKey: string
+  /** In bytes, both ways; default 1 MiB. */
+  maxFrameSize?: number
+  /** More are refused at once; default: no limit. */
+  maxConnections?: number
+  /** How long either handshake may take; default 10,000. */
+  handshakeTimeoutMs?: number
+  /** A connection on which nothing moves for so long is closed; default: never. */
+  idleTimeoutMs?: number
+  /** Without it frames are forwarded natively. Return a payload to replace the frame's. What it throws closes the connection. */
+  onFrame?: (frame: Frame, direction: 'upstream' | 'downstream') => 'forward' | 'drop' | Uint8Array
+}
+
+/** The options, all checked: a bad key should not wait for the first connection. */
+export function checkedOptions(options: RelayOptions): RelayOptions {
+  const { listen, upstream, onFrame, maxConnections, handshakeTimeoutMs, idleTimeoutMs } = optionsArgument(
+    options,
+    'options',
+  )
+  const { port, host } = optionsArgument(listen, 'options.listen')
+  integerArgument(port, 'options.listen.port', 0, 65_535)
+  if (host !== undefined) stringArgument(host, 'options.listen.host')
+  const target = optionsArgument(upstream, 'options.upstream')
+  stringArgument(target.host, 'options.upstream.host')
+  integerArgument(target.port, 'options.upstream.port', 1, 65_535)
+  if (onFrame !== undefined && typeof onFrame !== 'function') throw invalidArgType('options.onFrame must be a function')
+  if (maxConnections !== undefined) integerArgument(maxConnections, 'options.maxConnections', 0, MAX_BYTES)
+  if (handshakeTimeoutMs !== undefined) {
+    integerArgument(handshakeTimeoutMs, 'options.handshakeTimeoutMs', 1, MAX_TIMEOUT_MS)
+  }
+  if (idleTimeoutMs !== undefined) integerArgument(idleTimeoutMs, 'options.idleTimeoutMs', 0, MAX_TIMEOUT_MS)
+  // Making one of each is the check of keys and sizes.
+  Sv2Session.responder(responderOptions(options)).close()
+  Sv2Session.initiator(initiatorOptions(options)).close()
+  return options
+}
+
+export function responderOptions(options: RelayOptions): ResponderOptions {
+  const { authorityPublicKey, authoritySecretKey, maxFrameSize } = options
+  return { authorityPublicKey, authoritySecretKey, ...(maxFrameSize !== undefined && { maxFrameSize }) }
+}
+
+export function initiatorOptions({ upstream: { authorityPublicKey }, maxFrameSize }: RelayOptions): InitiatorOptions {
+  return {
+    ...(authorityPublicKey !== undefined && { authorityPublicKey }),
+    ...(maxFrameSize !== undefined && { maxFrameSize }),
+  }
+}

@@ -1,0 +1,152 @@
+import { EventEmitter } from 'node:events'
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { integerArgument, optionsArgument } from '../arguments.js'
+import { FramePoolError } from '../errors.js'
+import { MAX_TIMEOUT_MS } from '../wait.js'
+import { RelayLink } from './relay-link.js'
+import { checkedOptions, type RelayOptions } from './relay-options.js'
+
+const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000
+const DEFAULT_DRAIN_MS = 5_000
+
+export interface RelayStats {
+  connections: number
+  connectionsTotal: number
+  /** Refused because of `maxConnections`. */
+  rejected: number
+  handshakeFailures: number
+  /** Frames forwarded, and wire bytes sent, in each direction. */
+  framesUpstream: number
+  framesDownstream: number
+  bytesUpstream: number
+  bytesDownstream: number
+  /** Batches that found no room in the pool. */
+  heapFallbacks: number
+  /** Native memory of the connections alive, in bytes. */
+  memoryBytes: number
+}
+
+export interface RelayEvents {
+  listening: [address: { host: string; port: number }]
+  connection: [connection: { id: number; remoteAddress: string }]
+  disconnect: [connection: { id: number; reason: string }]
+  error: [error: Error]
+}
+
+/**
+ * Sits between miners and a pool: each miner's connection gets one of its own upstream, and frames are decrypted,
+ * re-encrypted and passed on in native code. A slow reader stalls its own peer and nobody else.
+ */
+export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable {
+  readonly #options: RelayOptions
+  readonly #server: Server
+  readonly #links = new Map<number, RelayLink>()
+  readonly #total = {
+    connectionsTotal: 0,
+    rejected: 0,
+    handshakeFailures: 0,
+    framesUpstream: 0,
+    framesDownstream: 0,
+    bytesUpstream: 0,
+    bytesDownstream: 0,
+    heapFallbacks: 0,
+  }
+  #closing: Promise<void> | null = null
+
+  /** @internal */
+  constructor(options: RelayOptions) {
+    super()
+    this.#options = checkedOptions(options)
+    // Each direction ends by itself: what is still on its way the other way arrives.
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket))
+    this.#server.on('error', (error) => {
+      if (this.listenerCount('error') > 0) this.emit('error', error)
+    })
+  }
+
+  /** Resolves when the relay accepts connections; rejects with the system's error if it cannot. */
+  listen(): Promise<{ host: string; port: number }> {
+    if (this.#closing) return Promise.reject(new FramePoolError('ERR_CLOSED', 'the relay is closed'))
+    if (this.#server.listening) return Promise.reject(new FramePoolError('ERR_BUSY', 'the relay is listening already'))
+    const { host = '127.0.0.1', port } = this.#options.listen
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', reject)
+        const { address, port } = this.#server.address() as AddressInfo
+        const listening = { host: address, port }
+        this.emit('listening', listening)
+        resolve(listening)
+      })
+    })
+  }
+
+  stats(): RelayStats {
+    const stats = { connections: this.#links.size, ...this.#total, memoryBytes: 0 }
+    for (const link of this.#links.values()) {
+      const { memoryBytes, ...counters } = link.stats()
+      add(stats, counters)
+      stats.memoryBytes += memoryBytes
+    }
+    return stats
+  }
+
+  /**
+   * Accepts no more connections, reads no more from miners, and lets what was accepted and its answers through. What is
+   * not done after `drainMs` (default 5,000) is cut off.
+   */
+  close(options?: { drainMs?: number }): Promise<void> {
+    const { drainMs = DEFAULT_DRAIN_MS } = optionsArgument(options, 'options')
+    integerArgument(drainMs, 'drainMs', 0, MAX_TIMEOUT_MS)
+    this.#closing ??= this.#drain(drainMs)
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #drain(drainMs: number): Promise<void> {
+    const accepted = new Promise<void>((resolve) => {
+      if (this.#server.listening) this.#server.close(() => resolve())
+      else resolve()
+    })
+    for (const link of this.#links.values()) link.drain()
+    const timer = setTimeout(() => {
+      for (const link of this.#links.values()) link.destroy('the relay was closed')
+    }, drainMs)
+    await Promise.all([accepted, ...[...this.#links.values()].map((link) => link.closed)])
+    clearTimeout(timer)
+  }
+
+  #accept(socket: Socket): void {
+    const { maxConnections = Number.POSITIVE_INFINITY } = this.#options
+    if (this.#links.size >= maxConnections) {
+      this.#total.rejected++
+      socket.destroy()
+      return
+    }
+    const id = ++this.#total.connectionsTotal
+    const { handshakeTimeoutMs = DEFAULT_HANDSHAKE_TIMEOUT_MS, idleTimeoutMs = 0 } = this.#options
+    const link = new RelayLink(socket, this.#options, { handshakeTimeoutMs, idleTimeoutMs })
+    this.#links.set(id, link)
+    this.emit('connection', { id, remoteAddress: socket.remoteAddress ?? '' })
+    link.closed.then((reason) => {
+      this.#links.delete(id)
+      if (!link.ready) this.#total.handshakeFailures++
+      const { memoryBytes: _freed, ...counters } = link.stats()
+      add(this.#total, counters)
+      this.emit('disconnect', { id, reason })
+    })
+  }
+}
+
+/** Adds what one connection counted. */
+function add<K extends string>(total: Record<NoInfer<K>, number>, counters: Record<K, number>): void {
+  for (const key of Object.keys(counters) as K[]) total[key] += counters[key]
+}
+
+/** A relay; it accepts connections once `listen()` is called. Bad options throw here: `ERR_SV2_KEY`, `ERR_OUT_OF_RANGE`. */
+export function createRelay(options: RelayOptions): Relay {
+  return new Relay(options)
+}

@@ -1,0 +1,227 @@
+import type { WaitOptions } from '../api.js'
+import {
+  type BatchPlace,
+  checkLastCall,
+  closeSession,
+  consumeOutput,
+  forwardFrames,
+  type Handle,
+  receiveIntoSlot,
+  reply,
+  sendFrame,
+  sessionError,
+  sessionOutputRegion,
+  sessionReport,
+  Word,
+} from '../boundary.js'
+import type { RingSource } from '../byte-ring.js'
+import { FramePoolError } from '../errors.js'
+import { ShownMemory } from '../shown-memory.js'
+import type { SlotMemory } from '../slot-memory.js'
+import { type Waiter, wait } from '../wait.js'
+import type { FrameBatch, SessionStats } from './api.js'
+import { EmptyBatch, ReceivedBatch } from './frame-batch.js'
+
+/** As native code counts them. */
+const STATES = ['handshake', 'transport', 'closed'] as const
+
+/** What this isolate knows of a native session: its state and its output, as the last call reported them. */
+export class SessionCore implements RingSource {
+  readonly handle: Handle
+  readonly size: number
+  readonly pool: SlotMemory
+  readonly memory: ShownMemory
+  state: (typeof STATES)[number] = 'handshake'
+  /** Why the session closed by itself. */
+  error: FramePoolError | null = null
+  available = 0
+  position = 0
+  lent = false
+  /** Set by what is wired to the session: there is output; the session was closed. */
+  onOutput: (() => void) | null = null
+  onClosed: (() => void) | null = null
+  #over = false
+  /** Bytes that wait in the output, in the ring and in the queue behind it. */
+  #pending = 0
+  #closed = false
+  #heapFallbacks = 0
+  #retained = 0
+  /** The last report of a session whose native part is gone. */
+  #final: SessionStats | null = null
+  readonly #waiting = new Set<Waiter>()
+
+  constructor(handle: Handle, outputSize: number, pool: SlotMemory) {
+    this.handle = handle
+    this.size = outputSize
+    this.pool = pool
+    this.memory = new ShownMemory(() => sessionOutputRegion(handle))
+    const { available } = sessionReport(handle)
+    this.available = available
+    this.#pending = available
+  }
+
+  /** True when more is waiting in the output than the ring holds comfortably: stop sending, and await `drained`. */
+  get over(): boolean {
+    return this.#over
+  }
+
+  get ended(): boolean {
+    return this.state === 'closed'
+  }
+
+  receive(chunk: Uint8Array): FrameBatch {
+    this.checkOpen()
+    const { pool } = this
+    pool.checkOpen()
+    if (pool.length !== 0) throw new FramePoolError('ERR_BUSY', 'the pool holds bytes that were written and not taken')
+    pool.lodger?.release()
+    receiveIntoSlot(this.handle, pool, chunk)
+    pool.caughtUp()
+    let batch: FrameBatch
+    try {
+      checkLastCall()
+      batch = this.#received()
+    } finally {
+      this.#sync()
+    }
+    return batch
+  }
+
+  #received(): FrameBatch {
+    const count = reply(Word.Frames)
+    if (count === 0) return new EmptyBatch()
+    const { pool } = this
+    const slot = reply(Word.Slot)
+    if (slot === 0) this.#heapFallbacks++
+    const slice = { memory: pool.claim(slot, null), slot, offset: reply(Word.Offset), table: reply(Word.Table) }
+    const batch = new ReceivedBatch(slice, pool, count, (change) => {
+      this.#retained += change
+    })
+    pool.lodger = batch
+    return batch
+  }
+
+  send(extension: number, messageType: number, payload: Uint8Array): boolean {
+    this.checkOpen()
+    sendFrame(this.handle, extension, messageType, payload)
+    return this.#sent()
+  }
+
+  /** Re-encrypts frames of a batch into this session's output. */
+  forward(place: BatchPlace, first: number, count: number): boolean {
+    this.checkOpen()
+    forwardFrames(this.handle, place, first, count)
+    return this.#sent()
+  }
+
+  #sent(): boolean {
+    try {
+      checkLastCall()
+    } finally {
+      this.#sync()
+    }
+    this.onOutput?.()
+    return !this.#over
+  }
+
+  consume(length: number): void {
+    consumeOutput(this.handle, length)
+    this.position += length
+    this.#sync()
+  }
+
+  drained(options?: WaitOptions): Promise<void> {
+    const waiting = this.#waiting
+    return wait(
+      options,
+      (waiter) => {
+        const failure = this.#failure()
+        if (failure !== null) waiter.reject(failure)
+        else if (this.#low()) waiter.resolve()
+        else waiting.add(waiter)
+      },
+      (waiter) => waiting.delete(waiter),
+    )
+  }
+
+  stats(): SessionStats {
+    if (this.#final !== null) return { ...this.#final, retainedBatches: this.#retained }
+    const { framesIn, framesOut, bytesIn, bytesOut, memoryBytes } = sessionReport(this.handle)
+    const [heapFallbacks, retainedBatches] = [this.#heapFallbacks, this.#retained]
+    return { framesIn, framesOut, bytesIn, bytesOut, heapFallbacks, retainedBatches, memoryBytes }
+  }
+
+  /** Output that is on its way to a socket stays in place until it has been taken. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.state = 'closed'
+    this.#rejectWaiting()
+    this.#freeIfIdle()
+    this.onClosed?.()
+  }
+
+  /** A socket has taken `length` bytes, and uses views of the ring no more. */
+  giveBack(length: number): void {
+    this.lent = false
+    if (this.#closed) this.#freeIfIdle()
+    else this.consume(length)
+  }
+
+  checkOpen(): void {
+    const failure = this.#failure()
+    if (failure !== null) throw failure
+  }
+
+  checkUsable(): void {
+    if (this.#closed) throw closedError()
+  }
+
+  #failure(): FramePoolError | null {
+    return this.error ?? (this.#closed ? closedError() : null)
+  }
+
+  /** Takes over what the last call reported of the session. */
+  #sync(): void {
+    this.available = reply(Word.Available)
+    this.#pending = reply(Word.Pending)
+    this.#over = reply(Word.Over) === 1
+    this.state = STATES[reply(Word.State)]!
+    if (this.state === 'closed' && this.error === null) {
+      this.error = sessionError(this.handle)
+      this.#rejectWaiting()
+    }
+    if (this.#waiting.size > 0 && this.#low()) this.#resolveWaiting()
+    // A session that failed holds nothing beyond what it still has to say.
+    if (this.error !== null && this.#pending === 0) this.#freeIfIdle()
+  }
+
+  /** Half the ring is free again: waiting for less would wake senders for a few bytes at a time. */
+  #low(): boolean {
+    return this.#pending <= this.size / 2
+  }
+
+  #resolveWaiting(): void {
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const waiter of waiting) waiter.resolve()
+  }
+
+  #rejectWaiting(): void {
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const waiter of waiting) waiter.reject(this.#failure())
+  }
+
+  #freeIfIdle(): void {
+    if (this.lent || this.#final !== null) return
+    this.#final = { ...this.stats(), memoryBytes: 0 }
+    this.available = 0
+    this.#pending = 0
+    closeSession(this.handle, this.memory.hide())
+  }
+}
+
+function closedError(): FramePoolError {
+  return new FramePoolError('ERR_SV2_STATE', 'the session is closed')
+}

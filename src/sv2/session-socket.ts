@@ -1,0 +1,166 @@
+import type { Socket } from 'node:net'
+import { filledViews } from '../byte-ring.js'
+import { FramePoolError } from '../errors.js'
+import type { FrameBatch } from './api.js'
+import type { SessionCore } from './session-core.js'
+
+/** What happens on a wired socket besides frames. */
+export interface SocketEvents {
+  /** The handshake is done. */
+  onTransport(): void
+  onBatch(batch: FrameBatch): void
+  /** The peer sends no more; everything before has been through `onBatch`. */
+  onEnd(): void
+  /** The socket is closed. `error`: what broke it, be it the session or the socket. */
+  onClose(error: Error | null): void
+}
+
+/**
+ * One session on one socket. Output goes out as views of the ring, without copying: they are pinned until the socket
+ * has taken them, and what is encrypted meanwhile waits for the next write.
+ */
+export class SessionSocket {
+  readonly #core: SessionCore
+  readonly #socket: Socket
+  readonly #events: SocketEvents
+  /** Reasons not to read: reading goes on when there are none. */
+  #holds = 0
+  /** What comes once everything has been written. */
+  #ending: 'end' | 'destroy' | null = null
+  #failure: Error | null = null
+
+  constructor(core: SessionCore, socket: Socket, events: SocketEvents) {
+    this.#core = core
+    this.#socket = socket
+    this.#events = events
+    // Frames are small and answered one by one: waiting to fill packets would only delay them.
+    socket.setNoDelay(true)
+    socket.on('data', (chunk) => this.#read(chunk))
+    socket.on('end', () => events.onEnd())
+    socket.on('error', (error) => {
+      this.#failure ??= error
+    })
+    socket.on('close', () => {
+      core.close()
+      events.onClose(this.#failure)
+    })
+    this.flush()
+  }
+
+  /** For `Sv2Session.attach`: a session that answers on the socket that it reads from. */
+  static attach(
+    core: SessionCore,
+    socket: Socket,
+    onBatch: (batch: FrameBatch) => void,
+    attached: SessionSocket | null,
+  ): SessionSocket {
+    if (attached !== null) throw new FramePoolError('ERR_BUSY', 'the session is attached to a socket already')
+    const wired = new SessionSocket(core, socket, {
+      onTransport: () => {},
+      onBatch: (batch) => {
+        onBatch(batch)
+        if (core.over) wired.holdUntilDrained(core)
+      },
+      onEnd: () => wired.end(),
+      onClose: () => {},
+    })
+    // Frames may be sent at any time, not only in answer to others; those of one turn go out together.
+    let scheduled = false
+    core.onOutput = () => {
+      if (scheduled) return
+      scheduled = true
+      queueMicrotask(() => {
+        scheduled = false
+        wired.flush()
+      })
+    }
+    core.onClosed = () => socket.end()
+    return wired
+  }
+
+  get core(): SessionCore {
+    return this.#core
+  }
+
+  /** Reads nothing until `other`'s output has drained: what comes in must not pile up there. */
+  holdUntilDrained(other: SessionCore): void {
+    this.hold()
+    const resume = (): void => this.resume()
+    // A session that fails while others wait for it closes its own socket; here is nothing to be done about it.
+    other.drained().then(resume, resume)
+  }
+
+  hold(): void {
+    this.#holds++
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#holds--
+    if (this.#holds === 0 && !this.#socket.destroyed) this.#socket.resume()
+  }
+
+  /** Writes out what waits, unless a write is under way: its end goes on with it. */
+  flush(): void {
+    const core = this.#core
+    const length = core.available
+    if (length === 0) {
+      if (this.#ending !== null && !core.lent) this.#finish(this.#ending)
+      return
+    }
+    if (core.lent || this.#socket.destroyed) return
+    const [first, second] = filledViews(core)
+    core.lent = true
+    const taken = (): void => {
+      core.giveBack(length)
+      this.flush()
+    }
+    if (second.length === 0) {
+      this.#socket.write(first, taken)
+    } else {
+      this.#socket.cork()
+      this.#socket.write(first)
+      this.#socket.write(second, taken)
+      this.#socket.uncork()
+    }
+  }
+
+  /** Ends the connection's sending side once everything has been written. */
+  end(): void {
+    this.#ending ??= 'end'
+    this.flush()
+  }
+
+  /** Closes the connection once everything has been written. */
+  destroySoon(): void {
+    this.#ending = 'destroy'
+    this.flush()
+  }
+
+  #finish(how: 'end' | 'destroy'): void {
+    if (how === 'end') this.#socket.end()
+    else this.#socket.destroySoon()
+  }
+
+  destroy(error?: Error): void {
+    this.#failure ??= error ?? null
+    this.#socket.destroy(error)
+  }
+
+  #read(chunk: Uint8Array): void {
+    const core = this.#core
+    if (core.ended) return
+    const { state } = core
+    let batch: FrameBatch
+    try {
+      batch = core.receive(chunk)
+    } catch (error) {
+      this.destroy(error as Error)
+      return
+    }
+    if (state === 'handshake' && core.state === 'transport') this.#events.onTransport()
+    if (batch.length > 0) this.#events.onBatch(batch)
+    this.flush()
+    if (core.error !== null) this.destroy(core.error)
+  }
+}

@@ -1,0 +1,170 @@
+import type { Socket } from 'node:net'
+import type { WaitOptions } from '../api.js'
+import { integerArgument, MAX_BYTES, nativeBytesArgument, optionsArgument, stringArgument } from '../arguments.js'
+import { createInitiator, createResponder, type Handle } from '../boundary.js'
+import { Consumer, ringKey } from '../byte-ring.js'
+import { type FramePoolError, invalidArgType, outOfRange } from '../errors.js'
+import { memoryOf, SlotPool } from '../slot-pool.js'
+import type {
+  Frame,
+  FrameBatch,
+  FrameHeader,
+  InitiatorOptions,
+  ResponderOptions,
+  SessionOptions,
+  SessionStats,
+} from './api.js'
+import { placeOf } from './frame-batch.js'
+import { SessionCore } from './session-core.js'
+import { SessionSocket } from './session-socket.js'
+
+const MAX_FRAME_SIZE = 0xff_ffff
+const DEFAULT_MAX_FRAME_SIZE = 1 << 20
+const DEFAULT_OUTPUT_SIZE = 1 << 16
+const DEFAULT_VALIDITY_SECONDS = 3_600
+
+/** One batch is alive at a time unless batches are retained; a socket gives at most 64 KiB a read. Untouched pages cost nothing. */
+const DEFAULT_POOL_CAPACITY = 2 << 20
+let defaultPool: SlotPool | undefined
+
+const sessionKey = Symbol('framepool.session')
+let coreOfSession: (session: Sv2Session) => SessionCore
+
+/**
+ * One end of an Sv2 connection, without I/O: wire bytes in, frames out; frames in, wire bytes out.
+ * Noise NX handshake and encryption (noise_sv2), framing (framing_sv2).
+ */
+export class Sv2Session implements Disposable {
+  readonly #core: SessionCore
+  readonly #output: Consumer
+  #socket: SessionSocket | null = null
+
+  /** @internal */
+  constructor(key: symbol, core: SessionCore) {
+    if (key !== sessionKey) throw invalidArgType('a session comes from Sv2Session.responder() or .initiator()')
+    this.#core = core
+    this.#output = new Consumer(ringKey, core)
+  }
+
+  static {
+    coreOfSession = (session) => {
+      if (typeof session !== 'object' || session === null || !(#core in session)) {
+        throw invalidArgType('to must be an Sv2Session')
+      }
+      return session.#core
+    }
+  }
+
+  /** The end that is connected to. Keys that are malformed or do not belong together: `ERR_SV2_KEY`. */
+  static responder(options: ResponderOptions): Sv2Session {
+    const { authorityPublicKey, authoritySecretKey, certificateValiditySeconds } = optionsArgument(options, 'options')
+    const publicKey = stringArgument(authorityPublicKey, 'authorityPublicKey')
+    const secretKey = stringArgument(authoritySecretKey, 'authoritySecretKey')
+    const validity = certificateValiditySeconds ?? DEFAULT_VALIDITY_SECONDS
+    integerArgument(validity, 'certificateValiditySeconds', 0, MAX_BYTES)
+    return create(options, (sizes) => createResponder(sizes, publicKey, secretKey, validity))
+  }
+
+  /** The end that connects; its first message is in the output at once. A malformed key: `ERR_SV2_KEY`. */
+  static initiator(options?: InitiatorOptions): Sv2Session {
+    const { authorityPublicKey } = optionsArgument(options, 'options')
+    if (authorityPublicKey !== undefined) stringArgument(authorityPublicKey, 'authorityPublicKey')
+    return create(options, (sizes) => createInitiator(sizes, authorityPublicKey))
+  }
+
+  get state(): 'handshake' | 'transport' | 'closed' {
+    return this.#core.state
+  }
+
+  /** Why the session closed by itself, or null. */
+  get error(): FramePoolError | null {
+    return this.#core.error
+  }
+
+  /** What must go out on the wire: drain it while `output.available`. It is refilled from a queue as it is drained. */
+  get output(): Consumer {
+    return this.#output
+  }
+
+  /**
+   * Takes wire bytes, cut anywhere, and gives the frames that are complete. The batch is valid until the next
+   * `receive()` on any session that shares the pool, unless retained.
+   *
+   * Good frames before a bad one are still given: the session is then closed, `error` is set, and the next call throws
+   * it. With none before it this call throws: `ERR_SV2_HANDSHAKE`, `ERR_SV2_CERTIFICATE`, `ERR_SV2_AEAD`,
+   * `ERR_SV2_FRAME_TOO_LARGE`. After `close()`: `ERR_SV2_STATE`. `ERR_BUSY` when the pool holds bytes not taken.
+   */
+  receive(chunk: Uint8Array): FrameBatch {
+    return this.#core.receive(nativeBytesArgument(chunk, 'chunk'))
+  }
+
+  /**
+   * Encrypts a frame into the output. False when the output is over its high-water mark, its ring's size: await
+   * `drained()` before more. Nothing is ever dropped. Before the handshake is done: `ERR_SV2_STATE`; a payload above
+   * 16,777,215 bytes: `ERR_SV2_FRAME_TOO_LARGE`, and nothing is sent.
+   */
+  send(header: FrameHeader, payload: Uint8Array): boolean {
+    const { messageType, extensionType = 0, channelMessage = false } = optionsArgument(header, 'header')
+    integerArgument(messageType, 'messageType', 0, 0xff)
+    integerArgument(extensionType, 'extensionType', 0, 0x7fff)
+    const extension = channelMessage ? extensionType | 0x8000 : extensionType
+    return this.#core.send(extension, messageType as number, nativeBytesArgument(payload, 'payload'))
+  }
+
+  /** Re-encrypts a frame, or a whole batch, into `to`'s output without passing through JavaScript. As `send()` otherwise. */
+  forward(frames: Frame | FrameBatch, to: Sv2Session): boolean {
+    const target = coreOfSession(to)
+    const found = placeOf(frames)
+    return found === null ? !target.over : target.forward(found.place, found.first, found.count)
+  }
+
+  /** Resolves when the output is down to half its ring. Rejects when the session fails or is closed. */
+  drained(options?: WaitOptions): Promise<void> {
+    return this.#core.drained(options)
+  }
+
+  /**
+   * Wires the session to a socket: reads, writes, backpressure, half-close. Frames come to `onBatch`. A session that
+   * fails destroys the socket with its error; the socket's end closes the session.
+   */
+  attach(socket: Socket, onBatch: (batch: FrameBatch) => void): void {
+    if (typeof onBatch !== 'function') throw invalidArgType('onBatch must be a function')
+    this.#core.checkOpen()
+    this.#socket = SessionSocket.attach(this.#core, socket, onBatch, this.#socket)
+  }
+
+  stats(): SessionStats {
+    return this.#core.stats()
+  }
+
+  /** Gives the session's memory back. What the output still holds is dropped, unless a socket is just taking it. Idempotent. */
+  close(): void {
+    this.#core.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
+
+/** For the relay, which wires two sessions to each other. */
+export function coreOf(session: Sv2Session): SessionCore {
+  return coreOfSession(session)
+}
+
+function create(
+  options: SessionOptions | undefined,
+  make: (sizes: { maxFrameSize: number; outputSize: number }) => Handle,
+): Sv2Session {
+  const {
+    maxFrameSize = DEFAULT_MAX_FRAME_SIZE,
+    outputSize = DEFAULT_OUTPUT_SIZE,
+    pool,
+  } = optionsArgument(options, 'options')
+  integerArgument(maxFrameSize, 'maxFrameSize', 0, MAX_FRAME_SIZE)
+  integerArgument(outputSize, 'outputSize', 64, 2 ** 30)
+  if ((outputSize & (outputSize - 1)) !== 0) throw outOfRange(`outputSize must be a power of two, not ${outputSize}`)
+  if (pool === undefined) defaultPool ??= new SlotPool(DEFAULT_POOL_CAPACITY)
+  const memory = memoryOf(pool ?? (defaultPool as SlotPool))
+  return new Sv2Session(sessionKey, new SessionCore(make({ maxFrameSize, outputSize }), outputSize, memory))
+}

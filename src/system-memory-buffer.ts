@@ -1,0 +1,83 @@
+import { integerArgument, MAX_BYTES } from './arguments.js'
+import {
+  createSystemMemory,
+  type Handle,
+  reply,
+  replyHeapHandle,
+  systemMemoryHidden,
+  systemMemoryView,
+  takeSystemMemory,
+  truncateSystemMemory,
+  Word,
+  writableSystemMemory,
+} from './boundary.js'
+import { GrowingBuffer, type GrowingMemory } from './growing-buffer.js'
+import { HeapMemory, type SliceCount } from './heap-memory.js'
+import { ShownMemory } from './shown-memory.js'
+import { Slice, sliceKey } from './slice.js'
+
+class SystemMemory implements GrowingMemory, SliceCount {
+  /** Native memory is there only while a message is being written, so a buffer that is dropped leaves nothing behind. */
+  #handle: Handle | null = null
+  #shown: ShownMemory | null = null
+  length = 0
+  hidden = 0
+  liveHeapSlices = 0
+
+  writable(length: number): Uint8Array {
+    // The buffer moves when it grows: its view must be gone by then.
+    if (this.#handle === null) this.#handle = createSystemMemory()
+    else if (this.#shown?.hide()) systemMemoryHidden(this.#handle)
+    const handle = this.#handle
+    this.#shown = new ShownMemory(() => systemMemoryView(handle))
+    writableSystemMemory(handle, length)
+    const before = this.length
+    this.length = before + length
+    return this.pending(before, length)
+  }
+
+  pending(from: number, length: number): Uint8Array {
+    return length === 0 || this.#shown === null ? new Uint8Array(0) : this.#shown.view(from, length)
+  }
+
+  truncate(length: number): void {
+    if (this.#handle !== null) truncateSystemMemory(this.#handle, this.hidden, length)
+    this.length = this.hidden + length
+  }
+
+  take(): Slice {
+    takeSystemMemory(this.#handle ?? createSystemMemory())
+    const shown = this.#shown
+    this.#handle = null
+    this.#shown = null
+    this.length = 0
+    this.hidden = 0
+    return new Slice(sliceKey, new HeapMemory(replyHeapHandle(), this, shown), 0, reply(Word.Length), 0)
+  }
+
+  holds(source: Uint8Array): boolean {
+    return this.length > 0 && source.buffer === this.pending(0, this.length).buffer
+  }
+
+  checkOpen(): void {
+    // Nothing to close: it holds only what is being written.
+  }
+}
+
+/** buffer_sv2's `BufferFromSystemMemory`: a new allocation for every slice. For where speed does not matter. */
+export class SystemMemoryBuffer extends GrowingBuffer {
+  readonly #memory: SystemMemory
+
+  /** @param initialCapacity In bytes, 0 … 2^32 − 1. Accepted as in the crate, which does not use it either. */
+  constructor(initialCapacity = 0) {
+    integerArgument(initialCapacity, 'initialCapacity', 0, MAX_BYTES)
+    const memory = new SystemMemory()
+    super(memory)
+    this.#memory = memory
+  }
+
+  /** True when no slice of it is alive. */
+  override get isDroppable(): boolean {
+    return this.#memory.liveHeapSlices === 0
+  }
+}

@@ -1,0 +1,54 @@
+import type { WaitOptions } from './api.js'
+import { integerArgument, optionsArgument } from './arguments.js'
+import { FramePoolError, invalidArgType } from './errors.js'
+
+/** Settles one wait, once; what comes after is ignored. */
+export interface Waiter {
+  resolve(): void
+  reject(reason: unknown): void
+}
+
+/** The longest that a Node timer can wait. */
+export const MAX_TIMEOUT_MS = 0x7fff_ffff
+
+/**
+ * A promise that `enqueue`'s waiter settles, or `options` do: an abort rejects with `signal.reason`, a timeout with
+ * `ERR_TIMEOUT`. Then `leave` takes the waiter out of its queue.
+ */
+export function wait(
+  options: WaitOptions | undefined,
+  enqueue: (waiter: Waiter) => void,
+  leave: (waiter: Waiter) => void,
+): Promise<void> {
+  const { signal, timeoutMs } = optionsArgument(options, 'options')
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgType('signal must be an AbortSignal')
+  if (timeoutMs !== undefined) integerArgument(timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason)
+    let timer: NodeJS.Timeout | undefined
+    const settle = (): void => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+    }
+    const waiter: Waiter = {
+      resolve: () => {
+        settle()
+        resolve()
+      },
+      reject: (reason) => {
+        settle()
+        reject(reason)
+      },
+    }
+    const giveUp = (reason: unknown): void => {
+      leave(waiter)
+      waiter.reject(reason)
+    }
+    const onAbort = (): void => giveUp(signal?.reason)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    if (timeoutMs !== undefined) {
+      timer = setTimeout(() => giveUp(new FramePoolError('ERR_TIMEOUT', `nothing came in ${timeoutMs} ms`)), timeoutMs)
+    }
+    enqueue(waiter)
+  })
+}
