@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { formatAddress, hostAndPort, seconds, wholeNumber } from '../src/cli/options.js'
 import { generateAuthorityKeypair, Sv2Session } from '../src/sv2/index.js'
-import { CliRun } from './run-cli.js'
+import { CliRun } from './support/run-cli.js'
 
 const keys = generateAuthorityKeypair()
 const relayArgs = [

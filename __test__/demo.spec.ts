@@ -1,9 +1,32 @@
-import { describe, expect, it } from 'vitest'
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Figures } from '../src/cli/demo/coordinator.js'
 import { FrameLog } from '../src/cli/demo/frame-log.js'
+import type { PoolCommand, PoolEvent } from '../src/cli/demo/ipc.js'
+import {
+  type Fields,
+  type Message,
+  MINING_PROTOCOL,
+  NewMiningJob,
+  OpenMiningChannelError,
+  OpenStandardMiningChannel,
+  OpenStandardMiningChannelSuccess,
+  SetNewPrevHash,
+  SetupConnection,
+  SetupConnectionError,
+  SetupConnectionSuccess,
+  SubmitSharesError,
+  SubmitSharesStandard,
+  SubmitSharesSuccess,
+  type Values,
+} from '../src/cli/demo/messages.js'
 import { reasons } from '../src/cli/demo/report.js'
 import { Verifier } from '../src/cli/demo/verify.js'
-import { CliRun } from './run-cli.js'
+import { generateAuthorityKeypair, Sv2Session } from '../src/sv2/index.js'
+import { CliRun } from './support/run-cli.js'
 
 /** Processes start, and wait for one another: far more than the default, and still no measure of anything. */
 const PATIENCE_MS = 60_000
@@ -72,8 +95,9 @@ describe('framepool demo', { timeout: PATIENCE_MS }, () => {
     process.kill(Number(pool), 'SIGSTOP')
     run.kill('SIGINT')
     setTimeout(() => run.kill('SIGINT'), 1000)
-    expect(await run.exitCode()).toBe(130)
+    const exitCode = await run.exitCodeAlone()
     process.kill(Number(pool), 'SIGKILL')
+    expect(exitCode).toBe(130)
     expect(run.stdout).not.toContain('shares sent / accepted')
   })
 
@@ -106,6 +130,134 @@ function isRunning(pid: number): boolean {
     return false
   }
 }
+
+describe("the demo's pool", { timeout: PATIENCE_MS }, () => {
+  const authority = generateAuthorityKeypair()
+  const setUp = {
+    protocol: MINING_PROTOCOL,
+    minVersion: 2,
+    maxVersion: 2,
+    flags: 0,
+    endpointHost: '127.0.0.1',
+    endpointPort: 0,
+    vendor: 'test',
+    hardwareVersion: '',
+    firmware: '',
+    deviceId: '',
+  }
+  let pool: ChildProcess
+  let address: { host: string; port: number }
+  const failures: string[] = []
+
+  beforeAll(async () => {
+    pool = fork(fileURLToPath(new URL('../dist/src/cli/demo/pool.js', import.meta.url)), { serialization: 'advanced' })
+    pool.on('message', (event: PoolEvent) => {
+      if (event.kind === 'failure') failures.push(event.reason)
+    })
+    pool.send({ kind: 'start', authority } satisfies PoolCommand)
+    const [event] = await once(pool, 'message')
+    address = event.address
+  })
+  afterAll(() => pool.disconnect())
+
+  /** A connection to the pool. `next` takes what came, a message at a time, and expects it to be the one asked for. */
+  async function open() {
+    const socket = connect(address)
+    const session = Sv2Session.initiator({ authorityPublicKey: authority.publicKey })
+    const frames: { messageType: number; payload: Uint8Array }[] = []
+    session.attach(socket, (batch) => {
+      for (const { messageType, payload } of batch) frames.push({ messageType, payload: new Uint8Array(payload) })
+    })
+    while (session.state === 'handshake') await once(socket, 'data')
+    return {
+      socket,
+      send<F extends Fields>(message: Message<F>, values: Values<F>) {
+        session.send(message, message.encode(values))
+      },
+      async next<F extends Fields>(message: Message<F>): Promise<Values<F>> {
+        while (frames.length === 0) await once(socket, 'data')
+        const { messageType, payload } = frames.shift()!
+        expect(messageType).toBe(message.messageType)
+        return message.decode(payload)
+      },
+    }
+  }
+
+  async function openChannel(userIdentity: string) {
+    const miner = await open()
+    miner.send(SetupConnection, setUp)
+    expect(await miner.next(SetupConnectionSuccess)).toEqual({ usedVersion: 2, flags: 0 })
+    const request = { requestId: 7, userIdentity, nominalHashRate: 1, maxTarget: new Uint8Array(32) }
+    miner.send(OpenStandardMiningChannel, request)
+    return { miner, request }
+  }
+
+  it('accepts shares of the job it has sent, and refuses others by their fault', async () => {
+    const { miner } = await openChannel('careful')
+    const { channelId, requestId } = await miner.next(OpenStandardMiningChannelSuccess)
+    expect(requestId).toBe(7)
+    const { jobId, version, minNtime: none } = await miner.next(NewMiningJob)
+    const { jobId: activated, minNtime: ntime } = await miner.next(SetNewPrevHash)
+    expect([none, activated]).toEqual([null, jobId])
+
+    const share = { channelId, sequenceNumber: 1, jobId, nonce: 0, ntime, version }
+    miner.send(SubmitSharesStandard, share)
+    const answer = { channelId, lastSequenceNumber: 1, newSubmitsAcceptedCount: 1, newSharesSum: 1n }
+    expect(await miner.next(SubmitSharesSuccess)).toEqual(answer)
+    const next = { ...share, sequenceNumber: 2 }
+    for (const [faulty, errorCode] of [
+      [share, 'duplicate-share'],
+      [{ ...next, jobId: jobId + 99 }, 'invalid-job-id'],
+      [{ ...next, ntime: ntime - 1 }, 'invalid-share'],
+      [{ ...next, channelId: channelId + 99 }, 'invalid-channel-id'],
+    ] as const) {
+      miner.send(SubmitSharesStandard, faulty)
+      const { sequenceNumber } = faulty
+      expect(await miner.next(SubmitSharesError)).toEqual({ channelId: faulty.channelId, sequenceNumber, errorCode })
+    }
+    miner.socket.destroy()
+  })
+
+  it.each([
+    ['another protocol', { protocol: 1 }, 'unsupported-protocol'],
+    ['a newer version only', { minVersion: 3, maxVersion: 3 }, 'protocol-version-mismatch'],
+    ['an older version only', { minVersion: 1, maxVersion: 1 }, 'protocol-version-mismatch'],
+  ])('refuses %s', async (_what, change, errorCode) => {
+    const miner = await open()
+    miner.send(SetupConnection, { ...setUp, ...change })
+    expect(await miner.next(SetupConnectionError)).toEqual({ flags: 0, errorCode })
+    miner.socket.destroy()
+  })
+
+  it('refuses a second channel of one name', async () => {
+    const { miner: first } = await openChannel('twin')
+    await first.next(OpenStandardMiningChannelSuccess)
+    const { miner: second } = await openChannel('twin')
+    expect(await second.next(OpenMiningChannelError)).toEqual({ requestId: 7, errorCode: 'invalid-user-identity' })
+    first.socket.destroy()
+    second.socket.destroy()
+  })
+
+  it('ends a connection that asks for a channel before SetupConnection, and says why', async () => {
+    const miner = await open()
+    miner.send(OpenStandardMiningChannel, {
+      requestId: 1,
+      userIdentity: 'hasty',
+      nominalHashRate: 1,
+      maxTarget: new Uint8Array(32),
+    })
+    await once(miner.socket, 'close')
+    const reason = 'pool, of a miner without a channel: a channel was asked for before SetupConnection'
+    await expect.poll(() => failures).toContain(reason)
+  })
+
+  it('ends a connection that sends a message of the pool itself, and says why', async () => {
+    const miner = await open()
+    miner.send(SetupConnectionSuccess, { usedVersion: 2, flags: 0 })
+    await once(miner.socket, 'close')
+    await expect.poll(() => failures).toContain('pool, of a miner without a channel: unexpected message type 1')
+  })
+})
 
 describe('the comparison of frames', () => {
   const share = { messageType: 0x1a, extensionType: 0, channelMessage: true }

@@ -34,7 +34,7 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
   getWritable(length: number): Uint8Array {
     const memory = this.#memory
     // The sum is checked too: offsets and lengths are 32 bits wide in the native core.
-    if (!(length >= 0 && memory.length + length <= MAX_BYTES) || !Number.isInteger(length)) {
+    if (!Number.isInteger(length) || length < 0 || memory.length + length > MAX_BYTES) {
       integerArgument(length, 'length', 0, MAX_BYTES - memory.length)
     }
     return memory.writable(length)
@@ -81,9 +81,10 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
 
   write(source: Uint8Array): number {
     const bytes = bytesArgument(source, 'source')
-    const room = MAX_BYTES - this.#memory.length
-    this.#append(bytes.length > room ? bytes.subarray(0, room) : bytes, outOfRange)
-    return Math.min(bytes.length, room)
+    // Counted before, since a view of this buffer may be detached by what follows.
+    const count = Math.min(bytes.length, MAX_BYTES - this.#memory.length)
+    this.#append(count < bytes.length ? bytes.subarray(0, count) : bytes, outOfRange)
+    return count
   }
 
   writeAll(source: Uint8Array): void {

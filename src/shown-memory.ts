@@ -28,9 +28,8 @@ export class ShownMemory {
   hide(): boolean {
     const buffer = this.#buffer
     this.#buffer = null
-    if (buffer === null) return !this.#taken
-    if (buffer.byteLength === 0) this.#taken = true
-    return !this.#taken && detach(buffer)
+    if (buffer !== null && (buffer.byteLength === 0 || !detach(buffer))) this.#taken = true
+    return !this.#taken
   }
 
   /** The same memory under another owner: what was shown so far counts for it too. */

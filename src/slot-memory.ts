@@ -84,7 +84,8 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
   }
 
   writable(length: number): Uint8Array {
-    if (this.known === 0) {
+    // A heap buffer stays with its message even when it is truncated to nothing.
+    if (this.known === 0 && this.#heap === null) {
       const { written } = this
       if (written === 0) {
         const fresh = this.live === 0
@@ -142,6 +143,8 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
 
   truncate(length: number): void {
     const kept = this.hidden + length
+    // With nothing pending, releases count as made before the next bytes: those noted so far must be told first.
+    if (kept === 0) this.settle()
     if (this.known === 0) {
       this.written = kept
     } else {

@@ -6,7 +6,7 @@ import { onInterrupt } from './signals.js'
 
 const ERASE_LINE = '\r\x1b[K'
 
-/** `framepool demo`: pool, relay and miners on loopback, a table at the end; exit code 1 if anything was lost or differed. */
+/** `framepool demo`: pool, relay and miners on loopback, then a table. Exit code 1 if anything was lost or differed. */
 export function addDemoCommand(program: Command): void {
   program
     .command('demo')

@@ -20,7 +20,7 @@ interface RelayFlags {
   maxFrameSize?: number
 }
 
-/** `framepool relay`: runs until SIGINT or SIGTERM, then drains and ends with exit code 0. Tells what happens on standard error. */
+/** `framepool relay`: runs until SIGINT or SIGTERM, then drains and ends with 0. It logs to standard error. */
 export function addRelayCommand(program: Command): void {
   const command = program.command('relay')
   command

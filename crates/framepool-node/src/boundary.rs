@@ -71,12 +71,15 @@ pub(crate) type Reply = std::result::Result<Option<sys::napi_value>, Fault>;
 
 /// Runs one call. Failures and panics end in the status word; nothing unwinds into Node.
 #[inline]
-fn enter(env: sys::napi_env, info: sys::napi_callback_info, body: impl FnOnce(&mut Call<'_>) -> Reply) -> sys::napi_value {
+fn enter(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+    body: impl FnOnce(&mut Call<'_>) -> Reply,
+) -> sys::napi_value {
     let (mut count, mut argument, mut data) = (1, ptr::null_mut(), ptr::null_mut());
     // SAFETY: `env` and `info` are those of the running call; there is room for `count` arguments.
-    let status = unsafe {
-        sys::napi_get_cb_info(env, info, &raw mut count, &raw mut argument, ptr::null_mut(), &raw mut data)
-    };
+    let status =
+        unsafe { sys::napi_get_cb_info(env, info, &raw mut count, &raw mut argument, ptr::null_mut(), &raw mut data) };
     if status != sys::Status::napi_ok {
         return ptr::null_mut();
     }
@@ -159,7 +162,7 @@ impl ToNapiValue for RawValue {
 #[napi(catch_unwind, ts_return_type = "object")]
 pub fn open_boundary(env: Env) -> Result<RawValue> {
     pin::module();
-    let state = EnvState::open(&env)?;
+    let state = EnvState::open(env)?;
     // SAFETY: `open` gave a pointer to this isolate's live state, and no other reference to it is in use.
     let control = unsafe { &(*state).control };
     let base = NonNull::new(control.as_ptr()).ok_or_else(|| Fault::internal("no control block"))?;
@@ -174,7 +177,7 @@ pub fn open_boundary(env: Env) -> Result<RawValue> {
         check(sys::napi_set_named_property(raw, object, c"control".as_ptr(), block))?;
         for (name, callback) in BOUND {
             let (mut key, mut function) = (ptr::null_mut(), ptr::null_mut());
-            let (text, length) = (name.as_ptr().cast(), name.len() as isize);
+            let (text, length) = (name.as_ptr().cast(), name.len().cast_signed());
             check(sys::napi_create_string_utf8(raw, text, length, &raw mut key))?;
             check(sys::napi_create_function(raw, text, length, *callback, state.cast::<c_void>(), &raw mut function))?;
             check(sys::napi_set_property(raw, object, key, function))?;
@@ -184,7 +187,11 @@ pub fn open_boundary(env: Env) -> Result<RawValue> {
 }
 
 fn check(status: sys::napi_status) -> Result<()> {
-    if status == sys::Status::napi_ok { Ok(()) } else { Err(Fault::internal("the boundary could not be opened").into()) }
+    if status == sys::Status::napi_ok {
+        Ok(())
+    } else {
+        Err(Fault::internal("the boundary could not be opened").into())
+    }
 }
 
 /// How the last call through the control block failed.
@@ -199,7 +206,7 @@ pub struct FaultDetails {
 /// How the last call through the control block failed.
 #[napi(catch_unwind)]
 pub fn last_fault(env: Env) -> Result<FaultDetails> {
-    let fault = EnvState::of(&env)?.fault.take().unwrap_or_else(|| Fault::internal("no fault was recorded"));
+    let fault = EnvState::of(env)?.fault.take().unwrap_or_else(|| Fault::internal("no fault was recorded"));
     Ok(FaultDetails { code: fault.code.0.to_owned(), message: fault.message })
 }
 

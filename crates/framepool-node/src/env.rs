@@ -42,8 +42,8 @@ impl std::ops::Deref for ControlBlock {
 
 impl EnvState {
     /// This isolate's state, made on first use.
-    pub(crate) fn open(env: &Env) -> Result<*mut Self> {
-        if let Some(state) = env.get_instance_data::<Self>().map_err(foreign)? {
+    pub(crate) fn open(env: Env) -> Result<*mut Self> {
+        if let Some(state) = env.get_instance_data::<Self>().map_err(|error| foreign(&error))? {
             return Ok(std::ptr::from_mut(state));
         }
         let state = Self {
@@ -54,7 +54,7 @@ impl EnvState {
             sessions: HandleTable::default(),
             fault: None,
         };
-        env.set_instance_data(state, (), |_| {}).map_err(foreign)?;
+        env.set_instance_data(state, (), |_| {}).map_err(|error| foreign(&error))?;
         let state = std::ptr::from_mut(Self::of(env)?);
         // SAFETY: the instance data outlives the environment's cleanup hooks, and `give_back` runs once, on this thread.
         let status = unsafe { sys::napi_add_env_cleanup_hook(env.raw(), Some(give_back), state.cast::<c_void>()) };
@@ -65,8 +65,8 @@ impl EnvState {
     }
 
     /// This isolate's state, from an ordinary function.
-    pub(crate) fn of(env: &Env) -> Result<&'static mut Self> {
-        let state = env.get_instance_data::<Self>().map_err(foreign)?;
+    pub(crate) fn of(env: Env) -> Result<&'static mut Self> {
+        let state = env.get_instance_data::<Self>().map_err(|error| foreign(&error))?;
         state.ok_or_else(|| Fault::internal("the boundary is not open").into())
     }
 
@@ -77,7 +77,7 @@ impl EnvState {
     }
 }
 
-fn foreign(error: napi::Error) -> napi::Error<crate::errors::Code> {
+fn foreign(error: &napi::Error) -> napi::Error<crate::errors::Code> {
     Fault::internal(&error.reason).into()
 }
 

@@ -2,7 +2,7 @@
 
 use framepool::buffer_sv2::Buffer;
 use framepool::handle::Handle;
-use framepool::slot::{Mode, Place, SLOTS, Slice, SlotPool};
+use framepool::slot::{Mode, Place, Slice, SlotPool, Taken};
 use framepool::sv2::Batch;
 use napi::Env;
 use napi_derive::napi;
@@ -13,32 +13,19 @@ use crate::env::EnvState;
 use crate::errors::{Fault, Result};
 use crate::external::{Exposure, Shown};
 
-/// A pool, with the slices of it that this isolate's JavaScript holds.
+/// A pool. It holds the slots of the slices that this isolate's JavaScript has, which names them by slot.
 pub(crate) struct SlotPoolEntry {
     pub(crate) pool: SlotPool,
-    /// By slot: JavaScript names a slice of the pool by its slot.
-    held: [Option<Slice>; SLOTS],
     /// Of the heap buffer in which a message is being written that found no room in the pool.
     heap: Exposure,
 }
 
 impl SlotPoolEntry {
-    /// Drops the slices whose slots are set in `mask`.
-    fn release(&mut self, mask: u32) {
-        if mask != 0 {
-            for (slot, held) in self.held.iter_mut().enumerate() {
-                if mask & (1 << slot) != 0 {
-                    *held = None;
-                }
-            }
-        }
-    }
-
     /// Catches up with what JavaScript did without calling: slices released, bytes written where they were predicted to
     /// go, slices released after that. The order matters: a pool looks at freed slots when bytes are written.
     #[inline]
     pub(crate) fn catch_up(&mut self, control: &Control) -> std::result::Result<(), Fault> {
-        self.release(control.get(Word::Before));
+        self.pool.give_back(control.get(Word::Before) as u8);
         let written = control.get(Word::Pending) as usize;
         if written != 0 {
             let predicted = control.get(Word::Offset) as usize;
@@ -51,7 +38,7 @@ impl SlotPoolEntry {
                 }
             }
         }
-        self.release(control.get(Word::After));
+        self.pool.give_back(control.get(Word::After) as u8);
         Ok(())
     }
 
@@ -63,30 +50,27 @@ impl SlotPoolEntry {
         control.set(Word::Room, room.bytes as u32);
     }
 
-    /// The bytes of a slice that JavaScript holds.
-    pub(crate) fn held(&self, slot: u32) -> Option<&Slice> {
-        self.held.get((slot as usize).checked_sub(1)?)?.as_ref()
-    }
-
-    /// Hands `slice` to JavaScript: by its slot if it has one, else as a heap slice of its own.
+    /// Hands a slice to JavaScript: by its slot if it has one, else as a heap slice of its own.
     #[inline]
-    pub(crate) fn hand_over(&mut self, slice: Slice, heap: &mut crate::heap_slice::Table, control: &Control) {
-        control.set(Word::Length, slice.len() as u32);
-        if let (Some(slot), Some(offset)) = (slice.slot(), slice.offset()) {
-            control.set(Word::Slot, u32::from(slot));
-            control.set(Word::Offset, offset as u32);
-            self.held[usize::from(slot) - 1] = Some(slice);
-        } else {
-            let handle = heap.insert(Shown::new(slice, std::mem::take(&mut self.heap)));
-            control.set(Word::Slot, 0);
-            control.set(Word::Offset, 0);
-            control.set(Word::Heap, handle.index);
-            control.set(Word::HeapGeneration, handle.generation);
+    fn hand_over(&mut self, taken: Taken, heap: &mut crate::heap_slice::Table, control: &Control) {
+        match taken {
+            Taken::Held { slot, offset, len } => {
+                control.set(Word::Slot, u32::from(slot));
+                control.set(Word::Offset, offset as u32);
+                control.set(Word::Length, len as u32);
+            }
+            Taken::Heap(slice) => {
+                control.set(Word::Slot, 0);
+                control.set(Word::Offset, 0);
+                control.set(Word::Length, slice.len() as u32);
+                let handle = heap.insert(Shown::new(slice, std::mem::take(&mut self.heap)));
+                control.set(Word::Heap, handle.index);
+                control.set(Word::HeapGeneration, handle.generation);
+            }
         }
     }
 
     /// The same for a batch of frames.
-    #[inline]
     pub(crate) fn hand_over_batch(
         &mut self,
         batch: Batch<Slice>,
@@ -95,16 +79,17 @@ impl SlotPoolEntry {
     ) {
         control.set(Word::Table, batch.table as u32);
         control.set(Word::Frames, batch.frames as u32);
-        self.hand_over(batch.slice, heap, control);
+        let taken = self.pool.hold(batch.slice);
+        self.hand_over(taken, heap, control);
     }
 }
 
 impl Drop for SlotPoolEntry {
     fn drop(&mut self) {
-        if self.heap.is_shown() {
-            if let Some(buffer) = self.pool.relocate_heap() {
-                self.heap.leave(buffer);
-            }
+        if self.heap.is_shown()
+            && let Some(buffer) = self.pool.relocate_heap()
+        {
+            self.heap.leave(buffer);
         }
     }
 }
@@ -120,11 +105,11 @@ pub(crate) fn writable(call: &mut Call<'_>) -> Reply {
     let entry = entry(call.state)?;
     entry.catch_up(&control)?;
     let written = entry.pool.len();
-    if entry.heap.is_shown() {
+    if entry.heap.is_shown()
+        && let Some(buffer) = entry.pool.relocate_heap()
+    {
         // JavaScript could not take its view back, so the memory under it must stay.
-        if let Some(buffer) = entry.pool.relocate_heap() {
-            entry.heap.leave(buffer);
-        }
+        entry.heap.leave(buffer);
     }
     entry.pool.try_get_writable(control.get(Word::Length) as usize)?;
     let (slot, offset) = match entry.pool.place() {
@@ -143,8 +128,8 @@ pub(crate) fn take(call: &mut Call<'_>) -> Reply {
     let EnvState { slot_pools, heap_slices, control, .. } = call.state;
     let entry = slot_pools.get_mut(handle).ok_or_else(Fault::released)?;
     entry.catch_up(control)?;
-    let slice = entry.pool.get_data_owned();
-    entry.hand_over(slice, heap_slices, control);
+    let taken = entry.pool.take_held();
+    entry.hand_over(taken, heap_slices, control);
     entry.report(control);
     Ok(None)
 }
@@ -213,8 +198,8 @@ pub(crate) fn close(call: &mut Call<'_>) -> Reply {
 #[napi(catch_unwind)]
 pub fn slot_pool_create(env: Env, capacity: u32) -> Result<ObjectHandle> {
     let pool = SlotPool::new(capacity as usize).map_err(Fault::from)?;
-    let entry = SlotPoolEntry { pool, held: [const { None }; SLOTS], heap: Exposure::default() };
-    Ok(EnvState::of(&env)?.slot_pools.insert(Shown::new(entry, Exposure::default())).into())
+    let entry = SlotPoolEntry { pool, heap: Exposure::default() };
+    Ok(EnvState::of(env)?.slot_pools.insert(Shown::new(entry, Exposure::default())).into())
 }
 
 /// `SlotPoolStats` as far as the core knows them, and the line that the pool prints.
@@ -236,10 +221,9 @@ pub struct SlotPoolReport {
 
 /// What the pool reports of itself.
 #[napi(catch_unwind)]
-#[expect(clippy::cast_precision_loss, reason = "counters do not reach 2^53")]
 pub fn slot_pool_report(env: Env, handle: ObjectHandle) -> Result<SlotPoolReport> {
     let handle = Handle::from(handle);
-    let entry = EnvState::of(&env)?.slot_pools.get(handle).ok_or_else(Fault::released)?;
+    let entry = EnvState::of(env)?.slot_pools.get(handle).ok_or_else(Fault::released)?;
     let stats = entry.pool.stats();
     Ok(SlotPoolReport {
         mode: match stats.mode {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::time::Duration;
 
@@ -37,7 +38,11 @@ fn report(session: &mut Session, control: &Control) {
 fn apart<'a>(bytes: &'a [u8], written: &[Range<usize>]) -> Cow<'a, [u8]> {
     let start = bytes.as_ptr().addr();
     let end = start + bytes.len();
-    if written.iter().any(|memory| start < memory.end && memory.start < end) { bytes.to_vec().into() } else { bytes.into() }
+    if written.iter().any(|memory| start < memory.end && memory.start < end) {
+        bytes.to_vec().into()
+    } else {
+        bytes.into()
+    }
 }
 
 fn span(base: NonNull<u8>, length: usize) -> Range<usize> {
@@ -63,8 +68,13 @@ pub(crate) fn receive(call: &mut Call<'_>) -> Reply {
     let entry = slot_pools.get_mut(pool).ok_or_else(Fault::released)?;
     let region = span(entry.pool.region().base(), entry.pool.capacity());
     let chunk = apart(chunk, &[region, ring_span(session)]);
-    let outcome = session.receive(&chunk, &mut entry.pool);
+    // The pool panics where the system has no memory for a batch. The session has lost its place in the stream then.
+    let outcome = catch_unwind(AssertUnwindSafe(|| session.receive(&chunk, &mut entry.pool)));
+    if outcome.is_err() {
+        session.close();
+    }
     report(session, control);
+    let outcome = outcome.map_err(|_| Fault::new(Code::NO_MEMORY, "no memory for the frames received"))?;
     match outcome? {
         Some(batch) => entry.hand_over_batch(batch, heap_slices, control),
         None => control.set(Word::Frames, 0),
@@ -105,14 +115,14 @@ pub(crate) fn forward(call: &mut Call<'_>) -> Reply {
     let heap = call.state.handle(Word::Heap, Word::HeapGeneration);
     let EnvState { sessions, slot_pools, heap_slices, control, .. } = call.state;
     let target = sessions.get_mut(target).ok_or_else(Fault::released)?;
-    let slice = match control.get(Word::Slot) {
-        0 => heap_slices.get(heap).map(|slice| &**slice),
-        slot => slot_pools.get(pool).and_then(|entry| entry.held(slot)),
+    let batch = match control.get(Word::Slot) {
+        0 => heap_slices.get(heap).map(|slice| AsRef::<[u8]>::as_ref(&**slice)),
+        slot => slot_pools.get(pool).and_then(|entry| entry.pool.held(slot as usize)),
     }
     .ok_or_else(Fault::released)?;
     let first = control.get(Word::First) as usize;
     let frames = first..first + control.get(Word::Frames) as usize;
-    let outcome = target.forward(slice.as_ref(), control.get(Word::Table) as usize, frames);
+    let outcome = target.forward(batch, control.get(Word::Table) as usize, frames);
     report(target, control);
     outcome?;
     Ok(None)
@@ -166,7 +176,7 @@ impl From<SessionSizes> for Options {
     }
 }
 
-fn adopt(env: &Env, session: Session) -> Result<ObjectHandle> {
+fn adopt(env: Env, session: Session) -> Result<ObjectHandle> {
     Ok(EnvState::of(env)?.sessions.insert(Shown::new(session, Exposure::default())).into())
 }
 
@@ -181,13 +191,13 @@ pub fn session_responder(
 ) -> Result<ObjectHandle> {
     let validity = Duration::from_secs(u64::from(certificate_validity_seconds));
     let session = Session::responder(sizes.into(), &public_key, &secret_key, validity).map_err(Fault::from)?;
-    adopt(&env, session)
+    adopt(env, session)
 }
 
 /// The end that connects. Without a key any server is accepted.
 #[napi(catch_unwind)]
 pub fn session_initiator(env: Env, sizes: SessionSizes, authority: Option<String>) -> Result<ObjectHandle> {
-    adopt(&env, Session::initiator(sizes.into(), authority.as_deref()).map_err(Fault::from)?)
+    adopt(env, Session::initiator(sizes.into(), authority.as_deref()).map_err(Fault::from)?)
 }
 
 /// Counters of a session.
@@ -211,18 +221,17 @@ pub struct SessionReport {
 
 /// What the session reports of itself.
 #[napi(catch_unwind)]
-#[expect(clippy::cast_precision_loss, reason = "counters do not reach 2^53")]
 pub fn session_report(env: Env, handle: ObjectHandle) -> Result<SessionReport> {
-    let state = EnvState::of(&env)?;
+    let state = EnvState::of(env)?;
     let session = state.sessions.get_mut(Handle::from(handle)).ok_or_else(Fault::released)?;
     report(session, &state.control);
-    let stats = session.stats();
+    let counters = session.stats();
     Ok(SessionReport {
-        frames_in: stats.frames_in as f64,
-        frames_out: stats.frames_out as f64,
-        bytes_in: stats.bytes_in as f64,
-        bytes_out: stats.bytes_out as f64,
-        memory_bytes: stats.memory_bytes as f64,
+        frames_in: counters.frames_in as f64,
+        frames_out: counters.frames_out as f64,
+        bytes_in: counters.bytes_in as f64,
+        bytes_out: counters.bytes_out as f64,
+        memory_bytes: counters.memory_bytes as f64,
         available: state.control.get(Word::Available),
         state: state.control.get(Word::State),
     })
@@ -231,7 +240,7 @@ pub fn session_report(env: Env, handle: ObjectHandle) -> Result<SessionReport> {
 /// Why the session closed by itself, if it did.
 #[napi(catch_unwind)]
 pub fn session_error(env: Env, handle: ObjectHandle) -> Result<Option<FaultDetails>> {
-    let session = EnvState::of(&env)?.sessions.get(Handle::from(handle)).ok_or_else(Fault::released)?;
+    let session = EnvState::of(env)?.sessions.get(Handle::from(handle)).ok_or_else(Fault::released)?;
     Ok(session.error().map(|error| FaultDetails { code: error.code().to_owned(), message: error.to_string() }))
 }
 
@@ -246,7 +255,7 @@ pub struct AuthorityKeypair {
 
 /// A new authority keypair.
 #[napi(catch_unwind)]
-pub fn generate_authority_keypair() -> Result<AuthorityKeypair> {
+pub fn generate_authority_keypair() -> AuthorityKeypair {
     let (public_key, secret_key) = generate();
-    Ok(AuthorityKeypair { public_key, secret_key })
+    AuthorityKeypair { public_key, secret_key }
 }

@@ -51,7 +51,7 @@ mod system_memory;
 mod traits;
 
 pub use error::{OutOfMemory, OutOfRange};
-pub use pool::{Mode, Place, Room, SlotPool, Stats};
+pub use pool::{Mode, Place, Room, SlotPool, Stats, Taken};
 pub use region::Region;
 pub use slice::Slice;
 pub use system_memory::SystemMemory;

@@ -1,7 +1,7 @@
 //! The mining messages that the demo speaks, as the published crates lay them out.
 //!
-//! `__test__/fixtures/mining-messages.json` holds values and their bytes; the TypeScript encoders are checked against it.
-//! With `FRAMEPOOL_WRITE_FIXTURES=1` the test writes that file; without, it fails when the file differs from what the crates produce.
+//! `__test__/fixtures/mining-messages.json` holds values and their bytes; the TypeScript encoders are checked against
+//! it. The test fails when the crates produce anything else. With `FRAMEPOOL_WRITE_FIXTURES=1` it writes the file.
 
 use std::fmt::Write as _;
 

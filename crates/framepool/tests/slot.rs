@@ -124,6 +124,29 @@ fn a_tail_that_is_free_down_to_the_front_is_taken_back_whole() {
     // The back began at slot 4, offset 15: 25 bytes. Behind slot 1 there are 35.
     let second = take(&mut pool, &[2; 35]);
     assert_eq!((second.slot(), second.offset(), pool.mode()), (Some(2), Some(5), Mode::Back));
+    // From now on the back begins there.
+    drop(second);
+    let third = take(&mut pool, &[3; 5]);
+    assert_eq!((third.slot(), third.offset()), (Some(2), Some(5)));
+}
+
+/// Slot 3 was used before slot 2 grew past its end, so where the back begins depends on whether slot 2 is alive.
+#[test]
+fn the_back_begins_above_every_live_slice_of_the_front() {
+    for (second_lives, offset) in [(true, 11), (false, 3)] {
+        let mut pool = pool(40);
+        let mut back = fill(&mut pool);
+        back.drain(..3);
+        let mut front: Vec<_> = (0..3).map(|_| take(&mut pool, b"x")).collect();
+        front.truncate(1);
+        front.push(take(&mut pool, &[2; 10]));
+        assert_eq!((front[1].slot(), front[1].offset(), pool.mode()), (Some(2), Some(1), Mode::Front));
+        front.truncate(if second_lives { 2 } else { 1 });
+        drop(back);
+        let slice = take(&mut pool, &[4; 20]);
+        assert_eq!((slice.slot(), slice.offset(), pool.mode()), (Some(4), Some(offset), Mode::Back));
+        assert!(front[1..].iter().all(|second| second.as_ref() == [2; 10]));
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::{
 };
 
 use buffer_sv2::{AeadBuffer, Buffer, BufferFromSystemMemory, BufferPool};
-use framepool::slot::{Mode, Place, Room, SLOTS, Slice, SlotPool};
+use framepool::slot::{Mode, Place, Room, SLOTS, Slice, SlotPool, Taken};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 const PROGRAMS: u64 = 100_000;
@@ -33,15 +33,48 @@ fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
 /// A slice not yet released, with the crate's for the same message while the two are in step.
 struct Live {
     message: usize,
-    ours: Slice,
+    ours: Ours,
     theirs: Option<Theirs>,
 }
 
 impl Live {
-    /// Slot and bytes of the region, for a slice that is there.
     fn held(&self) -> Option<(usize, Range<usize>)> {
-        let (slot, begin) = (self.ours.slot()?, self.ours.offset()?);
-        Some((slot.into(), begin..begin + self.ours.len()))
+        self.ours.held()
+    }
+}
+
+/// A message taken from our pool: as a slice, or in a slot that the pool holds for us.
+enum Ours {
+    Slice(Slice),
+    Held { slot: usize, range: Range<usize> },
+}
+
+impl Ours {
+    /// Slot and bytes of the region, for a message that is there.
+    fn held(&self) -> Option<(usize, Range<usize>)> {
+        match self {
+            Self::Slice(slice) => {
+                let (slot, begin) = (slice.slot()?, slice.offset()?);
+                Some((slot.into(), begin..begin + slice.len()))
+            }
+            Self::Held { slot, range } => Some((*slot, range.clone())),
+        }
+    }
+
+    fn bytes<'a>(&'a self, pool: &'a SlotPool) -> &'a [u8] {
+        match self {
+            Self::Slice(slice) => slice.as_ref(),
+            Self::Held { slot, .. } => pool.held(*slot).expect("it was not given back"),
+        }
+    }
+}
+
+impl From<Taken> for Ours {
+    fn from(taken: Taken) -> Self {
+        match taken {
+            Taken::Held { slot, offset, len } => Self::Held { slot: slot.into(), range: offset..offset + len },
+            Taken::Heap(slice) => Self::Slice(slice),
+        }
     }
 }
 
@@ -235,7 +268,7 @@ impl Program {
                 self.release(shape, rng);
             }
         }
-        self.take();
+        self.take(rng);
         while self.live.len() > shape.keep {
             self.release(shape, rng);
         }
@@ -315,24 +348,31 @@ impl Program {
         }
     }
 
-    fn take(&mut self) {
+    fn take(&mut self, rng: &mut StdRng) {
         let (len, place) = (self.pool.len(), self.pool.place());
-        let slice = self.pool.get_data_owned();
-        assert_eq!(slice.len(), len);
+        let ours = match rng.gen_range(0..3) {
+            0 => Ours::Slice(self.pool.get_data_owned()),
+            1 => self.pool.take_held().into(),
+            _ => {
+                let slice = self.pool.get_data_owned();
+                self.pool.hold(slice).into()
+            }
+        };
+        assert_eq!(ours.bytes(&self.pool).len(), len);
         assert_eq!((self.pool.len(), self.pool.start()), (0, 0));
-        if let Some(slot) = slice.slot() {
-            assert_eq!(slice.offset().map(Place::Region), Some(place));
-            self.digits[usize::from(slot) - 1] = DIGITS[self.slots_taken % DIGITS.len()];
+        if let Some((slot, range)) = ours.held() {
+            assert_eq!(Place::Region(range.start), place);
+            self.digits[slot - 1] = DIGITS[self.slots_taken % DIGITS.len()];
             self.slots_taken += 1;
         } else {
             assert!(len == 0 || place == Place::Heap);
             self.fallbacks += u64::from(len > 0);
         }
-        let mut live = Live { message: self.message, ours: slice, theirs: None };
+        let mut live = Live { message: self.message, ours, theirs: None };
         match self.oracle.as_mut().map(|oracle| oracle.take(&self.live)) {
             Some(Ok(theirs)) => {
                 let held = (theirs.slot > 0).then(|| (theirs.slot, theirs.range.clone()));
-                assert_eq!((live.held(), live.ours.len()), (held, theirs.range.len()), "not as the crate");
+                assert_eq!((live.held(), len), (held, theirs.range.len()), "not as the crate");
                 live.theirs = Some(theirs);
                 self.outcome.messages_in_step += 1;
             }
@@ -358,8 +398,12 @@ impl Program {
             return;
         }
         let live = self.live.remove(shape.victim(rng, self.live.len()));
-        if let Some(slot) = live.ours.slot() {
-            self.digits[usize::from(slot) - 1] = b'-';
+        if let Some((slot, _)) = live.held() {
+            self.digits[slot - 1] = b'-';
+        }
+        if let Ours::Held { slot, .. } = live.ours {
+            self.pool.give_back(1 << (slot - 1));
+            assert!(self.pool.held(slot).is_none());
         }
     }
 
@@ -367,7 +411,7 @@ impl Program {
     fn check(&self) {
         let mut slots: [Option<Range<usize>>; SLOTS] = Default::default();
         for live in &self.live {
-            assert!(is_message(live.ours.as_ref(), live.message), "a live slice changed");
+            assert!(is_message(live.ours.bytes(&self.pool), live.message), "a live slice changed");
             if let Some((slot, range)) = live.held() {
                 assert!(slots[slot - 1].replace(range).is_none(), "two live slices in one slot");
             }

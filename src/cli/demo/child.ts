@@ -12,8 +12,8 @@ export class Child<Command, Event extends { kind: string }> {
   #isGone = false
 
   /**
-   * Runs the module of the role's name, beside this one, with `flags` for its Node.js. `onDied` gets the reason when the
-   * child ends unasked.
+   * Runs the module of the role's name, beside this one, with `flags` for its Node.js. `onDied` gets the reason when
+   * the child ends unasked.
    */
   constructor(
     role: 'pool' | 'relay' | 'miners',

@@ -23,9 +23,13 @@ export class Connection {
     this.#session = session
     this.#socket = socket
     session.attach(socket, (batch) => {
-      for (const frame of batch) {
-        this.log.addReceived(frame, frame.payload)
-        onFrame(frame)
+      try {
+        for (const frame of batch) {
+          this.log.addReceived(frame, frame.payload)
+          onFrame(frame)
+        }
+      } catch (error) {
+        socket.destroy(error as Error)
       }
     })
     let reason: string | null = null
@@ -59,7 +63,7 @@ export class Connection {
   }
 }
 
-/** Sends the logs of `connections` to the coordinator a few times a second, so that a long run needs no more memory than a short one. */
+/** Sends what `connections` log to the coordinator as it comes: a long run needs no more memory than a short one. */
 export function reportFrames(end: Frames['end'], connections: Iterable<Connection>): void {
   setInterval(() => {
     const records = []

@@ -20,8 +20,8 @@ const DRAIN_TIMEOUT_MS = 5000
 const SETTLE_POLL_MS = 20
 const PROGRESS_INTERVAL_MS = 1000
 /**
- * V8 goes on enlarging its young generation for a minute under steady load, by some 15 MB here. At a fixed size, in MiB,
- * the relay process's RSS shows what the relay itself comes to hold.
+ * V8 goes on enlarging its young generation for a minute under steady load, by some 15 MB here. With its size fixed, in
+ * MiB, the relay process's RSS shows what the relay itself comes to hold.
  */
 const RELAY_FLAGS = ['--min-semi-space-size=4', '--max-semi-space-size=4']
 
@@ -183,7 +183,7 @@ export class Demo {
   }
 }
 
-/** A signal that is aborted after `ms` milliseconds, with an Error saying `what` and how long. It keeps no process alive. */
+/** A signal that is aborted after `ms` milliseconds, with an Error saying `what`. It keeps no process alive. */
 function deadline(ms: number, what: string): AbortSignal {
   const controller = new AbortController()
   setTimeout(() => controller.abort(new Error(`${what} within ${ms / 1000} s`)), ms).unref()

@@ -1,6 +1,6 @@
 /**
  * How the fields of an Sv2 message lie on the wire: the layouts of binary_sv2 7.0.0. All numbers are little-endian.
- * `write` needs room for `size` bytes. Values out of range throw a RangeError; `read` throws an Error on malformed bytes.
+ * `write` needs room for `size` bytes. Values out of range throw a RangeError, malformed bytes an Error.
  */
 export interface Field<T> {
   size(value: T): number

@@ -2,6 +2,7 @@
 import type { Address } from '../options.js'
 import type { FrameRecord } from './frame-log.js'
 
+/** base58check strings. */
 export interface AuthorityKeypair {
   publicKey: string
   secretKey: string
@@ -25,18 +26,22 @@ interface Failure {
   reason: string
 }
 
+/** To the pool's process. */
 export type PoolCommand =
   | { kind: 'start'; authority: AuthorityKeypair }
   /** No more new jobs. */
   | { kind: 'quiet' }
+/** From it. */
 export type PoolEvent = Listening | Frames | Failure
 
+/** To the relay's process. */
 export type RelayCommand =
   | { kind: 'start'; authority: AuthorityKeypair; upstream: Address & { authorityPublicKey: string } }
   /** The load begins: measure from here. */
   | { kind: 'load' }
   /** The load has ended: measure up to here. */
   | { kind: 'finish' }
+/** From it; samples come several times a second once the load has begun. */
 export type RelayEvent =
   | Listening
   | { kind: 'sample'; sample: RelaySample }
@@ -60,12 +65,14 @@ export interface RelaySample {
   heapFallbacks: number
 }
 
+/** To the miners' process. */
 export type MinersCommand =
   | { kind: 'start'; miners: number; relay: Address & { authorityPublicKey: string } }
   /** Start submitting shares. */
   | { kind: 'load' }
   /** Submit no more, wait for the answers that are due. */
   | { kind: 'drain' }
+/** From it; progress comes several times a second once the load has begun. */
 export type MinersEvent =
   /** Every miner has a channel and a job. */
   | { kind: 'ready' }
@@ -74,6 +81,7 @@ export type MinersEvent =
   | Frames
   | Failure
 
+/** Shares since the load began, and the time from a share to its answer. */
 export interface ShareCounts {
   sent: number
   accepted: number

@@ -35,7 +35,7 @@ export class Message<F extends Fields> implements FrameHeader {
     return payload
   }
 
-  /** The values that `payload` carries, copied out of it. Throws an Error naming message and field when it is malformed. */
+  /** The values that `payload` carries, copied out of it. Throws an Error that names the field when it is malformed. */
   decode(payload: Uint8Array): Values<F> {
     const reader = new Reader(payload)
     const values: Record<string, unknown> = {}

@@ -91,7 +91,8 @@ class Miner {
 
   submit(): void {
     const job = this.#job
-    if (!job) throw new Error('a share was due before the first job')
+    // A connection that has ended has been reported.
+    if (!job || !this.#connection.isOpen) return
     this.#sequenceNumber++
     this.#nonce = (this.#nonce + NONCE_STEP) >>> 0
     sent++
@@ -123,12 +124,10 @@ class Miner {
         this.#adopt(SetNewPrevHash.decode(payload))
         return
       case SubmitSharesSuccess.messageType:
-        accepted++
-        this.#answered(SubmitSharesSuccess.decode(payload).lastSequenceNumber)
+        this.#answered(SubmitSharesSuccess.decode(payload).lastSequenceNumber, true)
         return
       case SubmitSharesError.messageType:
-        rejected++
-        this.#answered(SubmitSharesError.decode(payload).sequenceNumber)
+        this.#answered(SubmitSharesError.decode(payload).sequenceNumber, false)
         return
       case SetupConnectionError.messageType:
         throw new Error(`the pool refused the connection: ${SetupConnectionError.decode(payload).errorCode}`)
@@ -158,12 +157,14 @@ class Miner {
     this.#becomeReady()
   }
 
-  #answered(sequenceNumber: number): void {
+  #answered(sequenceNumber: number, isAccepted: boolean): void {
     if (this.#submittedAt === null || sequenceNumber !== this.#sequenceNumber) {
       throw new Error(`an answer to share ${sequenceNumber}, where ${this.#sequenceNumber} was the last`)
     }
     roundTrips.record(process.hrtime.bigint() - this.#submittedAt)
     this.#submittedAt = null
+    if (isAccepted) accepted++
+    else rejected++
     if (isDraining) reportIfDrained()
     else this.submit()
   }

@@ -3,11 +3,11 @@ import type { DemoOutcome, Figures } from './coordinator.js'
 /** How many reasons are listed: a fault can hit every miner at once. */
 const REASONS_SHOWN = 5
 
-const count = new Intl.NumberFormat('en-US')
+const count = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
 const decimal = new Intl.NumberFormat('en-US', { minimumFractionDigits: 1, maximumFractionDigits: 1 })
 
 function micros(value: number): string {
-  return `${decimal.format(value)} µs`
+  return `${count.format(value)} µs`
 }
 
 function megabytes(bytes: number | null): string {
@@ -27,14 +27,15 @@ function cpuMicrosPerFrame(figures: Figures): number {
   return frames > 0 ? figures.relay.cpuMicros / frames : 0
 }
 
-/** One line about a run under way. */
+/** One line about a run under way: percentiles are of the round trip, from a share to its answer. */
 export function liveLine(figures: Figures): string {
   const { relay, shares } = figures
   return [
     `${decimal.format(relay.seconds)} s`,
     `${count.format(shares.accepted)} shares accepted`,
-    `${count.format(Math.round(framesPerSecond(figures)))} frames/s`,
-    `round trip p50 ${micros(shares.rttP50Micros)}, p99 ${micros(shares.rttP99Micros)}`,
+    `${count.format(framesPerSecond(figures))} frames/s`,
+    `p50 ${micros(shares.rttP50Micros)}`,
+    `p99 ${micros(shares.rttP99Micros)}`,
     `relay ${megabytes(relay.rssBytes)}`,
   ].join('  ')
 }
@@ -50,9 +51,9 @@ export function table(figures: Figures): string[] {
     ['mismatched', count.format(figures.mismatched)],
     ['frames up / down', `${count.format(relay.framesUpstream)} / ${count.format(relay.framesDownstream)}`],
     ['bytes up / down', `${megabytes(relay.bytesUpstream)} / ${megabytes(relay.bytesDownstream)}`],
-    ['frames/s', count.format(Math.round(framesPerSecond(figures)))],
+    ['frames/s', count.format(framesPerSecond(figures))],
     ['round trip p50 / p99', `${micros(shares.rttP50Micros)} / ${micros(shares.rttP99Micros)}`],
-    ['relay CPU per frame', micros(cpuMicrosPerFrame(figures))],
+    ['relay CPU per frame', `${decimal.format(cpuMicrosPerFrame(figures))} µs`],
     ['relay garbage collections', count.format(relay.gcCount)],
     ['relay RSS after 2 s / at the end', `${megabytes(relay.rssAfter2sBytes)} / ${megabytes(relay.rssBytes)}`],
     ['relay RSS peak', megabytes(relay.peakRssBytes)],

@@ -1,6 +1,6 @@
 //! Where the next message goes: the policy of the module's documentation.
 
-use std::{fmt, mem, ptr, slice, str, sync::Arc};
+use std::{fmt, mem, ops::Range, ptr, slice, str, sync::Arc};
 
 use buffer_sv2::BufferFromSystemMemory;
 
@@ -34,6 +34,22 @@ pub enum Place {
     Region(usize),
     /// In an allocation of their own.
     Heap,
+}
+
+/// What [`SlotPool::take_held`] gives.
+#[derive(Debug)]
+pub enum Taken {
+    /// The pool holds a slot for the caller.
+    Held {
+        /// Names it, in range `1 ..= 8`.
+        slot: u8,
+        /// Where its bytes begin in the region.
+        offset: usize,
+        /// Bytes.
+        len: usize,
+    },
+    /// The message was on the heap, or empty.
+    Heap(Slice),
 }
 
 /// A prediction: see [`SlotPool::room`].
@@ -89,6 +105,9 @@ pub struct SlotPool {
     starts: [usize; SLOTS],
     ends: [usize; SLOTS],
     digits: [u8; SLOTS],
+    /// Bit *i*: slot *i* + 1 was taken without a [`Slice`]. Such slots never leave the pool's thread, so that taking and
+    /// giving back need no atomic operation: four of them would be half of what a small message costs.
+    held: u8,
     /// Index in `DIGITS` of the next slice's digit.
     next_digit: usize,
     heap_fallbacks: u64,
@@ -110,6 +129,7 @@ impl SlotPool {
             starts: [0; SLOTS],
             ends: [0; SLOTS],
             digits: [b'-'; SLOTS],
+            held: 0,
             next_digit: 0,
             heap_fallbacks: 0,
             resets: 0,
@@ -167,7 +187,60 @@ impl SlotPool {
 
     /// Bit *i*: a slice in slot *i* + 1 is alive.
     pub fn live(&self) -> u8 {
-        self.region.live()
+        self.region.live() | self.held
+    }
+
+    /// What is written, in a slot that the pool itself holds until [`give_back`](Self::give_back): for a caller that
+    /// names slices by their slot.
+    pub fn take_held(&mut self) -> Taken {
+        self.start = 0;
+        if self.heap.is_some() || self.written == 0 {
+            return Taken::Heap(self.take());
+        }
+        let (slot, range) = self.take_slot();
+        self.held |= 1 << slot;
+        Taken::Held { slot: slot as u8 + 1, offset: range.start, len: range.len() }
+    }
+
+    /// The same for a slice that was taken already. One of another pool is given back as it is, on the heap.
+    pub fn hold(&mut self, slice: Slice) -> Taken {
+        let Some(slot) = slice.slot_in(&self.region) else { return Taken::Heap(Vec::from(slice).into()) };
+        self.held |= 1 << slot;
+        Taken::Held { slot: slot as u8 + 1, offset: self.starts[slot], len: slice.len() }
+    }
+
+    /// Catches up with `count` messages that were written, taken and given back one after another, each with nothing else
+    /// alive: each began at offset 0, whatever the pool looked like before. The last had `len` bytes, 1 … capacity.
+    ///
+    /// For a caller that shares the region and knows that rule: it need not ask for such a message, only report it.
+    ///
+    /// # Panics
+    /// When something is alive or written, or a message cannot have been what is reported.
+    pub fn replay_lone(&mut self, count: u32, len: usize) {
+        assert!(self.live() == 0 && self.is_empty() && self.heap.is_none() && count > 0, "nothing else is alive");
+        assert!((1..=self.capacity()).contains(&len), "it fits into the region");
+        assert!(self.place_in_region(len), "with nothing alive there is room");
+        self.written = len;
+        // After the first, each finds slot 1 used and free again, and begins anew.
+        let others = count - 1;
+        self.resets += u64::from(others);
+        self.next_digit = (self.next_digit + others as usize) % DIGITS.len();
+        self.take_slot();
+        self.start = 0;
+    }
+
+    /// The bytes of a slot (`1 ..= 8`) that the pool holds.
+    pub fn held(&self, slot: usize) -> Option<&[u8]> {
+        let index = slot.checked_sub(1).filter(|&index| index < SLOTS && self.held & (1 << index) != 0)?;
+        let (begin, end) = (self.starts[index], self.ends[index]);
+        // SAFETY: the range was cut off the gap when the slot was taken, and nobody else gets its bytes while it is
+        // held; `&self` keeps it held. All of it is initialised.
+        Some(unsafe { slice::from_raw_parts(self.region.base().add(begin).as_ptr(), end - begin) })
+    }
+
+    /// Frees the slots whose bits are set (bit *i*: slot *i* + 1), of those that the pool holds.
+    pub fn give_back(&mut self, slots: u8) {
+        self.held &= !slots;
     }
 
     /// Mode, slots and counters as they are now.
@@ -265,6 +338,14 @@ impl SlotPool {
         if self.written == 0 {
             return Vec::new().into();
         }
+        let (slot, range) = self.take_slot();
+        // SAFETY: the range and the slot lay in the gap, which no live slice touches, and have just been cut off it; a
+        // later gap spares them while the slot is alive.
+        unsafe { Slice::in_region(Arc::clone(&self.region), slot, range) }
+    }
+
+    /// Cuts what is written off the gap: the slot, counted from 0, and its bytes.
+    fn take_slot(&mut self) -> (usize, Range<usize>) {
         let slot = self.gap.slot;
         let range = self.gap.offset..self.gap.offset + mem::take(&mut self.written);
         self.starts[slot] = range.start;
@@ -273,9 +354,7 @@ impl SlotPool {
         self.next_digit = (self.next_digit + 1) % DIGITS.len();
         self.gap.slot += 1;
         self.gap.offset = range.end;
-        // SAFETY: the range and the slot lay in the gap, which no live slice touches, and have just been cut off it; a
-        // later gap spares them while the slot is alive.
-        unsafe { Slice::in_region(Arc::clone(&self.region), slot, range) }
+        (slot, range)
     }
 
     pub(super) fn no_slice_alive(&self) -> bool {
@@ -312,10 +391,10 @@ impl SlotPool {
         let first_live = live.trailing_zeros() as usize;
         let front_freed = || {
             let slot = after(live & ((1 << self.gap.end_slot) - 1));
-            Gap { slot, offset: self.end_of(slot), ..self.gap }
+            Gap { slot, offset: self.end_of(slot, live), ..self.gap }
         };
         let front = || Gap { slot: 0, offset: 0, end_slot: first_live, end: self.starts[first_live] };
-        let back = |slot| Gap::to_the_end(slot, self.end_of(slot), self.capacity());
+        let back = |slot| Gap::to_the_end(slot, self.end_of(slot, live), self.capacity());
         [
             Some(self.gap),
             self.gap.is_front().then(front_freed),
@@ -329,10 +408,11 @@ impl SlotPool {
         .find(|gap| gap.holds(bytes))
     }
 
-    /// Where the bytes of the first `slots` slots end. Of a slot that was passed over since it was last used the range
-    /// is stale and may lie below that of an earlier slot, hence the greatest of all.
-    fn end_of(&self, slots: usize) -> usize {
-        self.ends[..slots].iter().copied().max().unwrap_or(0)
+    /// Where the bytes below slot `slots` end: at the end of the slot before, which may be free, or of a live slot below
+    /// it that has since grown past that.
+    fn end_of(&self, slots: usize, live: u8) -> usize {
+        let counts = |slot: &usize| slot + 1 == slots || live & (1 << slot) != 0;
+        (0..slots).filter(counts).map(|slot| self.ends[slot]).max().unwrap_or(0)
     }
 
     fn move_to(&mut self, gap: Gap) {

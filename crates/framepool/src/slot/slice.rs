@@ -69,6 +69,16 @@ impl Slice {
     }
 }
 
+impl Slice {
+    /// The slot that the slice holds in `region`, counted from 0.
+    pub(super) fn slot_in(&self, region: &Arc<Region>) -> Option<usize> {
+        match &self.0 {
+            Bytes::Held(held) if Arc::ptr_eq(&held.region, region) => Some(held.slot),
+            _ => None,
+        }
+    }
+}
+
 impl AsRef<[u8]> for Slice {
     fn as_ref(&self) -> &[u8] {
         match &self.0 {

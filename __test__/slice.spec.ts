@@ -1,0 +1,140 @@
+import { describe, expect, it } from 'vitest'
+import { Slice, SlotPool, SystemMemoryBuffer } from '../index.js'
+import { counting } from './contract.js'
+import { codeOf } from './support/code-of.js'
+import { detachByStream } from './support/detach.js'
+
+/** Slices of each kind, with the bytes 1, 2, 3. */
+const kinds: [string, () => Slice][] = [
+  ['in a slot', () => taken(new SlotPool(8))],
+  ['of a pool, from the heap', () => taken(new SlotPool(0))],
+  ['of a system memory buffer', () => taken(new SystemMemoryBuffer())],
+  ['of its own', () => Slice.from(counting(3))],
+]
+
+function taken(buffer: SlotPool | SystemMemoryBuffer): Slice {
+  buffer.write(counting(3))
+  return buffer.getDataOwned()
+}
+
+describe.each(kinds)('a slice %s', (_, make) => {
+  it('has its bytes, always as the same view', () => {
+    const slice = make()
+    expect(slice.length).toBe(3)
+    expect(slice.isEmpty).toBe(false)
+    expect(slice.bytes).toEqual(counting(3))
+    expect(slice.bytes).toBe(slice.bytes)
+  })
+
+  it('copies into ordinary memory', () => {
+    const slice = make()
+    const copy = slice.copy()
+    expect(copy).toEqual(counting(3))
+    expect(copy.buffer.byteLength).toBe(3)
+    slice.release()
+    expect(structuredClone(copy, { transfer: [copy.buffer] })).toEqual(counting(3))
+    expect(copy).toHaveLength(0)
+  })
+
+  it('is released once', () => {
+    const slice = make()
+    expect(slice.release()).toBe(true)
+    expect(slice.release()).toBe(false)
+    slice[Symbol.dispose]()
+    expect(codeOf(() => slice.bytes)).toBe('ERR_RELEASED')
+    expect(codeOf(() => slice.copy())).toBe('ERR_RELEASED')
+    expect(slice.length).toBe(3)
+  })
+
+  it('is released at the end of its `using` block', () => {
+    const slice = make()
+    {
+      using same = slice
+      expect(same.bytes).toHaveLength(3)
+    }
+    expect(slice.release()).toBe(false)
+  })
+})
+
+describe.each(kinds.slice(1))('a slice %s', (_, make) => {
+  it('has no slot, and takes its memory from every view when it is released', () => {
+    const slice = make()
+    const view = slice.bytes
+    expect(slice.slot).toBeNull()
+    slice.release()
+    expect(view).toHaveLength(0)
+  })
+
+  it('spares memory that someone else has taken from it', async () => {
+    const slice = make()
+    const owner = detachByStream(slice.bytes)
+    const view = slice.bytes
+    slice.release()
+    expect(view).toHaveLength(0)
+    for (let round = 0; round < 100; round++) Slice.from(counting(3, 0x80)).release()
+    expect(await owner).toEqual(counting(3))
+  })
+})
+
+describe('Slice.from', () => {
+  it.each<[string, Uint8Array]>([
+    ['a Uint8Array', counting(3)],
+    ['a Node Buffer', Buffer.from([1, 2, 3])],
+    ['a part of a buffer', counting(9, 0).subarray(1, 4)],
+    ['the memory of a slice', Slice.from(counting(3)).bytes],
+  ])('copies %s', (_, source) => {
+    const slice = Slice.from(source)
+    source.fill(0)
+    expect(slice.bytes).toEqual(counting(3))
+    expect(slice.slot).toBeNull()
+  })
+
+  it('copies shared memory', () => {
+    const source = new Uint8Array(new SharedArrayBuffer(5), 1, 3)
+    source.set(counting(3))
+    const slice = Slice.from(source)
+    source.fill(0)
+    expect(slice.bytes).toEqual(counting(3))
+  })
+
+  it('copies slices of pools', () => {
+    const pool = new SlotPool(8)
+    pool.write(counting(3))
+    const original = pool.getDataOwned()
+    const copy = Slice.from(original.bytes)
+    original.bytes.fill(0)
+    expect(copy.bytes).toEqual(counting(3))
+    expect(pool.stats().liveSlices).toBe(1)
+  })
+
+  it('of nothing is empty', () => {
+    const detached = counting(3)
+    structuredClone(detached, { transfer: [detached.buffer] })
+    for (const source of [new Uint8Array(0), detached]) {
+      const slice = Slice.from(source)
+      expect(slice.isEmpty).toBe(true)
+      expect(slice.bytes).toHaveLength(0)
+      expect(slice.release()).toBe(true)
+    }
+  })
+
+  it('is not counted by any pool', () => {
+    const pool = new SlotPool(8)
+    Slice.from(counting(3))
+    expect(pool.isDroppable).toBe(true)
+  })
+})
+
+it('a released slice does not show the slice that came after it', () => {
+  const pool = new SlotPool(8)
+  pool.write(counting(3))
+  const first = pool.getDataOwned()
+  first.release()
+  pool.write(counting(3, 4))
+  const second = pool.getDataOwned()
+  expect(second.slot).toBe(first.slot)
+  expect(codeOf(() => first.bytes)).toBe('ERR_RELEASED')
+  expect(first.release()).toBe(false)
+  expect(second.bytes).toEqual(counting(3, 4))
+  expect(pool.stats().liveSlices).toBe(1)
+})
