@@ -74,12 +74,13 @@ pub(crate) fn receive(call: &mut Call<'_>) -> Reply {
         session.close();
     }
     report(session, control);
+    // Also on failure: the pool may have changed its mode for frames that turned out to be bad.
+    entry.report(control);
     let outcome = outcome.map_err(|_| Fault::new(Code::NO_MEMORY, "no memory for the frames received"))?;
     match outcome? {
         Some(batch) => entry.hand_over_batch(batch, heap_slices, control),
         None => control.set(Word::Frames, 0),
     }
-    entry.report(control);
     Ok(None)
 }
 

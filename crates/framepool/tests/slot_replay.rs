@@ -1,0 +1,67 @@
+//! `replay_lone` is the same as having been asked for each message.
+
+use buffer_sv2::Buffer;
+use framepool::slot::{SlotPool, Taken};
+
+const CAPACITY: usize = 64;
+
+/// A pool with `digits` messages behind it, left in front mode or in alloc mode with nothing alive.
+fn used(digits: usize, spill: bool) -> SlotPool {
+    let mut pool = SlotPool::new(CAPACITY).unwrap();
+    for _ in 0..digits {
+        take(&mut pool, 3);
+        pool.give_back(1);
+    }
+    for _ in 0..8 {
+        take(&mut pool, 4);
+    }
+    if !spill {
+        pool.give_back(0b11);
+    }
+    take(&mut pool, 4);
+    pool.give_back(u8::MAX);
+    pool
+}
+
+fn take(pool: &mut SlotPool, len: usize) -> Taken {
+    pool.get_writable(len);
+    pool.take_held()
+}
+
+#[test]
+fn replaying_equals_asking() {
+    for digits in [0, 1, 34, 35] {
+        for spill in [false, true] {
+            for lens in [vec![CAPACITY], vec![1, 2, 3], vec![7; 80]] {
+                let (mut asked, mut replayed) = (used(digits, spill), used(digits, spill));
+                for &len in &lens {
+                    assert!(matches!(take(&mut asked, len), Taken::Held { slot: 1, offset: 0, .. }));
+                    asked.give_back(1);
+                }
+                replayed.replay_lone(lens.len() as u32, *lens.last().unwrap());
+                assert_eq!(asked.stats(), replayed.stats());
+
+                // What comes next is placed and named alike.
+                for len in [5, 6, 70, 60, 1] {
+                    let (a, b) = (take(&mut asked, len), take(&mut replayed, len));
+                    assert_eq!(format!("{a:?}"), format!("{b:?}"));
+                    assert_eq!((asked.stats(), asked.room()), (replayed.stats(), replayed.room()));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "nothing else is alive")]
+fn not_beside_a_live_slice() {
+    let mut pool = SlotPool::new(CAPACITY).unwrap();
+    take(&mut pool, 1);
+    pool.replay_lone(1, 1);
+}
+
+#[test]
+#[should_panic(expected = "it fits into the region")]
+fn not_more_than_fits() {
+    SlotPool::new(CAPACITY).unwrap().replay_lone(1, CAPACITY + 1);
+}
