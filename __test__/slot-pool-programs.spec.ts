@@ -127,7 +127,9 @@ class Run {
     const stats = this.#pool.stats()
     const line = this.#pool.toString()
     const taken = this.#inSlots().map(({ slice }) => slice.slot)
-    const shown = [...stats.slots].map((digit, index) => (digit === '-' ? null : index + 1)).filter((slot) => slot !== null)
+    const shown = [...stats.slots]
+      .map((digit, index) => (digit === '-' ? null : index + 1))
+      .filter((slot) => slot !== null)
     must(shown.join() === taken.join(), 'the slots shown are those taken')
     must(stats.liveSlices === this.#alive.length, 'live slices')
     must(line === `${stats.slots}  ${stats.mode.toUpperCase()} MODE`, 'the line shows the stats')

@@ -34,7 +34,8 @@ export function stringArgument(value: unknown, name: string): string {
 /** `value` as an options object; undefined stands for no options. */
 export function optionsArgument<T extends object>(value: T | undefined, name: string): Partial<T> {
   if (value === undefined) return {}
-  if (typeof value !== 'object' || value === null) throw invalidArgType(`${name} must be an object, not ${kindOf(value)}`)
+  if (typeof value !== 'object' || value === null)
+    throw invalidArgType(`${name} must be an object, not ${kindOf(value)}`)
   return value
 }
 

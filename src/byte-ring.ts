@@ -16,7 +16,8 @@ export interface RingSource {
   lent: boolean
   /** Throws if the ring cannot be read any more. */
   checkUsable(): void
-  consume(length: number): void
+  /** The views are used no more: the ring is not lent any longer, and `length` bytes of it were taken. */
+  giveBack(length: number): void
 }
 
 /** Only framepool makes ring halves. */
@@ -77,17 +78,17 @@ export class Consumer {
     const length = source.available
     const views = filledViews(source)
     source.lent = true
-    let count: number
+    let taken = 0
     try {
-      count = drain(views, length)
+      const count = drain(views, length)
+      if (!Number.isInteger(count) || count < 0 || count > length) {
+        throw new FramePoolError('ERR_INVALID_COUNT', `drain returned ${count} where ${length} bytes were offered`)
+      }
+      taken = count
     } finally {
-      source.lent = false
+      source.giveBack(taken)
     }
-    if (!Number.isInteger(count) || count < 0 || count > length) {
-      throw new FramePoolError('ERR_INVALID_COUNT', `drain returned ${count} where ${length} bytes were offered`)
-    }
-    if (count > 0) source.consume(count)
-    return count
+    return taken
   }
 
   /** Copies out as much as fits; returns the bytes read. */

@@ -29,7 +29,8 @@ export interface SystemErrorInfo {
 /** Every error of framepool that is neither a wrong argument type nor a wrong value. */
 export class FramePoolError extends Error {
   readonly code: ErrorCode
-  readonly info?: SystemErrorInfo
+  /** Declared, not defined: only errors of the system have it. */
+  declare readonly info?: SystemErrorInfo
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions & { info?: SystemErrorInfo }) {
     super(message, options)

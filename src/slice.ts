@@ -67,7 +67,7 @@ export class Slice implements Disposable {
 
   /** A copy in ordinary JavaScript memory, for APIs that clone, transfer or keep. */
   copy(): Uint8Array {
-    return new Uint8Array(this.bytes)
+    return this.bytes.slice()
   }
 
   /** Gives the memory back. True the first time, false after. */

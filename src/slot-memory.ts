@@ -156,7 +156,11 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
   holds(source: Uint8Array): boolean {
     if (this.length === 0) return false
     const { buffer, byteOffset: start, byteLength } = this.pending(0, this.length)
-    return source.buffer === buffer && source.byteOffset < start + byteLength && start < source.byteOffset + source.byteLength
+    return (
+      source.buffer === buffer &&
+      source.byteOffset < start + byteLength &&
+      start < source.byteOffset + source.byteLength
+    )
   }
 
   /** Tells native code all that it does not know, so that what it reports is exact. */

@@ -31,7 +31,8 @@ export class SlotPool extends GrowingBuffer implements Disposable {
 
   static {
     memoryOfPool = (pool) => {
-      if (typeof pool !== 'object' || pool === null || !(#memory in pool)) throw invalidArgType('pool must be a SlotPool')
+      if (typeof pool !== 'object' || pool === null || !(#memory in pool))
+        throw invalidArgType('pool must be a SlotPool')
       return pool.#memory
     }
   }

@@ -13,17 +13,17 @@ export const MAX_TIMEOUT_MS = 0x7fff_ffff
 
 /**
  * A promise that `enqueue`'s waiter settles, or `options` do: an abort rejects with `signal.reason`, a timeout with
- * `ERR_TIMEOUT`. Then `leave` takes the waiter out of its queue.
+ * `ERR_TIMEOUT`. Then `leave` takes the waiter out of its queue. Wrong options reject, too.
  */
 export function wait(
   options: WaitOptions | undefined,
   enqueue: (waiter: Waiter) => void,
   leave: (waiter: Waiter) => void,
 ): Promise<void> {
-  const { signal, timeoutMs } = optionsArgument(options, 'options')
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgType('signal must be an AbortSignal')
-  if (timeoutMs !== undefined) integerArgument(timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)
   return new Promise((resolve, reject) => {
+    const { signal, timeoutMs } = optionsArgument(options, 'options')
+    if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgType('signal must be an AbortSignal')
+    if (timeoutMs !== undefined) integerArgument(timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)
     if (signal?.aborted) return reject(signal.reason)
     let timer: NodeJS.Timeout | undefined
     const settle = (): void => {

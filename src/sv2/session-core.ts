@@ -77,13 +77,10 @@ export class SessionCore implements RingSource {
     pool.lodger?.release()
     receiveIntoSlot(this.handle, pool, chunk)
     pool.caughtUp()
-    let batch: FrameBatch
-    try {
-      checkLastCall()
-      batch = this.#received()
-    } finally {
-      this.#sync()
-    }
+    const failure = lastFailure()
+    const batch = failure === null ? this.#received() : null
+    this.#sync(failure)
+    if (batch === null) throw failure
     return batch
   }
 
@@ -115,19 +112,11 @@ export class SessionCore implements RingSource {
   }
 
   #sent(): boolean {
-    try {
-      checkLastCall()
-    } finally {
-      this.#sync()
-    }
+    const failure = lastFailure()
+    this.#sync(failure)
+    if (failure !== null) throw failure
     this.onOutput?.()
     return !this.#over
-  }
-
-  consume(length: number): void {
-    consumeOutput(this.handle, length)
-    this.position += length
-    this.#sync()
   }
 
   drained(options?: WaitOptions): Promise<void> {
@@ -157,15 +146,19 @@ export class SessionCore implements RingSource {
     this.#closed = true
     this.state = 'closed'
     this.#rejectWaiting()
-    this.#freeIfIdle()
+    this.#freeIfDone()
     this.onClosed?.()
   }
 
-  /** A socket has taken `length` bytes, and uses views of the ring no more. */
   giveBack(length: number): void {
     this.lent = false
-    if (this.#closed) this.#freeIfIdle()
-    else this.consume(length)
+    if (length > 0 && !this.#closed) {
+      consumeOutput(this.handle, length)
+      this.position += length
+      this.#sync()
+    } else {
+      this.#freeIfDone()
+    }
   }
 
   checkOpen(): void {
@@ -181,19 +174,18 @@ export class SessionCore implements RingSource {
     return this.error ?? (this.#closed ? closedError() : null)
   }
 
-  /** Takes over what the last call reported of the session. */
-  #sync(): void {
+  /** Takes over what the last call reported of the session; `failure` is what that call failed with. */
+  #sync(failure: Error | null = null): void {
     this.available = reply(Word.Available)
     this.#pending = reply(Word.Pending)
     this.#over = reply(Word.Over) === 1
     this.state = STATES[reply(Word.State)]!
     if (this.state === 'closed' && this.error === null) {
-      this.error = sessionError(this.handle)
+      this.error = (failure ?? sessionError(this.handle)) as FramePoolError
       this.#rejectWaiting()
     }
     if (this.#waiting.size > 0 && this.#low()) this.#resolveWaiting()
-    // A session that failed holds nothing beyond what it still has to say.
-    if (this.error !== null && this.#pending === 0) this.#freeIfIdle()
+    this.#freeIfDone()
   }
 
   /** Half the ring is free again: waiting for less would wake senders for a few bytes at a time. */
@@ -213,12 +205,23 @@ export class SessionCore implements RingSource {
     for (const waiter of waiting) waiter.reject(this.#failure())
   }
 
-  #freeIfIdle(): void {
-    if (this.lent || this.#final !== null) return
+  /** A session that was closed holds nothing; one that failed, nothing beyond what it still has to say. */
+  #freeIfDone(): void {
+    const done = this.#closed || (this.error !== null && this.#pending === 0)
+    if (!done || this.lent || this.#final !== null) return
     this.#final = { ...this.stats(), memoryBytes: 0 }
     this.available = 0
     this.#pending = 0
     closeSession(this.handle, this.memory.hide())
+  }
+}
+
+function lastFailure(): Error | null {
+  try {
+    checkLastCall()
+    return null
+  } catch (error) {
+    return error as Error
   }
 }
 

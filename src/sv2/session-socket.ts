@@ -35,6 +35,8 @@ export class SessionSocket {
     this.#events = events
     // Frames are small and answered one by one: waiting to fill packets would only delay them.
     socket.setNoDelay(true)
+    // Otherwise Node ends the sending side with the receiving one, before what waits in the output has gone out.
+    socket.allowHalfOpen = true
     socket.on('data', (chunk) => this.#read(chunk))
     socket.on('end', () => events.onEnd())
     socket.on('error', (error) => {
@@ -55,11 +57,14 @@ export class SessionSocket {
     attached: SessionSocket | null,
   ): SessionSocket {
     if (attached !== null) throw new FramePoolError('ERR_BUSY', 'the session is attached to a socket already')
+    let answered = false
     const wired = new SessionSocket(core, socket, {
       onTransport: () => {},
       onBatch: (batch) => {
+        answered = false
         onBatch(batch)
-        if (core.over) wired.holdUntilDrained(core)
+        // Only where answers pile up: two ends that send to each other must both go on reading, or neither could drain.
+        if (answered && core.over) wired.holdUntilDrained(core)
       },
       onEnd: () => wired.end(),
       onClose: () => {},
@@ -67,6 +72,7 @@ export class SessionSocket {
     // Frames may be sent at any time, not only in answer to others; those of one turn go out together.
     let scheduled = false
     core.onOutput = () => {
+      answered = true
       if (scheduled) return
       scheduled = true
       queueMicrotask(() => {

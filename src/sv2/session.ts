@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import type { WaitOptions } from '../api.js'
 import { integerArgument, MAX_BYTES, nativeBytesArgument, optionsArgument, stringArgument } from '../arguments.js'
 import { createInitiator, createResponder, type Handle } from '../boundary.js'
@@ -115,7 +115,9 @@ export class Sv2Session implements Disposable {
   forward(frames: Frame | FrameBatch, to: Sv2Session): boolean {
     const target = coreOfSession(to)
     const found = placeOf(frames)
-    return found === null ? !target.over : target.forward(found.place, found.first, found.count)
+    if (found !== null) return target.forward(found.place, found.first, found.count)
+    target.checkOpen()
+    return !target.over
   }
 
   /** Resolves when the output is down to half its ring. Rejects when the session fails or is closed. */
@@ -128,6 +130,7 @@ export class Sv2Session implements Disposable {
    * fails destroys the socket with its error; the socket's end closes the session.
    */
   attach(socket: Socket, onBatch: (batch: FrameBatch) => void): void {
+    if (!(socket instanceof Socket)) throw invalidArgType('socket must be a net.Socket')
     if (typeof onBatch !== 'function') throw invalidArgType('onBatch must be a function')
     this.#core.checkOpen()
     this.#socket = SessionSocket.attach(this.#core, socket, onBatch, this.#socket)

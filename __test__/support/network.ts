@@ -1,0 +1,108 @@
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { onTestFinished, vi } from 'vitest'
+import { type FrameBatch, type InitiatorOptions, type SessionOptions, Sv2Session } from '../../src/sv2/index.js'
+import { authority, type FrameCopy } from './sessions.js'
+
+/** Far more than anything here takes. */
+export const PATIENCE_MS = 30_000
+
+/** Resolves once `check` throws no more; with what it threw last if that never comes. */
+export function eventually(check: () => void): Promise<void> {
+  return vi.waitFor(check, { timeout: PATIENCE_MS, interval: 5 })
+}
+
+/** Resolves when everything that is on its way between sockets of this process has had the time to arrive. */
+export function quiet(): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, 100)
+  })
+}
+
+export type OnBatch = (batch: FrameBatch, peer: Peer) => void
+
+/** Keeps a copy of every frame in `peer.frames`. */
+export const keep: OnBatch = (batch, peer) => {
+  for (const { messageType, payload } of batch) peer.frames.push({ messageType, payload: Buffer.from(payload) })
+}
+
+/** Sends everything back. */
+export const echo: OnBatch = (batch, { session }) => {
+  session.forward(batch, session)
+}
+
+/** One end of a connection: a session attached to a socket. */
+export class Peer {
+  readonly session: Sv2Session
+  readonly socket: Socket
+  readonly frames: FrameCopy[] = []
+  /** The other end sends no more. */
+  ended = false
+  closed = false
+  error: Error | null = null
+
+  constructor(session: Sv2Session, socket: Socket, onBatch: OnBatch) {
+    this.session = session
+    this.socket = socket
+    session.attach(socket, (batch) => onBatch(batch, this))
+    socket.on('end', () => {
+      this.ended = true
+    })
+    socket.on('error', (error) => {
+      this.error = error
+    })
+    socket.on('close', () => {
+      this.closed = true
+    })
+    onTestFinished(() => {
+      socket.destroy()
+      session.close()
+    })
+  }
+
+  /** Sends in the way that the documentation tells: no more than the output takes. */
+  async sendAll(frames: Iterable<FrameCopy>): Promise<void> {
+    for (const { messageType, payload } of frames) {
+      if (!this.session.send({ messageType }, payload)) await this.session.drained()
+    }
+  }
+
+  /** Ends the sending side once everything has gone out. */
+  async end(): Promise<void> {
+    await eventually(() => {
+      if (!this.session.output.isEmpty) throw new Error('there is output left')
+    })
+    this.socket.end()
+  }
+}
+
+/** Connects a session that accepts only our authority, unless `options` say otherwise. */
+export function dial(port: number, options: InitiatorOptions = {}, onBatch: OnBatch = keep): Peer {
+  const { authorityPublicKey } = authority
+  return new Peer(Sv2Session.initiator({ authorityPublicKey, ...options }), connect(port, '127.0.0.1'), onBatch)
+}
+
+/** A server whose connections are sessions. */
+export interface TestPool {
+  port: number
+  server: Server
+  peers: Peer[]
+}
+
+export async function startPool(onBatch: OnBatch = keep, options: SessionOptions = {}): Promise<TestPool> {
+  const peers: Peer[] = []
+  const server = createServer((socket) => {
+    peers.push(new Peer(Sv2Session.responder({ ...authority, ...options }), socket, onBatch))
+  })
+  return { port: await listening(server), server, peers }
+}
+
+/** Has `server` listen until the test is over; gives its port. */
+export async function listening(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  onTestFinished(() => {
+    server.close()
+  })
+  return (server.address() as { port: number }).port
+}

@@ -1,0 +1,139 @@
+import { assertType, describe, expectTypeOf, it } from 'vitest'
+import {
+  type AeadBuffer,
+  type ErrorCode,
+  FramePoolError,
+  type Buffer as PoolBuffer,
+  type PoolMode,
+  Slice,
+  SlotPool,
+  type SlotPoolStats,
+  SystemMemoryBuffer,
+  type WaitOptions,
+  type Write,
+} from '../index.js'
+
+describe('interfaces', () => {
+  it('Write', () => {
+    expectTypeOf<Write>().toEqualTypeOf<{
+      write(source: Uint8Array): number
+      writeAll(source: Uint8Array): void
+    }>()
+  })
+
+  it('Buffer', () => {
+    expectTypeOf<PoolBuffer>().toExtend<Write>()
+    expectTypeOf<Omit<PoolBuffer, keyof Write>>().toEqualTypeOf<{
+      getWritable(length: number): Uint8Array
+      getDataOwned(): Slice
+      getDataByRef(length: number): Uint8Array
+      readonly length: number
+      readonly isEmpty: boolean
+      readonly isDroppable: boolean
+      dangerSetStart(index: number): void
+    }>()
+  })
+
+  it('AeadBuffer', () => {
+    expectTypeOf<AeadBuffer>().toEqualTypeOf<{
+      readonly bytes: Uint8Array
+      extendFromSlice(source: Uint8Array): void
+      truncate(length: number): void
+    }>()
+  })
+
+  it('SlotPoolStats', () => {
+    expectTypeOf<PoolMode>().toEqualTypeOf<'back' | 'front' | 'alloc'>()
+    expectTypeOf<SlotPoolStats>().toEqualTypeOf<{
+      mode: PoolMode
+      capacity: number
+      slots: string
+      liveSlices: number
+      heapFallbacks: number
+      resets: number
+      modeChanges: number
+    }>()
+  })
+
+  it('WaitOptions', () => {
+    expectTypeOf<WaitOptions>().toEqualTypeOf<{ signal?: AbortSignal; timeoutMs?: number }>()
+  })
+})
+
+describe('SlotPool', () => {
+  it('is a Buffer, an AeadBuffer and Disposable', () => {
+    expectTypeOf<SlotPool>().toExtend<PoolBuffer & AeadBuffer & Disposable>()
+  })
+
+  it('is made with a capacity, and perhaps with options', () => {
+    expectTypeOf(SlotPool).constructorParameters.toEqualTypeOf<
+      [capacity: number, options?: { debug?: boolean } | undefined]
+    >()
+    // @ts-expect-error: there is no default capacity.
+    new SlotPool()
+    // @ts-expect-error: capacities are numbers.
+    new SlotPool('8')
+  })
+
+  it('has its own members', () => {
+    expectTypeOf<typeof SlotPool.SLOTS>().toEqualTypeOf<8>()
+    expectTypeOf<Pick<SlotPool, 'capacity' | 'mode' | 'stats' | 'toString' | 'close'>>().toEqualTypeOf<{
+      readonly capacity: number
+      readonly mode: PoolMode
+      stats(): SlotPoolStats
+      toString(): string
+      close(): void
+    }>()
+  })
+
+  it('has read-only properties', () => {
+    const pool = new SlotPool(8)
+    // @ts-expect-error: set once.
+    pool.capacity = 9
+    // @ts-expect-error: follows from use.
+    pool.length = 9
+  })
+})
+
+describe('SystemMemoryBuffer', () => {
+  it('is a Buffer and an AeadBuffer, perhaps with a capacity', () => {
+    expectTypeOf<SystemMemoryBuffer>().toExtend<PoolBuffer & AeadBuffer>()
+    expectTypeOf(SystemMemoryBuffer).constructorParameters.toEqualTypeOf<[initialCapacity?: number | undefined]>()
+  })
+})
+
+describe('Slice', () => {
+  it('has the members of the contract', () => {
+    expectTypeOf(Slice.from).toEqualTypeOf<(bytes: Uint8Array) => Slice>()
+    expectTypeOf<Slice>().toExtend<Disposable>()
+    expectTypeOf<Omit<Slice, typeof Symbol.dispose>>().toEqualTypeOf<{
+      readonly bytes: Uint8Array
+      readonly length: number
+      readonly isEmpty: boolean
+      readonly slot: number | null
+      copy(): Uint8Array
+      release(): boolean
+    }>()
+  })
+
+  it('takes Node Buffers', () => {
+    assertType<Slice>(Slice.from(Buffer.from('abc')))
+  })
+
+  it('can be used with `using`', () => {
+    using pool = new SlotPool(8)
+    using slice = pool.getDataOwned()
+    assertType<Uint8Array>(slice.bytes)
+  })
+})
+
+describe('FramePoolError', () => {
+  it('has a code', () => {
+    expectTypeOf<FramePoolError>().toExtend<Error>()
+    expectTypeOf<FramePoolError['code']>().toEqualTypeOf<ErrorCode>()
+    expectTypeOf<FramePoolError['info']>().toEqualTypeOf<{ code: string; errno: number; syscall: string } | undefined>()
+    expectTypeOf<'ERR_RELEASED' | 'ERR_CLOSED' | 'ERR_WRITE_ZERO' | 'ERR_NO_MEMORY'>().toExtend<ErrorCode>()
+    // @ts-expect-error: no such code.
+    new FramePoolError('ERR_OTHER', '')
+  })
+})
