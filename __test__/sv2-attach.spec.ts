@@ -2,7 +2,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { Sv2Session } from '../src/sv2/index.js'
 import { codeOf, codeOfRejection } from './support/code-of.js'
-import { dial, echo, eventually, keep, listening, PATIENCE_MS, type Peer, quiet, startPool } from './support/network.js'
+import { dial, echo, eventually, keep, listening, PATIENCE_MS, Peer, quiet, startPool } from './support/network.js'
 import { pattern } from './support/pattern.js'
 import { authority, type FrameCopy, pair } from './support/sessions.js'
 
@@ -14,7 +14,9 @@ function frames(count: number, length: number): FrameCopy[] {
 async function connected(onServer = keep, onClient = keep): Promise<{ client: Peer; server: Peer }> {
   const pool = await startPool(onServer)
   const client = dial(pool.port, {}, onClient)
-  await eventually(() => expect([client.session.state, pool.peers[0]?.session.state]).toEqual(['transport', 'transport']))
+  await eventually(() =>
+    expect([client.session.state, pool.peers[0]?.session.state]).toEqual(['transport', 'transport']),
+  )
   return { client, server: pool.peers[0]! }
 }
 
@@ -66,6 +68,8 @@ describe('attach', { timeout: PATIENCE_MS }, () => {
     const { initiator } = pair()
     expect(codeOf(() => initiator.attach(client.socket, undefined as never))).toBe('ERR_INVALID_ARG_TYPE')
     expect(codeOf(() => initiator.attach({} as never, () => {}))).toBe('ERR_INVALID_ARG_TYPE')
+    client.socket.destroy()
+    expect(codeOf(() => initiator.attach(client.socket, () => {}))).toBe('ERR_CLOSED')
     initiator.close()
     expect(codeOf(() => initiator.attach(client.socket, () => {}))).toBe('ERR_SV2_STATE')
   })
@@ -134,7 +138,8 @@ describe('the end', { timeout: PATIENCE_MS }, () => {
 
   it('waits for the answers that the other end is slow to read', async () => {
     const { client, server } = await connected((batch, { session }) => {
-      for (const { payload } of batch) for (let copy = 0; copy < 200; copy++) session.send({ messageType: copy }, payload)
+      for (const { payload } of batch)
+        for (let copy = 0; copy < 200; copy++) session.send({ messageType: copy }, payload)
     })
     client.socket.pause()
     await client.sendAll(frames(1, 100_000))
@@ -147,27 +152,55 @@ describe('the end', { timeout: PATIENCE_MS }, () => {
     expect(server.error).toBeNull()
   })
 
-  it('comes when a session is closed: what its socket has been given still arrives', async () => {
+  it('comes when a session is closed: what it had sent still arrives', async () => {
     const { client, server } = await connected()
-    client.session.send({ messageType: 1 }, pattern(1000))
-    await Promise.resolve()
+    const sent = frames(2000, 10_000)
+    for (const { messageType, payload } of sent) client.session.send({ messageType }, payload)
     client.session.close()
+    expect(client.session.state).toBe('closed')
+    expect(codeOf(() => client.session.send({ messageType: 1 }, pattern(1)))).toBe('ERR_SV2_STATE')
     await eventually(() => expect([client.closed, server.closed]).toEqual([true, true]))
-    expect(server.frames.length).toBe(1)
+    expect(server.frames.length).toBe(sent.length)
     expect([client.error, server.error]).toEqual([null, null])
+    expect(client.session.stats()).toMatchObject({ framesOut: sent.length, memoryBytes: 0 })
   })
 
-  it('of a session whose output is under way waits until the socket has let go of it', async () => {
+  it('of a session that is closed waits for a slow reader, until the socket is destroyed', async () => {
     const { client, server } = await connected()
     client.socket.pause()
     const sending = codeOfRejection(server.sendAll(frames(100_000, 1000)))
     await quiet()
     server.session.close()
     expect(await sending).toBe('ERR_SV2_STATE')
-    // The socket still reads from the ring.
     expect(server.session.stats().memoryBytes).toBeGreaterThan(0)
     server.socket.destroy()
     await eventually(() => expect(server.session.stats().memoryBytes).toBe(0))
+  })
+
+  it('of the peer does not end a session that is still sending', async () => {
+    const { client, server } = await connected()
+    const sending = server.sendAll(frames(20_000, 1000))
+    await client.end()
+    await sending
+    await eventually(() => expect(client.ended).toBe(true))
+    expect(client.frames.length).toBe(20_000)
+  })
+
+  it('of the peer does not end ours on a socket that allows half-open: close() does', async () => {
+    const { initiator, responder } = pair()
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      responder.attach(socket, () => {})
+      socket.on('end', async () => {
+        await quiet()
+        for (const { messageType, payload } of frames(1000, 1000)) responder.send({ messageType }, payload)
+        responder.close()
+      })
+    })
+    const client = new Peer(initiator, connect(await listening(server), '127.0.0.1'), keep)
+    await client.end()
+    await eventually(() => expect(client.ended).toBe(true))
+    expect(client.frames.length).toBe(1000)
+    await eventually(() => expect(responder.stats().memoryBytes).toBe(0))
   })
 
   it('of the socket ends the session: waits reject, memory goes back', async () => {
@@ -231,7 +264,11 @@ describe('the end', { timeout: PATIENCE_MS }, () => {
     const client = dial(port)
     await eventually(() => expect(client.closed).toBe(true))
     expect(client.error).toMatchObject({ code: 'ECONNREFUSED' })
-    expect([client.session.state, client.session.error, client.session.stats().memoryBytes]).toEqual(['closed', null, 0])
+    expect([client.session.state, client.session.error, client.session.stats().memoryBytes]).toEqual([
+      'closed',
+      null,
+      0,
+    ])
   })
 
   it('comes in the middle of a handshake or of a frame without harm', async () => {

@@ -19,6 +19,9 @@ const native = JSON.parse(
 
 for (const size of SIZES) {
   const pool = new SlotPool(8 * size)
+  const shared = new SlotPool(8 * size)
+  shared.getWritable(1)
+  shared.getDataOwned()
   const slice = check(pool, size)
   assert.equal(slice.release(), true)
   const [ours] = await compare({
@@ -27,14 +30,12 @@ for (const size of SIZES) {
     cases: [
       {
         name: 'SlotPool',
-        run: () => {
-          for (let index = 0; index < WORK; index++) {
-            const bytes = pool.getWritable(size)
-            bytes[0] = index
-            bytes[size - 1] = index
-            pool.getDataOwned().release()
-          }
-        },
+        run: () => cycles(pool, size),
+      },
+      {
+        // Then every message crosses, and every seventh finds the slots used up and looks for free ones.
+        name: 'SlotPool, another slice alive',
+        run: () => cycles(shared, size),
       },
       {
         name: 'Buffer.allocUnsafe',
@@ -51,6 +52,16 @@ for (const size of SIZES) {
   const core = native.sizes.find(({ bytes }) => bytes === size)?.SlotPool as number
   console.log(`  above the core called natively     ${((ours?.nanos as number) - core).toFixed(1).padStart(10)} ns`)
   pool.close()
+  shared.close()
+}
+
+function cycles(pool: SlotPool, size: number): void {
+  for (let index = 0; index < WORK; index++) {
+    const bytes = pool.getWritable(size)
+    bytes[0] = index
+    bytes[size - 1] = index
+    pool.getDataOwned().release()
+  }
 }
 
 function check(pool: SlotPool, size: number) {

@@ -54,6 +54,9 @@ export const enum Word {
   Length,
   Offset,
   Before,
+  CameAndWent,
+  LastLength,
+  Alone,
   After,
   Slot,
   Next,
@@ -118,6 +121,9 @@ function check(): void {
 export interface SlotBacklog {
   readonly handle: Handle
   released: number
+  cameAndWent: number
+  lastLength: number
+  alone: number
   releasedLater: number
   start: number
   written: number
@@ -127,6 +133,9 @@ function writeBacklog(pool: SlotBacklog): void {
   control[Word.Handle] = pool.handle.index
   control[Word.Generation] = pool.handle.generation
   control[Word.Before] = pool.released
+  control[Word.CameAndWent] = pool.cameAndWent
+  control[Word.LastLength] = pool.lastLength
+  control[Word.Alone] = pool.alone
   control[Word.After] = pool.releasedLater
   control[Word.Offset] = pool.start
   control[Word.Pending] = pool.written

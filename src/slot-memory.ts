@@ -1,3 +1,4 @@
+import { MAX_BYTES } from './arguments.js'
 import {
   closeSlotPool,
   createSlotPool,
@@ -32,6 +33,9 @@ export interface Lodger {
  * without asking, so a view is made without crossing, and the crossing that takes the slice tells what was written. The
  * core decides and reports (`next`, `room`) where that holds; in all other cases it is asked first. Releases are noted
  * in bit masks, one bit a slot, and ride along with the next crossing, in order with what was written.
+ *
+ * A message that is taken with nothing else alive can only have gone to slot 1, at the start. Native code need not know
+ * of it until something else happens, and if it is released before that, only that it was.
  */
 export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, SliceCount {
   readonly handle: Handle
@@ -43,6 +47,11 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
   /** Slots released before the bytes pending now were begun, and since; native code does not know yet. */
   released = 0
   releasedLater = 0
+  /** How many slices came and went alone since native code was last told, and the bytes of the last. */
+  cameAndWent = 0
+  lastLength = 0
+  /** Bytes of the slice that is the only one alive and that native code does not know of; 0 if there is none. */
+  alone = 0
   /** Where the pending bytes begin in the region. */
   start = 0
   /** Pending bytes that native code does not know of, and those that it does. At most one of them is not 0. */
@@ -106,6 +115,7 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
   }
 
   take(): Slice {
+    if (this.written !== 0 && this.live === 0 && this.start === 0 && !this.closed) return this.#takeAlone()
     this.checkOpen()
     takeSlot(this)
     this.caughtUp()
@@ -117,6 +127,17 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
     return new Slice(sliceKey, this.claim(slot, heap), reply(Word.Offset), reply(Word.Length), slot)
   }
 
+  #takeAlone(): Slice {
+    const length = this.written
+    this.written = 0
+    this.hidden = 0
+    this.live = 1
+    this.alone = length
+    this.#next = length
+    this.#room = this.capacity - length
+    return new Slice(sliceKey, this, 0, length, 1)
+  }
+
   /** Where the slice that the last call gave lies: in this pool or, with slot 0, on the heap. */
   claim(slot: number, heap: ShownMemory | null): SliceMemory {
     if (slot === 0) return new HeapMemory(replyHeapHandle(), this, heap)
@@ -126,9 +147,7 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
 
   /** Native code has caught up with this backlog and has said where the next message would begin. */
   caughtUp(): void {
-    this.released = 0
-    this.releasedLater = 0
-    this.written = 0
+    this.#forget()
     this.#next = reply(Word.Next)
     this.#room = reply(Word.Room)
   }
@@ -136,8 +155,16 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
   release(slot: number): void {
     const bit = 1 << (slot - 1)
     this.live &= ~bit
-    if (this.length === 0) this.released |= bit
-    else this.releasedLater |= bit
+    if (this.length !== 0) {
+      this.releasedLater |= bit
+    } else if (this.alone !== 0) {
+      this.lastLength = this.alone
+      this.alone = 0
+      // The count is a word of the control block.
+      if (++this.cameAndWent === MAX_BYTES) this.settle()
+    } else {
+      this.released |= bit
+    }
     if (this.closed && this.live === 0) this.#free()
   }
 
@@ -193,12 +220,12 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
     try {
       writableSlot(this, length)
     } catch (error) {
-      this.#resync(before)
+      // Native code had caught up by then: the pending bytes are there now, and nothing was added.
+      this.#forget()
+      this.known = before
       throw error
     }
-    this.released = 0
-    this.releasedLater = 0
-    this.written = 0
+    this.#forget()
     this.known = before + length
     const offset = reply(Word.Offset)
     if (reply(Word.Slot) === 0) {
@@ -210,12 +237,13 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
     return this.pending(before, length)
   }
 
-  /** A call failed after native code had caught up: the pending bytes are there now, and nothing was added. */
-  #resync(length: number): void {
+  /** Native code knows it all. */
+  #forget(): void {
     this.released = 0
     this.releasedLater = 0
+    this.cameAndWent = 0
+    this.alone = 0
     this.written = 0
-    this.known = length
   }
 
   #hideHeap(): void {

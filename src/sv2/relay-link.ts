@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import { types } from 'node:util'
 import { invalidArgType } from '../errors.js'
 import type { Frame, FrameBatch } from './api.js'
 import { initiatorOptions, type RelayOptions, responderOptions } from './relay-options.js'
@@ -66,7 +67,7 @@ export class RelayLink {
       this.destroy(this.#reason)
       return
     }
-    this.#miner.wire.hold()
+    this.#miner.wire.ignore()
     this.#pool.wire.end()
   }
 
@@ -93,9 +94,9 @@ export class RelayLink {
     if (side === this.#miner) {
       side.wire.hold()
       const { host, port } = this.#options.upstream
-      const socket = connect({ host, port, allowHalfOpen: true })
       this.#open++
-      this.#pool = this.#wire(Sv2Session.initiator(initiatorOptions(this.#options)), socket, 'upstream')
+      const session = Sv2Session.initiator(initiatorOptions(this.#options))
+      this.#pool = this.#wire(session, connect({ host, port }), 'upstream')
     } else {
       clearTimeout(this.#handshakeTimer)
       this.#ready = true
@@ -132,7 +133,7 @@ export class RelayLink {
       const verdict: unknown = onFrame(frame, to.direction)
       if (verdict === 'drop') continue
       if (verdict === 'forward') from.session.forward(frame, to.session)
-      else if (verdict instanceof Uint8Array) to.session.send(headerOf(frame), verdict)
+      else if (types.isUint8Array(verdict)) to.session.send(headerOf(frame), verdict)
       else throw invalidArgType("onFrame must return 'forward', 'drop' or a Uint8Array")
       forwarded++
     }
@@ -151,7 +152,7 @@ export class RelayLink {
     this.#reason ??= error === null ? `${side.direction} ended` : `${side.direction}: ${error.message}`
     // What this side sent before it ended still goes out; after an error nothing can be relied on.
     const other = this.#other(side)
-    if (error === null) other?.wire.destroySoon()
+    if (error === null) other?.wire.end()
     else other?.wire.destroy()
     if (this.#open > 0) return
     clearTimeout(this.#handshakeTimer)

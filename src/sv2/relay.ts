@@ -51,23 +51,33 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     bytesDownstream: 0,
     heapFallbacks: 0,
   }
+  #listening: Promise<{ host: string; port: number }> | null = null
   #closing: Promise<void> | null = null
 
   /** @internal */
   constructor(options: RelayOptions) {
     super()
     this.#options = checkedOptions(options)
-    // Each direction ends by itself: what is still on its way the other way arrives.
-    this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket))
+    this.#server = createServer((socket) => this.#accept(socket))
     this.#server.on('error', (error) => {
       if (this.listenerCount('error') > 0) this.emit('error', error)
     })
   }
 
-  /** Resolves when the relay accepts connections; rejects with the system's error if it cannot. */
-  listen(): Promise<{ host: string; port: number }> {
-    if (this.#closing) return Promise.reject(new FramePoolError('ERR_CLOSED', 'the relay is closed'))
-    if (this.#server.listening) return Promise.reject(new FramePoolError('ERR_BUSY', 'the relay is listening already'))
+  /** Resolves when the relay accepts connections; rejects with the system's error if it cannot, and may be tried again. */
+  async listen(): Promise<{ host: string; port: number }> {
+    if (this.#closing) throw new FramePoolError('ERR_CLOSED', 'the relay is closed')
+    if (this.#listening) throw new FramePoolError('ERR_BUSY', 'the relay is listening already')
+    this.#listening = this.#listen()
+    try {
+      return await this.#listening
+    } catch (error) {
+      this.#listening = null
+      throw error
+    }
+  }
+
+  #listen(): Promise<{ host: string; port: number }> {
     const { host = '127.0.0.1', port } = this.#options.listen
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject)
@@ -92,31 +102,33 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
   }
 
   /**
-   * Accepts no more connections, reads no more from miners, and lets what was accepted and its answers through. What is
-   * not done after `drainMs` (default 5,000) is cut off.
+   * Accepts no more connections, takes no more from miners, ends the connections to the pool, and lets what was accepted
+   * and its answers through until the pool ends them too. What is not done after `drainMs` (default 5,000) is cut off.
    */
-  close(options?: { drainMs?: number }): Promise<void> {
+  async close(options?: { drainMs?: number }): Promise<void> {
     const { drainMs = DEFAULT_DRAIN_MS } = optionsArgument(options, 'options')
     integerArgument(drainMs, 'drainMs', 0, MAX_TIMEOUT_MS)
-    this.#closing ??= this.#drain(drainMs)
-    return this.#closing
+    const timer = setTimeout(() => {
+      for (const link of this.#links.values()) link.destroy('the relay was closed')
+    }, drainMs)
+    this.#closing ??= this.#drain()
+    await this.#closing
+    clearTimeout(timer)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
-  async #drain(drainMs: number): Promise<void> {
+  async #drain(): Promise<void> {
+    // A server that is about to listen would go on to do so.
+    await this.#listening?.catch(() => {})
     const accepted = new Promise<void>((resolve) => {
       if (this.#server.listening) this.#server.close(() => resolve())
       else resolve()
     })
     for (const link of this.#links.values()) link.drain()
-    const timer = setTimeout(() => {
-      for (const link of this.#links.values()) link.destroy('the relay was closed')
-    }, drainMs)
     await Promise.all([accepted, ...[...this.#links.values()].map((link) => link.closed)])
-    clearTimeout(timer)
   }
 
   #accept(socket: Socket): void {

@@ -37,6 +37,8 @@ export class SessionCore implements RingSource {
   available = 0
   position = 0
   lent = false
+  /** True while a socket takes the output: then closing leaves to it what the output holds. */
+  wired = false
   /** Set by what is wired to the session: there is output; the session was closed. */
   onOutput: (() => void) | null = null
   onClosed: (() => void) | null = null
@@ -140,7 +142,7 @@ export class SessionCore implements RingSource {
     return { framesIn, framesOut, bytesIn, bytesOut, heapFallbacks, retainedBatches, memoryBytes }
   }
 
-  /** Output that is on its way to a socket stays in place until it has been taken. */
+  /** Nothing can be sent or received any more. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
@@ -150,9 +152,16 @@ export class SessionCore implements RingSource {
     this.onClosed?.()
   }
 
+  /** The socket is gone, so that nobody takes the output any more. */
+  abandon(): void {
+    this.wired = false
+    this.close()
+    this.#freeIfDone()
+  }
+
   giveBack(length: number): void {
     this.lent = false
-    if (length > 0 && !this.#closed) {
+    if (length > 0 && (this.wired || !this.#closed)) {
       consumeOutput(this.handle, length)
       this.position += length
       this.#sync()
@@ -179,10 +188,13 @@ export class SessionCore implements RingSource {
     this.available = reply(Word.Available)
     this.#pending = reply(Word.Pending)
     this.#over = reply(Word.Over) === 1
-    this.state = STATES[reply(Word.State)]!
-    if (this.state === 'closed' && this.error === null) {
-      this.error = (failure ?? sessionError(this.handle)) as FramePoolError
-      this.#rejectWaiting()
+    const state = STATES[reply(Word.State)]!
+    if (state !== this.state && !this.#closed) {
+      this.state = state
+      if (state === 'closed') {
+        this.error = (failure ?? sessionError(this.handle)) as FramePoolError
+        this.#rejectWaiting()
+      }
     }
     if (this.#waiting.size > 0 && this.#low()) this.#resolveWaiting()
     this.#freeIfDone()
@@ -205,10 +217,12 @@ export class SessionCore implements RingSource {
     for (const waiter of waiting) waiter.reject(this.#failure())
   }
 
-  /** A session that was closed holds nothing; one that failed, nothing beyond what it still has to say. */
+  /** Frees a session that is closed or failed, once its output is taken or nobody is there to take it. */
   #freeIfDone(): void {
-    const done = this.#closed || (this.error !== null && this.#pending === 0)
-    if (!done || this.lent || this.#final !== null) return
+    const ended = this.#closed || this.error !== null
+    if (!ended || this.lent || this.#final !== null) return
+    const abandoned = this.#closed && !this.wired
+    if (!abandoned && this.#pending > 0) return
     this.#final = { ...this.stats(), memoryBytes: 0 }
     this.available = 0
     this.#pending = 0

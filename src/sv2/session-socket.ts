@@ -25,8 +25,10 @@ export class SessionSocket {
   readonly #events: SocketEvents
   /** Reasons not to read: reading goes on when there are none. */
   #holds = 0
-  /** What comes once everything has been written. */
-  #ending: 'end' | 'destroy' | null = null
+  /** What comes in is thrown away. */
+  #ignoring = false
+  /** The sending side ends once everything has been written. */
+  #ending = false
   #failure: Error | null = null
 
   constructor(core: SessionCore, socket: Socket, events: SocketEvents) {
@@ -35,6 +37,7 @@ export class SessionSocket {
     this.#events = events
     // Frames are small and answered one by one: waiting to fill packets would only delay them.
     socket.setNoDelay(true)
+    core.wired = true
     // Otherwise Node ends the sending side with the receiving one, before what waits in the output has gone out.
     socket.allowHalfOpen = true
     socket.on('data', (chunk) => this.#read(chunk))
@@ -43,7 +46,7 @@ export class SessionSocket {
       this.#failure ??= error
     })
     socket.on('close', () => {
-      core.close()
+      core.abandon()
       events.onClose(this.#failure)
     })
     this.flush()
@@ -58,6 +61,7 @@ export class SessionSocket {
   ): SessionSocket {
     if (attached !== null) throw new FramePoolError('ERR_BUSY', 'the session is attached to a socket already')
     let answered = false
+    const { allowHalfOpen } = socket
     const wired = new SessionSocket(core, socket, {
       onTransport: () => {},
       onBatch: (batch) => {
@@ -66,7 +70,9 @@ export class SessionSocket {
         // Only where answers pile up: two ends that send to each other must both go on reading, or neither could drain.
         if (answered && core.over) wired.holdUntilDrained(core)
       },
-      onEnd: () => wired.end(),
+      onEnd: () => {
+        if (!allowHalfOpen) wired.end()
+      },
       onClose: () => {},
     })
     // Frames may be sent at any time, not only in answer to others; those of one turn go out together.
@@ -80,7 +86,7 @@ export class SessionSocket {
         wired.flush()
       })
     }
-    core.onClosed = () => socket.end()
+    core.onClosed = () => wired.end()
     return wired
   }
 
@@ -110,11 +116,11 @@ export class SessionSocket {
   flush(): void {
     const core = this.#core
     const length = core.available
+    if (core.lent || this.#socket.destroyed) return
     if (length === 0) {
-      if (this.#ending !== null && !core.lent) this.#finish(this.#ending)
+      if (this.#ending) this.#finish()
       return
     }
-    if (core.lent || this.#socket.destroyed) return
     const [first, second] = filledViews(core)
     core.lent = true
     const taken = (): void => {
@@ -131,21 +137,22 @@ export class SessionSocket {
     }
   }
 
+  /** Takes in nothing more. What still comes is read, for a connection closed with unread bytes loses unsent ones. */
+  ignore(): void {
+    this.#ignoring = true
+  }
+
   /** Ends the connection's sending side once everything has been written. */
   end(): void {
-    this.#ending ??= 'end'
+    this.#ending = true
     this.flush()
   }
 
-  /** Closes the connection once everything has been written. */
-  destroySoon(): void {
-    this.#ending = 'destroy'
-    this.flush()
-  }
-
-  #finish(how: 'end' | 'destroy'): void {
-    if (how === 'end') this.#socket.end()
-    else this.#socket.destroySoon()
+  /** Ends the sending side, unless those that waited for the output to drain have more to say. */
+  #finish(): void {
+    setImmediate(() => {
+      if (this.#core.available === 0) this.#socket.end()
+    })
   }
 
   destroy(error?: Error): void {
@@ -155,7 +162,7 @@ export class SessionSocket {
 
   #read(chunk: Uint8Array): void {
     const core = this.#core
-    if (core.ended) return
+    if (core.ended || this.#ignoring) return
     const { state } = core
     let batch: FrameBatch
     try {

@@ -3,7 +3,7 @@ import type { WaitOptions } from '../api.js'
 import { integerArgument, MAX_BYTES, nativeBytesArgument, optionsArgument, stringArgument } from '../arguments.js'
 import { createInitiator, createResponder, type Handle } from '../boundary.js'
 import { Consumer, ringKey } from '../byte-ring.js'
-import { type FramePoolError, invalidArgType, outOfRange } from '../errors.js'
+import { FramePoolError, invalidArgType, outOfRange } from '../errors.js'
 import { memoryOf, SlotPool } from '../slot-pool.js'
 import type {
   Frame,
@@ -126,13 +126,17 @@ export class Sv2Session implements Disposable {
   }
 
   /**
-   * Wires the session to a socket: reads, writes, backpressure, half-close. Frames come to `onBatch`. A session that
-   * fails destroys the socket with its error; the socket's end closes the session.
+   * Wires the session to a socket: reads, writes, backpressure, errors. Frames come to `onBatch`; while its answers are
+   * over the high-water mark nothing more is read. When the peer ends its side, ours ends once the output is empty; on a
+   * socket with `allowHalfOpen` it ends with `close()`. A session that fails destroys the socket with its error; the
+   * socket's closing closes the session. `ERR_BUSY` when a socket is attached already, `ERR_CLOSED` when it is destroyed.
    */
   attach(socket: Socket, onBatch: (batch: FrameBatch) => void): void {
     if (!(socket instanceof Socket)) throw invalidArgType('socket must be a net.Socket')
     if (typeof onBatch !== 'function') throw invalidArgType('onBatch must be a function')
     this.#core.checkOpen()
+    // It would never say that it is closed.
+    if (socket.destroyed) throw new FramePoolError('ERR_CLOSED', 'the socket is closed')
     this.#socket = SessionSocket.attach(this.#core, socket, onBatch, this.#socket)
   }
 
@@ -140,7 +144,10 @@ export class Sv2Session implements Disposable {
     return this.#core.stats()
   }
 
-  /** Gives the session's memory back. What the output still holds is dropped, unless a socket is just taking it. Idempotent. */
+  /**
+   * Ends the session and gives its memory back. What the output holds is dropped; with a socket attached it still goes
+   * out, and then the socket is ended. Idempotent.
+   */
   close(): void {
     this.#core.close()
   }

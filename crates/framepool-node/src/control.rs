@@ -26,7 +26,12 @@ pub(crate) enum Word {
     Offset,
     /// In: slots released before the pending bytes were begun, one bit a slot.
     Before,
-    /// In: slots released since.
+    /// In: how many slices came and went since, each alone, and the bytes of the last.
+    CameAndWent,
+    LastLength,
+    /// In: bytes of a slice that came since, alone, and is alive; or 0.
+    Alone,
+    /// In: slots released after all that and after the pending bytes were begun.
     After,
     /// In and out: 1…8, or 0 for the heap.
     Slot,
@@ -57,7 +62,7 @@ pub(crate) enum Word {
 }
 
 /// Names of the words, by index.
-pub(crate) const LAYOUT: [Word; 26] = [
+pub(crate) const LAYOUT: [Word; 29] = [
     Word::Status,
     Word::Handle,
     Word::Generation,
@@ -68,6 +73,9 @@ pub(crate) const LAYOUT: [Word; 26] = [
     Word::Length,
     Word::Offset,
     Word::Before,
+    Word::CameAndWent,
+    Word::LastLength,
+    Word::Alone,
     Word::After,
     Word::Slot,
     Word::Next,

@@ -21,11 +21,21 @@ pub(crate) struct SlotPoolEntry {
 }
 
 impl SlotPoolEntry {
-    /// Catches up with what JavaScript did without calling: slices released, bytes written where they were predicted to
-    /// go, slices released after that. The order matters: a pool looks at freed slots when bytes are written.
+    /// Catches up with what JavaScript did without calling, in order: slices released; slices that came and went alone,
+    /// and one that came alone; bytes written where they were predicted to go; slices released since.
     #[inline]
     pub(crate) fn catch_up(&mut self, control: &Control) -> std::result::Result<(), Fault> {
         self.pool.give_back(control.get(Word::Before) as u8);
+        let (came_and_went, alone) = (control.get(Word::CameAndWent), control.get(Word::Alone) as usize);
+        if came_and_went != 0 {
+            self.pool.replay_lone(came_and_went, control.get(Word::LastLength) as usize);
+        }
+        if alone != 0 {
+            self.pool.try_get_writable(alone)?;
+            if !matches!(self.pool.take_held(), Taken::Held { slot: 1, offset: 0, .. }) {
+                return Err(Fault::internal("a slice alone is not in slot 1"));
+            }
+        }
         let written = control.get(Word::Pending) as usize;
         if written != 0 {
             let predicted = control.get(Word::Offset) as usize;
