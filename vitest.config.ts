@@ -5,6 +5,8 @@ export default defineConfig({
   oxc: { target: 'es2022' },
   test: {
     include: ['__test__/*.spec.ts'],
+    // No test is about time: this only ends what hangs.
+    testTimeout: 60_000,
     typecheck: { enabled: true, include: ['__test__/*.test-d.ts'], tsconfig: 'tsconfig.json' },
   },
 })

@@ -12,7 +12,10 @@ describe.each(pages)('%s', (page) => {
   it.each(examples.map((source, index) => ({ name: `example ${index + 1}: ${source.split('\n')[0]}`, source })))(
     '$name',
     ({ source }) => {
-      const printed = execFileSync(process.execPath, ['--input-type=module', '-e', source], { cwd: root, encoding: 'utf8' })
+      const printed = execFileSync(process.execPath, ['--input-type=module', '-e', source], {
+        cwd: root,
+        encoding: 'utf8',
+      })
       // What an example prints stands in a comment behind the call.
       const promised = [...source.matchAll(/console\.log\(.*\) \/\/ (.*)$/gm)].map(([, line]) => `${line}\n`)
       expect(printed).toBe(promised.join(''))

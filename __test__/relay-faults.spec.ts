@@ -268,17 +268,22 @@ describe('a miner', { timeout: PATIENCE_MS }, () => {
     await expectServed(other)
   })
 
-  it.each([1, 63, 64, 65, 86, 1000, 1_000_000, 20_000_000])('that sends %i bytes of garbage is disconnected', async (length) => {
-    const pool = await startPool(echo)
-    const { relay, port } = await startRelay(pool.port, { handshakeTimeoutMs: 1000 })
-    const miner = await established(port)
-    const garbage = Array.from({ length: 5 }, () => raw(port))
-    for (const [index, socket] of garbage.entries()) socket.end(pattern(length, index * 1000))
-    await Promise.all(garbage.map(closed))
-    await eventually(() => expect(relay.stats()).toMatchObject({ connections: 1, connectionsTotal: 6, framesUpstream: 0 }))
-    await eventually(() => expect(pool.peers.filter((peer) => !peer.closed).length).toBe(1))
-    await expectServed(miner)
-  })
+  it.each([1, 63, 64, 65, 86, 1000, 1_000_000, 20_000_000])(
+    'that sends %i bytes of garbage is disconnected',
+    async (length) => {
+      const pool = await startPool(echo)
+      const { relay, port } = await startRelay(pool.port, { handshakeTimeoutMs: 1000 })
+      const miner = await established(port)
+      const garbage = Array.from({ length: 5 }, () => raw(port))
+      for (const [index, socket] of garbage.entries()) socket.end(pattern(length, index * 1000))
+      await Promise.all(garbage.map(closed))
+      await eventually(() =>
+        expect(relay.stats()).toMatchObject({ connections: 1, connectionsTotal: 6, framesUpstream: 0 }),
+      )
+      await eventually(() => expect(pool.peers.filter((peer) => !peer.closed).length).toBe(1))
+      await expectServed(miner)
+    },
+  )
 
   it('that speaks another protocol hears nothing', async () => {
     const pool = await startPool(echo)
@@ -319,48 +324,56 @@ describe('a slow reader', { timeout: 2 * PATIENCE_MS }, () => {
     ['miner', 0, 64],
     ['pool', 64, 4096],
     ['pool', 0, 64],
-  ])('%s holds little in the relay while it is flooded with frames of %i to %i bytes, and loses none', async (slow, min, max) => {
-    const random = new Random()
-    const [sent, received] = [new Tally(), new Tally()]
-    const count: OnBatch = (batch) => {
-      for (const { messageType, payload } of batch) received.add(messageType, payload)
-    }
-    // Only the first connection is slow.
-    const pool = await startPool((batch, peer) => (slow === 'pool' && peer === pool.peers[0] ? count : echo)(batch, peer))
-    const sockets = relaySockets()
-    const { relay, port } = await startRelay(pool.port)
-    const miner = await established(port, slow === 'miner' ? count : undefined)
-    await eventually(() => expect(pool.peers[0]?.session.state).toBe('transport'))
-    const peer = pool.peers[0]!
-    const before = process.memoryUsage.rss()
+  ])(
+    '%s holds little in the relay while it is flooded with frames of %i to %i bytes, and loses none',
+    async (slow, min, max) => {
+      const random = new Random()
+      const [sent, received] = [new Tally(), new Tally()]
+      const count: OnBatch = (batch) => {
+        for (const { messageType, payload } of batch) received.add(messageType, payload)
+      }
+      // Only the first connection is slow.
+      const pool = await startPool((batch, peer) =>
+        (slow === 'pool' && peer === pool.peers[0] ? count : echo)(batch, peer),
+      )
+      const sockets = relaySockets()
+      const { relay, port } = await startRelay(pool.port)
+      const miner = await established(port, slow === 'miner' ? count : undefined)
+      await eventually(() => expect(pool.peers[0]?.session.state).toBe('transport'))
+      const peer = pool.peers[0]!
+      const before = process.memoryUsage.rss()
 
-    const [reader, sender] = slow === 'miner' ? [miner, peer] : [peer, miner]
-    reader.socket.pause()
-    let stalled = false
-    // The bound is for a relay that reads on and on: it must not take the test's patience to fail.
-    const sending = flood(sender, () => stalled || sent.bytes > FAR_TOO_MUCH, {
-      next: () => pattern(min + random.below(max - min), random.below(65_521)),
-      onSent: (messageType, payload) => sent.add(messageType, payload),
-    })
-    for (let frames = -1; frames !== sent.frames; ) {
-      frames = sent.frames
-      await quiet()
-    }
-    const buffered = sockets(port, pool.port).reduce((sum, socket) => sum + socket.writableLength + socket.readableLength, 0)
-    expect(relay.stats().memoryBytes + buffered, random.origin).toBeLessThan(HELD_AT_MOST)
-    expect(process.memoryUsage.rss() - before).toBeLessThan(FAR_TOO_MUCH / 2)
-    expect(sent.frames).toBeGreaterThan(received.frames)
-    expect(relay.stats().heapFallbacks).toBe(0)
+      const [reader, sender] = slow === 'miner' ? [miner, peer] : [peer, miner]
+      reader.socket.pause()
+      let stalled = false
+      // The bound is for a relay that reads on and on: it must not take the test's patience to fail.
+      const sending = flood(sender, () => stalled || sent.bytes > FAR_TOO_MUCH, {
+        next: () => pattern(min + random.below(max - min), random.below(65_521)),
+        onSent: (messageType, payload) => sent.add(messageType, payload),
+      })
+      for (let frames = -1; frames !== sent.frames; ) {
+        frames = sent.frames
+        await quiet()
+      }
+      const buffered = sockets(port, pool.port).reduce(
+        (sum, socket) => sum + socket.writableLength + socket.readableLength,
+        0,
+      )
+      expect(relay.stats().memoryBytes + buffered, random.origin).toBeLessThan(HELD_AT_MOST)
+      expect(process.memoryUsage.rss() - before).toBeLessThan(FAR_TOO_MUCH / 2)
+      expect(sent.frames).toBeGreaterThan(received.frames)
+      expect(relay.stats().heapFallbacks).toBe(0)
 
-    await expectServed(await established(port))
+      await expectServed(await established(port))
 
-    stalled = true
-    reader.socket.resume()
-    await sending
-    await eventually(() => expect(received.frames, random.origin).toBe(sent.frames))
-    expect(received.digest(), random.origin).toBe(sent.digest())
-    expect([miner.closed, peer.closed]).toEqual([false, false])
-  })
+      stalled = true
+      reader.socket.resume()
+      await sending
+      await eventually(() => expect(received.frames, random.origin).toBe(sent.frames))
+      expect(received.digest(), random.origin).toBe(sent.digest())
+      expect([miner.closed, peer.closed]).toEqual([false, false])
+    },
+  )
 })
 
 it('a certificate that has expired is not trusted', { timeout: PATIENCE_MS }, async () => {

@@ -103,7 +103,9 @@ describe('a relay', { timeout: PATIENCE_MS }, () => {
     await eventually(() => expect(miner.ended).toBe(true))
     expect(miner.frames.length).toBe(sent.length)
     expect(miner.frames.every(({ payload }, index) => payload.equals(sent[index]!.payload))).toBe(true)
-    await eventually(() => expect([miner.closed, pool.peers[0]?.closed, relay.stats().connections]).toEqual([true, true, 0]))
+    await eventually(() =>
+      expect([miner.closed, pool.peers[0]?.closed, relay.stats().connections]).toEqual([true, true, 0]),
+    )
     expect([miner.error, pool.peers[0]?.error]).toEqual([null, null])
   })
 
@@ -124,14 +126,16 @@ describe('a relay', { timeout: PATIENCE_MS }, () => {
 })
 
 describe('onFrame', { timeout: PATIENCE_MS }, () => {
-  async function through(onFrame: RelayOptions['onFrame']) {
+  async function through(onFrame: NonNullable<RelayOptions['onFrame']>) {
     const pool = await startPool((batch, peer) => {
       keep(batch, peer)
       echo(batch, peer)
     })
     const { relay, port } = await startRelay(pool.port, { onFrame })
     const miner = dial(port)
-    await eventually(() => expect([miner.session.state, pool.peers[0]?.session.state]).toEqual(['transport', 'transport']))
+    await eventually(() =>
+      expect([miner.session.state, pool.peers[0]?.session.state]).toEqual(['transport', 'transport']),
+    )
     return { relay, port, miner, peer: pool.peers[0]! }
   }
 
@@ -152,7 +156,9 @@ describe('onFrame', { timeout: PATIENCE_MS }, () => {
       { messageType: 4, payload: pattern(10, 4) },
     ])
     expect(miner.frames).toEqual(peer.frames.slice(1))
-    expect(seen.filter(([, direction]) => direction === 'upstream')).toEqual([1, 2, 3, 4].map((type) => [type, 'upstream', 10]))
+    expect(seen.filter(([, direction]) => direction === 'upstream')).toEqual(
+      [1, 2, 3, 4].map((type) => [type, 'upstream', 10]),
+    )
     expect(seen.filter(([, direction]) => direction === 'downstream').map(([type]) => type)).toEqual([1, 3, 4])
     expect(relay.stats()).toMatchObject({ framesUpstream: 3, framesDownstream: 2 })
   })
@@ -170,11 +176,19 @@ describe('onFrame', { timeout: PATIENCE_MS }, () => {
   })
 
   it.each([
-    ['throws', () => {
-      throw new Error('no such frame')
-    }, 'no such frame'],
+    [
+      'throws',
+      () => {
+        throw new Error('no such frame')
+      },
+      'no such frame',
+    ],
     ['returns something else', () => 'perhaps' as never, "onFrame must return 'forward', 'drop' or a Uint8Array"],
-    ['returns a promise', () => Promise.resolve('forward') as never, "onFrame must return 'forward', 'drop' or a Uint8Array"],
+    [
+      'returns a promise',
+      () => Promise.resolve('forward') as never,
+      "onFrame must return 'forward', 'drop' or a Uint8Array",
+    ],
     ['returns too much', () => new Uint8Array(0x100_0000), 'a payload of 16777216 bytes does not fit'],
   ])('closes the connection when it %s, and that one alone', async (_, onFrame, reason) => {
     const { relay, port, miner, peer } = await through((frame) => (frame.messageType === 66 ? onFrame() : 'forward'))
@@ -366,7 +380,11 @@ describe('options', () => {
   const wrong: [string, string, () => unknown][] = [
     ['ERR_INVALID_ARG_TYPE', 'none', () => createRelay(undefined as never)],
     ['ERR_INVALID_ARG_TYPE', 'no port', () => createRelay(relayOptions(1, { listen: {} as never }))],
-    ['ERR_INVALID_ARG_TYPE', 'no upstream host', () => createRelay(relayOptions(1, { upstream: { port: 1 } as never }))],
+    [
+      'ERR_INVALID_ARG_TYPE',
+      'no upstream host',
+      () => createRelay(relayOptions(1, { upstream: { port: 1 } as never })),
+    ],
     ['ERR_INVALID_ARG_TYPE', 'onFrame', () => createRelay(relayOptions(1, { onFrame: 'forward' as never }))],
     ['ERR_INVALID_ARG_TYPE', 'key', () => createRelay(relayOptions(1, { authorityPublicKey: 5 as never }))],
     ['ERR_OUT_OF_RANGE', 'port', () => createRelay(relayOptions(1, { listen: { port: 65_536 } }))],

@@ -186,7 +186,11 @@ describe("a session's pool", () => {
   it('takes no more of it than a batch needs', () => {
     const pool = new SlotPool(wireLength(100) * 3)
     const { initiator, responder } = pair({ pool })
-    expect(copies(batchOf(initiator, responder, 100, 100, 100))).toEqual([pattern(100), pattern(100, 1), pattern(100, 2)])
+    expect(copies(batchOf(initiator, responder, 100, 100, 100))).toEqual([
+      pattern(100),
+      pattern(100, 1),
+      pattern(100, 2),
+    ])
     expect(responder.stats().heapFallbacks).toBe(0)
   })
 
@@ -266,9 +270,18 @@ describe('memory that JavaScript changes', () => {
       const batch = batchOf(initiator, responder, 100)
       const { buffer, byteOffset } = batch.at(0)!.payload
       overwrite(new DataView(buffer, byteOffset + 100, ENTRY))
-      expect(codeOf(() => batch.at(0)), name).toBe('ERR_INTERNAL')
-      expect(codeOf(() => [...batch]), name).toBe('ERR_INTERNAL')
-      expect(codeOf(() => responder.forward(batch, responder)), name).toBe('ERR_INTERNAL')
+      expect(
+        codeOf(() => batch.at(0)),
+        name,
+      ).toBe('ERR_INTERNAL')
+      expect(
+        codeOf(() => [...batch]),
+        name,
+      ).toBe('ERR_INTERNAL')
+      expect(
+        codeOf(() => responder.forward(batch, responder)),
+        name,
+      ).toBe('ERR_INTERNAL')
       expect(responder.output.available, name).toBe(0)
     }
     expect(copies(foreign)).toEqual([pattern(500)])

@@ -4,7 +4,7 @@ import type { Sv2Session } from '../src/sv2/index.js'
 import { codeOf, codeOfRejection } from './support/code-of.js'
 import { detachByStream } from './support/detach.js'
 import { pattern } from './support/pattern.js'
-import { ACT_1, drain, pair, strangers, wireLength, wireOf } from './support/sessions.js'
+import { ACT_1, ACT_2, drain, pair, strangers, wireLength, wireOf } from './support/sessions.js'
 
 /** Payload whose frame takes `length` bytes on the wire. */
 function payloadFor(length: number): Buffer {
@@ -163,7 +163,7 @@ describe('output', () => {
     for (const end of [() => 0, () => 1e9, () => codeOf(() => 0) as never]) {
       const { initiator } = pair()
       initiator.send({ messageType: 1 }, pattern(100))
-      let view = new Uint8Array()
+      let view: Uint8Array = new Uint8Array()
       try {
         initiator.output.ioSlices(([first]) => {
           view = first
@@ -189,7 +189,7 @@ describe('output', () => {
   it('detaches its views when the session is closed', () => {
     const { initiator } = pair()
     initiator.send({ messageType: 1 }, pattern(100))
-    let view = new Uint8Array()
+    let view: Uint8Array = new Uint8Array()
     initiator.output.ioSlices(([first]) => {
       view = first
       return 0
@@ -380,5 +380,41 @@ describe('forward', () => {
       expect(codeOf(() => initiator.forward(frames, to.responder))).toBe('ERR_SV2_STATE')
     }
     kept.release()
+  })
+})
+
+describe('established', () => {
+  it('resolves when the handshake is done, and at once after that', async () => {
+    const { initiator, responder } = strangers()
+    let done = 0
+    const both = [initiator, responder].map((session) =>
+      session.established().then(() => {
+        done++
+      }),
+    )
+    responder.receive(drain(initiator))
+    await both[1]
+    expect([initiator.state, done]).toEqual(['handshake', 1])
+    initiator.receive(drain(responder))
+    await Promise.all(both)
+    await initiator.established({ timeoutMs: 0 })
+  })
+
+  it('rejects when the handshake fails, or when the session is closed', async () => {
+    const { initiator, responder } = strangers()
+    const failed = codeOfRejection(initiator.established())
+    expect(codeOf(() => initiator.receive(new Uint8Array(ACT_2)))).toBe('ERR_SV2_HANDSHAKE')
+    expect(await failed).toBe('ERR_SV2_HANDSHAKE')
+    expect(await codeOfRejection(initiator.established())).toBe('ERR_SV2_HANDSHAKE')
+    const closed = codeOfRejection(responder.established())
+    responder.close()
+    expect(await closed).toBe('ERR_SV2_STATE')
+  })
+
+  it('gives up when asked to', async () => {
+    const { initiator } = strangers()
+    expect(await codeOfRejection(initiator.established({ timeoutMs: 1 }))).toBe('ERR_TIMEOUT')
+    const reason = new Error('enough')
+    await expect(initiator.established({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
   })
 })

@@ -37,7 +37,9 @@ export async function compare({ title, work, cases }: Comparison): Promise<Resul
   const ratios = cases.map((): number[] => [])
   for (let round = 1; round <= ROUNDS; round++) {
     const steps = cases.map(({ name, run }) => b.add(name, () => run, { maxTime: 0.2, minSamples: 3 }))
-    const { results } = await quietly(() => b.suite(title, ...steps, ...(SAVE && round === ROUNDS ? savers(title) : [])))
+    const { results } = await quietly(() =>
+      b.suite(title, ...steps, ...(SAVE && round === ROUNDS ? savers(title) : [])),
+    )
     const means = results.map(({ details }) => (details.mean * 1e9) / work)
     means.forEach((mean, index) => {
       nanos[index]?.push(mean)

@@ -9,7 +9,10 @@ import { compare } from './compare.js'
 const ROUNDS = 1000
 const source = Buffer.alloc(16 * 1024, 'framepool')
 /** The same sizes for every case. */
-const sizes = Array.from({ length: 2 * ROUNDS }, (_, index) => 4096 + ((index * 2_654_435_761) >>> 0) % (12 * 1024 + 1))
+const sizes = Array.from(
+  { length: 2 * ROUNDS },
+  (_, index) => 4096 + (((index * 2_654_435_761) >>> 0) % (12 * 1024 + 1)),
+)
 
 function fillTakeRelease(buffer: PoolBuffer): void {
   for (let round = 0; round < ROUNDS; round++) {

@@ -10,7 +10,9 @@ const hasTools = existsSync(new URL('node_modules/@napi-rs/cli', root))
 if (!inCheckout || !hasTools || process.env.FRAMEPOOL_SKIP_BUILD) {
   // An installed package carries its binary; there is nothing to build.
 } else if (spawnSync('cargo', ['--version'], { stdio: 'ignore' }).status !== 0) {
-  console.log('framepool: cargo was not found, so the native addon was not built. Install Rust and run `npm run build`.')
+  console.log(
+    'framepool: cargo was not found, so the native addon was not built. Install Rust and run `npm run build`.',
+  )
 } else {
   execFileSync('npm', ['run', 'build'], { cwd: root, stdio: 'inherit' })
 }

@@ -13,7 +13,11 @@ const stages = [
   { name: 'Biome', command: bin('biome'), args: ['check', '.'] },
   { name: 'Types', command: bin('tsc'), args: ['-p', 'tsconfig.json'] },
   { name: 'rustfmt', command: 'cargo', args: ['fmt', '--check'] },
-  { name: 'Clippy (core)', command: 'cargo', args: ['clippy', '-p', 'framepool', '--all-targets', '--', '-D', 'warnings'] },
+  {
+    name: 'Clippy (core)',
+    command: 'cargo',
+    args: ['clippy', '-p', 'framepool', '--all-targets', '--', '-D', 'warnings'],
+  },
   // Its test target does not exist: napi-rs exports nothing from a test build.
   { name: 'Clippy (binding)', command: 'cargo', args: ['clippy', '-p', 'framepool-node', '--', '-D', 'warnings'] },
   { name: 'Rust', command: 'cargo', args: ['test', '--workspace'], count: countCargo },

@@ -43,7 +43,7 @@ export interface Handle {
 }
 
 /** The words of the control block. */
-export const enum Word {
+export enum Word {
   Status,
   Handle,
   Generation,

@@ -15,7 +15,7 @@ export const MAX_TIMEOUT_MS = 0x7fff_ffff
  * A promise that `enqueue`'s waiter settles, or `options` do: an abort rejects with `signal.reason`, a timeout with
  * `ERR_TIMEOUT`. Then `leave` takes the waiter out of its queue. Wrong options reject, too.
  */
-export function wait(
+function wait(
   options: WaitOptions | undefined,
   enqueue: (waiter: Waiter) => void,
   leave: (waiter: Waiter) => void,
@@ -51,4 +51,35 @@ export function wait(
     }
     enqueue(waiter)
   })
+}
+
+/** Those who wait for the same thing. */
+export class WaitQueue {
+  readonly #waiters = new Set<Waiter>()
+
+  /** `check` says whether there is something to wait for: it resolves or rejects the waiter, or leaves it to the queue. */
+  join(options: WaitOptions | undefined, check: (waiter: Waiter) => boolean): Promise<void> {
+    return wait(
+      options,
+      (waiter) => {
+        if (!check(waiter)) this.#waiters.add(waiter)
+      },
+      (waiter) => this.#waiters.delete(waiter),
+    )
+  }
+
+  resolve(): void {
+    this.#settle((waiter) => waiter.resolve())
+  }
+
+  reject(reason: unknown): void {
+    this.#settle((waiter) => waiter.reject(reason))
+  }
+
+  #settle(how: (waiter: Waiter) => void): void {
+    if (this.#waiters.size === 0) return
+    const waiters = [...this.#waiters]
+    this.#waiters.clear()
+    for (const waiter of waiters) how(waiter)
+  }
 }

@@ -83,7 +83,12 @@ test('the command is there', (t) => {
 test('the demo runs from the installed package', (t) => {
   const framepool = join(project, 'node_modules/.bin/framepool')
   const args = ['demo', '--miners', '3', '--duration', '1', '--json']
-  const printed = execFileSync(framepool, args, { cwd: project, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  const printed = execFileSync(framepool, args, {
+    cwd: project,
+    env,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const report = JSON.parse(printed.trimEnd().split('\n').at(-1))
   t.true(report.sharesAccepted > 0)
   t.is(report.lost, 0)

@@ -1,7 +1,7 @@
 import type { BatchPlace } from '../boundary.js'
 import { FramePoolError, invalidArgType } from '../errors.js'
-import type { SlotMemory } from '../slot-memory.js'
 import type { SliceMemory } from '../slice.js'
+import type { SlotMemory } from '../slot-memory.js'
 import type { Frame, FrameBatch } from './api.js'
 
 /** Bytes that one frame takes in a batch's table: u32 offset, u32 length, u16 extension, u8 type, u8 0; little-endian. */
@@ -118,7 +118,8 @@ export class ReceivedBatch implements FrameBatch, Disposable {
     const offset = (table[at]! | (table[at + 1]! << 8) | (table[at + 2]! << 16) | (table[at + 3]! << 24)) >>> 0
     const length = (table[at + 4]! | (table[at + 5]! << 8) | (table[at + 6]! << 16) | (table[at + 7]! << 24)) >>> 0
     // The table lies in memory that JavaScript can write: a frame must not reach into another slice.
-    if (offset + length > tableOffset) throw new FramePoolError('ERR_INTERNAL', 'the table of the batch was overwritten')
+    if (offset + length > tableOffset)
+      throw new FramePoolError('ERR_INTERNAL', 'the table of the batch was overwritten')
     return new ReceivedFrame(this, index, offset, length, table[at + 8]! | (table[at + 9]! << 8), table[at + 10]!)
   }
 }

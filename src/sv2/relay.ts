@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { integerArgument, optionsArgument } from '../arguments.js'
 import { FramePoolError } from '../errors.js'
 import { MAX_TIMEOUT_MS } from '../wait.js'

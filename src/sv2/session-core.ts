@@ -18,7 +18,7 @@ import type { RingSource } from '../byte-ring.js'
 import { FramePoolError } from '../errors.js'
 import { ShownMemory } from '../shown-memory.js'
 import type { SlotMemory } from '../slot-memory.js'
-import { type Waiter, wait } from '../wait.js'
+import { type Waiter, WaitQueue } from '../wait.js'
 import type { FrameBatch, SessionStats } from './api.js'
 import { EmptyBatch, ReceivedBatch } from './frame-batch.js'
 
@@ -50,7 +50,8 @@ export class SessionCore implements RingSource {
   #retained = 0
   /** The last report of a session whose native part is gone. */
   #final: SessionStats | null = null
-  readonly #waiting = new Set<Waiter>()
+  readonly #draining = new WaitQueue()
+  readonly #shakingHands = new WaitQueue()
 
   constructor(handle: Handle, outputSize: number, pool: SlotMemory) {
     this.handle = handle
@@ -122,17 +123,19 @@ export class SessionCore implements RingSource {
   }
 
   drained(options?: WaitOptions): Promise<void> {
-    const waiting = this.#waiting
-    return wait(
-      options,
-      (waiter) => {
-        const failure = this.#failure()
-        if (failure !== null) waiter.reject(failure)
-        else if (this.#low()) waiter.resolve()
-        else waiting.add(waiter)
-      },
-      (waiter) => waiting.delete(waiter),
-    )
+    return this.#draining.join(options, (waiter) => this.#settles(waiter, this.#low()))
+  }
+
+  established(options?: WaitOptions): Promise<void> {
+    return this.#shakingHands.join(options, (waiter) => this.#settles(waiter, this.state === 'transport'))
+  }
+
+  /** Settles a waiter that need not wait: the session cannot go on, or what is waited for is there. */
+  #settles(waiter: Waiter, done: boolean): boolean {
+    const failure = this.#failure()
+    if (failure !== null) waiter.reject(failure)
+    else if (done) waiter.resolve()
+    return failure !== null || done
   }
 
   stats(): SessionStats {
@@ -194,9 +197,11 @@ export class SessionCore implements RingSource {
       if (state === 'closed') {
         this.error = (failure ?? sessionError(this.handle)) as FramePoolError
         this.#rejectWaiting()
+      } else {
+        this.#shakingHands.resolve()
       }
     }
-    if (this.#waiting.size > 0 && this.#low()) this.#resolveWaiting()
+    if (this.#low()) this.#draining.resolve()
     this.#freeIfDone()
   }
 
@@ -205,16 +210,9 @@ export class SessionCore implements RingSource {
     return this.#pending <= this.size / 2
   }
 
-  #resolveWaiting(): void {
-    const waiting = [...this.#waiting]
-    this.#waiting.clear()
-    for (const waiter of waiting) waiter.resolve()
-  }
-
   #rejectWaiting(): void {
-    const waiting = [...this.#waiting]
-    this.#waiting.clear()
-    for (const waiter of waiting) waiter.reject(this.#failure())
+    this.#draining.reject(this.#failure())
+    this.#shakingHands.reject(this.#failure())
   }
 
   /** Frees a session that is closed or failed, once its output is taken or nobody is there to take it. */

@@ -120,6 +120,11 @@ export class Sv2Session implements Disposable {
     return !target.over
   }
 
+  /** Resolves when the handshake is done, so that frames can be sent. Rejects when the session fails or is closed. */
+  established(options?: WaitOptions): Promise<void> {
+    return this.#core.established(options)
+  }
+
   /** Resolves when the output is down to half its ring. Rejects when the session fails or is closed. */
   drained(options?: WaitOptions): Promise<void> {
     return this.#core.drained(options)

@@ -39,16 +39,9 @@ export class Connection {
     socket.on('close', () => onClose(reason))
   }
 
-  /** Resolves when the handshake is over; never, when the connection ends before that. */
+  /** Resolves when the handshake is done. */
   established(): Promise<void> {
-    return new Promise((resolve) => {
-      const check = (): void => {
-        if (!this.isOpen) return
-        this.#socket.off('data', check)
-        resolve()
-      }
-      this.#socket.on('data', check)
-    })
+    return this.#session.established()
   }
 
   get isOpen(): boolean {

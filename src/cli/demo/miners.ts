@@ -204,7 +204,10 @@ async function start({ miners: count, relay }: Start): Promise<void> {
 }
 
 serve<MinersCommand>({
-  start,
+  start(command) {
+    // A connection that ends in its handshake has told why.
+    start(command).catch(() => {})
+  },
   load() {
     for (const miner of miners) miner.submit()
     setInterval(() => report({ kind: 'progress', shares: counts() }), PROGRESS_INTERVAL_MS)
