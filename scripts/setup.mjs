@@ -18,8 +18,9 @@ function must(what, command, args) {
 export function install() {
   const installed = `${root}node_modules/.package-lock.json`
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(`${root}package-lock.json`).mtimeMs) return
-  // No package needs an install script, and our own `prepare` would build a second time.
-  must('installing npm packages', 'npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'])
+  // The lockfile decides the versions. `npm ci` would refuse it where a registry's mirror lacks packages for other
+  // platforms. No package needs an install script, and our own `prepare` would build a second time.
+  must('installing npm packages', 'npm', ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund'])
 }
 
 /** Builds the addon and the facade. */
