@@ -37,8 +37,8 @@ export class RelayLink {
     })
     this.#options = options
     this.#idleTimeoutMs = timeouts.idleTimeoutMs
-    this.#handshakeTimer = setTimeout(() => this.destroy('handshake timeout'), timeouts.handshakeTimeoutMs)
     this.#miner = this.#wire(Sv2Session.responder(responderOptions(options)), socket, 'downstream')
+    this.#handshakeTimer = setTimeout(() => this.destroy('handshake timeout'), timeouts.handshakeTimeoutMs)
   }
 
   /** True once both handshakes are done. */
@@ -93,15 +93,25 @@ export class RelayLink {
   #secured(side: Side): void {
     if (side === this.#miner) {
       side.wire.hold()
-      const { host, port } = this.#options.upstream
-      this.#open++
-      const session = Sv2Session.initiator(initiatorOptions(this.#options))
-      this.#pool = this.#wire(session, connect({ host, port }), 'upstream')
+      this.#connectUpstream()
     } else {
       clearTimeout(this.#handshakeTimer)
       this.#ready = true
       this.#miner.wire.resume()
     }
+  }
+
+  #connectUpstream(): void {
+    const { host, port } = this.#options.upstream
+    let session: Sv2Session
+    try {
+      session = Sv2Session.initiator(initiatorOptions(this.#options))
+    } catch (error) {
+      this.destroy((error as Error).message)
+      return
+    }
+    this.#open++
+    this.#pool = this.#wire(session, connect({ host, port }), 'upstream')
   }
 
   #other(side: Side): Side | null {

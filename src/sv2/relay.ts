@@ -12,7 +12,7 @@ const DEFAULT_DRAIN_MS = 5_000
 export interface RelayStats {
   connections: number
   connectionsTotal: number
-  /** Refused because of `maxConnections`. */
+  /** Refused because of `maxConnections`, or for want of memory. */
   rejected: number
   handshakeFailures: number
   /** Frames forwarded, and wire bytes sent, in each direction. */
@@ -133,14 +133,13 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
 
   #accept(socket: Socket): void {
     const { maxConnections = Number.POSITIVE_INFINITY } = this.#options
-    if (this.#links.size >= maxConnections) {
+    const link = this.#links.size < maxConnections ? this.#link(socket) : null
+    if (link === null) {
       this.#total.rejected++
       socket.destroy()
       return
     }
     const id = ++this.#total.connectionsTotal
-    const { handshakeTimeoutMs = DEFAULT_HANDSHAKE_TIMEOUT_MS, idleTimeoutMs = 0 } = this.#options
-    const link = new RelayLink(socket, this.#options, { handshakeTimeoutMs, idleTimeoutMs })
     this.#links.set(id, link)
     this.emit('connection', { id, remoteAddress: socket.remoteAddress ?? '' })
     link.closed.then((reason) => {
@@ -150,6 +149,16 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
       add(this.#total, counters)
       this.emit('disconnect', { id, reason })
     })
+  }
+
+  /** Null where there is no memory for another session: those that are alive go on. */
+  #link(socket: Socket): RelayLink | null {
+    const { handshakeTimeoutMs = DEFAULT_HANDSHAKE_TIMEOUT_MS, idleTimeoutMs = 0 } = this.#options
+    try {
+      return new RelayLink(socket, this.#options, { handshakeTimeoutMs, idleTimeoutMs })
+    } catch {
+      return null
+    }
   }
 }
 
