@@ -1,0 +1,67 @@
+//! How a buddy pool is made.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use super::Block;
+
+/// What is done to each new block before anything is allocated from it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BlockPolicy {
+    /// Ask for transparent huge pages (`MADV_HUGEPAGE`).
+    pub huge_pages: bool,
+    /// Keep the block out of swap (`mlock`), which also touches it.
+    pub lock: bool,
+    /// Touch every page, so that none is missing at first use.
+    pub prefault: bool,
+}
+
+/// Called with each new block, on the thread that grows, which it delays.
+pub type OnBlock = Arc<dyn Fn(&Arc<Block>) + Send + Sync>;
+
+/// How a [`BuddyPool`](super::BuddyPool) is made. All but `policy` and `on_block` are the crate's.
+#[derive(Clone)]
+pub struct Options {
+    /// In bytes; rounded down to whole blocks, at least one.
+    pub max_memory: usize,
+    /// For 1, 4, 16 and 64 MiB: four free neighbours are merged only when at least that many buffers of their size are
+    /// free, or a larger one is waited for. The last one is not used.
+    pub merge_watermarks: [usize; 4],
+    /// How long a wait for 4 MiB or more may be passed over by smaller ones before memory is set aside for it.
+    pub starvation_timeout: Duration,
+    /// Empty slabs (1 MiB each) that are kept for each of 16, 64 and 256 KiB.
+    pub slab_empty_watermark: usize,
+    /// Whether each thread keeps free chunks of slabs.
+    pub thread_cache: bool,
+    /// For each new block.
+    pub policy: BlockPolicy,
+    /// For each new block, after its policy was applied.
+    pub on_block: Option<OnBlock>,
+}
+
+impl Default for Options {
+    /// The crate's own values.
+    fn default() -> Self {
+        Self {
+            max_memory: ruapc_bufpool::DEFAULT_BUFFER_POOL_MEMORY,
+            merge_watermarks: [16, 8, 2, 0],
+            starvation_timeout: Duration::from_millis(50),
+            slab_empty_watermark: 1,
+            thread_cache: true,
+            policy: BlockPolicy::default(),
+            on_block: None,
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("max_memory", &self.max_memory)
+            .field("merge_watermarks", &self.merge_watermarks)
+            .field("starvation_timeout", &self.starvation_timeout)
+            .field("slab_empty_watermark", &self.slab_empty_watermark)
+            .field("thread_cache", &self.thread_cache)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}
