@@ -69,6 +69,7 @@ describe('the control block', () => {
       Over: Word.Over,
       Extension: Word.Extension,
       MessageType: Word.MessageType,
+      Wait: Word.Wait,
     }
     expect(words).toEqual(Object.fromEntries(controlLayout().map((name, index) => [name, index])))
   })

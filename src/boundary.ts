@@ -27,7 +27,8 @@ type Bound = { control: ArrayBuffer; detach(buffer: ArrayBuffer): void } & Recor
   | 'heapRelease'
   | 'sessionForward'
   | 'outputConsume'
-  | 'sessionClose',
+  | 'sessionClose'
+  | 'waitCancel',
   () => void
 > &
   Record<'heapFrom' | 'sessionReceive' | 'sessionSend', (bytes: Uint8Array) => void> &
@@ -70,6 +71,7 @@ export const enum Word {
   Over,
   Extension,
   MessageType,
+  Wait,
 }
 
 const control = new Uint32Array(bound.control)
@@ -97,6 +99,7 @@ const {
   outputRegion,
   outputConsume,
   sessionClose,
+  waitCancel,
   detach: nativeDetach,
 } = bound
 
@@ -343,6 +346,15 @@ export function closeSession(session: Handle, hidden: boolean): void {
 
 export function authorityKeypair(): { publicKey: string; secretKey: string } {
   return guarded(() => native.generateAuthorityKeypair())
+}
+
+// ── Waits ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Ends a wait if it is not over; what was granted to it and not yet delivered goes back. */
+export function cancelWait(wait: number): void {
+  control[Word.Wait] = wait
+  waitCancel()
+  check()
 }
 
 // ── Memory ───────────────────────────────────────────────────────────────────────────────────────────────────────────

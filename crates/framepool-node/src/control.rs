@@ -54,10 +54,12 @@ pub(crate) enum Word {
     /// In: a frame header.
     Extension,
     MessageType,
+    /// Out: the wait that has begun, or 0 when what was asked for is there. In: the wait to cancel.
+    Wait,
 }
 
 /// Names of the words, by index.
-pub(crate) const LAYOUT: [Word; 26] = [
+pub(crate) const LAYOUT: [Word; 27] = [
     Word::Status,
     Word::Handle,
     Word::Generation,
@@ -84,6 +86,7 @@ pub(crate) const LAYOUT: [Word; 26] = [
     Word::Over,
     Word::Extension,
     Word::MessageType,
+    Word::Wait,
 ];
 
 /// Words in a block.

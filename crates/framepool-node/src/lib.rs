@@ -4,6 +4,7 @@
 //! - `control`: the words that such calls pass.
 //! - `env`: what one isolate has alive.
 //! - `external`: memory that JavaScript sees through an `ArrayBuffer`.
+//! - `settle`: how waits end.
 //! - `slot_pool`, `system_memory`, `heap_slice`, `sv2_session`: one file for each kind of object.
 #![allow(unreachable_pub, reason = "what #[napi] exports must be pub")]
 #![allow(clippy::cast_precision_loss, reason = "counters do not reach 2^53")]
@@ -17,6 +18,7 @@ mod errors;
 mod external;
 mod heap_slice;
 mod pin;
+mod settle;
 mod slot_pool;
 mod sv2_session;
 mod system_memory;
