@@ -70,6 +70,8 @@ describe('the control block', () => {
       Extension: Word.Extension,
       MessageType: Word.MessageType,
       Wait: Word.Wait,
+      Zero: Word.Zero,
+      Timeout: Word.Timeout,
     }
     expect(words).toEqual(Object.fromEntries(controlLayout().map((name, index) => [name, index])))
   })

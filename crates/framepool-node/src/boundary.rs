@@ -16,7 +16,7 @@ use crate::control::{LAYOUT, WORDS, Word};
 use crate::env::EnvState;
 use crate::errors::{Code, Fault, Result};
 use crate::external::external_array_buffer;
-use crate::{heap_slice, pin, settle, slot_pool, sv2_session, system_memory};
+use crate::{budget_pool, heap_slice, pin, settle, slot_pool, sv2_session, system_memory};
 
 /// One call in: the state of the isolate, and the argument if there was one.
 pub(crate) struct Call<'a> {
@@ -128,6 +128,12 @@ bound_functions! {
     "outputRegion" => output_region: sv2_session::output_region,
     "outputConsume" => output_consume: sv2_session::output_consume,
     "sessionClose" => session_close: sv2_session::close,
+    "budgetTry" => budget_try: budget_pool::try_allocate,
+    "budgetAllocate" => budget_allocate: budget_pool::allocate,
+    "budgetAllocateSync" => budget_allocate_sync: budget_pool::allocate_sync,
+    "budgetClose" => budget_close: budget_pool::close,
+    "budgetView" => budget_view: budget_pool::view,
+    "budgetRelease" => budget_release: budget_pool::release,
     "waitCancel" => wait_cancel: settle::cancel,
     "detach" => detach: detach_array_buffer,
 }

@@ -56,10 +56,14 @@ pub(crate) enum Word {
     MessageType,
     /// Out: the wait that has begun, or 0 when what was asked for is there. In: the wait to cancel.
     Wait,
+    /// In: 1 when the memory is to be cleared.
+    Zero,
+    /// In: milliseconds.
+    Timeout,
 }
 
 /// Names of the words, by index.
-pub(crate) const LAYOUT: [Word; 27] = [
+pub(crate) const LAYOUT: [Word; 29] = [
     Word::Status,
     Word::Handle,
     Word::Generation,
@@ -87,6 +91,8 @@ pub(crate) const LAYOUT: [Word; 27] = [
     Word::Extension,
     Word::MessageType,
     Word::Wait,
+    Word::Zero,
+    Word::Timeout,
 ];
 
 /// Words in a block.

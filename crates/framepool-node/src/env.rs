@@ -3,6 +3,7 @@
 use std::ffi::c_void;
 use std::sync::Arc;
 
+use framepool::budget::{Allocation, BudgetPool};
 use framepool::handle::{Handle, HandleTable};
 use framepool::slot::{Slice, SystemMemory};
 use framepool::sv2::Session;
@@ -21,6 +22,8 @@ pub(crate) struct EnvState {
     pub(crate) system_memories: HandleTable<Shown<SystemMemory>>,
     pub(crate) heap_slices: HandleTable<Shown<Slice>>,
     pub(crate) sessions: HandleTable<Shown<Session>>,
+    pub(crate) budget_pools: HandleTable<BudgetPool>,
+    pub(crate) budget_allocations: HandleTable<Shown<Allocation>>,
     pub(crate) waits: Waits,
     /// How the last call through the control block failed.
     pub(crate) fault: Option<Fault>,
@@ -54,6 +57,8 @@ impl EnvState {
             system_memories: HandleTable::default(),
             heap_slices: HandleTable::default(),
             sessions: HandleTable::default(),
+            budget_pools: HandleTable::default(),
+            budget_allocations: HandleTable::default(),
             waits: Waits::default(),
             fault: None,
         };
@@ -112,5 +117,7 @@ unsafe extern "C" fn give_back(data: *mut c_void) {
         state.heap_slices.clear();
         state.system_memories.clear();
         state.slot_pools.clear();
+        state.budget_allocations.clear();
+        state.budget_pools.clear();
     });
 }
