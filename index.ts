@@ -1,4 +1,16 @@
-export type { AeadBuffer, Buffer, PoolMode, SlotPoolStats, WaitOptions, Write } from './src/api.js'
+export type {
+  AeadBuffer,
+  AllocateOptions,
+  BudgetPoolStats,
+  Buffer,
+  BufferSize,
+  PoolMode,
+  SlotPoolStats,
+  WaitOptions,
+  Write,
+} from './src/api.js'
+export { BudgetAllocation } from './src/budget-allocation.js'
+export { BudgetPool } from './src/budget-pool.js'
 export { Consumer } from './src/byte-ring.js'
 export { type ErrorCode, FramePoolError, type SystemErrorInfo } from './src/errors.js'
 export { Slice } from './src/slice.js'

@@ -69,6 +69,9 @@ describe('the control block', () => {
       Over: Word.Over,
       Extension: Word.Extension,
       MessageType: Word.MessageType,
+      Wait: Word.Wait,
+      Zero: Word.Zero,
+      Timeout: Word.Timeout,
     }
     expect(words).toEqual(Object.fromEntries(controlLayout().map((name, index) => [name, index])))
   })

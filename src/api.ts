@@ -56,3 +56,20 @@ export interface WaitOptions {
   signal?: AbortSignal
   timeoutMs?: number
 }
+
+/** `zero`: cleared memory; otherwise what was there before, as with `Buffer.allocUnsafe`. */
+export interface AllocateOptions {
+  zero?: boolean
+}
+
+export type BufferSize = 8 | 16 | 32 | 64 | 128 | 256 | 512 | 1024 | 2048 | 4096 | 8192 | 16384
+
+export interface BudgetPoolStats {
+  /** What is granted and not yet released. */
+  allocatedBytes: number
+  liveAllocations: number
+  /** Requests for which the budget has no room yet. */
+  waiting: number
+  /** The most that was ever allocated at once. */
+  peakBytes: number
+}

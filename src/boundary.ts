@@ -27,11 +27,16 @@ type Bound = { control: ArrayBuffer; detach(buffer: ArrayBuffer): void } & Recor
   | 'heapRelease'
   | 'sessionForward'
   | 'outputConsume'
-  | 'sessionClose',
+  | 'sessionClose'
+  | 'budgetTry'
+  | 'budgetAllocateSync'
+  | 'budgetRelease'
+  | 'waitCancel',
   () => void
 > &
   Record<'heapFrom' | 'sessionReceive' | 'sessionSend', (bytes: Uint8Array) => void> &
-  Record<'slotRegion' | 'slotHeap' | 'systemView' | 'heapView' | 'outputRegion', () => ArrayBuffer>
+  Record<'budgetAllocate' | 'budgetClose', (settled: () => void) => void> &
+  Record<'slotRegion' | 'slotHeap' | 'systemView' | 'heapView' | 'outputRegion' | 'budgetView', () => ArrayBuffer>
 
 const native = load()
 const bound = guarded(() => native.openBoundary() as Bound)
@@ -70,6 +75,9 @@ export const enum Word {
   Over,
   Extension,
   MessageType,
+  Wait,
+  Zero,
+  Timeout,
 }
 
 const control = new Uint32Array(bound.control)
@@ -97,6 +105,13 @@ const {
   outputRegion,
   outputConsume,
   sessionClose,
+  budgetTry,
+  budgetAllocate,
+  budgetAllocateSync,
+  budgetClose,
+  budgetView,
+  budgetRelease,
+  waitCancel,
   detach: nativeDetach,
 } = bound
 
@@ -343,6 +358,83 @@ export function closeSession(session: Handle, hidden: boolean): void {
 
 export function authorityKeypair(): { publicKey: string; secretKey: string } {
   return guarded(() => native.generateAuthorityKeypair())
+}
+
+// ── Budget pools ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+type BudgetPoolReport = import('./binding.cjs').BudgetPoolReport
+
+export function createBudgetPool(bufferSize: number, maxMemory: number): Handle {
+  return guarded(() => native.budgetPoolCreate(bufferSize, maxMemory))
+}
+
+function writeRequest(pool: Handle, count: number, zero: boolean): void {
+  control[Word.Handle] = pool.index
+  control[Word.Generation] = pool.generation
+  control[Word.Length] = count
+  control[Word.Zero] = zero ? 1 : 0
+}
+
+/** The allocation that the last call gave. Its size in bytes is the reply's Length. */
+export function replyAllocation(): Handle {
+  return { index: control[Word.Handle]!, generation: control[Word.Generation]! }
+}
+
+/** False when the budget does not allow it now. Out: the allocation. */
+export function tryAllocateBudget(pool: Handle, count: number, zero: boolean): boolean {
+  writeRequest(pool, count, zero)
+  budgetTry()
+  check()
+  return control[Word.Length] !== 0
+}
+
+/** The wait that has begun, at whose end `settled` is called; or 0. Out, then: the allocation. */
+export function allocateBudget(pool: Handle, count: number, zero: boolean, settled: () => void): number {
+  writeRequest(pool, count, zero)
+  budgetAllocate(settled)
+  check()
+  return control[Word.Wait]!
+}
+
+/** Blocks this thread. Out: the allocation. */
+export function allocateBudgetSync(pool: Handle, count: number, zero: boolean, timeoutMs: number): void {
+  writeRequest(pool, count, zero)
+  control[Word.Timeout] = timeoutMs
+  budgetAllocateSync()
+  check()
+}
+
+/** The wait that has begun, at whose end, when nothing is allocated any more, `settled` is called. */
+export function closeBudgetPool(pool: Handle, settled: () => void): number {
+  showing(pool, () => budgetClose(settled))
+  return control[Word.Wait]!
+}
+
+export function budgetPoolReport(pool: Handle): BudgetPoolReport {
+  return guarded(() => native.budgetPoolReport(pool))
+}
+
+/** Forgets a pool that is closed and empty; its last report. */
+export function endBudgetPool(pool: Handle): BudgetPoolReport {
+  return guarded(() => native.budgetPoolEnd(pool))
+}
+
+export function budgetAllocationView(allocation: Handle): ArrayBuffer {
+  return showing(allocation, budgetView)
+}
+
+export function releaseBudgetAllocation(allocation: Handle, hidden: boolean): void {
+  control[Word.Hidden] = hidden ? 1 : 0
+  showing(allocation, budgetRelease)
+}
+
+// ── Waits ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Ends a wait if it is not over; what was granted to it and not yet delivered goes back. */
+export function cancelWait(wait: number): void {
+  control[Word.Wait] = wait
+  waitCancel()
+  check()
 }
 
 // ── Memory ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -54,10 +54,16 @@ pub(crate) enum Word {
     /// In: a frame header.
     Extension,
     MessageType,
+    /// Out: the wait that has begun, or 0 when what was asked for is there. In: the wait to cancel.
+    Wait,
+    /// In: 1 when the memory is to be cleared.
+    Zero,
+    /// In: milliseconds.
+    Timeout,
 }
 
 /// Names of the words, by index.
-pub(crate) const LAYOUT: [Word; 26] = [
+pub(crate) const LAYOUT: [Word; 29] = [
     Word::Status,
     Word::Handle,
     Word::Generation,
@@ -84,6 +90,9 @@ pub(crate) const LAYOUT: [Word; 26] = [
     Word::Over,
     Word::Extension,
     Word::MessageType,
+    Word::Wait,
+    Word::Zero,
+    Word::Timeout,
 ];
 
 /// Words in a block.

@@ -2,37 +2,37 @@
 
 use std::{
     collections::VecDeque,
-    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
 use tokio::sync::oneshot;
 
-use super::{SystemError, pool::Shared};
+use super::{
+    SystemError,
+    pool::{Failure, Shared},
+};
 
-type Grown = io::Result<ruapc_bufpool::Buffer>;
+type Grown = Result<ruapc_bufpool::Buffer, Failure>;
 
 /// Allocations that need the pool to grow. One thread serves them in turn, and ends when there are none.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Growth(Mutex<Queue>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Queue {
     jobs: VecDeque<Job>,
     /// Whether there is a thread.
     running: bool,
 }
 
-#[derive(Debug)]
 struct Job {
     size: usize,
     done: oneshot::Sender<Grown>,
 }
 
 impl Growth {
-    /// Asks for `size` bytes, growing if need be. What comes is what the crate's `allocate` gives; if nobody waits for it
-    /// any more, the buffer goes back.
+    /// Asks for `size` bytes, growing if need be. If nobody waits for it any more, the buffer goes back.
     pub(super) fn allocate(pool: &Arc<Shared>, size: usize) -> Result<oneshot::Receiver<Grown>, SystemError> {
         let (done, receiver) = oneshot::channel();
         let mut queue = pool.growth.queue();
@@ -70,7 +70,7 @@ fn serve(pool: &Arc<Shared>) {
     while let Some(Job { size, done }) = pool.growth.next() {
         if !done.is_closed() {
             // If nobody waits any more, what comes back is dropped here.
-            let _ = done.send(pool.crates.allocate(size));
+            let _ = done.send(pool.judge(pool.crates.allocate(size)));
         }
     }
     pool.notify_if_closed();

@@ -11,7 +11,6 @@
 
 use std::{
     future::poll_fn,
-    io,
     pin::pin,
     sync::{
         Arc,
@@ -75,7 +74,7 @@ impl Drop for Waiting {
         if self.served {
             self.pool.retries.after_release(self.size, &self.pool.waiting);
         } else if self.pool.waiting.load(Ordering::SeqCst) > 0 {
-            drop(without_growth(|| self.pool.crates.allocate(1 << 20)));
+            drop(self.pool.judge(without_growth(|| self.pool.crates.allocate(1 << 20))));
         }
     }
 }
@@ -101,7 +100,10 @@ pub(super) async fn allocate(pool: Arc<Shared>, size: usize) -> Result<Buffer, E
         };
         let Some(granted) = outcome else { continue };
         let granted = match pool.judge(granted) {
-            Err(Failure::Refused) => pool.judge(grow(&pool, size).await?),
+            Err(Failure::Refused) => {
+                let grown = Growth::allocate(&pool, size).map_err(Error::System)?;
+                grown.await.expect("the thread answers, or it panicked")
+            }
             other => other,
         };
         match granted {
@@ -114,9 +116,4 @@ pub(super) async fn allocate(pool: Arc<Shared>, size: usize) -> Result<Buffer, E
             Err(Failure::Error(error)) => return Err(error),
         }
     }
-}
-
-async fn grow(pool: &Arc<Shared>, size: usize) -> Result<io::Result<ruapc_bufpool::Buffer>, Error> {
-    let grown = Growth::allocate(pool, size).map_err(Error::System)?;
-    Ok(grown.await.expect("the thread answers, or it panicked"))
 }
