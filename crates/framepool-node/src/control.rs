@@ -60,10 +60,12 @@ pub(crate) enum Word {
     Zero,
     /// In: milliseconds.
     Timeout,
+    /// In and out: the index of a buddy pool's block.
+    Block,
 }
 
 /// Names of the words, by index.
-pub(crate) const LAYOUT: [Word; 29] = [
+pub(crate) const LAYOUT: [Word; 30] = [
     Word::Status,
     Word::Handle,
     Word::Generation,
@@ -93,6 +95,7 @@ pub(crate) const LAYOUT: [Word; 29] = [
     Word::Wait,
     Word::Zero,
     Word::Timeout,
+    Word::Block,
 ];
 
 /// Words in a block.

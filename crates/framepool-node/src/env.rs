@@ -3,12 +3,14 @@
 use std::ffi::c_void;
 use std::sync::Arc;
 
+use framepool::buddy;
 use framepool::budget::{Allocation, BudgetPool};
 use framepool::handle::{Handle, HandleTable};
 use framepool::slot::{Slice, SystemMemory};
 use framepool::sv2::Session;
 use napi::{Env, sys};
 
+use crate::buddy_pool::BuddyPoolEntry;
 use crate::control::{Control, Word};
 use crate::errors::{Fault, Result};
 use crate::external::Shown;
@@ -24,6 +26,8 @@ pub(crate) struct EnvState {
     pub(crate) sessions: HandleTable<Shown<Session>>,
     pub(crate) budget_pools: HandleTable<BudgetPool>,
     pub(crate) budget_allocations: HandleTable<Shown<Allocation>>,
+    pub(crate) buddy_pools: HandleTable<BuddyPoolEntry>,
+    pub(crate) buddy_buffers: HandleTable<buddy::Buffer>,
     pub(crate) waits: Waits,
     /// How the last call through the control block failed.
     pub(crate) fault: Option<Fault>,
@@ -59,6 +63,8 @@ impl EnvState {
             sessions: HandleTable::default(),
             budget_pools: HandleTable::default(),
             budget_allocations: HandleTable::default(),
+            buddy_pools: HandleTable::default(),
+            buddy_buffers: HandleTable::default(),
             waits: Waits::default(),
             fault: None,
         };
@@ -119,5 +125,7 @@ unsafe extern "C" fn give_back(data: *mut c_void) {
         state.slot_pools.clear();
         state.budget_allocations.clear();
         state.budget_pools.clear();
+        state.buddy_buffers.clear();
+        state.buddy_pools.clear();
     });
 }

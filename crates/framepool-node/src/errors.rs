@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use framepool::buddy;
 use framepool::budget::{BudgetError, Closed};
 use framepool::slot;
 use framepool::sv2;
@@ -33,11 +34,13 @@ impl AsRef<str> for Code {
 pub(crate) struct Fault {
     pub(crate) code: Code,
     pub(crate) message: String,
+    /// What the system said, with `ERR_SYSTEM`: the call and its `errno`.
+    pub(crate) system: Option<(&'static str, i32)>,
 }
 
 impl Fault {
     pub(crate) fn new(code: Code, message: impl fmt::Display) -> Self {
-        Self { code, message: message.to_string() }
+        Self { code, message: message.to_string(), system: None }
     }
 
     /// The handle names nothing that is alive.
@@ -78,6 +81,16 @@ impl From<BudgetError> for Fault {
 impl From<Closed> for Fault {
     fn from(error: Closed) -> Self {
         Self::new(Code::CLOSED, error)
+    }
+}
+
+impl From<buddy::Error> for Fault {
+    fn from(error: buddy::Error) -> Self {
+        let system = match &error {
+            buddy::Error::System(error) => Some((error.syscall, error.errno)),
+            _ => None,
+        };
+        Self { system, ..Self::new(Code(error.code()), error) }
     }
 }
 

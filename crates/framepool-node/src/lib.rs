@@ -12,6 +12,7 @@
 #![allow(clippy::unnecessary_wraps, reason = "every bound function has the same type")]
 
 mod boundary;
+mod buddy_pool;
 mod budget_pool;
 mod control;
 mod env;
@@ -19,6 +20,7 @@ mod errors;
 mod external;
 mod heap_slice;
 mod pin;
+mod polled;
 mod settle;
 mod slot_pool;
 mod sv2_session;

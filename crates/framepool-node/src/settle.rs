@@ -3,7 +3,7 @@
 //! A wait begins in a bound function that carries a callback ([`begin`]). Whoever has what is waited for, on whichever
 //! thread, calls [`Wait::settle`] with a delivery: it runs on the isolate's thread, puts what was granted into the
 //! isolate's tables and its words into the control block, and then the callback is called without arguments. Waits end in
-//! the order in which they were settled. One threadsafe function per isolate does the waking; it keeps the event loop
+//! the order in which they were settled. A wait for a future is polled in the same way: see `polled`. One threadsafe function per isolate does the waking; it keeps the event loop
 //! alive while a wait is pending.
 
 use std::collections::{HashMap, VecDeque};
@@ -11,6 +11,7 @@ use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use napi::sys;
 
@@ -20,8 +21,8 @@ use crate::env::EnvState;
 use crate::errors::Fault;
 
 /// Takes in what was granted: puts it into the isolate's tables and says where in the control block. A delivery that is
-/// dropped must give back what it holds.
-type Delivery = Box<dyn FnOnce(&mut EnvState) -> Result<(), Fault> + Send>;
+/// dropped must give back what it holds. `Pending`: the wait goes on.
+type Delivery = Box<dyn FnOnce(&mut EnvState) -> Poll<Result<(), Fault>> + Send>;
 
 /// Takes a waiter out of its queue. If it was granted already, that is no concern of this function: see [`Waits::cancel`].
 pub(crate) type Cancel = Box<dyn FnOnce()>;
@@ -36,7 +37,11 @@ impl Wait {
     /// Ends the wait. If it was cancelled, or if the isolate has ended, `delivery` is dropped: at once, or when the isolate
     /// gets to it. A `Fault` that `delivery` gives is what the promise rejects with.
     pub(crate) fn settle(self, delivery: impl FnOnce(&mut EnvState) -> Result<(), Fault> + Send + 'static) {
-        let delivery: Delivery = Box::new(delivery);
+        self.push(Box::new(move |state| Poll::Ready(delivery(state))));
+    }
+
+    /// Has the isolate run `delivery` if the wait is not over then. Of one wait, one delivery at a time may be on its way.
+    pub(crate) fn push(&self, delivery: Delivery) {
         let mut state = self.inbox.lock();
         // Dropping a delivery may settle other waits, so it happens with nothing locked.
         let Some(alarm) = &state.alarm else { return drop(state) };
@@ -298,8 +303,15 @@ unsafe extern "C" fn deliver(env: sys::napi_env, _: sys::napi_value, state: *mut
 
 /// Takes one outcome in; gives the callback that is to hear of it, unless the wait was cancelled.
 fn deliver_one(env: sys::napi_env, state: &mut EnvState, id: u32, delivery: Delivery) -> Option<Callback> {
+    if !state.waits.pending.contains_key(&id) {
+        return None;
+    }
+    let outcome = match catch_unwind(AssertUnwindSafe(|| delivery(state))) {
+        Ok(Poll::Pending) => return None,
+        Ok(Poll::Ready(outcome)) => Ok(outcome),
+        Err(panic) => Err(panic),
+    };
     let Pending { callback, .. } = state.waits.remove(env, id)?;
-    let outcome = catch_unwind(AssertUnwindSafe(|| delivery(state)));
     state.conclude(outcome);
     Some(callback)
 }

@@ -33,5 +33,5 @@ mod wait;
 pub use block::{BLOCK_SIZE, Block};
 pub use buffer::Buffer;
 pub use error::{Error, SystemError};
-pub use options::{BlockPolicy, OnBlock, Options};
+pub use options::{BlockPolicy, Options};
 pub use pool::{BuddyPool, Stats};

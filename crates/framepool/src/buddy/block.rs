@@ -9,7 +9,7 @@ use std::{
 
 use ruapc_bufpool::{AlignedMemory, Devices, MemoryKey, Registration};
 
-use super::{BlockPolicy, options::OnBlock};
+use super::BlockPolicy;
 
 /// Bytes of a block, and of the largest buffer.
 pub const BLOCK_SIZE: usize = 64 << 20;
@@ -22,7 +22,6 @@ pub const BLOCK_SIZE: usize = 64 << 20;
 #[derive(Debug)]
 pub struct Block {
     memory: Arc<AlignedMemory>,
-    index: usize,
 }
 
 impl Block {
@@ -30,34 +29,23 @@ impl Block {
     pub fn base(&self) -> NonNull<u8> {
         NonNull::new(self.memory.as_mut_ptr()).expect("a mapping")
     }
-
-    /// Counted from 0, in the order in which the pool grew.
-    pub fn index(&self) -> usize {
-        self.index
-    }
 }
 
 /// A pool's blocks, as the crate's hook tells them.
+#[derive(Debug)]
 pub(super) struct Blocks {
     policy: BlockPolicy,
-    on_block: Option<OnBlock>,
     known: Mutex<Vec<Arc<Block>>>,
 }
 
 impl Blocks {
-    pub(super) fn new(policy: BlockPolicy, on_block: Option<OnBlock>) -> Self {
-        Self { policy, on_block, known: Mutex::default() }
+    pub(super) fn new(policy: BlockPolicy) -> Self {
+        Self { policy, known: Mutex::default() }
     }
 
     /// In the order of their indices. The crate never gives a block back.
     pub(super) fn known(&self) -> MutexGuard<'_, Vec<Arc<Block>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for Blocks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Blocks").field("policy", &self.policy).field("known", &self.known()).finish_non_exhaustive()
     }
 }
 
@@ -84,13 +72,9 @@ unsafe impl Devices for Blocks {
         }
         self.policy.apply(memory)?;
         let mut known = self.known();
-        let block = Arc::new(Block { memory: Arc::clone(memory), index: known.len() });
-        known.push(Arc::clone(&block));
-        drop(known);
-        if let Some(on_block) = &self.on_block {
-            on_block(&block);
-        }
-        Ok(vec![Box::new(BlockIndex(block.index as u32))])
+        let index = known.len();
+        known.push(Arc::new(Block { memory: Arc::clone(memory) }));
+        Ok(vec![Box::new(BlockIndex(index as u32))])
     }
 }
 

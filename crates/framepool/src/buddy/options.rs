@@ -1,8 +1,6 @@
 //! How a buddy pool is made.
 
-use std::{fmt, sync::Arc, time::Duration};
-
-use super::Block;
+use std::time::Duration;
 
 /// What is done to each new block before anything is allocated from it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,11 +13,8 @@ pub struct BlockPolicy {
     pub prefault: bool,
 }
 
-/// Called with each new block, on the thread that grows, which it delays.
-pub type OnBlock = Arc<dyn Fn(&Arc<Block>) + Send + Sync>;
-
-/// How a [`BuddyPool`](super::BuddyPool) is made. All but `policy` and `on_block` are the crate's.
-#[derive(Clone)]
+/// How a [`BuddyPool`](super::BuddyPool) is made. All but `policy` are the crate's.
+#[derive(Clone, Debug)]
 pub struct Options {
     /// In bytes; rounded down to whole blocks, at least one.
     pub max_memory: usize,
@@ -34,8 +29,6 @@ pub struct Options {
     pub thread_cache: bool,
     /// For each new block.
     pub policy: BlockPolicy,
-    /// For each new block, after its policy was applied.
-    pub on_block: Option<OnBlock>,
 }
 
 impl Default for Options {
@@ -48,20 +41,6 @@ impl Default for Options {
             slab_empty_watermark: 1,
             thread_cache: true,
             policy: BlockPolicy::default(),
-            on_block: None,
         }
-    }
-}
-
-impl fmt::Debug for Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
-            .field("max_memory", &self.max_memory)
-            .field("merge_watermarks", &self.merge_watermarks)
-            .field("starvation_timeout", &self.starvation_timeout)
-            .field("slab_empty_watermark", &self.slab_empty_watermark)
-            .field("thread_cache", &self.thread_cache)
-            .field("policy", &self.policy)
-            .finish_non_exhaustive()
     }
 }

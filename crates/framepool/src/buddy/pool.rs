@@ -62,7 +62,7 @@ pub(super) struct Shared {
 impl BuddyPool {
     /// A pool without blocks: the first allocation maps one.
     pub fn new(options: Options) -> Self {
-        let blocks = Arc::new(Blocks::new(options.policy, options.on_block));
+        let blocks = Arc::new(Blocks::new(options.policy));
         let devices: Arc<dyn Devices> = blocks.clone();
         let crates = BufferPoolBuilder::new(devices)
             .max_memory((options.max_memory / BLOCK_SIZE).max(1) * BLOCK_SIZE)
@@ -111,7 +111,7 @@ impl BuddyPool {
         wait::allocate(Arc::clone(&self.0), size)
     }
 
-    /// The blocks from index `from` on.
+    /// The blocks from index `from` on. They are counted from 0, in the order in which the pool grew.
     pub fn blocks(&self, from: usize) -> Vec<Arc<Block>> {
         self.0.blocks.known().iter().skip(from).cloned().collect()
     }
