@@ -1,6 +1,8 @@
 export type {
   AeadBuffer,
   AllocateOptions,
+  BuddyPoolOptions,
+  BuddyPoolStats,
   BudgetPoolStats,
   Buffer,
   BufferSize,
@@ -9,6 +11,8 @@ export type {
   WaitOptions,
   Write,
 } from './src/api.js'
+export { BuddyBuffer } from './src/buddy-buffer.js'
+export { BuddyPool } from './src/buddy-pool.js'
 export { BudgetAllocation } from './src/budget-allocation.js'
 export { BudgetPool } from './src/budget-pool.js'
 export { Consumer } from './src/byte-ring.js'

@@ -72,6 +72,7 @@ describe('the control block', () => {
       Wait: Word.Wait,
       Zero: Word.Zero,
       Timeout: Word.Timeout,
+      Block: Word.Block,
     }
     expect(words).toEqual(Object.fromEntries(controlLayout().map((name, index) => [name, index])))
   })

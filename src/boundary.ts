@@ -6,7 +6,7 @@
  * order is that of `crates/framepool-node/src/control.rs`.
  */
 import { createRequire } from 'node:module'
-import { errorOf, FramePoolError } from './errors.js'
+import { errorOf, FramePoolError, systemErrorInfo } from './errors.js'
 import { platformName } from './platform.js'
 
 type Native = typeof import('./binding.cjs')
@@ -31,12 +31,18 @@ type Bound = { control: ArrayBuffer; detach(buffer: ArrayBuffer): void } & Recor
   | 'budgetTry'
   | 'budgetAllocateSync'
   | 'budgetRelease'
+  | 'buddyTry'
+  | 'buddyRelease'
+  | 'buddyHidden'
   | 'waitCancel',
   () => void
 > &
   Record<'heapFrom' | 'sessionReceive' | 'sessionSend', (bytes: Uint8Array) => void> &
-  Record<'budgetAllocate' | 'budgetClose', (settled: () => void) => void> &
-  Record<'slotRegion' | 'slotHeap' | 'systemView' | 'heapView' | 'outputRegion' | 'budgetView', () => ArrayBuffer>
+  Record<'budgetAllocate' | 'budgetClose' | 'buddyAllocate' | 'buddyClose', (settled: () => void) => void> &
+  Record<
+    'slotRegion' | 'slotHeap' | 'systemView' | 'heapView' | 'outputRegion' | 'budgetView' | 'buddyView',
+    () => ArrayBuffer
+  >
 
 const native = load()
 const bound = guarded(() => native.openBoundary() as Bound)
@@ -48,7 +54,7 @@ export interface Handle {
 }
 
 /** The words of the control block. */
-export const enum Word {
+export enum Word {
   Status,
   Handle,
   Generation,
@@ -78,6 +84,7 @@ export const enum Word {
   Wait,
   Zero,
   Timeout,
+  Block,
 }
 
 const control = new Uint32Array(bound.control)
@@ -111,6 +118,12 @@ const {
   budgetClose,
   budgetView,
   budgetRelease,
+  buddyTry,
+  buddyAllocate,
+  buddyRelease,
+  buddyView,
+  buddyHidden,
+  buddyClose,
   waitCancel,
   detach: nativeDetach,
 } = bound
@@ -122,8 +135,8 @@ export function reply(word: Word): number {
 
 function check(): void {
   if (control[Word.Status] !== 0) {
-    const { code, message } = native.lastFault()
-    throw errorOf(code, message)
+    const { code, message, syscall, errno } = native.lastFault()
+    throw errorOf(code, message, syscall === undefined ? undefined : systemErrorInfo(syscall, errno ?? 0))
   }
 }
 
@@ -426,6 +439,63 @@ export function budgetAllocationView(allocation: Handle): ArrayBuffer {
 export function releaseBudgetAllocation(allocation: Handle, hidden: boolean): void {
   control[Word.Hidden] = hidden ? 1 : 0
   showing(allocation, budgetRelease)
+}
+
+// ── Buddy pools ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export type BuddyPoolSettings = import('./binding.cjs').BuddyPoolSettings
+export type BuddyPoolReport = import('./binding.cjs').BuddyPoolReport
+
+export function createBuddyPool(settings: BuddyPoolSettings): Handle {
+  return guarded(() => native.buddyPoolCreate(settings))
+}
+
+/** The buffer that the last call gave. Where it lies are the reply's Block, Offset and Length. */
+export function replyBuddyBuffer(): Handle {
+  return { index: control[Word.Handle]!, generation: control[Word.Generation]! }
+}
+
+/** False at the limit. Out: the buffer. */
+export function tryAllocateBuddy(pool: Handle, size: number): boolean {
+  control[Word.Length] = size
+  showing(pool, buddyTry)
+  return control[Word.Length] !== 0
+}
+
+/** The wait that has begun, at whose end `settled` is called; or 0. Out, then: the buffer. */
+export function allocateBuddy(pool: Handle, size: number, settled: () => void): number {
+  control[Word.Length] = size
+  showing(pool, () => buddyAllocate(settled))
+  return control[Word.Wait]!
+}
+
+export function releaseBuddyBuffer(buffer: Handle): void {
+  showing(buffer, buddyRelease)
+}
+
+export function buddyBlockView(pool: Handle, block: number): ArrayBuffer {
+  control[Word.Block] = block
+  return showing(pool, buddyView)
+}
+
+export function buddyBlockHidden(pool: Handle, block: number): void {
+  control[Word.Block] = block
+  showing(pool, buddyHidden)
+}
+
+/** The wait that has begun, at whose end, when nothing is in use any more, `settled` is called; or 0 if that is so. */
+export function closeBuddyPool(pool: Handle, settled: () => void): number {
+  showing(pool, () => buddyClose(settled))
+  return control[Word.Wait]!
+}
+
+export function buddyPoolReport(pool: Handle): BuddyPoolReport {
+  return guarded(() => native.buddyPoolReport(pool))
+}
+
+/** Forgets a pool that is closed and drained. */
+export function endBuddyPool(pool: Handle): void {
+  guarded(() => native.buddyPoolEnd(pool))
 }
 
 // ── Waits ────────────────────────────────────────────────────────────────────────────────────────────────────────────

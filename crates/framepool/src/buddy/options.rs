@@ -14,7 +14,7 @@ pub struct BlockPolicy {
 }
 
 /// How a [`BuddyPool`](super::BuddyPool) is made. All but `policy` are the crate's.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// In bytes; rounded down to whole blocks, at least one.
     pub max_memory: usize,
