@@ -1,4 +1,20 @@
-export type { AeadBuffer, Buffer, PoolMode, SlotPoolStats, WaitOptions, Write } from './src/api.js'
+export type {
+  AeadBuffer,
+  AllocateOptions,
+  BuddyPoolOptions,
+  BuddyPoolStats,
+  BudgetPoolStats,
+  Buffer,
+  BufferSize,
+  PoolMode,
+  SlotPoolStats,
+  WaitOptions,
+  Write,
+} from './src/api.js'
+export { BuddyBuffer } from './src/buddy-buffer.js'
+export { BuddyPool } from './src/buddy-pool.js'
+export { BudgetAllocation } from './src/budget-allocation.js'
+export { BudgetPool } from './src/budget-pool.js'
 export { Consumer } from './src/byte-ring.js'
 export { type ErrorCode, FramePoolError, type SystemErrorInfo } from './src/errors.js'
 export { Slice } from './src/slice.js'

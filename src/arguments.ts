@@ -31,6 +31,12 @@ export function stringArgument(value: unknown, name: string): string {
   return value
 }
 
+/** `value` as a boolean, or the documented error. */
+export function booleanArgument(value: unknown, name: string): boolean {
+  if (typeof value !== 'boolean') throw invalidArgType(`${name} must be a boolean, not ${kindOf(value)}`)
+  return value
+}
+
 /** `value` as an options object; undefined stands for no options. */
 export function optionsArgument<T extends object>(value: T | undefined, name: string): Partial<T> {
   if (value === undefined) return {}

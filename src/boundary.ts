@@ -6,7 +6,7 @@
  * order is that of `crates/framepool-node/src/control.rs`.
  */
 import { createRequire } from 'node:module'
-import { errorOf, FramePoolError } from './errors.js'
+import { errorOf, FramePoolError, systemErrorInfo } from './errors.js'
 import { platformName } from './platform.js'
 
 type Native = typeof import('./binding.cjs')
@@ -27,11 +27,22 @@ type Bound = { control: ArrayBuffer; detach(buffer: ArrayBuffer): void } & Recor
   | 'heapRelease'
   | 'sessionForward'
   | 'outputConsume'
-  | 'sessionClose',
+  | 'sessionClose'
+  | 'budgetTry'
+  | 'budgetAllocateSync'
+  | 'budgetRelease'
+  | 'buddyTry'
+  | 'buddyRelease'
+  | 'buddyHidden'
+  | 'waitCancel',
   () => void
 > &
   Record<'heapFrom' | 'sessionReceive' | 'sessionSend', (bytes: Uint8Array) => void> &
-  Record<'slotRegion' | 'slotHeap' | 'systemView' | 'heapView' | 'outputRegion', () => ArrayBuffer>
+  Record<'budgetAllocate' | 'budgetClose' | 'buddyAllocate' | 'buddyClose', (settled: () => void) => void> &
+  Record<
+    'slotRegion' | 'slotHeap' | 'systemView' | 'heapView' | 'outputRegion' | 'budgetView' | 'buddyView',
+    () => ArrayBuffer
+  >
 
 const native = load()
 const bound = guarded(() => native.openBoundary() as Bound)
@@ -73,6 +84,10 @@ export enum Word {
   Over,
   Extension,
   MessageType,
+  Wait,
+  Zero,
+  Timeout,
+  Block,
 }
 
 const control = new Uint32Array(bound.control)
@@ -100,6 +115,19 @@ const {
   outputRegion,
   outputConsume,
   sessionClose,
+  budgetTry,
+  budgetAllocate,
+  budgetAllocateSync,
+  budgetClose,
+  budgetView,
+  budgetRelease,
+  buddyTry,
+  buddyAllocate,
+  buddyRelease,
+  buddyView,
+  buddyHidden,
+  buddyClose,
+  waitCancel,
   detach: nativeDetach,
 } = bound
 
@@ -110,8 +138,8 @@ export function reply(word: Word): number {
 
 function check(): void {
   if (control[Word.Status] !== 0) {
-    const { code, message } = native.lastFault()
-    throw errorOf(code, message)
+    const { code, message, syscall, errno } = native.lastFault()
+    throw errorOf(code, message, syscall === undefined ? undefined : systemErrorInfo(syscall, errno ?? 0))
   }
 }
 
@@ -352,6 +380,140 @@ export function closeSession(session: Handle, hidden: boolean): void {
 
 export function authorityKeypair(): { publicKey: string; secretKey: string } {
   return guarded(() => native.generateAuthorityKeypair())
+}
+
+// ── Budget pools ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+type BudgetPoolReport = import('./binding.cjs').BudgetPoolReport
+
+export function createBudgetPool(bufferSize: number, maxMemory: number): Handle {
+  return guarded(() => native.budgetPoolCreate(bufferSize, maxMemory))
+}
+
+function writeRequest(pool: Handle, count: number, zero: boolean): void {
+  control[Word.Handle] = pool.index
+  control[Word.Generation] = pool.generation
+  control[Word.Length] = count
+  control[Word.Zero] = zero ? 1 : 0
+}
+
+/** The allocation that the last call gave. Its size in bytes is the reply's Length. */
+export function replyAllocation(): Handle {
+  return { index: control[Word.Handle]!, generation: control[Word.Generation]! }
+}
+
+/** False when the budget does not allow it now. Out: the allocation. */
+export function tryAllocateBudget(pool: Handle, count: number, zero: boolean): boolean {
+  writeRequest(pool, count, zero)
+  budgetTry()
+  check()
+  return control[Word.Length] !== 0
+}
+
+/** The wait that has begun, at whose end `settled` is called; or 0. Out, then: the allocation. */
+export function allocateBudget(pool: Handle, count: number, zero: boolean, settled: () => void): number {
+  writeRequest(pool, count, zero)
+  budgetAllocate(settled)
+  check()
+  return control[Word.Wait]!
+}
+
+/** Blocks this thread. Out: the allocation. */
+export function allocateBudgetSync(pool: Handle, count: number, zero: boolean, timeoutMs: number): void {
+  writeRequest(pool, count, zero)
+  control[Word.Timeout] = timeoutMs
+  budgetAllocateSync()
+  check()
+}
+
+/** The wait that has begun, at whose end, when nothing is allocated any more, `settled` is called. */
+export function closeBudgetPool(pool: Handle, settled: () => void): number {
+  showing(pool, () => budgetClose(settled))
+  return control[Word.Wait]!
+}
+
+export function budgetPoolReport(pool: Handle): BudgetPoolReport {
+  return guarded(() => native.budgetPoolReport(pool))
+}
+
+/** Forgets a pool that is closed and empty; its last report. */
+export function endBudgetPool(pool: Handle): BudgetPoolReport {
+  return guarded(() => native.budgetPoolEnd(pool))
+}
+
+export function budgetAllocationView(allocation: Handle): ArrayBuffer {
+  return showing(allocation, budgetView)
+}
+
+export function releaseBudgetAllocation(allocation: Handle, hidden: boolean): void {
+  control[Word.Hidden] = hidden ? 1 : 0
+  showing(allocation, budgetRelease)
+}
+
+// ── Buddy pools ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export type BuddyPoolSettings = import('./binding.cjs').BuddyPoolSettings
+export type BuddyPoolReport = import('./binding.cjs').BuddyPoolReport
+
+export function createBuddyPool(settings: BuddyPoolSettings): Handle {
+  return guarded(() => native.buddyPoolCreate(settings))
+}
+
+/** The buffer that the last call gave. Where it lies are the reply's Block, Offset and Length. */
+export function replyBuddyBuffer(): Handle {
+  return { index: control[Word.Handle]!, generation: control[Word.Generation]! }
+}
+
+/** False at the limit. Out: the buffer. */
+export function tryAllocateBuddy(pool: Handle, size: number): boolean {
+  control[Word.Length] = size
+  showing(pool, buddyTry)
+  return control[Word.Length] !== 0
+}
+
+/** The wait that has begun, at whose end `settled` is called; or 0. Out, then: the buffer. */
+export function allocateBuddy(pool: Handle, size: number, settled: () => void): number {
+  control[Word.Length] = size
+  showing(pool, () => buddyAllocate(settled))
+  return control[Word.Wait]!
+}
+
+export function releaseBuddyBuffer(buffer: Handle): void {
+  showing(buffer, buddyRelease)
+}
+
+export function buddyBlockView(pool: Handle, block: number): ArrayBuffer {
+  control[Word.Block] = block
+  return showing(pool, buddyView)
+}
+
+export function buddyBlockHidden(pool: Handle, block: number): void {
+  control[Word.Block] = block
+  showing(pool, buddyHidden)
+}
+
+/** The wait that has begun, at whose end, when nothing is in use any more, `settled` is called; or 0 if that is so. */
+export function closeBuddyPool(pool: Handle, settled: () => void): number {
+  showing(pool, () => buddyClose(settled))
+  return control[Word.Wait]!
+}
+
+export function buddyPoolReport(pool: Handle): BuddyPoolReport {
+  return guarded(() => native.buddyPoolReport(pool))
+}
+
+/** Forgets a pool that is closed and drained. */
+export function endBuddyPool(pool: Handle): void {
+  guarded(() => native.buddyPoolEnd(pool))
+}
+
+// ── Waits ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Ends a wait if it is not over; what was granted to it and not yet delivered goes back. */
+export function cancelWait(wait: number): void {
+  control[Word.Wait] = wait
+  waitCancel()
+  check()
 }
 
 // ── Memory ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,3 +1,5 @@
+import { getSystemErrorName } from 'node:util'
+
 /** Codes of {@link FramePoolError}. Wrong argument types are a TypeError (`ERR_INVALID_ARG_TYPE`), wrong values a RangeError (`ERR_OUT_OF_RANGE`). */
 export type ErrorCode =
   | 'ERR_RELEASED'
@@ -24,6 +26,11 @@ export interface SystemErrorInfo {
   code: string
   errno: number
   syscall: string
+}
+
+/** `errno` as the system has it: a positive number. Node's `errno`s are negative. */
+export function systemErrorInfo(syscall: string, errno: number): SystemErrorInfo {
+  return { code: getSystemErrorName(-errno), errno: -errno, syscall }
 }
 
 /** Every error of framepool that is neither a wrong argument type nor a wrong value. */
@@ -55,8 +62,8 @@ export function outOfRange(message: string): RangeError {
 }
 
 /** The error that belongs to a code which the native core gave. */
-export function errorOf(code: string, message: string): Error {
+export function errorOf(code: string, message: string, info?: SystemErrorInfo): Error {
   if (code === 'ERR_OUT_OF_RANGE') return outOfRange(message)
   if (code === 'ERR_INVALID_ARG_TYPE') return invalidArgType(message)
-  return new FramePoolError(code as ErrorCode, message)
+  return new FramePoolError(code as ErrorCode, message, info && { info })
 }

@@ -3,8 +3,8 @@ import { integerArgument, optionsArgument } from './arguments.js'
 import { FramePoolError, invalidArgType } from './errors.js'
 
 /** Settles one wait, once; what comes after is ignored. */
-export interface Waiter {
-  resolve(): void
+export interface Waiter<T = void> {
+  resolve(value: T): void
   reject(reason: unknown): void
 }
 
@@ -12,28 +12,31 @@ export interface Waiter {
 export const MAX_TIMEOUT_MS = 0x7fff_ffff
 
 /**
- * A promise that `enqueue`'s waiter settles, or `options` do: an abort rejects with `signal.reason`, a timeout with
- * `ERR_TIMEOUT`. Then `leave` takes the waiter out of its queue. Wrong options reject, too.
+ * A promise that `enqueue`'s waiter settles, perhaps at once, or `options` do: an abort rejects with `signal.reason`, a
+ * timeout with `ERR_TIMEOUT`. Then `leave` takes the waiter out of its queue. Wrong options and what `enqueue` throws
+ * reject, too.
  */
-function wait(
+export function wait<T>(
   options: WaitOptions | undefined,
-  enqueue: (waiter: Waiter) => void,
-  leave: (waiter: Waiter) => void,
-): Promise<void> {
+  enqueue: (waiter: Waiter<T>) => void,
+  leave: (waiter: Waiter<T>) => void,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const { signal, timeoutMs } = optionsArgument(options, 'options')
     if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgType('signal must be an AbortSignal')
     if (timeoutMs !== undefined) integerArgument(timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)
     if (signal?.aborted) return reject(signal.reason)
     let timer: NodeJS.Timeout | undefined
+    let settled = false
     const settle = (): void => {
+      settled = true
       clearTimeout(timer)
       signal?.removeEventListener('abort', onAbort)
     }
-    const waiter: Waiter = {
-      resolve: () => {
+    const waiter: Waiter<T> = {
+      resolve: (value) => {
         settle()
-        resolve()
+        resolve(value)
       },
       reject: (reason) => {
         settle()
@@ -45,11 +48,12 @@ function wait(
       waiter.reject(reason)
     }
     const onAbort = (): void => giveUp(signal?.reason)
+    enqueue(waiter)
+    if (settled) return
     signal?.addEventListener('abort', onAbort, { once: true })
     if (timeoutMs !== undefined) {
       timer = setTimeout(() => giveUp(new FramePoolError('ERR_TIMEOUT', `nothing came in ${timeoutMs} ms`)), timeoutMs)
     }
-    enqueue(waiter)
   })
 }
 

@@ -16,13 +16,14 @@ use crate::control::{LAYOUT, WORDS, Word};
 use crate::env::EnvState;
 use crate::errors::{Code, Fault, Result};
 use crate::external::external_array_buffer;
-use crate::{heap_slice, pin, slot_pool, sv2_session, system_memory};
+use crate::{buddy_pool, budget_pool, heap_slice, pin, settle, slot_pool, sv2_session, system_memory};
 
 /// One call in: the state of the isolate, and the argument if there was one.
 pub(crate) struct Call<'a> {
     pub(crate) env: sys::napi_env,
     pub(crate) state: &'a mut EnvState,
-    argument: sys::napi_value,
+    /// Null without one.
+    pub(crate) argument: sys::napi_value,
 }
 
 impl Call<'_> {
@@ -88,17 +89,7 @@ fn enter(
     let state = unsafe { &mut *data.cast::<EnvState>() };
     let mut call = Call { env, state, argument };
     let outcome = catch_unwind(AssertUnwindSafe(|| body(&mut call)));
-    let fault = match outcome {
-        Ok(Ok(value)) => {
-            call.set(Word::Status, 0);
-            return value.unwrap_or(ptr::null_mut());
-        }
-        Ok(Err(fault)) => fault,
-        Err(_) => Fault::internal("a panic"),
-    };
-    call.set(Word::Status, 1);
-    call.state.fault = Some(fault);
-    ptr::null_mut()
+    call.state.conclude(outcome).flatten().unwrap_or(ptr::null_mut())
 }
 
 /// Defines the C callback of each bound function.
@@ -137,6 +128,19 @@ bound_functions! {
     "outputRegion" => output_region: sv2_session::output_region,
     "outputConsume" => output_consume: sv2_session::output_consume,
     "sessionClose" => session_close: sv2_session::close,
+    "budgetTry" => budget_try: budget_pool::try_allocate,
+    "budgetAllocate" => budget_allocate: budget_pool::allocate,
+    "budgetAllocateSync" => budget_allocate_sync: budget_pool::allocate_sync,
+    "budgetClose" => budget_close: budget_pool::close,
+    "budgetView" => budget_view: budget_pool::view,
+    "budgetRelease" => budget_release: budget_pool::release,
+    "buddyTry" => buddy_try: buddy_pool::try_allocate,
+    "buddyAllocate" => buddy_allocate: buddy_pool::allocate,
+    "buddyRelease" => buddy_release: buddy_pool::release,
+    "buddyView" => buddy_view: buddy_pool::view,
+    "buddyHidden" => buddy_hidden: buddy_pool::hidden,
+    "buddyClose" => buddy_close: buddy_pool::close,
+    "waitCancel" => wait_cancel: settle::cancel,
     "detach" => detach: detach_array_buffer,
 }
 
@@ -201,13 +205,19 @@ pub struct FaultDetails {
     pub code: String,
     /// What happened, for people.
     pub message: String,
+    /// With `ERR_SYSTEM`: the system call that failed.
+    pub syscall: Option<String>,
+    /// Its `errno`.
+    pub errno: Option<i32>,
 }
 
 /// How the last call through the control block failed.
 #[napi(catch_unwind)]
 pub fn last_fault(env: Env) -> Result<FaultDetails> {
     let fault = EnvState::of(env)?.fault.take().unwrap_or_else(|| Fault::internal("no fault was recorded"));
-    Ok(FaultDetails { code: fault.code.0.to_owned(), message: fault.message })
+    let (syscall, errno) = fault.system.unzip();
+    let syscall = syscall.map(str::to_owned);
+    Ok(FaultDetails { code: fault.code.0.to_owned(), message: fault.message, syscall, errno })
 }
 
 /// The control block's words in order, so that a test can compare them with those of `src/boundary.ts`.

@@ -59,10 +59,18 @@ pub(crate) enum Word {
     /// In: a frame header.
     Extension,
     MessageType,
+    /// Out: the wait that has begun, or 0 when what was asked for is there. In: the wait to cancel.
+    Wait,
+    /// In: 1 when the memory is to be cleared.
+    Zero,
+    /// In: milliseconds.
+    Timeout,
+    /// In and out: the index of a buddy pool's block.
+    Block,
 }
 
 /// Names of the words, by index.
-pub(crate) const LAYOUT: [Word; 29] = [
+pub(crate) const LAYOUT: [Word; 33] = [
     Word::Status,
     Word::Handle,
     Word::Generation,
@@ -92,10 +100,14 @@ pub(crate) const LAYOUT: [Word; 29] = [
     Word::Over,
     Word::Extension,
     Word::MessageType,
+    Word::Wait,
+    Word::Zero,
+    Word::Timeout,
+    Word::Block,
 ];
 
 /// Words in a block.
-pub(crate) const WORDS: usize = 32;
+pub(crate) const WORDS: usize = 64;
 
 /// One isolate's control block.
 ///

@@ -3,14 +3,18 @@
 use std::ffi::c_void;
 use std::sync::Arc;
 
+use framepool::buddy;
+use framepool::budget::{Allocation, BudgetPool};
 use framepool::handle::{Handle, HandleTable};
 use framepool::slot::{Slice, SystemMemory};
 use framepool::sv2::Session;
 use napi::{Env, sys};
 
+use crate::buddy_pool::BuddyPoolEntry;
 use crate::control::{Control, Word};
 use crate::errors::{Fault, Result};
 use crate::external::Shown;
+use crate::settle::Waits;
 use crate::slot_pool::SlotPoolEntry;
 
 /// One isolate's objects. Only its own thread touches them.
@@ -20,6 +24,11 @@ pub(crate) struct EnvState {
     pub(crate) system_memories: HandleTable<Shown<SystemMemory>>,
     pub(crate) heap_slices: HandleTable<Shown<Slice>>,
     pub(crate) sessions: HandleTable<Shown<Session>>,
+    pub(crate) budget_pools: HandleTable<BudgetPool>,
+    pub(crate) budget_allocations: HandleTable<Shown<Allocation>>,
+    pub(crate) buddy_pools: HandleTable<BuddyPoolEntry>,
+    pub(crate) buddy_buffers: HandleTable<buddy::Buffer>,
+    pub(crate) waits: Waits,
     /// How the last call through the control block failed.
     pub(crate) fault: Option<Fault>,
 }
@@ -52,6 +61,11 @@ impl EnvState {
             system_memories: HandleTable::default(),
             heap_slices: HandleTable::default(),
             sessions: HandleTable::default(),
+            budget_pools: HandleTable::default(),
+            budget_allocations: HandleTable::default(),
+            buddy_pools: HandleTable::default(),
+            buddy_buffers: HandleTable::default(),
+            waits: Waits::default(),
             fault: None,
         };
         env.set_instance_data(state, (), |_| {}).map_err(|error| foreign(&error))?;
@@ -68,6 +82,22 @@ impl EnvState {
     pub(crate) fn of(env: Env) -> Result<&'static mut Self> {
         let state = env.get_instance_data::<Self>().map_err(|error| foreign(&error))?;
         state.ok_or_else(|| Fault::internal("the boundary is not open").into())
+    }
+
+    /// Leaves how a call ended where JavaScript looks for it; gives what the call gave.
+    #[inline]
+    pub(crate) fn conclude<T>(&mut self, outcome: std::thread::Result<std::result::Result<T, Fault>>) -> Option<T> {
+        let fault = match outcome {
+            Ok(Ok(value)) => {
+                self.control.set(Word::Status, 0);
+                return Some(value);
+            }
+            Ok(Err(fault)) => fault,
+            Err(_) => Fault::internal("a panic"),
+        };
+        self.control.set(Word::Status, 1);
+        self.fault = Some(fault);
+        None
     }
 
     /// The handle in two words of the control block.
@@ -88,9 +118,14 @@ unsafe extern "C" fn give_back(data: *mut c_void) {
         // SAFETY: `data` is the instance data of an environment whose JavaScript has ended: nothing else refers to it
         // while the hook runs.
         let state = unsafe { &mut *data.cast::<EnvState>() };
+        state.waits.end();
         state.sessions.clear();
         state.heap_slices.clear();
         state.system_memories.clear();
         state.slot_pools.clear();
+        state.budget_allocations.clear();
+        state.budget_pools.clear();
+        state.buddy_buffers.clear();
+        state.buddy_pools.clear();
     });
 }

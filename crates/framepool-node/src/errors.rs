@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use framepool::buddy;
+use framepool::budget::{BudgetError, Closed};
 use framepool::slot;
 use framepool::sv2;
 
@@ -16,6 +18,8 @@ impl Code {
     pub(crate) const OUT_OF_RANGE: Self = Self("ERR_OUT_OF_RANGE");
     pub(crate) const INVALID_COUNT: Self = Self("ERR_INVALID_COUNT");
     pub(crate) const INVALID_ARG_TYPE: Self = Self("ERR_INVALID_ARG_TYPE");
+    pub(crate) const CLOSED: Self = Self("ERR_CLOSED");
+    pub(crate) const TIMEOUT: Self = Self("ERR_TIMEOUT");
     pub(crate) const EXTERNAL_MEMORY: Self = Self("ERR_EXTERNAL_MEMORY");
 }
 
@@ -30,11 +34,13 @@ impl AsRef<str> for Code {
 pub(crate) struct Fault {
     pub(crate) code: Code,
     pub(crate) message: String,
+    /// What the system said, with `ERR_SYSTEM`: the call and its `errno`.
+    pub(crate) system: Option<(&'static str, i32)>,
 }
 
 impl Fault {
     pub(crate) fn new(code: Code, message: impl fmt::Display) -> Self {
-        Self { code, message: message.to_string() }
+        Self { code, message: message.to_string(), system: None }
     }
 
     /// The handle names nothing that is alive.
@@ -57,6 +63,34 @@ impl From<slot::OutOfMemory> for Fault {
 impl From<slot::OutOfRange> for Fault {
     fn from(error: slot::OutOfRange) -> Self {
         Self::new(Code::OUT_OF_RANGE, error)
+    }
+}
+
+impl From<BudgetError> for Fault {
+    fn from(error: BudgetError) -> Self {
+        let code = match error {
+            BudgetError::BufferSize(_) | BudgetError::MaxMemory(_) | BudgetError::Count(_) => Code::OUT_OF_RANGE,
+            BudgetError::Closed => Code::CLOSED,
+            BudgetError::TimedOut => Code::TIMEOUT,
+            BudgetError::NoMemory { .. } => Code::NO_MEMORY,
+        };
+        Self::new(code, error)
+    }
+}
+
+impl From<Closed> for Fault {
+    fn from(error: Closed) -> Self {
+        Self::new(Code::CLOSED, error)
+    }
+}
+
+impl From<buddy::Error> for Fault {
+    fn from(error: buddy::Error) -> Self {
+        let system = match &error {
+            buddy::Error::System(error) => Some((error.syscall, error.errno)),
+            _ => None,
+        };
+        Self { system, ..Self::new(Code(error.code()), error) }
     }
 }
 

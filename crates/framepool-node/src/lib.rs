@@ -4,19 +4,24 @@
 //! - `control`: the words that such calls pass.
 //! - `env`: what one isolate has alive.
 //! - `external`: memory that JavaScript sees through an `ArrayBuffer`.
-//! - `slot_pool`, `system_memory`, `heap_slice`, `sv2_session`: one file for each kind of object.
+//! - `settle`: how waits end.
+//! - `slot_pool`, `system_memory`, `heap_slice`, `budget_pool`, `sv2_session`: one file for each kind of object.
 #![allow(unreachable_pub, reason = "what #[napi] exports must be pub")]
 #![allow(clippy::cast_precision_loss, reason = "counters do not reach 2^53")]
 #![allow(clippy::needless_pass_by_value, reason = "napi-rs gives owned values")]
 #![allow(clippy::unnecessary_wraps, reason = "every bound function has the same type")]
 
 mod boundary;
+mod buddy_pool;
+mod budget_pool;
 mod control;
 mod env;
 mod errors;
 mod external;
 mod heap_slice;
 mod pin;
+mod polled;
+mod settle;
 mod slot_pool;
 mod sv2_session;
 mod system_memory;

@@ -242,7 +242,12 @@ pub fn session_report(env: Env, handle: ObjectHandle) -> Result<SessionReport> {
 #[napi(catch_unwind)]
 pub fn session_error(env: Env, handle: ObjectHandle) -> Result<Option<FaultDetails>> {
     let session = EnvState::of(env)?.sessions.get(Handle::from(handle)).ok_or_else(Fault::released)?;
-    Ok(session.error().map(|error| FaultDetails { code: error.code().to_owned(), message: error.to_string() }))
+    Ok(session.error().map(|error| FaultDetails {
+        code: error.code().to_owned(),
+        message: error.to_string(),
+        syscall: None,
+        errno: None,
+    }))
 }
 
 /// An authority's keys, as base58check strings.

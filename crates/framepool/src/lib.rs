@@ -1,5 +1,7 @@
 //! The core of framepool: no Node-API anywhere, usable from Rust as it is.
 
+pub mod buddy;
+pub mod budget;
 pub mod handle;
 pub mod ring;
 pub mod slot;

@@ -1,0 +1,53 @@
+/**
+ * P7: one buffer of 16 KiB of the buddy pool out of its magazine (acquire, touch, release) beside a free list of equal
+ * Buffers in plain JavaScript.
+ */
+import { strict as assert } from 'node:assert'
+import { BuddyPool } from '../index.js'
+import { compare } from './compare.js'
+
+const WORK = 1000
+const SIZE = 16 * 1024
+/** How many are alive at once: all fit into the magazine. */
+const DEPTH = 8
+
+const pool = new BuddyPool()
+const free = Array.from({ length: DEPTH }, () => Buffer.allocUnsafeSlow(SIZE))
+
+const warm = Array.from({ length: DEPTH }, () => pool.allocateSync(SIZE))
+for (const buffer of warm) buffer.release()
+assert.equal(pool.stats().magazine.buffers, DEPTH)
+
+const [, list] = await compare({
+  title: 'buddy pool beside a free list, 16 KiB',
+  work: WORK,
+  cases: [
+    {
+      name: 'BuddyPool',
+      run: () => {
+        for (let index = 0; index < WORK; index++) {
+          const buffer = pool.allocateSync(SIZE)
+          touch(buffer.bytes, index)
+          buffer.release()
+        }
+      },
+    },
+    {
+      name: 'free list',
+      run: () => {
+        for (let index = 0; index < WORK; index++) {
+          const bytes = free.pop() as Buffer
+          touch(bytes, index)
+          free.push(bytes)
+        }
+      },
+    },
+  ],
+})
+console.log(`  the pool takes ${(1 / (list?.ratio as number)).toFixed(2)}× the time of the list`)
+await pool.close()
+
+function touch(bytes: Uint8Array, value: number): void {
+  bytes[0] = value
+  bytes[SIZE - 1] = value
+}

@@ -1,0 +1,61 @@
+/**
+ * P6: one buffer of the buddy pool (acquire, touch, release) beside Buffer.allocUnsafeSlow. The second case shows what it
+ * costs when the magazine is bypassed, and both acquire and release cross.
+ */
+import { strict as assert } from 'node:assert'
+import { BuddyPool } from '../index.js'
+import { compare } from './compare.js'
+
+const WORK = 100
+
+for (const size of [16 * 1024, 1024 * 1024]) {
+  const pool = new BuddyPool()
+  const buffer = pool.allocateSync(size)
+  assert.equal(buffer.bytes.length, size)
+  assert.equal(buffer.release(), true)
+  // While someone waits nothing is kept, so that every call crosses.
+  const crossing = new BuddyPool({ maxMemory: 2 ** 26 })
+  const held = crossing.allocateSync(2 ** 24)
+  const waiting = crossing.allocate(2 ** 26)
+  await compare({
+    title: `buddy pool, ${size / 1024} KiB`,
+    work: WORK,
+    cases: [
+      {
+        name: 'BuddyPool',
+        run: () => {
+          for (let index = 0; index < WORK; index++) {
+            const buffer = pool.allocateSync(size)
+            touch(buffer.bytes, index)
+            buffer.release()
+          }
+        },
+      },
+      {
+        name: 'BuddyPool, each call crossing',
+        run: () => {
+          for (let index = 0; index < WORK; index++) {
+            const buffer = crossing.allocateSync(size)
+            touch(buffer.bytes, index)
+            buffer.release()
+          }
+        },
+      },
+      {
+        name: 'Buffer.allocUnsafeSlow',
+        run: () => {
+          for (let index = 0; index < WORK; index++) touch(Buffer.allocUnsafeSlow(size), index)
+        },
+      },
+    ],
+  })
+  held.release()
+  const last = await waiting
+  last.release()
+  await Promise.all([pool.close(), crossing.close()])
+}
+
+function touch(bytes: Uint8Array, value: number): void {
+  bytes[0] = value
+  bytes[bytes.length - 1] = value
+}

@@ -1,0 +1,203 @@
+//! Buddy pools: `BuddyPool` and `BuddyBuffer` of the facade.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use framepool::buddy::{BLOCK_SIZE, Block, BlockPolicy, BuddyPool, Buffer, Error, Options, Stats};
+use framepool::handle::Handle;
+use napi::Env;
+use napi_derive::napi;
+
+use crate::boundary::{Call, ObjectHandle, Reply};
+use crate::control::Word;
+use crate::env::EnvState;
+use crate::errors::{Fault, Result};
+use crate::external::{Exposure, Shown};
+use crate::polled;
+
+/// A pool, and what this isolate has been shown of it.
+pub(crate) struct BuddyPoolEntry {
+    pool: BuddyPool,
+    /// The first blocks of the pool, by index.
+    blocks: Vec<Shown<Arc<Block>>>,
+}
+
+impl BuddyPoolEntry {
+    fn block(&mut self, index: usize) -> std::result::Result<&mut Shown<Arc<Block>>, Fault> {
+        if index >= self.blocks.len() {
+            let more = self.pool.blocks(self.blocks.len());
+            self.blocks.extend(more.into_iter().map(|block| Shown::new(block, Exposure::default())));
+        }
+        self.blocks.get_mut(index).ok_or_else(|| Fault::internal("a block that the pool does not have"))
+    }
+}
+
+fn entry(state: &mut EnvState) -> std::result::Result<&mut BuddyPoolEntry, Fault> {
+    let handle = state.handle(Word::Handle, Word::Generation);
+    state.buddy_pools.get_mut(handle).ok_or_else(Fault::released)
+}
+
+/// Hands a buffer to JavaScript. Out: `Handle`; `Block`, `Offset` in it, and `Length`.
+fn hand_over(state: &mut EnvState, pool: Handle, buffer: Buffer) -> std::result::Result<(), Fault> {
+    let entry = state.buddy_pools.get_mut(pool).ok_or_else(Fault::released)?;
+    let index = buffer.block();
+    let base = entry.block(index)?.base().addr().get();
+    let control = &state.control;
+    control.set(Word::Block, index as u32);
+    control.set(Word::Offset, (buffer.as_slice().as_ptr().addr() - base) as u32);
+    control.set(Word::Length, buffer.capacity() as u32);
+    let handle = state.buddy_buffers.insert(buffer);
+    state.control.set(Word::Handle, handle.index);
+    state.control.set(Word::Generation, handle.generation);
+    Ok(())
+}
+
+/// `Length` bytes now. Out: a buffer, or `Length` 0 at the limit.
+pub(crate) fn try_allocate(call: &mut Call<'_>) -> Reply {
+    let handle = call.state.handle(Word::Handle, Word::Generation);
+    let size = call.get(Word::Length) as usize;
+    match entry(call.state)?.pool.try_allocate(size) {
+        Ok(buffer) => hand_over(call.state, handle, buffer)?,
+        Err(Error::Limit { .. }) => call.set(Word::Length, 0),
+        Err(error) => return Err(error.into()),
+    }
+    Ok(None)
+}
+
+/// `Length` bytes as soon as they are there; the call carries what is to be called then. Out: `Wait`, and if that is 0 a
+/// buffer.
+pub(crate) fn allocate(call: &mut Call<'_>) -> Reply {
+    let handle = call.state.handle(Word::Handle, Word::Generation);
+    let size = call.get(Word::Length) as usize;
+    let buffer = entry(call.state)?.pool.allocate(size);
+    polled::begin(call, buffer, move |state, buffer| hand_over(state, handle, buffer?))
+}
+
+/// Gives a buffer back.
+pub(crate) fn release(call: &mut Call<'_>) -> Reply {
+    let handle = call.state.handle(Word::Handle, Word::Generation);
+    call.state.buddy_buffers.remove(handle).ok_or_else(Fault::released)?;
+    Ok(None)
+}
+
+/// The `ArrayBuffer` over the block `Block`.
+pub(crate) fn view(call: &mut Call<'_>) -> Reply {
+    let (env, index) = (call.env, call.get(Word::Block) as usize);
+    let block = entry(call.state)?.block(index)?;
+    let base = block.base();
+    // SAFETY: a share of the block keeps its memory, which never moves and is as long as any block.
+    Ok(Some(unsafe { block.exposure.array_buffer(env, base, BLOCK_SIZE)? }))
+}
+
+/// JavaScript has detached every `ArrayBuffer` over the block `Block`.
+pub(crate) fn hidden(call: &mut Call<'_>) -> Reply {
+    let index = call.get(Word::Block) as usize;
+    entry(call.state)?.block(index)?.exposure.revoke();
+    Ok(None)
+}
+
+/// Refuses all that is asked, and those that wait; the call carries what is to be called when nothing is in use any more.
+/// Out: `Wait`, 0 if that is so already.
+pub(crate) fn close(call: &mut Call<'_>) -> Reply {
+    let pool = &entry(call.state)?.pool;
+    pool.close();
+    let drained = pool.drained();
+    polled::begin(call, drained, |_, ()| Ok(()))
+}
+
+/// `BuddyPoolOptions`, checked and complete but for what is the crate's default.
+#[napi(object)]
+pub struct BuddyPoolSettings {
+    /// In bytes.
+    pub max_memory: Option<f64>,
+    /// Four of them.
+    pub merge_watermarks: Option<Vec<u32>>,
+    /// In milliseconds.
+    pub starvation_timeout_ms: Option<u32>,
+    /// For each size of chunks.
+    pub slab_empty_watermark: Option<u32>,
+    /// See the crate.
+    pub thread_cache: Option<bool>,
+    /// Of each new block.
+    pub huge_pages: bool,
+    /// Of each new block.
+    pub lock: bool,
+    /// Of each new block.
+    pub prefault: bool,
+}
+
+impl From<BuddyPoolSettings> for Options {
+    fn from(settings: BuddyPoolSettings) -> Self {
+        let BuddyPoolSettings { huge_pages, lock, prefault, .. } = settings;
+        let default = Self::default();
+        let watermarks = settings.merge_watermarks.and_then(|marks| <[u32; 4]>::try_from(marks).ok());
+        let timeout = settings.starvation_timeout_ms.map(|ms| Duration::from_millis(ms.into()));
+        #[allow(clippy::cast_sign_loss, reason = "the facade checks that it is a whole number above 0")]
+        Self {
+            max_memory: settings.max_memory.map_or(default.max_memory, |bytes| bytes as usize),
+            merge_watermarks: watermarks.map_or(default.merge_watermarks, |marks| marks.map(|mark| mark as usize)),
+            starvation_timeout: timeout.unwrap_or(default.starvation_timeout),
+            slab_empty_watermark: settings.slab_empty_watermark.map_or(default.slab_empty_watermark, |n| n as usize),
+            thread_cache: settings.thread_cache.unwrap_or(default.thread_cache),
+            policy: BlockPolicy { huge_pages, lock, prefault },
+        }
+    }
+}
+
+/// A new pool.
+#[napi(catch_unwind)]
+pub fn buddy_pool_create(env: Env, settings: BuddyPoolSettings) -> Result<ObjectHandle> {
+    let pool = BuddyPool::new(settings.into());
+    Ok(EnvState::of(env)?.buddy_pools.insert(BuddyPoolEntry { pool, blocks: Vec::new() }).into())
+}
+
+/// `stats()` of a buddy pool, as far as the core knows them.
+#[napi(object)]
+pub struct BuddyPoolReport {
+    /// Bytes of its blocks.
+    pub allocated_memory: f64,
+    /// The limit in bytes.
+    pub max_memory: f64,
+    /// How many blocks there are.
+    pub blocks: u32,
+    /// Buffers acquired.
+    pub live_buffers: f64,
+    /// Waits that are not over.
+    pub waiting: f64,
+    /// 1, 4, 16, 64 MiB.
+    pub free_counts: Vec<u32>,
+    /// 1, 4, 16, 64 MiB.
+    pub pending_counts: Vec<u32>,
+    /// 16, 64, 256 KiB.
+    pub slab_free_counts: Vec<u32>,
+}
+
+impl From<Stats> for BuddyPoolReport {
+    fn from(stats: Stats) -> Self {
+        let counts = |counts: &[usize]| counts.iter().map(|&count| count as u32).collect();
+        Self {
+            allocated_memory: stats.allocated_memory as f64,
+            max_memory: stats.max_memory as f64,
+            blocks: stats.blocks as u32,
+            live_buffers: stats.live_buffers as f64,
+            waiting: stats.waiting as f64,
+            free_counts: counts(&stats.free_counts),
+            pending_counts: counts(&stats.pending_counts),
+            slab_free_counts: counts(&stats.slab_free_counts),
+        }
+    }
+}
+
+/// What the pool reports of itself.
+#[napi(catch_unwind)]
+pub fn buddy_pool_report(env: Env, handle: ObjectHandle) -> Result<BuddyPoolReport> {
+    let entry = EnvState::of(env)?.buddy_pools.get(Handle::from(handle)).ok_or_else(Fault::released)?;
+    Ok(entry.pool.stats().into())
+}
+
+/// Forgets a pool that is closed and drained. Blocks that JavaScript cannot see any more are unmapped.
+#[napi(catch_unwind)]
+pub fn buddy_pool_end(env: Env, handle: ObjectHandle) -> Result<()> {
+    EnvState::of(env)?.buddy_pools.remove(Handle::from(handle)).ok_or_else(Fault::released)?;
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! Budget pools: `BudgetPool` and `BudgetAllocation` of the facade.
+
+use std::time::Duration;
+
+use framepool::budget::{Allocation, BudgetPool, Stats};
+use framepool::handle::Handle;
+use napi::Env;
+use napi_derive::napi;
+
+use crate::boundary::{Call, ObjectHandle, Reply};
+use crate::control::Word;
+use crate::env::EnvState;
+use crate::errors::{Fault, Result};
+use crate::external::{Exposure, Shown};
+use crate::settle;
+
+/// The pool, the number of buffers and whether they are to be cleared.
+fn request<'a>(call: &'a Call<'_>) -> std::result::Result<(&'a BudgetPool, usize, bool), Fault> {
+    let handle = call.state.handle(Word::Handle, Word::Generation);
+    let pool = call.state.budget_pools.get(handle).ok_or_else(Fault::released)?;
+    Ok((pool, call.get(Word::Length) as usize, call.get(Word::Zero) == 1))
+}
+
+/// Hands an allocation to JavaScript. Out: `Handle`, and in `Length` its bytes.
+fn hand_over(state: &mut EnvState, allocation: Allocation) {
+    state.control.set(Word::Length, allocation.allocated_bytes() as u32);
+    let handle = state.budget_allocations.insert(Shown::new(allocation, Exposure::default()));
+    state.control.set(Word::Handle, handle.index);
+    state.control.set(Word::Generation, handle.generation);
+}
+
+/// `Length` buffers now. Out: `Handle` and `Length`, which is 0 when the budget does not allow it.
+pub(crate) fn try_allocate(call: &mut Call<'_>) -> Reply {
+    let (pool, count, zero) = request(call)?;
+    match pool.try_allocate(count, zero)? {
+        Some(allocation) => hand_over(call.state, allocation),
+        None => call.set(Word::Length, 0),
+    }
+    Ok(None)
+}
+
+/// `Length` buffers when it is this request's turn; the call carries what is to be called then. Out: `Wait`, and if that is
+/// 0 `Handle` and `Length`.
+pub(crate) fn allocate(call: &mut Call<'_>) -> Reply {
+    let (pool, count, zero) = request(call)?;
+    // While something is on its way to this isolate, what is granted now has to come after it.
+    if call.state.waits.is_idle()
+        && let Some(allocation) = pool.try_allocate(count, zero)?
+    {
+        hand_over(call.state, allocation);
+        call.set(Word::Wait, 0);
+        return Ok(None);
+    }
+    let pool = pool.clone();
+    settle::begin(call, move |wait| {
+        let ticket = pool.enqueue(count, move |granted| {
+            wait.settle(move |state| {
+                hand_over(state, granted?.allocate(zero)?);
+                Ok(())
+            });
+        })?;
+        Ok(Box::new(move || {
+            pool.cancel(ticket);
+        }))
+    })
+}
+
+/// `Length` buffers, for which this thread is blocked for at most `Timeout` milliseconds. Out: `Handle`, `Length`.
+pub(crate) fn allocate_sync(call: &mut Call<'_>) -> Reply {
+    let (pool, count, zero) = request(call)?;
+    let timeout = Duration::from_millis(call.get(Word::Timeout).into());
+    let allocation = pool.allocate_within(count, zero, timeout)?;
+    hand_over(call.state, allocation);
+    Ok(None)
+}
+
+/// Refuses all further requests and those that wait; the call carries what is to be called when nothing is allocated any
+/// more. Out: `Wait`.
+pub(crate) fn close(call: &mut Call<'_>) -> Reply {
+    let (pool, ..) = request(call)?;
+    let pool = pool.clone();
+    settle::begin(call, move |wait| {
+        pool.close(move || wait.settle(|_| Ok(())));
+        // Closing cannot be taken back, and nothing is granted that could be lost.
+        Ok(Box::new(|| {}))
+    })
+}
+
+/// The `ArrayBuffer` over an allocation.
+pub(crate) fn view(call: &mut Call<'_>) -> Reply {
+    let handle = call.state.handle(Word::Handle, Word::Generation);
+    let allocation = call.state.budget_allocations.get_mut(handle).ok_or_else(Fault::released)?;
+    let (base, length) = (allocation.base(), allocation.allocated_bytes());
+    // SAFETY: an allocation keeps its memory until it is dropped, and moving it does not move the memory.
+    Ok(Some(unsafe { allocation.exposure.array_buffer(call.env, base, length)? }))
+}
+
+/// Frees an allocation. `Hidden`: its `ArrayBuffer`, if there was one, is detached.
+pub(crate) fn release(call: &mut Call<'_>) -> Reply {
+    let handle = call.state.handle(Word::Handle, Word::Generation);
+    let mut allocation = call.state.budget_allocations.remove(handle).ok_or_else(Fault::released)?;
+    if call.get(Word::Hidden) == 1 {
+        allocation.exposure.revoke();
+    }
+    Ok(None)
+}
+
+/// A new pool. Sizes are bytes; `max_memory` is a whole number.
+#[napi(catch_unwind)]
+pub fn budget_pool_create(env: Env, buffer_size: u32, max_memory: f64) -> Result<ObjectHandle> {
+    #[allow(clippy::cast_sign_loss, reason = "the core checks the range, into which the cast saturates")]
+    let pool = BudgetPool::new(buffer_size as usize, max_memory as usize).map_err(Fault::from)?;
+    Ok(EnvState::of(env)?.budget_pools.insert(pool).into())
+}
+
+/// `stats()` of a budget pool.
+#[napi(object)]
+pub struct BudgetPoolReport {
+    /// Bytes allocated, and granted to those who wait for their turn of the event loop.
+    pub allocated_bytes: f64,
+    /// How many allocations these are.
+    pub live_allocations: f64,
+    /// How many requests wait for the budget.
+    pub waiting: f64,
+    /// The most bytes at once.
+    pub peak_bytes: f64,
+}
+
+impl From<Stats> for BudgetPoolReport {
+    fn from(stats: Stats) -> Self {
+        Self {
+            allocated_bytes: stats.allocated_bytes as f64,
+            live_allocations: stats.live_allocations as f64,
+            waiting: stats.waiting as f64,
+            peak_bytes: stats.peak_bytes as f64,
+        }
+    }
+}
+
+/// What the pool reports of itself.
+#[napi(catch_unwind)]
+pub fn budget_pool_report(env: Env, handle: ObjectHandle) -> Result<BudgetPoolReport> {
+    let pool = EnvState::of(env)?.budget_pools.get(Handle::from(handle)).ok_or_else(Fault::released)?;
+    Ok(pool.stats().into())
+}
+
+/// Forgets a pool that is closed and empty; gives its last report.
+#[napi(catch_unwind)]
+pub fn budget_pool_end(env: Env, handle: ObjectHandle) -> Result<BudgetPoolReport> {
+    let pool = EnvState::of(env)?.budget_pools.remove(Handle::from(handle)).ok_or_else(Fault::released)?;
+    Ok(pool.stats().into())
+}

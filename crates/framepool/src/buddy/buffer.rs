@@ -1,0 +1,69 @@
+//! A buffer of a buddy pool.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use ruapc_bufpool::DeviceIndex;
+
+use super::{Error, pool::Shared};
+
+/// Exclusive memory of [`capacity`](Self::capacity) bytes in one block; dropped, it goes back to its pool. What lies in
+/// it is what was there before.
+#[derive(Debug)]
+pub struct Buffer {
+    // The order matters: the bytes are free before the pool hears of it.
+    bytes: ruapc_bufpool::Buffer,
+    _held: Held,
+}
+
+impl Buffer {
+    /// `Closed` if the pool was closed in the meantime.
+    pub(super) fn new(bytes: ruapc_bufpool::Buffer, pool: &Arc<Shared>) -> Result<Self, Error> {
+        let held = Held::new(pool, bytes.capacity())?;
+        Ok(Self { bytes, _held: held })
+    }
+
+    /// In bytes: 16, 64 or 256 KiB, 1, 4, 16 or 64 MiB.
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// All of its bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        self.bytes.as_slice()
+    }
+
+    /// All of its bytes.
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        self.bytes.as_mut_slice()
+    }
+
+    /// The index of the block that it lies in.
+    pub fn block(&self) -> usize {
+        let key = self.bytes.memory_key(&DeviceIndex::default()).expect("every block is registered");
+        key.lkey as usize
+    }
+}
+
+/// Counts one buffer in its pool.
+#[derive(Debug)]
+struct Held {
+    pool: Arc<Shared>,
+    capacity: usize,
+}
+
+impl Held {
+    fn new(pool: &Arc<Shared>, capacity: usize) -> Result<Self, Error> {
+        // Counted first: whoever closes the pool looks at the count after.
+        pool.live.fetch_add(1, Ordering::SeqCst);
+        let held = Self { pool: Arc::clone(pool), capacity };
+        pool.check_open()?;
+        Ok(held)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.pool.retries.after_release(self.capacity, &self.pool.waiting);
+        self.pool.leave(&self.pool.live);
+    }
+}

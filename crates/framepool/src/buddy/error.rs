@@ -1,0 +1,69 @@
+//! Why the buddy pool refuses.
+
+use std::{fmt, io};
+
+use super::BLOCK_SIZE;
+
+/// What the operating system said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SystemError {
+    /// The call that failed.
+    pub syscall: &'static str,
+    /// Its `errno`; `ENOSYS` where the system does not have the call.
+    pub errno: i32,
+    /// What was refused, and why.
+    pub message: String,
+}
+
+/// Why an allocation failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// A size of 0 or above [`BLOCK_SIZE`].
+    Size(usize),
+    /// Nothing of that size is free and the pool may not grow.
+    Limit {
+        /// The pool's limit in bytes.
+        max_memory: usize,
+    },
+    /// The pool was closed.
+    Closed,
+    /// The system has no memory for another block.
+    NoMemory,
+    /// The system refused a block's policy, or a thread to grow on.
+    System(SystemError),
+}
+
+impl Error {
+    /// The stable code that users see, for example `ERR_MEMORY_LIMIT`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Size(_) => "ERR_OUT_OF_RANGE",
+            Self::Limit { .. } => "ERR_MEMORY_LIMIT",
+            Self::Closed => "ERR_CLOSED",
+            Self::NoMemory => "ERR_NO_MEMORY",
+            Self::System(_) => "ERR_SYSTEM",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Size(size) => write!(f, "a buffer has from 1 to {BLOCK_SIZE} bytes, not {size}"),
+            Self::Limit { max_memory } => {
+                write!(f, "no buffer of that size is free, and the pool has reached its limit of {max_memory} bytes")
+            }
+            Self::Closed => f.write_str("the pool is closed"),
+            Self::NoMemory => write!(f, "the system has no memory for another block of {BLOCK_SIZE} bytes"),
+            Self::System(error) => f.write_str(&error.message),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<SystemError> for io::Error {
+    fn from(error: SystemError) -> Self {
+        Self::other(Error::System(error))
+    }
+}

@@ -1,0 +1,68 @@
+//! Memory of a budget pool: reserved, then allocated.
+
+use std::hint::black_box;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use frozen_core::bufpool::BufPoolAllocation;
+
+use super::BudgetError;
+use super::pool::Shared;
+
+/// A part of the budget, not allocated yet. Dropped, it goes back.
+pub struct Reservation {
+    pub(super) shared: Arc<Shared>,
+    pub(super) count: usize,
+}
+
+impl Reservation {
+    /// Allocates what is reserved: cleared with `zero`, else with what was there before. [`BudgetError::NoMemory`] when the
+    /// system has none; the reservation is given back then.
+    pub fn allocate(self, zero: bool) -> Result<Allocation, BudgetError> {
+        let bytes = self.count * self.shared.buffer_size();
+        // The crate ends the process when there is no memory, so it is asked for only what the allocator has just given.
+        // The black box keeps the compiler from dropping an allocation that nothing uses.
+        let mut probe = Vec::<u8>::new();
+        probe.try_reserve_exact(bytes).map_err(|_| BudgetError::NoMemory { bytes })?;
+        drop(black_box(probe));
+        // The ledger never grants more than the crate's own budget, so this does not wait.
+        let memory = self.shared.pool.allocate(self.count);
+        if zero {
+            // SAFETY: the allocation is that many bytes long, and nothing else knows of it.
+            unsafe { memory.first().write_bytes(0, bytes) };
+        }
+        Ok(Allocation { memory, reservation: self })
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.shared.ledger.release(self.count);
+    }
+}
+
+/// Equal buffers in one contiguous region, freed when it is dropped. It keeps its pool alive. (`BufPoolAllocation`)
+pub struct Allocation {
+    /// Dropped before the reservation: the budget has room only when the memory is gone, and the crate's drop reads the
+    /// pool, of which the reservation holds a share.
+    memory: BufPoolAllocation,
+    reservation: Reservation,
+}
+
+impl Allocation {
+    /// How many buffers: 1 to [`MAX_COUNT`](super::MAX_COUNT).
+    pub fn count(&self) -> usize {
+        self.reservation.count
+    }
+
+    /// All of it, in bytes.
+    pub fn allocated_bytes(&self) -> usize {
+        self.memory.allocated_bytes()
+    }
+
+    /// Start of the memory: [`allocated_bytes`](Self::allocated_bytes) bytes, valid for reads and writes until this is
+    /// dropped, wherever it is moved. They are not initialised unless they were allocated with `zero`.
+    pub fn base(&self) -> NonNull<u8> {
+        NonNull::new(self.memory.first()).expect("the crate allocates or ends the process")
+    }
+}

@@ -1,0 +1,47 @@
+//! What the functions of the budget pool report.
+
+use std::error::Error;
+use std::fmt;
+
+use super::{Closed, MAX_COUNT};
+
+/// Why a pool could not be made, or memory not allocated. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BudgetError {
+    /// The buffer size in bytes is no power of two from 8 to 16,384.
+    BufferSize(usize),
+    /// The budget in bytes is not above the buffer size.
+    MaxMemory(usize),
+    /// The number of buffers is 0, above [`MAX_COUNT`], or more than the whole budget.
+    Count(usize),
+    /// The pool is closed.
+    Closed,
+    /// The time was up before it was this request's turn.
+    TimedOut,
+    /// The system gave no memory, though the budget has room.
+    NoMemory {
+        /// Bytes asked for.
+        bytes: usize,
+    },
+}
+
+impl fmt::Display for BudgetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BufferSize(bytes) => write!(f, "a buffer size must be a power of two from 8 to 16384, not {bytes}"),
+            Self::MaxMemory(bytes) => write!(f, "the budget must be larger than one buffer, not {bytes} bytes"),
+            Self::Count(count) => write!(f, "{count} buffers are none, more than {MAX_COUNT}, or more than the budget"),
+            Self::Closed => Closed.fmt(f),
+            Self::TimedOut => f.write_str("the budget did not allow it in time"),
+            Self::NoMemory { bytes } => write!(f, "cannot allocate {bytes} bytes"),
+        }
+    }
+}
+
+impl Error for BudgetError {}
+
+impl From<Closed> for BudgetError {
+    fn from(Closed: Closed) -> Self {
+        Self::Closed
+    }
+}

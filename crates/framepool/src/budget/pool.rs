@@ -1,0 +1,134 @@
+//! The pool.
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use frozen_core::bufpool::{BufPool, BufPoolCfg};
+use frozen_core::utils::BufferSize;
+
+use super::ledger::{Accounts, Ledger};
+use super::{Allocation, BudgetError, Closed, MAX_COUNT, Reservation, Ticket};
+
+/// The crate's pool and our ledger, at an address that the crate's allocations point to.
+pub(super) struct Shared {
+    pub(super) pool: BufPool,
+    pub(super) ledger: Ledger,
+    buffer_size: BufferSize,
+    max_memory: usize,
+}
+
+impl Shared {
+    pub(super) fn buffer_size(&self) -> usize {
+        self.buffer_size.bytes()
+    }
+}
+
+/// What a pool reports of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Bytes allocated, and reserved for those whose turn has come and who have not allocated yet.
+    pub allocated_bytes: usize,
+    /// How many allocations these are.
+    pub live_allocations: usize,
+    /// How many requests wait.
+    pub waiting: usize,
+    /// The most bytes that were allocated at once.
+    pub peak_bytes: usize,
+}
+
+/// Equal buffers within a memory budget. Clones are the same pool; dropping them does not close it, and never blocks.
+#[derive(Clone)]
+pub struct BudgetPool {
+    shared: Arc<Shared>,
+}
+
+impl BudgetPool {
+    /// A pool of buffers of `buffer_size` bytes: a power of two from 8 to 16,384. Together its allocations never have
+    /// more than `max_memory` bytes, which must be above `buffer_size`. (`BufPool::new`)
+    pub fn new(buffer_size: usize, max_memory: usize) -> Result<Self, BudgetError> {
+        let size = match buffer_size {
+            8 => BufferSize::S8,
+            16 => BufferSize::S16,
+            32 => BufferSize::S32,
+            64 => BufferSize::S64,
+            128 => BufferSize::S128,
+            256 => BufferSize::S256,
+            512 => BufferSize::S512,
+            1024 => BufferSize::S1024,
+            2048 => BufferSize::S2048,
+            4096 => BufferSize::S4096,
+            8192 => BufferSize::S8192,
+            16384 => BufferSize::S16384,
+            _ => return Err(BudgetError::BufferSize(buffer_size)),
+        };
+        if max_memory <= buffer_size {
+            return Err(BudgetError::MaxMemory(max_memory));
+        }
+        let pool = BufPool::new(BufPoolCfg { buffer_size: size, max_memory });
+        let ledger = Ledger::new(max_memory / buffer_size);
+        Ok(Self { shared: Arc::new(Shared { pool, ledger, buffer_size: size, max_memory }) })
+    }
+
+    /// `count` buffers now; `None` while others wait or if the budget has no room. Cleared with `zero`.
+    #[inline]
+    pub fn try_allocate(&self, count: usize, zero: bool) -> Result<Option<Allocation>, BudgetError> {
+        self.check(count)?;
+        if !self.shared.ledger.try_reserve(count)? {
+            return Ok(None);
+        }
+        Reservation { shared: Arc::clone(&self.shared), count }.allocate(zero).map(Some)
+    }
+
+    /// `count` buffers when it is this request's turn. Blocks the thread for at most `timeout`, then
+    /// [`BudgetError::TimedOut`].
+    pub fn allocate_within(&self, count: usize, zero: bool, timeout: Duration) -> Result<Allocation, BudgetError> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let ticket = self.enqueue(count, move |granted| drop(sender.send(granted)))?;
+        let granted = match receiver.recv_timeout(timeout) {
+            Ok(granted) => granted,
+            Err(_) if self.cancel(ticket) => return Err(BudgetError::TimedOut),
+            // It was this request's turn just now: what was granted is being handed over.
+            Err(_) => receiver.recv().unwrap_or(Err(Closed)),
+        };
+        granted?.allocate(zero)
+    }
+
+    /// Queues up for `count` buffers. When it is this request's turn, or the pool is closed, `deliver` is called, once: on
+    /// this thread before this function returns, or on whichever thread makes room. Requests are granted and delivered in
+    /// the order in which they were queued. `deliver` must not panic; it may use the pool, but should be short.
+    pub fn enqueue(
+        &self,
+        count: usize,
+        deliver: impl FnOnce(Result<Reservation, Closed>) + Send + 'static,
+    ) -> Result<Ticket, BudgetError> {
+        self.check(count)?;
+        let shared = Arc::clone(&self.shared);
+        let deliver = move |granted: Result<(), Closed>| deliver(granted.map(|()| Reservation { shared, count }));
+        Ok(self.shared.ledger.enqueue(count, deliver)?)
+    }
+
+    /// Takes a request out of the queue, so that those behind it move up; false if `deliver` has been called or is about
+    /// to be.
+    pub fn cancel(&self, ticket: Ticket) -> bool {
+        self.shared.ledger.cancel(ticket)
+    }
+
+    /// What is allocated and who waits.
+    pub fn stats(&self) -> Stats {
+        let Accounts { reserved, peak, reservations, waiting } = self.shared.ledger.accounts();
+        let size = self.shared.buffer_size();
+        Stats { allocated_bytes: reserved * size, live_allocations: reservations, waiting, peak_bytes: peak * size }
+    }
+
+    /// Refuses new requests and those that wait with [`Closed`]; calls `done` when the last allocation is gone, perhaps at
+    /// once. It can be called again.
+    pub fn close(&self, done: impl FnOnce() + Send + 'static) {
+        self.shared.ledger.close(done);
+    }
+
+    fn check(&self, count: usize) -> Result<(), BudgetError> {
+        let most = MAX_COUNT.min(self.shared.max_memory / self.shared.buffer_size());
+        if (1..=most).contains(&count) { Ok(()) } else { Err(BudgetError::Count(count)) }
+    }
+}

@@ -1,0 +1,97 @@
+import { bytesArgument, integerArgument } from './arguments.js'
+import type { BuddyMemory, Lease } from './buddy-memory.js'
+import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
+
+/** Only framepool makes buffers. */
+export const buddyKey = Symbol('framepool.buddy')
+
+/**
+ * A buffer of a {@link BuddyPool}, its holder's until `release()`. After that the memory may become another buffer's, and
+ * all but `length` and `capacity` throws `ERR_RELEASED`. (ruapc-bufpool `Buffer`)
+ */
+export class BuddyBuffer implements Disposable {
+  readonly #lease: Lease
+  /** Null once released. */
+  #memory: BuddyMemory | null
+  /** Of the logical length's bytes, if they were asked for since it changed. */
+  #view: Uint8Array | null
+  #length: number
+
+  /** @internal */
+  constructor(key: symbol, memory: BuddyMemory, lease: Lease) {
+    if (key !== buddyKey) throw invalidArgType('a BuddyBuffer comes from a BuddyPool')
+    this.#lease = lease
+    this.#memory = memory
+    this.#view = lease.view
+    this.#length = lease.capacity
+  }
+
+  /**
+   * The logical length's bytes, not copied; at first all that it can hold. What they contain is what was there before.
+   * Throws `ERR_RELEASED` once released. `bytes.buffer` is the whole block of 64 MiB.
+   */
+  get bytes(): Uint8Array {
+    const view = this.#view
+    // A view of another length was detached: see ShownMemory.
+    return view !== null && view.length === this.#length ? view : this.#show()
+  }
+
+  /** The logical length in bytes. */
+  get length(): number {
+    return this.#length
+  }
+
+  /** What it can hold, in bytes: 16, 64 or 256 KiB, 1, 4, 16 or 64 MiB. */
+  get capacity(): number {
+    return this.#lease.capacity
+  }
+
+  /** Changes the logical length. Beyond the capacity: `ERR_OUT_OF_RANGE`. */
+  setLength(length: number): void {
+    this.#live()
+    this.#length = integerArgument(length, 'length', 0, this.#lease.capacity)
+    this.#view = null
+  }
+
+  /** Appends `source` at the logical length. Beyond the capacity: `ERR_OUT_OF_RANGE`, and nothing has changed. */
+  extendFromSlice(source: Uint8Array): void {
+    const bytes = bytesArgument(source, 'source')
+    const all = this.#all(this.#live())
+    const length = this.#length + bytes.length
+    if (length > all.length) throw outOfRange(`${length} bytes do not fit into the capacity of ${all.length}`)
+    all.set(bytes, this.#length)
+    this.#length = length
+    this.#view = null
+  }
+
+  /** Gives the memory back. True the first time, false after. */
+  release(): boolean {
+    const memory = this.#memory
+    if (memory === null) return false
+    this.#memory = null
+    this.#view = null
+    memory.release(this.#lease)
+    return true
+  }
+
+  [Symbol.dispose](): void {
+    this.release()
+  }
+
+  #live(): BuddyMemory {
+    if (this.#memory === null) throw new FramePoolError('ERR_RELEASED', 'the buffer was released')
+    return this.#memory
+  }
+
+  #all(memory: BuddyMemory): Uint8Array {
+    const lease = this.#lease
+    if (lease.view.length !== lease.capacity) lease.view = memory.view(lease)
+    return lease.view
+  }
+
+  #show(): Uint8Array {
+    const all = this.#all(this.#live())
+    this.#view = this.#length === all.length ? all : all.subarray(0, this.#length)
+    return this.#view
+  }
+}

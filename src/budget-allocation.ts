@@ -1,0 +1,89 @@
+import { budgetAllocationView, type Handle, releaseBudgetAllocation } from './boundary.js'
+import { FramePoolError, invalidArgType } from './errors.js'
+import { ShownMemory } from './shown-memory.js'
+
+/** Only framepool makes allocations. */
+export const allocationKey = Symbol('framepool.allocation')
+
+/**
+ * `length` buffers of equal size in one contiguous region, which its holder owns until `release()`. After that the memory
+ * is freed: views of it have length 0, and asking for new ones throws `ERR_RELEASED`. (frozen_core `BufPoolAllocation`)
+ */
+export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
+  #handle: Handle | null
+  /** How many buffers. */
+  readonly length: number
+  readonly #bufferSize: number
+  /** Most of what an ArrayBuffer over native memory costs is making it, so it is made when first asked for. */
+  #shown: ShownMemory | null = null
+  #view: Uint8Array | null = null
+
+  /** @internal */
+  constructor(key: symbol, handle: Handle, length: number, bufferSize: number) {
+    if (key !== allocationKey) throw invalidArgType('a BudgetAllocation comes from a BudgetPool')
+    this.#handle = handle
+    this.length = length
+    this.#bufferSize = bufferSize
+  }
+
+  /** `length` times the pool's buffer size. */
+  get allocatedBytes(): number {
+    return this.length * this.#bufferSize
+  }
+
+  /** All of it, not copied. Not cleared unless it was allocated with `zero`. Throws `ERR_RELEASED` once released. */
+  get bytes(): Uint8Array {
+    const length = this.length * this.#bufferSize
+    let view = this.#view
+    // A view of another length was detached: see ShownMemory.
+    if (view === null || view.length !== length) view = this.#view = this.#memory().view(0, length)
+    return view
+  }
+
+  /** The first buffer. */
+  first(): Uint8Array {
+    return this.#buffer(0)
+  }
+
+  /** The buffer at `index`, from the end if it is negative, like `Array.prototype.at`. */
+  at(index: number): Uint8Array | undefined {
+    if (typeof index !== 'number') throw invalidArgType(`index must be a number, not ${typeof index}`)
+    const place = Math.trunc(index) || 0
+    const at = place < 0 ? this.length + place : place
+    if (at < 0 || at >= this.length) {
+      this.#memory()
+      return undefined
+    }
+    return this.#buffer(at)
+  }
+
+  /** Every buffer in turn. */
+  *[Symbol.iterator](): Iterator<Uint8Array> {
+    for (let index = 0; index < this.length; index++) yield this.#buffer(index)
+  }
+
+  /** Frees the memory and lets those who wait for it have it. True the first time, false after. */
+  release(): boolean {
+    const handle = this.#handle
+    if (handle === null) return false
+    this.#handle = null
+    this.#view = null
+    releaseBudgetAllocation(handle, this.#shown === null || this.#shown.hide())
+    return true
+  }
+
+  [Symbol.dispose](): void {
+    this.release()
+  }
+
+  #buffer(index: number): Uint8Array {
+    return this.#memory().view(index * this.#bufferSize, this.#bufferSize)
+  }
+
+  #memory(): ShownMemory {
+    const handle = this.#handle
+    if (handle === null) throw new FramePoolError('ERR_RELEASED', 'the allocation was released')
+    if (this.#shown === null) this.#shown = new ShownMemory(() => budgetAllocationView(handle))
+    return this.#shown
+  }
+}

@@ -1,0 +1,133 @@
+import type { AllocateOptions, BudgetPoolStats, BufferSize, WaitOptions } from './api.js'
+import { integerArgument, optionsArgument } from './arguments.js'
+import {
+  allocateBudget,
+  allocateBudgetSync,
+  budgetPoolReport,
+  closeBudgetPool,
+  createBudgetPool,
+  endBudgetPool,
+  type Handle,
+  replyAllocation,
+  tryAllocateBudget,
+} from './boundary.js'
+import { allocationKey, BudgetAllocation } from './budget-allocation.js'
+import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
+import { nativeWait } from './native-waits.js'
+import { MAX_TIMEOUT_MS } from './wait.js'
+
+const BUFFER_SIZES: readonly number[] = [8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384]
+
+/** The most buffers of one allocation: frozen_core's own limit. */
+const MAX_COUNT = 0xffff
+
+/**
+ * frozen_core's `BufPool`: equal buffers, allocated as they are asked for, that together never exceed `maxMemory`.
+ * Who asks for more than is left waits; those who wait are served first come, first served.
+ */
+export class BudgetPool implements AsyncDisposable {
+  readonly bufferSize: BufferSize
+  readonly maxMemory: number
+  readonly #handle: Handle
+  readonly #maxCount: number
+  #closing: Promise<void> | null = null
+  /** The last report of a pool whose native part is gone. */
+  #final: BudgetPoolStats | null = null
+
+  /**
+   * @param config `bufferSize`: bytes, a power of two from 8 to 16,384; `maxMemory`: bytes, more than `bufferSize`, at most
+   *   2^53 − 1. Anything else: `ERR_OUT_OF_RANGE`. Nothing is allocated yet.
+   */
+  constructor(config: { bufferSize: BufferSize; maxMemory: number }) {
+    const { bufferSize, maxMemory } = optionsArgument(config, 'config')
+    integerArgument(bufferSize, 'bufferSize', 8, 16384)
+    if (!BUFFER_SIZES.includes(bufferSize as number)) {
+      throw outOfRange(`bufferSize must be a power of two from 8 to 16384, not ${bufferSize}`)
+    }
+    this.bufferSize = bufferSize as BufferSize
+    this.maxMemory = integerArgument(maxMemory, 'maxMemory', this.bufferSize + 1, Number.MAX_SAFE_INTEGER)
+    this.#maxCount = Math.min(MAX_COUNT, Math.floor(this.maxMemory / this.bufferSize))
+    this.#handle = createBudgetPool(this.bufferSize, this.maxMemory)
+  }
+
+  /**
+   * `count` buffers now; null if the budget has no room, or while others wait. `count` is 1 to 65,535 and no more than
+   * `maxMemory`, else `ERR_OUT_OF_RANGE`; `ERR_NO_MEMORY` when the system has no memory.
+   */
+  tryAllocate(count: number, options?: AllocateOptions): BudgetAllocation | null {
+    this.#checkCount(count)
+    this.#checkOpen()
+    const allowed = tryAllocateBudget(this.#handle, count, options !== undefined && zeroArgument(options))
+    return allowed ? this.#claim(count) : null
+  }
+
+  /** `count` buffers when it is this request's turn. Promises settle in the order asked. What is wrong rejects. */
+  allocate(count: number, options?: WaitOptions & AllocateOptions): Promise<BudgetAllocation> {
+    return nativeWait(
+      options,
+      (settled) => {
+        this.#checkCount(count)
+        this.#checkOpen()
+        return allocateBudget(this.#handle, count, options !== undefined && zeroArgument(options), settled)
+      },
+      () => this.#claim(count),
+    )
+  }
+
+  /**
+   * The same, blocking this thread, and with it its event loop, for at most `timeoutMs`: then `ERR_TIMEOUT`. Only another
+   * thread can make room meanwhile. 0 to 2^31 − 1.
+   */
+  allocateSync(count: number, options: { timeoutMs: number } & AllocateOptions): BudgetAllocation {
+    const timeoutMs = integerArgument(optionsArgument(options, 'options').timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)
+    this.#checkCount(count)
+    this.#checkOpen()
+    allocateBudgetSync(this.#handle, count, zeroArgument(options), timeoutMs)
+    return this.#claim(count)
+  }
+
+  /** Exact at any time, also while the pool is closing and after. */
+  stats(): BudgetPoolStats {
+    const { allocatedBytes, liveAllocations, waiting, peakBytes } = this.#final ?? budgetPoolReport(this.#handle)
+    return { allocatedBytes, liveAllocations, waiting, peakBytes }
+  }
+
+  /**
+   * Refuses new requests and those that wait with `ERR_CLOSED`, and resolves when the last allocation is released; until
+   * then it keeps the process alive. It never blocks. Idempotent.
+   */
+  close(): Promise<void> {
+    this.#closing ??= nativeWait(
+      undefined,
+      (settled) => closeBudgetPool(this.#handle, settled),
+      () => {
+        this.#final = endBudgetPool(this.#handle)
+      },
+    )
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #checkCount(count: number): void {
+    if (!Number.isInteger(count) || count < 1 || count > this.#maxCount) {
+      integerArgument(count, 'count', 1, this.#maxCount)
+    }
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== null) throw new FramePoolError('ERR_CLOSED', 'the pool is closed')
+  }
+
+  #claim(count: number): BudgetAllocation {
+    return new BudgetAllocation(allocationKey, replyAllocation(), count, this.bufferSize)
+  }
+}
+
+function zeroArgument(options: AllocateOptions): boolean {
+  const { zero = false } = optionsArgument(options, 'options')
+  if (typeof zero !== 'boolean') throw invalidArgType('zero must be a boolean')
+  return zero
+}

@@ -1,0 +1,35 @@
+import type { WaitOptions } from './api.js'
+import { cancelWait, checkLastCall } from './boundary.js'
+import { wait } from './wait.js'
+
+/**
+ * A promise of what native code gives, now or on a later turn of the event loop, which it keeps alive until then.
+ *
+ * `begin` crosses with the callback that native code is to call at the wait's end, and returns the wait's number, or 0 if
+ * what was asked for is there already. Either way `claim` then makes the result from the reply's words. An abort or a
+ * timeout cancels the wait natively at once: what had just been granted to it goes back. What `begin`, the native call or
+ * `claim` throws rejects.
+ */
+export function nativeWait<T>(
+  options: WaitOptions | undefined,
+  begin: (settled: () => void) => number,
+  claim: () => T,
+): Promise<T> {
+  let pending = 0
+  return wait<T>(
+    options,
+    (waiter) => {
+      const settled = (): void => {
+        try {
+          checkLastCall()
+          waiter.resolve(claim())
+        } catch (error) {
+          waiter.reject(error)
+        }
+      }
+      pending = begin(settled)
+      if (pending === 0) settled()
+    },
+    () => cancelWait(pending),
+  )
+}
