@@ -6,7 +6,7 @@ import { detachByStream } from './support/detach.js'
 
 /** How often native code was called since last asked. */
 const crossings = countCrossings()
-const { Slice, SlotPool, SystemMemoryBuffer } = await import('../index.js')
+const { BudgetAllocation, BudgetPool, Slice, SlotPool, SystemMemoryBuffer } = await import('../index.js')
 const { closeSlotPool, controlLayout, createSlotPool, slotPoolRegion, slotPoolReport, Word } = await import(
   '../src/boundary.js'
 )
@@ -133,6 +133,14 @@ describe('crossings', () => {
     expect(pool.mode).toBe('front')
   })
 
+  it('are one for an allocation of a budget pool, and one for its release', () => {
+    const pool = new BudgetPool({ bufferSize: 1024, maxMemory: 65_536 })
+    let allocation: InstanceType<typeof BudgetAllocation> | null = null
+    expect(crossingsOf(() => (allocation = pool.tryAllocate(16)))).toBe(1)
+    expect(crossingsOf(() => allocation?.release())).toBe(1)
+    expect(crossingsOf(() => allocation?.release())).toBe(0)
+  })
+
   it('are none for what JavaScript knows by itself', () => {
     const pool = new SlotPool(64)
     pool.write(new Uint8Array(8))
@@ -171,7 +179,13 @@ describe('handles', () => {
 })
 
 describe('objects that framepool did not make', () => {
-  const forgeries = [undefined, null, {}, 5, Object.create(SlotPool.prototype), Object.create(Slice.prototype)]
+  const forgeries = [
+    undefined,
+    null,
+    {},
+    5,
+    ...[SlotPool, Slice, BudgetPool, BudgetAllocation].map(({ prototype }) => Object.create(prototype)),
+  ]
 
   it.each([
     ['SlotPool', SlotPool],
