@@ -6,7 +6,7 @@ import { detachByStream } from './support/detach.js'
 
 /** How often native code was called since last asked. */
 const crossings = countCrossings()
-const { BudgetAllocation, BudgetPool, Slice, SlotPool, SystemMemoryBuffer } = await import('../index.js')
+const { BuddyPool, BudgetAllocation, BudgetPool, Slice, SlotPool, SystemMemoryBuffer } = await import('../index.js')
 const { closeSlotPool, controlLayout, createSlotPool, slotPoolRegion, slotPoolReport, Word } = await import(
   '../src/boundary.js'
 )
@@ -139,6 +139,28 @@ describe('crossings', () => {
     expect(crossingsOf(() => (allocation = pool.tryAllocate(16)))).toBe(1)
     expect(crossingsOf(() => allocation?.release())).toBe(1)
     expect(crossingsOf(() => allocation?.release())).toBe(0)
+  })
+
+  it('are one for each buddy buffer acquired or released, and none with the magazine', () => {
+    const pool = new BuddyPool()
+    const first = pool.allocateSync(2 ** 24)
+    const crossed = crossingsOf(() => {
+      const second = pool.allocateSync(2 ** 24)
+      second.bytes[0] = 1
+      second.release()
+    })
+    expect(crossed).toBe(2)
+    first.release()
+    pool.allocateSync(2 ** 14).release()
+    const kept = crossingsOf(() => {
+      const buffer = pool.allocateSync(100)
+      buffer.setLength(0)
+      buffer.extendFromSlice(new Uint8Array(10))
+      buffer.bytes
+      buffer.release()
+    })
+    expect(kept).toBe(0)
+    void pool.close()
   })
 
   it('are none for what JavaScript knows by itself', () => {

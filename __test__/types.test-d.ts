@@ -2,6 +2,10 @@ import { assertType, describe, expectTypeOf, it } from 'vitest'
 import {
   type AeadBuffer,
   type AllocateOptions,
+  type BuddyBuffer,
+  BuddyPool,
+  type BuddyPoolOptions,
+  type BuddyPoolStats,
   type BudgetAllocation,
   BudgetPool,
   type BudgetPoolStats,
@@ -172,6 +176,33 @@ describe('BudgetAllocation', () => {
       readonly bytes: Uint8Array
       first(): Uint8Array
       at(index: number): Uint8Array | undefined
+      release(): boolean
+    }>()
+  })
+})
+
+describe('BuddyPool', () => {
+  it('has the members of the contract', () => {
+    expectTypeOf(BuddyPool).constructorParameters.toEqualTypeOf<[options?: BuddyPoolOptions | undefined]>()
+    expectTypeOf(BuddyPool.capacityFor).toEqualTypeOf<(size: number) => number>()
+    expectTypeOf<BuddyPool>().toExtend<AsyncDisposable>()
+    expectTypeOf<Omit<BuddyPool, typeof Symbol.asyncDispose>>().toEqualTypeOf<{
+      tryAllocate(size: number, options?: { zero?: boolean }): BuddyBuffer | null
+      allocateSync(size: number, options?: { zero?: boolean }): BuddyBuffer
+      allocate(size: number, options?: WaitOptions & { zero?: boolean }): Promise<BuddyBuffer>
+      stats(): BuddyPoolStats
+      close(): Promise<void>
+    }>()
+  })
+
+  it('gives buffers', () => {
+    expectTypeOf<BuddyBuffer>().toExtend<Disposable>()
+    expectTypeOf<Omit<BuddyBuffer, typeof Symbol.dispose>>().toEqualTypeOf<{
+      readonly bytes: Uint8Array
+      readonly length: number
+      readonly capacity: number
+      setLength(length: number): void
+      extendFromSlice(source: Uint8Array): void
       release(): boolean
     }>()
   })

@@ -52,7 +52,8 @@ fn random_programs_do_what_the_crate_does() {
     let mut alive = Vec::new();
     for _ in 0..20_000 {
         if random.gen_bool(0.52) {
-            let size = random.gen_range(1..=SIZES[random.gen_range(0..7).min(random.gen_range(0..7))]);
+            let class = random.gen_range(0..7).min(random.gen_range(0..7));
+            let size = random.gen_range(1..=SIZES[class]);
             match (ours.try_allocate(size), theirs.allocate(size)) {
                 (Ok(ours), Ok(theirs)) => alive.push((ours, theirs)),
                 (Err(Error::Limit { .. }), Err(_)) => {}
