@@ -6,7 +6,7 @@ import { detachByStream } from './support/detach.js'
 
 /** How often native code was called since last asked. */
 const crossings = countCrossings()
-const { Slice, SlotPool, SystemMemoryBuffer } = await import('../index.js')
+const { BuddyPool, BudgetAllocation, BudgetPool, Slice, SlotPool, SystemMemoryBuffer } = await import('../index.js')
 const boundary = await import('../src/boundary.js')
 const { closeSlotPool, controlLayout, createSlotPool, slotPoolRegion, slotPoolReport } = boundary
 
@@ -106,6 +106,36 @@ describe('crossings', () => {
     expect(pool.mode).toBe('front')
   })
 
+  it('are one for an allocation of a budget pool, and one for its release', () => {
+    const pool = new BudgetPool({ bufferSize: 1024, maxMemory: 65_536 })
+    let allocation: InstanceType<typeof BudgetAllocation> | null = null
+    expect(crossingsOf(() => (allocation = pool.tryAllocate(16)))).toBe(1)
+    expect(crossingsOf(() => allocation?.release())).toBe(1)
+    expect(crossingsOf(() => allocation?.release())).toBe(0)
+  })
+
+  it('are one for each buddy buffer acquired or released, and none with the magazine', () => {
+    const pool = new BuddyPool()
+    const first = pool.allocateSync(2 ** 24)
+    const crossed = crossingsOf(() => {
+      const second = pool.allocateSync(2 ** 24)
+      second.bytes[0] = 1
+      second.release()
+    })
+    expect(crossed).toBe(2)
+    first.release()
+    pool.allocateSync(2 ** 14).release()
+    const kept = crossingsOf(() => {
+      const buffer = pool.allocateSync(100)
+      buffer.setLength(0)
+      buffer.extendFromSlice(new Uint8Array(10))
+      buffer.bytes
+      buffer.release()
+    })
+    expect(kept).toBe(0)
+    void pool.close()
+  })
+
   it('are none for what JavaScript knows by itself', () => {
     const pool = new SlotPool(64)
     pool.write(new Uint8Array(8))
@@ -144,7 +174,13 @@ describe('handles', () => {
 })
 
 describe('objects that framepool did not make', () => {
-  const forgeries = [undefined, null, {}, 5, Object.create(SlotPool.prototype), Object.create(Slice.prototype)]
+  const forgeries = [
+    undefined,
+    null,
+    {},
+    5,
+    ...[SlotPool, Slice, BudgetPool, BudgetAllocation].map(({ prototype }) => Object.create(prototype)),
+  ]
 
   it.each([
     ['SlotPool', SlotPool],

@@ -1,6 +1,15 @@
 import { assertType, describe, expectTypeOf, it } from 'vitest'
 import {
   type AeadBuffer,
+  type AllocateOptions,
+  type BuddyBuffer,
+  BuddyPool,
+  type BuddyPoolOptions,
+  type BuddyPoolStats,
+  type BudgetAllocation,
+  BudgetPool,
+  type BudgetPoolStats,
+  type BufferSize,
   type ErrorCode,
   FramePoolError,
   type Buffer as PoolBuffer,
@@ -124,6 +133,78 @@ describe('Slice', () => {
     using pool = new SlotPool(8)
     using slice = pool.getDataOwned()
     assertType<Uint8Array>(slice.bytes)
+  })
+})
+
+describe('BudgetPool', () => {
+  it('has the members of the contract', () => {
+    expectTypeOf(BudgetPool).constructorParameters.toEqualTypeOf<
+      [config: { bufferSize: BufferSize; maxMemory: number }]
+    >()
+    expectTypeOf<BudgetPool>().toExtend<AsyncDisposable>()
+    expectTypeOf<Omit<BudgetPool, typeof Symbol.asyncDispose>>().toEqualTypeOf<{
+      readonly bufferSize: BufferSize
+      readonly maxMemory: number
+      tryAllocate(count: number, options?: AllocateOptions): BudgetAllocation | null
+      allocate(count: number, options?: WaitOptions & AllocateOptions): Promise<BudgetAllocation>
+      allocateSync(count: number, options: { timeoutMs: number } & AllocateOptions): BudgetAllocation
+      stats(): BudgetPoolStats
+      close(): Promise<void>
+    }>()
+    expectTypeOf<BudgetPoolStats>().toEqualTypeOf<{
+      allocatedBytes: number
+      liveAllocations: number
+      waiting: number
+      peakBytes: number
+    }>()
+  })
+
+  it('takes the sizes of the crate', () => {
+    // @ts-expect-error: not a power of two.
+    new BudgetPool({ bufferSize: 1000, maxMemory: 4096 })
+    // @ts-expect-error: blocking needs a timeout.
+    new BudgetPool({ bufferSize: 1024, maxMemory: 4096 }).allocateSync(1, {})
+  })
+})
+
+describe('BudgetAllocation', () => {
+  it('has the members of the contract', () => {
+    expectTypeOf<BudgetAllocation>().toExtend<Disposable & Iterable<Uint8Array>>()
+    expectTypeOf<Omit<BudgetAllocation, typeof Symbol.dispose | typeof Symbol.iterator>>().toEqualTypeOf<{
+      readonly length: number
+      readonly allocatedBytes: number
+      readonly bytes: Uint8Array
+      first(): Uint8Array
+      at(index: number): Uint8Array | undefined
+      release(): boolean
+    }>()
+  })
+})
+
+describe('BuddyPool', () => {
+  it('has the members of the contract', () => {
+    expectTypeOf(BuddyPool).constructorParameters.toEqualTypeOf<[options?: BuddyPoolOptions | undefined]>()
+    expectTypeOf(BuddyPool.capacityFor).toEqualTypeOf<(size: number) => number>()
+    expectTypeOf<BuddyPool>().toExtend<AsyncDisposable>()
+    expectTypeOf<Omit<BuddyPool, typeof Symbol.asyncDispose>>().toEqualTypeOf<{
+      tryAllocate(size: number, options?: { zero?: boolean }): BuddyBuffer | null
+      allocateSync(size: number, options?: { zero?: boolean }): BuddyBuffer
+      allocate(size: number, options?: WaitOptions & { zero?: boolean }): Promise<BuddyBuffer>
+      stats(): BuddyPoolStats
+      close(): Promise<void>
+    }>()
+  })
+
+  it('gives buffers', () => {
+    expectTypeOf<BuddyBuffer>().toExtend<Disposable>()
+    expectTypeOf<Omit<BuddyBuffer, typeof Symbol.dispose>>().toEqualTypeOf<{
+      readonly bytes: Uint8Array
+      readonly length: number
+      readonly capacity: number
+      setLength(length: number): void
+      extendFromSlice(source: Uint8Array): void
+      release(): boolean
+    }>()
   })
 })
 

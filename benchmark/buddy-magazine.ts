@@ -36,7 +36,7 @@ const [, list] = await compare({
       name: 'free list',
       run: () => {
         for (let index = 0; index < WORK; index++) {
-          const bytes = free.pop() as Buffer
+          const bytes = free.pop() as (typeof free)[number]
           touch(bytes, index)
           free.push(bytes)
         }

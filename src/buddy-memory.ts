@@ -60,9 +60,11 @@ export class BuddyMemory {
   readonly #magazine = new Magazine<Lease>(CAPACITIES)
   readonly #blocks: ShownMemory[] = []
   readonly #onBlock: (index: number) => void
-  /** Waits of this isolate that are not over. While there are any, nothing is kept. */
+  /** Waits of this isolate that are not over. */
   #waiting = 0
   #closed = false
+  /** Nothing is kept of a closed pool, or while someone waits. */
+  #keeps = true
   /** The last report of a pool whose native part is gone. */
   #final: BuddyPoolReport | null = null
 
@@ -94,6 +96,7 @@ export class BuddyMemory {
     const wait = allocateBuddy(this.handle, size, settled)
     if (wait !== 0) {
       this.#waiting++
+      this.#keeps = false
       this.#emptyMagazine()
     }
     return wait
@@ -102,6 +105,7 @@ export class BuddyMemory {
   /** A wait that has begun is over. */
   ended(): void {
     this.#waiting--
+    this.#keeps = this.#waiting === 0 && !this.#closed
   }
 
   /** The buffer that the last call gave. */
@@ -115,7 +119,7 @@ export class BuddyMemory {
   }
 
   release(lease: Lease): void {
-    if (this.#waiting !== 0 || this.#closed || !this.#magazine.keep(lease)) releaseBuddyBuffer(lease.handle)
+    if (!this.#keeps || !this.#magazine.keep(lease)) releaseBuddyBuffer(lease.handle)
   }
 
   report(): BuddyPoolReport & { magazine: { buffers: number; bytes: number } } {
@@ -128,6 +132,7 @@ export class BuddyMemory {
   /** Refuses everything but releases; see `closeBuddyPool`. */
   close(settled: () => void): number {
     this.#closed = true
+    this.#keeps = false
     this.#emptyMagazine()
     return closeBuddyPool(this.handle, settled)
   }

@@ -24,6 +24,20 @@ impl Shared {
     }
 }
 
+impl Drop for Shared {
+    /// Nothing is allocated any more. The allocator keeps what was freed for later, which after a pool of some size may be
+    /// most of the process; so it is told to let the system have it.
+    fn drop(&mut self) {
+        /// Less is not worth the look at every free block.
+        const WORTHWHILE: usize = 1 << 20;
+        #[cfg(all(target_os = "linux", target_env = "gnu"))]
+        if self.ledger.accounts().peak * self.buffer_size() >= WORTHWHILE {
+            // SAFETY: it may be called at any time, on any thread.
+            unsafe { libc::malloc_trim(0) };
+        }
+    }
+}
+
 /// What a pool reports of itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {

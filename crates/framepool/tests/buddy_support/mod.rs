@@ -12,11 +12,11 @@ use std::{
     thread::{self, Thread},
 };
 
-pub const KIB: usize = 1 << 10;
-pub const MIB: usize = 1 << 20;
+pub(crate) const KIB: usize = 1 << 10;
+pub(crate) const MIB: usize = 1 << 20;
 
 /// A future that is polled by hand.
-pub struct Wait<T> {
+pub(crate) struct Wait<T> {
     future: Pin<Box<dyn Future<Output = T> + Send>>,
     woken: Arc<Woken>,
 }
@@ -30,12 +30,12 @@ impl Wake for Woken {
 }
 
 impl<T> Wait<T> {
-    pub fn new(future: impl Future<Output = T> + Send + 'static) -> Self {
+    pub(crate) fn new(future: impl Future<Output = T> + Send + 'static) -> Self {
         Self { future: Box::pin(future), woken: Arc::new(Woken(AtomicBool::new(true))) }
     }
 
     /// What has come, as an executor sees it: nothing is polled that was not woken.
-    pub fn poll(&mut self) -> Option<T> {
+    pub(crate) fn poll(&mut self) -> Option<T> {
         if !self.woken.0.swap(false, Ordering::SeqCst) {
             return None;
         }
@@ -48,7 +48,7 @@ impl<T> Wait<T> {
 }
 
 /// Parks this thread until the future ends.
-pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
