@@ -6,7 +6,7 @@
 //! - **Growth** (mapping a block, with `prefault` touching all of it) never runs on the thread that polls
 //!   [`BuddyPool::allocate`]: it has a thread of its own as long as there is something to do.
 //! - **Waits** that the crate would leave waiting are asked again: beside a growth that failed, beside free chunks of
-//!   a slab, behind a reservation whose waiter has gone (`tests/buddy_limits.rs` shows each).
+//!   a slab or of a cache, behind a reservation whose waiter has gone (`tests/buddy_limits.rs` shows each).
 //! - **Closing**: a closed pool refuses, and [`BuddyPool::drained`] says when nothing of it is in use.
 //!
 //! ```

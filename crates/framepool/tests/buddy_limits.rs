@@ -66,6 +66,29 @@ fn small_waits_share_the_slab_that_the_first_of_them_gets() {
 }
 
 #[test]
+fn crate_a_wait_is_stuck_beside_chunks_in_a_cache() {
+    let pool = BufferPoolBuilder::new(Arc::new(EmptyDevices)).max_memory(64 * MIB).build();
+    let before = pool.allocate(64 * KIB).unwrap();
+    let asked = Arc::clone(&pool);
+    let mut wait = Wait::new(async move { asked.async_allocate(64 * MIB).await });
+    assert!(wait.poll().is_none());
+    let meanwhile = pool.allocate(64 * KIB).unwrap();
+    drop((before, meanwhile));
+    assert!(wait.poll().is_none(), "it waits for ever, with nothing alive");
+}
+
+#[test]
+fn a_wait_is_not_stuck_beside_chunks_in_a_cache() {
+    let pool = BuddyPool::new(Options { max_memory: 64 * MIB, ..Options::default() });
+    let before = pool.try_allocate(64 * KIB).unwrap();
+    let mut wait = Wait::new(pool.allocate(64 * MIB));
+    assert!(wait.poll().is_none());
+    let meanwhile = pool.try_allocate(64 * KIB).unwrap();
+    drop((before, meanwhile));
+    assert!(wait.poll().expect("served").is_ok());
+}
+
+#[test]
 fn crate_a_wait_behind_an_abandoned_reservation_is_stuck() {
     let pool = crates(Duration::ZERO);
     let mut held: Vec<_> = (0..64).map(|_| pool.allocate(MIB).unwrap()).collect();

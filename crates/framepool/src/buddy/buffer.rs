@@ -63,7 +63,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.pool.retries.after_release(self.capacity, &self.pool.waiting);
+        self.pool.help_beside_chunk(self.capacity);
         self.pool.leave(&self.pool.live);
     }
 }

@@ -98,7 +98,10 @@ impl BuddyPool {
         check_size(size)?;
         self.0.check_open()?;
         match self.0.judge(self.0.crates.allocate(size)) {
-            Ok(buffer) => Buffer::new(buffer, &self.0),
+            Ok(buffer) => {
+                self.0.help_beside_chunk(size);
+                Buffer::new(buffer, &self.0)
+            }
             Err(Failure::Error(error)) => Err(error),
             Err(Failure::Refused) => unreachable!("growth is refused only within a wait"),
         }

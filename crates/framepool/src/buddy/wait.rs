@@ -1,28 +1,27 @@
 //! Waiting for a buffer.
 //!
-//! The crate queues waits and hands what is freed to them. Three cases it leaves waiting until the next release, if there
-//! is one; here they are asked again:
+//! The crate queues waits and hands what is freed to them. Four cases it leaves waiting until something else happens, if
+//! it does; here they are helped:
 //!
 //! - A growth fails while others wait because its 64 MiB counted towards the limit: all ask again.
 //! - Small buffers wait for a whole MiB to make a slab of, beside free chunks: the first asks again at each release of
 //!   its size, and after each of its size that was served.
-//! - A wait for which memory was set aside ends: that memory is noticed at the next allocation or release, so one of
-//!   each is made.
+//! - A small buffer that is allocated while others wait brings more chunks into its thread's cache, where they keep their
+//!   slabs from going back: whenever a small one came or went, the caches are emptied.
+//! - A wait for which memory was set aside ends: that memory is noticed at the next allocation and handed on at the next
+//!   release, so one of each is made.
 
 use std::{
     future::poll_fn,
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     task::Poll,
 };
 
 use tokio::sync::Notify;
 
 use super::{
-    Buffer, Error,
+    BLOCK_SIZE, Buffer, Error,
     block::without_growth,
     growth::Growth,
     pool::{Failure, Shared, check_size},
@@ -40,17 +39,29 @@ impl Retries {
         &self.0[CHUNKS.iter().position(|&chunk| size <= chunk).unwrap_or(CHUNKS.len())]
     }
 
-    /// A buffer went back. `waiting` is read after that: a wait that is not yet counted finds the buffer by itself.
-    pub(super) fn after_release(&self, capacity: usize, waiting: &AtomicUsize) {
-        if capacity <= CHUNKS[2] && waiting.load(Ordering::SeqCst) > 0 {
-            self.of(capacity).notify_one();
-        }
-    }
-
     pub(super) fn all(&self) {
         for retry in &self.0 {
             retry.notify_waiters();
         }
+    }
+}
+
+impl Shared {
+    /// A buffer of this size came or went. A wait that is not counted yet finds what there is by itself.
+    pub(super) fn help_beside_chunk(&self, size: usize) {
+        if size > CHUNKS[2] || self.waiting.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        self.retries.of(size).notify_one();
+        // Below the limit nobody waits for memory, only for a growth.
+        if self.crates.allocated_memory() == self.crates.max_memory() {
+            // Where no block is free, this empties the caches, and fails.
+            self.allocate_and_drop(BLOCK_SIZE);
+        }
+    }
+
+    fn allocate_and_drop(&self, size: usize) {
+        drop(self.judge(without_growth(|| self.crates.allocate(size))));
     }
 }
 
@@ -72,9 +83,9 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         self.pool.leave(&self.pool.waiting);
         if self.served {
-            self.pool.retries.after_release(self.size, &self.pool.waiting);
+            self.pool.help_beside_chunk(self.size);
         } else if self.pool.waiting.load(Ordering::SeqCst) > 0 {
-            drop(self.pool.judge(without_growth(|| self.pool.crates.allocate(1 << 20))));
+            self.pool.allocate_and_drop(1 << 20);
         }
     }
 }
