@@ -31,7 +31,8 @@ const START = `
 `
 
 it('a process whose workers alone load the addon outlives them, however they end', () => {
-  const ends = ['', 'process.exit(3)', 'setImmediate(() => { throw new Error("end") })', 'setInterval(() => {}, 1000)']
+  const asked = (what: string): string => `parentPort.once('message', () => { ${what} })`
+  const ends = ['', asked('process.exit(3)'), asked('throw new Error("end")'), 'setInterval(() => {}, 1000)']
   const printed = run(`${START}
     for (let round = 0; round < 5; round++) {
       for (const end of ${JSON.stringify(ends)}) {
@@ -41,6 +42,7 @@ it('a process whose workers alone load the addon outlives them, however they end
         const [line] = await once(worker, 'message')
         if (line !== '1-------  BACK MODE') throw new Error(line)
         if (end.startsWith('setInterval')) worker.terminate()
+        else worker.postMessage('end')
         await ended
       }
     }
