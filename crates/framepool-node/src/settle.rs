@@ -3,8 +3,8 @@
 //! A wait begins in a bound function that carries a callback ([`begin`]). Whoever has what is waited for, on whichever
 //! thread, calls [`Wait::settle`] with a delivery: it runs on the isolate's thread, puts what was granted into the
 //! isolate's tables and its words into the control block, and then the callback is called without arguments. Waits end in
-//! the order in which they were settled. A wait for a future is polled in the same way: see `polled`. One threadsafe function per isolate does the waking; it keeps the event loop
-//! alive while a wait is pending.
+//! the order in which they were settled. A wait for a future is polled in the same way: see `polled`. One threadsafe
+//! function per isolate does the waking; it keeps the event loop alive while a wait is pending.
 
 use std::collections::{HashMap, VecDeque};
 use std::ffi::c_void;
