@@ -25,6 +25,20 @@ export function nativeBytesArgument(value: unknown, name: string): Uint8Array {
   return types.isSharedArrayBuffer(bytes.buffer) ? new Uint8Array(bytes) : bytes
 }
 
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object
+const intrinsic = (name: 'length' | 'byteOffset' | 'buffer') => Object.getOwnPropertyDescriptor(typedArray, name)!.get!
+const [length, byteOffset, buffer] = [intrinsic('length'), intrinsic('byteOffset'), intrinsic('buffer')]
+
+/** How many bytes `bytes` really has: an array may claim another `length`. */
+export function lengthOf(bytes: Uint8Array): number {
+  return length.call(bytes)
+}
+
+/** A view of `count` of its bytes from `start`, by which nothing of what an array may override is called. */
+export function partOf(bytes: Uint8Array, start: number, count: number): Uint8Array {
+  return new Uint8Array(buffer.call(bytes), byteOffset.call(bytes) + start, count)
+}
+
 /** `value` as a string, or the documented error, which never repeats the value: it may be a secret. */
 export function stringArgument(value: unknown, name: string): string {
   if (typeof value !== 'string') throw invalidArgType(`${name} must be a string, not ${kindOf(value)}`)
@@ -48,4 +62,10 @@ export function optionsArgument<T extends object>(value: T | undefined, name: st
 function kindOf(value: unknown): string {
   if (value === null) return 'null'
   return typeof value === 'object' ? (value.constructor?.name ?? 'an object') : typeof value
+}
+
+/** `value` as a function, or the documented error. */
+export function functionArgument<T>(value: T, name: string): T {
+  if (typeof value !== 'function') throw invalidArgType(`${name} must be a function, not ${kindOf(value)}`)
+  return value
 }

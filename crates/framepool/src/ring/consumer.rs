@@ -97,6 +97,10 @@ impl Half for Consumer {
         self.link.readable.ended()
     }
 
+    fn has_ended(&self) -> bool {
+        self.link.writable.ended()
+    }
+
     fn end(&mut self) {
         self.link.writable.end();
         self.link.readable.wake_all();

@@ -30,6 +30,9 @@ pub trait Half: Send {
     /// Whether the other half has ended or is gone: no room, or no bytes, will be added any more.
     fn other_ended(&self) -> bool;
 
+    /// Whether [`end`](Self::end) was called.
+    fn has_ended(&self) -> bool;
+
     /// This half will do nothing any more. Waits on either side are over. Dropping a half ends it, too.
     fn end(&mut self);
 

@@ -89,6 +89,10 @@ impl Half for Producer {
         self.link.writable.ended()
     }
 
+    fn has_ended(&self) -> bool {
+        self.link.readable.ended()
+    }
+
     fn end(&mut self) {
         self.link.readable.end();
         self.link.writable.wake_all();
