@@ -23,10 +23,9 @@ export class ByteRing {
    * @param align What the memory's address is a multiple of: a power of two, at most 1 GiB, by default 64. Otherwise
    *   `ERR_OUT_OF_RANGE`; `ERR_NO_MEMORY` when the system has none. (`bytering::new`)
    */
-  constructor(size: number, align = DEFAULT_ALIGN) {
-    this.size = powerOfTwo(size, 'size')
-    const { producer, consumer } = createRing(size, powerOfTwo(align, 'align'))
-    this.#halves = RingHalf.pair(producer, consumer, size)
+  constructor(size: number, align?: number) {
+    this.#halves = newRing(size, align)
+    this.size = size
   }
 
   /** The two halves. Once: `ERR_RELEASED` after. */
@@ -36,6 +35,12 @@ export class ByteRing {
     this.#halves = null
     return { producer: new Producer(ringKey, producer), consumer: new Consumer(ringKey, consumer) }
   }
+}
+
+/** Both halves of a new ring; errors as those of `new ByteRing`. */
+export function newRing(size: number, align = DEFAULT_ALIGN): { producer: RingHalf; consumer: RingHalf } {
+  const { producer, consumer } = createRing(powerOfTwo(size, 'size'), powerOfTwo(align, 'align'))
+  return RingHalf.pair(producer, consumer, size)
 }
 
 function powerOfTwo(value: number, name: string): number {
