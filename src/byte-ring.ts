@@ -7,8 +7,8 @@ import { RingHalf } from './ring-half.js'
 import { ringKey } from './ring-source.js'
 
 const MAX_SIZE = 2 ** 30
-/** A cache line: what one half writes does not share one with what lies around the ring. */
-const DEFAULT_ALIGN = 64
+/** What allocators give anyway. For more, all of the memory is cleared at once, where otherwise the system does it page by page. */
+const DEFAULT_ALIGN = 16
 
 /**
  * bytering: a lock-free ring of bytes for one producer and one consumer, in memory that is allocated once. Its two halves
@@ -20,7 +20,7 @@ export class ByteRing {
 
   /**
    * @param size Bytes: a power of two, at most 1 GiB.
-   * @param align What the memory's address is a multiple of: a power of two, at most 1 GiB, by default 64. Otherwise
+   * @param align What the memory's address is a multiple of: a power of two, at most 1 GiB, by default 16. Otherwise
    *   `ERR_OUT_OF_RANGE`; `ERR_NO_MEMORY` when the system has none. (`bytering::new`)
    */
   constructor(size: number, align?: number) {
