@@ -7,6 +7,7 @@ export type {
   Buffer,
   BufferSize,
   PoolMode,
+  RingHalf,
   SlotPoolStats,
   WaitOptions,
   Write,

@@ -1,3 +1,4 @@
+import type { Socket, TcpSocketConnectOpts } from 'node:net'
 import { assertType, describe, expectTypeOf, it } from 'vitest'
 import {
   type AeadBuffer,
@@ -10,10 +11,15 @@ import {
   BudgetPool,
   type BudgetPoolStats,
   type BufferSize,
+  ByteRing,
+  type Consumer,
   type ErrorCode,
   FramePoolError,
   type Buffer as PoolBuffer,
   type PoolMode,
+  type Producer,
+  type RingHalf,
+  relaySockets,
   Slice,
   SlotPool,
   type SlotPoolStats,
@@ -205,6 +211,46 @@ describe('BuddyPool', () => {
       extendFromSlice(source: Uint8Array): void
       release(): boolean
     }>()
+  })
+})
+
+describe('ByteRing', () => {
+  type Bufs = [Uint8Array, Uint8Array]
+  it('comes apart into two halves', () => {
+    expectTypeOf(ByteRing).constructorParameters.toEqualTypeOf<[size: number, align?: number]>()
+    expectTypeOf<ByteRing>().toEqualTypeOf<{
+      readonly size: number
+      intoParts(): { producer: Producer; consumer: Consumer }
+    }>()
+    expectTypeOf<Producer>().toExtend<RingHalf & Write>()
+    expectTypeOf<Consumer>().toExtend<RingHalf>()
+    expectTypeOf<Consumer>().not.toExtend<Write>()
+  })
+
+  it('has halves that wait and lend', () => {
+    expectTypeOf<Producer['ioSlices']>().toEqualTypeOf<(fill: (bufs: Bufs, length: number) => number) => number>()
+    expectTypeOf<Consumer['ioSlicesAsync']>().toEqualTypeOf<
+      (drain: (bufs: Bufs, length: number) => Promise<number>) => Promise<number>
+    >()
+    expectTypeOf<Producer['writable']>().toEqualTypeOf<(bytes?: number, options?: WaitOptions) => Promise<number>>()
+    expectTypeOf<Consumer['readableSync']>().toEqualTypeOf<(bytes: number, options: { timeoutMs: number }) => number>()
+    expectTypeOf<Consumer['read']>().toEqualTypeOf<(target: Uint8Array) => number>()
+    // @ts-expect-error: blocking needs a timeout.
+    new ByteRing(64).intoParts().consumer.readableSync(1, {})
+  })
+
+  it('reads and writes sockets', () => {
+    expectTypeOf<Producer['onread']>().returns.toExtend<NonNullable<TcpSocketConnectOpts['onread']>>()
+    expectTypeOf<Consumer['pipeTo']>().toEqualTypeOf<
+      (socket: Socket, options?: { signal?: AbortSignal; end?: boolean }) => Promise<void>
+    >()
+    expectTypeOf(relaySockets).toEqualTypeOf<
+      (
+        a: Socket,
+        b: Socket,
+        options?: { size?: number; idleTimeoutMs?: number; signal?: AbortSignal },
+      ) => Promise<{ aToB: number; bToA: number }>
+    >()
   })
 })
 

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { WaitOptions } from './api.js'
+import type { RingHalf, WaitOptions } from './api.js'
 import { bytesArgument, functionArgument, integerArgument, lengthOf, optionsArgument } from './arguments.js'
 import { invalidArgType } from './errors.js'
 import { pipeToSocket } from './pipe-to-socket.js'
@@ -10,7 +10,7 @@ import { MAX_TIMEOUT_MS } from './wait.js'
 const setBytes = Uint8Array.prototype.set
 
 /** The reading half of a byte ring, or a session's output. (bytering `Consumer`) */
-export class Consumer implements Disposable {
+export class Consumer implements RingHalf {
   readonly #source: RingSource
 
   /** @internal */

@@ -1,3 +1,4 @@
+import type * as api from './api.js'
 import type { WaitOptions, Write } from './api.js'
 import { bytesArgument, functionArgument, integerArgument, lengthOf, optionsArgument } from './arguments.js'
 import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
@@ -7,7 +8,7 @@ import { checkFree, checkIdle, ioSlices, ioSlicesAsync, ringKey } from './ring-s
 import { MAX_TIMEOUT_MS } from './wait.js'
 
 /** The writing half of a byte ring. (bytering `Producer`) */
-export class Producer implements Write, Disposable {
+export class Producer implements api.RingHalf, Write {
   readonly #half: RingHalf
   /** A socket reads into the ring. */
   #reading = false
