@@ -3,7 +3,12 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls'
+import {
+  type ConnectionOptions,
+  connect as connectTls,
+  createServer as createTlsServer,
+  type TLSSocket,
+} from 'node:tls'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { relaySockets } from '../index.js'
 import { codeOfRejection } from './support/code-of.js'
@@ -143,7 +148,7 @@ describe('passes on', () => {
       ca: pem,
       servername: 'localhost',
       allowHalfOpen: true,
-    } as Parameters<typeof connectTls>[0])
+    } as ConnectionOptions)
     const [a] = (await once(server, 'secureConnection')) as [TLSSocket]
     const right = await connected()
     const length = size * 10
