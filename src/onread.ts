@@ -12,10 +12,10 @@ export interface OnRead {
 export function onRead(half: RingHalf, onData: ((bytes: number) => void) | undefined): OnRead {
   const target = new ReadTarget(half)
   return {
-    buffer: () => (half.released ? target.current : target.next()),
+    buffer: () => (half.closed ? target.current : target.next()),
     // Node calls it on the socket, which is how reading can be resumed.
     callback(this: Socket | undefined, count: number): boolean {
-      if (half.released) return false
+      if (half.closed) return false
       const more = target.filled(count)
       if (!more) resumeLater(this, half, target.resumeAt)
       onData?.(count)

@@ -31,8 +31,8 @@ export async function pipeToSocket(
   source.lent = true
   try {
     // A write that the peer does not take must not hold up an abort. Its views stay lent until it is over.
-    await Promise.race([writeAll(source, socket, stop.signal), failed])
-    if (end) await Promise.race([new Promise<void>((resolve) => socket.end(resolve)), failed])
+    await Promise.race([writeAll(source, socket, stop.signal, failed), failed])
+    if (end && !socket.writableEnded) await Promise.race([endWriting(socket, failed), failed])
   } finally {
     socket.off('error', fail)
     socket.off('close', onClose)
@@ -40,18 +40,32 @@ export async function pipeToSocket(
   }
 }
 
-async function writeAll(source: RingSource, socket: Socket, signal: AbortSignal): Promise<void> {
+/** `failed` says what is wrong with the socket; the error that a write or an end is told is often only a consequence. */
+async function writeAll(
+  source: RingSource,
+  socket: Socket,
+  signal: AbortSignal,
+  failed: Promise<never>,
+): Promise<void> {
   try {
     while (!signal.aborted && (source.available > 0 || (await source.wait(1, { signal })) > 0)) {
-      await new Promise<void>((resolve, reject) => {
-        writeLent(source, socket, (error) => (error ? reject(error) : resolve()))
+      const error = await new Promise((resolve) => {
+        writeLent(source, socket, resolve)
       })
       // Not for others between two writes either.
       source.lent = true
+      if (error !== null) await failed
     }
   } finally {
     source.giveBack(0)
   }
+}
+
+async function endWriting(socket: Socket, failed: Promise<never>): Promise<void> {
+  const error = await new Promise((resolve) => {
+    socket.end((reason?: Error | null) => resolve(reason))
+  })
+  if (error && socket.destroyed) await failed
 }
 
 function closedError(): FramePoolError {

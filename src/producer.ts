@@ -104,12 +104,13 @@ export class Producer implements api.RingHalf, Write {
    *
    * The half is the socket's from here on (`ERR_BUSY`), but for `end()`, which is to be called on the socket's `'end'`, and
    * `release()`: when the socket has closed. `createServer` has no `onread`: see `relaySockets`. A ring of one byte cannot be
-   * read into: `ERR_OUT_OF_RANGE`.
+   * read into: `ERR_OUT_OF_RANGE`; nor one that is full: `ERR_WRITE_ZERO`.
    */
   onread(onData?: (bytes: number) => void): OnRead {
     if (onData !== undefined) functionArgument(onData, 'onData')
     checkFree(this.#half)
     if (this.size < 2) throw outOfRange('a socket can be read into a ring of two bytes or more')
+    if (this.available === 0) throw new FramePoolError('ERR_WRITE_ZERO', 'the ring has no room to begin with')
     this.#reading = true
     this.#half.lent = true
     this.#half.keepShown = true

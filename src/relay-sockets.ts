@@ -35,7 +35,11 @@ export async function relaySockets(
   if (idleTimeoutMs !== undefined) integerArgument(idleTimeoutMs, 'idleTimeoutMs', 1, MAX_TIMEOUT_MS)
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgType('signal must be an AbortSignal')
   signal?.throwIfAborted()
-  for (const socket of [a, b]) if (socket.destroyed || socket.writableEnded) throw closedError()
+  for (const socket of [a, b]) {
+    // Decoded bytes do not come back as they were.
+    if (socket.readableEncoding !== null) throw invalidArgType('a and b must give bytes: no setEncoding')
+    if (socket.destroyed || socket.writableEnded) throw closedError()
+  }
   const rings = [newRing(size), newRing(size)] as const
 
   return new Promise((resolve, reject) => {

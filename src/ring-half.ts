@@ -127,8 +127,9 @@ export class RingHalf implements RingSource {
     if (this.#ended) throw new FramePoolError('ERR_CLOSED', 'this half of the ring has ended')
   }
 
-  get released(): boolean {
-    return this.#released
+  /** Ended or released. */
+  get closed(): boolean {
+    return this.#ended || this.#released
   }
 
   checkAlive(): void {

@@ -17,22 +17,19 @@ export class SocketReader {
   readonly #target: ReadTarget
   readonly #onData: () => void
   /** Came before there was room for it. */
-  #backlog: Uint8Array | null = null
-  #paused = false
+  #backlog: Uint8Array | null
+  #paused = true
+  #started = false
 
+  /** `socket` gives bytes, not text. */
   constructor(half: RingHalf, socket: Socket, onData: () => void) {
     this.#half = half
     this.#socket = socket
     this.#target = new ReadTarget(half)
     this.#onData = onData
-    // What Node has read of an accepted socket by now.
-    const chunk: unknown = socket.pause().read()
-    if (!this.#readDirectly()) socket.on('data', (next) => this.#copy(next))
-    socket.resume()
-    if (chunk !== null)
-      this.#copy(
-        typeof chunk === 'string' ? Buffer.from(chunk, socket.readableEncoding ?? 'utf8') : (chunk as Uint8Array),
-      )
+    // What Node has read of an accepted socket by now. Nothing more may be read before all of it is in the ring.
+    this.#backlog = socket.pause().read() as Uint8Array | null
+    this.resume()
   }
 
   /** Something came that the ring had no room for yet. */
@@ -47,7 +44,14 @@ export class SocketReader {
     const backlog = this.#backlog
     this.#backlog = null
     if (backlog !== null) this.#copy(backlog)
-    if (!this.#paused) this.#socket.resume()
+    if (this.#paused) return
+    if (!this.#started) this.#start()
+    this.#socket.resume()
+  }
+
+  #start(): void {
+    this.#started = true
+    if (!this.#readDirectly()) this.#socket.on('data', (chunk) => this.#copy(chunk))
   }
 
   #pause(): void {
@@ -60,10 +64,9 @@ export class SocketReader {
     const length = lengthOf(chunk)
     const count = Math.min(length, half.atLeast(length))
     half.fill(chunk, count)
-    if (count < length) {
-      this.#backlog = partOf(chunk, count, length - count)
-      this.#pause()
-    }
+    if (count < length) this.#backlog = partOf(chunk, count, length - count)
+    // Also when all of it has just fitted: a socket that reads directly needs room to begin with.
+    if (half.atLeast(1) === 0) this.#pause()
     this.#onData()
   }
 
