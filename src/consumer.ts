@@ -1,6 +1,8 @@
+import type { Socket } from 'node:net'
 import type { WaitOptions } from './api.js'
 import { bytesArgument, functionArgument, integerArgument, lengthOf, optionsArgument } from './arguments.js'
 import { invalidArgType } from './errors.js'
+import { pipeToSocket } from './pipe-to-socket.js'
 import { checkFree, checkIdle, ioSlices, ioSlicesAsync, type RingSource, ringKey } from './ring-source.js'
 import { MAX_TIMEOUT_MS } from './wait.js'
 
@@ -86,6 +88,18 @@ export class Consumer implements Disposable {
   readableSync(bytes: number, options: { timeoutMs: number }): number {
     const timeoutMs = integerArgument(optionsArgument(options, 'options').timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)
     return this.#source.waitSync(integerArgument(bytes, 'bytes', 0, this.size), timeoutMs)
+  }
+
+  /**
+   * Writes what comes to `socket` until the producer has ended and everything is written; then ends the socket's sending
+   * side, unless `end` is false. Views of the ring are written, without a copy, and freed when the socket has taken them;
+   * while it takes none, nothing more is written. Until then this half is busy (`ERR_BUSY`).
+   *
+   * Rejects with what breaks the socket, `ERR_CLOSED` when it is closed, `signal.reason` on abort, which leaves the socket
+   * as it is; a write that is under way keeps the half busy until it is over.
+   */
+  async pipeTo(socket: Socket, options?: { signal?: AbortSignal; end?: boolean }): Promise<void> {
+    return pipeToSocket(this.#source, socket, options)
   }
 
   /** Nothing more will be read: the producer hears of it. Idempotent. Of a session's output: `ERR_BUSY`, close the session. */

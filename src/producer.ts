@@ -1,6 +1,7 @@
 import type { WaitOptions, Write } from './api.js'
-import { bytesArgument, functionArgument, integerArgument, lengthOf, optionsArgument, partOf } from './arguments.js'
-import { FramePoolError, invalidArgType } from './errors.js'
+import { bytesArgument, functionArgument, integerArgument, lengthOf, optionsArgument } from './arguments.js'
+import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
+import { type OnRead, onRead } from './onread.js'
 import type { RingHalf } from './ring-half.js'
 import { checkFree, checkIdle, ioSlices, ioSlicesAsync, ringKey } from './ring-source.js'
 import { MAX_TIMEOUT_MS } from './wait.js'
@@ -8,6 +9,8 @@ import { MAX_TIMEOUT_MS } from './wait.js'
 /** The writing half of a byte ring. (bytering `Producer`) */
 export class Producer implements Write, Disposable {
   readonly #half: RingHalf
+  /** A socket reads into the ring. */
+  #reading = false
 
   /** @internal */
   constructor(key: symbol, half: RingHalf) {
@@ -64,12 +67,7 @@ export class Producer implements Write, Disposable {
     checkFree(half)
     const length = lengthOf(bytes)
     const count = Math.min(length, half.atLeast(length))
-    if (count === 0) return 0
-    const { whole, offset, size } = half
-    const first = Math.min(count, size - offset)
-    whole.set(first === length ? bytes : partOf(bytes, 0, first), offset)
-    if (first < count) whole.set(partOf(bytes, first, count - first))
-    half.advance(count)
+    half.fill(bytes, count)
     return count
   }
 
@@ -99,15 +97,33 @@ export class Producer implements Write, Disposable {
     return this.#half.waitSync(integerArgument(bytes, 'bytes', 0, this.size), timeoutMs)
   }
 
+  /**
+   * What `net.connect({ onread })` takes, so that a socket's bytes land in the ring without a copy. Reading pauses while the
+   * ring is nearly full, and goes on when half of it is free. `onData` is called with the bytes of each read.
+   *
+   * The half is the socket's from here on (`ERR_BUSY`), but for `end()`, which is to be called on the socket's `'end'`, and
+   * `release()`: when the socket has closed. `createServer` has no `onread`: see `relaySockets`. A ring of one byte cannot be
+   * read into: `ERR_OUT_OF_RANGE`.
+   */
+  onread(onData?: (bytes: number) => void): OnRead {
+    if (onData !== undefined) functionArgument(onData, 'onData')
+    checkFree(this.#half)
+    if (this.size < 2) throw outOfRange('a socket can be read into a ring of two bytes or more')
+    this.#reading = true
+    this.#half.lent = true
+    this.#half.keepShown = true
+    return onRead(this.#half, onData)
+  }
+
   /** Nothing more will be written: when the consumer has read what is there, that is all. Idempotent. */
   end(): void {
-    checkIdle(this.#half)
+    if (!this.#reading) checkIdle(this.#half)
     this.#half.end()
   }
 
   /** Ends this half and gives its share of the memory back: views of it have length 0. True the first time, false after. */
   release(): boolean {
-    checkIdle(this.#half)
+    if (!this.#reading) checkIdle(this.#half)
     return this.#half.release()
   }
 

@@ -1,4 +1,5 @@
 import type { WaitOptions } from './api.js'
+import { lengthOf, partOf } from './arguments.js'
 import {
   advanceRing,
   endRingHalf,
@@ -6,9 +7,9 @@ import {
   releaseRingHalf,
   reply,
   ringHalfView,
+  Word,
   waitForRing,
   waitForRingSync,
-  Word,
 } from './boundary.js'
 import { FramePoolError } from './errors.js'
 import { nativeWait } from './native-waits.js'
@@ -23,6 +24,8 @@ export class RingHalf implements RingSource {
   position = 0
   offset = 0
   lent = false
+  /** Node has views of the ring that it may write to, until it drops them: they must not be detached. */
+  keepShown = false
   /** The other half, if it is here: then each tells the other what it has done, so that neither need ask. */
   #other: RingHalf | null = null
   /** No more than is available: only this half makes that less. */
@@ -62,7 +65,18 @@ export class RingHalf implements RingSource {
     return this.#known >= wanted ? this.#known : this.available
   }
 
-  get whole(): Uint8Array {
+  /** Writes the first `count` bytes of `source`, no more than are available. */
+  fill(source: Uint8Array, count: number): void {
+    if (count === 0) return
+    const { size, offset } = this
+    const first = Math.min(count, size - offset)
+    const whole = this.#view()
+    whole.set(first === lengthOf(source) ? source : partOf(source, 0, first), offset)
+    if (first < count) whole.set(partOf(source, first, count - first))
+    this.advance(count)
+  }
+
+  #view(): Uint8Array {
     let whole = this.#whole
     // A view of another length was detached: see ShownMemory.
     if (whole === null || whole.length !== this.size) whole = this.#whole = this.memory.view(0, this.size)
@@ -113,6 +127,10 @@ export class RingHalf implements RingSource {
     if (this.#ended) throw new FramePoolError('ERR_CLOSED', 'this half of the ring has ended')
   }
 
+  get released(): boolean {
+    return this.#released
+  }
+
   checkAlive(): void {
     if (this.#released) throw new FramePoolError('ERR_RELEASED', 'this half of the ring was released')
   }
@@ -129,7 +147,8 @@ export class RingHalf implements RingSource {
     this.#released = true
     this.#whole = null
     if (this.#other !== null) this.#other.#other = null
-    releaseRingHalf(this.handle, this.memory.hide())
+    // A socket may read into the ring once more: then its view keeps the memory.
+    releaseRingHalf(this.handle, !this.keepShown && this.memory.hide())
     return true
   }
 }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { FramePoolError } from '../errors.js'
-import { views } from '../ring-source.js'
+import { writeLent } from '../socket-write.js'
 import type { FrameBatch } from './api.js'
 import type { SessionCore } from './session-core.js'
 
@@ -115,26 +115,9 @@ export class SessionSocket {
   /** Writes out what waits, unless a write is under way: its end goes on with it. */
   flush(): void {
     const core = this.#core
-    const length = core.available
     if (core.lent || this.#socket.destroyed) return
-    if (length === 0) {
-      if (this.#ending) this.#finish()
-      return
-    }
-    const [first, second] = views(core, length)
-    core.lent = true
-    const taken = (): void => {
-      core.giveBack(length)
-      this.flush()
-    }
-    if (second.length === 0) {
-      this.#socket.write(first, taken)
-    } else {
-      this.#socket.cork()
-      this.#socket.write(first)
-      this.#socket.write(second, taken)
-      this.#socket.uncork()
-    }
+    if (core.available > 0) writeLent(core, this.#socket, () => this.flush())
+    else if (this.#ending) this.#finish()
   }
 
   /** Takes in nothing more. What still comes is read, for a connection closed with unread bytes loses unsent ones. */

@@ -1,0 +1,91 @@
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import { lengthOf, partOf } from './arguments.js'
+import { ReadTarget } from './read-target.js'
+import type { RingHalf } from './ring-half.js'
+
+/**
+ * Reads what a socket receives into a ring, and pauses it while the ring is full.
+ *
+ * The bytes go there without a copy where the socket can be given memory to read into. Node takes that only when a socket
+ * is made (`onread`), which those that a server accepts are not by us; so what `onread` would have set is set here. That is
+ * not public, and where it is not to be found as expected, as with TLS, chunks are copied.
+ */
+export class SocketReader {
+  readonly #half: RingHalf
+  readonly #socket: Socket
+  readonly #target: ReadTarget
+  readonly #onData: () => void
+  /** Came before there was room for it. */
+  #backlog: Uint8Array | null = null
+  #paused = false
+
+  constructor(half: RingHalf, socket: Socket, onData: () => void) {
+    this.#half = half
+    this.#socket = socket
+    this.#target = new ReadTarget(half)
+    this.#onData = onData
+    // What Node has read of an accepted socket by now.
+    const chunk: unknown = socket.pause().read()
+    if (!this.#readDirectly()) socket.on('data', (next) => this.#copy(next))
+    socket.resume()
+    if (chunk !== null)
+      this.#copy(
+        typeof chunk === 'string' ? Buffer.from(chunk, socket.readableEncoding ?? 'utf8') : (chunk as Uint8Array),
+      )
+  }
+
+  /** Something came that the ring had no room for yet. */
+  get holding(): boolean {
+    return this.#backlog !== null
+  }
+
+  /** Reads on if there is room enough. */
+  resume(): void {
+    if (!this.#paused || this.#half.available < this.#target.resumeAt) return
+    this.#paused = false
+    const backlog = this.#backlog
+    this.#backlog = null
+    if (backlog !== null) this.#copy(backlog)
+    if (!this.#paused) this.#socket.resume()
+  }
+
+  #pause(): void {
+    this.#paused = true
+    this.#socket.pause()
+  }
+
+  #copy(chunk: Uint8Array): void {
+    const half = this.#half
+    const length = lengthOf(chunk)
+    const count = Math.min(length, half.atLeast(length))
+    half.fill(chunk, count)
+    if (count < length) {
+      this.#backlog = partOf(chunk, count, length - count)
+      this.#pause()
+    }
+    this.#onData()
+  }
+
+  #readDirectly(): boolean {
+    const socket = this.#socket as unknown as Record<symbol, unknown> & { _handle?: { useUserBuffer?: unknown } }
+    const handle = socket._handle
+    if (socket instanceof TLSSocket || typeof handle?.useUserBuffer !== 'function') return false
+    const symbols = Object.getOwnPropertySymbols(socket)
+    const [buffer, callback, generator] = ['kBuffer', 'kBufferCb', 'kBufferGen'].map((name) =>
+      symbols.find(({ description }) => description === name),
+    )
+    if (buffer === undefined || callback === undefined || generator === undefined || socket[buffer]) return false
+    const target = this.#target
+    socket[callback] = (count: number): boolean => {
+      const more = target.filled(count)
+      if (!more) this.#paused = true
+      this.#onData()
+      return more
+    }
+    socket[generator] = (): Uint8Array => target.next()
+    socket[buffer] = target.next()
+    handle.useUserBuffer(socket[buffer])
+    return true
+  }
+}
