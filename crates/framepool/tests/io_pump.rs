@@ -41,7 +41,7 @@ fn files_are_copied_whole() {
         assert_eq!(pump.moved(), bytes.len() as u64);
         assert!(contents(&to) == bytes);
     }
-    let (_, ended) = start(file(b""), file(b""), 4096);
+    let (_pump, ended) = start(file(b""), file(b""), 4096);
     assert_eq!(ended.recv().unwrap().bytes, 0);
 }
 
@@ -59,7 +59,7 @@ fn pipes_with_random_sizes() {
                 set_nonblocking(fd);
             }
         }
-        let (_, ended) = start(from, to, 1 << rng.gen_range(6..18));
+        let (_pump, ended) = start(from, to, 1 << rng.gen_range(6..18));
         let mut bytes = vec![0; rng.gen_range(0..300_000)];
         rng.fill_bytes(&mut bytes);
         let (sent, mut pieces) = (bytes.clone(), StdRng::seed_from_u64(rng.r#gen()));
@@ -102,13 +102,13 @@ fn stopping_writes_what_was_read() {
 }
 
 #[test]
-fn an_abandoned_pump_ends_though_nobody_reads() {
+fn a_dropped_pump_ends_though_nobody_reads() {
     let (from, (sink, to)) = (file(&pattern(MIB)), pipe());
     let (pump, ended) = start(from, to, MIB);
     assert!(ended.recv_timeout(Duration::from_millis(20)).is_err());
     pump.stop();
     assert!(ended.recv_timeout(Duration::from_millis(20)).is_err(), "a stopped pump still writes");
-    pump.abandon();
+    drop(pump);
     let pumped = ended.recv().unwrap();
     assert!(pumped.bytes < MIB as u64 && pumped.error.is_none());
     drop(sink);
@@ -117,13 +117,13 @@ fn an_abandoned_pump_ends_though_nobody_reads() {
 #[test]
 fn read_errors_come_when_all_is_written() {
     let to = file(b"");
-    let (_, ended) = start(std::fs::File::open("/").unwrap(), &to, 4096);
+    let (_pump, ended) = start(std::fs::File::open("/").unwrap(), &to, 4096);
     let pumped = ended.recv().unwrap();
     assert_eq!((pumped.bytes, errno(&pumped)), (0, Some(Errno::ISDIR)));
 
     // A terminal whose master is gone gives what was typed, and then an error.
     let (master, slave) = io_support::terminal();
-    let (_, ended) = start(&master, &to, 4096);
+    let (_pump, ended) = start(&master, &to, 4096);
     rustix::io::write(&slave, b"typed").unwrap();
     while contents(&to) != b"typed" {
         thread::yield_now();
@@ -137,7 +137,7 @@ fn read_errors_come_when_all_is_written() {
 fn write_errors_end_the_reading() {
     let (from, mut source) = pipe();
     let (sink, to) = pipe();
-    let (_, ended) = start(from, to, 4096);
+    let (_pump, ended) = start(from, to, 4096);
     drop(sink);
     source.write_all(b"abc").unwrap();
     // No more comes: the reader waits, and has to be told.

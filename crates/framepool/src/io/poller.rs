@@ -4,7 +4,6 @@
 //! `done`, which runs on this thread and must be short.
 
 use std::collections::HashMap;
-use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
@@ -17,49 +16,68 @@ use super::bell::Bell;
 use super::{Descriptor, Port};
 use crate::SystemError;
 
-/// Moves bytes between `port` and `fd` once, as soon as that can be done: first waits for the ring, then for the
-/// descriptor. `done` gets the port back and what [`Port::transfer`] gave, or `None` if the operation was cancelled before
-/// any byte was moved.
-///
-/// An operation that cannot be started gives the port back at once.
-pub fn start<P: Port + 'static>(
-    port: P,
-    fd: BorrowedFd<'_>,
-    done: impl FnOnce(P, Result<Option<usize>, SystemError>) + Send + 'static,
-) -> Result<Cancel, (P, SystemError)> {
-    let prepared = Descriptor::duplicate(fd, P::DIRECTION).and_then(|descriptor| Ok((descriptor, Poller::shared()?)));
-    match prepared {
-        Ok((descriptor, poller)) => Ok(poller.start(Box::new(Transfer { port, descriptor, done }))),
-        Err(error) => Err((port, error)),
+/// The process's thread for operations that wait, started when it is first needed. It never ends: there is no last time.
+#[derive(Clone)]
+pub struct Poller(Arc<Shared>);
+
+impl Poller {
+    /// The one of this process.
+    pub fn shared() -> Result<Self, SystemError> {
+        static POLLER: Mutex<Option<Poller>> = Mutex::new(None);
+
+        let mut poller = POLLER.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(poller) = &*poller {
+            return Ok(poller.clone());
+        }
+        let shared = Arc::new(Shared { bell: Bell::new()?, requests: Mutex::default(), last: AtomicU64::new(0) });
+        let own = Arc::clone(&shared);
+        thread::Builder::new()
+            .name("framepool-poll".into())
+            .spawn(move || own.run())
+            .map_err(|error| SystemError::new("clone", error))?;
+        Ok(poller.insert(Self(shared)).clone())
+    }
+
+    /// Moves bytes between `port` and `descriptor` once, as soon as that can be done: waits for the ring first, then for
+    /// the descriptor. `done` gets the port back, and what [`Port::transfer`] gave, or `None` if it was ended before
+    /// any byte was moved.
+    pub fn transfer<P: Port + 'static>(
+        &self,
+        port: P,
+        descriptor: Descriptor<'static>,
+        done: impl FnOnce(P, Result<Option<usize>, SystemError>) + Send + 'static,
+    ) -> Operation {
+        self.start(Box::new(Transfer { port, descriptor, done }))
+    }
+
+    /// Wakes `waker` when a call on `descriptor` may do something.
+    pub fn when_ready(&self, descriptor: Arc<Descriptor<'static>>, waker: Waker) -> Operation {
+        self.start(Box::new(Readiness { descriptor, waker, has_waited: false }))
+    }
+
+    fn start(&self, task: Box<dyn Task>) -> Operation {
+        let id = self.0.last.fetch_add(1, Ordering::Relaxed);
+        self.0.ask(Request::Start(id, task));
+        Operation { id, poller: Arc::clone(&self.0) }
     }
 }
 
-/// Gives `descriptor` back when a call on it may do something, or when the wait is cancelled.
-pub fn when_ready(
-    descriptor: Descriptor<'static>,
-    done: impl FnOnce(Descriptor<'static>) + Send + 'static,
-) -> Result<Cancel, SystemError> {
-    let operation = Readiness { descriptor, done, waited: false };
-    Ok(Poller::shared()?.start(Box::new(operation)))
-}
-
-/// Asks for the end of an operation. Never waits: its `done` tells when it has ended.
-pub struct Cancel {
+/// An operation that may not be over. Dropped, it is asked to end, which is not waited for.
+pub struct Operation {
     id: u64,
-    poller: Arc<Poller>,
+    poller: Arc<Shared>,
 }
 
-impl Cancel {
-    /// Does nothing if the operation is over.
-    pub fn cancel(&self) {
+impl Drop for Operation {
+    fn drop(&mut self) {
         self.poller.ask(Request::Cancel(self.id));
     }
 }
 
 /// What the poller's thread works on.
-trait Operation: Send {
+trait Task: Send {
     /// Does what can be done; gives itself back if it is not over, and says what it waits for.
-    fn attempt(self: Box<Self>, waker: &Waker) -> Option<(Box<dyn Operation>, WaitsFor)>;
+    fn attempt(self: Box<Self>, waker: &Waker) -> Option<(Box<dyn Task>, WaitsFor)>;
 
     fn descriptor(&self) -> &Descriptor<'static>;
 
@@ -87,12 +105,12 @@ impl<P: Port, F: FnOnce(P, Result<Option<usize>, SystemError>)> Transfer<P, F> {
     }
 }
 
-impl<P, F> Operation for Transfer<P, F>
+impl<P, F> Task for Transfer<P, F>
 where
     P: Port + 'static,
     F: FnOnce(P, Result<Option<usize>, SystemError>) + Send + 'static,
 {
-    fn attempt(mut self: Box<Self>, waker: &Waker) -> Option<(Box<dyn Operation>, WaitsFor)> {
+    fn attempt(mut self: Box<Self>, waker: &Waker) -> Option<(Box<dyn Task>, WaitsFor)> {
         if self.port.poll(1, waker).is_pending() {
             return Some((self, WaitsFor::Ring));
         }
@@ -115,19 +133,21 @@ where
     }
 }
 
-struct Readiness<F> {
-    descriptor: Descriptor<'static>,
-    done: F,
-    waited: bool,
+struct Readiness {
+    descriptor: Arc<Descriptor<'static>>,
+    waker: Waker,
+    has_waited: bool,
 }
 
-impl<F: FnOnce(Descriptor<'static>) + Send + 'static> Operation for Readiness<F> {
-    fn attempt(mut self: Box<Self>, waker: &Waker) -> Option<(Box<dyn Operation>, WaitsFor)> {
-        if self.waited {
-            self.cancel(waker);
+impl Task for Readiness {
+    fn attempt(mut self: Box<Self>, _: &Waker) -> Option<(Box<dyn Task>, WaitsFor)> {
+        if self.has_waited {
+            let Self { descriptor, waker, .. } = *self;
+            drop(descriptor);
+            waker.wake();
             return None;
         }
-        self.waited = true;
+        self.has_waited = true;
         Some((self, WaitsFor::Descriptor))
     }
 
@@ -135,50 +155,24 @@ impl<F: FnOnce(Descriptor<'static>) + Send + 'static> Operation for Readiness<F>
         &self.descriptor
     }
 
-    fn cancel(self: Box<Self>, _: &Waker) {
-        let Self { descriptor, done, .. } = *self;
-        done(descriptor);
-    }
+    fn cancel(self: Box<Self>, _: &Waker) {}
 }
 
 enum Request {
-    Start(u64, Box<dyn Operation>),
-    /// The ring that an operation waits for has changed.
+    Start(u64, Box<dyn Task>),
+    /// The ring that a task waits for has changed.
     Wake(u64),
     Cancel(u64),
 }
 
 /// What other threads see of the poller's.
-struct Poller {
+struct Shared {
     bell: Bell,
     requests: Mutex<Vec<Request>>,
     last: AtomicU64,
 }
 
-/// The process's poller, started when it is first needed. It never ends: there is no last time.
-static POLLER: Mutex<Option<Arc<Poller>>> = Mutex::new(None);
-
-impl Poller {
-    fn shared() -> Result<Arc<Self>, SystemError> {
-        let mut shared = POLLER.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(poller) = &*shared {
-            return Ok(Arc::clone(poller));
-        }
-        let poller = Arc::new(Self { bell: Bell::new()?, requests: Mutex::default(), last: AtomicU64::new(0) });
-        let own = Arc::clone(&poller);
-        thread::Builder::new()
-            .name("framepool-poll".into())
-            .spawn(move || own.run())
-            .map_err(|error| SystemError::new("clone", error))?;
-        Ok(Arc::clone(shared.insert(poller)))
-    }
-
-    fn start(self: Arc<Self>, operation: Box<dyn Operation>) -> Cancel {
-        let id = self.last.fetch_add(1, Ordering::Relaxed);
-        self.ask(Request::Start(id, operation));
-        Cancel { id, poller: self }
-    }
-
+impl Shared {
     fn ask(&self, request: Request) {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);
         self.bell.ring();
@@ -190,14 +184,14 @@ impl Poller {
             let requests = std::mem::take(&mut *self.requests.lock().unwrap_or_else(PoisonError::into_inner));
             for request in requests {
                 match request {
-                    Request::Start(id, operation) => {
+                    Request::Start(id, task) => {
                         let waker = Waker::from(Arc::new(RingWaker { id, poller: Arc::clone(self) }));
-                        attempt(&mut pending, id, operation, waker);
+                        attempt(&mut pending, id, task, waker);
                     }
                     Request::Wake(id) => attempt_again(&mut pending, id),
                     Request::Cancel(id) => {
-                        if let Some(Pending { operation, waker, .. }) = pending.remove(&id) {
-                            operation.cancel(&waker);
+                        if let Some(Pending { task, waker, .. }) = pending.remove(&id) {
+                            task.cancel(&waker);
                         }
                     }
                 }
@@ -208,11 +202,11 @@ impl Poller {
         }
     }
 
-    /// Waits until the bell rings or descriptors are ready; gives the operations that waited for them.
+    /// Waits until the bell rings or descriptors are ready; gives those that waited for them.
     fn wait(&self, pending: &HashMap<u64, Pending>) -> Vec<u64> {
         let waiting = pending.iter().filter(|(_, pending)| pending.waits_for == WaitsFor::Descriptor);
         let (ids, mut fds): (Vec<u64>, Vec<PollFd<'_>>) =
-            waiting.map(|(&id, pending)| (id, pending.operation.descriptor().poll_fd())).unzip();
+            waiting.map(|(&id, pending)| (id, pending.task.descriptor().poll_fd())).unzip();
         fds.push(PollFd::new(&self.bell, PollFlags::IN));
         if rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, None)).is_err() {
             // The system has no memory for the call: perhaps a little later.
@@ -226,29 +220,29 @@ impl Poller {
     }
 }
 
-/// An operation that is not over. Only the poller's thread has it.
+/// A task that is not over. Only the poller's thread has it.
 struct Pending {
-    operation: Box<dyn Operation>,
+    task: Box<dyn Task>,
     waits_for: WaitsFor,
     /// Of its own: a ring knows waiters apart by their wakers.
     waker: Waker,
 }
 
-fn attempt(pending: &mut HashMap<u64, Pending>, id: u64, operation: Box<dyn Operation>, waker: Waker) {
-    if let Some((operation, waits_for)) = operation.attempt(&waker) {
-        pending.insert(id, Pending { operation, waits_for, waker });
+fn attempt(pending: &mut HashMap<u64, Pending>, id: u64, task: Box<dyn Task>, waker: Waker) {
+    if let Some((task, waits_for)) = task.attempt(&waker) {
+        pending.insert(id, Pending { task, waits_for, waker });
     }
 }
 
 fn attempt_again(pending: &mut HashMap<u64, Pending>, id: u64) {
-    if let Some(Pending { operation, waker, .. }) = pending.remove(&id) {
-        attempt(pending, id, operation, waker);
+    if let Some(Pending { task, waker, .. }) = pending.remove(&id) {
+        attempt(pending, id, task, waker);
     }
 }
 
 struct RingWaker {
     id: u64,
-    poller: Arc<Poller>,
+    poller: Arc<Shared>,
 }
 
 impl Wake for RingWaker {

@@ -26,7 +26,8 @@ pub struct Pumped {
     pub error: Option<SystemError>,
 }
 
-/// Two threads that move bytes from one descriptor to another, one reading while the other writes.
+/// Two threads that move bytes from one descriptor to another, one reading while the other writes. Dropped, they neither
+/// read nor write any more.
 #[derive(Debug)]
 pub struct Pump {
     reading: Arc<Control>,
@@ -62,13 +63,7 @@ impl Pump {
             let read = reader.join().unwrap_or_else(|panic| resume_unwind(panic));
             done(Pumped { bytes: moved.load(Ordering::Relaxed), error: written.and(read).err() });
         });
-        match writer {
-            Ok(_) => Ok(pump),
-            Err(error) => {
-                pump.stop();
-                Err(error)
-            }
-        }
+        writer.map(|_| pump)
     }
 
     /// Bytes written so far.
@@ -80,9 +75,10 @@ impl Pump {
     pub fn stop(&self) {
         self.reading.stop();
     }
+}
 
-    /// Neither reads nor writes any more.
-    pub fn abandon(&self) {
+impl Drop for Pump {
+    fn drop(&mut self) {
         self.reading.stop();
         self.writing.stop();
     }
