@@ -8,6 +8,7 @@ export type {
   BufferSize,
   PoolMode,
   RingHalf,
+  PumpOptions,
   SlotPoolStats,
   WaitOptions,
   Write,
@@ -20,6 +21,7 @@ export { ByteRing } from './src/byte-ring.js'
 export { Consumer } from './src/consumer.js'
 export { type ErrorCode, FramePoolError, type SystemErrorInfo } from './src/errors.js'
 export { Producer } from './src/producer.js'
+export { pump } from './src/pump.js'
 export { relaySockets } from './src/relay-sockets.js'
 export { Slice } from './src/slice.js'
 export { SlotPool } from './src/slot-pool.js'

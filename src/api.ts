@@ -34,6 +34,16 @@ export interface AeadBuffer {
   truncate(length: number): void
 }
 
+/** Options of `pump`. */
+export interface PumpOptions {
+  /** The ring's, in bytes: a power of two, at most 1 GiB. */
+  size?: number
+  /** An abort ends the reading: see `pump`. */
+  signal?: AbortSignal
+  /** Called with the bytes written so far: about every 100 ms while there are more, and once at the end, whichever it is. What it throws stops the pump. */
+  onProgress?: (bytes: bigint) => void
+}
+
 export type PoolMode = 'back' | 'front' | 'alloc'
 
 export interface SlotPoolStats {

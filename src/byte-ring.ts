@@ -43,7 +43,8 @@ export function newRing(size: number, align = DEFAULT_ALIGN): { producer: RingHa
   return RingHalf.pair(producer, consumer, size)
 }
 
-function powerOfTwo(value: number, name: string): number {
+/** `value` as the size or alignment of a ring, or the documented error. */
+export function powerOfTwo(value: number, name: string): number {
   integerArgument(value, name, 1, MAX_SIZE)
   if ((value & (value - 1)) !== 0) throw outOfRange(`${name} must be a power of two, not ${value}`)
   return value

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { RingHalf, WaitOptions } from './api.js'
 import { bytesArgument, functionArgument, integerArgument, lengthOf, optionsArgument } from './arguments.js'
+import { descriptorArgument } from './descriptor.js'
 import { invalidArgType } from './errors.js'
 import { pipeToSocket } from './pipe-to-socket.js'
 import { checkFree, checkIdle, ioSlices, ioSlicesAsync, type RingSource, ringKey } from './ring-source.js'
@@ -73,6 +74,27 @@ export class Consumer implements RingHalf {
     if (first < count) setBytes.call(bytes, memory.view(0, count - first), first)
     source.giveBack(count)
     return count
+  }
+
+  /**
+   * writev(2) to `fd` straight from the ring; returns the bytes written. 0 when the ring is empty and the producer has ended.
+   * null where it would block (also on a descriptor that blocks: it is never waited for) and where the ring is empty. `fd` may
+   * be a file, which is written where it stands, a pipe, FIFO, terminal or other device; a socket, which Node may own, is
+   * refused. What the system refuses is `ERR_SYSTEM`, with `info`; a socket `ENOTSUP`, as is everything on Windows. Throws
+   * `ERR_OUT_OF_RANGE` beyond 0 to 2^31 − 1.
+   */
+  writeTo(fd: number): number | null {
+    return this.#source.transfer(descriptorArgument(fd, 'fd', 'writev'))
+  }
+
+  /**
+   * The same as soon as it can be done: when the ring is empty it first waits for bytes. Works on a duplicate, so that `fd`
+   * may be closed meanwhile (of a session's output: once there are bytes to write). Until it settles this half is busy
+   * (`ERR_BUSY`). An abort or a timeout rejects as soon as the half is back, and never loses bytes: if some were written by
+   * then, it resolves with their number. It keeps the process alive.
+   */
+  async writeToAsync(fd: number, options?: WaitOptions): Promise<number> {
+    return this.#source.transferAsync(descriptorArgument(fd, 'fd', 'writev'), options)
   }
 
   /**

@@ -1,6 +1,7 @@
 import type * as api from './api.js'
 import type { WaitOptions, Write } from './api.js'
 import { bytesArgument, functionArgument, integerArgument, lengthOf, optionsArgument } from './arguments.js'
+import { descriptorArgument } from './descriptor.js'
 import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
 import { type OnRead, onRead } from './onread.js'
 import type { RingHalf } from './ring-half.js'
@@ -81,6 +82,26 @@ export class Producer implements api.RingHalf, Write {
       throw new FramePoolError('ERR_WRITE_ZERO', `${length} bytes do not fit into the ${room} that the ring has left`)
     }
     this.write(source)
+  }
+
+  /**
+   * readv(2) of `fd` straight into the ring; returns the bytes read. 0 at the end of the file, or when the ring is full and
+   * the consumer has ended. null where it would block (also on a descriptor that blocks: it is never waited for) and where
+   * the ring is full. `fd` is read where it stands. It may be a file, pipe, FIFO, terminal or other device; a socket, which
+   * Node may own, is refused. What the system refuses is `ERR_SYSTEM`, with `info`; a socket `ENOTSUP`, as is everything on
+   * Windows. Throws `ERR_OUT_OF_RANGE` beyond 0 to 2^31 − 1.
+   */
+  readFrom(fd: number): number | null {
+    return this.#half.transfer(descriptorArgument(fd, 'fd', 'readv'))
+  }
+
+  /**
+   * The same as soon as it can be done: when the ring is full it first waits for room. Works on a duplicate, so that `fd` may
+   * be closed meanwhile. Until it settles this half is busy (`ERR_BUSY`). An abort or a timeout rejects as soon as the half is
+   * back, and never loses bytes: if some were read by then, it resolves with them. It keeps the process alive.
+   */
+  async readFromAsync(fd: number, options?: WaitOptions): Promise<number> {
+    return this.#half.transferAsync(descriptorArgument(fd, 'fd', 'readv'), options)
   }
 
   /**

@@ -3,17 +3,20 @@ import { lengthOf, partOf } from './arguments.js'
 import {
   advanceRing,
   endRingHalf,
+  endTransfer,
   type Handle,
   releaseRingHalf,
   reply,
   ringHalfView,
+  transferLater,
+  transferNow,
   Word,
   waitForRing,
   waitForRingSync,
 } from './boundary.js'
 import { FramePoolError } from './errors.js'
-import { nativeWait } from './native-waits.js'
-import type { RingSource } from './ring-source.js'
+import { nativeOperation, nativeWait } from './native-waits.js'
+import { checkFree, type RingSource } from './ring-source.js'
 import { ShownMemory } from './shown-memory.js'
 
 /** One half of a byte ring, as this isolate knows it. */
@@ -86,10 +89,14 @@ export class RingHalf implements RingSource {
   /** `count` available bytes were written, or read. */
   advance(count: number): void {
     this.#advance(count)
-    this.position += count
-    this.offset = (this.offset + count) & (this.size - 1)
+    this.#moveOn(count)
     const other = this.#other
     if (other !== null) other.#known += count
+  }
+
+  #moveOn(count: number): void {
+    this.position += count
+    this.offset = (this.offset + count) & (this.size - 1)
   }
 
   #advance(count: number): void {
@@ -115,6 +122,35 @@ export class RingHalf implements RingSource {
     this.checkUsable()
     waitForRingSync(this.handle, bytes, timeoutMs)
     return this.#claim()
+  }
+
+  transfer(fd: number): number | null {
+    checkFree(this)
+    transferNow(this.handle, fd)
+    return this.#transferred()
+  }
+
+  async transferAsync(fd: number, options: WaitOptions | undefined): Promise<number> {
+    checkFree(this)
+    this.lent = true
+    try {
+      return await nativeOperation(
+        options,
+        (settled) => transferLater(this.handle, fd, settled),
+        () => endTransfer(this.handle),
+        () => this.#transferred(),
+      )
+    } finally {
+      this.lent = false
+    }
+  }
+
+  /** NB: the other half is told nothing. It may have asked natively before this is called, and would count it twice. */
+  #transferred(): number | null {
+    this.#known = reply(Word.Available)
+    const count = reply(Word.Length)
+    this.#moveOn(count)
+    return reply(Word.Blocked) === 1 ? null : count
   }
 
   #claim(): number {

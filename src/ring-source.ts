@@ -29,6 +29,10 @@ export interface RingSource {
   /** Resolves with what is available once that is `bytes`, or when no more will come. */
   wait(bytes: number, options: WaitOptions | undefined): Promise<number>
   waitSync(bytes: number, timeoutMs: number): number
+  /** Moves what can be moved now between the ring and `fd`; null: nothing can. */
+  transfer(fd: number): number | null
+  /** The same as soon as it can be done. */
+  transferAsync(fd: number, options: WaitOptions | undefined): Promise<number>
   end(): void
   release(): boolean
 }

@@ -1,11 +1,11 @@
 import type { WaitOptions } from '../api.js'
 import {
   type BatchPlace,
-  checkLastCall,
   closeSession,
   consumeOutput,
   forwardFrames,
   type Handle,
+  lastFailure,
   receiveIntoSlot,
   reply,
   sendFrame,
@@ -13,12 +13,15 @@ import {
   sessionOutputRegion,
   sessionReport,
   Word,
+  writeOutput,
+  writeOutputLater,
 } from '../boundary.js'
 import { FramePoolError } from '../errors.js'
-import type { RingSource } from '../ring-source.js'
+import { nativeWait } from '../native-waits.js'
+import { checkFree, type RingSource } from '../ring-source.js'
 import { ShownMemory } from '../shown-memory.js'
 import type { SlotMemory } from '../slot-memory.js'
-import { type Waiter, WaitQueue } from '../wait.js'
+import { leftOf, type Waiter, WaitQueue } from '../wait.js'
 import type { FrameBatch, SessionStats } from './api.js'
 import { EmptyBatch, ReceivedBatch } from './frame-batch.js'
 
@@ -92,6 +95,37 @@ export class SessionCore implements RingSource {
   waitSync(bytes: number): number {
     if (this.available >= bytes || this.state === 'closed') return this.available
     throw new FramePoolError('ERR_TIMEOUT', 'nothing can come into the output while this thread waits')
+  }
+
+  transfer(fd: number): number | null {
+    checkFree(this)
+    if (this.available === 0) return this.otherEnded ? 0 : null
+    writeOutput(this.handle, fd)
+    return reply(Word.Blocked) === 1 ? null : this.#written()
+  }
+
+  async transferAsync(fd: number, options: WaitOptions | undefined): Promise<number> {
+    checkFree(this)
+    const start = performance.now()
+    this.lent = true
+    try {
+      // What is lent stays, so that from here on there is something to write.
+      if ((await this.wait(1, options)) === 0) return 0
+      return await nativeWait(
+        leftOf(options, start),
+        (settled) => writeOutputLater(this.handle, fd, settled),
+        () => this.#written(),
+      )
+    } finally {
+      this.giveBack(0)
+    }
+  }
+
+  #written(): number {
+    const count = reply(Word.Length)
+    this.position += count
+    this.#sync()
+    return count
   }
 
   end(): void {
@@ -250,15 +284,6 @@ export class SessionCore implements RingSource {
     this.available = 0
     this.#pending = 0
     closeSession(this.handle, this.memory.hide())
-  }
-}
-
-function lastFailure(): Error | null {
-  try {
-    checkLastCall()
-    return null
-  } catch (error) {
-    return error as Error
   }
 }
 
