@@ -1,4 +1,5 @@
 import type { Socket, TcpSocketConnectOpts } from 'node:net'
+import type { Readable, ReadableOptions, Writable, WritableOptions } from 'node:stream'
 import { assertType, describe, expectTypeOf, it } from 'vitest'
 import {
   type AeadBuffer,
@@ -19,6 +20,8 @@ import {
   type PoolMode,
   type Producer,
   type RingHalf,
+  type RingReadableOptions,
+  type RingWritableOptions,
   relaySockets,
   Slice,
   SlotPool,
@@ -251,6 +254,35 @@ describe('ByteRing', () => {
         options?: { size?: number; idleTimeoutMs?: number; signal?: AbortSignal },
       ) => Promise<{ aToB: number; bToA: number }>
     >()
+  })
+})
+
+describe('streams of a ring', () => {
+  it("are Node's and the web's", () => {
+    expectTypeOf<Pick<Consumer, 'toReadable' | 'toReadableStream'>>().toEqualTypeOf<{
+      toReadable(options?: RingReadableOptions): Readable
+      toReadableStream(): ReadableStream<Uint8Array>
+    }>()
+    expectTypeOf<Pick<Producer, 'toWritable' | 'toWritableStream'>>().toEqualTypeOf<{
+      toWritable(options?: RingWritableOptions): Writable
+      toWritableStream(): WritableStream<Uint8Array>
+    }>()
+  })
+
+  it("take those of Node's options that suit bytes", () => {
+    expectTypeOf<ReadableOptions>().toExtend<RingReadableOptions>()
+    expectTypeOf<WritableOptions>().toExtend<RingWritableOptions>()
+    const { producer, consumer } = new ByteRing(16).intoParts()
+    consumer.toReadable({
+      highWaterMark: 1024,
+      encoding: 'utf8',
+      signal: new AbortController().signal,
+      emitClose: true,
+    })
+    // @ts-expect-error: a ring holds bytes.
+    consumer.toReadable({ objectMode: true })
+    // @ts-expect-error: the ring writes.
+    producer.toWritable({ write: () => {} })
   })
 })
 

@@ -1,3 +1,4 @@
+import type { ReadableOptions, WritableOptions } from 'node:stream'
 import type { Slice } from './slice.js'
 
 /** buffer_sv2 `Write`. Growing buffers (slot pool, system memory) take everything, spilling to the heap; a ring takes what fits. */
@@ -147,3 +148,12 @@ export interface RingHalf extends Disposable {
   /** Ends this half and gives its share of the memory back. True the first time, false after. */
   release(): boolean
 }
+
+/** Node's options that suit a stream of bytes from a ring. */
+export type RingReadableOptions = Pick<ReadableOptions, 'highWaterMark' | 'encoding' | 'emitClose' | 'signal'>
+
+/** Node's options that suit a stream of bytes into a ring. */
+export type RingWritableOptions = Pick<
+  WritableOptions,
+  'highWaterMark' | 'decodeStrings' | 'defaultEncoding' | 'emitClose' | 'signal'
+>

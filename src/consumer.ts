@@ -1,14 +1,15 @@
 import type { Socket } from 'node:net'
-import type { RingHalf, WaitOptions } from './api.js'
-import { bytesArgument, functionArgument, integerArgument, lengthOf, optionsArgument } from './arguments.js'
+import type { Readable } from 'node:stream'
+import type { RingHalf, RingReadableOptions, WaitOptions } from './api.js'
+import { bytesArgument, functionArgument, integerArgument, optionsArgument } from './arguments.js'
 import { descriptorArgument } from './descriptor.js'
 import { invalidArgType } from './errors.js'
 import { pipeToSocket } from './pipe-to-socket.js'
+import { copyOut } from './ring-copy.js'
+import { RingReadable } from './ring-readable.js'
 import { checkFree, checkIdle, ioSlices, ioSlicesAsync, type RingSource, ringKey } from './ring-source.js'
+import { webReadable } from './ring-web-streams.js'
 import { MAX_TIMEOUT_MS } from './wait.js'
-
-/** The intrinsic one: an array may have another `set`. */
-const setBytes = Uint8Array.prototype.set
 
 /** The reading half of a byte ring, or a session's output. (bytering `Consumer`) */
 export class Consumer implements RingHalf {
@@ -63,17 +64,8 @@ export class Consumer implements RingHalf {
   /** Copies out as much as fits; returns the bytes read, 0 when there is nothing to read. */
   read(target: Uint8Array): number {
     const bytes = bytesArgument(target, 'target')
-    const source = this.#source
-    checkFree(source)
-    const length = lengthOf(bytes)
-    const count = Math.min(length, source.atLeast(length))
-    if (count === 0) return 0
-    const { memory, offset, size } = source
-    const first = Math.min(count, size - offset)
-    setBytes.call(bytes, memory.view(offset, first))
-    if (first < count) setBytes.call(bytes, memory.view(0, count - first), first)
-    source.giveBack(count)
-    return count
+    checkFree(this.#source)
+    return copyOut(this.#source, bytes)
   }
 
   /**
@@ -122,6 +114,21 @@ export class Consumer implements RingHalf {
    */
   async pipeTo(socket: Socket, options?: { signal?: AbortSignal; end?: boolean }): Promise<void> {
     return pipeToSocket(this.#source, socket, options)
+  }
+
+  /**
+   * A Node stream of copies of what is read, at most `highWaterMark` bytes each. It takes this half over: direct use is
+   * `ERR_BUSY`, and when the stream closes, however that comes, this half is released. It ends when the producer has ended
+   * or was released and everything is read. A session's output goes back to its session instead; it ends when the session
+   * has closed or failed, after what it still held. Only reading waits, and keeps the process alive while it does.
+   */
+  toReadable(options?: RingReadableOptions): Readable {
+    return new RingReadable(this.#source, optionsArgument(options, 'options'))
+  }
+
+  /** The same as a web byte stream, which reads into the buffers of BYOB readers; cancelling it releases this half. */
+  toReadableStream(): ReadableStream<Uint8Array> {
+    return webReadable(this.#source)
   }
 
   /** Nothing more will be read: the producer hears of it. Idempotent. Of a session's output: `ERR_BUSY`, close the session. */

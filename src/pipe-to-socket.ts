@@ -1,5 +1,5 @@
 import { Socket } from 'node:net'
-import { booleanArgument, optionsArgument } from './arguments.js'
+import { booleanArgument, optionsArgument, signalArgument } from './arguments.js'
 import { FramePoolError, invalidArgType } from './errors.js'
 import { checkFree, type RingSource } from './ring-source.js'
 import { writeLent } from './socket-write.js'
@@ -13,7 +13,7 @@ export async function pipeToSocket(
   if (!(socket instanceof Socket)) throw invalidArgType('socket must be a net.Socket')
   const { signal, end = true } = optionsArgument(options, 'options')
   booleanArgument(end, 'end')
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgType('signal must be an AbortSignal')
+  signalArgument(signal)
   checkFree(source)
   if (socket.destroyed || socket.writableEnded) throw closedError()
   signal?.throwIfAborted()

@@ -1,11 +1,14 @@
+import type { Writable } from 'node:stream'
 import type * as api from './api.js'
-import type { WaitOptions, Write } from './api.js'
+import type { RingWritableOptions, WaitOptions, Write } from './api.js'
 import { bytesArgument, functionArgument, integerArgument, lengthOf, optionsArgument } from './arguments.js'
 import { descriptorArgument } from './descriptor.js'
 import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
 import { type OnRead, onRead } from './onread.js'
 import type { RingHalf } from './ring-half.js'
 import { checkFree, checkIdle, ioSlices, ioSlicesAsync, ringKey } from './ring-source.js'
+import { webWritable } from './ring-web-streams.js'
+import { RingWritable } from './ring-writable.js'
 import { MAX_TIMEOUT_MS } from './wait.js'
 
 /** The writing half of a byte ring. (bytering `Producer`) */
@@ -65,12 +68,8 @@ export class Producer implements api.RingHalf, Write {
   /** Writes as much as there is room for; returns the bytes written, 0 when the ring is full. */
   write(source: Uint8Array): number {
     const bytes = bytesArgument(source, 'source')
-    const half = this.#half
-    checkFree(half)
-    const length = lengthOf(bytes)
-    const count = Math.min(length, half.atLeast(length))
-    half.fill(bytes, count)
-    return count
+    checkFree(this.#half)
+    return this.#half.fill(bytes)
   }
 
   /** Writes all of `source`, or throws `ERR_WRITE_ZERO` and writes nothing when there is not room for all. */
@@ -136,6 +135,20 @@ export class Producer implements api.RingHalf, Write {
     this.#half.lent = true
     this.#half.keepShown = true
     return onRead(this.#half, onData)
+  }
+
+  /**
+   * A Node stream that copies what is written into the ring, and waits while that is full. It takes this half over:
+   * direct use is `ERR_BUSY`, and when the stream closes, however that comes, this half is released. The consumer cannot
+   * tell an error from an end. Once it has ended, writing fails with `ERR_CLOSED`. A write that waits keeps the process alive.
+   */
+  toWritable(options?: RingWritableOptions): Writable {
+    return new RingWritable(this.#half, optionsArgument(options, 'options'))
+  }
+
+  /** The same as a web stream of Uint8Arrays; closing or aborting it, or an error, releases this half. */
+  toWritableStream(): WritableStream<Uint8Array> {
+    return webWritable(this.#half)
   }
 
   /** Nothing more will be written: when the consumer has read what is there, that is all. Idempotent. */

@@ -1,5 +1,5 @@
 import { Socket } from 'node:net'
-import { integerArgument, optionsArgument } from './arguments.js'
+import { integerArgument, optionsArgument, signalArgument } from './arguments.js'
 import { newRing } from './byte-ring.js'
 import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
 import type { RingHalf } from './ring-half.js'
@@ -33,7 +33,7 @@ export async function relaySockets(
   const { size = DEFAULT_SIZE, idleTimeoutMs, signal } = optionsArgument(options, 'options')
   integerArgument(size, 'size', 2, 2 ** 30)
   if (idleTimeoutMs !== undefined) integerArgument(idleTimeoutMs, 'idleTimeoutMs', 1, MAX_TIMEOUT_MS)
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgType('signal must be an AbortSignal')
+  signalArgument(signal)
   signal?.throwIfAborted()
   for (const socket of [a, b]) {
     // Decoded bytes do not come back as they were.

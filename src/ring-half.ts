@@ -68,15 +68,18 @@ export class RingHalf implements RingSource {
     return this.#known >= wanted ? this.#known : this.available
   }
 
-  /** Writes the first `count` bytes of `source`, no more than are available. */
-  fill(source: Uint8Array, count: number): void {
-    if (count === 0) return
+  /** Writes as much of `source` as there is room for; returns how much. */
+  fill(source: Uint8Array): number {
+    const length = lengthOf(source)
+    const count = Math.min(length, this.atLeast(length))
+    if (count === 0) return 0
     const { size, offset } = this
     const first = Math.min(count, size - offset)
     const whole = this.#view()
-    whole.set(first === lengthOf(source) ? source : partOf(source, 0, first), offset)
+    whole.set(first === length ? source : partOf(source, 0, first), offset)
     if (first < count) whole.set(partOf(source, first, count - first))
     this.advance(count)
+    return count
   }
 
   #view(): Uint8Array {
@@ -86,7 +89,6 @@ export class RingHalf implements RingSource {
     return whole
   }
 
-  /** `count` available bytes were written, or read. */
   advance(count: number): void {
     this.#advance(count)
     this.#moveOn(count)
@@ -102,6 +104,16 @@ export class RingHalf implements RingSource {
   #advance(count: number): void {
     advanceRing(this.handle, count)
     this.#known = reply(Word.Available)
+  }
+
+  takeOver(): void {
+    checkFree(this)
+    this.lent = true
+  }
+
+  giveUp(): void {
+    this.lent = false
+    this.release()
   }
 
   giveBack(count: number): void {

@@ -60,13 +60,11 @@ export class SocketReader {
   }
 
   #copy(chunk: Uint8Array): void {
-    const half = this.#half
     const length = lengthOf(chunk)
-    const count = Math.min(length, half.atLeast(length))
-    half.fill(chunk, count)
+    const count = this.#half.fill(chunk)
     if (count < length) this.#backlog = partOf(chunk, count, length - count)
     // Also when all of it has just fitted: a socket that reads directly needs room to begin with.
-    if (half.atLeast(1) === 0) this.#pause()
+    if (this.#half.atLeast(1) === 0) this.#pause()
     this.#onData()
   }
 

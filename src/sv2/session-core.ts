@@ -40,8 +40,8 @@ export class SessionCore implements RingSource {
   available = 0
   position = 0
   lent = false
-  /** True while a socket takes the output: then closing leaves to it what the output holds. */
-  wired = false
+  /** True while a socket or a stream takes the output: then closing leaves to it what the output holds. */
+  #wired = false
   /** Set by what is wired to the session: there is output; the session was closed. */
   onOutput: (() => void) | null = null
   onClosed: (() => void) | null = null
@@ -219,22 +219,40 @@ export class SessionCore implements RingSource {
     this.onClosed?.()
   }
 
+  /** A socket or a stream takes the output from here on. */
+  wire(): void {
+    if (this.#wired) throw new FramePoolError('ERR_BUSY', 'a socket or a stream takes the output already')
+    this.#wired = true
+  }
+
   /** The socket is gone, so that nobody takes the output any more. */
   abandon(): void {
-    this.wired = false
+    this.#wired = false
     this.close()
     this.#freeIfDone()
   }
 
   giveBack(length: number): void {
     this.lent = false
-    if (length > 0 && (this.wired || !this.#closed)) {
-      consumeOutput(this.handle, length)
-      this.position += length
-      this.#sync()
-    } else {
-      this.#freeIfDone()
-    }
+    if (length > 0 && (this.#wired || !this.#closed)) this.advance(length)
+    else this.#freeIfDone()
+  }
+
+  advance(length: number): void {
+    consumeOutput(this.handle, length)
+    this.position += length
+    this.#sync()
+  }
+
+  takeOver(): void {
+    checkFree(this)
+    this.wire()
+    this.lent = true
+  }
+
+  giveUp(): void {
+    this.#wired = false
+    this.giveBack(0)
   }
 
   checkOpen(): void {
@@ -278,7 +296,7 @@ export class SessionCore implements RingSource {
   #freeIfDone(): void {
     const ended = this.#closed || this.error !== null
     if (!ended || this.lent || this.#final !== null) return
-    const abandoned = this.#closed && !this.wired
+    const abandoned = this.#closed && !this.#wired
     if (!abandoned && this.#pending > 0) return
     this.#final = { ...this.stats(), memoryBytes: 0 }
     this.available = 0

@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net'
-import { FramePoolError } from '../errors.js'
 import { writeLent } from '../socket-write.js'
 import type { FrameBatch } from './api.js'
 import type { SessionCore } from './session-core.js'
@@ -32,12 +31,12 @@ export class SessionSocket {
   #failure: Error | null = null
 
   constructor(core: SessionCore, socket: Socket, events: SocketEvents) {
+    core.wire()
     this.#core = core
     this.#socket = socket
     this.#events = events
     // Frames are small and answered one by one: waiting to fill packets would only delay them.
     socket.setNoDelay(true)
-    core.wired = true
     // Otherwise Node ends the sending side with the receiving one, before what waits in the output has gone out.
     socket.allowHalfOpen = true
     socket.on('data', (chunk) => this.#read(chunk))
@@ -53,13 +52,7 @@ export class SessionSocket {
   }
 
   /** For `Sv2Session.attach`: a session that answers on the socket that it reads from. */
-  static attach(
-    core: SessionCore,
-    socket: Socket,
-    onBatch: (batch: FrameBatch) => void,
-    attached: SessionSocket | null,
-  ): SessionSocket {
-    if (attached !== null) throw new FramePoolError('ERR_BUSY', 'the session is attached to a socket already')
+  static attach(core: SessionCore, socket: Socket, onBatch: (batch: FrameBatch) => void): void {
     let answered = false
     const { allowHalfOpen } = socket
     const wired = new SessionSocket(core, socket, {
@@ -87,7 +80,6 @@ export class SessionSocket {
       })
     }
     core.onClosed = () => wired.end()
-    return wired
   }
 
   get core(): SessionCore {
