@@ -231,10 +231,10 @@ describe('ByteRing', () => {
   })
 
   it('has halves that wait and lend', () => {
-    expectTypeOf<Producer['ioSlices']>().parameter(0).parameter(0).toEqualTypeOf<Bufs>()
+    assertType<(fill: (bufs: Bufs, length: number) => number) => number>({} as Producer['ioSlices'])
     expectTypeOf<Consumer['ioSlices']>().returns.toEqualTypeOf<number>()
     expectTypeOf<Consumer['ioSlicesAsync']>().parameter(0).returns.toEqualTypeOf<Promise<number>>()
-    expectTypeOf<Producer['writable']>().parameters.toExtend<[bytes?: number, options?: WaitOptions]>()
+    assertType<(bytes?: number, options?: WaitOptions) => Promise<number>>({} as Producer['writable'])
     expectTypeOf<Consumer['readableSync']>().toEqualTypeOf<(bytes: number, options: { timeoutMs: number }) => number>()
     expectTypeOf<Consumer['read']>().toEqualTypeOf<(target: Uint8Array) => number>()
     // @ts-expect-error: blocking needs a timeout.
