@@ -48,6 +48,7 @@ export class SlotPool extends GrowingBuffer implements Disposable {
 
   /** True when no slice of the pool is alive, be it in a slot or on the heap. */
   override get isDroppable(): boolean {
+    this.#memory.collect()
     return this.#memory.live === 0 && this.#memory.liveHeapSlices === 0
   }
 

@@ -75,10 +75,22 @@ pub(crate) enum Word {
     Sink,
     /// Out: 1 when nothing could be moved without blocking.
     Blocked,
+    /// Out: slots whose slices other isolates have given back, one bit a slot; JavaScript clears it.
+    Returned,
+    /// In and out: what kind of object leaves this isolate, or has arrived.
+    Kind,
+    /// In and out: the memory of another isolate's slot pool.
+    Region,
+    RegionGeneration,
+    /// In and out: the logical length of a buddy buffer. Out: the bytes of a ring, or of one buffer of a budget pool.
+    Size,
+    /// Out: a number of up to 64 bits: the position of a ring's half, or the limit of a budget pool.
+    Low,
+    High,
 }
 
 /// Names of the words, by index.
-pub(crate) const LAYOUT: [Word; 37] = [
+pub(crate) const LAYOUT: [Word; 44] = [
     Word::Status,
     Word::Handle,
     Word::Generation,
@@ -116,6 +128,13 @@ pub(crate) const LAYOUT: [Word; 37] = [
     Word::Descriptor,
     Word::Sink,
     Word::Blocked,
+    Word::Returned,
+    Word::Kind,
+    Word::Region,
+    Word::RegionGeneration,
+    Word::Size,
+    Word::Low,
+    Word::High,
 ];
 
 /// Words in a block.

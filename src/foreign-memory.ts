@@ -1,0 +1,95 @@
+import {
+  type Carrier,
+  depart,
+  foreignRegionView,
+  forgetRegion,
+  type Handle,
+  Kind,
+  releaseHeapSlice,
+  reply,
+  replyRegion,
+  Word,
+  watchRegion,
+} from './boundary.js'
+import { ShownMemory } from './shown-memory.js'
+import type { SliceMemory } from './slice.js'
+
+/** The memory of a slot pool of another isolate, which has lent slices to this one: shown once for all of them. */
+class ForeignRegion {
+  readonly #handle: Handle
+  readonly #shown: ShownMemory
+  #slices = 0
+  /** The pool is gone: no more slices will come. */
+  #closed = false
+
+  constructor(handle: Handle) {
+    this.#handle = handle
+    this.#shown = new ShownMemory(() => foreignRegionView(handle))
+  }
+
+  /** Begins to wait for the end of the pool. */
+  watch(): void {
+    const closed = (): void => {
+      this.#closed = true
+      this.#freeIfUnused()
+    }
+    watchRegion(this.#handle, closed)
+    if (reply(Word.Wait) === 0) this.#closed = true
+  }
+
+  view(offset: number, length: number): Uint8Array {
+    return this.#shown.view(offset, length)
+  }
+
+  add(): void {
+    this.#slices++
+  }
+
+  remove(): void {
+    this.#slices--
+    this.#freeIfUnused()
+  }
+
+  #freeIfUnused(): void {
+    if (!this.#closed || this.#slices > 0) return
+    regions.delete(this.#handle.index)
+    forgetRegion(this.#handle, this.#shown.hide())
+  }
+}
+
+/** By the index of their handle, of which native code has one for each region. */
+const regions = new Map<number, ForeignRegion>()
+
+/** The memory of one slice of another isolate's pool. Its release crosses at once: the pool's isolate waits for the slot. */
+export class ForeignMemory implements SliceMemory {
+  readonly owner: Handle
+  readonly #region: ForeignRegion
+
+  /** Of the slice that the last call gave. */
+  constructor(owner: Handle) {
+    this.owner = owner
+    const handle = replyRegion()
+    let region = regions.get(handle.index)
+    if (region === undefined) {
+      region = new ForeignRegion(handle)
+      regions.set(handle.index, region)
+      region.watch()
+    }
+    this.#region = region
+    region.add()
+  }
+
+  view(offset: number, length: number): Uint8Array {
+    return this.#region.view(offset, length)
+  }
+
+  release(): void {
+    releaseHeapSlice(this.owner, true)
+    this.#region.remove()
+  }
+
+  depart(_: number, carrier: Carrier): void {
+    depart(Kind.Slice, this.owner, carrier)
+    this.#region.remove()
+  }
+}
