@@ -39,6 +39,8 @@ export interface Lodger {
  *
  * A message that is taken with nothing else alive can only have gone to slot 1, at the start. Native code need not know
  * of it until something else happens, and if it is released before that, only that it was.
+ *
+ * While slices are with other isolates, every message asks first, because only native code knows which of them are back.
  */
 export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, SliceCount {
   readonly handle: Handle
@@ -98,8 +100,8 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
   }
 
   writable(length: number): Uint8Array {
-    // A heap buffer stays with its message even when it is truncated to nothing.
-    if (this.known === 0 && this.#heap === null) {
+    // A heap buffer stays with its message even when it is truncated to nothing. And what has left may be back.
+    if (this.known === 0 && this.#heap === null && this.lent === 0) {
       const { written } = this
       if (written === 0) {
         const fresh = this.live === 0
