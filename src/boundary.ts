@@ -382,6 +382,7 @@ export function heapSliceView(handle: Handle): ArrayBuffer {
   return view
 }
 
+/** Out: Ended. */
 export function releaseHeapSlice(handle: Handle, hidden: boolean): void {
   control[Word.Heap] = handle.index
   control[Word.HeapGeneration] = handle.generation

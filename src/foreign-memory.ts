@@ -29,12 +29,15 @@ class ForeignRegion {
 
   /** Begins to wait for the end of the pool. */
   watch(): void {
-    const closed = (): void => {
-      this.#closed = true
-      this.#freeIfUnused()
-    }
-    watchRegion(this.#handle, closed)
+    watchRegion(this.#handle, () => this.#close())
     if (reply(Word.Wait) === 0) this.#closed = true
+  }
+
+  #close(): void {
+    // A release may have heard of it before.
+    if (this.#closed) return
+    this.#closed = true
+    this.#freeIfUnused()
   }
 
   view(offset: number, length: number): Uint8Array {
@@ -45,8 +48,10 @@ class ForeignRegion {
     this.#slices++
   }
 
-  remove(): void {
+  /** `closed`: the pool is gone. */
+  remove(closed: boolean): void {
     this.#slices--
+    this.#closed ||= closed
     this.#freeIfUnused()
   }
 
@@ -85,11 +90,11 @@ export class ForeignMemory implements SliceMemory {
 
   release(): void {
     releaseHeapSlice(this.owner, true)
-    this.#region.remove()
+    this.#region.remove(reply(Word.Ended) === 1)
   }
 
   depart(_: number, carrier: Carrier): void {
     depart(Kind.Slice, this.owner, carrier)
-    this.#region.remove()
+    this.#region.remove(false)
   }
 }

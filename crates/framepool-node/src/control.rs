@@ -67,7 +67,7 @@ pub(crate) enum Word {
     Timeout,
     /// In and out: the index of a buddy pool's block.
     Block,
-    /// Out: 1 when a ring's other half has ended.
+    /// Out: 1 when a ring's other half has ended, or when a pool is gone.
     Ended,
     /// In: a file descriptor; of a pump, the one that it reads.
     Descriptor,

@@ -37,12 +37,15 @@ pub(crate) fn view(call: &mut Call<'_>) -> Reply {
     Ok(Some(unsafe { slice.exposure.array_buffer(env, base, length)? }))
 }
 
-/// Frees a slice. `Hidden`: its `ArrayBuffer`, if there was one, is detached.
+/// Frees a slice. `Hidden`: its `ArrayBuffer`, if there was one, is detached. Out: `Ended`, 1 when it was a slice of a pool that
+/// is gone.
 pub(crate) fn release(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Heap, Word::HeapGeneration);
     let mut slice = call.state.slices.remove(handle).ok_or_else(Fault::released)?;
     if call.get(Word::Hidden) == 1 {
         slice.exposure.revoke();
     }
+    let ended = slice.region().is_some_and(|region| region.is_closed());
+    call.set(Word::Ended, u32::from(ended));
     Ok(None)
 }

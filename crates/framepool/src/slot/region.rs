@@ -23,9 +23,15 @@ pub struct Region {
     base: NonNull<u8>,
     len: usize,
     pub(super) live: LiveSlots,
-    /// Set when the pool is gone.
-    closed: AtomicBool,
-    ended: Notify,
+    /// Apart from the memory, which who waits for the end of the pool need not keep.
+    end: Arc<End>,
+}
+
+/// Whether the pool is gone.
+#[derive(Debug, Default)]
+struct End {
+    reached: AtomicBool,
+    notify: Notify,
 }
 
 // SAFETY: the memory belongs to the region alone, whichever thread drops it. Shared access hands out a pointer and
@@ -43,7 +49,7 @@ impl Region {
         let allocation = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(out_of_memory)?;
         // SAFETY: for a byte pointer this is at most ALIGN - 1, which the layout has in excess of `len`.
         let base = unsafe { allocation.add(allocation.align_offset(ALIGN)) };
-        Ok(Self { allocation, base, len, live: LiveSlots::new(), closed: AtomicBool::new(false), ended: Notify::new() })
+        Ok(Self { allocation, base, len, live: LiveSlots::new(), end: Arc::default() })
     }
 
     /// Aligned by hand: asked for an alignment beyond the allocator's own, the standard library clears the memory
@@ -69,18 +75,23 @@ impl Region {
 
     /// The pool is gone: no more slices will be taken.
     pub(super) fn close(&self) {
-        self.closed.store(true, Ordering::SeqCst);
-        self.ended.notify_waiters();
+        self.end.reached.store(true, Ordering::SeqCst);
+        self.end.notify.notify_waiters();
     }
 
-    /// Ends when the pool is gone, from when on the memory is there only for the slices that are alive.
-    pub fn closed(self: &Arc<Self>) -> impl Future<Output = ()> + Send + use<> {
-        let region = Arc::clone(self);
+    /// Whether the pool is gone, so that the memory is there only for the slices that are alive.
+    pub fn is_closed(&self) -> bool {
+        self.end.reached.load(Ordering::SeqCst)
+    }
+
+    /// Ends when the pool is gone. Does not keep the memory.
+    pub fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let end = Arc::clone(&self.end);
         async move {
             // Made before the look, so that nothing is missed in between.
-            let ended = region.ended.notified();
-            if !region.closed.load(Ordering::SeqCst) {
-                ended.await;
+            let notified = end.notify.notified();
+            if !end.reached.load(Ordering::SeqCst) {
+                notified.await;
             }
         }
     }
