@@ -419,7 +419,7 @@ describe('a half of a ring', () => {
 
   it('that has gone is released, and shows nothing', () => {
     const { producer } = new ByteRing(16).intoParts()
-    let view = new Uint8Array(0)
+    let view: Uint8Array = new Uint8Array(0)
     producer.ioSlices(([room]) => {
       view = room
       return 4
