@@ -99,11 +99,11 @@ describe('passes on', () => {
     },
   )
 
-  it('what came with the end before the relay began', async () => {
+  it.each([2, 65_536])('what came with the end before the relay began, rings of %i bytes', async (size) => {
     const { left, a, b, right } = await between()
     left.end('all there is')
     await quiet()
-    const relayed = relaySockets(a, b)
+    const relayed = relaySockets(a, b, { size })
     right.end()
     left.resume()
     expect(String(await received(right))).toBe('all there is')
