@@ -13,11 +13,13 @@ export interface Cost {
   cpuSeconds: number
   /** The most that was resident. */
   rssBytes: number
+  /** How much that was more than before. */
+  rssGrowthBytes: number
   longestStallMs: number
 }
 
-// The process of its own that a benchmark of relays forks: it tells its port, relays one connection to the port that it is
-// given, and tells what that has cost.
+// The process of its own that a benchmark or a test of relays forks: it tells its port, relays one connection to the port
+// that it is given, and tells what that has cost.
 const [way, port] = process.argv.slice(2).map((text) => JSON.parse(text)) as [Way, number]
 const { ringBytes, ...options } = { ...way, allowHalfOpen: true }
 const relay = ringBytes === undefined ? throughPipes : await throughRings(ringBytes)
@@ -29,7 +31,8 @@ const b = connect({ port, host: '127.0.0.1', ...options })
 
 const delay = monitorEventLoopDelay({ resolution: 1 })
 delay.enable()
-let rssBytes = 0
+const rssBefore = process.memoryUsage.rss()
+let rssBytes = rssBefore
 const sampling = setInterval(() => {
   rssBytes = Math.max(rssBytes, process.memoryUsage.rss())
 }, 10)
@@ -38,7 +41,12 @@ await relay(a, b)
 const { user, system } = process.cpuUsage(before)
 clearInterval(sampling)
 server.close()
-const cost: Cost = { cpuSeconds: (user + system) / 1e6, rssBytes, longestStallMs: delay.max / 1e6 }
+const cost: Cost = {
+  cpuSeconds: (user + system) / 1e6,
+  rssBytes,
+  rssGrowthBytes: rssBytes - rssBefore,
+  longestStallMs: delay.max / 1e6,
+}
 process.send?.(cost, () => process.disconnect())
 
 function throughPipes(a: Socket, b: Socket): Promise<unknown> {

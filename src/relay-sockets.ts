@@ -7,7 +7,7 @@ import { SocketReader } from './socket-reader.js'
 import { writeLentNow } from './socket-write.js'
 import { MAX_TIMEOUT_MS } from './wait.js'
 
-const DEFAULT_SIZE = 256 * 1024
+const DEFAULT_SIZE = 512 * 1024
 
 /**
  * Passes on what each of two sockets receives to the other, through a ring each way, until both have ended. The sockets are
@@ -16,7 +16,7 @@ const DEFAULT_SIZE = 256 * 1024
  *
  * A plain TCP or Unix socket reads straight into the ring, also one that a server accepted; with TLS chunks are copied.
  *
- * @param options `size`: bytes of each ring, a power of two from 2 to 1 GiB, default 256 KiB; no more than that is held each
+ * @param options `size`: bytes of each ring, a power of two from 2 to 1 GiB, default 512 KiB; no more than that is held each
  *   way. `idleTimeoutMs`: both sockets are destroyed when nothing has moved for so long; by default never. `signal`: an
  *   abort destroys both.
  * @returns The bytes each way, when both sockets are closed. Rejects, with both sockets destroyed, with what broke one of
