@@ -2,7 +2,8 @@
 //!
 //! A [`Session`] is one end of a connection. Wire bytes go in with [`Session::receive`] and come out as batches of
 //! frames; frames go in with [`Session::send`] or [`Session::forward`] and come out as wire bytes in the
-//! [`Output`]. It stands on `noise_sv2` (handshake and ciphers) and `framing_sv2` (header).
+//! [`Output`]. It stands on `secp256k1` (the handshake's curve), `ring` (hash and cipher)
+//! and `framing_sv2` (header).
 //!
 //! On the wire, after a handshake of 64 bytes and 234 bytes back:
 //!
@@ -20,11 +21,11 @@ mod frame;
 mod handshake;
 mod input;
 mod keys;
+mod noise;
 mod opener;
 mod output;
 mod sealer;
 mod session;
-mod window;
 
 pub use batch::{Batch, Frame};
 pub use error::Error;

@@ -1,25 +1,23 @@
-use noise_sv2::{AEAD_MAC_LEN, NoiseEncryptor};
-
 use super::batch::Frame;
 use super::frame::{CHUNK, SEALED_HEADER};
-use super::window::Window;
+use super::noise::{CipherState, TAG};
 use super::{Error, KEEP, Output};
 
 /// The sending half of a transport: frames in, wire bytes out.
 pub(super) struct Sealer {
-    cipher: NoiseEncryptor,
+    cipher: CipherState,
     /// Where chunks are sealed before they go to the output: a ring's free space may wrap, a cipher needs one piece.
     scratch: Vec<u8>,
 }
 
 impl Sealer {
-    pub(super) fn new(cipher: NoiseEncryptor) -> Self {
+    pub(super) fn new(cipher: CipherState) -> Self {
         Self { cipher, scratch: Vec::new() }
     }
 
     /// Makes room so that no frame of at most `payload` bytes can fail for want of memory half-way.
     pub(super) fn reserve(&mut self, payload: usize) -> Result<(), Error> {
-        let longest = SEALED_HEADER + payload.min(CHUNK) + AEAD_MAC_LEN;
+        let longest = SEALED_HEADER + payload.min(CHUNK) + TAG;
         self.scratch.try_reserve(longest).map_err(|_| Error::NoMemory)
     }
 
@@ -41,9 +39,9 @@ impl Sealer {
     fn seal_piece(&mut self, plain: &[u8]) -> Result<(), Error> {
         let start = self.scratch.len();
         self.scratch.extend_from_slice(plain);
-        self.scratch.extend_from_slice(&[0; AEAD_MAC_LEN]);
-        let mut window = Window::new(&mut self.scratch[start..], plain.len());
-        self.cipher.encrypt(&mut window).map_err(|_| Error::Aead)
+        let tag = self.cipher.seal(b"", &mut self.scratch[start..])?;
+        self.scratch.extend_from_slice(&tag);
+        Ok(())
     }
 
     /// Gives back what a large frame needed.

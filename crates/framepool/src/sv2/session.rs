@@ -3,7 +3,6 @@ use std::ops::Range;
 use std::time::Duration;
 
 use buffer_sv2::{AeadBuffer, Buffer};
-use noise_sv2::NoiseEngine;
 
 use super::batch::{Frame, frame_at};
 use super::frame::{SEALED_HEADER, sealed_payload};
@@ -11,7 +10,7 @@ use super::handshake::{self, Handshake};
 use super::input::Input;
 use super::opener::Opener;
 use super::sealer::Sealer;
-use super::{Batch, Error, FrameHeader, KEEP, MAX_PAYLOAD, Output};
+use super::{Batch, Error, FrameHeader, KEEP, MAX_PAYLOAD, Output, noise};
 
 /// How a session is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -244,10 +243,12 @@ impl Session {
         input: &mut Input<'_>,
         pool: &mut B,
     ) -> (Option<Batch<B::Slice>>, Result<(), Error>) {
-        if let Phase::Handshake(handshake) = &mut self.phase {
-            match handshake.advance(input, &mut self.output, handshake::now()) {
-                Ok(Some(engine)) => self.phase = Phase::Transport(Transport::new(engine, self.max_frame_size)),
-                Ok(None) => return (None, Ok(())),
+        if let Phase::Handshake(handshake) = &self.phase
+            && handshake.is_ready(input)
+            && let Phase::Handshake(handshake) = mem::replace(&mut self.phase, Phase::Closed)
+        {
+            match handshake.finish(input, &mut self.output, handshake::now()) {
+                Ok(ciphers) => self.phase = Phase::Transport(Transport::new(ciphers, self.max_frame_size)),
                 Err(error) => return (None, Err(error)),
             }
         }
@@ -298,8 +299,7 @@ impl Session {
 }
 
 impl Transport {
-    fn new(engine: NoiseEngine, max_frame_size: usize) -> Self {
-        let (encryptor, decryptor) = engine.into_split();
-        Self { opener: Opener::new(decryptor, max_frame_size), sealer: Sealer::new(encryptor) }
+    fn new(ciphers: noise::Transport, max_frame_size: usize) -> Self {
+        Self { opener: Opener::new(ciphers.opening, max_frame_size), sealer: Sealer::new(ciphers.sealing) }
     }
 }
