@@ -24,6 +24,7 @@ mod keys;
 mod noise;
 mod opener;
 mod output;
+mod queue;
 mod sealer;
 mod session;
 
@@ -31,9 +32,10 @@ pub use batch::{Batch, Frame};
 pub use error::Error;
 pub use frame::{FrameHeader, MAX_PAYLOAD};
 pub use keys::generate_authority_keypair;
-pub use output::Output;
+pub use output::{Output, ReplacedRings};
 pub use session::{Options, Session, State, Stats};
 
-/// What a reused buffer (held input, output queue, scratch) may keep when it is idle, in bytes: enough that frames of
-/// mining traffic never allocate, little enough that one large frame does not stay with a session for ever.
-const KEEP: usize = 4096;
+/// What a reused buffer (held input, output queue) may keep when it is empty, in bytes: two of the longest chunks, so that
+/// steady traffic never allocates, whatever the size of its frames. What one large frame needed beyond that is given back
+/// with it, all of it by [`Session::shrink`].
+const KEEP: usize = 1 << 17;

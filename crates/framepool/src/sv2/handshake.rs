@@ -19,7 +19,7 @@ impl Handshake {
     /// Puts act 1 into `output`. Without an authority key any server is accepted.
     pub(super) fn initiator(authority: Option<&str>, output: &mut Output) -> Result<Self, Error> {
         let authority = authority.map(keys::parse_public).transpose()?;
-        output.reserve(ACT_1)?;
+        output.reserve(ACT_1, ACT_1)?;
         let (initiator, act_1) = Initiator::new(authority.map(|key| key.0), &mut thread_rng());
         output.push(&act_1);
         Ok(Self::Initiator(Box::new(initiator)))
@@ -37,13 +37,12 @@ impl Handshake {
             .ok_or_else(|| Error::Key("the authority public key does not belong to the secret key".into()))
     }
 
-    /// Whether the peer's message has come.
-    pub(super) fn is_ready(&self, input: &Input<'_>) -> bool {
-        input.len()
-            >= match self {
-                Self::Initiator(_) => ACT_2,
-                Self::Responder(_) => ACT_1,
-            }
+    /// How long the peer's message is, in bytes.
+    pub(super) fn awaits(&self) -> usize {
+        match self {
+            Self::Initiator(_) => ACT_2,
+            Self::Responder(_) => ACT_1,
+        }
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
@@ -53,7 +52,7 @@ impl Handshake {
         }
     }
 
-    /// Reads the peer's message, which [has come](Self::is_ready), and puts the answer, if there is one, into `output`.
+    /// Reads the peer's message, all of which is in `input`, and puts the answer, if there is one, into `output`.
     /// `now` in Unix seconds.
     pub(super) fn finish(self, input: &mut Input<'_>, output: &mut Output, now: u32) -> Result<Transport, Error> {
         match self {
@@ -65,7 +64,7 @@ impl Handshake {
             Self::Responder(responder) => {
                 let mut act_1 = [0; ACT_1];
                 input.read(&mut act_1);
-                output.reserve(ACT_2)?;
+                output.reserve(ACT_2, ACT_2)?;
                 let (act_2, transport) = responder.answer(&act_1, now, &mut thread_rng())?;
                 output.push(&act_2);
                 Ok(transport)
@@ -86,20 +85,20 @@ mod tests {
     /// Runs a handshake in which the responder's clock shows `signed` and the initiator's shows `checked`.
     fn shake_hands(validity: u64, signed: u32, checked: u32) -> Result<(), Error> {
         let (public_key, secret_key) = keys::generate_authority_keypair();
-        let (mut to_responder, mut to_initiator) = (Output::new(256)?, Output::new(256)?);
+        let (mut to_responder, mut to_initiator) = (Output::new(256, 256)?, Output::new(256, 256)?);
         let initiator = Handshake::initiator(Some(&public_key), &mut to_responder)?;
         let responder = Handshake::responder(&public_key, &secret_key, Duration::from_secs(validity))?;
 
         let mut act_1 = [0; ACT_1];
         assert_eq!(to_responder.read(&mut act_1), act_1.len());
         let mut input = Input::new(&[], &act_1);
-        assert!(responder.is_ready(&input));
+        assert_eq!(responder.awaits(), input.len());
         responder.finish(&mut input, &mut to_initiator, signed)?;
 
         let mut act_2 = [0; ACT_2];
         assert_eq!(to_initiator.read(&mut act_2), act_2.len());
         let mut input = Input::new(&[], &act_2);
-        assert!(initiator.is_ready(&input));
+        assert_eq!(initiator.awaits(), input.len());
         initiator.finish(&mut input, &mut to_responder, checked).map(|_| ())
     }
 

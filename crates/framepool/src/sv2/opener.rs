@@ -21,6 +21,11 @@ impl Opener {
         Self { cipher, max_frame_size, header: None }
     }
 
+    /// How many bytes must be there for the next step.
+    pub(super) fn awaits(&self) -> usize {
+        self.header.map_or(SEALED_HEADER, |header| sealed_payload(header.payload_length()))
+    }
+
     /// Opens every whole frame in `input` into one slice of `pool`, which is empty; without a whole frame the pool is
     /// not touched. The batch holds the frames before an error.
     pub(super) fn open<B: Buffer + AeadBuffer>(

@@ -1,7 +1,8 @@
-use std::collections::VecDeque;
 use std::ptr::NonNull;
+use std::{io, mem};
 
-use super::{Error, KEEP};
+use super::Error;
+use super::queue::Queue;
 use crate::ring::{self, Consumer, Half, InvalidCount, Producer, Spans};
 
 /// What must go out on the wire: a byte ring, with a queue behind it for what the ring has no room for.
@@ -9,14 +10,37 @@ use crate::ring::{self, Consumer, Half, InvalidCount, Producer, Spans};
 /// Bytes go to the ring while the queue is empty, and to the queue after that; each time the ring is drained it is
 /// refilled from the queue. So nothing is ever dropped or reordered, and a frame larger than the ring goes out whole.
 ///
-/// The ring's size is the high-water mark: with as much pending, [`is_over_high_water`](Self::is_over_high_water) is
-/// true; with half of it or less, [`is_drained`](Self::is_drained) is.
+/// The ring starts small. When it is empty and more must go out than it holds, a larger one takes its place, up to the
+/// largest allowed; [`Session::shrink`](super::Session::shrink) brings the first size back. The largest size is the
+/// high-water mark: with as much pending, [`is_over_high_water`](Self::is_over_high_water) is true; with half of it or
+/// less, [`is_drained`](Self::is_drained) is.
 #[derive(Debug)]
 pub struct Output {
+    ring: Ring,
+    /// Empty unless the ring is full: every drain refills it. So what the ring takes is never ahead of the queue.
+    queue: Queue,
+    smallest: usize,
+    largest: usize,
+    /// Rings so far, the first apart.
+    generation: u32,
+    /// Bytes drained from earlier rings.
+    before: u64,
+    /// Whether someone outside was told where the ring's memory is.
+    shown: bool,
+    /// Rings that were shown and have been replaced, until they are taken.
+    replaced: Vec<Ring>,
+}
+
+/// Rings that are out of use. They own memory that was [shown](Output::show), and nothing more happens to it.
+#[derive(Debug)]
+pub struct ReplacedRings {
+    _rings: Vec<Ring>,
+}
+
+#[derive(Debug)]
+struct Ring {
     producer: Producer,
     consumer: Consumer,
-    /// Empty unless the ring is full: every drain refills it. So what the ring takes is never ahead of the queue.
-    queue: VecDeque<u8>,
 }
 
 /// What allocators give anyway. With more, the memory is cleared page by page when it is made, and what is freed does not
@@ -24,33 +48,114 @@ pub struct Output {
 /// for new ones.
 const ALIGN: usize = 16;
 
-impl Output {
-    /// `size` is a power of two.
-    pub(super) fn new(size: usize) -> Result<Self, Error> {
+impl Ring {
+    fn new(size: usize) -> Result<Self, Error> {
         let (producer, consumer) = ring::new(size, ALIGN)?;
-        Ok(Self { producer, consumer, queue: VecDeque::new() })
+        Ok(Self { producer, consumer })
     }
 
-    /// Makes room for `length` bytes more, so that [`push`](Self::push) cannot fail for want of memory.
-    pub(super) fn reserve(&mut self, length: usize) -> Result<(), Error> {
-        let queued = length.saturating_sub(self.producer.available());
-        self.queue.try_reserve(queued).map_err(|_| Error::NoMemory)
+    /// Bytes at hand.
+    fn available(&self) -> usize {
+        (self.producer.position() - self.consumer.position()) as usize
+    }
+
+    /// Bytes that have room.
+    fn room(&self) -> usize {
+        self.consumer.size() - self.available()
+    }
+
+    /// Bytes that have room in one piece.
+    fn room_in_one_piece(&self) -> usize {
+        let size = self.consumer.size();
+        // The size is a power of two.
+        let start = self.producer.position() as usize & (size - 1);
+        self.room().min(size - start)
+    }
+}
+
+impl Output {
+    /// A ring that starts with `smallest` bytes and grows to `largest`, both powers of two; it starts with `largest` if
+    /// that is less.
+    pub(super) fn new(smallest: usize, largest: usize) -> Result<Self, Error> {
+        if !largest.is_power_of_two() {
+            return Err(Error::OutputSize(largest));
+        }
+        let smallest = smallest.min(largest);
+        Ok(Self {
+            ring: Ring::new(smallest)?,
+            queue: Queue::default(),
+            smallest,
+            largest,
+            generation: 0,
+            before: 0,
+            shown: false,
+            replaced: Vec::new(),
+        })
+    }
+
+    /// Makes room for `length` bytes more, in pieces of at most `longest`, so that neither [`put`](Self::put) nor
+    /// [`put_through_queue`](Self::put_through_queue) can fail for want of memory.
+    pub(super) fn reserve(&mut self, length: usize, longest: usize) -> Result<(), Error> {
+        self.grow_if_empty(length);
+        if self.queue.is_empty() && length <= self.ring.room_in_one_piece() {
+            return Ok(());
+        }
+        // What is beyond the ring's room is queued, and so is, for a moment, the piece that does not lie in the ring in one.
+        let beyond = length.saturating_sub(self.ring.room());
+        self.queue.reserve(length.min(beyond.saturating_add(longest)))
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        let written = self.producer.write(bytes);
-        self.queue.extend(&bytes[written..]);
+        self.queue.back().extend_from_slice(bytes);
+        self.refill();
+    }
+
+    /// Lets `fill` write `length` bytes where they go out from. `None`, and `fill` is not called, if the ring has no room
+    /// for them in one piece, or others are queued before them. They do not go out if `fill` fails.
+    pub(super) fn put(
+        &mut self,
+        length: usize,
+        mut fill: impl FnMut(&mut [u8]) -> Result<(), Error>,
+    ) -> Option<Result<(), Error>> {
+        if !self.queue.is_empty() || length > self.ring.room_in_one_piece() {
+            return None;
+        }
+        let mut result = Err(Error::Internal);
+        let put = self.ring.producer.io_slices(|room, _| {
+            result = match room.first_mut().and_then(|first| first.get_mut(..length)) {
+                Some(space) => fill(space),
+                None => Err(Error::Internal),
+            };
+            Ok(if result.is_ok() { length } else { 0 })
+        });
+        Some(result.and(put.map(drop).map_err(|_: io::Error| Error::Internal)))
+    }
+
+    /// Lets `append` put bytes behind all others in one piece of memory, from where they come
+    /// into the ring. They do not go out if it fails.
+    pub(super) fn put_through_queue(
+        &mut self,
+        append: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let back = self.queue.back();
+        let start = back.len();
+        let result = append(back);
+        if result.is_err() {
+            back.truncate(start);
+        }
+        self.refill();
+        result
     }
 
     /// The bytes at hand in the ring, as offsets into its memory ([`base`](Self::base)).
     pub fn peek(&mut self) -> Spans {
-        self.consumer.peek()
+        self.ring.consumer.peek()
     }
 
     /// Frees the first `count` bytes of the ring and refills it. More than [`available`](Self::available): nothing is
     /// freed.
     pub fn consume(&mut self, count: usize) -> Result<(), InvalidCount> {
-        self.consumer.advance(count)?;
+        self.ring.consumer.advance(count)?;
         self.refill();
         Ok(())
     }
@@ -59,7 +164,7 @@ impl Output {
     pub fn read(&mut self, target: &mut [u8]) -> usize {
         let mut read = 0;
         while read < target.len() && self.available() > 0 {
-            read += self.consumer.read(&mut target[read..]);
+            read += self.ring.consumer.read(&mut target[read..]);
             self.refill();
         }
         read
@@ -67,7 +172,7 @@ impl Output {
 
     /// Bytes at hand in the ring. 0 only when nothing is pending.
     pub fn available(&self) -> usize {
-        (self.producer.position() - self.consumer.position()) as usize
+        self.ring.available()
     }
 
     /// Bytes that must still go out: in the ring and queued behind it.
@@ -75,48 +180,90 @@ impl Output {
         self.available() + self.queue.len()
     }
 
-    /// Whether no more should be sent until [`is_drained`](Self::is_drained): the ring is full.
+    /// Whether no more should be sent until [`is_drained`](Self::is_drained): as much is pending as the largest ring holds.
     pub fn is_over_high_water(&self) -> bool {
-        self.pending() >= self.size()
+        self.pending() >= self.largest
     }
 
-    /// Whether at most half the ring is pending.
+    /// Whether no more than half the largest ring is pending.
     pub fn is_drained(&self) -> bool {
-        self.pending() <= self.size() / 2
+        self.pending() <= self.largest / 2
     }
 
     /// Bytes ever drained.
     pub fn position(&self) -> u64 {
-        self.consumer.position()
+        self.before + self.ring.consumer.position()
     }
 
-    /// The ring's size, in bytes.
+    /// The ring's size at present, in bytes.
     pub fn size(&self) -> usize {
-        self.consumer.size()
+        self.ring.consumer.size()
     }
 
-    /// Start of the ring's memory: [`size`](Self::size) bytes, valid as long as this output. Through it only the bytes
-    /// that [`peek`](Self::peek) describes may be read.
+    /// Start of the ring's memory: [`size`](Self::size) bytes. Through it only the bytes that [`peek`](Self::peek)
+    /// describes may be read, and only until the next call that changes the output: the ring may be replaced then.
     pub fn base(&self) -> NonNull<u8> {
-        self.consumer.base()
+        self.ring.consumer.base()
+    }
+
+    /// How often the ring has been replaced, counting on from 0 after `u32::MAX`. It is replaced only while it is empty:
+    /// the new one is filled from its start.
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// [`base`](Self::base), for one who goes on looking at the memory: it stays valid when the ring is replaced, as long
+    /// as what [`take_replaced`](Self::take_replaced) then gives, or else this output, is kept.
+    pub fn show(&mut self) -> NonNull<u8> {
+        self.shown = true;
+        self.base()
+    }
+
+    /// What was [shown](Self::show) and has been replaced since.
+    pub fn take_replaced(&mut self) -> Option<ReplacedRings> {
+        let rings = mem::take(&mut self.replaced);
+        (!rings.is_empty()).then_some(ReplacedRings { _rings: rings })
+    }
+
+    /// Gives back memory that is not in use. A ring that holds bytes stays as it is.
+    pub(super) fn shrink(&mut self) {
+        self.queue.shrink();
+        if self.available() == 0 && self.size() > self.smallest {
+            self.replace_ring(self.smallest);
+        }
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.size() + self.queue.capacity()
+        let replaced: usize = self.replaced.iter().map(|ring| ring.consumer.size()).sum();
+        self.size() + self.queue.memory_bytes() + replaced
     }
 
+    /// Puts what is queued into the ring, as far as it has room.
     fn refill(&mut self) {
-        while !self.queue.is_empty() {
-            let (front, _) = self.queue.as_slices();
-            let written = self.producer.write(front);
-            if written == 0 {
-                break;
-            }
-            self.queue.drain(..written);
+        if self.queue.is_empty() {
+            return;
         }
-        // A quarter, so that the copies of shrinking stay in proportion to what is drained.
-        if self.queue.len() <= self.queue.capacity() / 4 {
-            self.queue.shrink_to(KEEP.max(self.queue.len() * 2));
+        self.grow_if_empty(self.queue.len());
+        let written = self.ring.producer.write(self.queue.front());
+        self.queue.take(written);
+    }
+
+    /// An empty ring that is smaller than `length` makes way for one that is not, as far as is allowed.
+    fn grow_if_empty(&mut self, length: usize) {
+        if length > self.size() && self.size() < self.largest && self.available() == 0 {
+            self.replace_ring(length.checked_next_power_of_two().map_or(self.largest, |size| size.min(self.largest)));
+        }
+    }
+
+    /// Without memory for another ring the old one goes on: the queue takes what it cannot.
+    fn replace_ring(&mut self, size: usize) {
+        if let Ok(ring) = Ring::new(size) {
+            let old = mem::replace(&mut self.ring, ring);
+            self.before += old.consumer.position();
+            self.generation = self.generation.wrapping_add(1);
+            if mem::take(&mut self.shown) {
+                self.replaced.push(old);
+            }
         }
     }
 }

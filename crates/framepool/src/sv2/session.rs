@@ -5,7 +5,7 @@ use std::time::Duration;
 use buffer_sv2::{AeadBuffer, Buffer};
 
 use super::batch::{Frame, frame_at};
-use super::frame::{SEALED_HEADER, sealed_payload};
+use super::frame::{CHUNK, SEALED_HEADER, sealed_payload};
 use super::handshake::{self, Handshake};
 use super::input::Input;
 use super::opener::Opener;
@@ -18,14 +18,17 @@ pub struct Options {
     /// The longest payload that is accepted from the peer, in bytes. The protocol itself allows [`MAX_PAYLOAD`]: a
     /// larger number means the same. What is sent is bounded by the protocol alone.
     pub max_frame_size: usize,
-    /// The size of the output ring, in bytes: a power of two. It is also the high-water mark.
+    /// The largest size of the output ring, in bytes: a power of two. It is also the high-water mark.
     pub output_size: usize,
+    /// The size with which the output ring starts, in bytes: a power of two. A larger number than `output_size` means the
+    /// same as that: the ring is then never replaced.
+    pub output_start: usize,
 }
 
 impl Default for Options {
-    /// Frames up to 1 MiB, an output of 64 KiB.
+    /// Frames up to 1 MiB, an output that grows from 1 KiB to 64 KiB.
     fn default() -> Self {
-        Self { max_frame_size: 1 << 20, output_size: 1 << 16 }
+        Self { max_frame_size: 1 << 20, output_size: 1 << 16, output_start: 1 << 10 }
     }
 }
 
@@ -51,7 +54,7 @@ pub struct Stats {
     pub bytes_in: u64,
     /// Wire bytes put into the output, drained or not.
     pub bytes_out: u64,
-    /// Memory that the session holds: output ring and queue, held input, scratch, and itself. Batches are not counted.
+    /// Memory that the session holds: output ring and queue, held input, and itself. Batches are not counted.
     pub memory_bytes: usize,
 }
 
@@ -98,7 +101,7 @@ impl Session {
         secret_key: &str,
         certificate_validity: Duration,
     ) -> Result<Self, Error> {
-        let output = Output::new(options.output_size)?;
+        let output = Output::new(options.output_start, options.output_size)?;
         let handshake = Handshake::responder(public_key, secret_key, certificate_validity)?;
         Ok(Self::new(options, handshake, output))
     }
@@ -109,7 +112,7 @@ impl Session {
     ///
     /// [`Error::Key`], [`Error::OutputSize`], [`Error::NoMemory`].
     pub fn initiator(options: Options, authority: Option<&str>) -> Result<Self, Error> {
-        let mut output = Output::new(options.output_size)?;
+        let mut output = Output::new(options.output_start, options.output_size)?;
         let handshake = Handshake::initiator(authority, &mut output)?;
         Ok(Self::new(options, handshake, output))
     }
@@ -200,6 +203,13 @@ impl Session {
         self.seal(frames.map(|index| frame_at(batch, table, index).ok_or(Error::Internal)))
     }
 
+    /// Gives back the memory that recent traffic needed and that is empty now. For a connection that has fallen silent:
+    /// traffic that goes on would only need it again.
+    pub fn shrink(&mut self) {
+        self.held.shrink_to_fit();
+        self.output.shrink();
+    }
+
     /// What must go out on the wire. It stays drainable when the session is closed.
     pub fn output(&mut self) -> &mut Output {
         &mut self.output
@@ -209,8 +219,7 @@ impl Session {
     pub fn stats(&self) -> Stats {
         let phase = match &self.phase {
             Phase::Handshake(handshake) => handshake.memory_bytes(),
-            Phase::Transport(transport) => transport.sealer.memory_bytes(),
-            Phase::Closed => 0,
+            Phase::Transport(_) | Phase::Closed => 0,
         };
         Stats {
             frames_in: self.frames_in,
@@ -244,7 +253,7 @@ impl Session {
         pool: &mut B,
     ) -> (Option<Batch<B::Slice>>, Result<(), Error>) {
         if let Phase::Handshake(handshake) = &self.phase
-            && handshake.is_ready(input)
+            && input.len() >= handshake.awaits()
             && let Phase::Handshake(handshake) = mem::replace(&mut self.phase, Phase::Closed)
         {
             match handshake.finish(input, &mut self.output, handshake::now()) {
@@ -260,14 +269,29 @@ impl Session {
 
     /// Keeps what was not whole for the next chunk: the last `unread` bytes of `held`, then `rest`.
     fn hold(&mut self, mut held: Vec<u8>, unread: usize, rest: &[u8]) -> Result<(), Error> {
-        if unread < held.len() {
-            held.drain(..held.len() - unread);
-            held.shrink_to(KEEP);
+        held.drain(..held.len() - unread);
+        let total = unread + rest.len();
+        if held.capacity() > KEEP.max(8 * total) {
+            held.shrink_to(total);
         }
-        held.try_reserve(rest.len()).map_err(|_| Error::NoMemory)?;
+        if held.capacity() < total {
+            // Ahead of what has come, so that the next chunks are not copied again and again, but never further than the
+            // frame goes: its length was authenticated, and checked.
+            let ahead = total.next_power_of_two().min(self.awaits());
+            held.try_reserve_exact(ahead.max(total) - unread).map_err(|_| Error::NoMemory)?;
+        }
         held.extend_from_slice(rest);
         self.held = held;
         Ok(())
+    }
+
+    /// How many bytes of input must be there for anything to happen.
+    fn awaits(&self) -> usize {
+        match &self.phase {
+            Phase::Handshake(handshake) => handshake.awaits(),
+            Phase::Transport(transport) => transport.opener.awaits(),
+            Phase::Closed => 0,
+        }
     }
 
     /// Seals all of `frames`, or none if one of them is an error or there is no memory for them.
@@ -285,11 +309,8 @@ impl Session {
             longest = longest.max(length);
             wire = wire.saturating_add(SEALED_HEADER + sealed_payload(length));
         }
-        self.output.reserve(wire)?;
-        sealer.reserve(longest)?;
-        let sealed = frames.flatten().try_for_each(|frame| sealer.seal(frame, &mut self.output));
-        sealer.shrink();
-        if let Err(error) = sealed {
+        self.output.reserve(wire, SEALED_HEADER + sealed_payload(longest.min(CHUNK)))?;
+        if let Err(error) = frames.flatten().try_for_each(|frame| sealer.seal(frame, &mut self.output)) {
             self.fail(error.clone());
             return Err(error);
         }

@@ -1,0 +1,65 @@
+use super::{Error, KEEP};
+
+/// Bytes in the order in which they came, in one piece of memory.
+///
+/// Taking from the front moves a mark, so that what is put in last can be sealed where it lies. The memory grows with what
+/// is queued and shrinks with it: a copy is made only when it buys at least as many bytes of room, or frees eight times as
+/// many.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    bytes: Vec<u8>,
+    /// Bytes at the front that have been taken.
+    taken: usize,
+}
+
+impl Queue {
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len() - self.taken
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Makes room for `length` bytes more.
+    pub(super) fn reserve(&mut self, length: usize) -> Result<(), Error> {
+        if self.bytes.capacity() - self.bytes.len() < length && self.taken >= self.len() {
+            self.forget_taken();
+        }
+        self.bytes.try_reserve(length).map_err(|_| Error::NoMemory)
+    }
+
+    /// What is appended here is queued. Without [`reserve`](Self::reserve) before it may fail for want of memory.
+    pub(super) fn back(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    pub(super) fn front(&self) -> &[u8] {
+        &self.bytes[self.taken..]
+    }
+
+    /// Takes the first `count` bytes, at most [`len`](Self::len).
+    pub(super) fn take(&mut self, count: usize) {
+        self.taken += count;
+        if self.bytes.capacity() > KEEP && self.len() <= self.bytes.capacity() / 8 {
+            self.shrink();
+        } else if self.is_empty() {
+            self.forget_taken();
+        }
+    }
+
+    /// Gives back all memory that is not in use.
+    pub(super) fn shrink(&mut self) {
+        self.forget_taken();
+        self.bytes.shrink_to_fit();
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    fn forget_taken(&mut self) {
+        self.bytes.drain(..self.taken);
+        self.taken = 0;
+    }
+}
