@@ -35,7 +35,6 @@ pub use keys::generate_authority_keypair;
 pub use output::{Output, ReplacedRings};
 pub use session::{Options, Session, State, Stats};
 
-/// What a reused buffer (held input, output queue) may keep when it is empty, in bytes: two of the longest chunks, so that
-/// steady traffic never allocates, whatever the size of its frames. What one large frame needed beyond that is given back
-/// with it, all of it by [`Session::shrink`].
+/// What a reused buffer (held input, output queue) keeps in any case until [`Session::shrink`], in bytes: two of the longest
+/// chunks. More is kept only from one large frame to the next.
 const KEEP: usize = 1 << 17;

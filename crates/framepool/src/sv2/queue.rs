@@ -2,9 +2,9 @@ use super::{Error, KEEP};
 
 /// Bytes in the order in which they came, in one piece of memory.
 ///
-/// Taking from the front moves a mark, so that what is put in last can be sealed where it lies. The memory grows with what
-/// is queued and shrinks with it: a copy is made only when it buys at least as many bytes of room, or frees eight times as
-/// many.
+/// Taking from the front moves a mark, so that what is put in last can be sealed where it lies, and nothing is copied but to
+/// gain at least as much room. Memory that large frames needed is kept for the next of them, and given back once the queue
+/// has been filled and emptied with much less.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     bytes: Vec<u8>,
@@ -41,10 +41,12 @@ impl Queue {
     /// Takes the first `count` bytes, at most [`len`](Self::len).
     pub(super) fn take(&mut self, count: usize) {
         self.taken += count;
-        if self.bytes.capacity() > KEEP && self.len() <= self.bytes.capacity() / 8 {
-            self.shrink();
-        } else if self.is_empty() {
+        if self.is_empty() {
+            let used = self.taken;
             self.forget_taken();
+            if self.bytes.capacity() > KEEP.max(8 * used) {
+                self.bytes = Vec::new();
+            }
         }
     }
 

@@ -269,9 +269,16 @@ impl Session {
 
     /// Keeps what was not whole for the next chunk: the last `unread` bytes of `held`, then `rest`.
     fn hold(&mut self, mut held: Vec<u8>, unread: usize, rest: &[u8]) -> Result<(), Error> {
+        let was_empty = held.is_empty();
         held.drain(..held.len() - unread);
         let total = unread + rest.len();
-        if held.capacity() > KEEP.max(8 * total) {
+        // A large frame's memory is kept for the next one, until a frame needs much less, or nothing.
+        let needed = match total {
+            0 if was_empty => 0,
+            0..=SEALED_HEADER => held.capacity(),
+            _ => self.awaits(),
+        };
+        if held.capacity() > KEEP.max(8 * needed) {
             held.shrink_to(total);
         }
         if held.capacity() < total {
