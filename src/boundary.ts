@@ -96,6 +96,8 @@ export const enum Word {
   Timeout,
   Block,
   Ended,
+  RingGeneration,
+  RingSize,
 }
 
 const control = new Uint32Array(bound.control)

@@ -69,10 +69,13 @@ pub(crate) enum Word {
     Block,
     /// Out: 1 when a ring's other half has ended.
     Ended,
+    /// Out: how often a session's output ring has been replaced by a larger or smaller one, and its size at present.
+    RingGeneration,
+    RingSize,
 }
 
 /// Names of the words, by index.
-pub(crate) const LAYOUT: [Word; 34] = [
+pub(crate) const LAYOUT: [Word; 36] = [
     Word::Status,
     Word::Handle,
     Word::Generation,
@@ -107,6 +110,8 @@ pub(crate) const LAYOUT: [Word; 34] = [
     Word::Timeout,
     Word::Block,
     Word::Ended,
+    Word::RingGeneration,
+    Word::RingSize,
 ];
 
 /// Words in a block.

@@ -98,4 +98,9 @@ impl Opener {
         }
         Ok(())
     }
+
+    #[cfg(test)]
+    pub(super) fn cipher(&mut self) -> &mut CipherState {
+        &mut self.cipher
+    }
 }

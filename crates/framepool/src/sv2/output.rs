@@ -106,8 +106,8 @@ impl Output {
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        self.queue.back().extend_from_slice(bytes);
-        self.refill();
+        let written = if self.queue.is_empty() { self.ring.producer.write(bytes) } else { 0 };
+        self.queue.back().extend_from_slice(&bytes[written..]);
     }
 
     /// Lets `fill` write `length` bytes where they go out from. `None`, and `fill` is not called, if the ring has no room

@@ -4,13 +4,18 @@ use super::{Error, KEEP};
 ///
 /// Taking from the front moves a mark, so that what is put in last can be sealed where it lies, and nothing is copied but to
 /// gain at least as much room. Memory that large frames needed is kept for the next of them, and given back once the queue
-/// has been filled and emptied with much less.
+/// has been filled and emptied [`PATIENCE`] times with much less.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     bytes: Vec<u8>,
     /// Bytes at the front that have been taken.
     taken: usize,
+    /// How often in a row it was filled and emptied with an eighth of its memory at most.
+    small_uses: u32,
 }
+
+/// Frames that lie across the ring's end pass through the queue one by one, also between two large frames.
+const PATIENCE: u32 = 8;
 
 impl Queue {
     pub(super) fn len(&self) -> usize {
@@ -42,16 +47,18 @@ impl Queue {
     pub(super) fn take(&mut self, count: usize) {
         self.taken += count;
         if self.is_empty() {
-            let used = self.taken;
+            let is_small = self.bytes.capacity() > KEEP.max(8 * self.taken);
+            self.small_uses = if is_small { self.small_uses + 1 } else { 0 };
             self.forget_taken();
-            if self.bytes.capacity() > KEEP.max(8 * used) {
-                self.bytes = Vec::new();
+            if self.small_uses == PATIENCE {
+                self.shrink();
             }
         }
     }
 
     /// Gives back all memory that is not in use.
     pub(super) fn shrink(&mut self) {
+        self.small_uses = 0;
         self.forget_taken();
         self.bytes.shrink_to_fit();
     }

@@ -59,4 +59,9 @@ impl Sealer {
         target.extend_from_slice(&tag);
         Ok(())
     }
+
+    #[cfg(test)]
+    pub(super) fn cipher(&mut self) -> &mut CipherState {
+        &mut self.cipher
+    }
 }

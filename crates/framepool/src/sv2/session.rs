@@ -331,3 +331,82 @@ impl Transport {
         Self { opener: Opener::new(ciphers.opening, max_frame_size), sealer: Sealer::new(ciphers.sealing) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use buffer_sv2::BufferFromSystemMemory;
+
+    use super::*;
+
+    const HEADER: FrameHeader = FrameHeader { extension_type: 0, message_type: 1 };
+
+    /// Two ends of a connection on which `nonce` messages have gone from the first to the second.
+    fn worn(nonce: u64) -> (Session, Session) {
+        let mut one = Session::initiator(Options::default(), None).expect("memory");
+        let (public_key, secret_key) = super::super::generate_authority_keypair();
+        let mut other =
+            Session::responder(Options::default(), &public_key, &secret_key, Duration::ZERO).expect("a pair");
+        for _ in 0..2 {
+            pass(&mut one, &mut other).expect("the handshake is good");
+            pass(&mut other, &mut one).expect("the handshake is good");
+        }
+        let (Phase::Transport(sending), Phase::Transport(receiving)) = (&mut one.phase, &mut other.phase) else {
+            panic!("the handshake is done");
+        };
+        sending.sealer.cipher().skip_to(nonce);
+        receiving.opener.cipher().skip_to(nonce);
+        (one, other)
+    }
+
+    /// The payloads that come when all that `from` has put out goes to `to`.
+    fn pass(from: &mut Session, to: &mut Session) -> Result<Vec<Vec<u8>>, Error> {
+        let mut wire = vec![0; from.output().pending()];
+        from.output().read(&mut wire);
+        let batch = to.receive(&wire, &mut BufferFromSystemMemory::new(0))?;
+        let frames = batch.iter().flat_map(|batch| (0..batch.frames).filter_map(|index| batch.frame(index)));
+        Ok(frames.map(|frame| frame.payload.to_vec()).collect())
+    }
+
+    #[test]
+    fn a_session_ends_before_its_nonces_do() {
+        // Two nonces a frame: two frames can go; of the third only the header could, or nothing.
+        for left in [4, 5] {
+            let (mut one, mut other) = worn(u64::MAX - left);
+            for text in [b"first", b"other"] {
+                assert_eq!(one.send(HEADER, text), Ok(true));
+            }
+            let pending = one.output().pending();
+            assert_eq!(one.send(HEADER, b"third"), Err(Error::Aead));
+            assert_eq!((one.state(), one.error()), (State::Closed, Some(&Error::Aead)));
+            assert_eq!(one.output().pending(), pending);
+            assert_eq!(one.send(HEADER, b"again"), Err(Error::Aead));
+            assert_eq!(pass(&mut one, &mut other), Ok(vec![b"first".to_vec(), b"other".to_vec()]));
+        }
+    }
+
+    #[test]
+    fn nothing_unsealed_goes_out_through_the_queue_either() {
+        let (mut one, mut other) = worn(u64::MAX - 5);
+        let large = vec![3; 100_000];
+        // Three nonces: more than the ring holds.
+        assert_eq!(one.send(HEADER, &large), Ok(false));
+        let pending = one.output().pending();
+        assert_eq!(one.send(HEADER, &large), Err(Error::Aead));
+        // The piece of header and first chunk is there, the last chunk is not.
+        assert_eq!(one.output().pending(), pending + SEALED_HEADER + sealed_payload(CHUNK));
+        assert_eq!(pass(&mut one, &mut other), Ok(vec![large]));
+        assert_eq!(other.state(), State::Transport, "the rest of the frame never comes");
+    }
+
+    #[test]
+    fn nothing_is_opened_with_a_nonce_that_has_been_used_up() {
+        let (mut one, mut other) = worn(u64::MAX - 4);
+        let Phase::Transport(sending) = &mut one.phase else { panic!("in transport") };
+        sending.sealer.cipher().skip_to(0);
+        one.send(HEADER, b"any").expect("nonces are left");
+        let Phase::Transport(receiving) = &mut other.phase else { panic!("in transport") };
+        receiving.opener.cipher().skip_to(u64::MAX);
+        assert_eq!(pass(&mut one, &mut other), Err(Error::Aead));
+        assert_eq!(other.error(), Some(&Error::Aead));
+    }
+}
