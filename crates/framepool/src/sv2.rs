@@ -27,6 +27,7 @@ mod output;
 mod queue;
 mod sealer;
 mod session;
+mod spare;
 
 pub use batch::{Batch, Frame};
 pub use error::Error;
@@ -34,7 +35,4 @@ pub use frame::{FrameHeader, MAX_PAYLOAD};
 pub use keys::generate_authority_keypair;
 pub use output::{Output, ReplacedRings};
 pub use session::{Options, Session, State, Stats};
-
-/// What a reused buffer (held input, output queue) keeps in any case until [`Session::shrink`], in bytes: two of the longest
-/// chunks. More is kept only from one large frame to the next.
-const KEEP: usize = 1 << 17;
+pub use spare::spare_bytes;

@@ -138,13 +138,19 @@ impl Output {
         append: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let back = self.queue.back();
-        let start = back.len();
+        let (start, capacity) = (back.len(), back.capacity());
         let result = append(back);
+        debug_assert_eq!(back.capacity(), capacity, "room was reserved");
         if result.is_err() {
             back.truncate(start);
         }
         self.refill();
         result
+    }
+
+    /// Gives back what was [reserved](Self::reserve) and is not needed any more.
+    pub(super) fn release_unused(&mut self) {
+        self.queue.release_if_empty();
     }
 
     /// The bytes at hand in the ring, as offsets into its memory ([`base`](Self::base)).
@@ -157,6 +163,7 @@ impl Output {
     pub fn consume(&mut self, count: usize) -> Result<(), InvalidCount> {
         self.ring.consumer.advance(count)?;
         self.refill();
+        self.release_unused();
         Ok(())
     }
 
@@ -167,6 +174,7 @@ impl Output {
             read += self.ring.consumer.read(&mut target[read..]);
             self.refill();
         }
+        self.release_unused();
         read
     }
 
@@ -225,9 +233,8 @@ impl Output {
         (!rings.is_empty()).then_some(ReplacedRings { _rings: rings })
     }
 
-    /// Gives back memory that is not in use. A ring that holds bytes stays as it is.
+    /// Brings the first size of the ring back, if it is empty.
     pub(super) fn shrink(&mut self) {
-        self.queue.shrink();
         if self.available() == 0 && self.size() > self.smallest {
             self.replace_ring(self.smallest);
         }

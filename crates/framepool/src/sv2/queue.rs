@@ -1,21 +1,17 @@
-use super::{Error, KEEP};
+use std::mem;
+
+use super::{Error, spare};
 
 /// Bytes in the order in which they came, in one piece of memory.
 ///
 /// Taking from the front moves a mark, so that what is put in last can be sealed where it lies, and nothing is copied but to
-/// gain at least as much room. Memory that large frames needed is kept for the next of them, and given back once the queue
-/// has been filled and emptied [`PATIENCE`] times with much less.
+/// gain at least as much room.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     bytes: Vec<u8>,
     /// Bytes at the front that have been taken.
     taken: usize,
-    /// How often in a row it was filled and emptied with an eighth of its memory at most.
-    small_uses: u32,
 }
-
-/// Frames that lie across the ring's end pass through the queue one by one, also between two large frames.
-const PATIENCE: u32 = 8;
 
 impl Queue {
     pub(super) fn len(&self) -> usize {
@@ -28,13 +24,24 @@ impl Queue {
 
     /// Makes room for `length` bytes more.
     pub(super) fn reserve(&mut self, length: usize) -> Result<(), Error> {
-        if self.bytes.capacity() - self.bytes.len() < length && self.taken >= self.len() {
-            self.forget_taken();
+        if self.bytes.capacity() - self.bytes.len() >= length {
+            return Ok(());
         }
-        self.bytes.try_reserve(length).map_err(|_| Error::NoMemory)
+        let needed = self.len().saturating_add(length);
+        if self.taken >= self.len() && self.bytes.capacity() >= needed {
+            self.bytes.drain(..self.taken);
+        } else {
+            // For what is queued in one go, exactly what it takes; for what is added to it, more and more ahead.
+            let most = if self.is_empty() { needed } else { usize::MAX };
+            let mut larger = spare::take(needed, most)?;
+            larger.extend_from_slice(self.front());
+            spare::give(mem::replace(&mut self.bytes, larger));
+        }
+        self.taken = 0;
+        Ok(())
     }
 
-    /// What is appended here is queued. Without [`reserve`](Self::reserve) before it may fail for want of memory.
+    /// What is appended here is queued. It must have been [reserved](Self::reserve).
     pub(super) fn back(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
@@ -43,32 +50,23 @@ impl Queue {
         &self.bytes[self.taken..]
     }
 
-    /// Takes the first `count` bytes, at most [`len`](Self::len).
+    /// Takes the first `count` bytes, at most [`len`](Self::len). What was reserved stays so.
     pub(super) fn take(&mut self, count: usize) {
         self.taken += count;
         if self.is_empty() {
-            let is_small = self.bytes.capacity() > KEEP.max(8 * self.taken);
-            self.small_uses = if is_small { self.small_uses + 1 } else { 0 };
-            self.forget_taken();
-            if self.small_uses == PATIENCE {
-                self.shrink();
-            }
+            self.bytes.clear();
+            self.taken = 0;
         }
     }
 
-    /// Gives back all memory that is not in use.
-    pub(super) fn shrink(&mut self) {
-        self.small_uses = 0;
-        self.forget_taken();
-        self.bytes.shrink_to_fit();
+    /// Gives the memory back if nothing is queued.
+    pub(super) fn release_if_empty(&mut self) {
+        if self.is_empty() {
+            spare::give(mem::take(&mut self.bytes));
+        }
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
         self.bytes.capacity()
-    }
-
-    fn forget_taken(&mut self) {
-        self.bytes.drain(..self.taken);
-        self.taken = 0;
     }
 }

@@ -10,7 +10,7 @@ use super::handshake::{self, Handshake};
 use super::input::Input;
 use super::opener::Opener;
 use super::sealer::Sealer;
-use super::{Batch, Error, FrameHeader, KEEP, MAX_PAYLOAD, Output, noise};
+use super::{Batch, Error, FrameHeader, MAX_PAYLOAD, Output, noise, spare};
 
 /// How a session is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,10 +203,9 @@ impl Session {
         self.seal(frames.map(|index| frame_at(batch, table, index).ok_or(Error::Internal)))
     }
 
-    /// Gives back the memory that recent traffic needed and that is empty now. For a connection that has fallen silent:
-    /// traffic that goes on would only need it again.
+    /// Brings the output ring back to its first size if it is empty. For a connection that has fallen silent: traffic that
+    /// goes on would only make it grow again. All other memory goes back by itself.
     pub fn shrink(&mut self) {
-        self.held.shrink_to_fit();
         self.output.shrink();
     }
 
@@ -269,23 +268,17 @@ impl Session {
 
     /// Keeps what was not whole for the next chunk: the last `unread` bytes of `held`, then `rest`.
     fn hold(&mut self, mut held: Vec<u8>, unread: usize, rest: &[u8]) -> Result<(), Error> {
-        let was_empty = held.is_empty();
-        held.drain(..held.len() - unread);
-        let total = unread + rest.len();
-        // A large frame's memory is kept for the next one, until a frame needs much less, or nothing.
-        let needed = match total {
-            0 if was_empty => 0,
-            0..=SEALED_HEADER => held.capacity(),
-            _ => self.awaits(),
-        };
-        if held.capacity() > KEEP.max(8 * needed) {
-            held.shrink_to(total);
+        // It is of one message, header or payload, so it was read as a whole or not at all.
+        if unread == 0 {
+            spare::give(mem::take(&mut held));
         }
+        let total = unread + rest.len();
         if held.capacity() < total {
-            // Ahead of what has come, so that the next chunks are not copied again and again, but never further than the
-            // frame goes: its length was authenticated, and checked.
-            let ahead = total.next_power_of_two().min(self.awaits());
-            held.try_reserve_exact(ahead.max(total) - unread).map_err(|_| Error::NoMemory)?;
+            // Ahead of what has come, so that the next chunks are not copied again and again, but not far beyond the frame,
+            // whose length was authenticated and checked.
+            let mut larger = spare::take(total, self.awaits())?;
+            larger.extend_from_slice(&held);
+            spare::give(mem::replace(&mut held, larger));
         }
         held.extend_from_slice(rest);
         self.held = held;
@@ -321,6 +314,7 @@ impl Session {
             self.fail(error.clone());
             return Err(error);
         }
+        self.output.release_unused();
         self.frames_out += count;
         Ok(!self.output.is_over_high_water())
     }
