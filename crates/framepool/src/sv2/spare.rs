@@ -15,14 +15,15 @@ const MOST: usize = 2 * (SEALED_HEADER + MAX_PAYLOAD + MAX_PAYLOAD / 4096) + (1 
 /// The most buffers of about one size that a thread keeps.
 const MOST_ALIKE: usize = 64;
 
-/// A buffer that is handed out has at most so many times the bytes asked for.
-const SLACK: usize = 8;
-
 /// The smallest buffer that is made, in bytes.
 const SMALLEST: usize = 64;
 
-/// Up to here buffers are made in powers of two, so that one fits another's need; beyond, that would waste too much.
+/// Up to here buffers are powers of two, so that one fits another's need, and are used for no less than half of what they
+/// hold. Beyond, that would waste too much, and growing step by step copy too much.
 const ROUNDED: usize = 1 << 20;
+
+/// Beyond [`ROUNDED`], a buffer that is handed out has at most so many times the bytes asked for.
+const SLACK: usize = 16;
 
 thread_local! {
     static SPARE: RefCell<Spare> = const { RefCell::new(Spare { classes: [const { Vec::new() }; CLASSES], bytes: 0 }) };
@@ -67,9 +68,11 @@ pub(super) fn give(mut buffer: Vec<u8>) {
 
 impl Spare {
     fn take(&mut self, needed: usize) -> Option<Vec<u8>> {
-        let first = needed.ilog2() as usize;
-        let last = (needed.saturating_mul(SLACK)).ilog2() as usize;
-        for class in &mut self.classes[first..=last] {
+        let largest = match needed.checked_next_power_of_two() {
+            Some(size) if size <= ROUNDED => size,
+            _ => needed.saturating_mul(SLACK),
+        };
+        for class in &mut self.classes[needed.ilog2() as usize..=largest.ilog2() as usize] {
             if let Some(index) = class.iter().rposition(|buffer| buffer.capacity() >= needed) {
                 let buffer = class.swap_remove(index);
                 self.bytes -= buffer.capacity();
@@ -103,13 +106,13 @@ mod tests {
         assert_eq!((buffer.capacity(), spare_bytes()), (1024, 0));
         give(buffer);
         assert_eq!(spare_bytes(), 1024);
-        // Also for less, down to an eighth, but not for more.
-        for needed in [1000, 1024, 128] {
+        // Also for less, down to a half, but not for more.
+        for needed in [1000, 1024, 513] {
             let buffer = take(needed, needed).expect("memory");
             assert_eq!((buffer.capacity(), buffer.len(), spare_bytes()), (1024, 0, 0));
             give(buffer);
         }
-        for (needed, made) in [(1025, 2048), (63, 64), (0, 64)] {
+        for (needed, made) in [(1025, 2048), (512, 512), (63, 64), (0, 64)] {
             assert_eq!(take(needed, needed).expect("memory").capacity(), made);
             assert_eq!(spare_bytes(), 1024);
         }
@@ -123,6 +126,9 @@ mod tests {
         // Of one class, and too small.
         assert_eq!(take((3 << 20) + 1, 0).expect("memory").capacity(), (3 << 20) + 1);
         assert_eq!(spare_bytes(), 3 << 20);
+        // Far too large for a small need, but not for a large one.
+        assert_eq!(take(1 << 20, 0).expect("memory").capacity(), 1 << 20);
+        assert_eq!(take((1 << 20) + 1, 0).expect("memory").capacity(), 3 << 20);
     }
 
     #[test]
