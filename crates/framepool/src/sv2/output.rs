@@ -150,7 +150,7 @@ impl Output {
 
     /// Gives back what was [reserved](Self::reserve) and is not needed any more.
     pub(super) fn release_unused(&mut self) {
-        self.queue.release_if_empty();
+        self.queue.release_unused();
     }
 
     /// The bytes at hand in the ring, as offsets into its memory ([`base`](Self::base)).

@@ -5,7 +5,7 @@ use super::{Error, spare};
 /// Bytes in the order in which they came, in one piece of memory.
 ///
 /// Taking from the front moves a mark, so that what is put in last can be sealed where it lies, and nothing is copied but to
-/// gain at least as much room.
+/// gain or give back at least as much room.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     bytes: Vec<u8>,
@@ -59,10 +59,16 @@ impl Queue {
         }
     }
 
-    /// Gives the memory back if nothing is queued.
-    pub(super) fn release_if_empty(&mut self) {
+    /// Gives back what was reserved and is not used: all of it if nothing is queued, and most of it if little is.
+    pub(super) fn release_unused(&mut self) {
         if self.is_empty() {
             spare::give(mem::take(&mut self.bytes));
+        } else if self.bytes.capacity() / self.len() >= 8
+            && let Ok(mut smaller) = spare::take(self.len(), self.len())
+        {
+            smaller.extend_from_slice(self.front());
+            spare::give(mem::replace(&mut self.bytes, smaller));
+            self.taken = 0;
         }
     }
 
