@@ -51,6 +51,11 @@ export function booleanArgument(value: unknown, name: string): boolean {
   return value
 }
 
+/** `value` as a signal, if there is one, or the documented error. */
+export function signalArgument(value: unknown): void {
+  if (value !== undefined && !(value instanceof AbortSignal)) throw invalidArgType('signal must be an AbortSignal')
+}
+
 /** `value` as an options object; undefined stands for no options. */
 export function optionsArgument<T extends object>(value: T | undefined, name: string): Partial<T> {
   if (value === undefined) return {}

@@ -38,7 +38,6 @@ let coreOfSession: (session: Sv2Session) => SessionCore
 export class Sv2Session implements Disposable {
   readonly #core: SessionCore
   readonly #output: Consumer
-  #socket: SessionSocket | null = null
 
   /** @internal */
   constructor(key: symbol, core: SessionCore) {
@@ -135,7 +134,8 @@ export class Sv2Session implements Disposable {
    * Wires the session to a socket: reads, writes, backpressure, errors. Frames come to `onBatch`; while its answers are
    * over the high-water mark nothing more is read. When the peer ends its side, ours ends once the output is empty; on a
    * socket with `allowHalfOpen` it ends with `close()`. A session that fails destroys the socket with its error; the
-   * socket's closing closes the session. What `onBatch` throws is not caught. `ERR_BUSY` when a socket is attached already, `ERR_CLOSED` when it is destroyed.
+   * socket's closing closes the session. What `onBatch` throws is not caught. `ERR_BUSY` when a socket or a stream takes
+   * the output already, `ERR_CLOSED` when the socket is destroyed.
    */
   attach(socket: Socket, onBatch: (batch: FrameBatch) => void): void {
     if (!(socket instanceof Socket)) throw invalidArgType('socket must be a net.Socket')
@@ -143,7 +143,7 @@ export class Sv2Session implements Disposable {
     this.#core.checkOpen()
     // It would never say that it is closed.
     if (socket.destroyed) throw new FramePoolError('ERR_CLOSED', 'the socket is closed')
-    this.#socket = SessionSocket.attach(this.#core, socket, onBatch, this.#socket)
+    SessionSocket.attach(this.#core, socket, onBatch)
   }
 
   stats(): SessionStats {

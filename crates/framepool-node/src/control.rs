@@ -69,13 +69,19 @@ pub(crate) enum Word {
     Block,
     /// Out: 1 when a ring's other half has ended.
     Ended,
+    /// In: a file descriptor; of a pump, the one that it reads.
+    Descriptor,
+    /// In: the file descriptor that a pump writes to.
+    Sink,
+    /// Out: 1 when nothing could be moved without blocking.
+    Blocked,
     /// Out: how often a session's output ring has been replaced by a larger or smaller one, and its size at present.
     RingGeneration,
     RingSize,
 }
 
 /// Names of the words, by index.
-pub(crate) const LAYOUT: [Word; 36] = [
+pub(crate) const LAYOUT: [Word; 39] = [
     Word::Status,
     Word::Handle,
     Word::Generation,
@@ -110,6 +116,9 @@ pub(crate) const LAYOUT: [Word; 36] = [
     Word::Timeout,
     Word::Block,
     Word::Ended,
+    Word::Descriptor,
+    Word::Sink,
+    Word::Blocked,
     Word::RingGeneration,
     Word::RingSize,
 ];

@@ -19,7 +19,7 @@ use crate::external::{Exposure, Shown};
 
 /// Reports a session's state and output.
 #[inline]
-fn report(session: &mut Shown<Session>, control: &Control) {
+pub(crate) fn report(session: &mut Shown<Session>, control: &Control) {
     // JavaScript may still look at a ring that the call has replaced; the one in its place has not been shown.
     if let Some(rings) = session.output().take_replaced() {
         session.exposure.leave(rings);

@@ -3,6 +3,10 @@ use std::{io, mem};
 
 use super::Error;
 use super::queue::Queue;
+#[cfg(unix)]
+use crate::SystemError;
+#[cfg(unix)]
+use crate::io::{Descriptor, Port};
 use crate::ring::{self, Consumer, Half, InvalidCount, Producer, Spans};
 
 /// What must go out on the wire: a byte ring, with a queue behind it for what the ring has no room for.
@@ -176,6 +180,15 @@ impl Output {
         }
         self.release_unused();
         read
+    }
+
+    /// Writes what can be written now with one call, and refills the ring: see [`Port::transfer`].
+    #[cfg(unix)]
+    pub fn write_to(&mut self, descriptor: &Descriptor<'_>) -> Result<Option<usize>, SystemError> {
+        let written = self.ring.consumer.transfer(descriptor, usize::MAX);
+        self.refill();
+        self.release_unused();
+        written
     }
 
     /// Bytes at hand in the ring. 0 only when nothing is pending.
