@@ -407,6 +407,11 @@ export function sessionReport(session: Handle): import('./binding.cjs').SessionR
   return guarded(() => native.sessionReport(session))
 }
 
+/** Gives back memory that recent traffic needed. Out: the session's words. */
+export function shrinkSession(session: Handle): void {
+  guarded(() => native.sessionShrink(session))
+}
+
 /** Why a session closed by itself. */
 export function sessionError(session: Handle): FramePoolError | null {
   const fault = guarded(() => native.sessionError(session))

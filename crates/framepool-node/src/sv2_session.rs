@@ -176,9 +176,6 @@ pub struct SessionSizes {
     pub max_frame_size: u32,
     /// The largest output ring, and the high-water mark: a power of two.
     pub output_size: u32,
-    /// The first output ring, if it is to grow: a power of two. Without it the ring is the largest from the start, and is
-    /// never replaced.
-    pub output_start: Option<u32>,
 }
 
 impl From<SessionSizes> for Options {
@@ -186,7 +183,7 @@ impl From<SessionSizes> for Options {
         Self {
             max_frame_size: sizes.max_frame_size as usize,
             output_size: sizes.output_size as usize,
-            output_start: sizes.output_start.unwrap_or(sizes.output_size) as usize,
+            ..Self::default()
         }
     }
 }

@@ -14,14 +14,15 @@ use crate::ring::{self, Consumer, Half, InvalidCount, Producer, Spans};
 /// Bytes go to the ring while the queue is empty, and to the queue after that; each time the ring is drained it is
 /// refilled from the queue. So nothing is ever dropped or reordered, and a frame larger than the ring goes out whole.
 ///
-/// The ring starts small. When it is empty and more must go out than it holds, a larger one takes its place, up to the
-/// largest allowed; [`Session::shrink`](super::Session::shrink) brings the first size back. The largest size is the
-/// high-water mark: with as much pending, [`is_over_high_water`](Self::is_over_high_water) is true; with half of it or
-/// less, [`is_drained`](Self::is_drained) is.
+/// The ring starts small. When more must go out than it holds, a larger one takes its place and its bytes, up to the largest
+/// allowed; [`Session::shrink`](super::Session::shrink) brings the first size back. The largest size is the high-water mark:
+/// with as much pending, [`is_over_high_water`](Self::is_over_high_water) is true; with half of it or less,
+/// [`is_drained`](Self::is_drained) is.
 #[derive(Debug)]
 pub struct Output {
     ring: Ring,
-    /// Empty unless the ring is full: every drain refills it. So what the ring takes is never ahead of the queue.
+    /// Empty unless the ring is full and the largest: every drain refills it. So what the ring takes is never ahead of the
+    /// queue.
     queue: Queue,
     smallest: usize,
     largest: usize,
@@ -100,7 +101,7 @@ impl Output {
     /// Makes room for `length` bytes more, in pieces of at most `longest`, so that neither [`put`](Self::put) nor
     /// [`put_through_queue`](Self::put_through_queue) can fail for want of memory.
     pub(super) fn reserve(&mut self, length: usize, longest: usize) -> Result<(), Error> {
-        self.grow_if_empty(length);
+        self.refill(length);
         if self.queue.is_empty() && length <= self.ring.room_in_one_piece() {
             return Ok(());
         }
@@ -148,7 +149,7 @@ impl Output {
         if result.is_err() {
             back.truncate(start);
         }
-        self.refill();
+        self.refill(0);
         result
     }
 
@@ -166,7 +167,7 @@ impl Output {
     /// freed.
     pub fn consume(&mut self, count: usize) -> Result<(), InvalidCount> {
         self.ring.consumer.advance(count)?;
-        self.refill();
+        self.refill(0);
         self.release_unused();
         Ok(())
     }
@@ -176,7 +177,7 @@ impl Output {
         let mut read = 0;
         while read < target.len() && self.available() > 0 {
             read += self.ring.consumer.read(&mut target[read..]);
-            self.refill();
+            self.refill(0);
         }
         self.release_unused();
         read
@@ -186,7 +187,7 @@ impl Output {
     #[cfg(unix)]
     pub fn write_to(&mut self, descriptor: &Descriptor<'_>) -> Result<Option<usize>, SystemError> {
         let written = self.ring.consumer.transfer(descriptor, usize::MAX);
-        self.refill();
+        self.refill(0);
         self.release_unused();
         written
     }
@@ -227,8 +228,8 @@ impl Output {
         self.ring.consumer.base()
     }
 
-    /// How often the ring has been replaced, counting on from 0 after `u32::MAX`. It is replaced only while it is empty:
-    /// the new one is filled from its start.
+    /// How often the ring has been replaced, counting on from 0 after `u32::MAX`. The first byte that is at hand then lies
+    /// at the start of the new one.
     pub fn generation(&self) -> u32 {
         self.generation
     }
@@ -258,28 +259,36 @@ impl Output {
         self.size() + self.queue.memory_bytes() + replaced
     }
 
-    /// Puts what is queued into the ring, as far as it has room.
-    fn refill(&mut self) {
-        if self.queue.is_empty() {
-            return;
+    /// Puts what is queued into the ring, as far as it has room. If it has none for all of that and `more` bytes, a larger
+    /// one takes its place first, as far as is allowed.
+    fn refill(&mut self, more: usize) {
+        if self.size() < self.largest {
+            let needed = self.pending().saturating_add(more);
+            if needed > self.size() {
+                self.replace_ring(
+                    needed.checked_next_power_of_two().map_or(self.largest, |size| size.min(self.largest)),
+                );
+            }
         }
-        self.grow_if_empty(self.queue.len());
-        let written = self.ring.producer.write(self.queue.front());
-        self.queue.take(written);
+        if !self.queue.is_empty() {
+            let written = self.ring.producer.write(self.queue.front());
+            self.queue.take(written);
+        }
     }
 
-    /// An empty ring that is smaller than `length` makes way for one that is not, as far as is allowed.
-    fn grow_if_empty(&mut self, length: usize) {
-        if length > self.size() && self.size() < self.largest && self.available() == 0 {
-            self.replace_ring(length.checked_next_power_of_two().map_or(self.largest, |size| size.min(self.largest)));
-        }
-    }
-
-    /// Without memory for another ring the old one goes on: the queue takes what it cannot.
+    /// Another ring, with what is in this one, which it has room for. Without memory for it this one goes on: the queue takes
+    /// what it cannot.
     fn replace_ring(&mut self, size: usize) {
         if let Ok(ring) = Ring::new(size) {
-            let old = mem::replace(&mut self.ring, ring);
+            let mut old = mem::replace(&mut self.ring, ring);
             self.before += old.consumer.position();
+            // Copied, not taken: whoever looks at the old one goes on seeing what it held. A count of 0 is always valid.
+            let _ = old.consumer.io_slices(|bytes, _| {
+                for part in bytes {
+                    self.ring.producer.write(part);
+                }
+                Ok(0)
+            });
             self.generation = self.generation.wrapping_add(1);
             if mem::take(&mut self.shown) {
                 self.replaced.push(old);
