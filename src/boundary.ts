@@ -128,6 +128,8 @@ export const enum Word {
   Size,
   Low,
   High,
+  RingGeneration,
+  RingSize,
 }
 
 /** What kind of object leaves this isolate, or has arrived. */
@@ -458,6 +460,11 @@ export function consumeOutput(session: Handle, length: number): void {
 
 export function sessionReport(session: Handle): import('./binding.cjs').SessionReport {
   return guarded(() => native.sessionReport(session))
+}
+
+/** Gives back memory that recent traffic needed. Out: the session's words. */
+export function shrinkSession(session: Handle): void {
+  guarded(() => native.sessionShrink(session))
 }
 
 /** Why a session closed by itself. */

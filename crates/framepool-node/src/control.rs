@@ -87,10 +87,13 @@ pub(crate) enum Word {
     /// Out: a number of up to 64 bits: the position of a ring's half, or the limit of a budget pool.
     Low,
     High,
+    /// Out: how often a session's output ring has been replaced by a larger or smaller one, and its size at present.
+    RingGeneration,
+    RingSize,
 }
 
 /// Names of the words, by index.
-pub(crate) const LAYOUT: [Word; 44] = [
+pub(crate) const LAYOUT: [Word; 46] = [
     Word::Status,
     Word::Handle,
     Word::Generation,
@@ -135,6 +138,8 @@ pub(crate) const LAYOUT: [Word; 44] = [
     Word::Size,
     Word::Low,
     Word::High,
+    Word::RingGeneration,
+    Word::RingSize,
 ];
 
 /// Words in a block.
