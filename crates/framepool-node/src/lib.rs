@@ -1,6 +1,7 @@
 //! The Node-API binding of framepool: it converts types and lifetimes, and holds no logic of its own.
 //!
 //! - `boundary`: how JavaScript calls in on per-message paths.
+//! - `cargo`, `ticket`, `regions`: how objects change isolates.
 //! - `control`: the words that such calls pass.
 //! - `env`: what one isolate has alive.
 //! - `external`: memory that JavaScript sees through an `ArrayBuffer`.
@@ -15,6 +16,7 @@
 mod boundary;
 mod buddy_pool;
 mod budget_pool;
+mod cargo;
 mod control;
 mod env;
 mod errors;
@@ -24,8 +26,10 @@ mod heap_slice;
 mod io;
 mod pin;
 mod polled;
+mod regions;
 mod ring;
 mod settle;
 mod slot_pool;
 mod sv2_session;
 mod system_memory;
+mod ticket;
