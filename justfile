@@ -21,3 +21,11 @@ bench *names:
 
 examples:
     npm run examples
+
+# The core's tests under AddressSanitizer and LeakSanitizer, on the stable toolchain. Left out are two tests that cannot
+# work there: one needs `ulimit -v`, the other an `mlock` that can fail.
+asan:
+    RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address RUSTDOCFLAGS=-Zsanitizer=address \
+    ASAN_OPTIONS=allocator_may_return_null=1 LSAN_OPTIONS=suppressions={{justfile_directory()}}/crates/framepool/tests/leaks.supp \
+    cargo test -p framepool --target host-tuple --no-fail-fast -- \
+        --skip waits_beside_growths_that_fail_all_end --skip without_memory_the_process_ends
