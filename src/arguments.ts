@@ -4,6 +4,18 @@ import { invalidArgType, outOfRange } from './errors.js'
 /** The largest size, offset or length: 2^32 − 1 bytes. */
 export const MAX_BYTES = 0xffff_ffff
 
+const typedArray: object = Object.getPrototypeOf(Uint8Array.prototype)
+
+/** A getter of all typed arrays, which an object can neither shadow with a property of its own nor answer itself. */
+function typedArrayGetter<T>(name: string): (bytes: Uint8Array) => T {
+  return Function.prototype.call.bind(Object.getOwnPropertyDescriptor(typedArray, name)?.get as () => T)
+}
+
+/** What `bytes` really has: code that runs as a property is read could change the object between two reads. */
+export const lengthOf = typedArrayGetter<number>('length')
+export const offsetOf = typedArrayGetter<number>('byteOffset')
+export const bufferOf = typedArrayGetter<ArrayBufferLike>('buffer')
+
 /** `value` as a whole number from `min` to `max`, or the documented error. */
 export function integerArgument(value: unknown, name: string, min: number, max: number): number {
   if (typeof value !== 'number') throw invalidArgType(`${name} must be a number, not ${kindOf(value)}`)
@@ -22,7 +34,15 @@ export function bytesArgument(value: unknown, name: string): Uint8Array {
 /** The same for bytes that native code will read: shared memory can change underfoot, so it is copied first. */
 export function nativeBytesArgument(value: unknown, name: string): Uint8Array {
   const bytes = bytesArgument(value, name)
-  return types.isSharedArrayBuffer(bytes.buffer) ? new Uint8Array(bytes) : bytes
+  return types.isSharedArrayBuffer(bufferOf(bytes)) ? new Uint8Array(bytes) : bytes
+}
+
+/** The first `length` of `bytes`, which stay that many: another thread can lengthen an array over growable shared memory. */
+export function fixedBytes(bytes: Uint8Array, length: number): Uint8Array {
+  const buffer = bufferOf(bytes)
+  return buffer instanceof ArrayBuffer && length === lengthOf(bytes)
+    ? bytes
+    : new Uint8Array(buffer, offsetOf(bytes), length)
 }
 
 /** `value` as a string, or the documented error, which never repeats the value: it may be a secret. */
@@ -45,7 +65,25 @@ export function optionsArgument<T extends object>(value: T | undefined, name: st
   return value
 }
 
+/** `value` as an AbortSignal, or the documented error. */
+export function signalArgument(value: unknown): AbortSignal {
+  try {
+    // Only a real one answers; its prototype alone would not do.
+    abortedGetter.call(value)
+  } catch {
+    throw invalidArgType(`signal must be an AbortSignal, not ${kindOf(value)}`)
+  }
+  return value as AbortSignal
+}
+
+const abortedGetter = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted')?.get as () => boolean
+
+/** For messages. It runs no code of the value, which would come where an error is on its way. */
 function kindOf(value: unknown): string {
   if (value === null) return 'null'
-  return typeof value === 'object' ? (value.constructor?.name ?? 'an object') : typeof value
+  if (typeof value !== 'object') return typeof value
+  if (types.isProxy(value)) return 'a Proxy'
+  const constructor: unknown = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(value) ?? {}, 'constructor')?.value
+  const name = typeof constructor === 'function' && Object.getOwnPropertyDescriptor(constructor, 'name')?.value
+  return typeof name === 'string' ? name : 'an object'
 }

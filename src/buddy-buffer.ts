@@ -1,4 +1,4 @@
-import { bytesArgument, integerArgument } from './arguments.js'
+import { bytesArgument, fixedBytes, integerArgument, lengthOf } from './arguments.js'
 import type { BuddyMemory, Lease } from './buddy-memory.js'
 import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
 
@@ -57,9 +57,10 @@ export class BuddyBuffer implements Disposable {
   extendFromSlice(source: Uint8Array): void {
     const bytes = bytesArgument(source, 'source')
     const all = this.#all(this.#live())
-    const length = this.#length + bytes.length
-    if (length > all.length) throw outOfRange(`${length} bytes do not fit into the capacity of ${all.length}`)
-    all.set(bytes, this.#length)
+    const added = lengthOf(bytes)
+    const length = this.#length + added
+    if (length > this.capacity) throw outOfRange(`${length} bytes do not fit into the capacity of ${this.capacity}`)
+    all.set(fixedBytes(bytes, added), this.#length)
     this.#length = length
     this.#view = null
   }

@@ -135,7 +135,10 @@ function settingsOf(options: Omit<BuddyPoolOptions, 'block'>, block: BlockOption
     if (!Array.isArray(mergeWatermarks) || mergeWatermarks.length !== 4) {
       throw invalidArgType('mergeWatermarks must be an array of four numbers')
     }
-    settings.mergeWatermarks = mergeWatermarks.map((mark) => integerArgument(mark, 'a watermark', 0, MAX_WATERMARK))
+    // Not with the array's own map(), which can give anything.
+    settings.mergeWatermarks = [0, 1, 2, 3].map((size) =>
+      integerArgument(mergeWatermarks[size], 'a watermark', 0, MAX_WATERMARK),
+    )
   }
   if (starvationTimeoutMs !== undefined) {
     settings.starvationTimeoutMs = integerArgument(starvationTimeoutMs, 'starvationTimeoutMs', 0, MAX_TIMEOUT_MS)

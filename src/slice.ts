@@ -1,4 +1,4 @@
-import { nativeBytesArgument } from './arguments.js'
+import { lengthOf, nativeBytesArgument } from './arguments.js'
 import { copyToHeap, type Handle } from './boundary.js'
 import { FramePoolError, invalidArgType } from './errors.js'
 import { HeapMemory } from './heap-memory.js'
@@ -38,7 +38,7 @@ export class Slice implements Disposable {
   /** A slice that owns a copy of `bytes` on the heap. `ERR_NO_MEMORY` when there is none. */
   static from(bytes: Uint8Array): Slice {
     const source = nativeBytesArgument(bytes, 'bytes')
-    return new Slice(sliceKey, new HeapMemory(copyToHeap(source)), 0, source.length, 0)
+    return new Slice(sliceKey, new HeapMemory(copyToHeap(source)), 0, lengthOf(source), 0)
   }
 
   /** The bytes, not copied. Throws `ERR_RELEASED` once released. `bytes.buffer` is the whole region of the pool: see `copy()`. */

@@ -1,6 +1,6 @@
 import type { WaitOptions } from './api.js'
-import { integerArgument, optionsArgument } from './arguments.js'
-import { FramePoolError, invalidArgType } from './errors.js'
+import { integerArgument, optionsArgument, signalArgument } from './arguments.js'
+import { FramePoolError } from './errors.js'
 
 /** Settles one wait, once; what comes after is ignored. */
 export interface Waiter<T = void> {
@@ -23,7 +23,7 @@ export function wait<T>(
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const { signal, timeoutMs } = optionsArgument(options, 'options')
-    if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgType('signal must be an AbortSignal')
+    if (signal !== undefined) signalArgument(signal)
     if (timeoutMs !== undefined) integerArgument(timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)
     if (signal?.aborted) return reject(signal.reason)
     let timer: NodeJS.Timeout | undefined

@@ -1,6 +1,6 @@
 import { Socket } from 'node:net'
 import type { WaitOptions } from '../api.js'
-import { integerArgument, MAX_BYTES, nativeBytesArgument, optionsArgument, stringArgument } from '../arguments.js'
+import { booleanArgument, integerArgument, MAX_BYTES, nativeBytesArgument, optionsArgument, stringArgument } from '../arguments.js'
 import { createInitiator, createResponder, type Handle } from '../boundary.js'
 import { Consumer, ringKey } from '../byte-ring.js'
 import { FramePoolError, invalidArgType, outOfRange } from '../errors.js'
@@ -107,7 +107,7 @@ export class Sv2Session implements Disposable {
     const { messageType, extensionType = 0, channelMessage = false } = optionsArgument(header, 'header')
     integerArgument(messageType, 'messageType', 0, 0xff)
     integerArgument(extensionType, 'extensionType', 0, 0x7fff)
-    const extension = channelMessage ? extensionType | 0x8000 : extensionType
+    const extension = booleanArgument(channelMessage, 'channelMessage') ? extensionType | 0x8000 : extensionType
     return this.#core.send(extension, messageType as number, nativeBytesArgument(payload, 'payload'))
   }
 
