@@ -4,18 +4,6 @@ import { invalidArgType, outOfRange } from './errors.js'
 /** The largest size, offset or length: 2^32 − 1 bytes. */
 export const MAX_BYTES = 0xffff_ffff
 
-const typedArray: object = Object.getPrototypeOf(Uint8Array.prototype)
-
-/** A getter of all typed arrays, which an object can neither shadow with a property of its own nor answer itself. */
-function typedArrayGetter<T>(name: string): (bytes: Uint8Array) => T {
-  return Function.prototype.call.bind(Object.getOwnPropertyDescriptor(typedArray, name)?.get as () => T)
-}
-
-/** What `bytes` really has: code that runs as a property is read could change the object between two reads. */
-export const lengthOf = typedArrayGetter<number>('length')
-export const offsetOf = typedArrayGetter<number>('byteOffset')
-export const bufferOf = typedArrayGetter<ArrayBufferLike>('buffer')
-
 /** `value` as a whole number from `min` to `max`, or the documented error. */
 export function integerArgument(value: unknown, name: string, min: number, max: number): number {
   if (typeof value !== 'number') throw invalidArgType(`${name} must be a number, not ${kindOf(value)}`)
@@ -37,12 +25,33 @@ export function nativeBytesArgument(value: unknown, name: string): Uint8Array {
   return types.isSharedArrayBuffer(bufferOf(bytes)) ? new Uint8Array(bytes) : bytes
 }
 
-/** The first `length` of `bytes`, which stay that many: another thread can lengthen an array over growable shared memory. */
-export function fixedBytes(bytes: Uint8Array, length: number): Uint8Array {
-  const buffer = bufferOf(bytes)
-  return buffer instanceof ArrayBuffer && length === lengthOf(bytes)
-    ? bytes
-    : new Uint8Array(buffer, offsetOf(bytes), length)
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object
+const intrinsic = (name: 'length' | 'byteOffset' | 'buffer') => Object.getOwnPropertyDescriptor(typedArray, name)!.get!
+const [length, byteOffset, buffer] = [intrinsic('length'), intrinsic('byteOffset'), intrinsic('buffer')]
+
+/** How many bytes `bytes` really has: an array may claim another `length`, and answer with code that does anything. */
+export function lengthOf(bytes: Uint8Array): number {
+  return length.call(bytes)
+}
+
+/** Where in its buffer it really begins. */
+export function offsetOf(bytes: Uint8Array): number {
+  return byteOffset.call(bytes)
+}
+
+/** What it really lies in. */
+export function bufferOf(bytes: Uint8Array): ArrayBufferLike {
+  return buffer.call(bytes)
+}
+
+/** A view of `count` of its bytes from `start`, by which nothing of what an array may override is called. */
+export function partOf(bytes: Uint8Array, start: number, count: number): Uint8Array {
+  return new Uint8Array(bufferOf(bytes), offsetOf(bytes) + start, count)
+}
+
+/** Its first `count` bytes, and never more: another thread can lengthen an array over growable shared memory. */
+export function firstOf(bytes: Uint8Array, count: number): Uint8Array {
+  return count === lengthOf(bytes) && bufferOf(bytes) instanceof ArrayBuffer ? bytes : partOf(bytes, 0, count)
 }
 
 /** `value` as a string, or the documented error, which never repeats the value: it may be a secret. */
@@ -86,4 +95,10 @@ function kindOf(value: unknown): string {
   const constructor: unknown = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(value) ?? {}, 'constructor')?.value
   const name = typeof constructor === 'function' && Object.getOwnPropertyDescriptor(constructor, 'name')?.value
   return typeof name === 'string' ? name : 'an object'
+}
+
+/** `value` as a function, or the documented error. */
+export function functionArgument<T>(value: T, name: string): T {
+  if (typeof value !== 'function') throw invalidArgType(`${name} must be a function, not ${kindOf(value)}`)
+  return value
 }

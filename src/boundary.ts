@@ -34,13 +34,20 @@ type Bound = { control: ArrayBuffer; detach(buffer: ArrayBuffer): void } & Recor
   | 'buddyTry'
   | 'buddyRelease'
   | 'buddyHidden'
+  | 'ringAdvance'
+  | 'ringWaitSync'
+  | 'ringEnd'
+  | 'ringRelease'
   | 'waitCancel',
   () => void
 > &
   Record<'heapFrom' | 'sessionReceive' | 'sessionSend', (bytes: Uint8Array) => void> &
-  Record<'budgetAllocate' | 'budgetClose' | 'buddyAllocate' | 'buddyClose', (settled: () => void) => void> &
   Record<
-    'slotRegion' | 'slotHeap' | 'systemView' | 'heapView' | 'outputRegion' | 'budgetView' | 'buddyView',
+    'budgetAllocate' | 'budgetClose' | 'buddyAllocate' | 'buddyClose' | 'ringWait',
+    (settled: () => void) => void
+  > &
+  Record<
+    'slotRegion' | 'slotHeap' | 'systemView' | 'heapView' | 'outputRegion' | 'budgetView' | 'buddyView' | 'ringView',
     () => ArrayBuffer
   >
 
@@ -88,6 +95,7 @@ export const enum Word {
   Zero,
   Timeout,
   Block,
+  Ended,
 }
 
 const control = new Uint32Array(bound.control)
@@ -127,6 +135,12 @@ const {
   buddyView,
   buddyHidden,
   buddyClose,
+  ringAdvance,
+  ringWait,
+  ringWaitSync,
+  ringView,
+  ringEnd,
+  ringRelease,
   waitCancel,
   detach: nativeDetach,
 } = bound
@@ -505,6 +519,48 @@ export function buddyPoolReport(pool: Handle): BuddyPoolReport {
 /** Forgets a pool that is closed and drained. */
 export function endBuddyPool(pool: Handle): void {
   guarded(() => native.buddyPoolEnd(pool))
+}
+
+// ── Byte rings ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export function createRing(size: number, align: number): { producer: Handle; consumer: Handle } {
+  return guarded(() => native.ringCreate(size, align))
+}
+
+/** `count` bytes were written, or read; 0 only asks. Out: Available, Ended. */
+export function advanceRing(half: Handle, count: number): void {
+  control[Word.Handle] = half.index
+  control[Word.Generation] = half.generation
+  control[Word.Length] = count
+  ringAdvance()
+  check()
+}
+
+/** The wait that has begun, at whose end `settled` is called; or 0. Out, then: Available, Ended. */
+export function waitForRing(half: Handle, bytes: number, settled: () => void): number {
+  control[Word.Length] = bytes
+  showing(half, () => ringWait(settled))
+  return control[Word.Wait]!
+}
+
+/** Blocks this thread. Out: Available, Ended. */
+export function waitForRingSync(half: Handle, bytes: number, timeoutMs: number): void {
+  control[Word.Length] = bytes
+  control[Word.Timeout] = timeoutMs
+  showing(half, ringWaitSync)
+}
+
+export function ringHalfView(half: Handle): ArrayBuffer {
+  return showing(half, ringView)
+}
+
+export function endRingHalf(half: Handle): void {
+  showing(half, ringEnd)
+}
+
+export function releaseRingHalf(half: Handle, hidden: boolean): void {
+  control[Word.Hidden] = hidden ? 1 : 0
+  showing(half, ringRelease)
 }
 
 // ── Waits ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,4 +1,4 @@
-import { bytesArgument, fixedBytes, integerArgument, lengthOf } from './arguments.js'
+import { bytesArgument, firstOf, integerArgument, lengthOf } from './arguments.js'
 import type { BuddyMemory, Lease } from './buddy-memory.js'
 import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
 
@@ -60,7 +60,7 @@ export class BuddyBuffer implements Disposable {
     const added = lengthOf(bytes)
     const length = this.#length + added
     if (length > this.capacity) throw outOfRange(`${length} bytes do not fit into the capacity of ${this.capacity}`)
-    all.set(fixedBytes(bytes, added), this.#length)
+    all.set(firstOf(bytes, added), this.#length)
     this.#length = length
     this.#view = null
   }

@@ -1,5 +1,5 @@
 import type { AeadBuffer, Buffer } from './api.js'
-import { bytesArgument, fixedBytes, integerArgument, lengthOf, MAX_BYTES } from './arguments.js'
+import { bytesArgument, firstOf, integerArgument, lengthOf, MAX_BYTES } from './arguments.js'
 import { FramePoolError, outOfRange } from './errors.js'
 import type { Slice } from './slice.js'
 
@@ -83,7 +83,7 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
     const bytes = bytesArgument(source, 'source')
     // Counted before, since a view of this buffer may be detached by what follows.
     const count = Math.min(lengthOf(bytes), MAX_BYTES - this.#memory.length)
-    this.#append(fixedBytes(bytes, count), outOfRange)
+    this.#append(firstOf(bytes, count), outOfRange)
     return count
   }
 
@@ -95,7 +95,7 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
     const memory = this.#memory
     const length = lengthOf(source)
     if (memory.length + length > MAX_BYTES) throw tooMuch(`a message cannot exceed ${MAX_BYTES} bytes`)
-    const bytes = memory.holds(source) ? new Uint8Array(source) : fixedBytes(source, length)
+    const bytes = memory.holds(source) ? new Uint8Array(source) : firstOf(source, length)
     memory.writable(length).set(bytes)
   }
 }

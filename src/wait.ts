@@ -57,33 +57,28 @@ export function wait<T>(
   })
 }
 
-/** Those who wait for the same thing. */
-export class WaitQueue {
-  readonly #waiters = new Set<Waiter>()
+/** Says whether there is something to wait for: it resolves or rejects the waiter, or leaves it in the queue. */
+type Check<T> = (waiter: Waiter<T>) => boolean
 
-  /** `check` says whether there is something to wait for: it resolves or rejects the waiter, or leaves it to the queue. */
-  join(options: WaitOptions | undefined, check: (waiter: Waiter) => boolean): Promise<void> {
-    return wait(
+/** Those who wait for something about the same object, in the order in which they came. */
+export class WaitQueue<T = void> {
+  readonly #waiting = new Map<Waiter<T>, Check<T>>()
+
+  join(options: WaitOptions | undefined, check: Check<T>): Promise<T> {
+    return wait<T>(
       options,
       (waiter) => {
-        if (!check(waiter)) this.#waiters.add(waiter)
+        if (!check(waiter)) this.#waiting.set(waiter, check)
       },
-      (waiter) => this.#waiters.delete(waiter),
+      (waiter) => this.#waiting.delete(waiter),
     )
   }
 
-  resolve(): void {
-    this.#settle((waiter) => waiter.resolve())
-  }
-
-  reject(reason: unknown): void {
-    this.#settle((waiter) => waiter.reject(reason))
-  }
-
-  #settle(how: (waiter: Waiter) => void): void {
-    if (this.#waiters.size === 0) return
-    const waiters = [...this.#waiters]
-    this.#waiters.clear()
-    for (const waiter of waiters) how(waiter)
+  /** Something has changed: everybody checks again. */
+  review(): void {
+    if (this.#waiting.size === 0) return
+    for (const [waiter, check] of this.#waiting) {
+      if (check(waiter)) this.#waiting.delete(waiter)
+    }
   }
 }

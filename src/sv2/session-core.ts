@@ -14,8 +14,8 @@ import {
   sessionReport,
   Word,
 } from '../boundary.js'
-import type { RingSource } from '../byte-ring.js'
 import { FramePoolError } from '../errors.js'
+import type { RingSource } from '../ring-source.js'
 import { ShownMemory } from '../shown-memory.js'
 import type { SlotMemory } from '../slot-memory.js'
 import { type Waiter, WaitQueue } from '../wait.js'
@@ -50,8 +50,8 @@ export class SessionCore implements RingSource {
   #retained = 0
   /** The last report of a session whose native part is gone. */
   #final: SessionStats | null = null
-  readonly #draining = new WaitQueue()
-  readonly #shakingHands = new WaitQueue()
+  readonly #waiting = new WaitQueue()
+  readonly #reading = new WaitQueue<number>()
 
   constructor(handle: Handle, outputSize: number, pool: SlotMemory) {
     this.handle = handle
@@ -68,8 +68,38 @@ export class SessionCore implements RingSource {
     return this.#over
   }
 
-  get ended(): boolean {
+  get otherEnded(): boolean {
     return this.state === 'closed'
+  }
+
+  get offset(): number {
+    return this.position % this.size
+  }
+
+  atLeast(): number {
+    return this.available
+  }
+
+  wait(bytes: number, options: WaitOptions | undefined): Promise<number> {
+    return this.#reading.join(options, (waiter) => {
+      const settled = this.available >= bytes || this.state === 'closed'
+      if (settled) waiter.resolve(this.available)
+      return settled
+    })
+  }
+
+  /** Only this thread could fill the output, so that there is nothing to wait for. */
+  waitSync(bytes: number): number {
+    if (this.available >= bytes || this.state === 'closed') return this.available
+    throw new FramePoolError('ERR_TIMEOUT', 'nothing can come into the output while this thread waits')
+  }
+
+  end(): void {
+    throw outputError()
+  }
+
+  release(): boolean {
+    throw outputError()
   }
 
   receive(chunk: Uint8Array): FrameBatch {
@@ -123,11 +153,11 @@ export class SessionCore implements RingSource {
   }
 
   drained(options?: WaitOptions): Promise<void> {
-    return this.#draining.join(options, (waiter) => this.#settles(waiter, this.#low()))
+    return this.#waiting.join(options, (waiter) => this.#settles(waiter, this.#low()))
   }
 
   established(options?: WaitOptions): Promise<void> {
-    return this.#shakingHands.join(options, (waiter) => this.#settles(waiter, this.state === 'transport'))
+    return this.#waiting.join(options, (waiter) => this.#settles(waiter, this.state === 'transport'))
   }
 
   /** Settles a waiter that need not wait: the session cannot go on, or what is waited for is there. */
@@ -150,7 +180,7 @@ export class SessionCore implements RingSource {
     if (this.#closed) return
     this.#closed = true
     this.state = 'closed'
-    this.#rejectWaiting()
+    this.#review()
     this.#freeIfDone()
     this.onClosed?.()
   }
@@ -194,14 +224,9 @@ export class SessionCore implements RingSource {
     const state = STATES[reply(Word.State)]!
     if (state !== this.state && !this.#closed) {
       this.state = state
-      if (state === 'closed') {
-        this.error = (failure ?? sessionError(this.handle)) as FramePoolError
-        this.#rejectWaiting()
-      } else {
-        this.#shakingHands.resolve()
-      }
+      if (state === 'closed') this.error = (failure ?? sessionError(this.handle)) as FramePoolError
     }
-    if (this.#low()) this.#draining.resolve()
+    this.#review()
     this.#freeIfDone()
   }
 
@@ -210,9 +235,9 @@ export class SessionCore implements RingSource {
     return this.#pending <= this.size / 2
   }
 
-  #rejectWaiting(): void {
-    this.#draining.reject(this.#failure())
-    this.#shakingHands.reject(this.#failure())
+  #review(): void {
+    this.#waiting.review()
+    this.#reading.review()
   }
 
   /** Frees a session that is closed or failed, once its output is taken or nobody is there to take it. */
@@ -235,6 +260,10 @@ function lastFailure(): Error | null {
   } catch (error) {
     return error as Error
   }
+}
+
+function outputError(): FramePoolError {
+  return new FramePoolError('ERR_BUSY', 'the output belongs to its session: close the session instead')
 }
 
 function closedError(): FramePoolError {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
-import { filledViews } from '../byte-ring.js'
 import { FramePoolError } from '../errors.js'
+import { views } from '../ring-source.js'
 import type { FrameBatch } from './api.js'
 import type { SessionCore } from './session-core.js'
 
@@ -121,7 +121,7 @@ export class SessionSocket {
       if (this.#ending) this.#finish()
       return
     }
-    const [first, second] = filledViews(core)
+    const [first, second] = views(core, length)
     core.lent = true
     const taken = (): void => {
       core.giveBack(length)
@@ -162,7 +162,7 @@ export class SessionSocket {
 
   #read(chunk: Uint8Array): void {
     const core = this.#core
-    if (core.ended || this.#ignoring) return
+    if (core.otherEnded || this.#ignoring) return
     const { state } = core
     let batch: FrameBatch
     try {

@@ -1,9 +1,17 @@
 import { Socket } from 'node:net'
 import type { WaitOptions } from '../api.js'
-import { booleanArgument, integerArgument, MAX_BYTES, nativeBytesArgument, optionsArgument, stringArgument } from '../arguments.js'
+import {
+  booleanArgument,
+  integerArgument,
+  MAX_BYTES,
+  nativeBytesArgument,
+  optionsArgument,
+  stringArgument,
+} from '../arguments.js'
 import { createInitiator, createResponder, type Handle } from '../boundary.js'
-import { Consumer, ringKey } from '../byte-ring.js'
+import { Consumer } from '../consumer.js'
 import { FramePoolError, invalidArgType, outOfRange } from '../errors.js'
+import { ringKey } from '../ring-source.js'
 import { memoryOf, SlotPool } from '../slot-pool.js'
 import type {
   Frame,

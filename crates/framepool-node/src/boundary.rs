@@ -16,7 +16,7 @@ use crate::control::{LAYOUT, WORDS, Word};
 use crate::env::EnvState;
 use crate::errors::{Code, Fault, Result};
 use crate::external::{check_not_copied, external_array_buffer};
-use crate::{buddy_pool, budget_pool, heap_slice, pin, settle, slot_pool, sv2_session, system_memory};
+use crate::{buddy_pool, budget_pool, heap_slice, pin, ring, settle, slot_pool, sv2_session, system_memory};
 
 /// One call in: the state of the isolate, and the argument if there was one.
 pub(crate) struct Call<'a> {
@@ -140,6 +140,12 @@ bound_functions! {
     "buddyView" => buddy_view: buddy_pool::view,
     "buddyHidden" => buddy_hidden: buddy_pool::hidden,
     "buddyClose" => buddy_close: buddy_pool::close,
+    "ringAdvance" => ring_advance: ring::advance,
+    "ringWait" => ring_wait: ring::wait,
+    "ringWaitSync" => ring_wait_sync: ring::wait_sync,
+    "ringView" => ring_view: ring::view,
+    "ringEnd" => ring_end: ring::end,
+    "ringRelease" => ring_release: ring::release,
     "waitCancel" => wait_cancel: settle::cancel,
     "detach" => detach: detach_array_buffer,
 }

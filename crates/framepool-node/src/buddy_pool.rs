@@ -70,7 +70,7 @@ pub(crate) fn allocate(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     let size = call.get(Word::Length) as usize;
     let buffer = entry(call.state)?.pool.allocate(size);
-    polled::begin(call, buffer, move |state, buffer| hand_over(state, handle, buffer?))
+    polled::future(call, buffer, move |state, buffer| hand_over(state, handle, buffer?))
 }
 
 /// Gives a buffer back.
@@ -102,7 +102,7 @@ pub(crate) fn close(call: &mut Call<'_>) -> Reply {
     let pool = &entry(call.state)?.pool;
     pool.close();
     let drained = pool.drained();
-    polled::begin(call, drained, |_, ()| Ok(()))
+    polled::future(call, drained, |_, ()| Ok(()))
 }
 
 /// `BuddyPoolOptions`, checked and complete but for what is the crate's default.

@@ -52,16 +52,16 @@ pub(crate) fn allocate(call: &mut Call<'_>) -> Reply {
         return Ok(None);
     }
     let pool = pool.clone();
-    settle::begin(call, move |wait| {
+    settle::begin(call, move |_, wait| {
         let ticket = pool.enqueue(count, move |granted| {
             wait.settle(move |state| {
                 hand_over(state, granted?.allocate(zero)?);
                 Ok(())
             });
         })?;
-        Ok(Box::new(move || {
+        Ok(Some(Box::new(move |_| {
             pool.cancel(ticket);
-        }))
+        })))
     })
 }
 
@@ -79,10 +79,10 @@ pub(crate) fn allocate_sync(call: &mut Call<'_>) -> Reply {
 pub(crate) fn close(call: &mut Call<'_>) -> Reply {
     let (pool, ..) = request(call)?;
     let pool = pool.clone();
-    settle::begin(call, move |wait| {
+    settle::begin(call, move |_, wait| {
         pool.close(move || wait.settle(|_| Ok(())));
         // Closing cannot be taken back, and nothing is granted that could be lost.
-        Ok(Box::new(|| {}))
+        Ok(Some(Box::new(|_| {})))
     })
 }
 

@@ -50,7 +50,7 @@ pub(crate) enum Word {
     Hidden,
     /// Out: a session's state (0 handshake, 1 transport, 2 closed).
     State,
-    /// Out: bytes that a session's output ring holds.
+    /// Out: bytes that a session's output ring holds, or that a ring half can write or read.
     Available,
     /// In: bytes that JavaScript has written at `Offset` without a call. Out: bytes that wait in a session's output.
     Pending,
@@ -67,10 +67,12 @@ pub(crate) enum Word {
     Timeout,
     /// In and out: the index of a buddy pool's block.
     Block,
+    /// Out: 1 when a ring's other half has ended.
+    Ended,
 }
 
 /// Names of the words, by index.
-pub(crate) const LAYOUT: [Word; 33] = [
+pub(crate) const LAYOUT: [Word; 34] = [
     Word::Status,
     Word::Handle,
     Word::Generation,
@@ -104,6 +106,7 @@ pub(crate) const LAYOUT: [Word; 33] = [
     Word::Zero,
     Word::Timeout,
     Word::Block,
+    Word::Ended,
 ];
 
 /// Words in a block.

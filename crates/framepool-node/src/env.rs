@@ -14,7 +14,8 @@ use crate::buddy_pool::BuddyPoolEntry;
 use crate::control::{Control, Word};
 use crate::errors::{Fault, Result};
 use crate::external::Shown;
-use crate::settle::Waits;
+use crate::ring::RingHalf;
+use crate::settle::{self, Waits};
 use crate::slot_pool::SlotPoolEntry;
 
 /// One isolate's objects. Only its own thread touches them.
@@ -28,6 +29,7 @@ pub(crate) struct EnvState {
     pub(crate) budget_allocations: HandleTable<Shown<Allocation>>,
     pub(crate) buddy_pools: HandleTable<BuddyPoolEntry>,
     pub(crate) buddy_buffers: HandleTable<buddy::Buffer>,
+    pub(crate) ring_halves: HandleTable<RingHalf>,
     pub(crate) waits: Waits,
     /// How the last call through the control block failed.
     pub(crate) fault: Option<Fault>,
@@ -65,6 +67,7 @@ impl EnvState {
             budget_allocations: HandleTable::default(),
             buddy_pools: HandleTable::default(),
             buddy_buffers: HandleTable::default(),
+            ring_halves: HandleTable::default(),
             waits: Waits::default(),
             fault: None,
         };
@@ -118,7 +121,8 @@ unsafe extern "C" fn give_back(data: *mut c_void) {
         // SAFETY: `data` is the instance data of an environment whose JavaScript has ended: nothing else refers to it
         // while the hook runs.
         let state = unsafe { &mut *data.cast::<EnvState>() };
-        state.waits.end();
+        settle::end(state);
+        state.ring_halves.clear();
         state.sessions.clear();
         state.heap_slices.clear();
         state.system_memories.clear();

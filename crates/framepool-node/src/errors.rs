@@ -4,6 +4,7 @@ use std::fmt;
 
 use framepool::buddy;
 use framepool::budget::{BudgetError, Closed};
+use framepool::ring::{InvalidCount, RingError};
 use framepool::slot;
 use framepool::sv2;
 
@@ -19,6 +20,7 @@ impl Code {
     pub(crate) const INVALID_COUNT: Self = Self("ERR_INVALID_COUNT");
     pub(crate) const INVALID_ARG_TYPE: Self = Self("ERR_INVALID_ARG_TYPE");
     pub(crate) const CLOSED: Self = Self("ERR_CLOSED");
+    pub(crate) const BUSY: Self = Self("ERR_BUSY");
     pub(crate) const TIMEOUT: Self = Self("ERR_TIMEOUT");
     pub(crate) const EXTERNAL_MEMORY: Self = Self("ERR_EXTERNAL_MEMORY");
 }
@@ -91,6 +93,22 @@ impl From<buddy::Error> for Fault {
             _ => None,
         };
         Self { system, ..Self::new(Code(error.code()), error) }
+    }
+}
+
+impl From<RingError> for Fault {
+    fn from(error: RingError) -> Self {
+        let code = match error {
+            RingError::Size(_) | RingError::Align(_) => Code::OUT_OF_RANGE,
+            RingError::NoMemory => Code::NO_MEMORY,
+        };
+        Self::new(code, error)
+    }
+}
+
+impl From<InvalidCount> for Fault {
+    fn from(error: InvalidCount) -> Self {
+        Self::new(Code::INVALID_COUNT, error)
     }
 }
 

@@ -5,7 +5,7 @@
 //! - `env`: what one isolate has alive.
 //! - `external`: memory that JavaScript sees through an `ArrayBuffer`.
 //! - `settle`: how waits end.
-//! - `slot_pool`, `system_memory`, `heap_slice`, `budget_pool`, `sv2_session`: one file for each kind of object.
+//! - `slot_pool`, `system_memory`, `heap_slice`, `budget_pool`, `buddy_pool`, `ring`, `sv2_session`: one file for each kind of object.
 #![allow(unreachable_pub, reason = "what #[napi] exports must be pub")]
 #![allow(clippy::cast_precision_loss, reason = "counters do not reach 2^53")]
 #![allow(clippy::needless_pass_by_value, reason = "napi-rs gives owned values")]
@@ -21,6 +21,7 @@ mod external;
 mod heap_slice;
 mod pin;
 mod polled;
+mod ring;
 mod settle;
 mod slot_pool;
 mod sv2_session;

@@ -24,8 +24,8 @@ use crate::errors::Fault;
 /// dropped must give back what it holds. `Pending`: the wait goes on.
 type Delivery = Box<dyn FnOnce(&mut EnvState) -> Poll<Result<(), Fault>> + Send>;
 
-/// Takes a waiter out of its queue. If it was granted already, that is no concern of this function: see [`Waits::cancel`].
-pub(crate) type Cancel = Box<dyn FnOnce()>;
+/// Takes a waiter out of its queue. If it was granted already, that is no concern of this function: see [`cancel`].
+pub(crate) type Cancel = Box<dyn FnOnce(&mut EnvState)>;
 
 /// A wait, for whoever will end it: on any thread, once.
 pub(crate) struct Wait {
@@ -216,37 +216,30 @@ impl Waits {
         Some(pending)
     }
 
-    /// Ends a wait from this side. What was granted to it and is on its way is dropped here, not when the isolate would
-    /// get to it.
-    fn cancel(&mut self, env: sys::napi_env, id: u32) {
-        let Some(pending) = self.remove(env, id) else { return };
-        (pending.cancel)();
-        let mut inbox = self.inbox.lock();
-        let place = inbox.settled.iter().position(|&(wait, _)| wait == id);
-        let granted = place.and_then(|place| inbox.settled.remove(place));
-        drop(inbox);
-        drop(granted);
-    }
+}
 
-    /// The isolate is dying: nobody waits any more, and what was granted goes back.
-    pub(crate) fn end(&mut self) {
-        for (_, pending) in self.pending.drain() {
-            (pending.cancel)();
-        }
-        let InboxState { settled, alarm } = std::mem::take(&mut *self.inbox.lock());
-        drop(settled);
-        if let Some(Alarm(function)) = alarm {
-            // SAFETY: no thread can reach the function any more; this was its only user.
-            unsafe {
-                sys::napi_release_threadsafe_function(function, sys::ThreadsafeFunctionReleaseMode::release);
-            }
+/// The isolate is dying: nobody waits any more, and what was granted goes back.
+pub(crate) fn end(state: &mut EnvState) {
+    for (_, pending) in std::mem::take(&mut state.waits.pending) {
+        (pending.cancel)(state);
+    }
+    let InboxState { settled, alarm } = std::mem::take(&mut *state.waits.inbox.lock());
+    drop(settled);
+    if let Some(Alarm(function)) = alarm {
+        // SAFETY: no thread can reach the function any more; this was its only user.
+        unsafe {
+            sys::napi_release_threadsafe_function(function, sys::ThreadsafeFunctionReleaseMode::release);
         }
     }
 }
 
 /// Begins a wait, at whose end the function that `call` carries is called. `start` puts a waiter into some queue and says
-/// how to take it out again; if it fails, nothing has begun. Out: `Wait`.
-pub(crate) fn begin(call: &mut Call<'_>, start: impl FnOnce(Wait) -> Result<Cancel, Fault>) -> Reply {
+/// how to take it out again; if it fails, nothing has begun, and if it gives nothing, the wait is over already. Out: `Wait`,
+/// 0 if it is over.
+pub(crate) fn begin(
+    call: &mut Call<'_>,
+    start: impl FnOnce(&mut EnvState, Wait) -> Result<Option<Cancel>, Fault>,
+) -> Reply {
     let env = call.env;
     // SAFETY: both are of the running call.
     let callback = unsafe { Callback::keep(env, call.argument)? };
@@ -262,17 +255,29 @@ pub(crate) fn begin(call: &mut Call<'_>, start: impl FnOnce(Wait) -> Result<Canc
     }
     drop(inbox);
     let id = waits.next_id();
-    let cancel = start(Wait { id, inbox: Arc::clone(&waits.inbox) })?;
-    // It may have been settled by now; that is delivered on a later turn.
-    waits.add(env, id, Pending { callback, cancel });
-    call.set(Word::Wait, id);
+    let wait = Wait { id, inbox: Arc::clone(&waits.inbox) };
+    match start(call.state, wait)? {
+        Some(cancel) => {
+            // It may have been settled by now; that is delivered on a later turn.
+            call.state.waits.add(env, id, Pending { callback, cancel });
+            call.set(Word::Wait, id);
+        }
+        None => call.set(Word::Wait, 0),
+    }
     Ok(None)
 }
 
-/// Ends the wait `Wait`, if it is not over: its callback will not be called.
+/// Ends the wait `Wait`, if it is not over: its callback will not be called. What was granted to it and is on its way is
+/// dropped here, not when the isolate would get to it.
 pub(crate) fn cancel(call: &mut Call<'_>) -> Reply {
     let id = call.get(Word::Wait);
-    call.state.waits.cancel(call.env, id);
+    let Some(pending) = call.state.waits.remove(call.env, id) else { return Ok(None) };
+    (pending.cancel)(call.state);
+    let mut inbox = call.state.waits.inbox.lock();
+    let place = inbox.settled.iter().position(|&(wait, _)| wait == id);
+    let granted = place.and_then(|place| inbox.settled.remove(place));
+    drop(inbox);
+    drop(granted);
     Ok(None)
 }
 

@@ -146,7 +146,7 @@ pub(crate) fn output_consume(call: &mut Call<'_>) -> Reply {
     let EnvState { sessions, control, .. } = call.state;
     let session = sessions.get_mut(handle).ok_or_else(Fault::released)?;
     let length = control.get(Word::Length) as usize;
-    session.output().consume(length).map_err(|error| Fault::new(Code::INVALID_COUNT, error))?;
+    session.output().consume(length)?;
     report(session, control);
     Ok(None)
 }

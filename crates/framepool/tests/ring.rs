@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use framepool::ring::{self, InvalidCount, RingError, Spans};
+use framepool::ring::{self, Half, InvalidCount, RingError, Spans};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 
@@ -26,7 +26,7 @@ fn smoke() {
 
     assert_eq!(producer.write(b"abcdef"), 6);
     assert_eq!(consumer.peek(), Spans { first: 0..6, second: 0..0 });
-    consumer.consume(5).unwrap();
+    consumer.advance(5).unwrap();
     assert_eq!(consumer.peek(), Spans { first: 5..6, second: 0..0 });
 
     assert_eq!(producer.write(b"ghijklmnop"), 7, "only what fits");
@@ -53,11 +53,11 @@ fn full_ring_from_its_start_is_one_span() {
 fn consuming_more_than_there_is_frees_nothing() {
     let (mut producer, mut consumer) = ring::new(8, 8).unwrap();
     producer.write(b"abc");
-    assert_eq!(consumer.consume(4), Err(InvalidCount { count: 4, available: 3 }));
+    assert_eq!(consumer.advance(4), Err(InvalidCount { count: 4, available: 3 }));
     assert_eq!((consumer.available(), consumer.position()), (3, 0));
-    consumer.consume(3).unwrap();
-    assert_eq!(consumer.consume(1), Err(InvalidCount { count: 1, available: 0 }));
-    consumer.consume(0).unwrap();
+    consumer.advance(3).unwrap();
+    assert_eq!(consumer.advance(1), Err(InvalidCount { count: 1, available: 0 }));
+    consumer.advance(0).unwrap();
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn halves_work_on_two_threads() {
     while read.len() < TOTAL {
         let spans = consumer.peek();
         let bytes = bytes_at(&consumer, &spans);
-        consumer.consume(bytes.len()).unwrap();
+        consumer.advance(bytes.len()).unwrap();
         if bytes.is_empty() {
             std::thread::yield_now();
         }
@@ -134,7 +134,7 @@ fn equals_a_queue_under_random_steps() {
                 }
                 _ => {
                     let valid = bytes.len() <= model.len();
-                    assert_eq!(consumer.consume(bytes.len()).is_ok(), valid);
+                    assert_eq!(consumer.advance(bytes.len()).is_ok(), valid);
                     model.drain(..if valid { bytes.len() } else { 0 });
                 }
             }

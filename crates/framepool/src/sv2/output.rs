@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::ptr::NonNull;
 
 use super::{Error, KEEP};
-use crate::ring::{self, Consumer, InvalidCount, Producer, Spans};
+use crate::ring::{self, Consumer, Half, InvalidCount, Producer, Spans};
 
 /// What must go out on the wire: a byte ring, with a queue behind it for what the ring has no room for.
 ///
@@ -50,7 +50,7 @@ impl Output {
     /// Frees the first `count` bytes of the ring and refills it. More than [`available`](Self::available): nothing is
     /// freed.
     pub fn consume(&mut self, count: usize) -> Result<(), InvalidCount> {
-        self.consumer.consume(count)?;
+        self.consumer.advance(count)?;
         self.refill();
         Ok(())
     }

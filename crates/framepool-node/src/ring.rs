@@ -1,0 +1,155 @@
+//! Byte rings: the halves of `ByteRing` of the facade.
+
+use std::ops::{Deref, DerefMut};
+use std::task::Poll;
+use std::time::Duration;
+
+use framepool::handle::Handle;
+use framepool::ring::{self, Consumer, Half, Producer};
+use napi::Env;
+use napi_derive::napi;
+
+use crate::boundary::{Call, ObjectHandle, Reply};
+use crate::control::Word;
+use crate::env::EnvState;
+use crate::errors::{Code, Fault, Result};
+use crate::external::{Exposure, Shown};
+use crate::polled;
+
+/// A half of this isolate; `None` while native I/O has it.
+pub(crate) type RingHalf = Option<Shown<EitherHalf>>;
+
+pub(crate) enum EitherHalf {
+    Producer(Producer),
+    Consumer(Consumer),
+}
+
+impl Deref for EitherHalf {
+    type Target = dyn Half;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Producer(half) => half,
+            Self::Consumer(half) => half,
+        }
+    }
+}
+
+impl DerefMut for EitherHalf {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        match self {
+            Self::Producer(half) => half,
+            Self::Consumer(half) => half,
+        }
+    }
+}
+
+fn half(state: &mut EnvState, handle: Handle) -> std::result::Result<&mut Shown<EitherHalf>, Fault> {
+    let half = state.ring_halves.get_mut(handle).ok_or_else(Fault::released)?;
+    half.as_mut().ok_or_else(|| Fault::new(Code::BUSY, "native I/O is using this half of the ring"))
+}
+
+/// The half that the call is about.
+fn called<'a>(call: &'a mut Call<'_>) -> std::result::Result<&'a mut Shown<EitherHalf>, Fault> {
+    let handle = call.state.handle(Word::Handle, Word::Generation);
+    half(call.state, handle)
+}
+
+/// `Length` bytes were written, or read; 0 only asks. Out: `Available`, `Ended`.
+pub(crate) fn advance(call: &mut Call<'_>) -> Reply {
+    let count = call.get(Word::Length) as usize;
+    let half = called(call)?;
+    // In this order: what the other half did before it ended is counted.
+    let ended = half.other_ended();
+    if count > 0 {
+        half.advance(count)?;
+    }
+    let available = half.available();
+    call.set(Word::Available, available as u32);
+    call.set(Word::Ended, u32::from(ended));
+    Ok(None)
+}
+
+/// Waits until `Length` bytes are available, or no more will come. Out: `Wait`, and if that is 0 `Available`, `Ended`.
+pub(crate) fn wait(call: &mut Call<'_>) -> Reply {
+    let handle = call.state.handle(Word::Handle, Word::Generation);
+    let bytes = call.get(Word::Length) as usize;
+    polled::begin(
+        call,
+        move |state, waker| {
+            let half = half(state, handle)?;
+            if half.has_ended() {
+                return Poll::Ready(Err(Fault::new(Code::CLOSED, "this half of the ring has ended")));
+            }
+            let available = std::task::ready!(half.poll(bytes, waker));
+            let ended = half.other_ended();
+            state.control.set(Word::Available, available as u32);
+            state.control.set(Word::Ended, u32::from(ended));
+            Poll::Ready(Ok(()))
+        },
+        move |state, waker| {
+            if let Ok(half) = half(state, handle) {
+                half.forget(waker);
+            }
+        },
+    )
+}
+
+/// The same, blocking this thread for at most `Timeout` milliseconds. Out: `Available`, `Ended`.
+pub(crate) fn wait_sync(call: &mut Call<'_>) -> Reply {
+    let bytes = call.get(Word::Length) as usize;
+    let timeout = Duration::from_millis(call.get(Word::Timeout).into());
+    let half = called(call)?;
+    let available = ring::wait(&mut ***half, bytes, timeout)
+        .ok_or_else(|| Fault::new(Code::TIMEOUT, format_args!("nothing came in {} ms", timeout.as_millis())))?;
+    let ended = half.other_ended();
+    call.set(Word::Available, available as u32);
+    call.set(Word::Ended, u32::from(ended));
+    Ok(None)
+}
+
+/// The `ArrayBuffer` over the ring, for the half's own views.
+pub(crate) fn view(call: &mut Call<'_>) -> Reply {
+    let env = call.env;
+    let half = called(call)?;
+    let (base, size) = (half.base(), half.size());
+    // SAFETY: either half keeps the ring's memory, which is as long as its size and never moves.
+    Ok(Some(unsafe { half.exposure.array_buffer(env, base, size)? }))
+}
+
+/// The half will do nothing any more.
+pub(crate) fn end(call: &mut Call<'_>) -> Reply {
+    called(call)?.end();
+    Ok(None)
+}
+
+/// Frees a half. `Hidden`: its `ArrayBuffer` is detached.
+pub(crate) fn release(call: &mut Call<'_>) -> Reply {
+    let half = called(call)?;
+    // Memory that is still shown outlives its half, which the other half must not wait for.
+    half.end();
+    if call.get(Word::Hidden) == 1 {
+        called(call)?.exposure.revoke();
+    }
+    let handle = call.state.handle(Word::Handle, Word::Generation);
+    call.state.ring_halves.remove(handle);
+    Ok(None)
+}
+
+/// The halves of a new ring.
+#[napi(object)]
+pub struct RingHandles {
+    /// Writes.
+    pub producer: ObjectHandle,
+    /// Reads.
+    pub consumer: ObjectHandle,
+}
+
+/// A new ring of `size` bytes whose memory is aligned to `align`.
+#[napi(catch_unwind)]
+pub fn ring_create(env: Env, size: u32, align: u32) -> Result<RingHandles> {
+    let (producer, consumer) = ring::new(size as usize, align as usize).map_err(Fault::from)?;
+    let halves = &mut EnvState::of(env)?.ring_halves;
+    let mut add = |half| halves.insert(Some(Shown::new(half, Exposure::default()))).into();
+    Ok(RingHandles { producer: add(EitherHalf::Producer(producer)), consumer: add(EitherHalf::Consumer(consumer)) })
+}

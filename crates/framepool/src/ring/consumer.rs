@@ -1,0 +1,132 @@
+use std::convert::Infallible;
+use std::io::{self, IoSlice, Read};
+use std::ops::Range;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+use super::{Half, InvalidCount, Link};
+
+/// The half that reads.
+#[derive(Debug)]
+pub struct Consumer {
+    half: bytering::Consumer,
+    link: Arc<Link>,
+}
+
+impl Consumer {
+    pub(super) fn new(half: bytering::Consumer, link: Arc<Link>) -> Self {
+        Self { half, link }
+    }
+
+    /// What can be read now, without taking it. It stays unchanged until [`advance`](Half::advance), [`read`](Self::read) or
+    /// [`io_slices`](Self::io_slices).
+    pub fn peek(&mut self) -> Spans {
+        let (available, size) = (filled(&mut self.half), self.link.size);
+        // The size is a power of two, so the counter's low bits are the place, also after the counter has wrapped.
+        let start = self.half.position() & (size - 1);
+        let end = size.min(start + available);
+        Spans { first: start..end, second: 0..available - (end - start) }
+    }
+
+    /// Copies out and frees as much as `target` takes; returns the bytes read, 0 when the ring is empty.
+    pub fn read(&mut self, target: &mut [u8]) -> usize {
+        // As in `Producer::write`: a copy made by bytering itself has a valid count.
+        let read = self.half.read(target).unwrap_or(0);
+        self.announce();
+        read
+    }
+
+    /// Offers what can be read as slices, the second empty unless the bytes wrap, and their total length; `drain` returns
+    /// how much it took (`bytering::Consumer::io_slices`). More than offered is an error, and nothing is taken.
+    pub fn io_slices(&mut self, drain: impl FnMut(&[IoSlice<'_>], usize) -> io::Result<usize>) -> io::Result<usize> {
+        let taken = self.half.io_slices(drain).map_err(|error| match error {
+            bytering::ConsumerError::Callback(error) => error,
+            invalid @ bytering::ConsumerError::InvalidCount { .. } => io::Error::other(invalid),
+        })?;
+        self.announce();
+        Ok(taken)
+    }
+
+    #[inline]
+    fn announce(&mut self) {
+        let Self { half, link } = self;
+        link.writable.announce(|| link.size - filled(half));
+    }
+}
+
+fn filled(half: &mut bytering::Consumer) -> usize {
+    let mut available = 0;
+    // A count of 0 is always valid.
+    let _ = half.slices(|_, filled| {
+        available = filled;
+        Ok::<_, Infallible>(0)
+    });
+    available
+}
+
+impl Half for Consumer {
+    fn size(&self) -> usize {
+        self.link.size
+    }
+
+    fn base(&self) -> NonNull<u8> {
+        self.link.base
+    }
+
+    fn position(&self) -> u64 {
+        self.half.position() as u64
+    }
+
+    fn available(&mut self) -> usize {
+        filled(&mut self.half)
+    }
+
+    fn advance(&mut self, count: usize) -> Result<(), InvalidCount> {
+        match self.half.slices(|_, _| Ok::<_, Infallible>(count)) {
+            Ok(_) => {
+                self.announce();
+                Ok(())
+            }
+            Err(bytering::ConsumerError::InvalidCount { n, len }) => Err(InvalidCount { count: n, available: len }),
+            Err(bytering::ConsumerError::Callback(never)) => match never {},
+        }
+    }
+
+    fn other_ended(&self) -> bool {
+        self.link.readable.ended()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.link.writable.ended()
+    }
+
+    fn end(&mut self) {
+        self.link.writable.end();
+        self.link.readable.wake_all();
+    }
+
+    fn poll(&mut self, bytes: usize, waker: &Waker) -> Poll<usize> {
+        let Self { half, link } = self;
+        link.readable.poll(bytes, waker, || filled(half))
+    }
+
+    fn forget(&mut self, waker: &Waker) {
+        self.link.readable.forget(waker);
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// What can be read, as offsets into the ring's memory: `first`, then `second`, which is empty unless the bytes wrap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spans {
+    /// From the oldest byte to the last, or to the ring's end.
+    pub first: Range<usize>,
+    /// What wrapped to the ring's start.
+    pub second: Range<usize>,
+}

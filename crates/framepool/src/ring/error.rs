@@ -1,0 +1,51 @@
+use std::fmt;
+
+/// Why a ring could not be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RingError {
+    /// The size is not a power of two, or beyond the address space.
+    Size(usize),
+    /// The alignment is not a power of two.
+    Align(usize),
+    /// The allocator gave no memory.
+    NoMemory,
+}
+
+impl From<bytering::BufferError> for RingError {
+    fn from(error: bytering::BufferError) -> Self {
+        match error {
+            bytering::BufferError::BadSize(size) => Self::Size(size),
+            bytering::BufferError::BadAlignment(align) => Self::Align(align),
+            bytering::BufferError::AllocFailed => Self::NoMemory,
+        }
+    }
+}
+
+impl fmt::Display for RingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Size(size) => write!(f, "a ring's size must be a power of two that fits in memory, not {size}"),
+            Self::Align(align) => write!(f, "a ring's alignment must be a power of two, not {align}"),
+            Self::NoMemory => f.write_str("no memory for the ring"),
+        }
+    }
+}
+
+impl std::error::Error for RingError {}
+
+/// A half was to move on by more than it could.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidCount {
+    /// Bytes asked for.
+    pub count: usize,
+    /// Bytes that could be written, or read.
+    pub available: usize,
+}
+
+impl fmt::Display for InvalidCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot move on by {} bytes: only {} are available", self.count, self.available)
+    }
+}
+
+impl std::error::Error for InvalidCount {}

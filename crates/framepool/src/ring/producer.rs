@@ -1,0 +1,115 @@
+use std::convert::Infallible;
+use std::io::{self, IoSliceMut, Write};
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+use super::{Half, InvalidCount, Link};
+
+/// The half that writes.
+#[derive(Debug)]
+pub struct Producer {
+    half: bytering::Producer,
+    link: Arc<Link>,
+}
+
+impl Producer {
+    pub(super) fn new(half: bytering::Producer, link: Arc<Link>) -> Self {
+        Self { half, link }
+    }
+
+    /// Writes as much of `source` as there is room for; returns the bytes written, 0 when the ring is full.
+    pub fn write(&mut self, source: &[u8]) -> usize {
+        // bytering fails only on a count above what it offered, and its own copy returns none.
+        let written = self.half.write(source).unwrap_or(0);
+        self.announce();
+        written
+    }
+
+    /// Offers the room as slices, the second empty unless the room wraps, and their total length; `fill` returns how much
+    /// it wrote (`bytering::Producer::io_slices`). More than offered is an error, and nothing is written.
+    pub fn io_slices(
+        &mut self,
+        fill: impl FnMut(&mut [IoSliceMut<'_>], usize) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let written = self.half.io_slices(fill).map_err(|error| match error {
+            bytering::ProducerError::Callback(error) => error,
+            invalid @ bytering::ProducerError::InvalidCount { .. } => io::Error::other(invalid),
+        })?;
+        self.announce();
+        Ok(written)
+    }
+
+    #[inline]
+    fn announce(&mut self) {
+        let Self { half, link } = self;
+        link.readable.announce(|| link.size - room(half));
+    }
+}
+
+fn room(half: &mut bytering::Producer) -> usize {
+    let mut room = 0;
+    // A count of 0 is always valid.
+    let _ = half.slices(|_, free| {
+        room = free;
+        Ok::<_, Infallible>(0)
+    });
+    room
+}
+
+impl Half for Producer {
+    fn size(&self) -> usize {
+        self.link.size
+    }
+
+    fn base(&self) -> NonNull<u8> {
+        self.link.base
+    }
+
+    fn position(&self) -> u64 {
+        self.half.position() as u64
+    }
+
+    fn available(&mut self) -> usize {
+        room(&mut self.half)
+    }
+
+    fn advance(&mut self, count: usize) -> Result<(), InvalidCount> {
+        match self.half.slices(|_, _| Ok::<_, Infallible>(count)) {
+            Ok(_) => {
+                self.announce();
+                Ok(())
+            }
+            Err(bytering::ProducerError::InvalidCount { n, len }) => Err(InvalidCount { count: n, available: len }),
+            Err(bytering::ProducerError::Callback(never)) => match never {},
+        }
+    }
+
+    fn other_ended(&self) -> bool {
+        self.link.writable.ended()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.link.readable.ended()
+    }
+
+    fn end(&mut self) {
+        self.link.readable.end();
+        self.link.writable.wake_all();
+    }
+
+    fn poll(&mut self, bytes: usize, waker: &Waker) -> Poll<usize> {
+        let Self { half, link } = self;
+        link.writable.poll(bytes, waker, || room(half))
+    }
+
+    fn forget(&mut self, waker: &Waker) {
+        self.link.writable.forget(waker);
+    }
+}
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

@@ -1,0 +1,92 @@
+import type { WaitOptions } from './api.js'
+import { FramePoolError } from './errors.js'
+import type { ShownMemory } from './shown-memory.js'
+
+/** Only framepool makes ring halves. */
+export const ringKey = Symbol('framepool.ring')
+
+/** What a producer or consumer works on: one half of a byte ring, or a session's output. */
+export interface RingSource {
+  /** In bytes: a power of two. */
+  readonly size: number
+  /** Bytes to write, or to read. */
+  readonly available: number
+  /** Bytes ever written, or read. */
+  readonly position: number
+  /** Where in the ring the first available byte lies. */
+  readonly offset: number
+  /** The other half will do nothing any more. */
+  readonly otherEnded: boolean
+  readonly memory: ShownMemory
+  /** True while someone uses views of the ring, or natively the half itself: it must neither move on nor be freed. */
+  lent: boolean
+  /** At least `wanted`, if there is so much; otherwise all that is available. */
+  atLeast(wanted: number): number
+  /** Throws if this half can do nothing any more. */
+  checkUsable(): void
+  /** The views are used no more: the half is not lent any longer, and moves on by `count` bytes. */
+  giveBack(count: number): void
+  /** Resolves with what is available once that is `bytes`, or when no more will come. */
+  wait(bytes: number, options: WaitOptions | undefined): Promise<number>
+  waitSync(bytes: number, timeoutMs: number): number
+  end(): void
+  release(): boolean
+}
+
+export function checkFree(source: RingSource): void {
+  source.checkUsable()
+  checkIdle(source)
+}
+
+export function checkIdle(source: RingSource): void {
+  if (source.lent) throw new FramePoolError('ERR_BUSY', 'this half of the ring is in use')
+}
+
+/** The first `count` available bytes as views: two where they wrap, otherwise the second is empty. */
+export function views({ memory, size, offset }: RingSource, count: number): [Uint8Array, Uint8Array] {
+  const first = Math.min(count, size - offset)
+  return [memory.view(offset, first), memory.view(0, count - first)]
+}
+
+type Bufs = [Uint8Array, Uint8Array]
+
+/** Lends what is available to `use`, which says how many bytes of it it has dealt with. */
+export function ioSlices(source: RingSource, use: (bufs: Bufs, length: number) => number): number {
+  checkFree(source)
+  const length = source.available
+  const bufs = views(source, length)
+  source.lent = true
+  let count = 0
+  try {
+    count = checkCount(use(bufs, length), length)
+  } finally {
+    source.giveBack(count)
+  }
+  return count
+}
+
+/** The same, until the promise that `use` gives has settled. */
+export async function ioSlicesAsync(
+  source: RingSource,
+  use: (bufs: Bufs, length: number) => Promise<number>,
+): Promise<number> {
+  checkFree(source)
+  const length = source.available
+  const bufs = views(source, length)
+  source.lent = true
+  let count = 0
+  try {
+    count = checkCount(await use(bufs, length), length)
+  } finally {
+    source.giveBack(count)
+  }
+  return count
+}
+
+function checkCount(count: number, length: number): number {
+  if (!Number.isInteger(count) || count < 0 || count > length) {
+    const told = typeof count === 'number' ? count : typeof count
+    throw new FramePoolError('ERR_INVALID_COUNT', `the callback returned ${told} where ${length} bytes were offered`)
+  }
+  return count
+}
