@@ -92,8 +92,8 @@ function kindOf(value: unknown): string {
   if (value === null) return 'null'
   if (typeof value !== 'object') return typeof value
   if (types.isProxy(value)) return 'a Proxy'
-  const constructor: unknown = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(value) ?? {}, 'constructor')?.value
-  const name = typeof constructor === 'function' && Object.getOwnPropertyDescriptor(constructor, 'name')?.value
+  const maker: unknown = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(value) ?? {}, 'constructor')?.value
+  const name = typeof maker === 'function' && Object.getOwnPropertyDescriptor(maker, 'name')?.value
   return typeof name === 'string' ? name : 'an object'
 }
 

@@ -115,7 +115,8 @@ function kindOf(size: number): number {
 }
 
 function zeroArgument(options: AllocateOptions): boolean {
-  return booleanArgument(optionsArgument(options, 'options').zero ?? false, 'zero')
+  const { zero = false } = optionsArgument(options, 'options')
+  return booleanArgument(zero, 'zero')
 }
 
 type BlockOptions = NonNullable<BuddyPoolOptions['block']>

@@ -8,6 +8,9 @@ export interface Waiter<T = void> {
   reject(reason: unknown): void
 }
 
+/** The intrinsic ones: a signal may have others of its own, which could throw once the wait has begun. */
+const { addEventListener, removeEventListener } = EventTarget.prototype
+
 /** The longest that a Node timer can wait. */
 export const MAX_TIMEOUT_MS = 0x7fff_ffff
 
@@ -31,7 +34,7 @@ export function wait<T>(
     const settle = (): void => {
       settled = true
       clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
+      if (signal !== undefined) removeEventListener.call(signal, 'abort', onAbort)
     }
     const waiter: Waiter<T> = {
       resolve: (value) => {
@@ -50,7 +53,7 @@ export function wait<T>(
     const onAbort = (): void => giveUp(signal?.reason)
     enqueue(waiter)
     if (settled) return
-    signal?.addEventListener('abort', onAbort, { once: true })
+    if (signal !== undefined) addEventListener.call(signal, 'abort', onAbort, { once: true })
     if (timeoutMs !== undefined) {
       timer = setTimeout(() => giveUp(new FramePoolError('ERR_TIMEOUT', `nothing came in ${timeoutMs} ms`)), timeoutMs)
     }

@@ -23,7 +23,12 @@ export interface FramesPlace {
   count: number
 }
 
-let placeOfFrames: (frames: Frame | FrameBatch) => FramesPlace | null
+/** Only framepool makes batches and frames. */
+export const batchKey = Symbol('framepool.batch')
+
+let placeOfBatch: (batch: object) => FramesPlace | null
+let placeOfFrame: (frame: object) => FramesPlace | null
+let isEmptyBatch: (batch: object) => boolean
 
 /** One slice of a pool that holds several frames side by side, and behind them the table that says where. */
 export class ReceivedBatch implements FrameBatch, Disposable {
@@ -35,7 +40,8 @@ export class ReceivedBatch implements FrameBatch, Disposable {
   #released = false
   #retained = false
 
-  constructor(slice: BatchSlice, pool: SlotMemory, count: number, onRetained: (change: 1 | -1) => void) {
+  constructor(key: symbol, slice: BatchSlice, pool: SlotMemory, count: number, onRetained: (change: 1 | -1) => void) {
+    if (key !== batchKey) throw invalidArgType('a FrameBatch comes from receive()')
     this.#slice = slice
     this.#pool = pool
     this.#count = count
@@ -43,18 +49,7 @@ export class ReceivedBatch implements FrameBatch, Disposable {
   }
 
   static {
-    placeOfFrames = (frames) => {
-      const batch = frames instanceof ReceivedFrame ? frames.batch : frames
-      if (typeof batch !== 'object' || batch === null || !(#slice in batch)) {
-        throw invalidArgType('frames must be a Frame or a FrameBatch that receive() gave')
-      }
-      batch.check()
-      const { memory, slot, table } = batch.#slice
-      const place = { slot, owner: memory.owner, table }
-      return frames instanceof ReceivedFrame
-        ? { place, first: frames.index, count: 1 }
-        : { place, first: 0, count: batch.#count }
-    }
+    placeOfBatch = (batch) => (#slice in batch ? { place: batch.place(), first: 0, count: batch.#count } : null)
   }
 
   get length(): number {
@@ -64,6 +59,7 @@ export class ReceivedBatch implements FrameBatch, Disposable {
 
   at(index: number): Frame | undefined {
     this.check()
+    if (typeof index !== 'number') throw invalidArgType(`index must be a number, not ${typeof index}`)
     const place = Math.trunc(index) || 0
     const absolute = place < 0 ? place + this.#count : place
     return absolute >= 0 && absolute < this.#count ? this.#frame(absolute) : undefined
@@ -103,6 +99,13 @@ export class ReceivedBatch implements FrameBatch, Disposable {
     if (this.#released) throw new FramePoolError('ERR_RELEASED', 'the batch was released')
   }
 
+  /** Where native code finds it. */
+  place(): BatchPlace {
+    this.check()
+    const { memory, slot, table } = this.#slice
+    return { slot, owner: memory.owner, table }
+  }
+
   view(offset: number, length: number): Uint8Array {
     this.check()
     return this.#slice.memory.view(this.#slice.offset + offset, length)
@@ -120,7 +123,15 @@ export class ReceivedBatch implements FrameBatch, Disposable {
     // The table lies in memory that JavaScript can write: a frame must not reach into another slice.
     if (offset + length > tableOffset)
       throw new FramePoolError('ERR_INTERNAL', 'the table of the batch was overwritten')
-    return new ReceivedFrame(this, index, offset, length, table[at + 8]! | (table[at + 9]! << 8), table[at + 10]!)
+    return new ReceivedFrame(
+      batchKey,
+      this,
+      index,
+      offset,
+      length,
+      table[at + 8]! | (table[at + 9]! << 8),
+      table[at + 10]!,
+    )
   }
 }
 
@@ -133,6 +144,7 @@ class ReceivedFrame implements Frame {
   readonly #messageType: number
 
   constructor(
+    key: symbol,
     batch: ReceivedBatch,
     index: number,
     offset: number,
@@ -140,6 +152,7 @@ class ReceivedFrame implements Frame {
     extension: number,
     messageType: number,
   ) {
+    if (key !== batchKey) throw invalidArgType('a Frame comes from a FrameBatch')
     this.#batch = batch
     this.#index = index
     this.#offset = offset
@@ -148,14 +161,8 @@ class ReceivedFrame implements Frame {
     this.#messageType = messageType
   }
 
-  /** @internal */
-  get batch(): ReceivedBatch {
-    return this.#batch
-  }
-
-  /** @internal */
-  get index(): number {
-    return this.#index
+  static {
+    placeOfFrame = (frame) => (#batch in frame ? { place: frame.#batch.place(), first: frame.#index, count: 1 } : null)
   }
 
   get messageType(): number {
@@ -186,13 +193,25 @@ class ReceivedFrame implements Frame {
 
 /** Where frames to be forwarded lie; null where there are none. */
 export function placeOf(frames: Frame | FrameBatch): FramesPlace | null {
-  return frames instanceof EmptyBatch ? null : placeOfFrames(frames)
+  if (typeof frames === 'object' && frames !== null) {
+    const found = placeOfBatch(frames) ?? placeOfFrame(frames)
+    if (found !== null) return found
+    if (isEmptyBatch(frames)) return null
+  }
+  throw invalidArgType('frames must be a Frame or a FrameBatch that receive() gave')
 }
 
 /** What `receive()` gives when no frame is complete: nothing to hold, nothing to release. */
 export class EmptyBatch implements FrameBatch, Disposable {
-  readonly length = 0
   #released = false
+
+  static {
+    isEmptyBatch = (batch) => #released in batch
+  }
+
+  get length(): number {
+    return 0
+  }
 
   at(): undefined {}
 

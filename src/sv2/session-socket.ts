@@ -37,7 +37,6 @@ export class SessionSocket {
     this.#events = events
     // Frames are small and answered one by one: waiting to fill packets would only delay them.
     socket.setNoDelay(true)
-    core.wired = true
     // Otherwise Node ends the sending side with the receiving one, before what waits in the output has gone out.
     socket.allowHalfOpen = true
     socket.on('data', (chunk) => this.#read(chunk))
@@ -49,6 +48,8 @@ export class SessionSocket {
       core.abandon()
       events.onClose(this.#failure)
     })
+    // Last, for what only looks like a socket throws before.
+    core.wired = true
     this.flush()
   }
 
