@@ -74,18 +74,18 @@ export function optionsArgument<T extends object>(value: T | undefined, name: st
   return value
 }
 
+const aborted = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted')?.get as () => boolean
+
 /** `value` as an AbortSignal, or the documented error. */
 export function signalArgument(value: unknown): AbortSignal {
   try {
-    // Only a real one answers; its prototype alone would not do.
-    abortedGetter.call(value)
+    // Its prototype alone would not do, and a Proxy answers to everything.
+    if (!types.isProxy(value) && typeof aborted.call(value) === 'boolean') return value as AbortSignal
   } catch {
-    throw invalidArgType(`signal must be an AbortSignal, not ${kindOf(value)}`)
+    // Only a real one has an answer.
   }
-  return value as AbortSignal
+  throw invalidArgType(`signal must be an AbortSignal, not ${kindOf(value)}`)
 }
-
-const abortedGetter = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted')?.get as () => boolean
 
 /** For messages. It runs no code of the value, which would come where an error is on its way. */
 function kindOf(value: unknown): string {

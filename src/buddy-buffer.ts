@@ -60,7 +60,8 @@ export class BuddyBuffer implements Disposable {
     const added = lengthOf(bytes)
     const length = this.#length + added
     if (length > this.capacity) throw outOfRange(`${length} bytes do not fit into the capacity of ${this.capacity}`)
-    all.set(firstOf(bytes, added), this.#length)
+    // A detached array has no bytes, and set() would refuse it.
+    if (added > 0) all.set(firstOf(bytes, added), this.#length)
     this.#length = length
     this.#view = null
   }

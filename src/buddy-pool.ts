@@ -19,11 +19,11 @@ export class BuddyPool implements AsyncDisposable {
 
   /** Nothing is mapped yet. Wrong options: `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`. */
   constructor(options?: BuddyPoolOptions) {
-    const { block: blockOptions, ...rest } = optionsArgument(options, 'options')
-    const block = optionsArgument(blockOptions, 'options.block')
+    const given = optionsArgument(options, 'options')
+    const block = optionsArgument(given.block, 'options.block')
     const { onBlock } = block
     if (onBlock !== undefined && typeof onBlock !== 'function') throw invalidArgType('onBlock must be a function')
-    this.#memory = new BuddyMemory(settingsOf(rest, block), (index) => {
+    this.#memory = new BuddyMemory(settingsOf(given, block), (index) => {
       if (onBlock !== undefined) setImmediate(onBlock, { bytes: BLOCK_SIZE, index })
     })
   }
@@ -121,7 +121,7 @@ function zeroArgument(options: AllocateOptions): boolean {
 
 type BlockOptions = NonNullable<BuddyPoolOptions['block']>
 
-function settingsOf(options: Omit<BuddyPoolOptions, 'block'>, block: BlockOptions): BuddyPoolSettings {
+function settingsOf(options: BuddyPoolOptions, block: BlockOptions): BuddyPoolSettings {
   const { maxMemory, mergeWatermarks, starvationTimeoutMs, slabEmptyWatermark, threadCache } = options
   const { hugePages = false, lock = false, prefault = false } = block
   const settings: BuddyPoolSettings = {

@@ -96,6 +96,8 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
     const length = lengthOf(source)
     if (memory.length + length > MAX_BYTES) throw tooMuch(`a message cannot exceed ${MAX_BYTES} bytes`)
     const bytes = memory.holds(source) ? new Uint8Array(source) : firstOf(source, length)
-    memory.writable(length).set(bytes)
+    const room = memory.writable(length)
+    // A detached array has no bytes, and set() would refuse it.
+    if (length > 0) room.set(bytes)
   }
 }

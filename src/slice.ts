@@ -67,7 +67,9 @@ export class Slice implements Disposable {
 
   /** A copy in ordinary JavaScript memory, for APIs that clone, transfer or keep. */
   copy(): Uint8Array {
-    return this.bytes.slice()
+    const { bytes } = this
+    // An empty view that was detached cannot be copied, nor healed.
+    return this.#length === 0 ? new Uint8Array(0) : new Uint8Array(bytes)
   }
 
   /** Gives the memory back. True the first time, false after. */

@@ -51,9 +51,14 @@ export function wait<T>(
       waiter.reject(reason)
     }
     const onAbort = (): void => giveUp(signal?.reason)
-    enqueue(waiter)
-    if (settled) return
+    // First of all: nothing has begun yet if it throws.
     if (signal !== undefined) addEventListener.call(signal, 'abort', onAbort, { once: true })
+    try {
+      enqueue(waiter)
+    } catch (error) {
+      waiter.reject(error)
+    }
+    if (settled) return
     if (timeoutMs !== undefined) {
       timer = setTimeout(() => giveUp(new FramePoolError('ERR_TIMEOUT', `nothing came in ${timeoutMs} ms`)), timeoutMs)
     }

@@ -26,9 +26,12 @@ export interface FramesPlace {
 /** Only framepool makes batches and frames. */
 export const batchKey = Symbol('framepool.batch')
 
+// What this file does with the private parts of its classes, so that nobody else can.
+let check: (batch: ReceivedBatch) => void
 let placeOfBatch: (batch: object) => FramesPlace | null
 let placeOfFrame: (frame: object) => FramesPlace | null
 let isEmptyBatch: (batch: object) => boolean
+let view: (batch: ReceivedBatch, offset: number, length: number) => Uint8Array
 
 /** One slice of a pool that holds several frames side by side, and behind them the table that says where. */
 export class ReceivedBatch implements FrameBatch, Disposable {
@@ -49,16 +52,28 @@ export class ReceivedBatch implements FrameBatch, Disposable {
   }
 
   static {
-    placeOfBatch = (batch) => (#slice in batch ? { place: batch.place(), first: 0, count: batch.#count } : null)
+    check = (batch) => {
+      if (batch.#released) throw new FramePoolError('ERR_RELEASED', 'the batch was released')
+    }
+    placeOfBatch = (batch) => {
+      if (!(#slice in batch)) return null
+      check(batch)
+      const { memory, slot, table } = batch.#slice
+      return { place: { slot, owner: memory.owner, table }, first: 0, count: batch.#count }
+    }
+    view = (batch, offset, length) => {
+      check(batch)
+      return batch.#slice.memory.view(batch.#slice.offset + offset, length)
+    }
   }
 
   get length(): number {
-    this.check()
+    check(this)
     return this.#count
   }
 
   at(index: number): Frame | undefined {
-    this.check()
+    check(this)
     if (typeof index !== 'number') throw invalidArgType(`index must be a number, not ${typeof index}`)
     const place = Math.trunc(index) || 0
     const absolute = place < 0 ? place + this.#count : place
@@ -66,7 +81,7 @@ export class ReceivedBatch implements FrameBatch, Disposable {
   }
 
   *[Symbol.iterator](): Iterator<Frame> {
-    this.check()
+    check(this)
     for (let index = 0; index < this.#count; index++) yield this.#frame(index)
   }
 
@@ -81,7 +96,7 @@ export class ReceivedBatch implements FrameBatch, Disposable {
   }
 
   retain(): FrameBatch & Disposable {
-    this.check()
+    check(this)
     if (!this.#retained) {
       this.#retained = true
       this.#pool.lodger = null
@@ -94,29 +109,12 @@ export class ReceivedBatch implements FrameBatch, Disposable {
     this.release()
   }
 
-  /** Throws once the batch is released. */
-  check(): void {
-    if (this.#released) throw new FramePoolError('ERR_RELEASED', 'the batch was released')
-  }
-
-  /** Where native code finds it. */
-  place(): BatchPlace {
-    this.check()
-    const { memory, slot, table } = this.#slice
-    return { slot, owner: memory.owner, table }
-  }
-
-  view(offset: number, length: number): Uint8Array {
-    this.check()
-    return this.#slice.memory.view(this.#slice.offset + offset, length)
-  }
-
   #frame(index: number): Frame {
-    this.check()
+    check(this)
     const { table: tableOffset } = this.#slice
     let table = this.#table
     // A table of another length was detached: see ShownMemory.
-    if (table === null || table.length === 0) table = this.#table = this.view(tableOffset, this.#count * ENTRY)
+    if (table === null || table.length === 0) table = this.#table = view(this, tableOffset, this.#count * ENTRY)
     const at = index * ENTRY
     const offset = (table[at]! | (table[at + 1]! << 8) | (table[at + 2]! << 16) | (table[at + 3]! << 24)) >>> 0
     const length = (table[at + 4]! | (table[at + 5]! << 8) | (table[at + 6]! << 16) | (table[at + 7]! << 24)) >>> 0
@@ -162,32 +160,35 @@ class ReceivedFrame implements Frame {
   }
 
   static {
-    placeOfFrame = (frame) => (#batch in frame ? { place: frame.#batch.place(), first: frame.#index, count: 1 } : null)
+    placeOfFrame = (frame) => {
+      const found = #batch in frame ? placeOfBatch(frame.#batch) : null
+      return found && { ...found, first: (frame as ReceivedFrame).#index, count: 1 }
+    }
   }
 
   get messageType(): number {
-    this.#batch.check()
+    check(this.#batch)
     return this.#messageType
   }
 
   get extensionType(): number {
-    this.#batch.check()
+    check(this.#batch)
     return this.#extension & ~CHANNEL_BIT
   }
 
   get channelMessage(): boolean {
-    this.#batch.check()
+    check(this.#batch)
     return (this.#extension & CHANNEL_BIT) !== 0
   }
 
   get channelId(): number | null {
     if (!this.channelMessage || this.#length < 4) return null
-    const [a, b, c, d] = this.#batch.view(this.#offset, 4) as unknown as [number, number, number, number]
+    const [a, b, c, d] = view(this.#batch, this.#offset, 4) as unknown as [number, number, number, number]
     return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0
   }
 
   get payload(): Uint8Array {
-    return this.#batch.view(this.#offset, this.#length)
+    return view(this.#batch, this.#offset, this.#length)
   }
 }
 
