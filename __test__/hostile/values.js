@@ -246,7 +246,7 @@ export class Values {
     try {
       switch (this.#random.below(4)) {
         case 0:
-          return detached(view)
+          return transferred(view)
         case 1:
           return Object.preventExtensions(this.#random.oneIn(2) ? view : view.buffer)
         case 2:
@@ -259,6 +259,11 @@ export class Values {
       if (!(error instanceof TypeError || error instanceof DOMException || error instanceof Hostility)) throw error
     }
   }
+}
+
+/** Takes the library's memory away where the runtime can: elsewhere it is copied. */
+function transferred(view) {
+  return view.buffer.transfer?.() ?? structuredClone(view.buffer, { transfer: [view.buffer] })
 }
 
 /** Takes the memory of `view` away. */
