@@ -2,6 +2,10 @@
 ready:
     npm test
 
+# The facade's tests on Node 20, 22, 24 and 26, a few on Bun and Deno; or one: `just runtimes node-24`.
+runtimes *names:
+    npm run test:runtimes -- {{names}}
+
 # The relay demo, with arguments: `just demo --miners 10`.
 demo *args:
     npm start -- {{args}}

@@ -186,7 +186,7 @@ function judge(error, label = current) {
   const { code, syscall } = error ?? {}
   if (error instanceof Hostility || documented.has(code) || typeof syscall === 'string') return
   // A getter of ours, on a forged object that was passed for options.
-  if (error instanceof TypeError && /^.*\n +at get \w+ .*\/dist\//.test(error.stack)) return
+  if (error instanceof TypeError && /^.*\n +at (\w+\.)?get \w+ .*\/dist\//.test(error.stack)) return
   failures.push(`${label}, call ${performed}: ${error?.stack ?? String(error)}`)
 }
 
