@@ -7,6 +7,10 @@ export type {
   Buffer,
   BufferSize,
   PoolMode,
+  PumpOptions,
+  RingHalf,
+  RingReadableOptions,
+  RingWritableOptions,
   SlotPoolStats,
   WaitOptions,
   Write,
@@ -19,6 +23,8 @@ export { ByteRing } from './src/byte-ring.js'
 export { Consumer } from './src/consumer.js'
 export { type ErrorCode, FramePoolError, type SystemErrorInfo } from './src/errors.js'
 export { Producer } from './src/producer.js'
+export { pump } from './src/pump.js'
+export { relaySockets } from './src/relay-sockets.js'
 export { Slice } from './src/slice.js'
 export { SlotPool } from './src/slot-pool.js'
 export { SystemMemoryBuffer } from './src/system-memory-buffer.js'

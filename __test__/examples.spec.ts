@@ -59,6 +59,10 @@ ${FILLING}
 92345678  ALLOC MODE  add "d"
 the last one is on the heap
 `,
+  'tcp-relay.js': `
+the echo: Ciao, mundo!
+12 bytes there, 12 bytes back
+`,
   'variable-sized-messages.js': `
 1-------  BACK MODE   5 bytes in slot 1: Hello
 12------  BACK MODE  16 bytes in slot 2: JavaScript, Rust

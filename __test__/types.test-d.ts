@@ -1,3 +1,5 @@
+import type { Socket, TcpSocketConnectOpts } from 'node:net'
+import type { Readable, ReadableOptions, Writable, WritableOptions } from 'node:stream'
 import { assertType, describe, expectTypeOf, it } from 'vitest'
 import {
   type AeadBuffer,
@@ -10,10 +12,17 @@ import {
   BudgetPool,
   type BudgetPoolStats,
   type BufferSize,
+  ByteRing,
+  type Consumer,
   type ErrorCode,
   FramePoolError,
   type Buffer as PoolBuffer,
   type PoolMode,
+  type Producer,
+  type RingHalf,
+  type RingReadableOptions,
+  type RingWritableOptions,
+  relaySockets,
   Slice,
   SlotPool,
   type SlotPoolStats,
@@ -205,6 +214,74 @@ describe('BuddyPool', () => {
       extendFromSlice(source: Uint8Array): void
       release(): boolean
     }>()
+  })
+})
+
+describe('ByteRing', () => {
+  type Bufs = [Uint8Array, Uint8Array]
+  it('comes apart into two halves', () => {
+    expectTypeOf(ByteRing).constructorParameters.toEqualTypeOf<[size: number, align?: number | undefined]>()
+    expectTypeOf<Omit<ByteRing, never>>().toEqualTypeOf<{
+      readonly size: number
+      intoParts(): { producer: Producer; consumer: Consumer }
+    }>()
+    expectTypeOf<Producer>().toExtend<RingHalf & Write>()
+    expectTypeOf<Consumer>().toExtend<RingHalf>()
+    expectTypeOf<Consumer>().not.toExtend<Write>()
+  })
+
+  it('has halves that wait and lend', () => {
+    assertType<(fill: (bufs: Bufs, length: number) => number) => number>({} as Producer['ioSlices'])
+    expectTypeOf<Consumer['ioSlices']>().returns.toEqualTypeOf<number>()
+    expectTypeOf<Consumer['ioSlicesAsync']>().parameter(0).returns.toEqualTypeOf<Promise<number>>()
+    assertType<(bytes?: number, options?: WaitOptions) => Promise<number>>({} as Producer['writable'])
+    expectTypeOf<Consumer['readableSync']>().toEqualTypeOf<(bytes: number, options: { timeoutMs: number }) => number>()
+    expectTypeOf<Consumer['read']>().toEqualTypeOf<(target: Uint8Array) => number>()
+    // @ts-expect-error: blocking needs a timeout.
+    new ByteRing(64).intoParts().consumer.readableSync(1, {})
+  })
+
+  it('reads and writes sockets', () => {
+    expectTypeOf<Producer['onread']>().returns.toExtend<NonNullable<TcpSocketConnectOpts['onread']>>()
+    expectTypeOf<Consumer['pipeTo']>().toEqualTypeOf<
+      (socket: Socket, options?: { signal?: AbortSignal; end?: boolean }) => Promise<void>
+    >()
+    expectTypeOf(relaySockets).toEqualTypeOf<
+      (
+        a: Socket,
+        b: Socket,
+        options?: { size?: number; idleTimeoutMs?: number; signal?: AbortSignal },
+      ) => Promise<{ aToB: number; bToA: number }>
+    >()
+  })
+})
+
+describe('streams of a ring', () => {
+  it("are Node's and the web's", () => {
+    expectTypeOf<Pick<Consumer, 'toReadable' | 'toReadableStream'>>().toEqualTypeOf<{
+      toReadable(options?: RingReadableOptions): Readable
+      toReadableStream(): ReadableStream<Uint8Array>
+    }>()
+    expectTypeOf<Pick<Producer, 'toWritable' | 'toWritableStream'>>().toEqualTypeOf<{
+      toWritable(options?: RingWritableOptions): Writable
+      toWritableStream(): WritableStream<Uint8Array>
+    }>()
+  })
+
+  it("take those of Node's options that suit bytes", () => {
+    expectTypeOf<ReadableOptions>().toExtend<RingReadableOptions>()
+    expectTypeOf<WritableOptions>().toExtend<RingWritableOptions>()
+    const { producer, consumer } = new ByteRing(16).intoParts()
+    consumer.toReadable({
+      highWaterMark: 1024,
+      encoding: 'utf8',
+      signal: new AbortController().signal,
+      emitClose: true,
+    })
+    // @ts-expect-error: a ring holds bytes.
+    consumer.toReadable({ objectMode: true })
+    // @ts-expect-error: the ring writes.
+    producer.toWritable({ write: () => {} })
   })
 })
 

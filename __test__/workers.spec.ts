@@ -12,7 +12,7 @@ function run(program: string): string {
 /** What a worker holds when it ends. */
 const HOLD = `
   import { parentPort } from 'node:worker_threads'
-  import { SlotPool, Slice, SystemMemoryBuffer } from 'framepool'
+  import { ByteRing, SlotPool, Slice, SystemMemoryBuffer } from 'framepool'
   import { Sv2Session } from 'framepool/sv2'
   const pool = new SlotPool(1 << 20)
   pool.getWritable(1000).fill(1)
@@ -20,6 +20,8 @@ const HOLD = `
   pool.getWritable(2 << 20)[0] = 1
   const session = Sv2Session.initiator()
   session.output.ioSlices(() => 0)
+  const { producer, consumer } = new ByteRing(1 << 16).intoParts()
+  producer.ioSlicesAsync(([room]) => new Promise(() => slices.push({ bytes: room })))
   const views = slices.map((slice) => slice.bytes)
   parentPort.postMessage(pool.toString())
 `
@@ -32,7 +34,7 @@ const START = `
 
 it('a process whose workers alone load the addon outlives them, however they end', () => {
   const asked = (what: string): string => `parentPort.once('message', () => { ${what} })`
-  const ends = ['', asked('process.exit(3)'), asked('throw new Error("end")'), 'setInterval(() => {}, 1000)']
+  const ends = ['', asked('process.exit(3)'), asked('throw new Error("end")'), 'consumer.readable()']
   const printed = run(`${START}
     for (let round = 0; round < 5; round++) {
       for (const end of ${JSON.stringify(ends)}) {
@@ -41,7 +43,7 @@ it('a process whose workers alone load the addon outlives them, however they end
         const ended = new Promise((resolve) => worker.on('exit', resolve))
         const [line] = await once(worker, 'message')
         if (line !== '1-------  BACK MODE') throw new Error(line)
-        if (end.startsWith('setInterval')) worker.terminate()
+        if (end.startsWith('consumer')) worker.terminate()
         else worker.postMessage('end')
         await ended
       }
@@ -49,6 +51,18 @@ it('a process whose workers alone load the addon outlives them, however they end
     console.log('alive')
   `)
   expect(printed).toBe('alive\n')
+}, 60_000)
+
+it('a wait for the other half of a ring keeps its isolate alive, and nothing after', () => {
+  const printed = run(`
+    import { ByteRing } from 'framepool'
+    const { producer, consumer } = new ByteRing(64).intoParts()
+    // Alone this timer keeps nothing alive.
+    setTimeout(() => producer.write(Buffer.from('abc')), 20).unref()
+    console.log(await consumer.readable(3))
+    setTimeout(() => console.log('too late'), 60_000).unref()
+  `)
+  expect(printed).toBe('3\n')
 }, 60_000)
 
 it('isolates have pools and handles of their own', () => {

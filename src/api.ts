@@ -1,3 +1,4 @@
+import type { ReadableOptions, WritableOptions } from 'node:stream'
 import type { Slice } from './slice.js'
 
 /** buffer_sv2 `Write`. Growing buffers (slot pool, system memory) take everything, spilling to the heap; a ring takes what fits. */
@@ -32,6 +33,16 @@ export interface AeadBuffer {
   extendFromSlice(source: Uint8Array): void
   /** Keeps the first `length` bytes of `bytes`. More than there are: `ERR_OUT_OF_RANGE`. */
   truncate(length: number): void
+}
+
+/** Options of `pump`. */
+export interface PumpOptions {
+  /** The ring's, in bytes: a power of two, at most 1 GiB. */
+  size?: number
+  /** An abort ends the reading: see `pump`. */
+  signal?: AbortSignal
+  /** Called with the bytes written so far: about every 100 ms while there are more, and once at the end, whichever it is. What it throws stops the pump. */
+  onProgress?: (bytes: bigint) => void
 }
 
 export type PoolMode = 'back' | 'front' | 'alloc'
@@ -119,3 +130,30 @@ export interface BuddyPoolStats {
   /** Buffers kept by this isolate's magazine, and their bytes: free to the user, acquired to the crate. */
   magazine: { buffers: number; bytes: number }
 }
+
+/** What both halves of a byte ring have: the producer works on the room, the consumer on the bytes. */
+export interface RingHalf extends Disposable {
+  /** The ring's, in bytes. */
+  readonly size: number
+  /** Bytes ever passed through this half. */
+  readonly position: bigint
+  /** Producer: room to write. Consumer: bytes to read. */
+  readonly available: number
+  /** True when nothing is in the ring. */
+  readonly isEmpty: boolean
+  /** The other half has ended or was released. */
+  readonly ended: boolean
+  /** This half will do nothing any more; the other hears of it. */
+  end(): void
+  /** Ends this half and gives its share of the memory back. True the first time, false after. */
+  release(): boolean
+}
+
+/** Node's options that suit a stream of bytes from a ring. */
+export type RingReadableOptions = Pick<ReadableOptions, 'highWaterMark' | 'encoding' | 'emitClose' | 'signal'>
+
+/** Node's options that suit a stream of bytes into a ring. */
+export type RingWritableOptions = Pick<
+  WritableOptions,
+  'highWaterMark' | 'decodeStrings' | 'defaultEncoding' | 'emitClose' | 'signal'
+>

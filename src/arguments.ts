@@ -66,25 +66,26 @@ export function booleanArgument(value: unknown, name: string): boolean {
   return value
 }
 
+const aborted = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted')?.get as () => boolean
+
+/** `value` as a signal, if there is one, or the documented error. */
+export function signalArgument(value: unknown): void {
+  if (value === undefined) return
+  try {
+    // Its prototype alone would not do, and a Proxy answers to everything.
+    if (!types.isProxy(value) && typeof aborted.call(value) === 'boolean') return
+  } catch {
+    // Only a real one has an answer.
+  }
+  throw invalidArgType(`signal must be an AbortSignal, not ${kindOf(value)}`)
+}
+
 /** `value` as an options object; undefined stands for no options. */
 export function optionsArgument<T extends object>(value: T | undefined, name: string): Partial<T> {
   if (value === undefined) return {}
   if (typeof value !== 'object' || value === null)
     throw invalidArgType(`${name} must be an object, not ${kindOf(value)}`)
   return value
-}
-
-const aborted = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted')?.get as () => boolean
-
-/** `value` as an AbortSignal, or the documented error. */
-export function signalArgument(value: unknown): AbortSignal {
-  try {
-    // Its prototype alone would not do, and a Proxy answers to everything.
-    if (!types.isProxy(value) && typeof aborted.call(value) === 'boolean') return value as AbortSignal
-  } catch {
-    // Only a real one has an answer.
-  }
-  throw invalidArgType(`signal must be an AbortSignal, not ${kindOf(value)}`)
 }
 
 /** For messages. It runs no code of the value, which would come where an error is on its way. */

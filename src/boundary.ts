@@ -38,12 +38,22 @@ type Bound = { control: ArrayBuffer; detach(buffer: ArrayBuffer): void } & Recor
   | 'ringWaitSync'
   | 'ringEnd'
   | 'ringRelease'
+  | 'ringTransfer'
+  | 'ringTransferEnd'
+  | 'outputWrite'
   | 'waitCancel',
   () => void
 > &
   Record<'heapFrom' | 'sessionReceive' | 'sessionSend', (bytes: Uint8Array) => void> &
   Record<
-    'budgetAllocate' | 'budgetClose' | 'buddyAllocate' | 'buddyClose' | 'ringWait',
+    | 'budgetAllocate'
+    | 'budgetClose'
+    | 'buddyAllocate'
+    | 'buddyClose'
+    | 'ringWait'
+    | 'ringTransferLater'
+    | 'outputWriteLater'
+    | 'pumpStart',
     (settled: () => void) => void
   > &
   Record<
@@ -96,6 +106,9 @@ export const enum Word {
   Timeout,
   Block,
   Ended,
+  Descriptor,
+  Sink,
+  Blocked,
 }
 
 const control = new Uint32Array(bound.control)
@@ -141,6 +154,12 @@ const {
   ringView,
   ringEnd,
   ringRelease,
+  ringTransfer,
+  ringTransferLater,
+  ringTransferEnd,
+  outputWrite,
+  outputWriteLater,
+  pumpStart,
   waitCancel,
   detach: nativeDetach,
 } = bound
@@ -150,11 +169,19 @@ export function reply(word: Word): number {
   return control[word]!
 }
 
+/** What the last call failed with, if it did: for calls that report something even then. */
+export function lastFailure(): Error | null {
+  if (control[Word.Status] === 0) return null
+  const { code, message, syscall, errno } = native.lastFault()
+  return errorOf(code, message, syscall === undefined ? undefined : systemErrorInfo(syscall, errno ?? 0))
+}
+
+/** Throws it. */
+export { check as checkLastCall }
+
 function check(): void {
-  if (control[Word.Status] !== 0) {
-    const { code, message, syscall, errno } = native.lastFault()
-    throw errorOf(code, message, syscall === undefined ? undefined : systemErrorInfo(syscall, errno ?? 0))
-  }
+  if (control[Word.Status] === 0) return
+  throw lastFailure()
 }
 
 // ── Slot pools ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -333,9 +360,6 @@ export function receiveIntoSlot(session: Handle, pool: SlotBacklog, chunk: Uint8
   control[Word.PoolGeneration] = pool.handle.generation
   sessionReceive(chunk)
 }
-
-/** Throws what the last call failed with, if it did: for calls that report something even then. */
-export { check as checkLastCall }
 
 /** Out: the session's words, also on failure. */
 export function sendFrame(session: Handle, extensionType: number, messageType: number, payload: Uint8Array): void {
@@ -561,6 +585,64 @@ export function endRingHalf(half: Handle): void {
 export function releaseRingHalf(half: Handle, hidden: boolean): void {
   control[Word.Hidden] = hidden ? 1 : 0
   showing(half, ringRelease)
+}
+
+// ── File descriptors: not on Windows ─────────────────────────────────────────────────────────────────────────────────
+
+/** Out: Length, Blocked, Available. */
+export function transferNow(half: Handle, fd: number): void {
+  control[Word.Descriptor] = fd
+  showing(half, ringTransfer)
+}
+
+/** The wait that has begun, at whose end `settled` is called. Out, then: as from `transferNow`. */
+export function transferLater(half: Handle, fd: number, settled: () => void): number {
+  control[Word.Descriptor] = fd
+  showing(half, () => ringTransferLater(settled))
+  return control[Word.Wait]!
+}
+
+/** Asks for the end of what `transferLater` began: if nothing was moved by then, it ends with Blocked. */
+export function endTransfer(half: Handle): void {
+  showing(half, ringTransferEnd)
+}
+
+/** Out: Length, Blocked, the session's words. */
+export function writeOutput(session: Handle, fd: number): void {
+  control[Word.Descriptor] = fd
+  showing(session, outputWrite)
+}
+
+/** The wait that has begun, at whose end `settled` is called; or 0. Out, then: as from `writeOutput`. */
+export function writeOutputLater(session: Handle, fd: number, settled: () => void): number {
+  control[Word.Descriptor] = fd
+  showing(session, () => outputWriteLater(settled))
+  return control[Word.Wait]!
+}
+
+/** Starts a pump, at whose end `settled` is called. */
+export function startPump(from: number, to: number, size: number, settled: () => void): Handle {
+  control[Word.Descriptor] = from
+  control[Word.Sink] = to
+  control[Word.Length] = size
+  pumpStart(settled)
+  check()
+  return { index: control[Word.Handle]!, generation: control[Word.Generation]! }
+}
+
+/** Bytes that it has written so far. */
+export function pumpMoved(pump: Handle): bigint {
+  return BigInt(guarded(() => native.pumpMoved(pump)))
+}
+
+/** It reads no more; what was read is still written. */
+export function stopPump(pump: Handle): void {
+  guarded(() => native.pumpStop(pump))
+}
+
+/** Forgets a pump that is over; the bytes that it has written. */
+export function endPump(pump: Handle): bigint {
+  return BigInt(guarded(() => native.pumpEnd(pump)))
 }
 
 // ── Waits ────────────────────────────────────────────────────────────────────────────────────────────────────────────

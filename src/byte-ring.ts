@@ -7,8 +7,8 @@ import { RingHalf } from './ring-half.js'
 import { ringKey } from './ring-source.js'
 
 const MAX_SIZE = 2 ** 30
-/** A cache line: what one half writes does not share one with what lies around the ring. */
-const DEFAULT_ALIGN = 64
+/** What allocators give anyway. For more, all of the memory is cleared at once, where otherwise the system does it page by page. */
+const DEFAULT_ALIGN = 16
 
 /**
  * bytering: a lock-free ring of bytes for one producer and one consumer, in memory that is allocated once. Its two halves
@@ -20,13 +20,12 @@ export class ByteRing {
 
   /**
    * @param size Bytes: a power of two, at most 1 GiB.
-   * @param align What the memory's address is a multiple of: a power of two, at most 1 GiB, by default 64. Otherwise
+   * @param align What the memory's address is a multiple of: a power of two, at most 1 GiB, by default 16. Otherwise
    *   `ERR_OUT_OF_RANGE`; `ERR_NO_MEMORY` when the system has none. (`bytering::new`)
    */
-  constructor(size: number, align = DEFAULT_ALIGN) {
-    this.size = powerOfTwo(size, 'size')
-    const { producer, consumer } = createRing(size, powerOfTwo(align, 'align'))
-    this.#halves = RingHalf.pair(producer, consumer, size)
+  constructor(size: number, align?: number) {
+    this.#halves = newRing(size, align)
+    this.size = size
   }
 
   /** The two halves. Once: `ERR_RELEASED` after. */
@@ -38,7 +37,14 @@ export class ByteRing {
   }
 }
 
-function powerOfTwo(value: number, name: string): number {
+/** Both halves of a new ring; errors as those of `new ByteRing`. */
+export function newRing(size: number, align = DEFAULT_ALIGN): { producer: RingHalf; consumer: RingHalf } {
+  const { producer, consumer } = createRing(powerOfTwo(size, 'size'), powerOfTwo(align, 'align'))
+  return RingHalf.pair(producer, consumer, size)
+}
+
+/** `value` as the size or alignment of a ring, or the documented error. */
+export function powerOfTwo(value: number, name: string): number {
   integerArgument(value, name, 1, MAX_SIZE)
   if ((value & (value - 1)) !== 0) throw outOfRange(`${name} must be a power of two, not ${value}`)
   return value

@@ -1,14 +1,18 @@
-import type { WaitOptions } from './api.js'
-import { bytesArgument, functionArgument, integerArgument, lengthOf, optionsArgument } from './arguments.js'
+import type { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
+import type { RingHalf, RingReadableOptions, WaitOptions } from './api.js'
+import { bytesArgument, functionArgument, integerArgument, optionsArgument } from './arguments.js'
+import { descriptorArgument } from './descriptor.js'
 import { invalidArgType } from './errors.js'
+import { pipeToSocket } from './pipe-to-socket.js'
+import { copyOut } from './ring-copy.js'
+import { RingReadable } from './ring-readable.js'
 import { checkFree, checkIdle, ioSlices, ioSlicesAsync, type RingSource, ringKey } from './ring-source.js'
+import { webReadable } from './ring-web-streams.js'
 import { MAX_TIMEOUT_MS } from './wait.js'
 
-/** The intrinsic one: an array may have another `set`. */
-const setBytes = Uint8Array.prototype.set
-
 /** The reading half of a byte ring, or a session's output. (bytering `Consumer`) */
-export class Consumer implements Disposable {
+export class Consumer implements RingHalf {
   readonly #source: RingSource
 
   /** @internal */
@@ -60,17 +64,29 @@ export class Consumer implements Disposable {
   /** Copies out as much as fits; returns the bytes read, 0 when there is nothing to read. */
   read(target: Uint8Array): number {
     const bytes = bytesArgument(target, 'target')
-    const source = this.#source
-    checkFree(source)
-    const length = lengthOf(bytes)
-    const count = Math.min(length, source.atLeast(length))
-    if (count === 0) return 0
-    const { memory, offset, size } = source
-    const first = Math.min(count, size - offset)
-    setBytes.call(bytes, memory.view(offset, first))
-    if (first < count) setBytes.call(bytes, memory.view(0, count - first), first)
-    source.giveBack(count)
-    return count
+    checkFree(this.#source)
+    return copyOut(this.#source, bytes)
+  }
+
+  /**
+   * writev(2) to `fd` straight from the ring; returns the bytes written. 0 when the ring is empty and the producer has ended.
+   * null where it would block (also on a descriptor that blocks: it is never waited for) and where the ring is empty. `fd` may
+   * be a file, which is written where it stands, a pipe, FIFO, terminal or other device; a socket, which Node may own, is
+   * refused. What the system refuses is `ERR_SYSTEM`, with `info`; a socket `ENOTSUP`, as is everything on Windows. Throws
+   * `ERR_OUT_OF_RANGE` beyond 0 to 2^31 − 1.
+   */
+  writeTo(fd: number): number | null {
+    return this.#source.transfer(descriptorArgument(fd, 'fd', 'writev'))
+  }
+
+  /**
+   * The same as soon as it can be done: when the ring is empty it first waits for bytes. Works on a duplicate, so that `fd`
+   * may be closed meanwhile (of a session's output: once there are bytes to write). Until it settles this half is busy
+   * (`ERR_BUSY`). An abort or a timeout rejects as soon as the half is back, and never loses bytes: if some were written by
+   * then, it resolves with their number. It keeps the process alive.
+   */
+  async writeToAsync(fd: number, options?: WaitOptions): Promise<number> {
+    return this.#source.transferAsync(descriptorArgument(fd, 'fd', 'writev'), options)
   }
 
   /**
@@ -86,6 +102,33 @@ export class Consumer implements Disposable {
   readableSync(bytes: number, options: { timeoutMs: number }): number {
     const timeoutMs = integerArgument(optionsArgument(options, 'options').timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)
     return this.#source.waitSync(integerArgument(bytes, 'bytes', 0, this.size), timeoutMs)
+  }
+
+  /**
+   * Writes what comes to `socket` until the producer has ended and everything is written; then ends the socket's sending
+   * side, unless `end` is false. Views of the ring are written, without a copy, and freed when the socket has taken them;
+   * while it takes none, nothing more is written. Until then this half is busy (`ERR_BUSY`).
+   *
+   * Rejects with what breaks the socket, `ERR_CLOSED` when it is closed, `signal.reason` on abort, which leaves the socket
+   * as it is; a write that is under way keeps the half busy until it is over.
+   */
+  async pipeTo(socket: Socket, options?: { signal?: AbortSignal; end?: boolean }): Promise<void> {
+    return pipeToSocket(this.#source, socket, options)
+  }
+
+  /**
+   * A Node stream of copies of what is read, at most `highWaterMark` bytes each. It takes this half over: direct use is
+   * `ERR_BUSY`, and when the stream closes, however that comes, this half is released. It ends when the producer has ended
+   * or was released and everything is read. A session's output goes back to its session instead; it ends when the session
+   * has closed or failed, after what it still held. Only reading waits, and keeps the process alive while it does.
+   */
+  toReadable(options?: RingReadableOptions): Readable {
+    return new RingReadable(this.#source, optionsArgument(options, 'options'))
+  }
+
+  /** The same as a web byte stream, which reads into the buffers of BYOB readers; cancelling it releases this half. */
+  toReadableStream(): ReadableStream<Uint8Array> {
+    return webReadable(this.#source)
   }
 
   /** Nothing more will be read: the producer hears of it. Idempotent. Of a session's output: `ERR_BUSY`, close the session. */

@@ -38,6 +38,8 @@ export class FramePoolError extends Error {
   readonly code: ErrorCode
   /** Declared, not defined: only errors of the system have it. */
   declare readonly info?: SystemErrorInfo
+  /** Declared, not defined: only errors of `pump` have it. Bytes that it had written. */
+  declare readonly bytes?: bigint
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions & { info?: SystemErrorInfo }) {
     super(message, options)

@@ -30,6 +30,40 @@ export function nativeWait<T>(
       pending = begin(settled)
       if (pending === 0) settled()
     },
-    () => cancelWait(pending),
+    (waiter, reason) => {
+      cancelWait(pending)
+      waiter.reject(reason)
+    },
+  )
+}
+
+/**
+ * The same for what has to end natively before anything can be said: an abort or a timeout asks it to (`stop`). `claim` then
+ * makes null of a reply that says that nothing was done, and that rejects; what was done in time is the result.
+ */
+export function nativeOperation<T>(
+  options: WaitOptions | undefined,
+  begin: (settled: () => void) => void,
+  stop: () => void,
+  claim: () => T | null,
+): Promise<T> {
+  let reason: unknown
+  return wait<T>(
+    options,
+    (waiter) =>
+      begin(() => {
+        try {
+          checkLastCall()
+          const result = claim()
+          if (result === null) waiter.reject(reason)
+          else waiter.resolve(result)
+        } catch (error) {
+          waiter.reject(error)
+        }
+      }),
+    (_, why) => {
+      reason = why
+      stop()
+    },
   )
 }

@@ -1,21 +1,21 @@
-import type { WaitOptions, Write } from './api.js'
-import {
-  bytesArgument,
-  firstOf,
-  functionArgument,
-  integerArgument,
-  lengthOf,
-  optionsArgument,
-  partOf,
-} from './arguments.js'
-import { FramePoolError, invalidArgType } from './errors.js'
+import type { Writable } from 'node:stream'
+import type * as api from './api.js'
+import type { RingWritableOptions, WaitOptions, Write } from './api.js'
+import { bytesArgument, functionArgument, integerArgument, lengthOf, optionsArgument } from './arguments.js'
+import { descriptorArgument } from './descriptor.js'
+import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
+import { type OnRead, onRead } from './onread.js'
 import type { RingHalf } from './ring-half.js'
 import { checkFree, checkIdle, ioSlices, ioSlicesAsync, ringKey } from './ring-source.js'
+import { webWritable } from './ring-web-streams.js'
+import { RingWritable } from './ring-writable.js'
 import { MAX_TIMEOUT_MS } from './wait.js'
 
 /** The writing half of a byte ring. (bytering `Producer`) */
-export class Producer implements Write, Disposable {
+export class Producer implements api.RingHalf, Write {
   readonly #half: RingHalf
+  /** A socket reads into the ring. */
+  #reading = false
 
   /** @internal */
   constructor(key: symbol, half: RingHalf) {
@@ -68,17 +68,8 @@ export class Producer implements Write, Disposable {
   /** Writes as much as there is room for; returns the bytes written, 0 when the ring is full. */
   write(source: Uint8Array): number {
     const bytes = bytesArgument(source, 'source')
-    const half = this.#half
-    checkFree(half)
-    const length = lengthOf(bytes)
-    const count = Math.min(length, half.atLeast(length))
-    if (count === 0) return 0
-    const { whole, offset, size } = half
-    const first = Math.min(count, size - offset)
-    whole.set(firstOf(bytes, first), offset)
-    if (first < count) whole.set(partOf(bytes, first, count - first))
-    half.advance(count)
-    return count
+    checkFree(this.#half)
+    return this.#half.fill(bytes)
   }
 
   /** Writes all of `source`, or throws `ERR_WRITE_ZERO` and writes nothing when there is not room for all. */
@@ -90,6 +81,26 @@ export class Producer implements Write, Disposable {
       throw new FramePoolError('ERR_WRITE_ZERO', `${length} bytes do not fit into the ${room} that the ring has left`)
     }
     this.write(source)
+  }
+
+  /**
+   * readv(2) of `fd` straight into the ring; returns the bytes read. 0 at the end of the file, or when the ring is full and
+   * the consumer has ended. null where it would block (also on a descriptor that blocks: it is never waited for) and where
+   * the ring is full. `fd` is read where it stands. It may be a file, pipe, FIFO, terminal or other device; a socket, which
+   * Node may own, is refused. What the system refuses is `ERR_SYSTEM`, with `info`; a socket `ENOTSUP`, as is everything on
+   * Windows. Throws `ERR_OUT_OF_RANGE` beyond 0 to 2^31 − 1.
+   */
+  readFrom(fd: number): number | null {
+    return this.#half.transfer(descriptorArgument(fd, 'fd', 'readv'))
+  }
+
+  /**
+   * The same as soon as it can be done: when the ring is full it first waits for room. Works on a duplicate, so that `fd` may
+   * be closed meanwhile. Until it settles this half is busy (`ERR_BUSY`). An abort or a timeout rejects as soon as the half is
+   * back, and never loses bytes: if some were read by then, it resolves with them. It keeps the process alive.
+   */
+  async readFromAsync(fd: number, options?: WaitOptions): Promise<number> {
+    return this.#half.transferAsync(descriptorArgument(fd, 'fd', 'readv'), options)
   }
 
   /**
@@ -107,15 +118,48 @@ export class Producer implements Write, Disposable {
     return this.#half.waitSync(integerArgument(bytes, 'bytes', 0, this.size), timeoutMs)
   }
 
+  /**
+   * What `net.connect({ onread })` takes, so that a socket's bytes land in the ring without a copy. Reading pauses while the
+   * ring is nearly full, and goes on when half of it is free. `onData` is called with the bytes of each read.
+   *
+   * The half is the socket's from here on (`ERR_BUSY`), but for `end()`, which is to be called on the socket's `'end'`, and
+   * `release()`: when the socket has closed. `createServer` has no `onread`: see `relaySockets`. A ring of one byte cannot be
+   * read into: `ERR_OUT_OF_RANGE`; nor one that is full: `ERR_WRITE_ZERO`.
+   */
+  onread(onData?: (bytes: number) => void): OnRead {
+    if (onData !== undefined) functionArgument(onData, 'onData')
+    checkFree(this.#half)
+    if (this.size < 2) throw outOfRange('a socket can be read into a ring of two bytes or more')
+    if (this.available === 0) throw new FramePoolError('ERR_WRITE_ZERO', 'the ring has no room to begin with')
+    this.#reading = true
+    this.#half.lent = true
+    this.#half.keepShown = true
+    return onRead(this.#half, onData)
+  }
+
+  /**
+   * A Node stream that copies what is written into the ring, and waits while that is full. It takes this half over:
+   * direct use is `ERR_BUSY`, and when the stream closes, however that comes, this half is released. The consumer cannot
+   * tell an error from an end. Once it has ended, writing fails with `ERR_CLOSED`. A write that waits keeps the process alive.
+   */
+  toWritable(options?: RingWritableOptions): Writable {
+    return new RingWritable(this.#half, optionsArgument(options, 'options'))
+  }
+
+  /** The same as a web stream of Uint8Arrays; closing or aborting it, or an error, releases this half. */
+  toWritableStream(): WritableStream<Uint8Array> {
+    return webWritable(this.#half)
+  }
+
   /** Nothing more will be written: when the consumer has read what is there, that is all. Idempotent. */
   end(): void {
-    checkIdle(this.#half)
+    if (!this.#reading) checkIdle(this.#half)
     this.#half.end()
   }
 
   /** Ends this half and gives its share of the memory back: views of it have length 0. True the first time, false after. */
   release(): boolean {
-    checkIdle(this.#half)
+    if (!this.#reading) checkIdle(this.#half)
     return this.#half.release()
   }
 

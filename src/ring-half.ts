@@ -1,18 +1,22 @@
 import type { WaitOptions } from './api.js'
+import { firstOf, lengthOf, partOf } from './arguments.js'
 import {
   advanceRing,
   endRingHalf,
+  endTransfer,
   type Handle,
   releaseRingHalf,
   reply,
   ringHalfView,
+  transferLater,
+  transferNow,
   Word,
   waitForRing,
   waitForRingSync,
 } from './boundary.js'
 import { FramePoolError } from './errors.js'
-import { nativeWait } from './native-waits.js'
-import type { RingSource } from './ring-source.js'
+import { nativeOperation, nativeWait } from './native-waits.js'
+import { checkFree, type RingSource } from './ring-source.js'
 import { ShownMemory } from './shown-memory.js'
 
 /** One half of a byte ring, as this isolate knows it. */
@@ -23,6 +27,8 @@ export class RingHalf implements RingSource {
   position = 0
   offset = 0
   lent = false
+  /** Node has views of the ring that it may write to, until it drops them: they must not be detached. */
+  keepShown = false
   /** The other half, if it is here: then each tells the other what it has done, so that neither need ask. */
   #other: RingHalf | null = null
   /** No more than is available: only this half makes that less. */
@@ -62,25 +68,52 @@ export class RingHalf implements RingSource {
     return this.#known >= wanted ? this.#known : this.available
   }
 
-  get whole(): Uint8Array {
+  /** Writes as much of `source` as there is room for; returns how much. */
+  fill(source: Uint8Array): number {
+    const length = lengthOf(source)
+    const count = Math.min(length, this.atLeast(length))
+    if (count === 0) return 0
+    const { size, offset } = this
+    const first = Math.min(count, size - offset)
+    const whole = this.#view()
+    whole.set(firstOf(source, first), offset)
+    if (first < count) whole.set(partOf(source, first, count - first))
+    this.advance(count)
+    return count
+  }
+
+  #view(): Uint8Array {
     let whole = this.#whole
     // A view of another length was detached: see ShownMemory.
     if (whole === null || whole.length !== this.size) whole = this.#whole = this.memory.view(0, this.size)
     return whole
   }
 
-  /** `count` available bytes were written, or read. */
   advance(count: number): void {
     this.#advance(count)
-    this.position += count
-    this.offset = (this.offset + count) & (this.size - 1)
+    this.#moveOn(count)
     const other = this.#other
     if (other !== null) other.#known += count
+  }
+
+  #moveOn(count: number): void {
+    this.position += count
+    this.offset = (this.offset + count) & (this.size - 1)
   }
 
   #advance(count: number): void {
     advanceRing(this.handle, count)
     this.#known = reply(Word.Available)
+  }
+
+  takeOver(): void {
+    checkFree(this)
+    this.lent = true
+  }
+
+  giveUp(): void {
+    this.lent = false
+    this.release()
   }
 
   giveBack(count: number): void {
@@ -103,6 +136,35 @@ export class RingHalf implements RingSource {
     return this.#claim()
   }
 
+  transfer(fd: number): number | null {
+    checkFree(this)
+    transferNow(this.handle, fd)
+    return this.#transferred()
+  }
+
+  async transferAsync(fd: number, options: WaitOptions | undefined): Promise<number> {
+    checkFree(this)
+    this.lent = true
+    try {
+      return await nativeOperation(
+        options,
+        (settled) => transferLater(this.handle, fd, settled),
+        () => endTransfer(this.handle),
+        () => this.#transferred(),
+      )
+    } finally {
+      this.lent = false
+    }
+  }
+
+  /** NB: the other half is told nothing. It may have asked natively before this is called, and would count it twice. */
+  #transferred(): number | null {
+    this.#known = reply(Word.Available)
+    const count = reply(Word.Length)
+    this.#moveOn(count)
+    return reply(Word.Blocked) === 1 ? null : count
+  }
+
   #claim(): number {
     this.#known = reply(Word.Available)
     return this.#known
@@ -111,6 +173,11 @@ export class RingHalf implements RingSource {
   checkUsable(): void {
     this.checkAlive()
     if (this.#ended) throw new FramePoolError('ERR_CLOSED', 'this half of the ring has ended')
+  }
+
+  /** Ended or released. */
+  get closed(): boolean {
+    return this.#ended || this.#released
   }
 
   checkAlive(): void {
@@ -129,7 +196,8 @@ export class RingHalf implements RingSource {
     this.#released = true
     this.#whole = null
     if (this.#other !== null) this.#other.#other = null
-    releaseRingHalf(this.handle, this.memory.hide())
+    // A socket may read into the ring once more: then its view keeps the memory.
+    releaseRingHalf(this.handle, !this.keepShown && this.memory.hide())
     return true
   }
 }

@@ -24,11 +24,21 @@ export interface RingSource {
   atLeast(wanted: number): number
   /** Throws if this half can do nothing any more. */
   checkUsable(): void
+  /** A stream has this half from here on: it is lent until `giveUp()`. Throws if it can do nothing any more or is in use. */
+  takeOver(): void
+  /** The stream has closed: a ring's half is released, a session's output is the session's again. */
+  giveUp(): void
+  /** `count` available bytes were written, or read. */
+  advance(count: number): void
   /** The views are used no more: the half is not lent any longer, and moves on by `count` bytes. */
   giveBack(count: number): void
   /** Resolves with what is available once that is `bytes`, or when no more will come. */
   wait(bytes: number, options: WaitOptions | undefined): Promise<number>
   waitSync(bytes: number, timeoutMs: number): number
+  /** Moves what can be moved now between the ring and `fd`; null: nothing can. */
+  transfer(fd: number): number | null
+  /** The same as soon as it can be done. */
+  transferAsync(fd: number, options: WaitOptions | undefined): Promise<number>
   end(): void
   release(): boolean
 }

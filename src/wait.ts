@@ -15,18 +15,18 @@ const { addEventListener, removeEventListener } = EventTarget.prototype
 export const MAX_TIMEOUT_MS = 0x7fff_ffff
 
 /**
- * A promise that `enqueue`'s waiter settles, perhaps at once, or `options` do: an abort rejects with `signal.reason`, a
- * timeout with `ERR_TIMEOUT`. Then `leave` takes the waiter out of its queue. Wrong options and what `enqueue` throws
+ * A promise that `enqueue`'s waiter settles, perhaps at once. An abort (`signal.reason`) or a timeout (`ERR_TIMEOUT`) is
+ * told to `giveUp`, once, which takes the waiter out of its queue and rejects it. Wrong options and what `enqueue` throws
  * reject, too.
  */
 export function wait<T>(
   options: WaitOptions | undefined,
   enqueue: (waiter: Waiter<T>) => void,
-  leave: (waiter: Waiter<T>) => void,
+  giveUp: (waiter: Waiter<T>, reason: unknown) => void,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const { signal, timeoutMs } = optionsArgument(options, 'options')
-    if (signal !== undefined) signalArgument(signal)
+    signalArgument(signal)
     if (timeoutMs !== undefined) integerArgument(timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)
     if (signal?.aborted) return reject(signal.reason)
     let timer: NodeJS.Timeout | undefined
@@ -46,11 +46,11 @@ export function wait<T>(
         reject(reason)
       },
     }
-    const giveUp = (reason: unknown): void => {
-      leave(waiter)
-      waiter.reject(reason)
+    const leave = (reason: unknown): void => {
+      settle()
+      giveUp(waiter, reason)
     }
-    const onAbort = (): void => giveUp(signal?.reason)
+    const onAbort = (): void => leave(signal?.reason)
     // First of all: nothing has begun yet if it throws.
     if (signal !== undefined) addEventListener.call(signal, 'abort', onAbort, { once: true })
     try {
@@ -60,9 +60,16 @@ export function wait<T>(
     }
     if (settled) return
     if (timeoutMs !== undefined) {
-      timer = setTimeout(() => giveUp(new FramePoolError('ERR_TIMEOUT', `nothing came in ${timeoutMs} ms`)), timeoutMs)
+      timer = setTimeout(() => leave(new FramePoolError('ERR_TIMEOUT', `nothing came in ${timeoutMs} ms`)), timeoutMs)
     }
   })
+}
+
+/** What is left of `options` for another wait, when the first began at `start` (`performance.now()`). */
+export function leftOf(options: WaitOptions | undefined, start: number): WaitOptions | undefined {
+  if (options?.timeoutMs === undefined) return options
+  const timeoutMs = Math.max(0, options.timeoutMs - Math.floor(performance.now() - start))
+  return { ...options, timeoutMs }
 }
 
 /** Says whether there is something to wait for: it resolves or rejects the waiter, or leaves it in the queue. */
@@ -78,7 +85,10 @@ export class WaitQueue<T = void> {
       (waiter) => {
         if (!check(waiter)) this.#waiting.set(waiter, check)
       },
-      (waiter) => this.#waiting.delete(waiter),
+      (waiter, reason) => {
+        this.#waiting.delete(waiter)
+        waiter.reject(reason)
+      },
     )
   }
 

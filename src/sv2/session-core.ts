@@ -1,11 +1,11 @@
 import type { WaitOptions } from '../api.js'
 import {
   type BatchPlace,
-  checkLastCall,
   closeSession,
   consumeOutput,
   forwardFrames,
   type Handle,
+  lastFailure,
   receiveIntoSlot,
   reply,
   sendFrame,
@@ -13,12 +13,15 @@ import {
   sessionOutputRegion,
   sessionReport,
   Word,
+  writeOutput,
+  writeOutputLater,
 } from '../boundary.js'
 import { FramePoolError } from '../errors.js'
-import type { RingSource } from '../ring-source.js'
+import { nativeWait } from '../native-waits.js'
+import { checkFree, type RingSource } from '../ring-source.js'
 import { ShownMemory } from '../shown-memory.js'
 import type { SlotMemory } from '../slot-memory.js'
-import { type Waiter, WaitQueue } from '../wait.js'
+import { leftOf, type Waiter, WaitQueue } from '../wait.js'
 import type { FrameBatch, SessionStats } from './api.js'
 import { batchKey, EmptyBatch, ReceivedBatch } from './frame-batch.js'
 
@@ -37,8 +40,8 @@ export class SessionCore implements RingSource {
   available = 0
   position = 0
   lent = false
-  /** True while a socket takes the output: then closing leaves to it what the output holds. */
-  wired = false
+  /** True while a socket or a stream takes the output: then closing leaves to it what the output holds. */
+  #wired = false
   /** Set by what is wired to the session: there is output; the session was closed. */
   onOutput: (() => void) | null = null
   onClosed: (() => void) | null = null
@@ -92,6 +95,37 @@ export class SessionCore implements RingSource {
   waitSync(bytes: number): number {
     if (this.available >= bytes || this.state === 'closed') return this.available
     throw new FramePoolError('ERR_TIMEOUT', 'nothing can come into the output while this thread waits')
+  }
+
+  transfer(fd: number): number | null {
+    checkFree(this)
+    if (this.available === 0) return this.otherEnded ? 0 : null
+    writeOutput(this.handle, fd)
+    return reply(Word.Blocked) === 1 ? null : this.#written()
+  }
+
+  async transferAsync(fd: number, options: WaitOptions | undefined): Promise<number> {
+    checkFree(this)
+    const start = performance.now()
+    this.lent = true
+    try {
+      // What is lent stays, so that from here on there is something to write.
+      if ((await this.wait(1, options)) === 0) return 0
+      return await nativeWait(
+        leftOf(options, start),
+        (settled) => writeOutputLater(this.handle, fd, settled),
+        () => this.#written(),
+      )
+    } finally {
+      this.giveBack(0)
+    }
+  }
+
+  #written(): number {
+    const count = reply(Word.Length)
+    this.position += count
+    this.#sync()
+    return count
   }
 
   end(): void {
@@ -185,22 +219,40 @@ export class SessionCore implements RingSource {
     this.onClosed?.()
   }
 
+  /** A socket or a stream takes the output from here on. */
+  wire(): void {
+    if (this.#wired) throw new FramePoolError('ERR_BUSY', 'a socket or a stream takes the output already')
+    this.#wired = true
+  }
+
   /** The socket is gone, so that nobody takes the output any more. */
   abandon(): void {
-    this.wired = false
+    this.#wired = false
     this.close()
     this.#freeIfDone()
   }
 
   giveBack(length: number): void {
     this.lent = false
-    if (length > 0 && (this.wired || !this.#closed)) {
-      consumeOutput(this.handle, length)
-      this.position += length
-      this.#sync()
-    } else {
-      this.#freeIfDone()
-    }
+    if (length > 0 && (this.#wired || !this.#closed)) this.advance(length)
+    else this.#freeIfDone()
+  }
+
+  advance(length: number): void {
+    consumeOutput(this.handle, length)
+    this.position += length
+    this.#sync()
+  }
+
+  takeOver(): void {
+    checkFree(this)
+    this.wire()
+    this.lent = true
+  }
+
+  giveUp(): void {
+    this.#wired = false
+    this.giveBack(0)
   }
 
   checkOpen(): void {
@@ -244,21 +296,12 @@ export class SessionCore implements RingSource {
   #freeIfDone(): void {
     const ended = this.#closed || this.error !== null
     if (!ended || this.lent || this.#final !== null) return
-    const abandoned = this.#closed && !this.wired
+    const abandoned = this.#closed && !this.#wired
     if (!abandoned && this.#pending > 0) return
     this.#final = { ...this.stats(), memoryBytes: 0 }
     this.available = 0
     this.#pending = 0
     closeSession(this.handle, this.memory.hide())
-  }
-}
-
-function lastFailure(): Error | null {
-  try {
-    checkLastCall()
-    return null
-  } catch (error) {
-    return error as Error
   }
 }
 

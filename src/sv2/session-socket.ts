@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net'
-import { FramePoolError } from '../errors.js'
-import { views } from '../ring-source.js'
+import { writeLent } from '../socket-write.js'
 import type { FrameBatch } from './api.js'
 import type { SessionCore } from './session-core.js'
 
@@ -32,6 +31,7 @@ export class SessionSocket {
   #failure: Error | null = null
 
   constructor(core: SessionCore, socket: Socket, events: SocketEvents) {
+    core.wire()
     this.#core = core
     this.#socket = socket
     this.#events = events
@@ -48,19 +48,11 @@ export class SessionSocket {
       core.abandon()
       events.onClose(this.#failure)
     })
-    // Last, for what only looks like a socket throws before.
-    core.wired = true
     this.flush()
   }
 
   /** For `Sv2Session.attach`: a session that answers on the socket that it reads from. */
-  static attach(
-    core: SessionCore,
-    socket: Socket,
-    onBatch: (batch: FrameBatch) => void,
-    attached: SessionSocket | null,
-  ): SessionSocket {
-    if (attached !== null) throw new FramePoolError('ERR_BUSY', 'the session is attached to a socket already')
+  static attach(core: SessionCore, socket: Socket, onBatch: (batch: FrameBatch) => void): void {
     let answered = false
     const { allowHalfOpen } = socket
     const wired = new SessionSocket(core, socket, {
@@ -88,7 +80,6 @@ export class SessionSocket {
       })
     }
     core.onClosed = () => wired.end()
-    return wired
   }
 
   get core(): SessionCore {
@@ -116,26 +107,9 @@ export class SessionSocket {
   /** Writes out what waits, unless a write is under way: its end goes on with it. */
   flush(): void {
     const core = this.#core
-    const length = core.available
     if (core.lent || this.#socket.destroyed) return
-    if (length === 0) {
-      if (this.#ending) this.#finish()
-      return
-    }
-    const [first, second] = views(core, length)
-    core.lent = true
-    const taken = (): void => {
-      core.giveBack(length)
-      this.flush()
-    }
-    if (second.length === 0) {
-      this.#socket.write(first, taken)
-    } else {
-      this.#socket.cork()
-      this.#socket.write(first)
-      this.#socket.write(second, taken)
-      this.#socket.uncork()
-    }
+    if (core.available > 0) writeLent(core, this.#socket, () => this.flush())
+    else if (this.#ending) this.#finish()
   }
 
   /** Takes in nothing more. What still comes is read, for a connection closed with unread bytes loses unsent ones. */

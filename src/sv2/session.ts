@@ -1,4 +1,4 @@
-import { Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { WaitOptions } from '../api.js'
 import {
   booleanArgument,
@@ -13,6 +13,7 @@ import { Consumer } from '../consumer.js'
 import { FramePoolError, invalidArgType, outOfRange } from '../errors.js'
 import { ringKey } from '../ring-source.js'
 import { memoryOf, SlotPool } from '../slot-pool.js'
+import { socketArgument } from '../socket-argument.js'
 import type {
   Frame,
   FrameBatch,
@@ -45,7 +46,6 @@ let coreOfSession: (session: Sv2Session) => SessionCore
 export class Sv2Session implements Disposable {
   readonly #core: SessionCore
   readonly #output: Consumer
-  #socket: SessionSocket | null = null
 
   /** @internal */
   constructor(key: symbol, core: SessionCore) {
@@ -142,15 +142,16 @@ export class Sv2Session implements Disposable {
    * Wires the session to a socket: reads, writes, backpressure, errors. Frames come to `onBatch`; while its answers are
    * over the high-water mark nothing more is read. When the peer ends its side, ours ends once the output is empty; on a
    * socket with `allowHalfOpen` it ends with `close()`. A session that fails destroys the socket with its error; the
-   * socket's closing closes the session. What `onBatch` throws is not caught. `ERR_BUSY` when a socket is attached already, `ERR_CLOSED` when it is destroyed.
+   * socket's closing closes the session. What `onBatch` throws is not caught. `ERR_BUSY` when a socket or a stream takes
+   * the output already, `ERR_CLOSED` when the socket is destroyed.
    */
   attach(socket: Socket, onBatch: (batch: FrameBatch) => void): void {
-    if (!(socket instanceof Socket)) throw invalidArgType('socket must be a net.Socket')
+    socketArgument(socket, 'socket')
     if (typeof onBatch !== 'function') throw invalidArgType('onBatch must be a function')
     this.#core.checkOpen()
     // It would never say that it is closed.
     if (socket.destroyed) throw new FramePoolError('ERR_CLOSED', 'the socket is closed')
-    this.#socket = SessionSocket.attach(this.#core, socket, onBatch, this.#socket)
+    SessionSocket.attach(this.#core, socket, onBatch)
   }
 
   stats(): SessionStats {

@@ -16,6 +16,8 @@ use crate::control::{LAYOUT, WORDS, Word};
 use crate::env::EnvState;
 use crate::errors::{Code, Fault, Result};
 use crate::external::{check_not_copied, external_array_buffer};
+#[cfg(unix)]
+use crate::io;
 use crate::{buddy_pool, budget_pool, heap_slice, pin, ring, settle, slot_pool, sv2_session, system_memory};
 
 /// One call in: the state of the isolate, and the argument if there was one.
@@ -94,13 +96,14 @@ fn enter(
 
 /// Defines the C callback of each bound function.
 macro_rules! bound_functions {
-    ($($name:literal => $callback:ident: $body:path,)*) => {
+    ($($(#[$when:meta])? $name:literal => $callback:ident: $body:path,)*) => {
         $(
+            $(#[$when])?
             unsafe extern "C" fn $callback(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
                 enter(env, info, $body)
             }
         )*
-        const BOUND: &[(&str, sys::napi_callback)] = &[$(($name, Some($callback)),)*];
+        const BOUND: &[(&str, sys::napi_callback)] = &[$($(#[$when])? ($name, Some($callback)),)*];
     };
 }
 
@@ -146,6 +149,12 @@ bound_functions! {
     "ringView" => ring_view: ring::view,
     "ringEnd" => ring_end: ring::end,
     "ringRelease" => ring_release: ring::release,
+    #[cfg(unix)] "ringTransfer" => ring_transfer: io::transfer,
+    #[cfg(unix)] "ringTransferLater" => ring_transfer_later: io::transfer_later,
+    #[cfg(unix)] "ringTransferEnd" => ring_transfer_end: io::transfer_end,
+    #[cfg(unix)] "outputWrite" => output_write: io::output_write,
+    #[cfg(unix)] "outputWriteLater" => output_write_later: io::output_write_later,
+    #[cfg(unix)] "pumpStart" => pump_start: io::pump_start,
     "waitCancel" => wait_cancel: settle::cancel,
     "detach" => detach: detach_array_buffer,
 }

@@ -69,10 +69,16 @@ pub(crate) enum Word {
     Block,
     /// Out: 1 when a ring's other half has ended.
     Ended,
+    /// In: a file descriptor; of a pump, the one that it reads.
+    Descriptor,
+    /// In: the file descriptor that a pump writes to.
+    Sink,
+    /// Out: 1 when nothing could be moved without blocking.
+    Blocked,
 }
 
 /// Names of the words, by index.
-pub(crate) const LAYOUT: [Word; 34] = [
+pub(crate) const LAYOUT: [Word; 37] = [
     Word::Status,
     Word::Handle,
     Word::Generation,
@@ -107,6 +113,9 @@ pub(crate) const LAYOUT: [Word; 34] = [
     Word::Timeout,
     Word::Block,
     Word::Ended,
+    Word::Descriptor,
+    Word::Sink,
+    Word::Blocked,
 ];
 
 /// Words in a block.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use framepool::buddy;
 use framepool::budget::{Allocation, BudgetPool};
 use framepool::handle::{Handle, HandleTable};
+#[cfg(unix)]
+use framepool::io::Pump;
 use framepool::slot::{Slice, SystemMemory};
 use framepool::sv2::Session;
 use napi::{Env, sys};
@@ -30,6 +32,8 @@ pub(crate) struct EnvState {
     pub(crate) buddy_pools: HandleTable<BuddyPoolEntry>,
     pub(crate) buddy_buffers: HandleTable<buddy::Buffer>,
     pub(crate) ring_halves: HandleTable<RingHalf>,
+    #[cfg(unix)]
+    pub(crate) pumps: HandleTable<Pump>,
     pub(crate) waits: Waits,
     /// How the last call through the control block failed.
     pub(crate) fault: Option<Fault>,
@@ -68,6 +72,8 @@ impl EnvState {
             buddy_pools: HandleTable::default(),
             buddy_buffers: HandleTable::default(),
             ring_halves: HandleTable::default(),
+            #[cfg(unix)]
+            pumps: HandleTable::default(),
             waits: Waits::default(),
             fault: None,
         };
@@ -122,6 +128,8 @@ unsafe extern "C" fn give_back(data: *mut c_void) {
         // while the hook runs.
         let state = unsafe { &mut *data.cast::<EnvState>() };
         settle::end(state);
+        #[cfg(unix)]
+        state.pumps.clear();
         state.ring_halves.clear();
         state.sessions.clear();
         state.heap_slices.clear();

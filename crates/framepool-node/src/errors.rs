@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use framepool::SystemError;
 use framepool::buddy;
 use framepool::budget::{BudgetError, Closed};
 use framepool::ring::{InvalidCount, RingError};
@@ -21,6 +22,7 @@ impl Code {
     pub(crate) const INVALID_ARG_TYPE: Self = Self("ERR_INVALID_ARG_TYPE");
     pub(crate) const CLOSED: Self = Self("ERR_CLOSED");
     pub(crate) const BUSY: Self = Self("ERR_BUSY");
+    pub(crate) const SYSTEM: Self = Self("ERR_SYSTEM");
     pub(crate) const TIMEOUT: Self = Self("ERR_TIMEOUT");
     pub(crate) const EXTERNAL_MEMORY: Self = Self("ERR_EXTERNAL_MEMORY");
 }
@@ -88,11 +90,16 @@ impl From<Closed> for Fault {
 
 impl From<buddy::Error> for Fault {
     fn from(error: buddy::Error) -> Self {
-        let system = match &error {
-            buddy::Error::System(error) => Some((error.syscall, error.errno)),
-            _ => None,
-        };
-        Self { system, ..Self::new(Code(error.code()), error) }
+        match error {
+            buddy::Error::System(error) => error.into(),
+            error => Self::new(Code(error.code()), error),
+        }
+    }
+}
+
+impl From<SystemError> for Fault {
+    fn from(error: SystemError) -> Self {
+        Self { system: Some((error.syscall, error.errno)), ..Self::new(Code::SYSTEM, error) }
     }
 }
 

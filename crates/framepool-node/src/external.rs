@@ -69,6 +69,13 @@ impl<T: Send + 'static> Shown<T> {
     pub(crate) fn new(owner: T, exposure: Exposure) -> Self {
         Self { owner: Some(owner), exposure }
     }
+
+    /// To be put together again: the owner must not be freed without its exposure.
+    #[cfg(unix)]
+    pub(crate) fn into_parts(mut self) -> (T, Exposure) {
+        let owner = self.owner.take().expect("an owner until it is dropped");
+        (owner, std::mem::take(&mut self.exposure))
+    }
 }
 
 impl<T: Send + 'static> Deref for Shown<T> {

@@ -4,6 +4,7 @@
 //! - `control`: the words that such calls pass.
 //! - `env`: what one isolate has alive.
 //! - `external`: memory that JavaScript sees through an `ArrayBuffer`.
+//! - `io`: native I/O on file descriptors.
 //! - `settle`: how waits end.
 //! - `slot_pool`, `system_memory`, `heap_slice`, `budget_pool`, `buddy_pool`, `ring`, `sv2_session`: one file for each kind of object.
 #![allow(unreachable_pub, reason = "what #[napi] exports must be pub")]
@@ -19,6 +20,8 @@ mod env;
 mod errors;
 mod external;
 mod heap_slice;
+#[cfg(unix)]
+mod io;
 mod pin;
 mod polled;
 mod ring;

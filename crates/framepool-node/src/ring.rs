@@ -5,6 +5,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use framepool::handle::Handle;
+#[cfg(unix)]
+use framepool::io::Operation;
 use framepool::ring::{self, Consumer, Half, Producer};
 use napi::Env;
 use napi_derive::napi;
@@ -16,8 +18,38 @@ use crate::errors::{Code, Fault, Result};
 use crate::external::{Exposure, Shown};
 use crate::polled;
 
-/// A half of this isolate; `None` while native I/O has it.
-pub(crate) type RingHalf = Option<Shown<EitherHalf>>;
+/// A half of this isolate.
+pub(crate) struct RingHalf {
+    /// `None` while native I/O has it.
+    half: Option<Shown<EitherHalf>>,
+    /// The I/O that has it; dropped, it is asked to end.
+    #[cfg(unix)]
+    pub(crate) operation: Option<Operation>,
+}
+
+impl RingHalf {
+    pub(crate) fn new(half: Shown<EitherHalf>) -> Self {
+        Self {
+            half: Some(half),
+            #[cfg(unix)]
+            operation: None,
+        }
+    }
+
+    pub(crate) fn here(&mut self) -> std::result::Result<&mut Shown<EitherHalf>, Fault> {
+        self.half.as_mut().ok_or_else(busy)
+    }
+
+    /// Takes it away for native I/O.
+    #[cfg(unix)]
+    pub(crate) fn take(&mut self) -> std::result::Result<Shown<EitherHalf>, Fault> {
+        self.half.take().ok_or_else(busy)
+    }
+}
+
+fn busy() -> Fault {
+    Fault::new(Code::BUSY, "native I/O is using this half of the ring")
+}
 
 pub(crate) enum EitherHalf {
     Producer(Producer),
@@ -45,12 +77,11 @@ impl DerefMut for EitherHalf {
 }
 
 fn half(state: &mut EnvState, handle: Handle) -> std::result::Result<&mut Shown<EitherHalf>, Fault> {
-    let half = state.ring_halves.get_mut(handle).ok_or_else(Fault::released)?;
-    half.as_mut().ok_or_else(|| Fault::new(Code::BUSY, "native I/O is using this half of the ring"))
+    state.ring_halves.get_mut(handle).ok_or_else(Fault::released)?.here()
 }
 
 /// The half that the call is about.
-fn called<'a>(call: &'a mut Call<'_>) -> std::result::Result<&'a mut Shown<EitherHalf>, Fault> {
+pub(crate) fn called<'a>(call: &'a mut Call<'_>) -> std::result::Result<&'a mut Shown<EitherHalf>, Fault> {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     half(call.state, handle)
 }
@@ -150,6 +181,6 @@ pub struct RingHandles {
 pub fn ring_create(env: Env, size: u32, align: u32) -> Result<RingHandles> {
     let (producer, consumer) = ring::new(size as usize, align as usize).map_err(Fault::from)?;
     let halves = &mut EnvState::of(env)?.ring_halves;
-    let mut add = |half| halves.insert(Some(Shown::new(half, Exposure::default()))).into();
+    let mut add = |half| halves.insert(RingHalf::new(Shown::new(half, Exposure::default()))).into();
     Ok(RingHandles { producer: add(EitherHalf::Producer(producer)), consumer: add(EitherHalf::Consumer(consumer)) })
 }

@@ -215,7 +215,6 @@ impl Waits {
         }
         Some(pending)
     }
-
 }
 
 /// The isolate is dying: nobody waits any more, and what was granted goes back.

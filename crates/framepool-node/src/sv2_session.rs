@@ -19,7 +19,7 @@ use crate::external::{Exposure, Shown};
 
 /// Reports a session's state and output.
 #[inline]
-fn report(session: &mut Session, control: &Control) {
+pub(crate) fn report(session: &mut Session, control: &Control) {
     control.set(
         Word::State,
         match session.state() {

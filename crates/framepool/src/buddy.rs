@@ -32,6 +32,6 @@ mod wait;
 
 pub use block::{BLOCK_SIZE, Block};
 pub use buffer::Buffer;
-pub use error::{Error, SystemError};
+pub use error::Error;
 pub use options::{BlockPolicy, Options};
 pub use pool::{BuddyPool, Stats};

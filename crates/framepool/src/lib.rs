@@ -3,9 +3,13 @@
 pub mod buddy;
 pub mod budget;
 pub mod handle;
+#[cfg(unix)]
+pub mod io;
 pub mod ring;
 pub mod slot;
 pub mod sv2;
+mod system_error;
 
 /// The crate whose traits the buffers implement.
 pub use buffer_sv2;
+pub use system_error::SystemError;

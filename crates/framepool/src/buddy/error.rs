@@ -3,17 +3,7 @@
 use std::{fmt, io};
 
 use super::BLOCK_SIZE;
-
-/// What the operating system said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SystemError {
-    /// The call that failed.
-    pub syscall: &'static str,
-    /// Its `errno`; `ENOSYS` where the system does not have the call.
-    pub errno: i32,
-    /// What was refused, and why.
-    pub message: String,
-}
+use crate::SystemError;
 
 /// Why an allocation failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +45,7 @@ impl fmt::Display for Error {
             }
             Self::Closed => f.write_str("the pool is closed"),
             Self::NoMemory => write!(f, "the system has no memory for another block of {BLOCK_SIZE} bytes"),
-            Self::System(error) => f.write_str(&error.message),
+            Self::System(error) => error.fmt(f),
         }
     }
 }

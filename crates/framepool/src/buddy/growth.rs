@@ -8,10 +8,8 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::{
-    SystemError,
-    pool::{Failure, Shared},
-};
+use super::pool::{Failure, Shared};
+use crate::SystemError;
 
 type Grown = Result<ruapc_bufpool::Buffer, Failure>;
 

@@ -2,7 +2,8 @@
 
 use ruapc_bufpool::AlignedMemory;
 
-use super::{BlockPolicy, SystemError};
+use super::BlockPolicy;
+use crate::SystemError;
 
 impl BlockPolicy {
     /// Applies the policy; on a refusal the block is of no use.

@@ -2,6 +2,10 @@ use std::collections::VecDeque;
 use std::ptr::NonNull;
 
 use super::{Error, KEEP};
+#[cfg(unix)]
+use crate::SystemError;
+#[cfg(unix)]
+use crate::io::{Descriptor, Port};
 use crate::ring::{self, Consumer, Half, InvalidCount, Producer, Spans};
 
 /// What must go out on the wire: a byte ring, with a queue behind it for what the ring has no room for.
@@ -63,6 +67,14 @@ impl Output {
             self.refill();
         }
         read
+    }
+
+    /// Writes what can be written now with one call, and refills the ring: see [`Port::transfer`].
+    #[cfg(unix)]
+    pub fn write_to(&mut self, descriptor: &Descriptor<'_>) -> Result<Option<usize>, SystemError> {
+        let written = self.consumer.transfer(descriptor, usize::MAX);
+        self.refill();
+        written
     }
 
     /// Bytes at hand in the ring. 0 only when nothing is pending.

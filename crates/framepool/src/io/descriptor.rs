@@ -1,0 +1,144 @@
+//! Descriptors that never block the thread that uses them.
+//!
+//! Descriptors are shared: with other processes, which may rely on theirs to block. So `O_NONBLOCK` is never set on one
+//! that was given to us. A blocking pipe or terminal is opened once more instead, which makes a description of our own;
+//! where that cannot be done (another user's pipe, no /proc), poll(2) is asked before each call, and a write is kept as
+//! short as POSIX promises that a pipe takes it.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::{FileType, OFlags};
+use rustix::io::Errno;
+use rustix::pipe::PIPE_BUF;
+
+use crate::SystemError;
+
+/// Which way bytes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// They are read from the descriptor.
+    In,
+    /// They are written to it.
+    Out,
+}
+
+/// A descriptor for one direction, on which no call blocks for longer than a disk needs.
+#[derive(Debug)]
+pub struct Descriptor<'fd> {
+    fd: Held<'fd>,
+    direction: Direction,
+    /// Whether calls can block, so that poll(2) must be asked before each.
+    blocking: bool,
+}
+
+#[derive(Debug)]
+enum Held<'fd> {
+    Borrowed(BorrowedFd<'fd>),
+    Owned(OwnedFd),
+}
+
+impl<'fd> Descriptor<'fd> {
+    /// `fd` as it is, for calls that are made at once. Sockets are refused with `ENOTSUP`.
+    pub fn borrow(fd: BorrowedFd<'fd>, direction: Direction) -> Result<Self, SystemError> {
+        let (own, blocking) = open(fd, direction)?;
+        Ok(Self { fd: own.map_or(Held::Borrowed(fd), Held::Owned), direction, blocking })
+    }
+
+    /// A duplicate of `fd`, for calls that are made later: by then it may be closed, and its number used for something
+    /// else. Sockets are refused with `ENOTSUP`.
+    pub fn duplicate(fd: BorrowedFd<'_>, direction: Direction) -> Result<Descriptor<'static>, SystemError> {
+        let (own, blocking) = open(fd, direction)?;
+        let own = match own {
+            Some(own) => own,
+            None => rustix::io::fcntl_dupfd_cloexec(fd, 0).map_err(|error| SystemError::new("dup", error))?,
+        };
+        Ok(Descriptor { fd: Held::Owned(own), direction, blocking })
+    }
+
+    /// For a poll(2) that ends when a call may do something.
+    pub(super) fn poll_fd(&self) -> PollFd<'_> {
+        let flags = match self.direction {
+            Direction::In => PollFlags::IN,
+            Direction::Out => PollFlags::OUT,
+        };
+        PollFd::new(self, flags)
+    }
+
+    /// Bytes that one call may move at most now. `None`: it could block.
+    pub(super) fn allowance(&self) -> Result<Option<usize>, SystemError> {
+        if !self.blocking {
+            return Ok(Some(usize::MAX));
+        }
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let ready = rustix::io::retry_on_intr(|| rustix::event::poll(&mut [self.poll_fd()], Some(&at_once)))
+            .map_err(|error| SystemError::new("poll", error))?;
+        let most = match self.direction {
+            Direction::In => usize::MAX,
+            Direction::Out => PIPE_BUF,
+        };
+        // An error of the descriptor counts as ready: the call tells which it is.
+        Ok((ready > 0).then_some(most))
+    }
+}
+
+impl AsFd for Descriptor<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.fd {
+            Held::Borrowed(fd) => *fd,
+            Held::Owned(fd) => fd.as_fd(),
+        }
+    }
+}
+
+/// A description of our own if one is needed and can be had, and whether calls can block.
+fn open(fd: BorrowedFd<'_>, direction: Direction) -> Result<(Option<OwnedFd>, bool), SystemError> {
+    let status = rustix::fs::fstat(fd).map_err(|error| SystemError::new("fstat", error))?;
+    match FileType::from_raw_mode(status.st_mode) {
+        FileType::Socket => Err(SystemError {
+            syscall: "fstat",
+            errno: Errno::NOTSUP.raw_os_error(),
+            message: "the descriptor is a socket, which Node may own: it could take bytes of it, or close it; \
+                      use onread() and pipeTo() instead"
+                .into(),
+        }),
+        FileType::RegularFile | FileType::Directory | FileType::BlockDevice => Ok((None, false)),
+        kind => {
+            let flags = rustix::fs::fcntl_getfl(fd).map_err(|error| SystemError::new("fcntl", error))?;
+            let wanted = match direction {
+                Direction::In => OFlags::RDONLY,
+                Direction::Out => OFlags::WRONLY,
+            };
+            let mode = flags & OFlags::ACCMODE;
+            // Where the mode does not fit, the call refuses at once.
+            if flags.contains(OFlags::NONBLOCK) || mode != wanted && mode != OFlags::RDWR {
+                return Ok((None, false));
+            }
+            let own = if is_reopenable(fd, kind) { reopen(fd, wanted) } else { None };
+            let blocking = own.is_none();
+            Ok((own, blocking))
+        }
+    }
+}
+
+/// Pipes and terminals. Opening a terminal's master makes another terminal, and opening other devices may do anything.
+fn is_reopenable(fd: BorrowedFd<'_>, kind: FileType) -> bool {
+    kind == FileType::Fifo || rustix::termios::isatty(fd) && rustix::pty::ptsname(fd, Vec::new()).is_err()
+}
+
+/// The same file once more, without blocking.
+#[cfg(target_os = "linux")]
+fn reopen(fd: BorrowedFd<'_>, mode: OFlags) -> Option<OwnedFd> {
+    use std::os::fd::AsRawFd;
+
+    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    let own = OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    // It fails also for a pipe that nobody reads any more: the first call on `fd` will tell.
+    rustix::fs::open(path, mode | own, rustix::fs::Mode::empty()).ok()
+}
+
+/// Elsewhere opening `/dev/fd/N` duplicates, or does not exist.
+#[cfg(not(target_os = "linux"))]
+fn reopen(_: BorrowedFd<'_>, _: OFlags) -> Option<OwnedFd> {
+    None
+}

@@ -1,0 +1,35 @@
+import type { Socket } from 'node:net'
+import { ReadTarget } from './read-target.js'
+import type { RingHalf } from './ring-half.js'
+
+/** The `onread` option of `net.connect` and `new net.Socket`. */
+export interface OnRead {
+  buffer: () => Uint8Array
+  callback: (n: number, buf: Uint8Array) => boolean
+}
+
+/** Reads a socket into a ring: see `Producer.onread`. */
+export function onRead(half: RingHalf, onData: ((bytes: number) => void) | undefined): OnRead {
+  const target = new ReadTarget(half)
+  return {
+    buffer: () => (half.closed ? target.current : target.next()),
+    // Node calls it on the socket, which is how reading can be resumed.
+    callback(this: Socket | undefined, count: number): boolean {
+      if (half.closed) return false
+      const more = target.filled(count)
+      if (!more) resumeLater(this, half, target.resumeAt)
+      onData?.(count)
+      return more
+    },
+  }
+}
+
+function resumeLater(socket: Socket | undefined, half: RingHalf, room: number): void {
+  half.wait(room, undefined).then(
+    (available) => {
+      // With less the consumer has ended: nobody would read what comes.
+      if (available >= room) socket?.resume()
+    },
+    () => {},
+  )
+}

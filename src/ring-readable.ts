@@ -1,0 +1,50 @@
+import { addAbortSignal, Readable } from 'node:stream'
+import { callbackify } from 'node:util'
+import type { RingReadableOptions } from './api.js'
+import { signalArgument } from './arguments.js'
+import { copyOut } from './ring-copy.js'
+import type { RingSource } from './ring-source.js'
+
+/** Not a promise's callback: what a listener throws there would be an unhandled rejection. */
+const waitForBytes = callbackify((source: RingSource, signal: AbortSignal) => source.wait(1, { signal }))
+
+/** What a consumer reads, as a Node stream of copies. It has the consumer from its making until it closes. */
+export class RingReadable extends Readable {
+  readonly #source: RingSource
+  readonly #closing = new AbortController()
+
+  constructor(source: RingSource, options: RingReadableOptions) {
+    const { highWaterMark, encoding, emitClose, signal } = options
+    super({ highWaterMark, encoding, emitClose })
+    signalArgument(signal)
+    source.takeOver()
+    this.#source = source
+    // Not left to the constructor above: a signal that has aborted destroys the stream at once.
+    if (signal !== undefined) addAbortSignal(signal, this)
+  }
+
+  override _read(size: number): void {
+    const source = this.#source
+    // Also what is there already comes later: of a piece of a character that comes at once Node's streams take no notice.
+    waitForBytes(source, this.#closing.signal, (error, available) => {
+      if (this.destroyed) return
+      if (error) {
+        this.destroy(error)
+      } else if (available === 0) {
+        this.push(null)
+      } else {
+        // A high-water mark of 0 forbids to read ahead, not to read.
+        const chunk = Buffer.allocUnsafe(Math.min(available, size || available))
+        copyOut(source, chunk)
+        this.push(chunk)
+      }
+    })
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    // A half that is released ends its waits itself; a session goes on.
+    this.#closing.abort()
+    this.#source.giveUp()
+    callback(error)
+  }
+}

@@ -1,0 +1,53 @@
+import { addAbortSignal, Writable } from 'node:stream'
+import { callbackify } from 'node:util'
+import type { RingWritableOptions } from './api.js'
+import { signalArgument } from './arguments.js'
+import { copyAllIn } from './ring-copy.js'
+import type { RingHalf } from './ring-half.js'
+
+type Callback = (error?: Error | null) => void
+/** A string only with `decodeStrings: false`. */
+type Written = { chunk: Buffer | string; encoding: BufferEncoding }
+
+/** Not a promise's callback: what a listener throws there would be an unhandled rejection. */
+const write = callbackify(copyAllIn)
+
+/** What a producer writes, as a Node stream that copies. It has the producer from its making until it closes. */
+export class RingWritable extends Writable {
+  readonly #half: RingHalf
+  readonly #closing = new AbortController()
+
+  constructor(half: RingHalf, options: RingWritableOptions) {
+    const { highWaterMark, decodeStrings, defaultEncoding, emitClose, signal } = options
+    super({ highWaterMark, decodeStrings, defaultEncoding, emitClose })
+    signalArgument(signal)
+    half.takeOver()
+    this.#half = half
+    // Not left to the constructor above: a signal that has aborted destroys the stream at once.
+    if (signal !== undefined) addAbortSignal(signal, this)
+  }
+
+  override _write(chunk: Buffer | string, encoding: BufferEncoding, callback: Callback): void {
+    this._writev([{ chunk, encoding }], callback)
+  }
+
+  /** What has piled up during a wait goes in together. */
+  override _writev(written: Written[], callback: Callback): void {
+    const chunks = written.map(({ chunk, encoding }) =>
+      typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk,
+    )
+    write(this.#half, chunks, this.#closing.signal, callback)
+  }
+
+  override _final(callback: Callback): void {
+    this.#half.end()
+    callback()
+  }
+
+  override _destroy(error: Error | null, callback: Callback): void {
+    // A write that still waits fails with what has destroyed the stream.
+    this.#closing.abort(error ?? undefined)
+    this.#half.giveUp()
+    callback(error)
+  }
+}

@@ -1,0 +1,92 @@
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import { lengthOf, partOf } from './arguments.js'
+import { ReadTarget } from './read-target.js'
+import type { RingHalf } from './ring-half.js'
+
+/**
+ * Reads what a socket receives into a ring, and pauses it while the ring is full.
+ *
+ * The bytes go there without a copy where the socket can be given memory to read into. Node takes that only when a socket
+ * is made (`onread`), which those that a server accepts are not by us; so what `onread` would have set is set here. That is
+ * not public, and where it is not to be found as expected, as with TLS, chunks are copied.
+ */
+export class SocketReader {
+  readonly #half: RingHalf
+  readonly #socket: Socket
+  readonly #target: ReadTarget
+  readonly #onData: () => void
+  /** Came before there was room for it. */
+  #backlog: Uint8Array | null
+  #paused = true
+  #started = false
+
+  /** `socket` gives bytes, not text. */
+  constructor(half: RingHalf, socket: Socket, onData: () => void) {
+    this.#half = half
+    this.#socket = socket
+    this.#target = new ReadTarget(half)
+    this.#onData = onData
+    // What Node has read of an accepted socket by now. Nothing more may be read before all of it is in the ring.
+    this.#backlog = socket.pause().read() as Uint8Array | null
+    this.resume()
+  }
+
+  /** Something came that the ring had no room for yet. */
+  get holding(): boolean {
+    return this.#backlog !== null
+  }
+
+  /** Reads on if there is room enough. */
+  resume(): void {
+    if (!this.#paused || this.#half.available < this.#target.resumeAt) return
+    this.#paused = false
+    const backlog = this.#backlog
+    this.#backlog = null
+    if (backlog !== null) this.#copy(backlog)
+    if (this.#paused) return
+    if (!this.#started) this.#start()
+    this.#socket.resume()
+  }
+
+  #start(): void {
+    this.#started = true
+    if (!this.#readDirectly()) this.#socket.on('data', (chunk) => this.#copy(chunk))
+  }
+
+  #pause(): void {
+    this.#paused = true
+    this.#socket.pause()
+  }
+
+  #copy(chunk: Uint8Array): void {
+    const length = lengthOf(chunk)
+    const count = this.#half.fill(chunk)
+    if (count < length) this.#backlog = partOf(chunk, count, length - count)
+    // Also when all of it has just fitted: a socket that reads directly needs room to begin with.
+    if (this.#half.atLeast(1) === 0) this.#pause()
+    this.#onData()
+  }
+
+  #readDirectly(): boolean {
+    const socket = this.#socket as unknown as Record<symbol, unknown> & { _handle?: { useUserBuffer?: unknown } }
+    const handle = socket._handle
+    if (socket instanceof TLSSocket || typeof handle?.useUserBuffer !== 'function') return false
+    const symbols = Object.getOwnPropertySymbols(socket)
+    const [buffer, callback, generator] = ['kBuffer', 'kBufferCb', 'kBufferGen'].map((name) =>
+      symbols.find(({ description }) => description === name),
+    )
+    if (buffer === undefined || callback === undefined || generator === undefined || socket[buffer]) return false
+    const target = this.#target
+    socket[callback] = (count: number): boolean => {
+      const more = target.filled(count)
+      if (!more) this.#paused = true
+      this.#onData()
+      return more
+    }
+    socket[generator] = (): Uint8Array => target.next()
+    socket[buffer] = target.next()
+    handle.useUserBuffer(socket[buffer])
+    return true
+  }
+}
