@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { BuddyPool, BudgetPool, ByteRing, Slice, SlotPool, SystemMemoryBuffer } from '../index.js'
+import { BuddyPool, BudgetPool, ByteRing, relaySockets, Slice, SlotPool, SystemMemoryBuffer } from '../index.js'
 import { createRelay, type Frame, type RelayOptions, Sv2Session } from '../src/sv2/index.js'
 import { codeOf, codeOfRejection } from './support/code-of.js'
 import { detachByStream } from './support/detach.js'
@@ -241,6 +241,31 @@ describe('forgeries', () => {
     expect(() => session.attach(Object.create(Socket.prototype), () => {})).toThrow(TypeError)
     session.close()
     expect(session.stats().memoryBytes).toBe(0)
+  })
+
+  it('of a socket leave the half of a ring as it was', async () => {
+    const { consumer } = new ByteRing(8).intoParts()
+    const forged = Object.create(Socket.prototype)
+    expect(await codeOfRejection(consumer.pipeTo(forged))).toBe('ERR_INVALID_ARG_TYPE')
+    expect(await codeOfRejection(relaySockets(forged, new Socket()))).toBe('ERR_INVALID_ARG_TYPE')
+    expect(consumer.release()).toBe(true)
+  })
+
+  it("of what a socket says to its ring's half are refused, and nothing counts", () => {
+    const { producer } = new ByteRing(64).intoParts()
+    const { buffer, callback } = producer.onread()
+    const view = buffer()
+    for (const [count, code] of [
+      [Number.NaN, 'ERR_OUT_OF_RANGE'],
+      ['1', 'ERR_INVALID_ARG_TYPE'],
+      [-1, 'ERR_OUT_OF_RANGE'],
+      [65, 'ERR_OUT_OF_RANGE'],
+    ] as [number, string][]) {
+      expect(codeOf(() => callback(count, view))).toBe(code)
+    }
+    expect(producer.position).toBe(0n)
+    expect(callback(3, view)).toBe(true)
+    expect(producer.position).toBe(3n)
   })
 
   it('of a receiver do not bring a timer of the relay with them', async () => {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { whenAborted } from './abort.js'
 import { booleanArgument, optionsArgument, signalArgument } from './arguments.js'
 import { FramePoolError } from './errors.js'
 import { checkFree, type RingSource } from './ring-source.js'
@@ -21,14 +22,13 @@ export async function pipeToSocket(
 
   const stop = new AbortController()
   const fail = (reason: unknown): void => stop.abort(reason)
-  const onAbort = (): void => fail(signal?.reason)
   const onClose = (): void => fail(closedError())
   const failed = new Promise<never>((_, reject) => {
     stop.signal.addEventListener('abort', () => reject(stop.signal.reason), { once: true })
   })
   socket.on('error', fail)
   socket.on('close', onClose)
-  signal?.addEventListener('abort', onAbort)
+  const stopListening = whenAborted(signal, () => fail(signal?.reason))
   source.lent = true
   try {
     // A write that the peer does not take must not hold up an abort. Its views stay lent until it is over.
@@ -37,7 +37,7 @@ export async function pipeToSocket(
   } finally {
     socket.off('error', fail)
     socket.off('close', onClose)
-    signal?.removeEventListener('abort', onAbort)
+    stopListening()
   }
 }
 

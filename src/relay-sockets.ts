@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { whenAborted } from './abort.js'
 import { integerArgument, optionsArgument, signalArgument } from './arguments.js'
 import { newRing } from './byte-ring.js'
 import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
@@ -56,8 +57,7 @@ export async function relaySockets(
     function onIdle(): void {
       fail(new FramePoolError('ERR_TIMEOUT', `nothing moved between the sockets for ${idleTimeoutMs} ms`))
     }
-    const onAbort = (): void => fail(signal?.reason)
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const stopListening = whenAborted(signal, () => fail(signal?.reason))
     const onMove = (): void => {
       timer?.refresh()
     }
@@ -69,7 +69,7 @@ export async function relaySockets(
       if (open > 0) return
       // Only now has Node no use for the rings' memory any more.
       if (timer !== null) clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
+      stopListening()
       const bytes = { aToB: aToB.release(), bToA: bToA.release() }
       if (failed) reject(failure)
       else resolve(bytes)

@@ -1,3 +1,4 @@
+import { whenAborted } from './abort.js'
 import type { WaitOptions } from './api.js'
 import { integerArgument, optionsArgument, signalArgument } from './arguments.js'
 import { FramePoolError } from './errors.js'
@@ -7,9 +8,6 @@ export interface Waiter<T = void> {
   resolve(value: T): void
   reject(reason: unknown): void
 }
-
-/** The intrinsic ones: a signal may have others of its own, which could throw once the wait has begun. */
-const { addEventListener, removeEventListener } = EventTarget.prototype
 
 /** The longest that a Node timer can wait. */
 export const MAX_TIMEOUT_MS = 0x7fff_ffff
@@ -34,7 +32,7 @@ export function wait<T>(
     const settle = (): void => {
       settled = true
       clearTimeout(timer)
-      if (signal !== undefined) removeEventListener.call(signal, 'abort', onAbort)
+      stopListening()
     }
     const waiter: Waiter<T> = {
       resolve: (value) => {
@@ -50,9 +48,7 @@ export function wait<T>(
       settle()
       giveUp(waiter, reason)
     }
-    const onAbort = (): void => leave(signal?.reason)
-    // First of all: nothing has begun yet if it throws.
-    if (signal !== undefined) addEventListener.call(signal, 'abort', onAbort, { once: true })
+    const stopListening = whenAborted(signal, () => leave(signal?.reason))
     try {
       enqueue(waiter)
     } catch (error) {

@@ -2,6 +2,7 @@
 import { equal } from 'node:assert/strict'
 
 const BYTES = 1000
+const RING_BYTE = 0xee
 
 export class Guards {
   #Sv2Session
@@ -9,8 +10,9 @@ export class Guards {
   #pool
   #holders
   #releases
+  #reader
 
-  constructor({ BuddyPool, BudgetPool, SlotPool, Sv2Session }, keys) {
+  constructor({ BuddyPool, BudgetPool, ByteRing, SlotPool, Sv2Session }, keys) {
     const pool = new SlotPool(8 * BYTES)
     const buddies = new BuddyPool({ maxMemory: 2 ** 26 })
     const budget = new BudgetPool({ bufferSize: 1024, maxMemory: 2 ** 20 })
@@ -20,6 +22,9 @@ export class Guards {
     })
     this.#holders = [...slices, buddies.allocateSync(2 ** 14), budget.tryAllocate(4)]
     this.#releases = [pool, buddies, budget]
+    const { producer, consumer } = new ByteRing(1024).intoParts()
+    producer.writeAll(new Uint8Array(BYTES).fill(RING_BYTE))
+    this.#reader = consumer
     for (const [index, { bytes }] of this.#holders.entries()) bytes.fill(index + 1)
     this.#pool = pool
     this.#Sv2Session = Sv2Session
@@ -29,9 +34,14 @@ export class Guards {
   /** Fails if something has changed. */
   check() {
     for (const [index, { bytes }] of this.#holders.entries()) {
-      equal(bytes.length >= BYTES && bytes.every((byte) => byte === index + 1), true, `guard ${index} was written to`)
+      equal(bytes.length >= BYTES && holdsOnly(bytes, index + 1), true, `guard ${index} was written to`)
     }
     equal(this.#pool.toString(), '123-----  BACK MODE')
+    this.#reader.ioSlices(([bytes], length) => {
+      equal(length, BYTES)
+      equal(holdsOnly(bytes, RING_BYTE), true, 'the ring was written to')
+      return 0
+    })
   }
 
   /** Two sessions that have shaken hands, and a batch that one of them received. */
@@ -52,6 +62,10 @@ export class Guards {
     for (const holder of this.#holders) equal(holder.release(), true)
     for (const pool of this.#releases) pool.close()
   }
+}
+
+function holdsOnly(bytes, byte) {
+  return Buffer.compare(bytes, Buffer.alloc(bytes.length, byte)) === 0
 }
 
 function carry(from, to) {

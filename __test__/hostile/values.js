@@ -1,6 +1,4 @@
 // Values to throw at an API: of every type, forged, lying, shared, detached, and such that run code as they are looked at.
-import { Socket } from 'node:net'
-
 /** What hostile code throws. It may come out of a call again: it is its caller's own. */
 export class Hostility extends Error {}
 
@@ -36,6 +34,9 @@ const NO_NUMBERS = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINI
 const OTHERS = [undefined, null, true, false, Symbol('hostile'), Symbol.iterator, 'back', 'é\0', [], {}]
 const ARRAYS = [Int8Array, Uint8ClampedArray, Uint16Array, Float64Array, BigInt64Array, DataView]
 
+/** Parameters that are descriptors. */
+const DESCRIPTORS = ['fd', 'from', 'to']
+
 /** Milliseconds are kept this short where they are valid: methods may block for so long. */
 const SHORT_MS = 2
 
@@ -45,7 +46,8 @@ export class Values {
   #world
   /** Views that calls have given: of memory of the library. */
   #views = []
-  #forgeries = new WeakSet()
+  /** Objects made here: when a call gives one back it is nothing of the library's. */
+  #made = new WeakSet()
   /** Names of options that some call has asked for. */
   #names = ['length']
 
@@ -66,6 +68,8 @@ export class Values {
     if (value !== undefined) return value
     const any = this.any()
     if (name.endsWith('Ms') && typeof any === 'number' && any > SHORT_MS) return SHORT_MS
+    // Nothing may be read or written where it is not the test's.
+    if (DESCRIPTORS.includes(name) && Number.isInteger(any) && any >= 0) return this.#world.typical('fd')
     // A name server may be asked for seconds.
     return name === 'host' && typeof any === 'string' ? '127.0.0.1' : any
   }
@@ -87,7 +91,7 @@ export class Values {
       case 7:
         return this.#world.subject()
       case 8:
-        return this.#forged()
+        return this.#make(this.#forge(random.pick(this.#world.classes())))
       case 9:
       case 10:
         return this.callback()
@@ -99,7 +103,7 @@ export class Values {
       case 14:
         return Array.from({ length: random.below(6) }, () => random.pick(NUMBERS))
       default:
-        return this.#odd()
+        return this.#make(this.#odd())
     }
   }
 
@@ -147,18 +151,16 @@ export class Values {
     return array
   }
 
+  #make(object) {
+    this.#made.add(object)
+    return object
+  }
+
+  hasMade(object) {
+    return this.#made.has(object)
+  }
+
   /** Something that only looks like what the library makes. */
-  #forged() {
-    const forgery = this.#forge(this.#random.pick(this.#world.classes()))
-    this.#forgeries.add(forgery)
-    return forgery
-  }
-
-  /** Whether it is one of those. */
-  isForged(value) {
-    return this.#forgeries.has(value)
-  }
-
   #forge({ prototype }) {
     switch (this.#random.below(3)) {
       case 0:
@@ -173,9 +175,11 @@ export class Values {
   callback() {
     const random = this.#random
     const kind = random.below(4)
-    const take = (_views, length) =>
-      random.oneIn(2) && typeof length === 'number' ? random.below(length + 1) : this.any()
-    return random.pick([take, () => this.#wild(), async () => this.any(), () => kind, Socket])
+    const take = (views, length) => {
+      if (Array.isArray(views)) for (const view of views) this.keepView(view)
+      return random.oneIn(2) && typeof length === 'number' ? random.below(length + 1) : this.any()
+    }
+    return random.pick([take, () => this.#wild(), async (...args) => take(...args), () => kind, new Proxy(take, {})])
   }
 
   signal() {
@@ -200,7 +204,7 @@ export class Values {
     // Some of them mean well throughout: otherwise hardly any would be accepted that must have several.
     if (random.oneIn(3)) return new Proxy({}, { get: (_, name) => this.#world.typical(name) })
     if (random.oneIn(2)) return new Proxy({}, { get: (_, name) => this.#answer(name) })
-    const object = random.oneIn(2) ? {} : Object.create(null)
+    const object = this.#make(random.oneIn(2) ? {} : Object.create(null))
     for (const name of this.#names) {
       if (random.oneIn(2)) Object.defineProperty(object, name, { get: () => this.#answer(name), enumerable: true })
     }
@@ -214,6 +218,15 @@ export class Values {
     return this.#random.oneIn(3) ? undefined : this.named(name)
   }
 
+  flip() {
+    return this.#random.oneIn(2)
+  }
+
+  /** To end something with. */
+  reason() {
+    return this.#random.pick([new Hostility('the end'), Object.freeze(new Hostility('frozen'))])
+  }
+
   #odd() {
     const wild = () => this.#wild()
     return this.#random.pick([
@@ -221,14 +234,19 @@ export class Values {
       { [Symbol.toPrimitive]: wild },
       Object.defineProperty({}, 'constructor', { get: wild }),
       // biome-ignore lint/suspicious/noThenProperty: a thenable is a hostile value
-      { then: wild },
+      { then: (resolve) => this.#settle(resolve) },
       new Proxy({}, { get: wild, has: wild, getPrototypeOf: () => null, ownKeys: wild }),
       new Proxy(new Uint8Array(8), {}),
       new Map(),
       new Date(Number.NaN),
-      new Socket(),
-      new Socket().destroy(),
+      this.#world.typical('socket'),
     ])
+  }
+
+  /** Later, but it does: else what waits for it would be in use for ever. */
+  #settle(resolve) {
+    if (typeof resolve === 'function') setImmediate(resolve, this.any())
+    return this.#wild()
   }
 
   /** Code of the user's that runs within a call: it calls the library again, takes memory away, throws. */
