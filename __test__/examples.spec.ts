@@ -44,6 +44,9 @@ ${FILLING}
 9a3456b-  SWITCH TO BACK MODE
 9a3456bc  BACK MODE (buffer is now full)
 `,
+  'copy.js': `
+67108864 bytes copied
+`,
   'exhaustion.js': `
 --------  BACK MODE
 1-------  BACK MODE  add "a"

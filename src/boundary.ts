@@ -109,6 +109,8 @@ export const enum Word {
   Descriptor,
   Sink,
   Blocked,
+  RingGeneration,
+  RingSize,
 }
 
 const control = new Uint32Array(bound.control)
@@ -403,6 +405,11 @@ export function consumeOutput(session: Handle, length: number): void {
 
 export function sessionReport(session: Handle): import('./binding.cjs').SessionReport {
   return guarded(() => native.sessionReport(session))
+}
+
+/** Gives back memory that recent traffic needed. Out: the session's words. */
+export function shrinkSession(session: Handle): void {
+  guarded(() => native.sessionShrink(session))
 }
 
 /** Why a session closed by itself. */

@@ -21,7 +21,7 @@ export class Consumer implements RingHalf {
     this.#source = source
   }
 
-  /** The ring's, in bytes. */
+  /** The ring's, in bytes. Of a session's output its `outputSize`: the memory grows up to it as it is needed. */
   get size(): number {
     return this.#source.size
   }

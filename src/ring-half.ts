@@ -53,6 +53,10 @@ export class RingHalf implements RingSource {
     return halves
   }
 
+  get memorySize(): number {
+    return this.size
+  }
+
   get available(): number {
     this.#advance(0)
     return this.#known

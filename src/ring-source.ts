@@ -7,8 +7,10 @@ export const ringKey = Symbol('framepool.ring')
 
 /** What a producer or consumer works on: one half of a byte ring, or a session's output. */
 export interface RingSource {
-  /** In bytes: a power of two. */
+  /** The most that can ever be available, in bytes: a power of two. */
   readonly size: number
+  /** What `memory` is now, in bytes: a power of two. A session's output grows up to `size`. */
+  readonly memorySize: number
   /** Bytes to write, or to read. */
   readonly available: number
   /** Bytes ever written, or read. */
@@ -53,8 +55,8 @@ export function checkIdle(source: RingSource): void {
 }
 
 /** The first `count` available bytes as views: two where they wrap, otherwise the second is empty. */
-export function views({ memory, size, offset }: RingSource, count: number): [Uint8Array, Uint8Array] {
-  const first = Math.min(count, size - offset)
+export function views({ memory, memorySize, offset }: RingSource, count: number): [Uint8Array, Uint8Array] {
+  const first = Math.min(count, memorySize - offset)
   return [memory.view(offset, first), memory.view(0, count - first)]
 }
 

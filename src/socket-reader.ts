@@ -21,7 +21,10 @@ export class SocketReader {
   #paused = true
   #started = false
 
-  /** `socket` gives bytes, not text. */
+  /**
+   * `socket` gives bytes, not text; reading begins with `resume()`. `onData` is called when some have come: it may free
+   * room, which is read into without a pause, and with all of the ring free it may move both halves on together.
+   */
   constructor(half: RingHalf, socket: Socket, onData: () => void) {
     this.#half = half
     this.#socket = socket
@@ -29,7 +32,6 @@ export class SocketReader {
     this.#onData = onData
     // What Node has read of an accepted socket by now. Nothing more may be read before all of it is in the ring.
     this.#backlog = socket.pause().read() as Uint8Array | null
-    this.resume()
   }
 
   /** Something came that the ring had no room for yet. */
@@ -60,12 +62,17 @@ export class SocketReader {
   }
 
   #copy(chunk: Uint8Array): void {
-    const length = lengthOf(chunk)
-    const count = this.#half.fill(chunk)
-    if (count < length) this.#backlog = partOf(chunk, count, length - count)
+    let rest: Uint8Array | null = chunk
+    do {
+      const length = lengthOf(rest)
+      const count = this.#half.fill(rest)
+      rest = count < length ? partOf(rest, count, length - count) : null
+      // Before `onData`, which may ask whether this was all.
+      this.#backlog = rest
+      this.#onData()
+    } while (rest !== null && this.#half.atLeast(1) > 0)
     // Also when all of it has just fitted: a socket that reads directly needs room to begin with.
     if (this.#half.atLeast(1) === 0) this.#pause()
-    this.#onData()
   }
 
   #readDirectly(): boolean {
@@ -79,10 +86,10 @@ export class SocketReader {
     if (buffer === undefined || callback === undefined || generator === undefined || socket[buffer]) return false
     const target = this.#target
     socket[callback] = (count: number): boolean => {
-      const more = target.filled(count)
-      if (!more) this.#paused = true
+      this.#half.advance(count)
       this.#onData()
-      return more
+      if (!target.hasRoom) this.#paused = true
+      return !this.#paused
     }
     socket[generator] = (): Uint8Array => target.next()
     socket[buffer] = target.next()

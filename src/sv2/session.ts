@@ -41,7 +41,7 @@ let coreOfSession: (session: Sv2Session) => SessionCore
 
 /**
  * One end of an Sv2 connection, without I/O: wire bytes in, frames out; frames in, wire bytes out.
- * Noise NX handshake and encryption (noise_sv2), framing (framing_sv2).
+ * Noise NX handshake (secp256k1) and encryption (ring), framing (framing_sv2).
  */
 export class Sv2Session implements Disposable {
   readonly #core: SessionCore
@@ -107,7 +107,7 @@ export class Sv2Session implements Disposable {
   }
 
   /**
-   * Encrypts a frame into the output. False when the output is over its high-water mark, its ring's size: await
+   * Encrypts a frame into the output. False when the output is over its high-water mark, `outputSize`: await
    * `drained()` before more. Nothing is ever dropped. Before the handshake is done: `ERR_SV2_STATE`; a payload above
    * 16,777,215 bytes: `ERR_SV2_FRAME_TOO_LARGE`, and nothing is sent.
    */
@@ -133,7 +133,7 @@ export class Sv2Session implements Disposable {
     return this.#core.established(options)
   }
 
-  /** Resolves when the output is down to half its ring. Rejects when the session fails or is closed. */
+  /** Resolves when the output is down to half of `outputSize`. Rejects when the session fails or is closed. */
   drained(options?: WaitOptions): Promise<void> {
     return this.#core.drained(options)
   }

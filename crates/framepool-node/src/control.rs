@@ -75,10 +75,13 @@ pub(crate) enum Word {
     Sink,
     /// Out: 1 when nothing could be moved without blocking.
     Blocked,
+    /// Out: how often a session's output ring has been replaced by a larger or smaller one, and its size at present.
+    RingGeneration,
+    RingSize,
 }
 
 /// Names of the words, by index.
-pub(crate) const LAYOUT: [Word; 37] = [
+pub(crate) const LAYOUT: [Word; 39] = [
     Word::Status,
     Word::Handle,
     Word::Generation,
@@ -116,6 +119,8 @@ pub(crate) const LAYOUT: [Word; 37] = [
     Word::Descriptor,
     Word::Sink,
     Word::Blocked,
+    Word::RingGeneration,
+    Word::RingSize,
 ];
 
 /// Words in a block.

@@ -19,7 +19,11 @@ use crate::external::{Exposure, Shown};
 
 /// Reports a session's state and output.
 #[inline]
-pub(crate) fn report(session: &mut Session, control: &Control) {
+pub(crate) fn report(session: &mut Shown<Session>, control: &Control) {
+    // JavaScript may still look at a ring that the call has replaced; the one in its place has not been shown.
+    if let Some(rings) = session.output().take_replaced() {
+        session.exposure.leave(rings);
+    }
     control.set(
         Word::State,
         match session.state() {
@@ -32,6 +36,8 @@ pub(crate) fn report(session: &mut Session, control: &Control) {
     control.set(Word::Available, output.available() as u32);
     control.set(Word::Pending, u32::try_from(output.pending()).unwrap_or(u32::MAX));
     control.set(Word::Over, u32::from(output.is_over_high_water()));
+    control.set(Word::RingGeneration, output.generation());
+    control.set(Word::RingSize, output.size() as u32);
 }
 
 /// `bytes`, copied if they lie in memory that the call is about to write.
@@ -135,8 +141,9 @@ pub(crate) fn output_region(call: &mut Call<'_>) -> Reply {
     let env = call.env;
     let session = call.state.sessions.get_mut(handle).ok_or_else(Fault::released)?;
     let output = session.output();
-    let (base, length) = (output.base(), output.size());
-    // SAFETY: a ring's memory is as long as the ring, does not move, and lives as long as the session that owns it.
+    let (base, length) = (output.show(), output.size());
+    // SAFETY: a ring's memory is as long as the ring and does not move. It lives as long as the session, or as what
+    // `report` leaves to the exposure when the ring, having been shown, is replaced.
     Ok(Some(unsafe { session.exposure.array_buffer(env, base, length)? }))
 }
 
@@ -167,13 +174,17 @@ pub(crate) fn close(call: &mut Call<'_>) -> Reply {
 pub struct SessionSizes {
     /// The largest payload that is received.
     pub max_frame_size: u32,
-    /// The output ring: a power of two.
+    /// The largest output ring, and the high-water mark: a power of two.
     pub output_size: u32,
 }
 
 impl From<SessionSizes> for Options {
     fn from(sizes: SessionSizes) -> Self {
-        Self { max_frame_size: sizes.max_frame_size as usize, output_size: sizes.output_size as usize }
+        Self {
+            max_frame_size: sizes.max_frame_size as usize,
+            output_size: sizes.output_size as usize,
+            ..Self::default()
+        }
     }
 }
 
@@ -236,6 +247,16 @@ pub fn session_report(env: Env, handle: ObjectHandle) -> Result<SessionReport> {
         available: state.control.get(Word::Available),
         state: state.control.get(Word::State),
     })
+}
+
+/// Gives back the memory that a session's recent traffic needed and that is empty now. The ring may be replaced.
+#[napi(catch_unwind)]
+pub fn session_shrink(env: Env, handle: ObjectHandle) -> Result<()> {
+    let state = EnvState::of(env)?;
+    let session = state.sessions.get_mut(Handle::from(handle)).ok_or_else(Fault::released)?;
+    session.shrink();
+    report(session, &state.control);
+    Ok(())
 }
 
 /// Why the session closed by itself, if it did.

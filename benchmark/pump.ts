@@ -1,0 +1,121 @@
+/**
+ * P12: `pump` of 1 GiB from file to file, both in the page cache, beside Node's file streams. FRAMEPOOL_PUMP_BYTES says how
+ * many bytes. The target is written over in place: new pages would cost the kernel many times what the copy does, and differ
+ * from round to round.
+ */
+import { strict as assert } from 'node:assert'
+import { createHash } from 'node:crypto'
+import {
+  closeSync,
+  createReadStream,
+  createWriteStream,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { pump } from '../index.js'
+import { median } from './compare.js'
+
+/** What one copy has cost. */
+interface Cost {
+  seconds: number
+  cpuSeconds: number
+}
+
+const ROUNDS = 7
+const BYTES = Number(process.env.FRAMEPOOL_PUMP_BYTES ?? 2 ** 30)
+const PIECE = 2 ** 20
+const KIB = 1024
+
+const folder = mkdtempSync(join(tmpdir(), 'framepool-pump-'))
+const from = join(folder, 'from')
+const to = join(folder, 'to')
+
+const cases = [
+  // The first is the default, and what the ratios are against.
+  ...[1024, 64, 128, 256, 512, 4096].map((size) => ({
+    name: `pump, ring of ${size} KiB`,
+    copy: () => pumped(size * KIB),
+  })),
+  ...[64, 1024].map((size) => ({
+    name: `fs streams, ${size} KiB a chunk`,
+    copy: () =>
+      pipeline(
+        createReadStream(from, { highWaterMark: size * KIB }),
+        createWriteStream(to, { highWaterMark: size * KIB, flags: 'r+' }),
+      ),
+  })),
+]
+
+try {
+  write(from, (at) => Math.imul(at + 1, 0x9e37_79b1))
+  const expected = hash(from)
+  for (const { copy } of cases) {
+    write(to, () => 0)
+    await copy()
+    assert.equal(hash(to), expected)
+  }
+  const costs = cases.map((): Cost[] => [])
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [index, { copy }] of cases.entries()) costs[index]?.push(await measure(copy))
+  }
+  console.log(`\nfile to file, ${BYTES / 2 ** 20} MiB`)
+  const subject = costs[0] as Cost[]
+  for (const [index, { name }] of cases.entries()) {
+    const own = costs[index] as Cost[]
+    const seconds = median(own.map((cost) => cost.seconds)).toFixed(3)
+    const cpuSeconds = median(own.map((cost) => cost.cpuSeconds)).toFixed(3)
+    const ratio = median(own.map((cost, round) => cost.seconds / (subject[round] as Cost).seconds)).toFixed(2)
+    console.log(`  ${name.padEnd(34)} ${seconds.padStart(8)} s  ${cpuSeconds.padStart(8)} CPU s  ${ratio.padStart(6)}×`)
+  }
+} finally {
+  rmSync(folder, { recursive: true })
+}
+
+async function pumped(size: number): Promise<void> {
+  const source = openSync(from, 'r')
+  const target = openSync(to, 'r+')
+  try {
+    assert.equal(await pump(source, target, { size }), BigInt(BYTES))
+  } finally {
+    closeSync(source)
+    closeSync(target)
+  }
+}
+
+async function measure(copy: () => Promise<void>): Promise<Cost> {
+  const cpu = process.cpuUsage()
+  const start = performance.now()
+  await copy()
+  const seconds = (performance.now() - start) / 1000
+  const { user, system } = process.cpuUsage(cpu)
+  return { seconds, cpuSeconds: (user + system) / 1e6 }
+}
+
+/** No two pieces of it are equal. */
+function write(file: string, word: (at: number) => number): void {
+  const descriptor = openSync(file, 'w')
+  const piece = new Uint32Array(PIECE / 4).map((_, at) => word(at))
+  for (let written = 0; written < BYTES; written += PIECE) {
+    piece[0] = written / PIECE
+    writeSync(descriptor, piece, 0, Math.min(PIECE, BYTES - written))
+  }
+  closeSync(descriptor)
+}
+
+function hash(file: string): string {
+  const descriptor = openSync(file, 'r')
+  const digest = createHash('sha256')
+  const piece = Buffer.alloc(PIECE)
+  for (let length = PIECE; length > 0; ) {
+    length = readSync(descriptor, piece)
+    digest.update(piece.subarray(0, length))
+  }
+  closeSync(descriptor)
+  return digest.digest('hex')
+}
