@@ -27,7 +27,9 @@ const source = \`
   parentPort.postMessage(await (\${load})())
 \`
 const worker = new Worker(source, { eval: true, execArgv: ['--input-type=module'] })
-console.log(JSON.stringify([await load(), await load(), ...(await once(worker, 'message'))]))
+// Before anything else: the worker may be the first.
+const told = once(worker, 'message')
+console.log(JSON.stringify([await load(), await load(), ...(await told)]))
 `
 
 function load(env: Record<string, string>): unknown[] {
