@@ -169,7 +169,7 @@ it(
       // What one gives away another one gets, or nobody.
       worker.on('message', (ticket) => {
         const others = [...workers]
-        others[below(others.length)].postMessage(ticket)
+        others[below(others.length)]?.postMessage(ticket)
         relayed++
       })
       // Some are killed before they have begun, most while they work.
