@@ -2,6 +2,7 @@
 //!
 //! - `allocations`: a count of them, in builds that ask for it.
 //! - `boundary`: how JavaScript calls in on per-message paths.
+//! - `cargo`, `ticket`, `regions`: how objects change isolates.
 //! - `control`: the words that such calls pass.
 //! - `env`: what one isolate has alive.
 //! - `external`: memory that JavaScript sees through an `ArrayBuffer`.
@@ -18,6 +19,7 @@ mod allocations;
 mod boundary;
 mod buddy_pool;
 mod budget_pool;
+mod cargo;
 mod control;
 mod env;
 mod errors;
@@ -27,8 +29,10 @@ mod heap_slice;
 mod io;
 mod pin;
 mod polled;
+mod regions;
 mod ring;
 mod settle;
 mod slot_pool;
 mod sv2_session;
 mod system_memory;
+mod ticket;
