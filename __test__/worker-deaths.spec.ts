@@ -205,7 +205,7 @@ it(
     // A worker's heap and its blocks of memory come and go; what each of thousands left behind would be more than that.
     expect(Number(/by (-?\d+)/.exec(printed)![1])).toBeLessThan(150)
   },
-  2 ** 31 - 1,
+  MAX_TIMEOUT,
 )
 
 it.each(['process.exit(0)', 'for (const worker of workers) worker.unref()'])(
