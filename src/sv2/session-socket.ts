@@ -148,15 +148,18 @@ export class SessionSocket {
 
   #readsDirectly(): boolean {
     const socket = this.#socket
-    // What Node has read by now comes as `data`, and so does what others listen to.
-    if (!CAN_SHARE || socket.readableLength > 0 || socket.listenerCount('data') > 0) return false
+    // What Node has read by now comes as `data`.
+    if (!CAN_SHARE || socket.readableLength > 0) return false
     chunkMemory ??= new Uint8Array(CHUNK)
     const memory = chunkMemory
     const paused = socket.readableFlowing === false
     const direct = readDirectly(socket, {
       next: () => memory,
       filled: (count) => {
-        this.#read(new Uint8Array(memory.buffer, 0, count))
+        const chunk = new Uint8Array(memory.buffer, 0, count)
+        this.#read(chunk)
+        // For others who listen.
+        if (socket.listenerCount('data') > 0) socket.emit('data', Buffer.from(chunk))
         // Who holds reading has paused the socket.
         return true
       },
