@@ -318,6 +318,8 @@ describe('a budget pool that is shared', () => {
     const closing = pool.close()
     expect(pool.stats()).toMatchObject({ allocatedBytes: 16, liveAllocations: 1 })
     expect(codeOf(() => adopt(lost))).toBe('ERR_TICKET')
+    expect(codeOf(() => found.move())).toBe('ERR_CLOSED')
+    expect(found.bytes).toHaveLength(16)
     found.release()
     await closing
   })
@@ -373,6 +375,8 @@ describe('a buddy pool that is shared', () => {
     expect(codeOf(() => adopt(lost))).toBe('ERR_TICKET')
     expect(codeOf(() => adopt(share))).toBe('ERR_TICKET')
     expect(pool.stats().liveBuffers).toBe(1)
+    expect(codeOf(() => found.move())).toBe('ERR_CLOSED')
+    expect(found.bytes).toHaveLength(2 ** 14)
     found.release()
     await closing
   })
