@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { setImmediate as turn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import {
   adopt,
   BuddyPool,
@@ -318,6 +318,8 @@ describe('a budget pool that is shared', () => {
     const closing = pool.close()
     expect(pool.stats()).toMatchObject({ allocatedBytes: 16, liveAllocations: 1 })
     expect(codeOf(() => adopt(lost))).toBe('ERR_TICKET')
+    expect(codeOf(() => found.move())).toBe('ERR_CLOSED')
+    expect(found.bytes).toHaveLength(16)
     found.release()
     await closing
   })
@@ -373,6 +375,8 @@ describe('a buddy pool that is shared', () => {
     expect(codeOf(() => adopt(lost))).toBe('ERR_TICKET')
     expect(codeOf(() => adopt(share))).toBe('ERR_TICKET')
     expect(pool.stats().liveBuffers).toBe(1)
+    expect(codeOf(() => found.move())).toBe('ERR_CLOSED')
+    expect(found.bytes).toHaveLength(2 ** 14)
     found.release()
     await closing
   })
@@ -394,6 +398,39 @@ describe('a buddy pool that is shared', () => {
     expect([after.length, after.capacity, after.bytes.length]).toEqual([10, 2 ** 14, 10])
     after.setLength(2 ** 14)
     expect(after.bytes).toHaveLength(2 ** 14)
+  })
+})
+
+describe('two copies of the module in one isolate, as test runners make them', () => {
+  it('show what has arrived each for itself', async () => {
+    vi.resetModules()
+    const copy = await import('../index.js')
+    expect(copy.SlotPool).not.toBe(SlotPool)
+
+    const slots = new SlotPool(64)
+    const tickets = Array.from({ length: 2 }, () => {
+      slots.writeAll(pattern(10))
+      return slots.getDataOwned().move()
+    })
+    const [here, there] = [adopt(tickets[0]!), copy.adopt(tickets[1]! as never) as Slice]
+    const views = [here.bytes, there.bytes]
+    slots.close()
+    here.release()
+    await turn()
+    expect(views.map((view) => view.length)).toEqual([0, 10])
+    expect(there.bytes).toEqual(Uint8Array.from(pattern(10)))
+    there.release()
+    await turn()
+    expect(views[1]).toHaveLength(0)
+
+    const pool = new BuddyPool()
+    const other = copy.adopt(pool.share() as never) as BuddyPool
+    const buffers = [pool.allocateSync(1), other.allocateSync(1)]
+    const seen = buffers.map((buffer) => buffer.bytes)
+    const closing = pool.close()
+    for (const buffer of buffers) buffer.release()
+    await Promise.all([closing, other.close()])
+    expect(seen.map((view) => view.length)).toEqual([0, 0])
   })
 })
 

@@ -12,7 +12,7 @@ import { platformName } from './platform.js'
 type Native = typeof import('./binding.cjs')
 
 /** What `openBoundary()` gives. */
-type Bound = { control: ArrayBuffer; detach(buffer: ArrayBuffer): void } & Record<
+type Bound = { control: ArrayBuffer; facade: number; detach(buffer: ArrayBuffer): void } & Record<
   | 'slotWritable'
   | 'slotTake'
   | 'slotSettle'
@@ -130,6 +130,7 @@ export const enum Word {
   High,
   RingGeneration,
   RingSize,
+  Facade,
 }
 
 /** What kind of object leaves this isolate, or has arrived. */
@@ -551,6 +552,7 @@ export type BuddyPoolSettings = import('./binding.cjs').BuddyPoolSettings
 export type BuddyPoolReport = import('./binding.cjs').BuddyPoolReport
 
 export function createBuddyPool(settings: BuddyPoolSettings): Handle {
+  control[Word.Facade] = bound.facade
   return guarded(() => native.buddyPoolCreate(settings))
 }
 
@@ -723,6 +725,7 @@ export function makeTicket(depart: (carrier: Carrier) => void): string {
 
 /** Takes in what a ticket stands for. Out: Kind, and what belongs to it. */
 export function adoptTicket(text: string): void {
+  control[Word.Facade] = bound.facade
   ticketAdopt(text)
   check()
 }

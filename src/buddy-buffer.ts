@@ -89,6 +89,7 @@ export class BuddyBuffer implements Disposable {
   /**
    * A ticket with which another isolate of this process, or this one, can `adopt()` the buffer, without a copy and with its
    * logical length. Here it counts as released: views of it lie in memory that is shared, and must not be used any more.
+   * `ERR_CLOSED` once the pool is closed, which waits for its release.
    */
   move(): Ticket<BuddyBuffer> {
     return { framepool: makeTicket((carrier) => departOf(this, carrier)) }

@@ -98,6 +98,7 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
   /**
    * A ticket with which another isolate of this process, or this one, can `adopt()` the allocation, without a copy. Here it
    * counts as released: views of it have length 0. It goes on counting towards its pool's budget.
+   * `ERR_CLOSED` once the pool is closed, which waits for its release.
    */
   move(): Ticket<BudgetAllocation> {
     return { framepool: makeTicket((carrier) => departOf(this, carrier)) }

@@ -187,13 +187,17 @@ impl ToNapiValue for RawValue {
 
 /// Opens the boundary for this isolate: its control block and its bound functions, as one object.
 ///
-/// It may be opened again (a test runner loads modules more than once); the state is the isolate's, not the caller's.
+/// It may be opened again (a test runner loads modules more than once); the state is the isolate's, not the caller's. But
+/// each caller has a number, `facade`, since it knows only the memory that it has shown itself.
 #[napi(catch_unwind, ts_return_type = "object")]
 pub fn open_boundary(env: Env) -> Result<RawValue> {
     pin::module();
     let state = EnvState::open(env)?;
     // SAFETY: `open` gave a pointer to this isolate's live state, and no other reference to it is in use.
-    let control = unsafe { &(*state).control };
+    let (control, facade) = unsafe {
+        (*state).facades += 1;
+        (&(*state).control, (*state).facades)
+    };
     let base = NonNull::new(control.as_ptr()).ok_or_else(|| Fault::internal("no control block"))?;
     let raw = env.raw();
     // SAFETY: the block is `WORDS` words long and lives as long as any share of it.
@@ -206,6 +210,9 @@ pub fn open_boundary(env: Env) -> Result<RawValue> {
     unsafe {
         check(sys::napi_create_object(raw, &raw mut object))?;
         check(sys::napi_set_named_property(raw, object, c"control".as_ptr(), block))?;
+        let mut number = ptr::null_mut();
+        check(sys::napi_create_uint32(raw, facade, &raw mut number))?;
+        check(sys::napi_set_named_property(raw, object, c"facade".as_ptr(), number))?;
         for (name, callback) in BOUND {
             let (mut key, mut function) = (ptr::null_mut(), ptr::null_mut());
             let (text, length) = (name.as_ptr().cast(), name.len().cast_signed());

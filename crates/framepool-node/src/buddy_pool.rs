@@ -41,7 +41,8 @@ impl BuddyPoolEntry {
 #[derive(Default)]
 pub(crate) struct BuddyPools {
     table: HandleTable<BuddyPoolEntry>,
-    known: HashMap<usize, Handle>,
+    /// By the copy of the facade that shows their blocks, and by their identity.
+    known: HashMap<(u32, usize), Handle>,
 }
 
 impl BuddyPools {
@@ -53,14 +54,14 @@ impl BuddyPools {
         self.table.get_mut(handle)
     }
 
-    fn find(&mut self, pool: BuddyPool) -> Handle {
+    fn find(&mut self, facade: u32, pool: BuddyPool) -> Handle {
         let Self { table, known } = self;
-        *known.entry(pool.id()).or_insert_with(|| table.insert(BuddyPoolEntry { pool, blocks: Vec::new() }))
+        *known.entry((facade, pool.id())).or_insert_with(|| table.insert(BuddyPoolEntry { pool, blocks: Vec::new() }))
     }
 
     fn remove(&mut self, handle: Handle) -> Option<BuddyPoolEntry> {
         let entry = self.table.remove(handle)?;
-        self.known.remove(&entry.pool.id());
+        self.known.retain(|_, known| *known != handle);
         Some(entry)
     }
 
@@ -72,7 +73,7 @@ impl BuddyPools {
 
 /// The pool, which this isolate may not have met before. Out: `Pool`.
 pub(crate) fn take_in(state: &mut EnvState, pool: BuddyPool) -> Handle {
-    let handle = state.buddy_pools.find(pool);
+    let handle = state.buddy_pools.find(state.control.get(Word::Facade), pool);
     state.set_handle(Word::Pool, Word::PoolGeneration, handle);
     handle
 }
@@ -204,11 +205,12 @@ impl From<BuddyPoolSettings> for Options {
     }
 }
 
-/// A new pool.
+/// A new pool, of the copy of the facade that `Facade` names.
 #[napi(catch_unwind)]
 pub fn buddy_pool_create(env: Env, settings: BuddyPoolSettings) -> Result<ObjectHandle> {
     let pool = BuddyPool::new(settings.into());
-    Ok(EnvState::of(env)?.buddy_pools.find(pool).into())
+    let state = EnvState::of(env)?;
+    Ok(state.buddy_pools.find(state.control.get(Word::Facade), pool).into())
 }
 
 /// `stats()` of a buddy pool, as far as the core knows them.

@@ -61,6 +61,17 @@ impl Cargo {
         matches!(self, Self::Slice(slice) if slice.region().is_some_and(|own| std::ptr::eq(&raw const **own, region)))
     }
 
+    /// True for a budget or buddy pool that is closed, and its members.
+    pub(crate) fn is_of_closed(&self) -> bool {
+        match self {
+            Self::Allocation(allocation) => allocation.pool_is_closed(),
+            Self::BuddyBuffer(buffer, _) => buffer.pool().is_closed(),
+            Self::BudgetPool(pool) => pool.is_closed(),
+            Self::BuddyPool(pool) => pool.is_closed(),
+            Self::Slice(_) | Self::Half(_) => false,
+        }
+    }
+
     /// True for a budget pool and its allocations.
     pub(crate) fn is_of_budget(&self, pool: &BudgetPool) -> bool {
         match self {
@@ -95,8 +106,15 @@ pub(crate) fn depart(call: &mut Call<'_>) -> Result<Cargo, Fault> {
             Cargo::Slice(Shown::new(pool.lend(&call.state.control)?, Exposure::default()))
         }
         Kind::Slice => Cargo::Slice(hide(slices.remove(handle), hidden)?),
-        Kind::Allocation => Cargo::Allocation(hide(budget_allocations.remove(handle), hidden)?),
-        Kind::BuddyBuffer => Cargo::BuddyBuffer(buddy_buffers.remove(handle).ok_or_else(Fault::released)?, size),
+        // Of a closed pool that waits for its last member, none must be left where nobody may ever take it.
+        Kind::Allocation => {
+            check_open(budget_allocations.get(handle).ok_or_else(Fault::released)?.pool_is_closed())?;
+            Cargo::Allocation(hide(budget_allocations.remove(handle), hidden)?)
+        }
+        Kind::BuddyBuffer => {
+            check_open(buddy_buffers.get(handle).ok_or_else(Fault::released)?.pool().is_closed())?;
+            Cargo::BuddyBuffer(buddy_buffers.remove(handle).ok_or_else(Fault::released)?, size)
+        }
         Kind::Producer | Kind::Consumer => {
             let halves = &mut call.state.ring_halves;
             let half = halves.get_mut(handle).ok_or_else(Fault::released)?.take()?;

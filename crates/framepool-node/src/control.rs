@@ -90,10 +90,12 @@ pub(crate) enum Word {
     /// Out: how often a session's output ring has been replaced by a larger or smaller one, and its size at present.
     RingGeneration,
     RingSize,
+    /// In: which copy of the facade calls, where it may meet memory that other copies have met.
+    Facade,
 }
 
 /// Names of the words, by index.
-pub(crate) const LAYOUT: [Word; 46] = [
+pub(crate) const LAYOUT: [Word; 47] = [
     Word::Status,
     Word::Handle,
     Word::Generation,
@@ -140,6 +142,7 @@ pub(crate) const LAYOUT: [Word; 46] = [
     Word::High,
     Word::RingGeneration,
     Word::RingSize,
+    Word::Facade,
 ];
 
 /// Words in a block.

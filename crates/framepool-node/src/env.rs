@@ -28,6 +28,8 @@ pub(crate) struct EnvState {
     pub(crate) control: Arc<ControlBlock>,
     /// To whom this isolate's tickets belong.
     pub(crate) sender: Sender,
+    /// Copies of the facade that have opened the boundary: a test runner may load it more than once.
+    pub(crate) facades: u32,
     pub(crate) slot_pools: HandleTable<Shown<SlotPoolEntry>>,
     pub(crate) system_memories: HandleTable<Shown<SystemMemory>>,
     /// Slices on the heap, and those of other isolates' pools.
@@ -71,6 +73,7 @@ impl EnvState {
         let state = Self {
             control: Arc::new(ControlBlock(Control::new())),
             sender: Sender::new(),
+            facades: 0,
             slot_pools: HandleTable::default(),
             system_memories: HandleTable::default(),
             slices: HandleTable::default(),

@@ -17,15 +17,16 @@ use crate::polled;
 #[derive(Default)]
 pub(crate) struct Regions {
     table: HandleTable<Shown<Arc<Region>>>,
-    /// By their address, which no other region can have while this isolate has its share.
-    known: HashMap<usize, Handle>,
+    /// By the copy of the facade that shows them, and by their address, which no other region can have while this isolate
+    /// has its share.
+    known: HashMap<(u32, usize), Handle>,
 }
 
 impl Regions {
-    fn find(&mut self, region: &Arc<Region>) -> Handle {
+    fn find(&mut self, facade: u32, region: &Arc<Region>) -> Handle {
         let Self { table, known } = self;
         *known
-            .entry(Arc::as_ptr(region).addr())
+            .entry((facade, Arc::as_ptr(region).addr()))
             .or_insert_with(|| table.insert(Shown::new(Arc::clone(region), Exposure::default())))
     }
 
@@ -43,7 +44,7 @@ pub(crate) fn take_in(state: &mut EnvState, slice: Shown<Slice>) -> Result<(), F
     state.control.set(Word::Offset, slice.offset().unwrap_or(0) as u32);
     state.control.set(Word::Length, slice.len() as u32);
     if let Some(region) = slice.region() {
-        let handle = state.regions.find(region);
+        let handle = state.regions.find(state.control.get(Word::Facade), region);
         state.set_handle(Word::Region, Word::RegionGeneration, handle);
     }
     let handle = state.slices.insert(slice);
@@ -78,9 +79,8 @@ pub(crate) fn forget(call: &mut Call<'_>) -> Reply {
     if hidden {
         region.exposure.revoke();
     }
-    let address = Arc::as_ptr(region).addr();
     let handle = call.state.handle(Word::Region, Word::RegionGeneration);
-    call.state.regions.known.remove(&address);
+    call.state.regions.known.retain(|_, known| *known != handle);
     call.state.regions.table.remove(handle);
     Ok(None)
 }

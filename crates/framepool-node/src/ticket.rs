@@ -27,6 +27,8 @@ pub(crate) fn make(call: &mut Call<'_>) -> Reply {
     }
     let cargo = cargo::depart(call)?;
     PARKED.deposit(nonce, call.state.sender, cargo);
+    // Another isolate may just have closed the pool: it closes first and revokes then, so either it finds this or we it.
+    PARKED.revoke_if(nonce, Cargo::is_of_closed);
     Ok(Some(value))
 }
 

@@ -65,6 +65,11 @@ impl Allocation {
         Arc::ptr_eq(&self.reservation.shared, &pool.shared)
     }
 
+    /// Whether its pool is closed.
+    pub fn pool_is_closed(&self) -> bool {
+        self.reservation.shared.ledger.is_closed()
+    }
+
     /// Start of the memory: [`allocated_bytes`](Self::allocated_bytes) bytes, valid for reads and writes until this is
     /// dropped, wherever it is moved. They are not initialised unless they were allocated with `zero`.
     pub fn base(&self) -> NonNull<u8> {
