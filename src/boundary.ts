@@ -468,6 +468,11 @@ export function shrinkSession(session: Handle): void {
   guarded(() => native.sessionShrink(session))
 }
 
+/** Lets the system have what `bytes` that were freed have left, if they are worth it. */
+export function trimAfter(bytes: number): void {
+  guarded(() => native.trimAfter(bytes))
+}
+
 /** Why a session closed by itself. */
 export function sessionError(session: Handle): FramePoolError | null {
   const fault = guarded(() => native.sessionError(session))

@@ -267,12 +267,13 @@ export class SessionCore implements RingSource {
     this.giveBack(0)
   }
 
-  /** Gives back the memory of an output that is empty and in nobody's use. False: it is not. */
-  shrink(): boolean {
-    if (this.lent || this.available > 0) return false
+  /** Gives back the memory of an output that is empty and in nobody's use: so many bytes. */
+  shrink(): number {
+    if (this.lent || this.available > 0) return 0
+    const before = this.memorySize
     shrinkSession(this.handle)
     this.#sync()
-    return true
+    return before - this.memorySize
   }
 
   checkOpen(): void {

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::time::Duration;
 
+use framepool::allocator::{WORTH_TRIMMING, trim};
 use framepool::handle::Handle;
 use framepool::sv2::{FrameHeader, Options, Session, State, generate_authority_keypair as generate};
 use napi::Env;
@@ -257,6 +258,14 @@ pub fn session_shrink(env: Env, handle: ObjectHandle) -> Result<()> {
     session.shrink();
     report(session, &state.control);
     Ok(())
+}
+
+/// Lets the system have memory that `freed` bytes of rings have left, if that is worth while.
+#[napi(catch_unwind)]
+pub fn trim_after(freed: f64) {
+    if freed >= WORTH_TRIMMING as f64 {
+        trim();
+    }
 }
 
 /// Why the session closed by itself, if it did.

@@ -1,5 +1,6 @@
 //! The core of framepool: no Node-API anywhere, usable from Rust as it is.
 
+pub mod allocator;
 pub mod buddy;
 pub mod budget;
 pub mod handle;

@@ -9,6 +9,7 @@ use frozen_core::utils::BufferSize;
 
 use super::ledger::{Accounts, Ledger};
 use super::{Allocation, BudgetError, Closed, MAX_COUNT, Reservation, Ticket};
+use crate::allocator::{self, WORTH_TRIMMING};
 
 /// The crate's pool and our ledger, at an address that the crate's allocations point to.
 pub(super) struct Shared {
@@ -28,12 +29,8 @@ impl Drop for Shared {
     /// Nothing is allocated any more. The allocator keeps what was freed for later, which after a pool of some size may be
     /// most of the process; so it is told to let the system have it.
     fn drop(&mut self) {
-        /// Less is not worth the look at every free block.
-        const WORTHWHILE: usize = 1 << 20;
-        #[cfg(all(target_os = "linux", target_env = "gnu"))]
-        if self.ledger.accounts().peak * self.buffer_size() >= WORTHWHILE {
-            // SAFETY: it may be called at any time, on any thread.
-            unsafe { libc::malloc_trim(0) };
+        if self.ledger.accounts().peak * self.buffer_size() >= WORTH_TRIMMING {
+            allocator::trim();
         }
     }
 }
