@@ -172,6 +172,8 @@ describe('the pool', { timeout: PATIENCE_MS }, () => {
     const { relay, port } = await startRelay(pool.port)
     const reasons = reasonsOf(relay)
     const miners = [await established(port), await established(port)]
+    // The handshake with the pool comes after the one with the miner.
+    for (const miner of miners) await expectServed(miner)
     await kill(pool)
     await eventually(() => expect(miners.map((miner) => miner.closed)).toEqual([true, true]))
 

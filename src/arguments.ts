@@ -80,12 +80,16 @@ export function signalArgument(value: unknown): void {
   throw invalidArgType(`signal must be an AbortSignal, not ${kindOf(value)}`)
 }
 
-/** `value` as an options object; undefined stands for no options. */
-export function optionsArgument<T extends object>(value: T | undefined, name: string): Partial<T> {
-  if (value === undefined) return {}
+/** `value` as an object, or the documented error. */
+export function objectArgument<T>(value: T, name: string): T {
   if (typeof value !== 'object' || value === null)
     throw invalidArgType(`${name} must be an object, not ${kindOf(value)}`)
   return value
+}
+
+/** `value` as an options object; undefined stands for no options. */
+export function optionsArgument<T extends object>(value: T | undefined, name: string): Partial<T> {
+  return value === undefined ? {} : objectArgument(value, name)
 }
 
 /** For messages. It runs no code of the value, which would come where an error is on its way. */

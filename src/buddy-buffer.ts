@@ -1,9 +1,13 @@
+import type { Ticket } from './api.js'
 import { bytesArgument, firstOf, integerArgument, lengthOf } from './arguments.js'
+import { type Carrier, makeTicket } from './boundary.js'
 import type { BuddyMemory, Lease } from './buddy-memory.js'
 import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
 
 /** Only framepool makes buffers. */
 export const buddyKey = Symbol('framepool.buddy')
+
+let departOf: (buffer: BuddyBuffer, carrier: Carrier) => void
 
 /**
  * A buffer of a {@link BuddyPool}, its holder's until `release()`. After that the memory may become another buffer's, and
@@ -18,17 +22,24 @@ export class BuddyBuffer implements Disposable {
   #length: number
 
   /** @internal */
-  constructor(key: symbol, memory: BuddyMemory, lease: Lease) {
+  constructor(key: symbol, memory: BuddyMemory, lease: Lease, length = lease.capacity) {
     if (key !== buddyKey) throw invalidArgType('a BuddyBuffer comes from a BuddyPool')
     this.#lease = lease
     this.#memory = memory
     this.#view = lease.view
-    this.#length = lease.capacity
+    this.#length = length
+  }
+
+  static {
+    departOf = (buffer, carrier) => {
+      buffer.#live().departBuffer(buffer.#lease, buffer.#length, carrier)
+      buffer.#forget()
+    }
   }
 
   /**
    * The logical length's bytes, not copied; at first all that it can hold. What they contain is what was there before.
-   * Throws `ERR_RELEASED` once released. `bytes.buffer` is the whole block of 64 MiB.
+   * Throws `ERR_RELEASED` once released or moved. `bytes.buffer` is the whole block of 64 MiB.
    */
   get bytes(): Uint8Array {
     const view = this.#view
@@ -70,10 +81,17 @@ export class BuddyBuffer implements Disposable {
   release(): boolean {
     const memory = this.#memory
     if (memory === null) return false
-    this.#memory = null
-    this.#view = null
+    this.#forget()
     memory.release(this.#lease)
     return true
+  }
+
+  /**
+   * A ticket with which another isolate of this process, or this one, can `adopt()` the buffer, without a copy and with its
+   * logical length. Here it counts as released: views of it lie in memory that is shared, and must not be used any more.
+   */
+  move(): Ticket<BuddyBuffer> {
+    return { framepool: makeTicket((carrier) => departOf(this, carrier)) }
   }
 
   [Symbol.dispose](): void {
@@ -83,6 +101,11 @@ export class BuddyBuffer implements Disposable {
   #live(): BuddyMemory {
     if (this.#memory === null) throw new FramePoolError('ERR_RELEASED', 'the buffer was released')
     return this.#memory
+  }
+
+  #forget(): void {
+    this.#memory = null
+    this.#view = null
   }
 
   #all(memory: BuddyMemory): Uint8Array {
@@ -96,4 +119,9 @@ export class BuddyBuffer implements Disposable {
     this.#view = this.#length === all.length ? all : all.subarray(0, this.#length)
     return this.#view
   }
+}
+
+/** The buffer leaves this isolate by `carrier`: for what does not travel as a ticket. */
+export function departBuddyBuffer(buffer: BuddyBuffer, carrier: Carrier): void {
+  departOf(buffer, carrier)
 }

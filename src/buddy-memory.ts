@@ -1,19 +1,21 @@
 import {
   allocateBuddy,
   type BuddyPoolReport,
-  type BuddyPoolSettings,
   buddyBlockHidden,
   buddyBlockView,
   buddyPoolReport,
+  type Carrier,
   closeBuddyPool,
-  createBuddyPool,
+  depart,
   endBuddyPool,
   type Handle,
+  Kind,
   releaseBuddyBuffer,
   reply,
-  replyBuddyBuffer,
+  replyHandle,
   tryAllocateBuddy,
   Word,
+  watchBuddyPool,
 } from './boundary.js'
 import { FramePoolError } from './errors.js'
 import { type Kept, Magazine } from './magazine.js'
@@ -45,7 +47,7 @@ export class Lease implements Kept {
   view: Uint8Array
 
   constructor(memory: BuddyMemory) {
-    this.handle = replyBuddyBuffer()
+    this.handle = replyHandle()
     this.block = reply(Word.Block)
     this.offset = reply(Word.Offset)
     this.capacity = reply(Word.Length)
@@ -53,6 +55,9 @@ export class Lease implements Kept {
     this.view = memory.view(this)
   }
 }
+
+/** By the index of their handle: an isolate has one for each pool, however often that arrives. */
+const memories = new Map<number, BuddyMemory>()
 
 /** What this isolate knows of a native buddy pool: the blocks that it was shown, and the buffers that it keeps. */
 export class BuddyMemory {
@@ -63,15 +68,70 @@ export class BuddyMemory {
   /** Waits of this isolate that are not over. */
   #waiting = 0
   #closed = false
-  /** Nothing is kept of a closed pool, or while someone waits. */
+  /** Other isolates have the pool, too. */
+  #shared = false
+  /** Nothing is kept of a pool that is closed or shared, or while someone waits. */
   #keeps = true
   /** The last report of a pool whose native part is gone. */
   #final: BuddyPoolReport | null = null
 
   /** `onBlock` is called as soon as this isolate meets a block. */
-  constructor(settings: BuddyPoolSettings, onBlock: (index: number) => void) {
-    this.handle = createBuddyPool(settings)
+  constructor(handle: Handle, onBlock: (index: number) => void) {
+    this.handle = handle
     this.#onBlock = onBlock
+    memories.set(handle.index, this)
+  }
+
+  /** That of a pool which has arrived. */
+  static arrived(handle: Handle): BuddyMemory {
+    const memory = memories.get(handle.index) ?? new BuddyMemory(handle, () => {})
+    memory.share()
+    return memory
+  }
+
+  /** That of a pool of which a buffer has arrived, and the buffer. */
+  static arrivedWith(handle: Handle): { memory: BuddyMemory; lease: Lease } {
+    const known = memories.get(handle.index)
+    const memory = known ?? new BuddyMemory(handle, () => {})
+    const lease = memory.claim()
+    if (known === undefined) memory.share()
+    return { memory, lease }
+  }
+
+  /**
+   * What this isolate kept, all may have from here on. Others may map blocks or close the pool: then this isolate meets the
+   * blocks, or shows no memory any more.
+   */
+  share(): void {
+    if (this.#shared) return
+    this.#shared = true
+    this.#keeps = false
+    this.#emptyMagazine()
+    this.#watch()
+  }
+
+  #watch(): void {
+    const changed = (): void => {
+      if (reply(Word.Ended) === 1) {
+        this.end()
+      } else {
+        this.#meetBlocks(reply(Word.Block))
+        this.#watch()
+      }
+    }
+    watchBuddyPool(this.handle, this.#blocks.length, changed)
+    if (reply(Word.Wait) === 0) changed()
+  }
+
+  /** The pool itself goes to another isolate, too, by `carrier`. */
+  depart(carrier: Carrier): void {
+    this.checkOpen()
+    this.share()
+    depart(Kind.BuddyPool, this.handle, carrier)
+  }
+
+  departBuffer(lease: Lease, length: number, carrier: Carrier): void {
+    depart(Kind.BuddyBuffer, lease.handle, carrier, true, length)
   }
 
   checkOpen(): void {
@@ -105,7 +165,7 @@ export class BuddyMemory {
   /** A wait that has begun is over. */
   ended(): void {
     this.#waiting--
-    this.#keeps = this.#waiting === 0 && !this.#closed
+    this.#keeps = this.#waiting === 0 && !this.#closed && !this.#shared
   }
 
   /** The buffer that the last call gave. */
@@ -131,14 +191,17 @@ export class BuddyMemory {
 
   /** Refuses everything but releases; see `closeBuddyPool`. */
   close(settled: () => void): number {
+    if (this.#final !== null) return 0
     this.#closed = true
     this.#keeps = false
     this.#emptyMagazine()
     return closeBuddyPool(this.handle, settled)
   }
 
-  /** The pool is closed and drained: its memory goes back. */
+  /** The pool is closed and drained: its memory goes back. Idempotent: another isolate may have closed it, too. */
   end(): void {
+    if (this.#final !== null) return
+    this.#closed = true
     const { maxMemory } = buddyPoolReport(this.handle)
     const none = { allocatedMemory: 0, blocks: 0, liveBuffers: 0, waiting: 0 }
     const counts = { freeCounts: [0, 0, 0, 0], pendingCounts: [0, 0, 0, 0], slabFreeCounts: [0, 0, 0] }
@@ -147,6 +210,7 @@ export class BuddyMemory {
       if (block.hide()) buddyBlockHidden(this.handle, index)
     })
     endBuddyPool(this.handle)
+    memories.delete(this.handle.index)
   }
 
   /** False if it was empty. */

@@ -1,6 +1,6 @@
-import type { AllocateOptions, BuddyPoolOptions, BuddyPoolStats, WaitOptions } from './api.js'
+import type { AllocateOptions, BuddyPoolOptions, BuddyPoolStats, Ticket, WaitOptions } from './api.js'
 import { booleanArgument, integerArgument, optionsArgument } from './arguments.js'
-import type { BuddyPoolSettings } from './boundary.js'
+import { type BuddyPoolSettings, createBuddyPool, makeTicket } from './boundary.js'
 import { BuddyBuffer, buddyKey } from './buddy-buffer.js'
 import { BLOCK_SIZE, BuddyMemory, capacityOf, kindFor, type Lease } from './buddy-memory.js'
 import { FramePoolError, invalidArgType } from './errors.js'
@@ -19,11 +19,16 @@ export class BuddyPool implements AsyncDisposable {
 
   /** Nothing is mapped yet. Wrong options: `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`. */
   constructor(options?: BuddyPoolOptions) {
+    if (options instanceof BuddyMemory) {
+      // One that has arrived from another isolate.
+      this.#memory = options
+      return
+    }
     const given = optionsArgument(options, 'options')
     const block = optionsArgument(given.block, 'options.block')
     const { onBlock } = block
     if (onBlock !== undefined && typeof onBlock !== 'function') throw invalidArgType('onBlock must be a function')
-    this.#memory = new BuddyMemory(settingsOf(given, block), (index) => {
+    this.#memory = new BuddyMemory(createBuddyPool(settingsOf(given, block)), (index) => {
       if (onBlock !== undefined) setImmediate(onBlock, { bytes: BLOCK_SIZE, index })
     })
   }
@@ -86,8 +91,17 @@ export class BuddyPool implements AsyncDisposable {
   }
 
   /**
+   * A ticket with which another isolate of this process can `adopt()` the pool, which is then one pool with one limit. From
+   * here on no isolate keeps released buffers for itself. `ERR_CLOSED` once it is closed.
+   */
+  share(): Ticket<BuddyPool> {
+    return { framepool: makeTicket((carrier) => this.#memory.depart(carrier)) }
+  }
+
+  /**
    * Refuses what is asked from here on, and what waits, with `ERR_CLOSED`; resolves when the last buffer is released, and
-   * until then keeps the process alive. Then the memory goes back at once: views of it have length 0. Idempotent.
+   * until then keeps the process alive. Then the memory goes back at once: views of it have length 0. Idempotent. It closes
+   * the pool for all isolates that share it, and revokes its tickets that nobody has adopted.
    */
   close(): Promise<void> {
     this.#closing ??= nativeWait(

@@ -1,9 +1,20 @@
-import { budgetAllocationView, type Handle, releaseBudgetAllocation } from './boundary.js'
+import type { Ticket } from './api.js'
+import {
+  budgetAllocationView,
+  type Carrier,
+  depart,
+  type Handle,
+  Kind,
+  makeTicket,
+  releaseBudgetAllocation,
+} from './boundary.js'
 import { FramePoolError, invalidArgType } from './errors.js'
 import { ShownMemory } from './shown-memory.js'
 
 /** Only framepool makes allocations. */
 export const allocationKey = Symbol('framepool.allocation')
+
+let departOf: (allocation: BudgetAllocation, carrier: Carrier) => void
 
 /**
  * `length` buffers of equal size in one contiguous region, which its holder owns until `release()`. After that the memory
@@ -18,11 +29,20 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
   #view: Uint8Array | null = null
 
   /** @internal */
-  constructor(key: symbol, handle: Handle, length: number, bufferSize: number) {
+  constructor(key: symbol, handle: Handle, length: number, bufferSize: number, shown: ShownMemory | null = null) {
     if (key !== allocationKey) throw invalidArgType('a BudgetAllocation comes from a BudgetPool')
     this.#handle = handle
     this.#length = length
     this.#bufferSize = bufferSize
+    this.#shown = shown
+  }
+
+  static {
+    departOf = (allocation, carrier) => {
+      const handle = allocation.#live()
+      depart(Kind.Allocation, handle, carrier, allocation.#hide())
+      allocation.#forget()
+    }
   }
 
   /** How many buffers. */
@@ -35,7 +55,7 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
     return this.#length * this.#bufferSize
   }
 
-  /** All of it, not copied. Not cleared unless it was allocated with `zero`. Throws `ERR_RELEASED` once released. */
+  /** All of it, not copied. Not cleared unless it was allocated with `zero`. Throws `ERR_RELEASED` once released or moved. */
   get bytes(): Uint8Array {
     const length = this.#length * this.#bufferSize
     let view = this.#view
@@ -70,10 +90,17 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
   release(): boolean {
     const handle = this.#handle
     if (handle === null) return false
-    this.#handle = null
-    this.#view = null
-    releaseBudgetAllocation(handle, this.#shown === null || this.#shown.hide())
+    this.#forget()
+    releaseBudgetAllocation(handle, this.#hide())
     return true
+  }
+
+  /**
+   * A ticket with which another isolate of this process, or this one, can `adopt()` the allocation, without a copy. Here it
+   * counts as released: views of it have length 0. It goes on counting towards its pool's budget.
+   */
+  move(): Ticket<BudgetAllocation> {
+    return { framepool: makeTicket((carrier) => departOf(this, carrier)) }
   }
 
   [Symbol.dispose](): void {
@@ -85,9 +112,33 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
   }
 
   #memory(): ShownMemory {
-    const handle = this.#handle
-    if (handle === null) throw new FramePoolError('ERR_RELEASED', 'the allocation was released')
-    if (this.#shown === null) this.#shown = new ShownMemory(() => budgetAllocationView(handle))
+    const handle = this.#live()
+    this.#shown ??= shownAllocation(handle)
     return this.#shown
   }
+
+  #live(): Handle {
+    if (this.#handle === null) throw new FramePoolError('ERR_RELEASED', 'the allocation was released')
+    return this.#handle
+  }
+
+  #forget(): void {
+    this.#handle = null
+    this.#view = null
+  }
+
+  /** True when no ArrayBuffer shows the memory any more. */
+  #hide(): boolean {
+    return this.#shown === null || this.#shown.hide()
+  }
+}
+
+/** An allocation's memory. `taken`: another isolate may still see it. */
+export function shownAllocation(handle: Handle, taken = false): ShownMemory {
+  return new ShownMemory(() => budgetAllocationView(handle), null, taken)
+}
+
+/** The allocation leaves this isolate by `carrier`: for what does not travel as a ticket. */
+export function departAllocation(allocation: BudgetAllocation, carrier: Carrier): void {
+  departOf(allocation, carrier)
 }

@@ -1,4 +1,4 @@
-import type { AllocateOptions, BudgetPoolStats, BufferSize, WaitOptions } from './api.js'
+import type { AllocateOptions, BudgetPoolStats, BufferSize, Ticket, WaitOptions } from './api.js'
 import { booleanArgument, integerArgument, optionsArgument } from './arguments.js'
 import {
   allocateBudget,
@@ -6,9 +6,12 @@ import {
   budgetPoolReport,
   closeBudgetPool,
   createBudgetPool,
+  depart,
   endBudgetPool,
   type Handle,
-  replyAllocation,
+  Kind,
+  makeTicket,
+  replyHandle,
   tryAllocateBudget,
 } from './boundary.js'
 import { allocationKey, BudgetAllocation } from './budget-allocation.js'
@@ -20,6 +23,19 @@ const BUFFER_SIZES: readonly number[] = [8, 16, 32, 64, 128, 256, 512, 1024, 204
 
 /** The most buffers of one allocation: frozen_core's own limit. */
 const MAX_COUNT = 0xffff
+
+/** A pool of another isolate that has arrived in this one. */
+export class SharedBudget {
+  readonly handle: Handle
+  readonly bufferSize: BufferSize
+  readonly maxMemory: number
+
+  constructor(handle: Handle, bufferSize: number, maxMemory: number) {
+    this.handle = handle
+    this.bufferSize = bufferSize as BufferSize
+    this.maxMemory = maxMemory
+  }
+}
 
 /**
  * frozen_core's `BufPool`: equal buffers, allocated as they are asked for, that together never exceed `maxMemory`.
@@ -47,7 +63,7 @@ export class BudgetPool implements AsyncDisposable {
     this.#bufferSize = bufferSize as BufferSize
     this.#maxMemory = integerArgument(maxMemory, 'maxMemory', this.#bufferSize + 1, Number.MAX_SAFE_INTEGER)
     this.#maxCount = Math.min(MAX_COUNT, Math.floor(this.#maxMemory / this.#bufferSize))
-    this.#handle = createBudgetPool(this.#bufferSize, this.#maxMemory)
+    this.#handle = config instanceof SharedBudget ? config.handle : createBudgetPool(this.#bufferSize, this.#maxMemory)
   }
 
   /** In bytes. */
@@ -103,8 +119,18 @@ export class BudgetPool implements AsyncDisposable {
   }
 
   /**
+   * A ticket with which another isolate of this process can `adopt()` the pool, which is then one pool with one budget and one
+   * queue. `ERR_CLOSED` once it is closed.
+   */
+  share(): Ticket<BudgetPool> {
+    this.#checkOpen()
+    return { framepool: makeTicket((carrier) => depart(Kind.BudgetPool, this.#handle, carrier)) }
+  }
+
+  /**
    * Refuses new requests and those that wait with `ERR_CLOSED`, and resolves when the last allocation is released; until
-   * then it keeps the process alive. It never blocks. Idempotent.
+   * then it keeps the process alive. It never blocks. Idempotent. It closes the pool for all isolates that share it, and
+   * revokes its tickets that nobody has adopted.
    */
   close(): Promise<void> {
     this.#closing ??= nativeWait(
@@ -132,7 +158,7 @@ export class BudgetPool implements AsyncDisposable {
   }
 
   #claim(count: number): BudgetAllocation {
-    return new BudgetAllocation(allocationKey, replyAllocation(), count, this.#bufferSize)
+    return new BudgetAllocation(allocationKey, replyHandle(), count, this.#bufferSize)
   }
 }
 

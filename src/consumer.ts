@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
-import type { RingHalf, RingReadableOptions, WaitOptions } from './api.js'
+import type { RingHalf, RingReadableOptions, Ticket, WaitOptions } from './api.js'
 import { bytesArgument, functionArgument, integerArgument, optionsArgument } from './arguments.js'
+import { makeTicket } from './boundary.js'
 import { descriptorArgument } from './descriptor.js'
 import { invalidArgType } from './errors.js'
 import { pipeToSocket } from './pipe-to-socket.js'
@@ -141,6 +142,15 @@ export class Consumer implements RingHalf {
   release(): boolean {
     checkIdle(this.#source)
     return this.#source.release()
+  }
+
+  /**
+   * A ticket with which another isolate of this process, or this one, can `adopt()` this half, as it is: with its position, and
+   * what is in the ring. Here it counts as released, and views of it have length 0. `ERR_BUSY` while it is in use, by a wait,
+   * a callback, a stream, a socket or native I/O. Of a session's output: `ERR_BUSY`.
+   */
+  move(): Ticket<Consumer> {
+    return { framepool: makeTicket((carrier) => this.#source.depart(carrier)) }
   }
 
   [Symbol.dispose](): void {

@@ -1,4 +1,4 @@
-import { type Handle, heapSliceView, releaseHeapSlice } from './boundary.js'
+import { type Carrier, depart, type Handle, heapSliceView, Kind, releaseHeapSlice } from './boundary.js'
 import { ShownMemory } from './shown-memory.js'
 import type { SliceMemory } from './slice.js'
 
@@ -28,7 +28,21 @@ export class HeapMemory implements SliceMemory {
   }
 
   release(): void {
-    if (this.#count !== null) this.#count.liveHeapSlices--
+    this.#leave()
     releaseHeapSlice(this.owner, this.#shown.hide())
   }
+
+  depart(_: number, carrier: Carrier): void {
+    depart(Kind.Slice, this.owner, carrier, this.#shown.hide())
+    this.#leave()
+  }
+
+  #leave(): void {
+    if (this.#count !== null) this.#count.liveHeapSlices--
+  }
+}
+
+/** The memory of a heap slice that has arrived from another isolate. `taken`: that may still see it. */
+export function arrivedOnHeap(owner: Handle, taken: boolean): HeapMemory {
+  return new HeapMemory(owner, null, taken ? new ShownMemory(() => heapSliceView(owner), null, true) : null)
 }

@@ -1,4 +1,5 @@
 import type { WaitOptions } from './api.js'
+import type { Carrier } from './boundary.js'
 import { FramePoolError } from './errors.js'
 import type { ShownMemory } from './shown-memory.js'
 
@@ -43,6 +44,8 @@ export interface RingSource {
   transferAsync(fd: number, options: WaitOptions | undefined): Promise<number>
   end(): void
   release(): boolean
+  /** This half leaves the isolate by `carrier`. If that throws, it has not. */
+  depart(carrier: Carrier): void
 }
 
 export function checkFree(source: RingSource): void {

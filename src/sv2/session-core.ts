@@ -144,6 +144,10 @@ export class SessionCore implements RingSource {
     throw outputError()
   }
 
+  depart(): void {
+    throw outputError()
+  }
+
   receive(chunk: Uint8Array): FrameBatch {
     this.checkOpen()
     const { pool } = this

@@ -1,10 +1,11 @@
 //! Buddy pools: `BuddyPool` and `BuddyBuffer` of the facade.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use framepool::buddy::{BLOCK_SIZE, Block, BlockPolicy, BuddyPool, Buffer, Error, Options, Stats};
-use framepool::handle::Handle;
+use framepool::buddy::{BLOCK_SIZE, Block, BlockPolicy, BuddyPool, Buffer, Change, Error, Options, Stats};
+use framepool::handle::{Handle, HandleTable};
 use napi::Env;
 use napi_derive::napi;
 
@@ -13,7 +14,7 @@ use crate::control::Word;
 use crate::env::EnvState;
 use crate::errors::{Fault, Result};
 use crate::external::{Exposure, Shown};
-use crate::polled;
+use crate::{polled, ticket};
 
 /// A pool, and what this isolate has been shown of it.
 pub(crate) struct BuddyPoolEntry {
@@ -23,6 +24,10 @@ pub(crate) struct BuddyPoolEntry {
 }
 
 impl BuddyPoolEntry {
+    pub(crate) fn pool(&self) -> &BuddyPool {
+        &self.pool
+    }
+
     fn block(&mut self, index: usize) -> std::result::Result<&mut Shown<Arc<Block>>, Fault> {
         if index >= self.blocks.len() {
             let more = self.pool.blocks(self.blocks.len());
@@ -32,13 +37,53 @@ impl BuddyPoolEntry {
     }
 }
 
+/// The pools that this isolate has made or met, each once, however often it came.
+#[derive(Default)]
+pub(crate) struct BuddyPools {
+    table: HandleTable<BuddyPoolEntry>,
+    known: HashMap<usize, Handle>,
+}
+
+impl BuddyPools {
+    pub(crate) fn get(&self, handle: Handle) -> Option<&BuddyPoolEntry> {
+        self.table.get(handle)
+    }
+
+    fn get_mut(&mut self, handle: Handle) -> Option<&mut BuddyPoolEntry> {
+        self.table.get_mut(handle)
+    }
+
+    fn find(&mut self, pool: BuddyPool) -> Handle {
+        let Self { table, known } = self;
+        *known.entry(pool.id()).or_insert_with(|| table.insert(BuddyPoolEntry { pool, blocks: Vec::new() }))
+    }
+
+    fn remove(&mut self, handle: Handle) -> Option<BuddyPoolEntry> {
+        let entry = self.table.remove(handle)?;
+        self.known.remove(&entry.pool.id());
+        Some(entry)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.known.clear();
+        self.table.clear();
+    }
+}
+
+/// The pool, which this isolate may not have met before. Out: `Pool`.
+pub(crate) fn take_in(state: &mut EnvState, pool: BuddyPool) -> Handle {
+    let handle = state.buddy_pools.find(pool);
+    state.set_handle(Word::Pool, Word::PoolGeneration, handle);
+    handle
+}
+
 fn entry(state: &mut EnvState) -> std::result::Result<&mut BuddyPoolEntry, Fault> {
     let handle = state.handle(Word::Handle, Word::Generation);
     state.buddy_pools.get_mut(handle).ok_or_else(Fault::released)
 }
 
 /// Hands a buffer to JavaScript. Out: `Handle`; `Block`, `Offset` in it, and `Length`.
-fn hand_over(state: &mut EnvState, pool: Handle, buffer: Buffer) -> std::result::Result<(), Fault> {
+pub(crate) fn hand_over(state: &mut EnvState, pool: Handle, buffer: Buffer) -> std::result::Result<(), Fault> {
     let entry = state.buddy_pools.get_mut(pool).ok_or_else(Fault::released)?;
     let index = buffer.block();
     let base = entry.block(index)?.base().addr().get();
@@ -47,8 +92,7 @@ fn hand_over(state: &mut EnvState, pool: Handle, buffer: Buffer) -> std::result:
     control.set(Word::Offset, (buffer.as_slice().as_ptr().addr() - base) as u32);
     control.set(Word::Length, buffer.capacity() as u32);
     let handle = state.buddy_buffers.insert(buffer);
-    state.control.set(Word::Handle, handle.index);
-    state.control.set(Word::Generation, handle.generation);
+    state.set_handle(Word::Handle, Word::Generation, handle);
     Ok(())
 }
 
@@ -96,11 +140,27 @@ pub(crate) fn hidden(call: &mut Call<'_>) -> Reply {
     Ok(None)
 }
 
-/// Refuses all that is asked, and those that wait; the call carries what is to be called when nothing is in use any more.
+/// Of a pool that others use as well: the call carries what is to be called when there are more blocks than `Block`, or when
+/// the pool is closed and drained. Out: `Wait`, 0 if that is so already; then `Block`, how many there are, and `Ended`.
+pub(crate) fn watch(call: &mut Call<'_>) -> Reply {
+    let known = call.get(Word::Block) as usize;
+    let change = entry(call.state)?.pool.change(known);
+    polled::watch(call, change, |state, change| {
+        let (blocks, drained) = match change {
+            Change::Grown(blocks) => (blocks, false),
+            Change::Drained => (0, true),
+        };
+        state.control.set(Word::Block, blocks as u32);
+        state.control.set(Word::Ended, u32::from(drained));
+    })
+}
+
+/// Refuses all that is asked, and those that wait, and revokes what has left for other isolates and not arrived; the call carries what is to be called when nothing is in use any more.
 /// Out: `Wait`, 0 if that is so already.
 pub(crate) fn close(call: &mut Call<'_>) -> Reply {
     let pool = &entry(call.state)?.pool;
     pool.close();
+    ticket::PARKED.revoke(|cargo| cargo.is_of_buddy(pool));
     let drained = pool.drained();
     polled::future(call, drained, |_, ()| Ok(()))
 }
@@ -148,7 +208,7 @@ impl From<BuddyPoolSettings> for Options {
 #[napi(catch_unwind)]
 pub fn buddy_pool_create(env: Env, settings: BuddyPoolSettings) -> Result<ObjectHandle> {
     let pool = BuddyPool::new(settings.into());
-    Ok(EnvState::of(env)?.buddy_pools.insert(BuddyPoolEntry { pool, blocks: Vec::new() }).into())
+    Ok(EnvState::of(env)?.buddy_pools.find(pool).into())
 }
 
 /// `stats()` of a buddy pool, as far as the core knows them.

@@ -10,26 +10,33 @@ use framepool::handle::{Handle, HandleTable};
 use framepool::io::Pump;
 use framepool::slot::{Slice, SystemMemory};
 use framepool::sv2::Session;
+use framepool::ticket::Sender;
 use napi::{Env, sys};
 
-use crate::buddy_pool::BuddyPoolEntry;
+use crate::buddy_pool::BuddyPools;
 use crate::control::{Control, Word};
 use crate::errors::{Fault, Result};
 use crate::external::Shown;
+use crate::regions::Regions;
 use crate::ring::RingHalf;
 use crate::settle::{self, Waits};
 use crate::slot_pool::SlotPoolEntry;
+use crate::ticket;
 
 /// One isolate's objects. Only its own thread touches them.
 pub(crate) struct EnvState {
     pub(crate) control: Arc<ControlBlock>,
+    /// To whom this isolate's tickets belong.
+    pub(crate) sender: Sender,
     pub(crate) slot_pools: HandleTable<Shown<SlotPoolEntry>>,
     pub(crate) system_memories: HandleTable<Shown<SystemMemory>>,
-    pub(crate) heap_slices: HandleTable<Shown<Slice>>,
+    /// Slices on the heap, and those of other isolates' pools.
+    pub(crate) slices: HandleTable<Shown<Slice>>,
+    pub(crate) regions: Regions,
     pub(crate) sessions: HandleTable<Shown<Session>>,
     pub(crate) budget_pools: HandleTable<BudgetPool>,
     pub(crate) budget_allocations: HandleTable<Shown<Allocation>>,
-    pub(crate) buddy_pools: HandleTable<BuddyPoolEntry>,
+    pub(crate) buddy_pools: BuddyPools,
     pub(crate) buddy_buffers: HandleTable<buddy::Buffer>,
     pub(crate) ring_halves: HandleTable<RingHalf>,
     #[cfg(unix)]
@@ -63,13 +70,15 @@ impl EnvState {
         }
         let state = Self {
             control: Arc::new(ControlBlock(Control::new())),
+            sender: Sender::new(),
             slot_pools: HandleTable::default(),
             system_memories: HandleTable::default(),
-            heap_slices: HandleTable::default(),
+            slices: HandleTable::default(),
+            regions: Regions::default(),
             sessions: HandleTable::default(),
             budget_pools: HandleTable::default(),
             budget_allocations: HandleTable::default(),
-            buddy_pools: HandleTable::default(),
+            buddy_pools: BuddyPools::default(),
             buddy_buffers: HandleTable::default(),
             ring_halves: HandleTable::default(),
             #[cfg(unix)]
@@ -114,6 +123,13 @@ impl EnvState {
     pub(crate) fn handle(&self, index: Word, generation: Word) -> Handle {
         Handle { index: self.control.get(index), generation: self.control.get(generation) }
     }
+
+    /// Leaves a handle in two words of the control block.
+    #[inline]
+    pub(crate) fn set_handle(&self, index: Word, generation: Word, handle: Handle) {
+        self.control.set(index, handle.index);
+        self.control.set(generation, handle.generation);
+    }
 }
 
 fn foreign(error: &napi::Error) -> napi::Error<crate::errors::Code> {
@@ -128,11 +144,13 @@ unsafe extern "C" fn give_back(data: *mut c_void) {
         // while the hook runs.
         let state = unsafe { &mut *data.cast::<EnvState>() };
         settle::end(state);
+        ticket::PARKED.revoke_sender(state.sender);
         #[cfg(unix)]
         state.pumps.clear();
         state.ring_halves.clear();
         state.sessions.clear();
-        state.heap_slices.clear();
+        state.slices.clear();
+        state.regions.clear();
         state.system_memories.clear();
         state.slot_pools.clear();
         state.budget_allocations.clear();

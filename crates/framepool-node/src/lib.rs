@@ -1,6 +1,8 @@
 //! The Node-API binding of framepool: it converts types and lifetimes, and holds no logic of its own.
 //!
+//! - `allocations`: a count of them, in builds that ask for it.
 //! - `boundary`: how JavaScript calls in on per-message paths.
+//! - `cargo`, `ticket`, `regions`: how objects change isolates.
 //! - `control`: the words that such calls pass.
 //! - `env`: what one isolate has alive.
 //! - `external`: memory that JavaScript sees through an `ArrayBuffer`.
@@ -12,9 +14,12 @@
 #![allow(clippy::needless_pass_by_value, reason = "napi-rs gives owned values")]
 #![allow(clippy::unnecessary_wraps, reason = "every bound function has the same type")]
 
+#[cfg(feature = "count-allocations")]
+mod allocations;
 mod boundary;
 mod buddy_pool;
 mod budget_pool;
+mod cargo;
 mod control;
 mod env;
 mod errors;
@@ -24,8 +29,10 @@ mod heap_slice;
 mod io;
 mod pin;
 mod polled;
+mod regions;
 mod ring;
 mod settle;
 mod slot_pool;
 mod sv2_session;
 mod system_memory;
+mod ticket;

@@ -69,7 +69,7 @@ pub(crate) fn receive(call: &mut Call<'_>) -> Reply {
     // SAFETY: nothing below runs JavaScript. The chunk may be a view of the memory that is written below, the pool's
     // region or the output ring: then it is copied first.
     let chunk = unsafe { call.bytes()? };
-    let EnvState { sessions, slot_pools, heap_slices, control, .. } = call.state;
+    let EnvState { sessions, slot_pools, slices, control, .. } = call.state;
     let session = sessions.get_mut(handle).ok_or_else(Fault::released)?;
     let entry = slot_pools.get_mut(pool).ok_or_else(Fault::released)?;
     let region = span(entry.pool.region().base(), entry.pool.capacity());
@@ -84,7 +84,7 @@ pub(crate) fn receive(call: &mut Call<'_>) -> Reply {
     entry.report(control);
     let outcome = outcome.map_err(|_| Fault::new(Code::NO_MEMORY, "no memory for the frames received"))?;
     match outcome? {
-        Some(batch) => entry.hand_over_batch(batch, heap_slices, control),
+        Some(batch) => entry.hand_over_batch(batch, slices, control),
         None => control.set(Word::Frames, 0),
     }
     Ok(None)
@@ -120,10 +120,10 @@ pub(crate) fn forward(call: &mut Call<'_>) -> Reply {
     let target = call.state.handle(Word::Target, Word::TargetGeneration);
     let pool = call.state.handle(Word::Pool, Word::PoolGeneration);
     let heap = call.state.handle(Word::Heap, Word::HeapGeneration);
-    let EnvState { sessions, slot_pools, heap_slices, control, .. } = call.state;
+    let EnvState { sessions, slot_pools, slices, control, .. } = call.state;
     let target = sessions.get_mut(target).ok_or_else(Fault::released)?;
     let batch = match control.get(Word::Slot) {
-        0 => heap_slices.get(heap).map(|slice| AsRef::<[u8]>::as_ref(&**slice)),
+        0 => slices.get(heap).map(|slice| AsRef::<[u8]>::as_ref(&**slice)),
         slot => slot_pools.get(pool).and_then(|entry| entry.pool.held(slot as usize)),
     }
     .ok_or_else(Fault::released)?;

@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use ruapc_bufpool::DeviceIndex;
 
-use super::{Error, pool::Shared};
+use super::{BuddyPool, Error, pool::Shared};
 
 /// Exclusive memory of [`capacity`](Self::capacity) bytes in one block; dropped, it goes back to its pool. What lies in
 /// it is what was there before.
@@ -12,14 +12,14 @@ use super::{Error, pool::Shared};
 pub struct Buffer {
     // The order matters: the bytes are free before the pool hears of it.
     bytes: ruapc_bufpool::Buffer,
-    _held: Held,
+    held: Held,
 }
 
 impl Buffer {
     /// `Closed` if the pool was closed in the meantime.
     pub(super) fn new(bytes: ruapc_bufpool::Buffer, pool: &Arc<Shared>) -> Result<Self, Error> {
         let held = Held::new(pool, bytes.capacity())?;
-        Ok(Self { bytes, _held: held })
+        Ok(Self { bytes, held })
     }
 
     /// In bytes: 16, 64 or 256 KiB, 1, 4, 16 or 64 MiB.
@@ -35,6 +35,11 @@ impl Buffer {
     /// All of its bytes.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         self.bytes.as_mut_slice()
+    }
+
+    /// Its pool.
+    pub fn pool(&self) -> BuddyPool {
+        BuddyPool(Arc::clone(&self.held.pool))
     }
 
     /// The index of the block that it lies in.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use frozen_core::bufpool::BufPoolAllocation;
 
-use super::BudgetError;
 use super::pool::Shared;
+use super::{BudgetError, BudgetPool};
 
 /// A part of the budget, not allocated yet. Dropped, it goes back.
 pub struct Reservation {
@@ -58,6 +58,11 @@ impl Allocation {
     /// All of it, in bytes.
     pub fn allocated_bytes(&self) -> usize {
         self.memory.allocated_bytes()
+    }
+
+    /// True for an allocation of `pool`.
+    pub fn is_of(&self, pool: &BudgetPool) -> bool {
+        Arc::ptr_eq(&self.reservation.shared, &pool.shared)
     }
 
     /// Start of the memory: [`allocated_bytes`](Self::allocated_bytes) bytes, valid for reads and writes until this is

@@ -25,7 +25,7 @@ struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.region.release(self.slot);
+        self.region.live.release(self.slot);
     }
 }
 
@@ -35,7 +35,7 @@ impl Slice {
     /// # Safety
     /// `range` lies in the region. Until the slice is dropped nobody else uses its bytes, nor takes the slot.
     pub(super) unsafe fn in_region(region: Arc<Region>, slot: usize, range: Range<usize>) -> Self {
-        region.take(slot);
+        region.live.take(slot);
         Self(Bytes::Held(Held { region, slot, range }))
     }
 
@@ -70,6 +70,14 @@ impl Slice {
 }
 
 impl Slice {
+    /// The memory of its pool; `None` from the heap.
+    pub fn region(&self) -> Option<&Arc<Region>> {
+        match &self.0 {
+            Bytes::Held(held) => Some(&held.region),
+            Bytes::Heap(_) => None,
+        }
+    }
+
     /// The slot that the slice holds in `region`, counted from 0.
     pub(super) fn slot_in(&self, region: &Arc<Region>) -> Option<usize> {
         match &self.0 {
