@@ -22,12 +22,12 @@ export class BuddyBuffer implements Disposable {
   #length: number
 
   /** @internal */
-  constructor(key: symbol, memory: BuddyMemory, lease: Lease, length = lease.capacity) {
+  constructor(key: symbol, memory: BuddyMemory, lease: Lease, length?: number) {
     if (key !== buddyKey) throw invalidArgType('a BuddyBuffer comes from a BuddyPool')
     this.#lease = lease
     this.#memory = memory
     this.#view = lease.view
-    this.#length = length
+    this.#length = length ?? lease.capacity
   }
 
   static {
