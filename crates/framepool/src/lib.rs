@@ -2,6 +2,7 @@
 
 pub mod buddy;
 pub mod budget;
+pub mod channel;
 pub mod handle;
 #[cfg(unix)]
 pub mod io;
