@@ -1,5 +1,5 @@
 import type { Ticket } from './api.js'
-import { bytesArgument, integerArgument } from './arguments.js'
+import { bytesArgument, firstOf, integerArgument, lengthOf } from './arguments.js'
 import { type Carrier, makeTicket } from './boundary.js'
 import type { BuddyMemory, Lease } from './buddy-memory.js'
 import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
@@ -68,9 +68,11 @@ export class BuddyBuffer implements Disposable {
   extendFromSlice(source: Uint8Array): void {
     const bytes = bytesArgument(source, 'source')
     const all = this.#all(this.#live())
-    const length = this.#length + bytes.length
-    if (length > all.length) throw outOfRange(`${length} bytes do not fit into the capacity of ${all.length}`)
-    all.set(bytes, this.#length)
+    const added = lengthOf(bytes)
+    const length = this.#length + added
+    if (length > this.capacity) throw outOfRange(`${length} bytes do not fit into the capacity of ${this.capacity}`)
+    // A detached array has no bytes, and set() would refuse it.
+    if (added > 0) all.set(firstOf(bytes, added), this.#length)
     this.#length = length
     this.#view = null
   }

@@ -24,11 +24,11 @@ export class BuddyPool implements AsyncDisposable {
       this.#memory = options
       return
     }
-    const { block: blockOptions, ...rest } = optionsArgument(options, 'options')
-    const block = optionsArgument(blockOptions, 'options.block')
+    const given = optionsArgument(options, 'options')
+    const block = optionsArgument(given.block, 'options.block')
     const { onBlock } = block
     if (onBlock !== undefined && typeof onBlock !== 'function') throw invalidArgType('onBlock must be a function')
-    this.#memory = new BuddyMemory(createBuddyPool(settingsOf(rest, block)), (index) => {
+    this.#memory = new BuddyMemory(createBuddyPool(settingsOf(given, block)), (index) => {
       if (onBlock !== undefined) setImmediate(onBlock, { bytes: BLOCK_SIZE, index })
     })
   }
@@ -129,12 +129,13 @@ function kindOf(size: number): number {
 }
 
 function zeroArgument(options: AllocateOptions): boolean {
-  return booleanArgument(optionsArgument(options, 'options').zero ?? false, 'zero')
+  const { zero = false } = optionsArgument(options, 'options')
+  return booleanArgument(zero, 'zero')
 }
 
 type BlockOptions = NonNullable<BuddyPoolOptions['block']>
 
-function settingsOf(options: Omit<BuddyPoolOptions, 'block'>, block: BlockOptions): BuddyPoolSettings {
+function settingsOf(options: BuddyPoolOptions, block: BlockOptions): BuddyPoolSettings {
   const { maxMemory, mergeWatermarks, starvationTimeoutMs, slabEmptyWatermark, threadCache } = options
   const { hugePages = false, lock = false, prefault = false } = block
   const settings: BuddyPoolSettings = {
@@ -149,7 +150,10 @@ function settingsOf(options: Omit<BuddyPoolOptions, 'block'>, block: BlockOption
     if (!Array.isArray(mergeWatermarks) || mergeWatermarks.length !== 4) {
       throw invalidArgType('mergeWatermarks must be an array of four numbers')
     }
-    settings.mergeWatermarks = mergeWatermarks.map((mark) => integerArgument(mark, 'a watermark', 0, MAX_WATERMARK))
+    // Not with the array's own map(), which can give anything.
+    settings.mergeWatermarks = [0, 1, 2, 3].map((size) =>
+      integerArgument(mergeWatermarks[size], 'a watermark', 0, MAX_WATERMARK),
+    )
   }
   if (starvationTimeoutMs !== undefined) {
     settings.starvationTimeoutMs = integerArgument(starvationTimeoutMs, 'starvationTimeoutMs', 0, MAX_TIMEOUT_MS)

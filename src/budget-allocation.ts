@@ -22,8 +22,7 @@ let departOf: (allocation: BudgetAllocation, carrier: Carrier) => void
  */
 export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
   #handle: Handle | null
-  /** How many buffers. */
-  readonly length: number
+  readonly #length: number
   readonly #bufferSize: number
   /** Most of what an ArrayBuffer over native memory costs is making it, so it is made when first asked for. */
   #shown: ShownMemory | null = null
@@ -33,7 +32,7 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
   constructor(key: symbol, handle: Handle, length: number, bufferSize: number, shown: ShownMemory | null = null) {
     if (key !== allocationKey) throw invalidArgType('a BudgetAllocation comes from a BudgetPool')
     this.#handle = handle
-    this.length = length
+    this.#length = length
     this.#bufferSize = bufferSize
     this.#shown = shown
   }
@@ -46,14 +45,19 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
     }
   }
 
+  /** How many buffers. */
+  get length(): number {
+    return this.#length
+  }
+
   /** `length` times the pool's buffer size. */
   get allocatedBytes(): number {
-    return this.length * this.#bufferSize
+    return this.#length * this.#bufferSize
   }
 
   /** All of it, not copied. Not cleared unless it was allocated with `zero`. Throws `ERR_RELEASED` once released or moved. */
   get bytes(): Uint8Array {
-    const length = this.length * this.#bufferSize
+    const length = this.#length * this.#bufferSize
     let view = this.#view
     // A view of another length was detached: see ShownMemory.
     if (view === null || view.length !== length) view = this.#view = this.#memory().view(0, length)
@@ -69,8 +73,8 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
   at(index: number): Uint8Array | undefined {
     if (typeof index !== 'number') throw invalidArgType(`index must be a number, not ${typeof index}`)
     const place = Math.trunc(index) || 0
-    const at = place < 0 ? this.length + place : place
-    if (at < 0 || at >= this.length) {
+    const at = place < 0 ? this.#length + place : place
+    if (at < 0 || at >= this.#length) {
       this.#memory()
       return undefined
     }
@@ -79,7 +83,7 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
 
   /** Every buffer in turn. */
   *[Symbol.iterator](): Iterator<Uint8Array> {
-    for (let index = 0; index < this.length; index++) yield this.#buffer(index)
+    for (let index = 0; index < this.#length; index++) yield this.#buffer(index)
   }
 
   /** Frees the memory and lets those who wait for it have it. True the first time, false after. */

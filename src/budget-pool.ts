@@ -1,5 +1,5 @@
 import type { AllocateOptions, BudgetPoolStats, BufferSize, Ticket, WaitOptions } from './api.js'
-import { integerArgument, optionsArgument } from './arguments.js'
+import { booleanArgument, integerArgument, optionsArgument } from './arguments.js'
 import {
   allocateBudget,
   allocateBudgetSync,
@@ -15,7 +15,7 @@ import {
   tryAllocateBudget,
 } from './boundary.js'
 import { allocationKey, BudgetAllocation } from './budget-allocation.js'
-import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
+import { FramePoolError, outOfRange } from './errors.js'
 import { nativeWait } from './native-waits.js'
 import { MAX_TIMEOUT_MS } from './wait.js'
 
@@ -42,8 +42,8 @@ export class SharedBudget {
  * Who asks for more than is left waits; those who wait are served first come, first served.
  */
 export class BudgetPool implements AsyncDisposable {
-  readonly bufferSize: BufferSize
-  readonly maxMemory: number
+  readonly #bufferSize: BufferSize
+  readonly #maxMemory: number
   readonly #handle: Handle
   readonly #maxCount: number
   #closing: Promise<void> | null = null
@@ -60,10 +60,20 @@ export class BudgetPool implements AsyncDisposable {
     if (!BUFFER_SIZES.includes(bufferSize as number)) {
       throw outOfRange(`bufferSize must be a power of two from 8 to 16384, not ${bufferSize}`)
     }
-    this.bufferSize = bufferSize as BufferSize
-    this.maxMemory = integerArgument(maxMemory, 'maxMemory', this.bufferSize + 1, Number.MAX_SAFE_INTEGER)
-    this.#maxCount = Math.min(MAX_COUNT, Math.floor(this.maxMemory / this.bufferSize))
-    this.#handle = config instanceof SharedBudget ? config.handle : createBudgetPool(this.bufferSize, this.maxMemory)
+    this.#bufferSize = bufferSize as BufferSize
+    this.#maxMemory = integerArgument(maxMemory, 'maxMemory', this.#bufferSize + 1, Number.MAX_SAFE_INTEGER)
+    this.#maxCount = Math.min(MAX_COUNT, Math.floor(this.#maxMemory / this.#bufferSize))
+    this.#handle = config instanceof SharedBudget ? config.handle : createBudgetPool(this.#bufferSize, this.#maxMemory)
+  }
+
+  /** In bytes. */
+  get bufferSize(): BufferSize {
+    return this.#bufferSize
+  }
+
+  /** In bytes. */
+  get maxMemory(): number {
+    return this.#maxMemory
   }
 
   /**
@@ -148,12 +158,11 @@ export class BudgetPool implements AsyncDisposable {
   }
 
   #claim(count: number): BudgetAllocation {
-    return new BudgetAllocation(allocationKey, replyHandle(), count, this.bufferSize)
+    return new BudgetAllocation(allocationKey, replyHandle(), count, this.#bufferSize)
   }
 }
 
 function zeroArgument(options: AllocateOptions): boolean {
   const { zero = false } = optionsArgument(options, 'options')
-  if (typeof zero !== 'boolean') throw invalidArgType('zero must be a boolean')
-  return zero
+  return booleanArgument(zero, 'zero')
 }

@@ -124,7 +124,7 @@ export class Consumer implements RingHalf {
    * has closed or failed, after what it still held. Only reading waits, and keeps the process alive while it does.
    */
   toReadable(options?: RingReadableOptions): Readable {
-    return new RingReadable(this.#source, optionsArgument(options, 'options'))
+    return new RingReadable(ringKey, this.#source, optionsArgument(options, 'options'))
   }
 
   /** The same as a web byte stream, which reads into the buffers of BYOB readers; cancelling it releases this half. */

@@ -144,7 +144,7 @@ export class Producer implements api.RingHalf, Write {
    * tell an error from an end. Once it has ended, writing fails with `ERR_CLOSED`. A write that waits keeps the process alive.
    */
   toWritable(options?: RingWritableOptions): Writable {
-    return new RingWritable(this.#half, optionsArgument(options, 'options'))
+    return new RingWritable(ringKey, this.#half, optionsArgument(options, 'options'))
   }
 
   /** The same as a web stream of Uint8Arrays; closing or aborting it, or an error, releases this half. */

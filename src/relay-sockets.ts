@@ -1,8 +1,10 @@
-import { Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { whenAborted } from './abort.js'
 import { integerArgument, optionsArgument, signalArgument } from './arguments.js'
 import { newRing } from './byte-ring.js'
 import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
 import type { RingHalf } from './ring-half.js'
+import { socketArgument } from './socket-argument.js'
 import { SocketReader } from './socket-reader.js'
 import { writeLentNow } from './socket-write.js'
 import { MAX_TIMEOUT_MS } from './wait.js'
@@ -27,8 +29,8 @@ export async function relaySockets(
   b: Socket,
   options?: { size?: number; idleTimeoutMs?: number; signal?: AbortSignal },
 ): Promise<{ aToB: number; bToA: number }> {
-  if (!(a instanceof Socket)) throw invalidArgType('a must be a net.Socket')
-  if (!(b instanceof Socket)) throw invalidArgType('b must be a net.Socket')
+  socketArgument(a, 'a')
+  socketArgument(b, 'b')
   if (a === b) throw outOfRange('a and b must be two sockets')
   const { size = DEFAULT_SIZE, idleTimeoutMs, signal } = optionsArgument(options, 'options')
   integerArgument(size, 'size', 2, 2 ** 30)
@@ -55,8 +57,7 @@ export async function relaySockets(
     function onIdle(): void {
       fail(new FramePoolError('ERR_TIMEOUT', `nothing moved between the sockets for ${idleTimeoutMs} ms`))
     }
-    const onAbort = (): void => fail(signal?.reason)
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const stopListening = whenAborted(signal, () => fail(signal?.reason))
     const onMove = (): void => {
       timer?.refresh()
     }
@@ -68,7 +69,7 @@ export async function relaySockets(
       if (open > 0) return
       // Only now has Node no use for the rings' memory any more.
       if (timer !== null) clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
+      stopListening()
       const bytes = { aToB: aToB.release(), bToA: bToA.release() }
       if (failed) reject(failure)
       else resolve(bytes)

@@ -1,5 +1,5 @@
 import type { WaitOptions } from './api.js'
-import { lengthOf, partOf } from './arguments.js'
+import { firstOf, lengthOf, partOf } from './arguments.js'
 import {
   advanceRing,
   type Carrier,
@@ -102,7 +102,7 @@ export class RingHalf implements RingSource {
     const { size, offset } = this
     const first = Math.min(count, size - offset)
     const whole = this.#view()
-    whole.set(first === length ? source : partOf(source, 0, first), offset)
+    whole.set(firstOf(source, first), offset)
     if (first < count) whole.set(partOf(source, first, count - first))
     this.advance(count)
     return count

@@ -1,5 +1,5 @@
 import type { Ticket } from './api.js'
-import { nativeBytesArgument } from './arguments.js'
+import { lengthOf, nativeBytesArgument } from './arguments.js'
 import { type Carrier, copyToHeap, type Handle, makeTicket } from './boundary.js'
 import { FramePoolError, invalidArgType } from './errors.js'
 import { HeapMemory } from './heap-memory.js'
@@ -50,7 +50,7 @@ export class Slice implements Disposable {
   /** A slice that owns a copy of `bytes` on the heap. `ERR_NO_MEMORY` when there is none. */
   static from(bytes: Uint8Array): Slice {
     const source = nativeBytesArgument(bytes, 'bytes')
-    return new Slice(sliceKey, new HeapMemory(copyToHeap(source)), 0, source.length, 0)
+    return new Slice(sliceKey, new HeapMemory(copyToHeap(source)), 0, lengthOf(source), 0)
   }
 
   /** The bytes, not copied. Throws `ERR_RELEASED` once released or moved. `bytes.buffer` is the whole region of the pool: see `copy()`. */
@@ -78,7 +78,9 @@ export class Slice implements Disposable {
 
   /** A copy in ordinary JavaScript memory, for APIs that clone, transfer or keep. */
   copy(): Uint8Array {
-    return this.bytes.slice()
+    const { bytes } = this
+    // An empty view that was detached cannot be copied, nor healed.
+    return this.#length === 0 ? new Uint8Array(0) : new Uint8Array(bytes)
   }
 
   /** Gives the memory back. True the first time, false after. */

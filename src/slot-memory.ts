@@ -1,4 +1,4 @@
-import { MAX_BYTES } from './arguments.js'
+import { bufferOf, lengthOf, MAX_BYTES, offsetOf } from './arguments.js'
 import {
   type Carrier,
   closeSlotPool,
@@ -209,11 +209,8 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
   holds(source: Uint8Array): boolean {
     if (this.length === 0) return false
     const { buffer, byteOffset: start, byteLength } = this.pending(0, this.length)
-    return (
-      source.buffer === buffer &&
-      source.byteOffset < start + byteLength &&
-      start < source.byteOffset + source.byteLength
-    )
+    const from = offsetOf(source)
+    return bufferOf(source) === buffer && from < start + byteLength && start < from + lengthOf(source)
   }
 
   /** Tells native code all that it does not know, so that what it reports is exact. */

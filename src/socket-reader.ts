@@ -1,15 +1,12 @@
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
 import { lengthOf, partOf } from './arguments.js'
+import { readDirectly } from './direct-read.js'
 import { ReadTarget } from './read-target.js'
 import type { RingHalf } from './ring-half.js'
 
 /**
- * Reads what a socket receives into a ring, and pauses it while the ring is full.
- *
- * The bytes go there without a copy where the socket can be given memory to read into. Node takes that only when a socket
- * is made (`onread`), which those that a server accepts are not by us; so what `onread` would have set is set here. That is
- * not public, and where it is not to be found as expected, as with TLS, chunks are copied.
+ * Reads what a socket receives into a ring, and pauses it while the ring is full. The bytes go there without a copy where
+ * the socket can be given memory to read into: see `readDirectly`.
  */
 export class SocketReader {
   readonly #half: RingHalf
@@ -53,7 +50,17 @@ export class SocketReader {
 
   #start(): void {
     this.#started = true
-    if (!this.#readDirectly()) this.#socket.on('data', (chunk) => this.#copy(chunk))
+    const target = this.#target
+    const direct = readDirectly(this.#socket, {
+      next: () => target.next(),
+      filled: (count) => {
+        this.#half.advance(count)
+        this.#onData()
+        if (!target.hasRoom) this.#paused = true
+        return !this.#paused
+      },
+    })
+    if (!direct) this.#socket.on('data', (chunk) => this.#copy(chunk))
   }
 
   #pause(): void {
@@ -73,27 +80,5 @@ export class SocketReader {
     } while (rest !== null && this.#half.atLeast(1) > 0)
     // Also when all of it has just fitted: a socket that reads directly needs room to begin with.
     if (this.#half.atLeast(1) === 0) this.#pause()
-  }
-
-  #readDirectly(): boolean {
-    const socket = this.#socket as unknown as Record<symbol, unknown> & { _handle?: { useUserBuffer?: unknown } }
-    const handle = socket._handle
-    if (socket instanceof TLSSocket || typeof handle?.useUserBuffer !== 'function') return false
-    const symbols = Object.getOwnPropertySymbols(socket)
-    const [buffer, callback, generator] = ['kBuffer', 'kBufferCb', 'kBufferGen'].map((name) =>
-      symbols.find(({ description }) => description === name),
-    )
-    if (buffer === undefined || callback === undefined || generator === undefined || socket[buffer]) return false
-    const target = this.#target
-    socket[callback] = (count: number): boolean => {
-      this.#half.advance(count)
-      this.#onData()
-      if (!target.hasRoom) this.#paused = true
-      return !this.#paused
-    }
-    socket[generator] = (): Uint8Array => target.next()
-    socket[buffer] = target.next()
-    handle.useUserBuffer(socket[buffer])
-    return true
   }
 }

@@ -24,7 +24,7 @@ import { ShownMemory } from '../shown-memory.js'
 import type { SlotMemory } from '../slot-memory.js'
 import { leftOf, type Waiter, WaitQueue } from '../wait.js'
 import type { FrameBatch, SessionStats } from './api.js'
-import { EmptyBatch, ReceivedBatch } from './frame-batch.js'
+import { batchKey, EmptyBatch, ReceivedBatch } from './frame-batch.js'
 import { forgetGrown, watchGrown } from './grown-outputs.js'
 
 /** As native code counts them. */
@@ -170,7 +170,7 @@ export class SessionCore implements RingSource {
     const slot = reply(Word.Slot)
     if (slot === 0) this.#heapFallbacks++
     const slice = { memory: pool.claim(slot, null), slot, offset: reply(Word.Offset), table: reply(Word.Table) }
-    const batch = new ReceivedBatch(slice, pool, count, (change) => {
+    const batch = new ReceivedBatch(batchKey, slice, pool, count, (change) => {
       this.#retained += change
     })
     pool.lodger = batch

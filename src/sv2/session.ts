@@ -1,11 +1,19 @@
-import { Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { WaitOptions } from '../api.js'
-import { integerArgument, MAX_BYTES, nativeBytesArgument, optionsArgument, stringArgument } from '../arguments.js'
+import {
+  booleanArgument,
+  integerArgument,
+  MAX_BYTES,
+  nativeBytesArgument,
+  optionsArgument,
+  stringArgument,
+} from '../arguments.js'
 import { createInitiator, createResponder, type Handle } from '../boundary.js'
 import { Consumer } from '../consumer.js'
 import { FramePoolError, invalidArgType, outOfRange } from '../errors.js'
 import { ringKey } from '../ring-source.js'
 import { memoryOf, SlotPool } from '../slot-pool.js'
+import { socketArgument } from '../socket-argument.js'
 import type {
   Frame,
   FrameBatch,
@@ -107,7 +115,7 @@ export class Sv2Session implements Disposable {
     const { messageType, extensionType = 0, channelMessage = false } = optionsArgument(header, 'header')
     integerArgument(messageType, 'messageType', 0, 0xff)
     integerArgument(extensionType, 'extensionType', 0, 0x7fff)
-    const extension = channelMessage ? extensionType | 0x8000 : extensionType
+    const extension = booleanArgument(channelMessage, 'channelMessage') ? extensionType | 0x8000 : extensionType
     return this.#core.send(extension, messageType as number, nativeBytesArgument(payload, 'payload'))
   }
 
@@ -138,7 +146,7 @@ export class Sv2Session implements Disposable {
    * the output already, `ERR_CLOSED` when the socket is destroyed.
    */
   attach(socket: Socket, onBatch: (batch: FrameBatch) => void): void {
-    if (!(socket instanceof Socket)) throw invalidArgType('socket must be a net.Socket')
+    socketArgument(socket, 'socket')
     if (typeof onBatch !== 'function') throw invalidArgType('onBatch must be a function')
     this.#core.checkOpen()
     // It would never say that it is closed.

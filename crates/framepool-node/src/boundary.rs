@@ -15,7 +15,7 @@ use napi_derive::napi;
 use crate::control::{LAYOUT, WORDS, Word};
 use crate::env::EnvState;
 use crate::errors::{Code, Fault, Result};
-use crate::external::external_array_buffer;
+use crate::external::{check_not_copied, external_array_buffer};
 #[cfg(unix)]
 use crate::io;
 use crate::{
@@ -198,6 +198,8 @@ pub fn open_boundary(env: Env) -> Result<RawValue> {
     let raw = env.raw();
     // SAFETY: the block is `WORDS` words long and lives as long as any share of it.
     let block = unsafe { external_array_buffer(raw, base, WORDS * size_of::<u32>(), control)? };
+    // SAFETY: it was made just now.
+    unsafe { check_not_copied(raw, block, base)? };
     let mut object = ptr::null_mut();
     // SAFETY: plain Node-API calls of the running environment; names are valid for their given lengths; `state` outlives
     // every function of its environment.

@@ -1,5 +1,6 @@
 //! The Node-API binding of framepool: it converts types and lifetimes, and holds no logic of its own.
 //!
+//! - `allocations`: a count of them, in builds that ask for it.
 //! - `boundary`: how JavaScript calls in on per-message paths.
 //! - `cargo`, `ticket`, `regions`: how objects change isolates.
 //! - `control`: the words that such calls pass.
@@ -13,6 +14,8 @@
 #![allow(clippy::needless_pass_by_value, reason = "napi-rs gives owned values")]
 #![allow(clippy::unnecessary_wraps, reason = "every bound function has the same type")]
 
+#[cfg(feature = "count-allocations")]
+mod allocations;
 mod boundary;
 mod buddy_pool;
 mod budget_pool;
