@@ -97,6 +97,13 @@ fn what_nobody_receives_goes_with_the_ends() {
     assert_eq!(Arc::strong_count(&item), 1);
 }
 
+struct Count(AtomicUsize);
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn waits_end_with_room_with_an_object_or_with_the_other_end() {
     // The ring has a byte more than the channel has places.
@@ -110,12 +117,6 @@ fn waits_end_with_room_with_an_object_or_with_the_other_end() {
     assert_eq!(receiver.poll(Waker::noop()), Poll::Ready(()));
     assert!(receiver.wait(Duration::ZERO));
 
-    struct Count(AtomicUsize);
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
     let count = Arc::new(Count(AtomicUsize::new(0)));
     let waker = Waker::from(Arc::clone(&count));
     assert_eq!(sender.poll_room(&waker), Poll::Pending);
@@ -156,7 +157,7 @@ fn two_threads_that_wait_for_each_other_pass_on_everything_in_order() {
         });
         let mut expected = 0;
         while !receiver.is_at_end() {
-            assert!(receiver.wait(Duration::from_secs(60)));
+            assert!(receiver.wait(Duration::from_mins(1)));
             while let Some(item) = receiver.receive() {
                 assert_eq!(*item, expected);
                 expected += 1;
@@ -167,15 +168,16 @@ fn two_threads_that_wait_for_each_other_pass_on_everything_in_order() {
     }
 }
 
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+struct Item;
+impl Drop for Item {
+    fn drop(&mut self) {
+        DROPPED.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn whoever_goes_at_whatever_moment_every_object_is_dropped_once() {
-    static DROPPED: AtomicU64 = AtomicU64::new(0);
-    struct Item;
-    impl Drop for Item {
-        fn drop(&mut self) {
-            DROPPED.fetch_add(1, Ordering::Relaxed);
-        }
-    }
     let mut made = 0;
     for round in 0..2_000_u32 {
         let (mut sender, mut receiver) = channel(4).expect("a channel");
