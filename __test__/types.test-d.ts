@@ -25,6 +25,9 @@ import {
   type RingWritableOptions,
   relaySockets,
   Slice,
+  SliceChannel,
+  type SliceReceiver,
+  type SliceSender,
   SlotPool,
   type SlotPoolStats,
   SystemMemoryBuffer,
@@ -221,6 +224,25 @@ describe('BuddyPool', () => {
       release(): boolean
       move(): Ticket<BuddyBuffer>
     }>()
+  })
+})
+
+describe('SliceChannel', () => {
+  it('carries what its type says, or all that is movable', () => {
+    type Movable = Slice | BuddyBuffer | BudgetAllocation
+    expectTypeOf(SliceChannel.create()).toEqualTypeOf<{
+      sender: SliceSender<Movable>
+      receiver: SliceReceiver<Movable>
+    }>()
+    const { sender, receiver } = SliceChannel.create<Slice>(8)
+    expectTypeOf(sender.send).toEqualTypeOf<(item: Slice) => boolean>()
+    expectTypeOf(sender.sendAsync).toEqualTypeOf<(item: Slice, options?: WaitOptions) => Promise<void>>()
+    expectTypeOf(receiver.tryReceive).toEqualTypeOf<() => Slice | null>()
+    expectTypeOf(receiver.receiveSync).toEqualTypeOf<(options: { timeoutMs: number }) => Slice | null>()
+    expectTypeOf(receiver).toExtend<AsyncIterable<Slice>>()
+    expectTypeOf(adopt(receiver.move())).toEqualTypeOf<SliceReceiver<Slice>>()
+    // @ts-expect-error: only what has one owner can be sent.
+    SliceChannel.create<SlotPool>()
   })
 })
 

@@ -42,6 +42,13 @@ type Bound = { control: ArrayBuffer; facade: number; detach(buffer: ArrayBuffer)
   | 'ringTransfer'
   | 'ringTransferEnd'
   | 'outputWrite'
+  | 'channelAsk'
+  | 'channelSend'
+  | 'channelEnd'
+  | 'channelReleaseSender'
+  | 'channelReceive'
+  | 'channelWaitForObjectSync'
+  | 'channelReleaseReceiver'
   | 'regionForget'
   | 'waitCancel',
   () => void
@@ -56,6 +63,8 @@ type Bound = { control: ArrayBuffer; facade: number; detach(buffer: ArrayBuffer)
     | 'regionWatch'
     | 'ringWait'
     | 'ringTransferLater'
+    | 'channelWaitForRoom'
+    | 'channelWaitForObject'
     | 'outputWriteLater'
     | 'pumpStart',
     (settled: () => void) => void
@@ -143,6 +152,8 @@ export const enum Kind {
   Consumer,
   BudgetPool,
   BuddyPool,
+  Sender,
+  Receiver,
 }
 
 const control = new Uint32Array(bound.control)
@@ -196,6 +207,15 @@ const {
   outputWrite,
   outputWriteLater,
   pumpStart,
+  channelAsk,
+  channelSend,
+  channelWaitForRoom,
+  channelEnd,
+  channelReleaseSender,
+  channelReceive,
+  channelWaitForObject,
+  channelWaitForObjectSync,
+  channelReleaseReceiver,
   ticketMake,
   ticketAdopt,
   regionView,
@@ -788,6 +808,67 @@ export function forgetRegion(region: Handle, hidden: boolean): void {
   control[Word.Hidden] = hidden ? 1 : 0
   regionForget()
   check()
+}
+
+// ── Channels ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export function createChannel(capacity: number): { sender: Handle; receiver: Handle } {
+  return guarded(() => native.channelCreate(capacity))
+}
+
+function sending(sender: Handle, call: () => void): void {
+  control[Word.Target] = sender.index
+  control[Word.TargetGeneration] = sender.generation
+  call()
+  check()
+}
+
+/** How many objects can be sent now; throws if none can any more. */
+export function askChannel(sender: Handle): number {
+  sending(sender, channelAsk)
+  return control[Word.Available]!
+}
+
+/** Takes what the control block names into the channel, which has room; how many more it has room for. */
+export function sendIntoChannel(sender: Handle): number {
+  sending(sender, channelSend)
+  return control[Word.Available]!
+}
+
+/** The wait that has begun, at whose end `settled` is called; or 0. */
+export function waitForRoom(sender: Handle, settled: () => void): number {
+  sending(sender, () => channelWaitForRoom(settled))
+  return control[Word.Wait]!
+}
+
+export function endChannel(sender: Handle): void {
+  sending(sender, channelEnd)
+}
+
+export function releaseSender(sender: Handle): void {
+  sending(sender, channelReleaseSender)
+}
+
+/** False when nothing is there. Out: what has arrived, as from `adoptTicket`; else Ended. */
+export function receiveFromChannel(receiver: Handle): boolean {
+  showing(receiver, channelReceive)
+  return control[Word.Blocked] === 0
+}
+
+/** The wait that has begun, at whose end `settled` is called; or 0. */
+export function waitForObject(receiver: Handle, settled: () => void): number {
+  showing(receiver, () => channelWaitForObject(settled))
+  return control[Word.Wait]!
+}
+
+/** Blocks this thread. */
+export function waitForObjectSync(receiver: Handle, timeoutMs: number): void {
+  control[Word.Timeout] = timeoutMs
+  showing(receiver, channelWaitForObjectSync)
+}
+
+export function releaseReceiver(receiver: Handle): void {
+  showing(receiver, channelReleaseReceiver)
 }
 
 // ── Waits ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
 /** Only framepool makes buffers. */
 export const buddyKey = Symbol('framepool.buddy')
 
+let isOne: (value: object) => value is BuddyBuffer
 let departOf: (buffer: BuddyBuffer, carrier: Carrier) => void
 
 /**
@@ -31,6 +32,7 @@ export class BuddyBuffer implements Disposable {
   }
 
   static {
+    isOne = (value) => #memory in value
     departOf = (buffer, carrier) => {
       buffer.#live().departBuffer(buffer.#lease, buffer.#length, carrier)
       buffer.#forget()
@@ -120,6 +122,11 @@ export class BuddyBuffer implements Disposable {
     this.#view = this.#length === all.length ? all : all.subarray(0, this.#length)
     return this.#view
   }
+}
+
+/** False also for what only looks like one. */
+export function isBuddyBuffer(value: object): value is BuddyBuffer {
+  return isOne(value)
 }
 
 /** The buffer leaves this isolate by `carrier`: for what does not travel as a ticket. */

@@ -14,6 +14,7 @@ import { ShownMemory } from './shown-memory.js'
 /** Only framepool makes allocations. */
 export const allocationKey = Symbol('framepool.allocation')
 
+let isOne: (value: object) => value is BudgetAllocation
 let departOf: (allocation: BudgetAllocation, carrier: Carrier) => void
 
 /**
@@ -38,6 +39,7 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
   }
 
   static {
+    isOne = (value) => #handle in value
     departOf = (allocation, carrier) => {
       const handle = allocation.#live()
       depart(Kind.Allocation, handle, carrier, allocation.#hide())
@@ -137,6 +139,11 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
 /** An allocation's memory. `taken`: another isolate may still see it. */
 export function shownAllocation(handle: Handle, taken = false): ShownMemory {
   return new ShownMemory(() => budgetAllocationView(handle), null, taken)
+}
+
+/** False also for what only looks like one. */
+export function isAllocation(value: object): value is BudgetAllocation {
+  return isOne(value)
 }
 
 /** The allocation leaves this isolate by `carrier`: for what does not travel as a ticket. */

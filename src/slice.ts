@@ -15,6 +15,7 @@ export interface SliceMemory {
   depart(slot: number, carrier: Carrier): void
 }
 
+let isOne: (value: object) => value is Slice
 let departOf: (slice: Slice, carrier: Carrier) => void
 
 /** Only framepool makes slices. */
@@ -41,6 +42,7 @@ export class Slice implements Disposable {
   }
 
   static {
+    isOne = (value) => #memory in value
     departOf = (slice, carrier) => {
       slice.#live().depart(slice.#slot, carrier)
       slice.#forget()
@@ -114,6 +116,11 @@ export class Slice implements Disposable {
     this.#memory = null
     this.#view = null
   }
+}
+
+/** False also for what only looks like one. */
+export function isSlice(value: object): value is Slice {
+  return isOne(value)
 }
 
 /** The slice leaves this isolate by `carrier`: for what does not travel as a ticket. */

@@ -19,8 +19,8 @@ use crate::external::{check_not_copied, external_array_buffer};
 #[cfg(unix)]
 use crate::io;
 use crate::{
-    buddy_pool, budget_pool, cargo, heap_slice, pin, regions, ring, settle, slot_pool, sv2_session, system_memory,
-    ticket,
+    buddy_pool, budget_pool, cargo, channel, heap_slice, pin, regions, ring, settle, slot_pool, sv2_session,
+    system_memory, ticket,
 };
 
 /// One call in: the state of the isolate, and the argument if there was one.
@@ -160,6 +160,15 @@ bound_functions! {
     #[cfg(unix)] "outputWrite" => output_write: io::output_write,
     #[cfg(unix)] "outputWriteLater" => output_write_later: io::output_write_later,
     #[cfg(unix)] "pumpStart" => pump_start: io::pump_start,
+    "channelAsk" => channel_ask: channel::ask,
+    "channelSend" => channel_send: channel::send,
+    "channelWaitForRoom" => channel_wait_for_room: channel::wait_for_room,
+    "channelEnd" => channel_end: channel::end,
+    "channelReleaseSender" => channel_release_sender: channel::release_sender,
+    "channelReceive" => channel_receive: channel::receive,
+    "channelWaitForObject" => channel_wait_for_object: channel::wait_for_object,
+    "channelWaitForObjectSync" => channel_wait_for_object_sync: channel::wait_for_object_sync,
+    "channelReleaseReceiver" => channel_release_receiver: channel::release_receiver,
     "ticketMake" => ticket_make: ticket::make,
     "ticketAdopt" => ticket_adopt: ticket::adopt,
     "regionView" => region_view: regions::view,

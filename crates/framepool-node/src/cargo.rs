@@ -5,6 +5,7 @@
 
 use framepool::buddy;
 use framepool::budget::{Allocation, BudgetPool};
+use framepool::channel::{Receiver, Sender};
 use framepool::slot::{Region, Slice};
 
 use crate::boundary::Call;
@@ -29,10 +30,12 @@ pub(crate) enum Kind {
     Consumer,
     BudgetPool,
     BuddyPool,
+    Sender,
+    Receiver,
 }
 
 /// The kinds, by number.
-pub(crate) const KINDS: [Kind; 8] = [
+pub(crate) const KINDS: [Kind; 10] = [
     Kind::Slot,
     Kind::Slice,
     Kind::Allocation,
@@ -41,6 +44,8 @@ pub(crate) const KINDS: [Kind; 8] = [
     Kind::Consumer,
     Kind::BudgetPool,
     Kind::BuddyPool,
+    Kind::Sender,
+    Kind::Receiver,
 ];
 
 /// An object between two isolates. Dropped, it goes where it came from.
@@ -53,6 +58,8 @@ pub(crate) enum Cargo {
     Half(Shown<EitherHalf>),
     BudgetPool(BudgetPool),
     BuddyPool(buddy::BuddyPool),
+    Sender(Sender<Self>),
+    Receiver(Receiver<Self>),
 }
 
 impl Cargo {
@@ -131,6 +138,8 @@ pub(crate) fn depart(call: &mut Call<'_>) -> Result<Cargo, Fault> {
             check_open(pool.is_closed())?;
             Cargo::BuddyPool(pool.clone())
         }
+        Kind::Sender => Cargo::Sender(call.state.senders.remove(handle).ok_or_else(Fault::released)?),
+        Kind::Receiver => Cargo::Receiver(call.state.receivers.remove(handle).ok_or_else(Fault::released)?),
     })
 }
 
@@ -192,6 +201,16 @@ pub(crate) fn arrive(state: &mut EnvState, cargo: Cargo) -> Result<(), Fault> {
         Cargo::BuddyPool(pool) => {
             buddy_pool::take_in(state, pool);
             Kind::BuddyPool
+        }
+        Cargo::Sender(sender) => {
+            let handle = state.senders.insert(sender);
+            state.set_handle(Word::Handle, Word::Generation, handle);
+            Kind::Sender
+        }
+        Cargo::Receiver(receiver) => {
+            let handle = state.receivers.insert(receiver);
+            state.set_handle(Word::Handle, Word::Generation, handle);
+            Kind::Receiver
         }
     };
     state.control.set(Word::Kind, kind as u32);

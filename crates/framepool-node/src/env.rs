@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use framepool::buddy;
 use framepool::budget::{Allocation, BudgetPool};
+use framepool::channel::{Receiver, Sender as ChannelSender};
 use framepool::handle::{Handle, HandleTable};
 #[cfg(unix)]
 use framepool::io::Pump;
@@ -14,6 +15,7 @@ use framepool::ticket::Sender;
 use napi::{Env, sys};
 
 use crate::buddy_pool::BuddyPools;
+use crate::cargo::Cargo;
 use crate::control::{Control, Word};
 use crate::errors::{Fault, Result};
 use crate::external::Shown;
@@ -41,6 +43,8 @@ pub(crate) struct EnvState {
     pub(crate) buddy_pools: BuddyPools,
     pub(crate) buddy_buffers: HandleTable<buddy::Buffer>,
     pub(crate) ring_halves: HandleTable<RingHalf>,
+    pub(crate) senders: HandleTable<ChannelSender<Cargo>>,
+    pub(crate) receivers: HandleTable<Receiver<Cargo>>,
     #[cfg(unix)]
     pub(crate) pumps: HandleTable<Pump>,
     pub(crate) waits: Waits,
@@ -84,6 +88,8 @@ impl EnvState {
             buddy_pools: BuddyPools::default(),
             buddy_buffers: HandleTable::default(),
             ring_halves: HandleTable::default(),
+            senders: HandleTable::default(),
+            receivers: HandleTable::default(),
             #[cfg(unix)]
             pumps: HandleTable::default(),
             waits: Waits::default(),
@@ -151,6 +157,8 @@ unsafe extern "C" fn give_back(data: *mut c_void) {
         #[cfg(unix)]
         state.pumps.clear();
         state.ring_halves.clear();
+        state.senders.clear();
+        state.receivers.clear();
         state.sessions.clear();
         state.slices.clear();
         state.regions.clear();

@@ -20,6 +20,7 @@ mod boundary;
 mod buddy_pool;
 mod budget_pool;
 mod cargo;
+mod channel;
 mod control;
 mod env;
 mod errors;

@@ -3,6 +3,7 @@
 pub mod allocator;
 pub mod buddy;
 pub mod budget;
+pub mod channel;
 pub mod handle;
 #[cfg(unix)]
 pub mod io;
