@@ -2,9 +2,11 @@
 
 pub mod buddy;
 pub mod budget;
+pub mod census;
 pub mod handle;
 #[cfg(unix)]
 pub mod io;
+pub mod quarantine;
 pub mod ring;
 pub mod slot;
 pub mod sv2;

@@ -4,6 +4,8 @@ use std::sync::{Arc, atomic::Ordering};
 
 use ruapc_bufpool::DeviceIndex;
 
+use crate::quarantine::FILL;
+
 use super::{Error, pool::Shared};
 
 /// Exclusive memory of [`capacity`](Self::capacity) bytes in one block; dropped, it goes back to its pool. What lies in
@@ -12,14 +14,14 @@ use super::{Error, pool::Shared};
 pub struct Buffer {
     // The order matters: the bytes are free before the pool hears of it.
     bytes: ruapc_bufpool::Buffer,
-    _held: Held,
+    held: Held,
 }
 
 impl Buffer {
     /// `Closed` if the pool was closed in the meantime.
     pub(super) fn new(bytes: ruapc_bufpool::Buffer, pool: &Arc<Shared>) -> Result<Self, Error> {
         let held = Held::new(pool, bytes.capacity())?;
-        Ok(Self { bytes, _held: held })
+        Ok(Self { bytes, held })
     }
 
     /// In bytes: 16, 64 or 256 KiB, 1, 4, 16 or 64 MiB.
@@ -41,6 +43,14 @@ impl Buffer {
     pub fn block(&self) -> usize {
         let key = self.bytes.memory_key(&DeviceIndex::default()).expect("every block is registered");
         key.lkey as usize
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if self.held.pool.poison {
+            self.as_mut_slice().fill(FILL);
+        }
     }
 }
 

@@ -54,6 +54,7 @@ pub(super) struct Shared {
     pub(super) retries: Retries,
     pub(super) live: AtomicUsize,
     pub(super) waiting: AtomicUsize,
+    pub(super) poison: bool,
     closed: AtomicBool,
     /// Of a closed pool: something that it waited for has ended.
     ended: Notify,
@@ -78,6 +79,7 @@ impl BuddyPool {
             retries: Retries::default(),
             live: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
+            poison: options.poison,
             closed: AtomicBool::new(false),
             ended: Notify::new(),
         }))

@@ -4,6 +4,8 @@ use std::{fmt, mem, ops::Range, ptr, slice, str, sync::Arc};
 
 use buffer_sv2::BufferFromSystemMemory;
 
+use crate::quarantine::Quarantine;
+
 use super::{OutOfMemory, OutOfRange, Region, SLOTS, Slice, SystemMemory, gap::Gap};
 
 /// Where a pool took its last message from.
@@ -198,15 +200,26 @@ impl SlotPool {
             return Taken::Heap(self.take());
         }
         let (slot, range) = self.take_slot();
-        self.held |= 1 << slot;
+        self.hold_slot(slot, range.len());
         Taken::Held { slot: slot as u8 + 1, offset: range.start, len: range.len() }
     }
 
     /// The same for a slice that was taken already. One of another pool is given back as it is, on the heap.
     pub fn hold(&mut self, slice: Slice) -> Taken {
         let Some(slot) = slice.slot_in(&self.region) else { return Taken::Heap(Vec::from(slice).into()) };
-        self.held |= 1 << slot;
+        self.hold_slot(slot, slice.len());
         Taken::Held { slot: slot as u8 + 1, offset: self.starts[slot], len: slice.len() }
+    }
+
+    /// What is written as a guarded slice: see [`Slice::guarded`]. [`OutOfMemory`] loses nothing that is written.
+    pub fn take_guarded(&mut self, quarantine: &Arc<Quarantine>) -> Result<Slice, OutOfMemory> {
+        let own = super::slice::reserve(self.written)?;
+        Ok(self.take().guarded_in(own, quarantine))
+    }
+
+    fn hold_slot(&mut self, slot: usize, len: usize) {
+        self.held |= 1 << slot;
+        self.region.show_held(slot, len, self.held);
     }
 
     /// Catches up with `count` messages that were written, taken and given back one after another, each with nothing else
@@ -241,6 +254,7 @@ impl SlotPool {
     /// Frees the slots whose bits are set (bit *i*: slot *i* + 1), of those that the pool holds.
     pub fn give_back(&mut self, slots: u8) {
         self.held &= !slots;
+        self.region.show_free(self.held);
     }
 
     /// Mode, slots and counters as they are now.

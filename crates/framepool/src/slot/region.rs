@@ -3,10 +3,10 @@
 use std::{
     alloc::{Layout, alloc_zeroed, dealloc},
     ptr::NonNull,
-    sync::atomic::{AtomicU8, Ordering},
+    sync::atomic::{AtomicU8, AtomicUsize, Ordering},
 };
 
-use super::OutOfMemory;
+use super::{OutOfMemory, SLOTS};
 
 /// Alignment of a region's first byte: a cache line.
 const ALIGN: usize = 64;
@@ -19,6 +19,9 @@ pub struct Region {
     len: usize,
     /// Bit *i*: a slice in slot *i* + 1 is alive.
     live: AtomicU8,
+    /// What the pool holds without slices, and how many bytes each slot has: for those who look on from other threads.
+    held: AtomicU8,
+    lengths: [AtomicUsize; SLOTS],
 }
 
 // SAFETY: the memory belongs to the region alone, whichever thread drops it. Shared access hands out a pointer and an
@@ -36,7 +39,7 @@ impl Region {
         let allocation = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(out_of_memory)?;
         // SAFETY: for a byte pointer this is at most ALIGN - 1, which the layout has in excess of `len`.
         let base = unsafe { allocation.add(allocation.align_offset(ALIGN)) };
-        Ok(Self { allocation, base, len, live: AtomicU8::new(0) })
+        Ok(Self { allocation, base, len, live: AtomicU8::new(0), held: AtomicU8::new(0), lengths: Default::default() })
     }
 
     /// Aligned by hand: asked for an alignment beyond the allocator's own, the standard library clears the memory
@@ -63,6 +66,25 @@ impl Region {
     /// Acquire: whoever sees a slot free also sees the last access to its bytes as done.
     pub(super) fn live(&self) -> u8 {
         self.live.load(Ordering::Acquire)
+    }
+
+    /// The bytes of each slot that the pool holds without a slice, as the pool last knew: from any thread, which may find a
+    /// slot that has just been taken or given back either way, or with its former length.
+    pub fn held_lengths(&self) -> impl Iterator<Item = usize> {
+        let held = self.held.load(Ordering::Relaxed);
+        let held_slots = (0..SLOTS).filter(move |slot| held & (1 << slot) != 0);
+        held_slots.map(|slot| self.lengths[slot].load(Ordering::Relaxed))
+    }
+
+    /// A slot (counted from 0) is held, and with it those of `held`.
+    pub(super) fn show_held(&self, slot: usize, len: usize, held: u8) {
+        self.lengths[slot].store(len, Ordering::Relaxed);
+        self.show_free(held);
+    }
+
+    /// No slots are held but those of `held`.
+    pub(super) fn show_free(&self, held: u8) {
+        self.held.store(held, Ordering::Relaxed);
     }
 
     /// Marks a slot (counted from 0) alive. Only the pool takes slots, so nothing is ordered by this.

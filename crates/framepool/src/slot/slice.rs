@@ -2,7 +2,9 @@
 
 use std::{ops::Range, slice, sync::Arc};
 
-use super::Region;
+use crate::quarantine::{FILL, Guarded, Quarantine};
+
+use super::{OutOfMemory, Region};
 
 /// Bytes taken from a buffer. A slice of a pool keeps the pool's memory alive and frees its slot when it is dropped, in
 /// whichever thread that happens. There is no `Clone`: two slices never share bytes.
@@ -13,6 +15,11 @@ pub struct Slice(Bytes);
 enum Bytes {
     Held(Held),
     Heap(Vec<u8>),
+    Guarded {
+        bytes: Guarded,
+        /// Only its slot counts. Freed after the bytes.
+        held: Option<Held>,
+    },
 }
 
 /// A range of a region that one slot, counted from 0, holds until this is dropped.
@@ -44,6 +51,7 @@ impl Slice {
         match &self.0 {
             Bytes::Held(held) => held.range.len(),
             Bytes::Heap(bytes) => bytes.len(),
+            Bytes::Guarded { bytes, .. } => bytes.len(),
         }
     }
 
@@ -55,18 +63,56 @@ impl Slice {
     /// `1 ..= 8` in a pool, `None` from the heap.
     pub fn slot(&self) -> Option<u8> {
         match &self.0 {
-            Bytes::Held(held) => Some(held.slot as u8 + 1),
-            Bytes::Heap(_) => None,
+            Bytes::Held(held) | Bytes::Guarded { held: Some(held), .. } => Some(held.slot as u8 + 1),
+            Bytes::Heap(_) | Bytes::Guarded { held: None, .. } => None,
         }
     }
 
-    /// Where the bytes begin in the pool's region; `None` from the heap.
+    /// Where the bytes begin in the pool's region; `None` from the heap, and if it is guarded.
     pub fn offset(&self) -> Option<usize> {
         match &self.0 {
             Bytes::Held(held) => Some(held.range.start),
-            Bytes::Heap(_) => None,
+            Bytes::Heap(_) | Bytes::Guarded { .. } => None,
         }
     }
+
+    /// The same slice for debug mode: its bytes go into `quarantine` when it is dropped. Those of a pool's slice move to
+    /// memory of their own, and what they leave is filled; the slot stays taken. Without memory for that the slice is lost.
+    pub fn guarded(self, quarantine: &Arc<Quarantine>) -> Result<Self, OutOfMemory> {
+        let own = match &self.0 {
+            Bytes::Held(_) => reserve(self.len())?,
+            _ => Vec::new(),
+        };
+        Ok(self.guarded_in(own, quarantine))
+    }
+
+    /// The same with `own`, in which there is room for what has to move.
+    pub(super) fn guarded_in(mut self, mut own: Vec<u8>, quarantine: &Arc<Quarantine>) -> Self {
+        if let Bytes::Held(_) = &self.0 {
+            let bytes = self.as_mut();
+            own.extend_from_slice(bytes);
+            bytes.fill(FILL);
+        }
+        Self(match self.0 {
+            Bytes::Held(held) => Bytes::Guarded { bytes: Guarded::new(own, quarantine), held: Some(held) },
+            Bytes::Heap(bytes) => Bytes::Guarded { bytes: Guarded::new(bytes, quarantine), held: None },
+            guarded @ Bytes::Guarded { .. } => guarded,
+        })
+    }
+
+    /// Says who acquired the slice, if it is guarded: see [`Guarded::set_origin`].
+    pub fn set_origin(&mut self, origin: Arc<str>) {
+        if let Bytes::Guarded { bytes, .. } = &mut self.0 {
+            bytes.set_origin(origin);
+        }
+    }
+}
+
+/// An empty vector with room for `bytes` bytes.
+pub(super) fn reserve(bytes: usize) -> Result<Vec<u8>, OutOfMemory> {
+    let mut own = Vec::new();
+    own.try_reserve_exact(bytes).map_err(|_| OutOfMemory { bytes })?;
+    Ok(own)
 }
 
 impl Slice {
@@ -87,6 +133,7 @@ impl AsRef<[u8]> for Slice {
                 slice::from_raw_parts(held.region.base().add(held.range.start).as_ptr(), held.range.len())
             },
             Bytes::Heap(bytes) => bytes,
+            Bytes::Guarded { bytes, .. } => bytes,
         }
     }
 }
@@ -99,6 +146,7 @@ impl AsMut<[u8]> for Slice {
                 slice::from_raw_parts_mut(held.region.base().add(held.range.start).as_ptr(), held.range.len())
             },
             Bytes::Heap(bytes) => bytes,
+            Bytes::Guarded { bytes, .. } => bytes,
         }
     }
 }
@@ -110,11 +158,11 @@ impl From<Vec<u8>> for Slice {
     }
 }
 
-/// Copies the bytes of a pool's slice and frees its slot; hands over those of a heap slice as they are.
+/// Copies the bytes of a pool's slice, or a guarded one, and frees its slot; hands over those of a heap slice as they are.
 impl From<Slice> for Vec<u8> {
     fn from(slice: Slice) -> Self {
         match slice.0 {
-            Bytes::Held(_) => slice.as_ref().to_vec(),
+            Bytes::Held(_) | Bytes::Guarded { .. } => slice.as_ref().to_vec(),
             Bytes::Heap(bytes) => bytes,
         }
     }
