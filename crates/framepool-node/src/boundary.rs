@@ -140,6 +140,7 @@ bound_functions! {
     "buddyTry" => buddy_try: buddy_pool::try_allocate,
     "buddyAllocate" => buddy_allocate: buddy_pool::allocate,
     "buddyRelease" => buddy_release: buddy_pool::release,
+    "buddyBuffer" => buddy_buffer: buddy_pool::buffer,
     "buddyView" => buddy_view: buddy_pool::view,
     "buddyHidden" => buddy_hidden: buddy_pool::hidden,
     "buddyClose" => buddy_close: buddy_pool::close,
@@ -177,11 +178,11 @@ impl ToNapiValue for RawValue {
 
 /// Opens the boundary for this isolate: its control block and its bound functions, as one object.
 ///
-/// It may be opened again (a test runner loads modules more than once); the state is the isolate's, not the caller's.
+/// `owner`: Node's number of the thread. It may be opened again (a test runner loads modules more than once); the state is the isolate's, not the caller's.
 #[napi(catch_unwind, ts_return_type = "object")]
-pub fn open_boundary(env: Env) -> Result<RawValue> {
+pub fn open_boundary(env: Env, owner: u32) -> Result<RawValue> {
     pin::module();
-    let state = EnvState::open(env)?;
+    let state = EnvState::open(env, owner)?;
     // SAFETY: `open` gave a pointer to this isolate's live state, and no other reference to it is in use.
     let control = unsafe { &(*state).control };
     let base = NonNull::new(control.as_ptr()).ok_or_else(|| Fault::internal("no control block"))?;

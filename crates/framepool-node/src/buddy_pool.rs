@@ -1,5 +1,6 @@
 //! Buddy pools: `BuddyPool` and `BuddyBuffer` of the facade.
 
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::control::Word;
 use crate::env::EnvState;
 use crate::errors::{Fault, Result};
 use crate::external::{Exposure, Shown};
+use crate::inspect::{Kind, Listed, Window};
 use crate::polled;
 
 /// A pool, and what this isolate has been shown of it.
@@ -32,6 +34,31 @@ impl BuddyPoolEntry {
     }
 }
 
+impl Listed for BuddyPoolEntry {
+    fn kind(&self) -> Kind {
+        Kind::BuddyPool
+    }
+
+    /// Of its blocks, of which there are none yet.
+    fn bytes(&self) -> usize {
+        0
+    }
+
+    fn window(&self) -> Option<Window> {
+        Some(Window::Blocks(self.pool.clone()))
+    }
+}
+
+impl Listed for Shown<Buffer> {
+    fn kind(&self) -> Kind {
+        Kind::BuddyBuffer
+    }
+
+    fn bytes(&self) -> usize {
+        self.capacity()
+    }
+}
+
 fn entry(state: &mut EnvState) -> std::result::Result<&mut BuddyPoolEntry, Fault> {
     let handle = state.handle(Word::Handle, Word::Generation);
     state.buddy_pools.get_mut(handle).ok_or_else(Fault::released)
@@ -46,7 +73,7 @@ fn hand_over(state: &mut EnvState, pool: Handle, buffer: Buffer) -> std::result:
     control.set(Word::Block, index as u32);
     control.set(Word::Offset, (buffer.as_slice().as_ptr().addr() - base) as u32);
     control.set(Word::Length, buffer.capacity() as u32);
-    let handle = state.buddy_buffers.insert(buffer);
+    let handle = state.buddy_buffers.insert(Shown::new(buffer, Exposure::default()));
     state.control.set(Word::Handle, handle.index);
     state.control.set(Word::Generation, handle.generation);
     Ok(())
@@ -73,10 +100,22 @@ pub(crate) fn allocate(call: &mut Call<'_>) -> Reply {
     polled::future(call, buffer, move |state, buffer| hand_over(state, handle, buffer?))
 }
 
-/// Gives a buffer back.
+/// The `ArrayBuffer` over a buffer alone, for debug mode.
+pub(crate) fn buffer(call: &mut Call<'_>) -> Reply {
+    let handle = call.state.handle(Word::Handle, Word::Generation);
+    let buffer = call.state.buddy_buffers.get_mut(handle).ok_or_else(Fault::released)?;
+    let (base, length) = (NonNull::from(buffer.as_mut_slice()).cast(), buffer.capacity());
+    // SAFETY: a buffer has its memory until it is dropped, and moving it does not move the memory.
+    Ok(Some(unsafe { buffer.exposure.array_buffer(call.env, base, length)? }))
+}
+
+/// Gives a buffer back. `Hidden`: the `ArrayBuffer` over it alone, if there was one, is detached.
 pub(crate) fn release(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
-    call.state.buddy_buffers.remove(handle).ok_or_else(Fault::released)?;
+    let mut buffer = call.state.buddy_buffers.remove(handle).ok_or_else(Fault::released)?;
+    if call.get(Word::Hidden) == 1 {
+        buffer.exposure.revoke();
+    }
     Ok(None)
 }
 
@@ -140,6 +179,7 @@ impl From<BuddyPoolSettings> for Options {
             slab_empty_watermark: settings.slab_empty_watermark.map_or(default.slab_empty_watermark, |n| n as usize),
             thread_cache: settings.thread_cache.unwrap_or(default.thread_cache),
             policy: BlockPolicy { huge_pages, lock, prefault },
+            poison: false,
         }
     }
 }
@@ -147,8 +187,10 @@ impl From<BuddyPoolSettings> for Options {
 /// A new pool.
 #[napi(catch_unwind)]
 pub fn buddy_pool_create(env: Env, settings: BuddyPoolSettings) -> Result<ObjectHandle> {
-    let pool = BuddyPool::new(settings.into());
-    Ok(EnvState::of(env)?.buddy_pools.insert(BuddyPoolEntry { pool, blocks: Vec::new() }).into())
+    let state = EnvState::of(env)?;
+    let poison = state.debug.general_quarantine().is_some();
+    let pool = BuddyPool::new(Options { poison, ..settings.into() });
+    Ok(state.buddy_pools.insert(BuddyPoolEntry { pool, blocks: Vec::new() }).into())
 }
 
 /// `stats()` of a buddy pool, as far as the core knows them.

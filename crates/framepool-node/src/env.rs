@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use framepool::buddy;
 use framepool::budget::{Allocation, BudgetPool};
-use framepool::handle::{Handle, HandleTable};
+use framepool::handle::Handle;
 #[cfg(unix)]
 use framepool::io::Pump;
 use framepool::slot::{Slice, SystemMemory};
@@ -14,8 +14,10 @@ use napi::{Env, sys};
 
 use crate::buddy_pool::BuddyPoolEntry;
 use crate::control::{Control, Word};
+use crate::debug::Debug;
 use crate::errors::{Fault, Result};
 use crate::external::Shown;
+use crate::inspect::{Isolate, Published, Table};
 use crate::ring::RingHalf;
 use crate::settle::{self, Waits};
 use crate::slot_pool::SlotPoolEntry;
@@ -23,18 +25,21 @@ use crate::slot_pool::SlotPoolEntry;
 /// One isolate's objects. Only its own thread touches them.
 pub(crate) struct EnvState {
     pub(crate) control: Arc<ControlBlock>,
-    pub(crate) slot_pools: HandleTable<Shown<SlotPoolEntry>>,
-    pub(crate) system_memories: HandleTable<Shown<SystemMemory>>,
-    pub(crate) heap_slices: HandleTable<Shown<Slice>>,
-    pub(crate) sessions: HandleTable<Shown<Session>>,
-    pub(crate) budget_pools: HandleTable<BudgetPool>,
-    pub(crate) budget_allocations: HandleTable<Shown<Allocation>>,
-    pub(crate) buddy_pools: HandleTable<BuddyPoolEntry>,
-    pub(crate) buddy_buffers: HandleTable<buddy::Buffer>,
-    pub(crate) ring_halves: HandleTable<RingHalf>,
+    pub(crate) slot_pools: Table<Shown<SlotPoolEntry>>,
+    pub(crate) system_memories: Table<Shown<SystemMemory>>,
+    pub(crate) heap_slices: Table<Shown<Slice>>,
+    pub(crate) sessions: Table<Shown<Session>>,
+    pub(crate) budget_pools: Table<BudgetPool>,
+    pub(crate) budget_allocations: Table<Shown<Allocation>>,
+    pub(crate) buddy_pools: Table<BuddyPoolEntry>,
+    pub(crate) buddy_buffers: Table<Shown<buddy::Buffer>>,
+    pub(crate) ring_halves: Table<RingHalf>,
     #[cfg(unix)]
-    pub(crate) pumps: HandleTable<Pump>,
+    pub(crate) pumps: Table<Pump>,
     pub(crate) waits: Waits,
+    pub(crate) debug: Debug,
+    /// Lists what the tables have until the isolate ends.
+    published: Option<Published>,
     /// How the last call through the control block failed.
     pub(crate) fault: Option<Fault>,
 }
@@ -57,26 +62,30 @@ impl std::ops::Deref for ControlBlock {
 
 impl EnvState {
     /// This isolate's state, made on first use.
-    pub(crate) fn open(env: Env) -> Result<*mut Self> {
+    pub(crate) fn open(env: Env, owner: u32) -> Result<*mut Self> {
         if let Some(state) = env.get_instance_data::<Self>().map_err(|error| foreign(&error))? {
             return Ok(std::ptr::from_mut(state));
         }
-        let state = Self {
+        let mut isolate = Isolate::new(owner);
+        let mut state = Self {
             control: Arc::new(ControlBlock(Control::new())),
-            slot_pools: HandleTable::default(),
-            system_memories: HandleTable::default(),
-            heap_slices: HandleTable::default(),
-            sessions: HandleTable::default(),
-            budget_pools: HandleTable::default(),
-            budget_allocations: HandleTable::default(),
-            buddy_pools: HandleTable::default(),
-            buddy_buffers: HandleTable::default(),
-            ring_halves: HandleTable::default(),
+            slot_pools: Table::new(&mut isolate),
+            system_memories: Table::new(&mut isolate),
+            heap_slices: Table::new(&mut isolate),
+            sessions: Table::new(&mut isolate),
+            budget_pools: Table::new(&mut isolate),
+            budget_allocations: Table::new(&mut isolate),
+            buddy_pools: Table::new(&mut isolate),
+            buddy_buffers: Table::new(&mut isolate),
+            ring_halves: Table::new(&mut isolate),
             #[cfg(unix)]
-            pumps: HandleTable::default(),
+            pumps: Table::new(&mut isolate),
             waits: Waits::default(),
+            debug: Debug::default(),
+            published: None,
             fault: None,
         };
+        state.published = Some(isolate.publish());
         env.set_instance_data(state, (), |_| {}).map_err(|error| foreign(&error))?;
         let state = std::ptr::from_mut(Self::of(env)?);
         // SAFETY: the instance data outlives the environment's cleanup hooks, and `give_back` runs once, on this thread.
@@ -139,5 +148,6 @@ unsafe extern "C" fn give_back(data: *mut c_void) {
         state.budget_pools.clear();
         state.buddy_buffers.clear();
         state.buddy_pools.clear();
+        state.published = None;
     });
 }

@@ -6,15 +6,15 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Shelves double in size, beginning with this many places, and are never moved or freed before the census is: so a reader
+/// Rows double in size, beginning with this many places, and are never moved or freed before the census is: so a reader
 /// needs no lock.
 const FIRST: usize = 64;
-const SHELVES: usize = 27;
+const ROWS: usize = 27;
 
 /// Kinds and sizes of things, by index. One thread writes.
 #[derive(Debug, Default)]
 pub struct Census {
-    shelves: [OnceLock<Box<[AtomicU64]>>; SHELVES],
+    rows: [OnceLock<Box<[AtomicU64]>>; ROWS],
 }
 
 /// One thing that was alive a moment ago.
@@ -37,23 +37,23 @@ impl Census {
     /// There is something at `index`.
     #[inline]
     pub fn set(&self, index: u32, kind: u8, bytes: u64) {
-        let (shelf, place) = locate(index);
-        let words = self.shelves[shelf].get_or_init(|| (0..FIRST << shelf).map(|_| AtomicU64::new(0)).collect());
-        words[place].store(ALIVE | u64::from(kind) << 48 | bytes.min(MAX_BYTES), Ordering::Relaxed);
+        let (row, at) = locate(index);
+        let words = self.rows[row].get_or_init(|| (0..FIRST << row).map(|_| AtomicU64::new(0)).collect());
+        words[at].store(ALIVE | u64::from(kind) << 48 | bytes.min(MAX_BYTES), Ordering::Relaxed);
     }
 
     /// There is nothing at `index` any more.
     #[inline]
     pub fn clear(&self, index: u32) {
-        let (shelf, place) = locate(index);
-        if let Some(words) = self.shelves[shelf].get() {
-            words[place].store(0, Ordering::Relaxed);
+        let (row, at) = locate(index);
+        if let Some(words) = self.rows[row].get() {
+            words[at].store(0, Ordering::Relaxed);
         }
     }
 
     /// What is there, by index.
     pub fn entries(&self) -> impl Iterator<Item = Entry> {
-        let words = self.shelves.iter().map_while(|shelf| shelf.get()).flatten();
+        let words = self.rows.iter().map_while(|row| row.get()).flatten();
         words.zip(0..).filter_map(|(word, index)| {
             let word = word.load(Ordering::Relaxed);
             (word != 0).then_some(Entry { index, kind: (word >> 48) as u8 & 0x7F, bytes: word & MAX_BYTES })
@@ -61,11 +61,11 @@ impl Census {
     }
 }
 
-/// The shelf of an index, and its place there.
+/// The row of an index, and its place there.
 fn locate(index: u32) -> (usize, usize) {
     let number = index as usize + FIRST;
-    let shelf = number.ilog2() - FIRST.ilog2();
-    (shelf as usize, number - (FIRST << shelf))
+    let row = number.ilog2() - FIRST.ilog2();
+    (row as usize, number - (FIRST << row))
 }
 
 #[cfg(test)]
@@ -85,7 +85,7 @@ mod tests {
         census.set(2, 3, 4);
         census.clear(2);
         census.set(200, 1, 10);
-        // The shelf between them has nothing.
+        // The row between them has nothing.
         census.set(70, 2, 20);
         assert!(census.entries().eq([entry(0, 0, 0), entry(1, 127, MAX_BYTES), entry(70, 2, 20), entry(200, 1, 10)]));
     }
@@ -102,11 +102,11 @@ mod tests {
     fn every_index_has_a_place_of_its_own() {
         let mut next = (0, 0);
         for index in 0..100_000 {
-            let (shelf, place) = locate(index);
-            assert_eq!((shelf, place), next);
-            next = if place + 1 == FIRST << shelf { (shelf + 1, 0) } else { (shelf, place + 1) };
+            let (row, place) = locate(index);
+            assert_eq!((row, place), next);
+            next = if place + 1 == FIRST << row { (row + 1, 0) } else { (row, place + 1) };
         }
-        assert!(locate(u32::MAX).0 < SHELVES);
+        assert!(locate(u32::MAX).0 < ROWS);
     }
 
     #[test]
