@@ -153,10 +153,10 @@ describe('crossings', () => {
 
 describe('handles', () => {
   it('that are stale name nothing, though their place is taken again', () => {
-    const first = createSlotPool(8)
+    const first = createSlotPool(8, false)
     slotPoolReport(first)
     closeSlotPool(first, true)
-    const second = createSlotPool(8)
+    const second = createSlotPool(8, false)
     expect(second.index).toBe(first.index)
     expect(second.generation).not.toBe(first.generation)
     expect(codeOf(() => slotPoolReport(first))).toBe('ERR_RELEASED')

@@ -1,5 +1,7 @@
 import { bytesArgument, integerArgument } from './arguments.js'
+import { type Handle, releaseBuddyBuffer } from './boundary.js'
 import type { BuddyMemory, Lease } from './buddy-memory.js'
+import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
 
 /** Only framepool makes buffers. */
@@ -24,6 +26,7 @@ export class BuddyBuffer implements Disposable {
     this.#memory = memory
     this.#view = lease.view
     this.#length = lease.capacity
+    if (DEBUG) trace(this, 'buddy-buffer', lease.handle, freeBuffer(lease.handle))
   }
 
   /**
@@ -71,6 +74,7 @@ export class BuddyBuffer implements Disposable {
     this.#memory = null
     this.#view = null
     memory.release(this.#lease)
+    if (DEBUG) untrace(this)
     return true
   }
 
@@ -94,4 +98,8 @@ export class BuddyBuffer implements Disposable {
     this.#view = this.#length === all.length ? all : all.subarray(0, this.#length)
     return this.#view
   }
+}
+
+function freeBuffer(handle: Handle): () => void {
+  return () => releaseBuddyBuffer(handle, false)
 }

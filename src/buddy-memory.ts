@@ -4,6 +4,7 @@ import {
   type BuddyPoolSettings,
   buddyBlockHidden,
   buddyBlockView,
+  buddyBufferView,
   buddyPoolReport,
   closeBuddyPool,
   createBuddyPool,
@@ -15,6 +16,7 @@ import {
   tryAllocateBuddy,
   Word,
 } from './boundary.js'
+import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError } from './errors.js'
 import { type Kept, Magazine } from './magazine.js'
 import { ShownMemory } from './shown-memory.js'
@@ -41,6 +43,8 @@ export class Lease implements Kept {
   readonly capacity: number
   readonly block: number
   readonly offset: number
+  /** In debug mode: the buffer's own memory. */
+  readonly shown: ShownMemory | null
   /** All of its bytes. */
   view: Uint8Array
 
@@ -50,6 +54,7 @@ export class Lease implements Kept {
     this.offset = reply(Word.Offset)
     this.capacity = reply(Word.Length)
     this.kind = kindFor(this.capacity)
+    this.shown = DEBUG ? ownMemory(this.handle) : null
     this.view = memory.view(this)
   }
 }
@@ -63,8 +68,8 @@ export class BuddyMemory {
   /** Waits of this isolate that are not over. */
   #waiting = 0
   #closed = false
-  /** Nothing is kept of a closed pool, or while someone waits. */
-  #keeps = true
+  /** Nothing is kept of a closed pool, while someone waits, or in debug mode. */
+  #keeps = !DEBUG
   /** The last report of a pool whose native part is gone. */
   #final: BuddyPoolReport | null = null
 
@@ -72,6 +77,7 @@ export class BuddyMemory {
   constructor(settings: BuddyPoolSettings, onBlock: (index: number) => void) {
     this.handle = createBuddyPool(settings)
     this.#onBlock = onBlock
+    if (DEBUG) trace(this, 'buddy-pool', this.handle, freePool(this.handle))
   }
 
   checkOpen(): void {
@@ -105,7 +111,7 @@ export class BuddyMemory {
   /** A wait that has begun is over. */
   ended(): void {
     this.#waiting--
-    this.#keeps = this.#waiting === 0 && !this.#closed
+    this.#keeps = this.#waiting === 0 && !this.#closed && !DEBUG
   }
 
   /** The buffer that the last call gave. */
@@ -114,12 +120,13 @@ export class BuddyMemory {
     return new Lease(this)
   }
 
-  view({ block, offset, capacity }: Lease): Uint8Array {
-    return this.#blocks[block]!.view(offset, capacity)
+  view({ block, offset, capacity, shown }: Lease): Uint8Array {
+    return shown === null ? this.#blocks[block]!.view(offset, capacity) : shown.view(0, capacity)
   }
 
   release(lease: Lease): void {
-    if (!this.#keeps || !this.#magazine.keep(lease)) releaseBuddyBuffer(lease.handle)
+    if (this.#keeps && this.#magazine.keep(lease)) return
+    releaseBuddyBuffer(lease.handle, lease.shown === null || lease.shown.hide())
   }
 
   report(): BuddyPoolReport & { magazine: { buffers: number; bytes: number } } {
@@ -147,12 +154,13 @@ export class BuddyMemory {
       if (block.hide()) buddyBlockHidden(this.handle, index)
     })
     endBuddyPool(this.handle)
+    if (DEBUG) untrace(this)
   }
 
   /** False if it was empty. */
   #emptyMagazine(): boolean {
     const leases = this.#magazine.empty()
-    for (const { handle } of leases) releaseBuddyBuffer(handle)
+    for (const { handle } of leases) releaseBuddyBuffer(handle, true)
     return leases.length > 0
   }
 
@@ -162,4 +170,12 @@ export class BuddyMemory {
       this.#onBlock(index)
     }
   }
+}
+
+function ownMemory(buffer: Handle): ShownMemory {
+  return new ShownMemory(() => buddyBufferView(buffer))
+}
+
+function freePool(handle: Handle): () => void {
+  return () => endBuddyPool(handle)
 }

@@ -1,4 +1,5 @@
 import { budgetAllocationView, type Handle, releaseBudgetAllocation } from './boundary.js'
+import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError, invalidArgType } from './errors.js'
 import { ShownMemory } from './shown-memory.js'
 
@@ -24,6 +25,7 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
     this.#handle = handle
     this.length = length
     this.#bufferSize = bufferSize
+    if (DEBUG) trace(this, 'allocation', handle, freeAllocation(handle))
   }
 
   /** `length` times the pool's buffer size. */
@@ -69,6 +71,7 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
     this.#handle = null
     this.#view = null
     releaseBudgetAllocation(handle, this.#shown === null || this.#shown.hide())
+    if (DEBUG) untrace(this)
     return true
   }
 
@@ -86,4 +89,8 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
     if (this.#shown === null) this.#shown = new ShownMemory(() => budgetAllocationView(handle))
     return this.#shown
   }
+}
+
+function freeAllocation(handle: Handle): () => void {
+  return () => releaseBudgetAllocation(handle, false)
 }

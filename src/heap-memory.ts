@@ -1,4 +1,5 @@
 import { type Handle, heapSliceView, releaseHeapSlice } from './boundary.js'
+import { DEBUG, trace, untrace } from './debug.js'
 import { ShownMemory } from './shown-memory.js'
 import type { SliceMemory } from './slice.js'
 
@@ -14,7 +15,7 @@ export class HeapMemory implements SliceMemory {
   readonly #count: SliceCount | null
 
   /** `shown`: what was shown of this memory while the message was being written. */
-  constructor(owner: Handle, count: SliceCount | null = null, shown: ShownMemory | null = null) {
+  constructor(owner: Handle, count: SliceCount | null, shown: ShownMemory | null) {
     const make = (): ArrayBuffer => heapSliceView(owner)
     this.owner = owner
     this.#shown = shown === null ? new ShownMemory(make) : shown.handOver(make)
@@ -30,5 +31,37 @@ export class HeapMemory implements SliceMemory {
   release(): void {
     if (this.#count !== null) this.#count.liveHeapSlices--
     releaseHeapSlice(this.owner, this.#shown.hide())
+  }
+}
+
+/** The same in debug mode. */
+export class TracedHeapMemory extends HeapMemory {
+  constructor(owner: Handle, count: SliceCount | null, shown: ShownMemory | null) {
+    super(owner, count, shown)
+    trace(this, 'slice', owner, freeSlice(owner, count))
+  }
+
+  override release(): void {
+    super.release()
+    untrace(this)
+  }
+}
+
+/** The memory of a heap slice, as the mode wants it. */
+export function heapMemory(
+  owner: Handle,
+  count: SliceCount | null = null,
+  shown: ShownMemory | null = null,
+): HeapMemory {
+  return DEBUG ? new TracedHeapMemory(owner, count, shown) : new HeapMemory(owner, count, shown)
+}
+
+function freeSlice(owner: Handle, count: SliceCount | null): () => void {
+  // What counts the slices may lead to them: a pool has a session's last batch.
+  const counting = count === null ? null : new WeakRef(count)
+  return () => {
+    const count = counting?.deref()
+    if (count !== undefined) count.liveHeapSlices--
+    releaseHeapSlice(owner, false)
   }
 }

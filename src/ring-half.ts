@@ -14,6 +14,7 @@ import {
   waitForRing,
   waitForRingSync,
 } from './boundary.js'
+import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError } from './errors.js'
 import { nativeOperation, nativeWait } from './native-waits.js'
 import { checkFree, type RingSource } from './ring-source.js'
@@ -50,6 +51,10 @@ export class RingHalf implements RingSource {
     const halves = { producer: new RingHalf(producer, size, size), consumer: new RingHalf(consumer, size, 0) }
     halves.producer.#other = halves.consumer
     halves.consumer.#other = halves.producer
+    if (DEBUG) {
+      trace(halves.producer, 'producer', producer, freeHalf(producer))
+      trace(halves.consumer, 'consumer', consumer, freeHalf(consumer))
+    }
     return halves
   }
 
@@ -198,6 +203,11 @@ export class RingHalf implements RingSource {
     if (this.#other !== null) this.#other.#other = null
     // A socket may read into the ring once more: then its view keeps the memory.
     releaseRingHalf(this.handle, !this.keepShown && this.memory.hide())
+    if (DEBUG) untrace(this)
     return true
   }
+}
+
+function freeHalf(handle: Handle): () => void {
+  return () => releaseRingHalf(handle, false)
 }

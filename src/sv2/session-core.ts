@@ -16,6 +16,7 @@ import {
   writeOutput,
   writeOutputLater,
 } from '../boundary.js'
+import { DEBUG, trace, untrace } from '../debug.js'
 import { FramePoolError } from '../errors.js'
 import { nativeWait } from '../native-waits.js'
 import { checkFree, type RingSource } from '../ring-source.js'
@@ -64,6 +65,7 @@ export class SessionCore implements RingSource {
     const { available } = sessionReport(handle)
     this.available = available
     this.#pending = available
+    if (DEBUG) trace(this, 'sv2-session', handle, freeSession(handle))
   }
 
   /** True when more is waiting in the output than the ring holds comfortably: stop sending, and await `drained`. */
@@ -155,13 +157,15 @@ export class SessionCore implements RingSource {
     const count = reply(Word.Frames)
     if (count === 0) return new EmptyBatch()
     const { pool } = this
-    const slot = reply(Word.Slot)
-    if (slot === 0) this.#heapFallbacks++
-    const slice = { memory: pool.claim(slot, null), slot, offset: reply(Word.Offset), table: reply(Word.Table) }
+    const inSlot = reply(Word.Slot)
+    if (inSlot === 0) this.#heapFallbacks++
+    const memory = pool.claim(inSlot, null)
+    const slice = { memory, slot: memory === pool ? inSlot : 0, offset: reply(Word.Offset), table: reply(Word.Table) }
     const batch = new ReceivedBatch(slice, pool, count, (change) => {
       this.#retained += change
     })
     pool.lodger = batch
+    pool.publish()
     return batch
   }
 
@@ -302,7 +306,12 @@ export class SessionCore implements RingSource {
     this.available = 0
     this.#pending = 0
     closeSession(this.handle, this.memory.hide())
+    if (DEBUG) untrace(this)
   }
+}
+
+function freeSession(handle: Handle): () => void {
+  return () => closeSession(handle, false)
 }
 
 function outputError(): FramePoolError {
