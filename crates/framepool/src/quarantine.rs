@@ -60,7 +60,7 @@ struct Entry {
 }
 
 impl Quarantine {
-    /// Keeps at most `max_bytes` bytes and `max_entries` pieces of memory. What is larger than all of it is freed at once.
+    /// Keeps at most `max_bytes` bytes and `max_entries` pieces of memory. Memory that is larger is freed at once.
     pub fn new(max_bytes: usize, max_entries: usize) -> Arc<Self> {
         Arc::new(Self { max_bytes, max_entries, state: Mutex::default() })
     }
@@ -81,6 +81,9 @@ impl Quarantine {
     }
 
     fn admit(&self, mut memory: Vec<u8>, origin: Option<Arc<str>>) {
+        if memory.len() > self.max_bytes {
+            return;
+        }
         memory.fill(FILL);
         let mut state = self.lock();
         state.bytes += memory.len();
