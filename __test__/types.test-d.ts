@@ -16,6 +16,8 @@ import {
   type Consumer,
   type ErrorCode,
   FramePoolError,
+  type InspectedObject,
+  inspect,
   type Buffer as PoolBuffer,
   type PoolMode,
   type Producer,
@@ -294,4 +296,15 @@ describe('FramePoolError', () => {
     // @ts-expect-error: no such code.
     new FramePoolError('ERR_OTHER', '')
   })
+})
+
+it('inspect', () => {
+  expectTypeOf(inspect).toEqualTypeOf<() => InspectedObject[]>()
+  expectTypeOf<InspectedObject>().toEqualTypeOf<{
+    kind: string
+    owner: number
+    bytes: number
+    ageMs?: number
+    stack?: string
+  }>()
 })
