@@ -44,6 +44,8 @@ impl Listed for BuddyPoolEntry {
         0
     }
 
+    const HAS_WINDOW: bool = true;
+
     fn window(&self) -> Option<Window> {
         Some(Window::Blocks(self.pool.clone()))
     }

@@ -57,7 +57,10 @@ pub(crate) trait Listed {
     /// What it holds, in bytes.
     fn bytes(&self) -> usize;
 
-    /// Of an object that other threads can look into.
+    /// Whether other threads can look into it.
+    const HAS_WINDOW: bool = false;
+
+    /// A look into it, if it has a window.
     fn window(&self) -> Option<Window> {
         None
     }
@@ -91,6 +94,12 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Listing {
+    #[cold]
+    fn forget(&self, index: u32) {
+        locked(&self.windows).remove(&index);
+        locked(&self.origins).remove(&index);
+    }
+
     fn list(&self, owner: u32, list: &mut Vec<InspectedObject>) {
         let (windows, origins) = (locked(&self.windows), locked(&self.origins));
         for entry in self.census.entries() {
@@ -158,15 +167,14 @@ impl<T: Listed> Table<T> {
 
     #[inline]
     pub(crate) fn remove(&mut self, handle: Handle) -> Option<T> {
-        let object = self.objects.remove(handle)?;
-        self.listing.census.clear(handle.index);
-        if self.traced {
-            locked(&self.listing.origins).remove(&handle.index);
+        let object = self.objects.remove(handle);
+        if object.is_some() {
+            self.listing.census.clear(handle.index);
+            if T::HAS_WINDOW || self.traced {
+                self.listing.forget(handle.index);
+            }
         }
-        if object.window().is_some() {
-            locked(&self.listing.windows).remove(&handle.index);
-        }
-        Some(object)
+        object
     }
 
     pub(crate) fn clear(&mut self) {

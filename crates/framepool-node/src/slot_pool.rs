@@ -124,6 +124,8 @@ impl Listed for Shown<SlotPoolEntry> {
         self.pool.capacity()
     }
 
+    const HAS_WINDOW: bool = true;
+
     fn window(&self) -> Option<Window> {
         Some(Window::Slots(Arc::clone(self.pool.region())))
     }

@@ -38,8 +38,16 @@ impl Census {
     #[inline]
     pub fn set(&self, index: u32, kind: u8, bytes: u64) {
         let (row, at) = locate(index);
-        let words = self.rows[row].get_or_init(|| (0..FIRST << row).map(|_| AtomicU64::new(0)).collect());
+        let words = match self.rows[row].get() {
+            Some(words) => words,
+            None => self.grow(row),
+        };
         words[at].store(ALIVE | u64::from(kind) << 48 | bytes.min(MAX_BYTES), Ordering::Relaxed);
+    }
+
+    #[cold]
+    fn grow(&self, row: usize) -> &[AtomicU64] {
+        self.rows[row].get_or_init(|| (0..FIRST << row).map(|_| AtomicU64::new(0)).collect())
     }
 
     /// There is nothing at `index` any more.

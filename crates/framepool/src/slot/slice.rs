@@ -15,11 +15,15 @@ pub struct Slice(Bytes);
 enum Bytes {
     Held(Held),
     Heap(Vec<u8>),
-    Guarded {
-        bytes: Guarded,
-        /// Only its slot counts. Freed after the bytes.
-        held: Option<Held>,
-    },
+    /// Boxed, so that slices are no larger for it.
+    Guarded(Box<GuardedBytes>),
+}
+
+#[derive(Debug)]
+struct GuardedBytes {
+    bytes: Guarded,
+    /// Only its slot counts. Freed after the bytes.
+    held: Option<Held>,
 }
 
 /// A range of a region that one slot, counted from 0, holds until this is dropped.
@@ -51,7 +55,7 @@ impl Slice {
         match &self.0 {
             Bytes::Held(held) => held.range.len(),
             Bytes::Heap(bytes) => bytes.len(),
-            Bytes::Guarded { bytes, .. } => bytes.len(),
+            Bytes::Guarded(guarded) => guarded.bytes.len(),
         }
     }
 
@@ -63,8 +67,9 @@ impl Slice {
     /// `1 ..= 8` in a pool, `None` from the heap.
     pub fn slot(&self) -> Option<u8> {
         match &self.0 {
-            Bytes::Held(held) | Bytes::Guarded { held: Some(held), .. } => Some(held.slot as u8 + 1),
-            Bytes::Heap(_) | Bytes::Guarded { held: None, .. } => None,
+            Bytes::Held(held) => Some(held.slot as u8 + 1),
+            Bytes::Heap(_) => None,
+            Bytes::Guarded(guarded) => guarded.held.as_ref().map(|held| held.slot as u8 + 1),
         }
     }
 
@@ -72,7 +77,7 @@ impl Slice {
     pub fn offset(&self) -> Option<usize> {
         match &self.0 {
             Bytes::Held(held) => Some(held.range.start),
-            Bytes::Heap(_) | Bytes::Guarded { .. } => None,
+            Bytes::Heap(_) | Bytes::Guarded(_) => None,
         }
     }
 
@@ -93,17 +98,18 @@ impl Slice {
             own.extend_from_slice(bytes);
             bytes.fill(FILL);
         }
-        Self(match self.0 {
-            Bytes::Held(held) => Bytes::Guarded { bytes: Guarded::new(own, quarantine), held: Some(held) },
-            Bytes::Heap(bytes) => Bytes::Guarded { bytes: Guarded::new(bytes, quarantine), held: None },
-            guarded @ Bytes::Guarded { .. } => guarded,
-        })
+        let (bytes, held) = match self.0 {
+            Bytes::Held(held) => (own, Some(held)),
+            Bytes::Heap(bytes) => (bytes, None),
+            Bytes::Guarded(_) => return self,
+        };
+        Self(Bytes::Guarded(Box::new(GuardedBytes { bytes: Guarded::new(bytes, quarantine), held })))
     }
 
     /// Says who acquired the slice, if it is guarded: see [`Guarded::set_origin`].
     pub fn set_origin(&mut self, origin: Arc<str>) {
-        if let Bytes::Guarded { bytes, .. } = &mut self.0 {
-            bytes.set_origin(origin);
+        if let Bytes::Guarded(guarded) = &mut self.0 {
+            guarded.bytes.set_origin(origin);
         }
     }
 }
@@ -133,7 +139,7 @@ impl AsRef<[u8]> for Slice {
                 slice::from_raw_parts(held.region.base().add(held.range.start).as_ptr(), held.range.len())
             },
             Bytes::Heap(bytes) => bytes,
-            Bytes::Guarded { bytes, .. } => bytes,
+            Bytes::Guarded(guarded) => &guarded.bytes,
         }
     }
 }
@@ -146,7 +152,7 @@ impl AsMut<[u8]> for Slice {
                 slice::from_raw_parts_mut(held.region.base().add(held.range.start).as_ptr(), held.range.len())
             },
             Bytes::Heap(bytes) => bytes,
-            Bytes::Guarded { bytes, .. } => bytes,
+            Bytes::Guarded(guarded) => &mut guarded.bytes,
         }
     }
 }
@@ -162,7 +168,7 @@ impl From<Vec<u8>> for Slice {
 impl From<Slice> for Vec<u8> {
     fn from(slice: Slice) -> Self {
         match slice.0 {
-            Bytes::Held(_) | Bytes::Guarded { .. } => slice.as_ref().to_vec(),
+            Bytes::Held(_) | Bytes::Guarded(_) => slice.as_ref().to_vec(),
             Bytes::Heap(bytes) => bytes,
         }
     }
