@@ -12,6 +12,7 @@ export type {
   RingReadableOptions,
   RingWritableOptions,
   SlotPoolStats,
+  Ticket,
   WaitOptions,
   Write,
 } from './src/api.js'
@@ -29,3 +30,4 @@ export { relaySockets } from './src/relay-sockets.js'
 export { Slice } from './src/slice.js'
 export { SlotPool } from './src/slot-pool.js'
 export { SystemMemoryBuffer } from './src/system-memory-buffer.js'
+export { adopt } from './src/threads.js'

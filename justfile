@@ -2,6 +2,10 @@
 ready:
     npm test
 
+# The facade's tests on Node 20, 22, 24 and 26, a few on Bun and Deno; or one: `just runtimes node-24`.
+runtimes *names:
+    npm run test:runtimes -- {{names}}
+
 # The relay demo, with arguments: `just demo --miners 10`.
 demo *args:
     npm start -- {{args}}
@@ -21,3 +25,11 @@ bench *names:
 
 examples:
     npm run examples
+
+# The core's tests under AddressSanitizer and LeakSanitizer, on the stable toolchain. Left out are two tests that cannot
+# work there: one needs `ulimit -v`, the other an `mlock` that can fail.
+asan:
+    RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address RUSTDOCFLAGS=-Zsanitizer=address \
+    ASAN_OPTIONS=allocator_may_return_null=1 LSAN_OPTIONS=suppressions={{justfile_directory()}}/crates/framepool/tests/leaks.supp \
+    cargo test -p framepool --target host-tuple --no-fail-fast -- \
+        --skip waits_beside_growths_that_fail_all_end --skip without_memory_the_process_ends

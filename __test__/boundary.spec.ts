@@ -9,7 +9,7 @@ import { detachByStream } from './support/detach.js'
 const crossings = countCrossings()
 const { BuddyPool, BudgetAllocation, BudgetPool, Slice, SlotPool, SystemMemoryBuffer } = await import('../index.js')
 const boundary = await import('../src/boundary.js')
-const { closeSlotPool, controlLayout, createSlotPool, slotPoolRegion, slotPoolReport } = boundary
+const { cargoKinds, closeSlotPool, controlLayout, createSlotPool, slotPoolRegion, slotPoolReport } = boundary
 
 /**
  * Puts a counter around every function of the binding. It must come before the facade, which takes hold of them as it is
@@ -41,12 +41,15 @@ function countCrossings(): () => number {
 }
 
 describe('the control block', () => {
-  it('has the same words on both sides', () => {
+  it('has the same words and kinds of objects on both sides', () => {
     // To the compiler the enum is nothing but its members; here, where files are compiled one by one, it is an object,
     // which also has the names by number.
-    const { Word } = boundary as unknown as { Word: Record<string, string | number> }
-    const words = Object.fromEntries(Object.entries(Word).filter(([, word]) => typeof word === 'number'))
-    expect(words).toEqual(Object.fromEntries(controlLayout().map((name, index) => [name, index])))
+    const { Word, Kind } = boundary as unknown as Record<'Word' | 'Kind', Record<string, string | number>>
+    const numbered = (members: typeof Word): typeof Word =>
+      Object.fromEntries(Object.entries(members).filter(([, member]) => typeof member === 'number'))
+    const inOrder = (names: string[]): typeof Word => Object.fromEntries(names.map((name, index) => [name, index]))
+    expect(numbered(Word)).toEqual(inOrder(controlLayout()))
+    expect(numbered(Kind)).toEqual(inOrder(cargoKinds()))
   })
 })
 

@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type BuddyBuffer, BuddyPool, type BuddyPoolOptions, type BuddyPoolStats } from '../index.js'
+import { type BuddyBuffer, BuddyPool, type BuddyPoolOptions, type BuddyPoolStats, ByteRing } from '../index.js'
 import { codeOf, codeOfRejection } from './support/code-of.js'
 import { DEBUG } from './support/debug-mode.js'
 import { detachByStream } from './support/detach.js'
@@ -255,6 +255,17 @@ describe('the limit', () => {
 })
 
 describe.skipIf(DEBUG)('the magazine', () => {
+  it('gives a buffer also after a call of something else has failed', async () => {
+    const pool = new BuddyPool()
+    pool.allocateSync(1).release()
+    const { consumer } = new ByteRing(8).intoParts()
+    expect(codeOf(() => consumer.readableSync(1, { timeoutMs: 0 }))).toBe('ERR_TIMEOUT')
+    const buffer = await pool.allocate(1)
+    expect(pool.stats()).toMatchObject({ liveBuffers: 1, magazine: { buffers: 0 } })
+    buffer.release()
+    await pool.close()
+  })
+
   it('keeps released buffers, which are free to the user', () => {
     const pool = make()
     const buffer = pool.allocateSync(MIB)

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { inspect, SlotPool } from '../index.js'
+import { adopt, inspect, SlotPool } from '../index.js'
 import { codeOf } from './support/code-of.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -299,6 +299,64 @@ describe('memory that is written after its release', () => {
       process.once('beforeExit', () => setImmediate(() => console.log(JSON.stringify(warnings))))
     `)
     expect(warnings).toEqual([])
+  })
+})
+
+describe('what moves in debug mode', () => {
+  it('is nothing that leaked, and is guarded where it arrives', () => {
+    const { warnings, lengths, stacks, line } = debugging<{
+      warnings: Warning[]
+      lengths: number[]
+      stacks: boolean[]
+      line: string
+    }>(`
+      const pool = new SlotPool(64)
+      const budget = new BudgetPool({ bufferSize: 8, maxMemory: 64 })
+      const buddy = new BuddyPool()
+      const { producer, consumer } = new ByteRing(64).intoParts()
+      const tickets = () => {
+        pool.write(new Uint8Array(8))
+        return [pool.getDataOwned(), Slice.from(new Uint8Array(8)), budget.tryAllocate(1), buddy.allocateSync(1), producer, consumer]
+          .map((one) => one.move())
+      }
+      const moved = tickets()
+      let collected = false
+      const registry = new FinalizationRegistry(() => { collected = true })
+      registry.register({})
+      await until(() => collected)
+      await turn()
+      const line = String(pool)
+      const there = moved.map((ticket) => framepool.adopt(ticket))
+      const stacks = inspect().map(({ stack }) => stack.length > 0)
+      const views = there.slice(0, 4).map(({ bytes }) => bytes)
+      for (const one of there) one.release()
+      pool.close()
+      await Promise.all([budget.close(), buddy.close()])
+      console.log(JSON.stringify({ warnings, line, stacks, lengths: [...views.map(({ length }) => length), inspect().length] }))
+    `)
+    expect(warnings).toEqual([])
+    expect(line).toBe('1-------  BACK MODE')
+    expect(stacks).toEqual(Array(9).fill(true))
+    expect(lengths).toEqual([0, 0, 0, 0, 0])
+  })
+
+  it('is revoked when its pool is closed', () => {
+    const pool = new SlotPool(64, { debug: true })
+    pool.write(new Uint8Array(8))
+    const ticket = pool.getDataOwned().move()
+    pool.close()
+    expect(codeOf(() => adopt(ticket))).toBe('ERR_TICKET')
+  })
+
+  it('keeps its slot', () => {
+    const pool = new SlotPool(64, { debug: true })
+    pool.write(Uint8Array.of(1, 2, 3))
+    const slice = adopt(pool.getDataOwned().move())
+    expect([slice.slot, ...slice.bytes]).toEqual([1, 1, 2, 3])
+    expect(pool.toString()).toBe('1-------  BACK MODE')
+    slice.release()
+    expect(pool.toString()).toBe('--------  BACK MODE')
+    pool.close()
   })
 })
 

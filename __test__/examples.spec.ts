@@ -66,6 +66,13 @@ the last one is on the heap
 the echo: Ciao, mundo!
 12 bytes there, 12 bytes back
 `,
+  'threads.js': `
+1-------  BACK MODE  the slice is under way
+--------  BACK MODE  the worker has read "Ciao, mundo!" and released it
+1 waits for the budget
+the worker got 2048 bytes of it
+920 bytes came through a ring of 64
+`,
   'variable-sized-messages.js': `
 1-------  BACK MODE   5 bytes in slot 1: Hello
 12------  BACK MODE  16 bytes in slot 2: JavaScript, Rust

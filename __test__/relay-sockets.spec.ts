@@ -99,11 +99,11 @@ describe('passes on', () => {
     },
   )
 
-  it('what came with the end before the relay began', async () => {
+  it.each([2, 65_536])('what came with the end before the relay began, rings of %i bytes', async (size) => {
     const { left, a, b, right } = await between()
     left.end('all there is')
     await quiet()
-    const relayed = relaySockets(a, b)
+    const relayed = relaySockets(a, b, { size })
     right.end()
     left.resume()
     expect(String(await received(right))).toBe('all there is')
@@ -221,6 +221,29 @@ describe('holds', () => {
     await exchange({ left, right }, relaySockets(a, b), [pattern(1_000_000), pattern(1_000_000, 3)])
     expect([a.bytesRead, b.bytesRead]).toEqual([1_000_000, 1_000_000])
     expect(chunks).toEqual([])
+  })
+
+  it('no more memory of a large ring than is on its way at a time', async () => {
+    const { left, a, b, right } = await between()
+    const size = 128 * 1024 * 1024
+    const relayed = relaySockets(a, b, { size })
+    const piece = pattern(64 * 1024)
+    const before = process.memoryUsage.rss()
+    // A ring that only went on and on would have been touched all over.
+    for (let sent = 0; sent < size; sent += piece.length) {
+      left.write(piece)
+      for (let came = 0; came < piece.length; ) {
+        const chunk = right.read() as Buffer | null
+        if (chunk === null) await once(right, 'readable')
+        else came += chunk.length
+      }
+    }
+    expect(process.memoryUsage.rss() - before).toBeLessThan(size / 2)
+    right.resume()
+    left.end()
+    left.resume()
+    right.end()
+    expect(await relayed).toEqual({ aToB: size, bToA: 0 })
   })
 
   it('no memory when it is over', async () => {

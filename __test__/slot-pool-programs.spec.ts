@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Slice, SlotPool, type SlotPoolStats } from '../index.js'
+import { adopt, type Slice, SlotPool, type SlotPoolStats } from '../index.js'
 import { DEBUG } from './support/debug-mode.js'
 import { detachByStream } from './support/detach.js'
 import { Random } from './support/random.js'
@@ -9,7 +9,7 @@ const PROGRAMS = 5000
 /** One call on a pool. A `part` is that part of what there is, since what there is depends on the calls before. */
 type Step =
   | { readonly op: 'getWritable' | 'write' | 'extendFromSlice'; readonly length: number }
-  | { readonly op: 'writeOwn' | 'truncate' | 'dangerSetStart' | 'release'; readonly part: number }
+  | { readonly op: 'writeOwn' | 'truncate' | 'dangerSetStart' | 'release' | 'move'; readonly part: number }
   | { readonly op: 'getDataOwned' | 'detach' }
 
 interface Program {
@@ -33,6 +33,7 @@ function randomProgram(random: Random): Program {
     if (roll < 35) return { op: 'truncate', part: pick(0, part) }
     if (roll < 38) return { op: 'dangerSetStart', part }
     if (roll < 40) return { op: 'detach' }
+    if (roll < 42) return { op: 'move', part }
     return roll < 70 ? { op: 'getDataOwned' } : { op: 'release', part }
   })
   return { capacity, steps }
@@ -41,6 +42,8 @@ function randomProgram(random: Random): Program {
 /** A slice, and the bytes that it must have. */
 interface Held {
   readonly slice: Slice
+  /** It has left the pool, and come back as if from another isolate. */
+  readonly moved: boolean
   readonly bytes: Uint8Array
 }
 
@@ -54,6 +57,8 @@ class Run {
   #lastReleased: Slice | null = null
   #pending: number[] = []
   #hidden = 0
+  #closed = false
+  #left = false
   /** No byte of the message in hand has been asked for. */
   #fresh = true
   /** The last step began a message in an empty pool that has room for it. */
@@ -107,11 +112,19 @@ class Run {
         break
       case 'getDataOwned': {
         const slice = pool.getDataOwned()
-        this.#alive.push({ slice, bytes: Uint8Array.from(this.#pending) })
+        this.#alive.push({ slice, moved: false, bytes: Uint8Array.from(this.#pending) })
         this.places.push(`slot ${slice.slot} at ${slice.bytes.byteOffset}, ${slice.length}`)
         this.#pending = []
         this.#hidden = 0
         this.#fresh = true
+        break
+      }
+      case 'move': {
+        const [held] = this.#inSlots().splice(share(step.part, this.#inSlots().length - 1), 1)
+        if (held === undefined) break
+        this.#left = true
+        const moved = { slice: adopt(held.slice.move()), moved: true, bytes: held.bytes }
+        this.#alive.splice(this.#alive.indexOf(held), 1, moved)
         break
       }
       case 'release':
@@ -125,6 +138,7 @@ class Run {
 
   /** What the pool reports, which must be what is known of it. Asking tells the pool all that was predicted. */
   report(): SlotPoolStats & { line: string } {
+    this.#checkDroppable()
     const stats = this.#pool.stats()
     const line = this.#pool.toString()
     const taken = this.#inSlots().map(({ slice }) => slice.slot)
@@ -140,10 +154,13 @@ class Run {
 
   /** Closes the pool, then releases what is alive: all of it stays readable as long as it is held. */
   close(random: Random): void {
-    const views = this.#inSlots().map(({ slice }) => slice.bytes)
+    const stayed = this.#inSlots().filter(({ moved }) => !moved)
+    const views = stayed.map(({ slice }) => slice.bytes)
     this.#pool.close()
+    this.#closed = true
     while (this.#alive.length > 0) {
       this.#checkSlices()
+      this.#checkDroppable()
       this.#release(random.below(1000) / 1000)
     }
     must(this.#pool.isDroppable, 'nothing is alive')
@@ -170,6 +187,12 @@ class Run {
     this.#lastReleased = held.slice
   }
 
+  #checkDroppable(): void {
+    // A closed pool counts no more what has left it.
+    const counted = this.#closed ? this.#alive.filter(({ moved }) => !moved) : this.#alive
+    must(this.#pool.isDroppable === (counted.length === 0), 'droppable when nothing is alive')
+  }
+
   #checkSlices(): void {
     for (const { slice, bytes } of this.#alive) must(same(slice.bytes, bytes), 'a live slice keeps its bytes')
     let [slot, end] = [0, 0]
@@ -181,7 +204,8 @@ class Run {
       end = offset + slice.length
     }
     must(slot <= SlotPool.SLOTS && end <= this.#capacity, 'slots and their bytes lie within the pool')
-    must(this.#pool.isDroppable === (this.#alive.length === 0), 'droppable when nothing is alive')
+    // Once something has left it, the pool is asked for that, which tells it all that was predicted.
+    if (!this.#left) this.#checkDroppable()
     must(this.#lastReleased?.release() !== true, 'what was released stays released')
   }
 }
@@ -214,11 +238,13 @@ describe('SlotPool under random programs', () => {
       run.close(random)
     }
     // The programs are worth something only if they reach all there is.
-    expect(Math.min(...Object.values(modes))).toBeGreaterThan(PROGRAMS / 10)
+    expect(Math.min(...Object.values(modes))).toBeGreaterThan(PROGRAMS / 20)
   })
 
   it('does the same whether bytes are predicted or asked for', () => {
-    for (const { capacity, steps } of programs) {
+    for (const { capacity, steps: all } of programs) {
+      // When a pool sees what is back from elsewhere depends on when it is asked.
+      const steps = all.filter(({ op }) => op !== 'move')
       const predicting = new Run(capacity)
       const asking = new Run(capacity)
       const glimpsing = new Run(capacity)

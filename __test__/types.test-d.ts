@@ -4,6 +4,7 @@ import { assertType, describe, expectTypeOf, it } from 'vitest'
 import {
   type AeadBuffer,
   type AllocateOptions,
+  adopt,
   type BuddyBuffer,
   BuddyPool,
   type BuddyPoolOptions,
@@ -29,6 +30,7 @@ import {
   SlotPool,
   type SlotPoolStats,
   SystemMemoryBuffer,
+  type Ticket,
   type WaitOptions,
   type Write,
 } from '../index.js'
@@ -133,6 +135,7 @@ describe('Slice', () => {
       readonly slot: number | null
       copy(): Uint8Array
       release(): boolean
+      move(): Ticket<Slice>
     }>()
   })
 
@@ -160,6 +163,7 @@ describe('BudgetPool', () => {
       allocate(count: number, options?: WaitOptions & AllocateOptions): Promise<BudgetAllocation>
       allocateSync(count: number, options: { timeoutMs: number } & AllocateOptions): BudgetAllocation
       stats(): BudgetPoolStats
+      share(): Ticket<BudgetPool>
       close(): Promise<void>
     }>()
     expectTypeOf<BudgetPoolStats>().toEqualTypeOf<{
@@ -188,6 +192,7 @@ describe('BudgetAllocation', () => {
       first(): Uint8Array
       at(index: number): Uint8Array | undefined
       release(): boolean
+      move(): Ticket<BudgetAllocation>
     }>()
   })
 })
@@ -202,6 +207,7 @@ describe('BuddyPool', () => {
       allocateSync(size: number, options?: { zero?: boolean }): BuddyBuffer
       allocate(size: number, options?: WaitOptions & { zero?: boolean }): Promise<BuddyBuffer>
       stats(): BuddyPoolStats
+      share(): Ticket<BuddyPool>
       close(): Promise<void>
     }>()
   })
@@ -215,6 +221,7 @@ describe('BuddyPool', () => {
       setLength(length: number): void
       extendFromSlice(source: Uint8Array): void
       release(): boolean
+      move(): Ticket<BuddyBuffer>
     }>()
   })
 })
@@ -255,6 +262,19 @@ describe('ByteRing', () => {
         options?: { size?: number; idleTimeoutMs?: number; signal?: AbortSignal },
       ) => Promise<{ aToB: number; bToA: number }>
     >()
+  })
+})
+
+describe('tickets', () => {
+  it('are plain, and know what they stand for', () => {
+    expectTypeOf<Ticket<Slice>>().toEqualTypeOf<{ readonly framepool: string; readonly __type?: Slice }>()
+    expectTypeOf(adopt<Slice>).toEqualTypeOf<(ticket: Ticket<Slice>) => Slice>()
+    const { producer, consumer } = new ByteRing(64).intoParts()
+    expectTypeOf(adopt(producer.move())).toEqualTypeOf<Producer>()
+    expectTypeOf(adopt(consumer.move())).toEqualTypeOf<Consumer>()
+    expectTypeOf(adopt(Slice.from(Buffer.from('abc')).move())).toEqualTypeOf<Slice>()
+    // @ts-expect-error: the text alone is no ticket.
+    adopt('00000000000000000000000000000000')
   })
 })
 

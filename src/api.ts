@@ -131,6 +131,16 @@ export interface BuddyPoolStats {
   magazine: { buffers: number; bytes: number }
 }
 
+/**
+ * What `move()` and `share()` give: plain, so that it can be posted to another worker, which has it `adopt()`ed once. Until then
+ * it belongs to its sender.
+ */
+export type Ticket<T> = {
+  readonly framepool: string
+  /** Only in types: what `adopt()` gives for it. */
+  readonly __type?: T
+}
+
 /** What both halves of a byte ring have: the producer works on the room, the consumer on the bytes. */
 export interface RingHalf extends Disposable {
   /** The ring's, in bytes. */

@@ -22,21 +22,36 @@ export function bytesArgument(value: unknown, name: string): Uint8Array {
 /** The same for bytes that native code will read: shared memory can change underfoot, so it is copied first. */
 export function nativeBytesArgument(value: unknown, name: string): Uint8Array {
   const bytes = bytesArgument(value, name)
-  return types.isSharedArrayBuffer(bytes.buffer) ? new Uint8Array(bytes) : bytes
+  return types.isSharedArrayBuffer(bufferOf(bytes)) ? new Uint8Array(bytes) : bytes
 }
 
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object
 const intrinsic = (name: 'length' | 'byteOffset' | 'buffer') => Object.getOwnPropertyDescriptor(typedArray, name)!.get!
 const [length, byteOffset, buffer] = [intrinsic('length'), intrinsic('byteOffset'), intrinsic('buffer')]
 
-/** How many bytes `bytes` really has: an array may claim another `length`. */
+/** How many bytes `bytes` really has: an array may claim another `length`, and answer with code that does anything. */
 export function lengthOf(bytes: Uint8Array): number {
   return length.call(bytes)
 }
 
+/** Where in its buffer it really begins. */
+export function offsetOf(bytes: Uint8Array): number {
+  return byteOffset.call(bytes)
+}
+
+/** What it really lies in. */
+export function bufferOf(bytes: Uint8Array): ArrayBufferLike {
+  return buffer.call(bytes)
+}
+
 /** A view of `count` of its bytes from `start`, by which nothing of what an array may override is called. */
 export function partOf(bytes: Uint8Array, start: number, count: number): Uint8Array {
-  return new Uint8Array(buffer.call(bytes), byteOffset.call(bytes) + start, count)
+  return new Uint8Array(bufferOf(bytes), offsetOf(bytes) + start, count)
+}
+
+/** Its first `count` bytes, and never more: another thread can lengthen an array over growable shared memory. */
+export function firstOf(bytes: Uint8Array, count: number): Uint8Array {
+  return count === lengthOf(bytes) && bufferOf(bytes) instanceof ArrayBuffer ? bytes : partOf(bytes, 0, count)
 }
 
 /** `value` as a string, or the documented error, which never repeats the value: it may be a secret. */
@@ -51,22 +66,40 @@ export function booleanArgument(value: unknown, name: string): boolean {
   return value
 }
 
+const aborted = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted')?.get as () => boolean
+
 /** `value` as a signal, if there is one, or the documented error. */
 export function signalArgument(value: unknown): void {
-  if (value !== undefined && !(value instanceof AbortSignal)) throw invalidArgType('signal must be an AbortSignal')
+  if (value === undefined) return
+  try {
+    // Its prototype alone would not do, and a Proxy answers to everything.
+    if (!types.isProxy(value) && typeof aborted.call(value) === 'boolean') return
+  } catch {
+    // Only a real one has an answer.
+  }
+  throw invalidArgType(`signal must be an AbortSignal, not ${kindOf(value)}`)
 }
 
-/** `value` as an options object; undefined stands for no options. */
-export function optionsArgument<T extends object>(value: T | undefined, name: string): Partial<T> {
-  if (value === undefined) return {}
+/** `value` as an object, or the documented error. */
+export function objectArgument<T>(value: T, name: string): T {
   if (typeof value !== 'object' || value === null)
     throw invalidArgType(`${name} must be an object, not ${kindOf(value)}`)
   return value
 }
 
+/** `value` as an options object; undefined stands for no options. */
+export function optionsArgument<T extends object>(value: T | undefined, name: string): Partial<T> {
+  return value === undefined ? {} : objectArgument(value, name)
+}
+
+/** For messages. It runs no code of the value, which would come where an error is on its way. */
 function kindOf(value: unknown): string {
   if (value === null) return 'null'
-  return typeof value === 'object' ? (value.constructor?.name ?? 'an object') : typeof value
+  if (typeof value !== 'object') return typeof value
+  if (types.isProxy(value)) return 'a Proxy'
+  const maker: unknown = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(value) ?? {}, 'constructor')?.value
+  const name = typeof maker === 'function' && Object.getOwnPropertyDescriptor(maker, 'name')?.value
+  return typeof name === 'string' ? name : 'an object'
 }
 
 /** `value` as a function, or the documented error. */

@@ -20,6 +20,7 @@ type Bound = { control: ArrayBuffer; detach(buffer: ArrayBuffer): void } & Recor
   | 'slotTruncate'
   | 'slotHeapHidden'
   | 'slotClose'
+  | 'slotRevoke'
   | 'systemCreate'
   | 'systemWritable'
   | 'systemTake'
@@ -42,6 +43,7 @@ type Bound = { control: ArrayBuffer; detach(buffer: ArrayBuffer): void } & Recor
   | 'ringTransfer'
   | 'ringTransferEnd'
   | 'outputWrite'
+  | 'regionForget'
   | 'waitCancel',
   () => void
 > &
@@ -50,7 +52,9 @@ type Bound = { control: ArrayBuffer; detach(buffer: ArrayBuffer): void } & Recor
     | 'budgetAllocate'
     | 'budgetClose'
     | 'buddyAllocate'
+    | 'buddyWatch'
     | 'buddyClose'
+    | 'regionWatch'
     | 'ringWait'
     | 'ringTransferLater'
     | 'outputWriteLater'
@@ -66,9 +70,10 @@ type Bound = { control: ArrayBuffer; detach(buffer: ArrayBuffer): void } & Recor
     | 'budgetView'
     | 'buddyView'
     | 'buddyBuffer'
-    | 'ringView',
+    | 'ringView'
+    | 'regionView',
     () => ArrayBuffer
-  >
+  > & { ticketMake(): string; ticketAdopt(nonce: string): void }
 
 const native = load()
 const bound = guarded(() => native.openBoundary(threadId) as Bound)
@@ -118,6 +123,28 @@ export const enum Word {
   Descriptor,
   Sink,
   Blocked,
+  Returned,
+  Kind,
+  Region,
+  RegionGeneration,
+  Size,
+  Low,
+  High,
+  RingGeneration,
+  RingSize,
+  Own,
+}
+
+/** What kind of object leaves this isolate, or has arrived. */
+export const enum Kind {
+  Slot,
+  Slice,
+  Allocation,
+  BuddyBuffer,
+  Producer,
+  Consumer,
+  BudgetPool,
+  BuddyPool,
 }
 
 const control = new Uint32Array(bound.control)
@@ -130,6 +157,7 @@ const {
   slotHeap,
   slotHeapHidden,
   slotClose,
+  slotRevoke,
   systemCreate,
   systemWritable,
   systemTake,
@@ -157,6 +185,7 @@ const {
   buddyBuffer,
   buddyView,
   buddyHidden,
+  buddyWatch,
   buddyClose,
   ringAdvance,
   ringWait,
@@ -170,6 +199,11 @@ const {
   outputWrite,
   outputWriteLater,
   pumpStart,
+  ticketMake,
+  ticketAdopt,
+  regionView,
+  regionWatch,
+  regionForget,
   waitCancel,
   detach: nativeDetach,
 } = bound
@@ -184,6 +218,16 @@ export function lastFailure(): Error | null {
   if (control[Word.Status] === 0) return null
   const { code, message, syscall, errno } = native.lastFault()
   return errorOf(code, message, syscall === undefined ? undefined : systemErrorInfo(syscall, errno ?? 0))
+}
+
+/** The object that the last call gave. */
+export function replyHandle(): Handle {
+  return { index: control[Word.Handle]!, generation: control[Word.Generation]! }
+}
+
+/** A number of more than 32 bits that the last call gave. */
+export function replyWide(): number {
+  return control[Word.High]! * 2 ** 32 + control[Word.Low]!
 }
 
 /** Throws it. */
@@ -218,6 +262,7 @@ function writeBacklog(pool: SlotBacklog): void {
   control[Word.After] = pool.releasedLater
   control[Word.Offset] = pool.start
   control[Word.Pending] = pool.written
+  control[Word.Returned] = 0
 }
 
 /** `debug`: its slices come as heap slices that have memory of their own. */
@@ -273,6 +318,11 @@ export function closeSlotPool(handle: Handle, hidden: boolean): void {
   showing(handle, slotClose)
 }
 
+/** Drops the slices of the pool that have left this isolate and not arrived in another. */
+export function revokeSlots(handle: Handle): void {
+  showing(handle, slotRevoke)
+}
+
 export function slotPoolReport(handle: Handle): import('./binding.cjs').SlotPoolReport {
   return guarded(() => native.slotPoolReport(handle))
 }
@@ -290,7 +340,7 @@ function showing<T>(handle: Handle, call: () => T): T {
 export function createSystemMemory(): Handle {
   systemCreate()
   check()
-  return { index: control[Word.Handle]!, generation: control[Word.Generation]! }
+  return replyHandle()
 }
 
 /** Out: Offset. */
@@ -339,6 +389,7 @@ export function heapSliceView(handle: Handle): ArrayBuffer {
   return view
 }
 
+/** Out: Ended. */
 export function releaseHeapSlice(handle: Handle, hidden: boolean): void {
   control[Word.Heap] = handle.index
   control[Word.HeapGeneration] = handle.generation
@@ -416,6 +467,11 @@ export function sessionReport(session: Handle): import('./binding.cjs').SessionR
   return guarded(() => native.sessionReport(session))
 }
 
+/** Gives back memory that recent traffic needed. Out: the session's words. */
+export function shrinkSession(session: Handle): void {
+  guarded(() => native.sessionShrink(session))
+}
+
 /** Why a session closed by itself. */
 export function sessionError(session: Handle): FramePoolError | null {
   const fault = guarded(() => native.sessionError(session))
@@ -444,11 +500,6 @@ function writeRequest(pool: Handle, count: number, zero: boolean): void {
   control[Word.Generation] = pool.generation
   control[Word.Length] = count
   control[Word.Zero] = zero ? 1 : 0
-}
-
-/** The allocation that the last call gave. Its size in bytes is the reply's Length. */
-export function replyAllocation(): Handle {
-  return { index: control[Word.Handle]!, generation: control[Word.Generation]! }
 }
 
 /** False when the budget does not allow it now. Out: the allocation. */
@@ -508,11 +559,6 @@ export function createBuddyPool(settings: BuddyPoolSettings): Handle {
   return guarded(() => native.buddyPoolCreate(settings))
 }
 
-/** The buffer that the last call gave. Where it lies are the reply's Block, Offset and Length. */
-export function replyBuddyBuffer(): Handle {
-  return { index: control[Word.Handle]!, generation: control[Word.Generation]! }
-}
-
 /** False at the limit. Out: the buffer. */
 export function tryAllocateBuddy(pool: Handle, size: number): boolean {
   control[Word.Length] = size
@@ -545,6 +591,15 @@ export function buddyBlockView(pool: Handle, block: number): ArrayBuffer {
 export function buddyBlockHidden(pool: Handle, block: number): void {
   control[Word.Block] = block
   showing(pool, buddyHidden)
+}
+
+/**
+ * Of a pool that others use as well: has `changed` called when there are more blocks than `known`, or when the pool is closed
+ * and drained. Out: Wait, 0 if that is so already; then Block, how many there are, and Ended.
+ */
+export function watchBuddyPool(pool: Handle, known: number, changed: () => void): void {
+  control[Word.Block] = known
+  showing(pool, () => buddyWatch(changed))
 }
 
 /** The wait that has begun, at whose end, when nothing is in use any more, `settled` is called; or 0 if that is so. */
@@ -644,7 +699,7 @@ export function startPump(from: number, to: number, size: number, settled: () =>
   control[Word.Length] = size
   pumpStart(settled)
   check()
-  return { index: control[Word.Handle]!, generation: control[Word.Generation]! }
+  return replyHandle()
 }
 
 /** Bytes that it has written so far. */
@@ -660,6 +715,82 @@ export function stopPump(pump: Handle): void {
 /** Forgets a pump that is over; the bytes that it has written. */
 export function endPump(pump: Handle): bigint {
   return BigInt(guarded(() => native.pumpEnd(pump)))
+}
+
+// ── Objects that change isolates ─────────────────────────────────────────────────────────────────────────────────────
+
+/** Takes what the control block names out of this isolate: into a ticket, for example. If it throws, nothing has left. */
+export type Carrier = () => void
+
+/** A ticket's text for what `depart` has a carrier take out. */
+export function makeTicket(depart: (carrier: Carrier) => void): string {
+  let text = ''
+  depart(() => {
+    text = ticketMake()
+    check()
+  })
+  return text
+}
+
+/** Takes in what a ticket stands for. Out: Kind, and what belongs to it. */
+export function adoptTicket(text: string): void {
+  ticketAdopt(text)
+  check()
+}
+
+/** A slice in a slot of a pool leaves. Out: Next, Room. */
+export function departSlot(pool: SlotBacklog, slot: number, carrier: Carrier): void {
+  writeBacklog(pool)
+  control[Word.Kind] = Kind.Slot
+  control[Word.Slot] = slot
+  carrier()
+}
+
+/** What a handle names leaves. `hidden`: no ArrayBuffer shows its own memory any more. `size`: of a buddy buffer its length. */
+export function depart(kind: Kind, handle: Handle, carrier: Carrier, hidden = true, size = 0): void {
+  control[Word.Kind] = kind
+  control[Word.Handle] = handle.index
+  control[Word.Generation] = handle.generation
+  control[Word.Hidden] = hidden ? 1 : 0
+  control[Word.Size] = size
+  carrier()
+}
+
+/** The pool that the last call gave. */
+export function replyPool(): Handle {
+  return { index: control[Word.Pool]!, generation: control[Word.PoolGeneration]! }
+}
+
+/** The memory of another isolate's pool that the last call gave. */
+export function replyRegion(): Handle {
+  return { index: control[Word.Region]!, generation: control[Word.RegionGeneration]! }
+}
+
+function writeRegion(region: Handle): void {
+  control[Word.Region] = region.index
+  control[Word.RegionGeneration] = region.generation
+}
+
+export function foreignRegionView(region: Handle): ArrayBuffer {
+  writeRegion(region)
+  const view = regionView()
+  check()
+  return view
+}
+
+/** Has `closed` called when the region's pool is gone. Out: Wait, 0 if it is. */
+export function watchRegion(region: Handle, closed: () => void): void {
+  writeRegion(region)
+  regionWatch(closed)
+  check()
+}
+
+/** Gives up this isolate's share of it. */
+export function forgetRegion(region: Handle, hidden: boolean): void {
+  writeRegion(region)
+  control[Word.Hidden] = hidden ? 1 : 0
+  regionForget()
+  check()
 }
 
 // ── Waits ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -716,6 +847,11 @@ export function detach(buffer: ArrayBuffer): boolean {
 /** The names of the control block's words as native code has them: for the test that compares them with `Word`. */
 export function controlLayout(): string[] {
   return native.controlLayout()
+}
+
+/** The same for `Kind`. */
+export function cargoKinds(): string[] {
+  return native.cargoKinds()
 }
 
 /** Runs an ordinary native function; its errors become those of the contract. */

@@ -1,11 +1,14 @@
-import { bytesArgument, integerArgument } from './arguments.js'
-import { type Handle, releaseBuddyBuffer } from './boundary.js'
+import type { Ticket } from './api.js'
+import { bytesArgument, firstOf, integerArgument, lengthOf } from './arguments.js'
+import { type Carrier, type Handle, makeTicket, releaseBuddyBuffer } from './boundary.js'
 import type { BuddyMemory, Lease } from './buddy-memory.js'
 import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
 
 /** Only framepool makes buffers. */
 export const buddyKey = Symbol('framepool.buddy')
+
+let departOf: (buffer: BuddyBuffer, carrier: Carrier) => void
 
 /**
  * A buffer of a {@link BuddyPool}, its holder's until `release()`. After that the memory may become another buffer's, and
@@ -20,18 +23,26 @@ export class BuddyBuffer implements Disposable {
   #length: number
 
   /** @internal */
-  constructor(key: symbol, memory: BuddyMemory, lease: Lease) {
+  constructor(key: symbol, memory: BuddyMemory, lease: Lease, length = lease.capacity) {
     if (key !== buddyKey) throw invalidArgType('a BuddyBuffer comes from a BuddyPool')
     this.#lease = lease
     this.#memory = memory
     this.#view = lease.view
-    this.#length = lease.capacity
+    this.#length = length
     if (DEBUG) trace(this, 'buddy-buffer', lease.handle, freeBuffer(lease.handle))
+  }
+
+  static {
+    departOf = (buffer, carrier) => {
+      buffer.#live().departBuffer(buffer.#lease, buffer.#length, carrier)
+      buffer.#forget()
+      if (DEBUG) untrace(buffer)
+    }
   }
 
   /**
    * The logical length's bytes, not copied; at first all that it can hold. What they contain is what was there before.
-   * Throws `ERR_RELEASED` once released. `bytes.buffer` is the whole block of 64 MiB.
+   * Throws `ERR_RELEASED` once released or moved. `bytes.buffer` is the whole block of 64 MiB.
    */
   get bytes(): Uint8Array {
     const view = this.#view
@@ -60,9 +71,11 @@ export class BuddyBuffer implements Disposable {
   extendFromSlice(source: Uint8Array): void {
     const bytes = bytesArgument(source, 'source')
     const all = this.#all(this.#live())
-    const length = this.#length + bytes.length
-    if (length > all.length) throw outOfRange(`${length} bytes do not fit into the capacity of ${all.length}`)
-    all.set(bytes, this.#length)
+    const added = lengthOf(bytes)
+    const length = this.#length + added
+    if (length > this.capacity) throw outOfRange(`${length} bytes do not fit into the capacity of ${this.capacity}`)
+    // A detached array has no bytes, and set() would refuse it.
+    if (added > 0) all.set(firstOf(bytes, added), this.#length)
     this.#length = length
     this.#view = null
   }
@@ -71,11 +84,18 @@ export class BuddyBuffer implements Disposable {
   release(): boolean {
     const memory = this.#memory
     if (memory === null) return false
-    this.#memory = null
-    this.#view = null
+    this.#forget()
     memory.release(this.#lease)
     if (DEBUG) untrace(this)
     return true
+  }
+
+  /**
+   * A ticket with which another isolate of this process, or this one, can `adopt()` the buffer, without a copy and with its
+   * logical length. Here it counts as released: views of it lie in memory that is shared, and must not be used any more.
+   */
+  move(): Ticket<BuddyBuffer> {
+    return { framepool: makeTicket((carrier) => departOf(this, carrier)) }
   }
 
   [Symbol.dispose](): void {
@@ -85,6 +105,11 @@ export class BuddyBuffer implements Disposable {
   #live(): BuddyMemory {
     if (this.#memory === null) throw new FramePoolError('ERR_RELEASED', 'the buffer was released')
     return this.#memory
+  }
+
+  #forget(): void {
+    this.#memory = null
+    this.#view = null
   }
 
   #all(memory: BuddyMemory): Uint8Array {
@@ -98,6 +123,11 @@ export class BuddyBuffer implements Disposable {
     this.#view = this.#length === all.length ? all : all.subarray(0, this.#length)
     return this.#view
   }
+}
+
+/** The buffer leaves this isolate by `carrier`: for what does not travel as a ticket. */
+export function departBuddyBuffer(buffer: BuddyBuffer, carrier: Carrier): void {
+  departOf(buffer, carrier)
 }
 
 function freeBuffer(handle: Handle): () => void {

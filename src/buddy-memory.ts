@@ -1,22 +1,24 @@
 import {
   allocateBuddy,
   type BuddyPoolReport,
-  type BuddyPoolSettings,
   buddyBlockHidden,
   buddyBlockView,
   buddyBufferView,
   buddyPoolReport,
+  type Carrier,
   closeBuddyPool,
-  createBuddyPool,
+  depart,
   endBuddyPool,
   type Handle,
+  Kind,
   releaseBuddyBuffer,
   reply,
-  replyBuddyBuffer,
+  replyHandle,
   tryAllocateBuddy,
   Word,
+  watchBuddyPool,
 } from './boundary.js'
-import { DEBUG, trace, untrace } from './debug.js'
+import { DEBUG } from './debug.js'
 import { FramePoolError } from './errors.js'
 import { type Kept, Magazine } from './magazine.js'
 import { ShownMemory } from './shown-memory.js'
@@ -49,15 +51,18 @@ export class Lease implements Kept {
   view: Uint8Array
 
   constructor(memory: BuddyMemory) {
-    this.handle = replyBuddyBuffer()
+    this.handle = replyHandle()
     this.block = reply(Word.Block)
     this.offset = reply(Word.Offset)
     this.capacity = reply(Word.Length)
     this.kind = kindFor(this.capacity)
-    this.shown = DEBUG ? ownMemory(this.handle) : null
+    this.shown = DEBUG ? ownMemory(this.handle, reply(Word.Hidden) === 0) : null
     this.view = memory.view(this)
   }
 }
+
+/** By the index of their handle: an isolate has one for each pool, however often that arrives. */
+const memories = new Map<number, BuddyMemory>()
 
 /** What this isolate knows of a native buddy pool: the blocks that it was shown, and the buffers that it keeps. */
 export class BuddyMemory {
@@ -68,16 +73,71 @@ export class BuddyMemory {
   /** Waits of this isolate that are not over. */
   #waiting = 0
   #closed = false
-  /** Nothing is kept of a closed pool, while someone waits, or in debug mode. */
+  /** Other isolates have the pool, too. */
+  #shared = false
+  /** Nothing is kept of a pool that is closed or shared, while someone waits, or in debug mode. */
   #keeps = !DEBUG
   /** The last report of a pool whose native part is gone. */
   #final: BuddyPoolReport | null = null
 
   /** `onBlock` is called as soon as this isolate meets a block. */
-  constructor(settings: BuddyPoolSettings, onBlock: (index: number) => void) {
-    this.handle = createBuddyPool(settings)
+  constructor(handle: Handle, onBlock: (index: number) => void) {
+    this.handle = handle
     this.#onBlock = onBlock
-    if (DEBUG) trace(this, 'buddy-pool', this.handle, freePool(this.handle))
+    memories.set(handle.index, this)
+  }
+
+  /** That of a pool which has arrived. */
+  static arrived(handle: Handle): BuddyMemory {
+    const memory = memories.get(handle.index) ?? new BuddyMemory(handle, () => {})
+    memory.share()
+    return memory
+  }
+
+  /** That of a pool of which a buffer has arrived, and the buffer. */
+  static arrivedWith(handle: Handle): { memory: BuddyMemory; lease: Lease } {
+    const known = memories.get(handle.index)
+    const memory = known ?? new BuddyMemory(handle, () => {})
+    const lease = memory.claim()
+    if (known === undefined) memory.share()
+    return { memory, lease }
+  }
+
+  /**
+   * What this isolate kept, all may have from here on. Others may map blocks or close the pool: then this isolate meets the
+   * blocks, or shows no memory any more.
+   */
+  share(): void {
+    if (this.#shared) return
+    this.#shared = true
+    this.#keeps = false
+    this.#emptyMagazine()
+    this.#watch()
+  }
+
+  #watch(): void {
+    const changed = (): void => {
+      if (reply(Word.Ended) === 1) {
+        this.end()
+      } else {
+        this.#meetBlocks(reply(Word.Block))
+        this.#watch()
+      }
+    }
+    watchBuddyPool(this.handle, this.#blocks.length, changed)
+    if (reply(Word.Wait) === 0) changed()
+  }
+
+  /** The pool itself goes to another isolate, too, by `carrier`. */
+  depart(carrier: Carrier): void {
+    this.checkOpen()
+    this.share()
+    depart(Kind.BuddyPool, this.handle, carrier)
+  }
+
+  departBuffer(lease: Lease, length: number, carrier: Carrier): void {
+    const hidden = lease.shown === null || lease.shown.hide()
+    depart(Kind.BuddyBuffer, lease.handle, carrier, hidden, length)
   }
 
   checkOpen(): void {
@@ -111,7 +171,7 @@ export class BuddyMemory {
   /** A wait that has begun is over. */
   ended(): void {
     this.#waiting--
-    this.#keeps = this.#waiting === 0 && !this.#closed && !DEBUG
+    this.#keeps = this.#waiting === 0 && !this.#closed && !this.#shared && !DEBUG
   }
 
   /** The buffer that the last call gave. */
@@ -138,14 +198,17 @@ export class BuddyMemory {
 
   /** Refuses everything but releases; see `closeBuddyPool`. */
   close(settled: () => void): number {
+    if (this.#final !== null) return 0
     this.#closed = true
     this.#keeps = false
     this.#emptyMagazine()
     return closeBuddyPool(this.handle, settled)
   }
 
-  /** The pool is closed and drained: its memory goes back. */
+  /** The pool is closed and drained: its memory goes back. Idempotent: another isolate may have closed it, too. */
   end(): void {
+    if (this.#final !== null) return
+    this.#closed = true
     const { maxMemory } = buddyPoolReport(this.handle)
     const none = { allocatedMemory: 0, blocks: 0, liveBuffers: 0, waiting: 0 }
     const counts = { freeCounts: [0, 0, 0, 0], pendingCounts: [0, 0, 0, 0], slabFreeCounts: [0, 0, 0] }
@@ -154,7 +217,17 @@ export class BuddyMemory {
       if (block.hide()) buddyBlockHidden(this.handle, index)
     })
     endBuddyPool(this.handle)
-    if (DEBUG) untrace(this)
+    memories.delete(this.handle.index)
+  }
+
+  /** Nobody has the pool here any more who could close it. False if that was done. */
+  abandon(): boolean {
+    if (this.#closed || this.#final !== null) return false
+    const { liveBuffers, waiting } = buddyPoolReport(this.handle)
+    // What is alive still needs it, and others may have it.
+    const unused = !this.#shared && liveBuffers === 0 && waiting === 0
+    if (unused && this.close(() => this.end()) === 0) this.end()
+    return true
   }
 
   /** False if it was empty. */
@@ -172,10 +245,7 @@ export class BuddyMemory {
   }
 }
 
-function ownMemory(buffer: Handle): ShownMemory {
-  return new ShownMemory(() => buddyBufferView(buffer))
-}
-
-function freePool(handle: Handle): () => void {
-  return () => endBuddyPool(handle)
+/** `taken`: another isolate may still see it. */
+function ownMemory(buffer: Handle, taken: boolean): ShownMemory {
+  return new ShownMemory(() => buddyBufferView(buffer), null, taken)
 }

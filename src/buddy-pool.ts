@@ -1,8 +1,9 @@
-import type { AllocateOptions, BuddyPoolOptions, BuddyPoolStats, WaitOptions } from './api.js'
+import type { AllocateOptions, BuddyPoolOptions, BuddyPoolStats, Ticket, WaitOptions } from './api.js'
 import { booleanArgument, integerArgument, optionsArgument } from './arguments.js'
-import type { BuddyPoolSettings } from './boundary.js'
+import { type BuddyPoolSettings, createBuddyPool, makeTicket } from './boundary.js'
 import { BuddyBuffer, buddyKey } from './buddy-buffer.js'
 import { BLOCK_SIZE, BuddyMemory, capacityOf, kindFor, type Lease } from './buddy-memory.js'
+import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError, invalidArgType } from './errors.js'
 import { nativeWait } from './native-waits.js'
 import { MAX_TIMEOUT_MS } from './wait.js'
@@ -19,13 +20,19 @@ export class BuddyPool implements AsyncDisposable {
 
   /** Nothing is mapped yet. Wrong options: `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`. */
   constructor(options?: BuddyPoolOptions) {
-    const { block: blockOptions, ...rest } = optionsArgument(options, 'options')
-    const block = optionsArgument(blockOptions, 'options.block')
+    if (options instanceof BuddyMemory) {
+      // One that has arrived from another isolate.
+      this.#memory = options
+      return
+    }
+    const given = optionsArgument(options, 'options')
+    const block = optionsArgument(given.block, 'options.block')
     const { onBlock } = block
     if (onBlock !== undefined && typeof onBlock !== 'function') throw invalidArgType('onBlock must be a function')
-    this.#memory = new BuddyMemory(settingsOf(rest, block), (index) => {
+    this.#memory = new BuddyMemory(createBuddyPool(settingsOf(given, block)), (index) => {
       if (onBlock !== undefined) setImmediate(onBlock, { bytes: BLOCK_SIZE, index })
     })
+    if (DEBUG) trace(this, 'buddy-pool', this.#memory.handle, abandoning(this.#memory))
   }
 
   /** What a request of `size` bytes gets: 16, 64 or 256 KiB, 1, 4, 16 or 64 MiB. 0 and above 64 MiB: `ERR_OUT_OF_RANGE`. */
@@ -86,14 +93,26 @@ export class BuddyPool implements AsyncDisposable {
   }
 
   /**
+   * A ticket with which another isolate of this process can `adopt()` the pool, which is then one pool with one limit. From
+   * here on no isolate keeps released buffers for itself. `ERR_CLOSED` once it is closed.
+   */
+  share(): Ticket<BuddyPool> {
+    return { framepool: makeTicket((carrier) => this.#memory.depart(carrier)) }
+  }
+
+  /**
    * Refuses what is asked from here on, and what waits, with `ERR_CLOSED`; resolves when the last buffer is released, and
-   * until then keeps the process alive. Then the memory goes back at once: views of it have length 0. Idempotent.
+   * until then keeps the process alive. Then the memory goes back at once: views of it have length 0. Idempotent. It closes
+   * the pool for all isolates that share it, and revokes its tickets that nobody has adopted.
    */
   close(): Promise<void> {
     this.#closing ??= nativeWait(
       undefined,
       (settled) => this.#memory.close(settled),
-      () => this.#memory.end(),
+      () => {
+        this.#memory.end()
+        if (DEBUG) untrace(this)
+      },
     )
     return this.#closing
   }
@@ -109,18 +128,23 @@ export class BuddyPool implements AsyncDisposable {
   }
 }
 
+function abandoning(memory: BuddyMemory): () => boolean {
+  return () => memory.abandon()
+}
+
 function kindOf(size: number): number {
   if (!Number.isInteger(size) || size < 1 || size > BLOCK_SIZE) integerArgument(size, 'size', 1, BLOCK_SIZE)
   return kindFor(size)
 }
 
 function zeroArgument(options: AllocateOptions): boolean {
-  return booleanArgument(optionsArgument(options, 'options').zero ?? false, 'zero')
+  const { zero = false } = optionsArgument(options, 'options')
+  return booleanArgument(zero, 'zero')
 }
 
 type BlockOptions = NonNullable<BuddyPoolOptions['block']>
 
-function settingsOf(options: Omit<BuddyPoolOptions, 'block'>, block: BlockOptions): BuddyPoolSettings {
+function settingsOf(options: BuddyPoolOptions, block: BlockOptions): BuddyPoolSettings {
   const { maxMemory, mergeWatermarks, starvationTimeoutMs, slabEmptyWatermark, threadCache } = options
   const { hugePages = false, lock = false, prefault = false } = block
   const settings: BuddyPoolSettings = {
@@ -135,7 +159,10 @@ function settingsOf(options: Omit<BuddyPoolOptions, 'block'>, block: BlockOption
     if (!Array.isArray(mergeWatermarks) || mergeWatermarks.length !== 4) {
       throw invalidArgType('mergeWatermarks must be an array of four numbers')
     }
-    settings.mergeWatermarks = mergeWatermarks.map((mark) => integerArgument(mark, 'a watermark', 0, MAX_WATERMARK))
+    // Not with the array's own map(), which can give anything.
+    settings.mergeWatermarks = [0, 1, 2, 3].map((size) =>
+      integerArgument(mergeWatermarks[size], 'a watermark', 0, MAX_WATERMARK),
+    )
   }
   if (starvationTimeoutMs !== undefined) {
     settings.starvationTimeoutMs = integerArgument(starvationTimeoutMs, 'starvationTimeoutMs', 0, MAX_TIMEOUT_MS)

@@ -1,4 +1,13 @@
-import { budgetAllocationView, type Handle, releaseBudgetAllocation } from './boundary.js'
+import type { Ticket } from './api.js'
+import {
+  budgetAllocationView,
+  type Carrier,
+  depart,
+  type Handle,
+  Kind,
+  makeTicket,
+  releaseBudgetAllocation,
+} from './boundary.js'
 import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError, invalidArgType } from './errors.js'
 import { ShownMemory } from './shown-memory.js'
@@ -6,36 +15,52 @@ import { ShownMemory } from './shown-memory.js'
 /** Only framepool makes allocations. */
 export const allocationKey = Symbol('framepool.allocation')
 
+let departOf: (allocation: BudgetAllocation, carrier: Carrier) => void
+
 /**
  * `length` buffers of equal size in one contiguous region, which its holder owns until `release()`. After that the memory
  * is freed: views of it have length 0, and asking for new ones throws `ERR_RELEASED`. (frozen_core `BufPoolAllocation`)
  */
 export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
   #handle: Handle | null
-  /** How many buffers. */
-  readonly length: number
+  readonly #length: number
   readonly #bufferSize: number
   /** Most of what an ArrayBuffer over native memory costs is making it, so it is made when first asked for. */
   #shown: ShownMemory | null = null
   #view: Uint8Array | null = null
 
   /** @internal */
-  constructor(key: symbol, handle: Handle, length: number, bufferSize: number) {
+  constructor(key: symbol, handle: Handle, length: number, bufferSize: number, shown: ShownMemory | null = null) {
     if (key !== allocationKey) throw invalidArgType('a BudgetAllocation comes from a BudgetPool')
     this.#handle = handle
-    this.length = length
+    this.#length = length
     this.#bufferSize = bufferSize
+    this.#shown = shown
     if (DEBUG) trace(this, 'allocation', handle, freeAllocation(handle))
+  }
+
+  static {
+    departOf = (allocation, carrier) => {
+      const handle = allocation.#live()
+      depart(Kind.Allocation, handle, carrier, allocation.#hide())
+      allocation.#forget()
+      if (DEBUG) untrace(allocation)
+    }
+  }
+
+  /** How many buffers. */
+  get length(): number {
+    return this.#length
   }
 
   /** `length` times the pool's buffer size. */
   get allocatedBytes(): number {
-    return this.length * this.#bufferSize
+    return this.#length * this.#bufferSize
   }
 
-  /** All of it, not copied. Not cleared unless it was allocated with `zero`. Throws `ERR_RELEASED` once released. */
+  /** All of it, not copied. Not cleared unless it was allocated with `zero`. Throws `ERR_RELEASED` once released or moved. */
   get bytes(): Uint8Array {
-    const length = this.length * this.#bufferSize
+    const length = this.#length * this.#bufferSize
     let view = this.#view
     // A view of another length was detached: see ShownMemory.
     if (view === null || view.length !== length) view = this.#view = this.#memory().view(0, length)
@@ -51,8 +76,8 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
   at(index: number): Uint8Array | undefined {
     if (typeof index !== 'number') throw invalidArgType(`index must be a number, not ${typeof index}`)
     const place = Math.trunc(index) || 0
-    const at = place < 0 ? this.length + place : place
-    if (at < 0 || at >= this.length) {
+    const at = place < 0 ? this.#length + place : place
+    if (at < 0 || at >= this.#length) {
       this.#memory()
       return undefined
     }
@@ -61,18 +86,25 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
 
   /** Every buffer in turn. */
   *[Symbol.iterator](): Iterator<Uint8Array> {
-    for (let index = 0; index < this.length; index++) yield this.#buffer(index)
+    for (let index = 0; index < this.#length; index++) yield this.#buffer(index)
   }
 
   /** Frees the memory and lets those who wait for it have it. True the first time, false after. */
   release(): boolean {
     const handle = this.#handle
     if (handle === null) return false
-    this.#handle = null
-    this.#view = null
-    releaseBudgetAllocation(handle, this.#shown === null || this.#shown.hide())
+    this.#forget()
+    releaseBudgetAllocation(handle, this.#hide())
     if (DEBUG) untrace(this)
     return true
+  }
+
+  /**
+   * A ticket with which another isolate of this process, or this one, can `adopt()` the allocation, without a copy. Here it
+   * counts as released: views of it have length 0. It goes on counting towards its pool's budget.
+   */
+  move(): Ticket<BudgetAllocation> {
+    return { framepool: makeTicket((carrier) => departOf(this, carrier)) }
   }
 
   [Symbol.dispose](): void {
@@ -84,11 +116,35 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
   }
 
   #memory(): ShownMemory {
-    const handle = this.#handle
-    if (handle === null) throw new FramePoolError('ERR_RELEASED', 'the allocation was released')
-    if (this.#shown === null) this.#shown = new ShownMemory(() => budgetAllocationView(handle))
+    const handle = this.#live()
+    this.#shown ??= shownAllocation(handle)
     return this.#shown
   }
+
+  #live(): Handle {
+    if (this.#handle === null) throw new FramePoolError('ERR_RELEASED', 'the allocation was released')
+    return this.#handle
+  }
+
+  #forget(): void {
+    this.#handle = null
+    this.#view = null
+  }
+
+  /** True when no ArrayBuffer shows the memory any more. */
+  #hide(): boolean {
+    return this.#shown === null || this.#shown.hide()
+  }
+}
+
+/** An allocation's memory. `taken`: another isolate may still see it. */
+export function shownAllocation(handle: Handle, taken = false): ShownMemory {
+  return new ShownMemory(() => budgetAllocationView(handle), null, taken)
+}
+
+/** The allocation leaves this isolate by `carrier`: for what does not travel as a ticket. */
+export function departAllocation(allocation: BudgetAllocation, carrier: Carrier): void {
+  departOf(allocation, carrier)
 }
 
 function freeAllocation(handle: Handle): () => void {

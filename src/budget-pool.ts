@@ -1,19 +1,22 @@
-import type { AllocateOptions, BudgetPoolStats, BufferSize, WaitOptions } from './api.js'
-import { integerArgument, optionsArgument } from './arguments.js'
+import type { AllocateOptions, BudgetPoolStats, BufferSize, Ticket, WaitOptions } from './api.js'
+import { booleanArgument, integerArgument, optionsArgument } from './arguments.js'
 import {
   allocateBudget,
   allocateBudgetSync,
   budgetPoolReport,
   closeBudgetPool,
   createBudgetPool,
+  depart,
   endBudgetPool,
   type Handle,
-  replyAllocation,
+  Kind,
+  makeTicket,
+  replyHandle,
   tryAllocateBudget,
 } from './boundary.js'
 import { allocationKey, BudgetAllocation } from './budget-allocation.js'
 import { DEBUG, trace, untrace } from './debug.js'
-import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
+import { FramePoolError, outOfRange } from './errors.js'
 import { nativeWait } from './native-waits.js'
 import { MAX_TIMEOUT_MS } from './wait.js'
 
@@ -22,13 +25,26 @@ const BUFFER_SIZES: readonly number[] = [8, 16, 32, 64, 128, 256, 512, 1024, 204
 /** The most buffers of one allocation: frozen_core's own limit. */
 const MAX_COUNT = 0xffff
 
+/** A pool of another isolate that has arrived in this one. */
+export class SharedBudget {
+  readonly handle: Handle
+  readonly bufferSize: BufferSize
+  readonly maxMemory: number
+
+  constructor(handle: Handle, bufferSize: number, maxMemory: number) {
+    this.handle = handle
+    this.bufferSize = bufferSize as BufferSize
+    this.maxMemory = maxMemory
+  }
+}
+
 /**
  * frozen_core's `BufPool`: equal buffers, allocated as they are asked for, that together never exceed `maxMemory`.
  * Who asks for more than is left waits; those who wait are served first come, first served.
  */
 export class BudgetPool implements AsyncDisposable {
-  readonly bufferSize: BufferSize
-  readonly maxMemory: number
+  readonly #bufferSize: BufferSize
+  readonly #maxMemory: number
   readonly #handle: Handle
   readonly #maxCount: number
   #closing: Promise<void> | null = null
@@ -45,11 +61,21 @@ export class BudgetPool implements AsyncDisposable {
     if (!BUFFER_SIZES.includes(bufferSize as number)) {
       throw outOfRange(`bufferSize must be a power of two from 8 to 16384, not ${bufferSize}`)
     }
-    this.bufferSize = bufferSize as BufferSize
-    this.maxMemory = integerArgument(maxMemory, 'maxMemory', this.bufferSize + 1, Number.MAX_SAFE_INTEGER)
-    this.#maxCount = Math.min(MAX_COUNT, Math.floor(this.maxMemory / this.bufferSize))
-    this.#handle = createBudgetPool(this.bufferSize, this.maxMemory)
+    this.#bufferSize = bufferSize as BufferSize
+    this.#maxMemory = integerArgument(maxMemory, 'maxMemory', this.#bufferSize + 1, Number.MAX_SAFE_INTEGER)
+    this.#maxCount = Math.min(MAX_COUNT, Math.floor(this.#maxMemory / this.#bufferSize))
+    this.#handle = config instanceof SharedBudget ? config.handle : createBudgetPool(this.#bufferSize, this.#maxMemory)
     if (DEBUG) trace(this, 'budget-pool', this.#handle, freePool(this.#handle))
+  }
+
+  /** In bytes. */
+  get bufferSize(): BufferSize {
+    return this.#bufferSize
+  }
+
+  /** In bytes. */
+  get maxMemory(): number {
+    return this.#maxMemory
   }
 
   /**
@@ -95,8 +121,18 @@ export class BudgetPool implements AsyncDisposable {
   }
 
   /**
+   * A ticket with which another isolate of this process can `adopt()` the pool, which is then one pool with one budget and one
+   * queue. `ERR_CLOSED` once it is closed.
+   */
+  share(): Ticket<BudgetPool> {
+    this.#checkOpen()
+    return { framepool: makeTicket((carrier) => depart(Kind.BudgetPool, this.#handle, carrier)) }
+  }
+
+  /**
    * Refuses new requests and those that wait with `ERR_CLOSED`, and resolves when the last allocation is released; until
-   * then it keeps the process alive. It never blocks. Idempotent.
+   * then it keeps the process alive. It never blocks. Idempotent. It closes the pool for all isolates that share it, and
+   * revokes its tickets that nobody has adopted.
    */
   close(): Promise<void> {
     this.#closing ??= nativeWait(
@@ -125,7 +161,7 @@ export class BudgetPool implements AsyncDisposable {
   }
 
   #claim(count: number): BudgetAllocation {
-    return new BudgetAllocation(allocationKey, replyAllocation(), count, this.bufferSize)
+    return new BudgetAllocation(allocationKey, replyHandle(), count, this.#bufferSize)
   }
 }
 
@@ -137,6 +173,5 @@ function freePool(handle: Handle): () => void {
 
 function zeroArgument(options: AllocateOptions): boolean {
   const { zero = false } = optionsArgument(options, 'options')
-  if (typeof zero !== 'boolean') throw invalidArgType('zero must be a boolean')
-  return zero
+  return booleanArgument(zero, 'zero')
 }

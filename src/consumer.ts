@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
-import type { RingHalf, RingReadableOptions, WaitOptions } from './api.js'
+import type { RingHalf, RingReadableOptions, Ticket, WaitOptions } from './api.js'
 import { bytesArgument, functionArgument, integerArgument, optionsArgument } from './arguments.js'
+import { makeTicket } from './boundary.js'
 import { descriptorArgument } from './descriptor.js'
 import { invalidArgType } from './errors.js'
 import { pipeToSocket } from './pipe-to-socket.js'
@@ -21,7 +22,7 @@ export class Consumer implements RingHalf {
     this.#source = source
   }
 
-  /** The ring's, in bytes. */
+  /** The ring's, in bytes. Of a session's output its `outputSize`: the memory grows up to it as it is needed. */
   get size(): number {
     return this.#source.size
   }
@@ -123,7 +124,7 @@ export class Consumer implements RingHalf {
    * has closed or failed, after what it still held. Only reading waits, and keeps the process alive while it does.
    */
   toReadable(options?: RingReadableOptions): Readable {
-    return new RingReadable(this.#source, optionsArgument(options, 'options'))
+    return new RingReadable(ringKey, this.#source, optionsArgument(options, 'options'))
   }
 
   /** The same as a web byte stream, which reads into the buffers of BYOB readers; cancelling it releases this half. */
@@ -141,6 +142,15 @@ export class Consumer implements RingHalf {
   release(): boolean {
     checkIdle(this.#source)
     return this.#source.release()
+  }
+
+  /**
+   * A ticket with which another isolate of this process, or this one, can `adopt()` this half, as it is: with its position, and
+   * what is in the ring. Here it counts as released, and views of it have length 0. `ERR_BUSY` while it is in use, by a wait,
+   * a callback, a stream, a socket or native I/O. Of a session's output: `ERR_BUSY`.
+   */
+  move(): Ticket<Consumer> {
+    return { framepool: makeTicket((carrier) => this.#source.depart(carrier)) }
   }
 
   [Symbol.dispose](): void {

@@ -11,11 +11,11 @@ if (DEBUG) debugEverything()
 interface Trace {
   kind: string
   stack: string
-  giveBack: () => void
+  giveBack: () => unknown
 }
 
 const traces = new FinalizationRegistry<Trace>(({ kind, stack, giveBack }) => {
-  giveBack()
+  if (giveBack() === false) return
   warn('FRAMEPOOL_LEAK', `a ${kind} was garbage-collected without having been released; it was acquired`, stack)
   reportDisturbances(false)
 })
@@ -34,9 +34,9 @@ let watching = false
 
 /**
  * Keeps the stack of whoever acquires `object`. If it is collected before `untrace`, that is reported and `giveBack` gives
- * back what it holds natively.
+ * back what it holds natively, or says with `false` that nothing was left to be given back.
  */
-export function trace(object: object, kind: string, handle: Handle, giveBack: () => void): void {
+export function trace(object: object, kind: string, handle: Handle, giveBack: () => unknown): void {
   const stack = callerStack()
   traceObject(kind, handle, stack)
   traces.register(object, { kind, stack, giveBack }, object)

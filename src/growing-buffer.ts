@@ -1,5 +1,5 @@
 import type { AeadBuffer, Buffer } from './api.js'
-import { bytesArgument, integerArgument, MAX_BYTES } from './arguments.js'
+import { bytesArgument, firstOf, integerArgument, lengthOf, MAX_BYTES } from './arguments.js'
 import { FramePoolError, outOfRange } from './errors.js'
 import type { Slice } from './slice.js'
 
@@ -82,8 +82,8 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
   write(source: Uint8Array): number {
     const bytes = bytesArgument(source, 'source')
     // Counted before, since a view of this buffer may be detached by what follows.
-    const count = Math.min(bytes.length, MAX_BYTES - this.#memory.length)
-    this.#append(count < bytes.length ? bytes.subarray(0, count) : bytes, outOfRange)
+    const count = Math.min(lengthOf(bytes), MAX_BYTES - this.#memory.length)
+    this.#append(firstOf(bytes, count), outOfRange)
     return count
   }
 
@@ -93,8 +93,11 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
 
   #append(source: Uint8Array, tooMuch: (message: string) => Error): void {
     const memory = this.#memory
-    if (memory.length + source.length > MAX_BYTES) throw tooMuch(`a message cannot exceed ${MAX_BYTES} bytes`)
-    const bytes = memory.holds(source) ? new Uint8Array(source) : source
-    memory.writable(bytes.length).set(bytes)
+    const length = lengthOf(source)
+    if (memory.length + length > MAX_BYTES) throw tooMuch(`a message cannot exceed ${MAX_BYTES} bytes`)
+    const bytes = memory.holds(source) ? new Uint8Array(source) : firstOf(source, length)
+    const room = memory.writable(length)
+    // A detached array has no bytes, and set() would refuse it.
+    if (length > 0) room.set(bytes)
   }
 }

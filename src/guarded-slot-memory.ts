@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
-import { closeSlotPool, type Handle, replyHeapHandle, slotPoolReport } from './boundary.js'
+import { closeSlotPool, type Handle, replyHeapHandle, revokeSlots, slotPoolReport } from './boundary.js'
 import { trace, untrace } from './debug.js'
 import { TracedHeapMemory } from './heap-memory.js'
 import type { ShownMemory } from './shown-memory.js'
@@ -55,7 +55,10 @@ export class GuardedSlotMemory extends SlotMemory {
   }
 
   override close(): void {
+    if (this.closed) return
     this.#hideViews()
+    // Slices that have left, and have not arrived, count for the native pool alone.
+    revokeSlots(this.handle)
     super.close()
   }
 

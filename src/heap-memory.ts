@@ -1,4 +1,4 @@
-import { type Handle, heapSliceView, releaseHeapSlice } from './boundary.js'
+import { type Carrier, depart, type Handle, heapSliceView, Kind, releaseHeapSlice } from './boundary.js'
 import { DEBUG, trace, untrace } from './debug.js'
 import { ShownMemory } from './shown-memory.js'
 import type { SliceMemory } from './slice.js'
@@ -29,9 +29,23 @@ export class HeapMemory implements SliceMemory {
   }
 
   release(): void {
-    if (this.#count !== null) this.#count.liveHeapSlices--
+    this.#leave()
     releaseHeapSlice(this.owner, this.#shown.hide())
   }
+
+  depart(_: number, carrier: Carrier): void {
+    depart(Kind.Slice, this.owner, carrier, this.#shown.hide())
+    this.#leave()
+  }
+
+  #leave(): void {
+    if (this.#count !== null) this.#count.liveHeapSlices--
+  }
+}
+
+/** The memory of a heap slice that has arrived from another isolate. `taken`: that may still see it. */
+export function arrivedOnHeap(owner: Handle, taken: boolean): HeapMemory {
+  return heapMemory(owner, null, taken ? new ShownMemory(() => heapSliceView(owner), null, true) : null)
 }
 
 /** The same in debug mode. */
@@ -43,6 +57,11 @@ export class TracedHeapMemory extends HeapMemory {
 
   override release(): void {
     super.release()
+    untrace(this)
+  }
+
+  override depart(slot: number, carrier: Carrier): void {
+    super.depart(slot, carrier)
     untrace(this)
   }
 }

@@ -5,7 +5,8 @@ import { settlePools } from './slot-memory.js'
 export interface InspectedObject {
   /**
    * `slot-pool`, `slice`, `budget-pool`, `allocation`, `buddy-pool`, `buddy-buffer`, `producer`, `consumer`,
-   * `sv2-session`, `pump`, `system-memory-buffer` (one in which a message is being written).
+   * `sv2-session`, `pump`, `ticket` (what has left one isolate and not arrived in another), `system-memory-buffer` (one in
+   * which a message is being written).
    */
   kind: string
   /** `threadId` of the isolate that it belongs to: see `node:worker_threads`. */

@@ -19,16 +19,16 @@ export function nativeWait<T>(
   return wait<T>(
     options,
     (waiter) => {
-      const settled = (): void => {
+      pending = begin(() => {
         try {
           checkLastCall()
           waiter.resolve(claim())
         } catch (error) {
           waiter.reject(error)
         }
-      }
-      pending = begin(settled)
-      if (pending === 0) settled()
+      })
+      // `begin` may not have crossed at all: what the last call failed with is none of its business.
+      if (pending === 0) waiter.resolve(claim())
     },
     (waiter, reason) => {
       cancelWait(pending)

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { integerArgument } from './arguments.js'
 import { ReadTarget } from './read-target.js'
 import type { RingHalf } from './ring-half.js'
 
@@ -16,6 +17,8 @@ export function onRead(half: RingHalf, onData: ((bytes: number) => void) | undef
     // Node calls it on the socket, which is how reading can be resumed.
     callback(this: Socket | undefined, count: number): boolean {
       if (half.closed) return false
+      // Others than Node can call it, too.
+      integerArgument(count, 'n', 0, half.size)
       const more = target.filled(count)
       if (!more) resumeLater(this, half, target.resumeAt)
       onData?.(count)

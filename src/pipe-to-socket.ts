@@ -1,7 +1,9 @@
-import { Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { whenAborted } from './abort.js'
 import { booleanArgument, optionsArgument, signalArgument } from './arguments.js'
-import { FramePoolError, invalidArgType } from './errors.js'
+import { FramePoolError } from './errors.js'
 import { checkFree, type RingSource } from './ring-source.js'
+import { socketArgument } from './socket-argument.js'
 import { writeLent } from './socket-write.js'
 
 /** Writes what comes into a ring to a socket, until the ring has ended: see `Consumer.pipeTo`. */
@@ -10,7 +12,7 @@ export async function pipeToSocket(
   socket: Socket,
   options: { signal?: AbortSignal; end?: boolean } | undefined,
 ): Promise<void> {
-  if (!(socket instanceof Socket)) throw invalidArgType('socket must be a net.Socket')
+  socketArgument(socket, 'socket')
   const { signal, end = true } = optionsArgument(options, 'options')
   booleanArgument(end, 'end')
   signalArgument(signal)
@@ -20,14 +22,13 @@ export async function pipeToSocket(
 
   const stop = new AbortController()
   const fail = (reason: unknown): void => stop.abort(reason)
-  const onAbort = (): void => fail(signal?.reason)
   const onClose = (): void => fail(closedError())
   const failed = new Promise<never>((_, reject) => {
     stop.signal.addEventListener('abort', () => reject(stop.signal.reason), { once: true })
   })
   socket.on('error', fail)
   socket.on('close', onClose)
-  signal?.addEventListener('abort', onAbort)
+  const stopListening = whenAborted(signal, () => fail(signal?.reason))
   source.lent = true
   try {
     // A write that the peer does not take must not hold up an abort. Its views stay lent until it is over.
@@ -36,7 +37,7 @@ export async function pipeToSocket(
   } finally {
     socket.off('error', fail)
     socket.off('close', onClose)
-    signal?.removeEventListener('abort', onAbort)
+    stopListening()
   }
 }
 

@@ -1,7 +1,8 @@
 import type { Writable } from 'node:stream'
 import type * as api from './api.js'
-import type { RingWritableOptions, WaitOptions, Write } from './api.js'
+import type { RingWritableOptions, Ticket, WaitOptions, Write } from './api.js'
 import { bytesArgument, functionArgument, integerArgument, lengthOf, optionsArgument } from './arguments.js'
+import { makeTicket } from './boundary.js'
 import { descriptorArgument } from './descriptor.js'
 import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
 import { type OnRead, onRead } from './onread.js'
@@ -143,7 +144,7 @@ export class Producer implements api.RingHalf, Write {
    * tell an error from an end. Once it has ended, writing fails with `ERR_CLOSED`. A write that waits keeps the process alive.
    */
   toWritable(options?: RingWritableOptions): Writable {
-    return new RingWritable(this.#half, optionsArgument(options, 'options'))
+    return new RingWritable(ringKey, this.#half, optionsArgument(options, 'options'))
   }
 
   /** The same as a web stream of Uint8Arrays; closing or aborting it, or an error, releases this half. */
@@ -161,6 +162,15 @@ export class Producer implements api.RingHalf, Write {
   release(): boolean {
     if (!this.#reading) checkIdle(this.#half)
     return this.#half.release()
+  }
+
+  /**
+   * A ticket with which another isolate of this process, or this one, can `adopt()` this half, as it is: with its position, and
+   * what is in the ring. Here it counts as released, and views of it have length 0. `ERR_BUSY` while it is in use, by a wait,
+   * a callback, a stream, a socket or native I/O.
+   */
+  move(): Ticket<Producer> {
+    return { framepool: makeTicket((carrier) => this.#half.depart(carrier)) }
   }
 
   [Symbol.dispose](): void {

@@ -1,9 +1,9 @@
+import { whenAborted } from './abort.js'
 import type { PumpOptions } from './api.js'
-import { functionArgument, optionsArgument } from './arguments.js'
+import { functionArgument, optionsArgument, signalArgument } from './arguments.js'
 import { endPump, type Handle, lastFailure, pumpMoved, startPump, stopPump } from './boundary.js'
 import { powerOfTwo } from './byte-ring.js'
 import { descriptorArgument } from './descriptor.js'
-import { invalidArgType } from './errors.js'
 
 /** 1 MiB: measured, see benchmark/pump.ts. */
 const DEFAULT_SIZE = 2 ** 20
@@ -28,20 +28,20 @@ export async function pump(from: number, to: number, options?: PumpOptions): Pro
   descriptorArgument(to, 'to', 'writev')
   const { size = DEFAULT_SIZE, signal, onProgress } = optionsArgument(options, 'options')
   powerOfTwo(size, 'size')
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgType('signal must be an AbortSignal')
+  signalArgument(signal)
   if (onProgress !== undefined) functionArgument(onProgress, 'onProgress')
   if (signal?.aborted) throw withBytes(signal.reason, 0n)
   const progress = new Progress(onProgress)
   const { pump, ended } = start(from, to, size)
   const stop = (): void => stopPump(pump)
-  signal?.addEventListener('abort', stop)
+  const stopListening = whenAborted(signal, stop)
   const timer = setInterval(() => {
     const bytes = pumpMoved(pump)
     if (bytes > progress.told && !progress.tell(bytes)) stop()
   }, PROGRESS_MS)
   const failure = await ended
   clearInterval(timer)
-  signal?.removeEventListener('abort', stop)
+  stopListening()
   const bytes = endPump(pump)
   progress.tell(bytes)
   if (progress.thrown !== null) throw progress.thrown.error

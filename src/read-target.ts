@@ -35,6 +35,11 @@ export class ReadTarget {
   /** `count` bytes have come. False: reading must pause until there is room again. */
   filled(count: number): boolean {
     this.#half.advance(count)
+    return this.hasRoom
+  }
+
+  /** There is more room than what is spared. */
+  get hasRoom(): boolean {
     return this.#half.atLeast(this.#spare + 1) > this.#spare
   }
 

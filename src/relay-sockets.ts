@@ -1,13 +1,15 @@
-import { Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { whenAborted } from './abort.js'
 import { integerArgument, optionsArgument, signalArgument } from './arguments.js'
 import { newRing } from './byte-ring.js'
 import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
 import type { RingHalf } from './ring-half.js'
+import { socketArgument } from './socket-argument.js'
 import { SocketReader } from './socket-reader.js'
-import { writeLent } from './socket-write.js'
+import { writeLentNow } from './socket-write.js'
 import { MAX_TIMEOUT_MS } from './wait.js'
 
-const DEFAULT_SIZE = 256 * 1024
+const DEFAULT_SIZE = 512 * 1024
 
 /**
  * Passes on what each of two sockets receives to the other, through a ring each way, until both have ended. The sockets are
@@ -16,7 +18,7 @@ const DEFAULT_SIZE = 256 * 1024
  *
  * A plain TCP or Unix socket reads straight into the ring, also one that a server accepted; with TLS chunks are copied.
  *
- * @param options `size`: bytes of each ring, a power of two from 2 to 1 GiB, default 256 KiB; no more than that is held each
+ * @param options `size`: bytes of each ring, a power of two from 2 to 1 GiB, default 512 KiB; no more than that is held each
  *   way. `idleTimeoutMs`: both sockets are destroyed when nothing has moved for so long; by default never. `signal`: an
  *   abort destroys both.
  * @returns The bytes each way, when both sockets are closed. Rejects, with both sockets destroyed, with what broke one of
@@ -27,8 +29,8 @@ export async function relaySockets(
   b: Socket,
   options?: { size?: number; idleTimeoutMs?: number; signal?: AbortSignal },
 ): Promise<{ aToB: number; bToA: number }> {
-  if (!(a instanceof Socket)) throw invalidArgType('a must be a net.Socket')
-  if (!(b instanceof Socket)) throw invalidArgType('b must be a net.Socket')
+  socketArgument(a, 'a')
+  socketArgument(b, 'b')
   if (a === b) throw outOfRange('a and b must be two sockets')
   const { size = DEFAULT_SIZE, idleTimeoutMs, signal } = optionsArgument(options, 'options')
   integerArgument(size, 'size', 2, 2 ** 30)
@@ -55,8 +57,7 @@ export async function relaySockets(
     function onIdle(): void {
       fail(new FramePoolError('ERR_TIMEOUT', `nothing moved between the sockets for ${idleTimeoutMs} ms`))
     }
-    const onAbort = (): void => fail(signal?.reason)
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const stopListening = whenAborted(signal, () => fail(signal?.reason))
     const onMove = (): void => {
       timer?.refresh()
     }
@@ -68,7 +69,7 @@ export async function relaySockets(
       if (open > 0) return
       // Only now has Node no use for the rings' memory any more.
       if (timer !== null) clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
+      stopListening()
       const bytes = { aToB: aToB.release(), bToA: bToA.release() }
       if (failed) reject(failure)
       else resolve(bytes)
@@ -85,6 +86,7 @@ class OneWay {
   readonly #reader: SocketReader
   readonly #to: Socket
   readonly #onMove: () => void
+  #bytes = 0
   /** The sender has ended its side. */
   ended = false
   /** The receiver has everything, and knows that it was all. */
@@ -110,7 +112,11 @@ class OneWay {
       this.ended = true
       this.#flush()
     })
-    this.#reader = new SocketReader(this.#producer, from, () => this.#flush())
+    this.#reader = new SocketReader(this.#producer, from, () => {
+      this.#flush()
+      this.#rewind()
+    })
+    this.#reader.resume()
     if (from.readableEnded) {
       this.ended = true
       this.#flush()
@@ -122,14 +128,19 @@ class OneWay {
     this.#onMove()
     const consumer = this.#consumer
     if (consumer.lent) return
-    if (consumer.available > 0) {
-      writeLent(consumer, this.#to, (error) => {
+    const length = consumer.available
+    if (length > 0) {
+      const taken = writeLentNow(consumer, this.#to, (error) => {
         // The socket that failed says so itself.
         if (error !== null) return
+        this.#bytes += length
         this.#flush()
         this.#reader.resume()
       })
-    } else if (this.ended && !this.#reader.holding && !this.#to.writableEnded) {
+      if (!taken) return
+      this.#bytes += length
+    }
+    if (this.ended && !this.#reader.holding && !this.#to.writableEnded) {
       this.#to.once('finish', () => {
         this.done = true
       })
@@ -137,12 +148,22 @@ class OneWay {
     }
   }
 
+  /**
+   * Goes to the start of the ring if it is empty. There the next read gets the longest view, and where little is on its way
+   * at a time, only so much of the memory is ever touched.
+   */
+  #rewind(): void {
+    const { size, offset } = this.#producer
+    if (offset === 0 || this.#consumer.lent) return
+    this.#producer.advance(size - offset)
+    this.#consumer.advance(size - offset)
+  }
+
   /** Gives the ring back; returns the bytes that went through it. */
   release(): number {
-    const { position } = this.#consumer
     this.#producer.release()
     this.#consumer.release()
-    return position
+    return this.#bytes
   }
 }
 

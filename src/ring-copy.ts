@@ -11,8 +11,8 @@ export function copyOut(source: RingSource, target: Uint8Array): number {
   const length = lengthOf(target)
   const count = Math.min(length, source.atLeast(length))
   if (count === 0) return 0
-  const { memory, offset, size } = source
-  const first = Math.min(count, size - offset)
+  const { memory, offset, memorySize } = source
+  const first = Math.min(count, memorySize - offset)
   setBytes.call(target, memory.view(offset, first))
   if (first < count) setBytes.call(target, memory.view(0, count - first), first)
   source.advance(count)

@@ -1,12 +1,17 @@
 import type { WaitOptions } from './api.js'
-import { lengthOf, partOf } from './arguments.js'
+import { firstOf, lengthOf, partOf } from './arguments.js'
 import {
   advanceRing,
+  type Carrier,
+  depart,
   endRingHalf,
   endTransfer,
   type Handle,
+  Kind,
   releaseRingHalf,
   reply,
+  replyHandle,
+  replyWide,
   ringHalfView,
   transferLater,
   transferNow,
@@ -17,12 +22,13 @@ import {
 import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError } from './errors.js'
 import { nativeOperation, nativeWait } from './native-waits.js'
-import { checkFree, type RingSource } from './ring-source.js'
+import { checkFree, checkIdle, type RingSource } from './ring-source.js'
 import { ShownMemory } from './shown-memory.js'
 
 /** One half of a byte ring, as this isolate knows it. */
 export class RingHalf implements RingSource {
   readonly handle: Handle
+  readonly #kind: Kind.Producer | Kind.Consumer
   readonly size: number
   readonly memory: ShownMemory
   position = 0
@@ -36,26 +42,43 @@ export class RingHalf implements RingSource {
   #known: number
   #ended = false
   #released = false
+  /** Waits that are not over. */
+  #waiting = 0
   /** All of the ring, to copy into and out of. */
   #whole: Uint8Array | null = null
 
-  constructor(handle: Handle, size: number, available: number) {
+  /** `taken`: another isolate may still see the half's memory. */
+  constructor(handle: Handle, kind: Kind.Producer | Kind.Consumer, size: number, available: number, taken = false) {
     this.handle = handle
+    this.#kind = kind
     this.size = size
     this.#known = available
-    this.memory = new ShownMemory(() => ringHalfView(handle))
+    this.memory = new ShownMemory(() => ringHalfView(handle), null, taken)
+    if (DEBUG) trace(this, kind === Kind.Producer ? 'producer' : 'consumer', handle, freeHalf(handle))
+  }
+
+  /** The one that the last call gave: it has arrived from another isolate. */
+  static arrived(kind: Kind.Producer | Kind.Consumer): RingHalf {
+    const taken = reply(Word.Hidden) === 0
+    const half = new RingHalf(replyHandle(), kind, reply(Word.Size), reply(Word.Available), taken)
+    half.#moveOn(replyWide())
+    half.#ended = reply(Word.Ended) === 1
+    return half
   }
 
   /** Both halves of a new ring. */
   static pair(producer: Handle, consumer: Handle, size: number): { producer: RingHalf; consumer: RingHalf } {
-    const halves = { producer: new RingHalf(producer, size, size), consumer: new RingHalf(consumer, size, 0) }
+    const halves = {
+      producer: new RingHalf(producer, Kind.Producer, size, size),
+      consumer: new RingHalf(consumer, Kind.Consumer, size, 0),
+    }
     halves.producer.#other = halves.consumer
     halves.consumer.#other = halves.producer
-    if (DEBUG) {
-      trace(halves.producer, 'producer', producer, freeHalf(producer))
-      trace(halves.consumer, 'consumer', consumer, freeHalf(consumer))
-    }
     return halves
+  }
+
+  get memorySize(): number {
+    return this.size
   }
 
   get available(): number {
@@ -81,7 +104,7 @@ export class RingHalf implements RingSource {
     const { size, offset } = this
     const first = Math.min(count, size - offset)
     const whole = this.#view()
-    whole.set(first === length ? source : partOf(source, 0, first), offset)
+    whole.set(firstOf(source, first), offset)
     if (first < count) whole.set(partOf(source, first, count - first))
     this.advance(count)
     return count
@@ -103,7 +126,7 @@ export class RingHalf implements RingSource {
 
   #moveOn(count: number): void {
     this.position += count
-    this.offset = (this.offset + count) & (this.size - 1)
+    this.offset = this.position % this.size
   }
 
   #advance(count: number): void {
@@ -128,11 +151,16 @@ export class RingHalf implements RingSource {
 
   async wait(bytes: number, options: WaitOptions | undefined): Promise<number> {
     this.checkUsable()
-    return nativeWait(
-      options,
-      (settled) => waitForRing(this.handle, bytes, settled),
-      () => this.#claim(),
-    )
+    this.#waiting++
+    try {
+      return await nativeWait(
+        options,
+        (settled) => waitForRing(this.handle, bytes, settled),
+        () => this.#claim(),
+      )
+    } finally {
+      this.#waiting--
+    }
   }
 
   waitSync(bytes: number, timeoutMs: number): number {
@@ -198,13 +226,27 @@ export class RingHalf implements RingSource {
 
   release(): boolean {
     if (this.#released) return false
-    this.#released = true
-    this.#whole = null
-    if (this.#other !== null) this.#other.#other = null
+    this.#leave()
     // A socket may read into the ring once more: then its view keeps the memory.
     releaseRingHalf(this.handle, !this.keepShown && this.memory.hide())
     if (DEBUG) untrace(this)
     return true
+  }
+
+  depart(carrier: Carrier): void {
+    this.checkAlive()
+    checkIdle(this)
+    if (this.#waiting > 0) throw new FramePoolError('ERR_BUSY', 'someone waits for this half of the ring')
+    depart(this.#kind, this.handle, carrier, this.memory.hide())
+    this.#leave()
+    if (DEBUG) untrace(this)
+  }
+
+  /** This isolate has the half no more. */
+  #leave(): void {
+    this.#released = true
+    this.#whole = null
+    if (this.#other !== null) this.#other.#other = null
   }
 }
 

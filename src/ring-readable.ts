@@ -1,9 +1,10 @@
 import { addAbortSignal, Readable } from 'node:stream'
 import { callbackify } from 'node:util'
 import type { RingReadableOptions } from './api.js'
-import { signalArgument } from './arguments.js'
+import { invalidArgType } from './errors.js'
 import { copyOut } from './ring-copy.js'
-import type { RingSource } from './ring-source.js'
+import { type RingSource, ringKey } from './ring-source.js'
+import { streamOptions } from './stream-options.js'
 
 /** Not a promise's callback: what a listener throws there would be an unhandled rejection. */
 const waitForBytes = callbackify((source: RingSource, signal: AbortSignal) => source.wait(1, { signal }))
@@ -13,10 +14,10 @@ export class RingReadable extends Readable {
   readonly #source: RingSource
   readonly #closing = new AbortController()
 
-  constructor(source: RingSource, options: RingReadableOptions) {
-    const { highWaterMark, encoding, emitClose, signal } = options
+  constructor(key: symbol, source: RingSource, options: RingReadableOptions) {
+    if (key !== ringKey) throw invalidArgType('a stream over a ring comes from Consumer.toReadable()')
+    const { highWaterMark, encoding, emitClose, signal } = streamOptions(options)
     super({ highWaterMark, encoding, emitClose })
-    signalArgument(signal)
     source.takeOver()
     this.#source = source
     // Not left to the constructor above: a signal that has aborted destroys the stream at once.

@@ -1,4 +1,5 @@
 import type { WaitOptions } from './api.js'
+import type { Carrier } from './boundary.js'
 import { FramePoolError } from './errors.js'
 import type { ShownMemory } from './shown-memory.js'
 
@@ -7,8 +8,10 @@ export const ringKey = Symbol('framepool.ring')
 
 /** What a producer or consumer works on: one half of a byte ring, or a session's output. */
 export interface RingSource {
-  /** In bytes: a power of two. */
+  /** The most that can ever be available, in bytes: a power of two. */
   readonly size: number
+  /** What `memory` is now, in bytes: a power of two. A session's output grows up to `size`. */
+  readonly memorySize: number
   /** Bytes to write, or to read. */
   readonly available: number
   /** Bytes ever written, or read. */
@@ -41,6 +44,8 @@ export interface RingSource {
   transferAsync(fd: number, options: WaitOptions | undefined): Promise<number>
   end(): void
   release(): boolean
+  /** This half leaves the isolate by `carrier`. If that throws, it has not. */
+  depart(carrier: Carrier): void
 }
 
 export function checkFree(source: RingSource): void {
@@ -53,8 +58,8 @@ export function checkIdle(source: RingSource): void {
 }
 
 /** The first `count` available bytes as views: two where they wrap, otherwise the second is empty. */
-export function views({ memory, size, offset }: RingSource, count: number): [Uint8Array, Uint8Array] {
-  const first = Math.min(count, size - offset)
+export function views({ memory, memorySize, offset }: RingSource, count: number): [Uint8Array, Uint8Array] {
+  const first = Math.min(count, memorySize - offset)
   return [memory.view(offset, first), memory.view(0, count - first)]
 }
 

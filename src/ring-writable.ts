@@ -1,9 +1,11 @@
 import { addAbortSignal, Writable } from 'node:stream'
 import { callbackify } from 'node:util'
 import type { RingWritableOptions } from './api.js'
-import { signalArgument } from './arguments.js'
+import { invalidArgType } from './errors.js'
 import { copyAllIn } from './ring-copy.js'
 import type { RingHalf } from './ring-half.js'
+import { ringKey } from './ring-source.js'
+import { streamOptions } from './stream-options.js'
 
 type Callback = (error?: Error | null) => void
 /** A string only with `decodeStrings: false`. */
@@ -17,10 +19,10 @@ export class RingWritable extends Writable {
   readonly #half: RingHalf
   readonly #closing = new AbortController()
 
-  constructor(half: RingHalf, options: RingWritableOptions) {
-    const { highWaterMark, decodeStrings, defaultEncoding, emitClose, signal } = options
+  constructor(key: symbol, half: RingHalf, options: RingWritableOptions) {
+    if (key !== ringKey) throw invalidArgType('a stream over a ring comes from Producer.toWritable()')
+    const { highWaterMark, decodeStrings, defaultEncoding, emitClose, signal } = streamOptions(options)
     super({ highWaterMark, decodeStrings, defaultEncoding, emitClose })
-    signalArgument(signal)
     half.takeOver()
     this.#half = half
     // Not left to the constructor above: a signal that has aborted destroys the stream at once.

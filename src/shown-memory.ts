@@ -4,13 +4,17 @@ import { detach } from './boundary.js'
 export class ShownMemory {
   #buffer: ArrayBuffer | null
   readonly #make: () => ArrayBuffer
-  /** JavaScript took the memory to an ArrayBuffer that we do not know, for example with `buffer.transfer()`. */
-  #taken = false
+  /**
+   * An ArrayBuffer that we cannot detach shows the memory: JavaScript took it to one that we do not know, for example with
+   * `buffer.transfer()`, or the isolate that the memory came from could not detach its own.
+   */
+  #taken: boolean
 
   /** `make` gives a new ArrayBuffer over the same memory each time. */
-  constructor(make: () => ArrayBuffer, buffer: ArrayBuffer | null = null) {
+  constructor(make: () => ArrayBuffer, buffer: ArrayBuffer | null = null, taken = false) {
     this.#make = make
     this.#buffer = buffer
+    this.#taken = taken
   }
 
   view(offset: number, length: number): Uint8Array {
@@ -34,8 +38,7 @@ export class ShownMemory {
 
   /** The same memory under another owner: what was shown so far counts for it too. */
   handOver(make: () => ArrayBuffer): ShownMemory {
-    const next = new ShownMemory(make, this.#buffer)
-    next.#taken = this.#taken
+    const next = new ShownMemory(make, this.#buffer, this.#taken)
     this.#buffer = null
     this.#taken = false
     return next

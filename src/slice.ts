@@ -1,5 +1,6 @@
-import { nativeBytesArgument } from './arguments.js'
-import { copyToHeap, type Handle } from './boundary.js'
+import type { Ticket } from './api.js'
+import { lengthOf, nativeBytesArgument } from './arguments.js'
+import { type Carrier, copyToHeap, type Handle, makeTicket } from './boundary.js'
 import { FramePoolError, invalidArgType } from './errors.js'
 import { heapMemory } from './heap-memory.js'
 
@@ -10,7 +11,11 @@ export interface SliceMemory {
   /** A view of the memory. Offsets are those of the memory, not of the slice. */
   view(offset: number, length: number): Uint8Array
   release(slot: number): void
+  /** The slice leaves this isolate by `carrier`. If that throws, it has not. */
+  depart(slot: number, carrier: Carrier): void
 }
+
+let departOf: (slice: Slice, carrier: Carrier) => void
 
 /** Only framepool makes slices. */
 export const sliceKey = Symbol('framepool.slice')
@@ -35,16 +40,22 @@ export class Slice implements Disposable {
     this.#slot = slot
   }
 
+  static {
+    departOf = (slice, carrier) => {
+      slice.#live().depart(slice.#slot, carrier)
+      slice.#forget()
+    }
+  }
+
   /** A slice that owns a copy of `bytes` on the heap. `ERR_NO_MEMORY` when there is none. */
   static from(bytes: Uint8Array): Slice {
     const source = nativeBytesArgument(bytes, 'bytes')
-    return new Slice(sliceKey, heapMemory(copyToHeap(source)), 0, source.length, 0)
+    return new Slice(sliceKey, heapMemory(copyToHeap(source)), 0, lengthOf(source), 0)
   }
 
-  /** The bytes, not copied. Throws `ERR_RELEASED` once released. `bytes.buffer` is the whole region of the pool: see `copy()`. */
+  /** The bytes, not copied. Throws `ERR_RELEASED` once released or moved. `bytes.buffer` is the whole region of the pool: see `copy()`. */
   get bytes(): Uint8Array {
-    const memory = this.#memory
-    if (memory === null) throw new FramePoolError('ERR_RELEASED', 'the slice was released')
+    const memory = this.#live()
     let view = this.#view
     // A view of another length was detached: see ShownMemory.
     if (view === null || view.length !== this.#length) view = this.#view = memory.view(this.#offset, this.#length)
@@ -67,20 +78,45 @@ export class Slice implements Disposable {
 
   /** A copy in ordinary JavaScript memory, for APIs that clone, transfer or keep. */
   copy(): Uint8Array {
-    return this.bytes.slice()
+    const { bytes } = this
+    // An empty view that was detached cannot be copied, nor healed.
+    return this.#length === 0 ? new Uint8Array(0) : new Uint8Array(bytes)
   }
 
   /** Gives the memory back. True the first time, false after. */
   release(): boolean {
     const memory = this.#memory
     if (memory === null) return false
-    this.#memory = null
-    this.#view = null
+    this.#forget()
     memory.release(this.#slot)
     return true
+  }
+
+  /**
+   * A ticket with which another isolate of this process, or this one, can `adopt()` the slice, without a copy. Here it counts
+   * as released: `ERR_RELEASED`. Views of it have length 0 then, except those of a pool's slice: these lie in memory that is
+   * shared, and must not be used any more.
+   */
+  move(): Ticket<Slice> {
+    return { framepool: makeTicket((carrier) => departOf(this, carrier)) }
   }
 
   [Symbol.dispose](): void {
     this.release()
   }
+
+  #live(): SliceMemory {
+    if (this.#memory === null) throw new FramePoolError('ERR_RELEASED', 'the slice was released')
+    return this.#memory
+  }
+
+  #forget(): void {
+    this.#memory = null
+    this.#view = null
+  }
+}
+
+/** The slice leaves this isolate by `carrier`: for what does not travel as a ticket. */
+export function departSlice(slice: Slice, carrier: Carrier): void {
+  departOf(slice, carrier)
 }

@@ -1,10 +1,13 @@
-import { MAX_BYTES } from './arguments.js'
+import { bufferOf, lengthOf, MAX_BYTES, offsetOf } from './arguments.js'
 import {
+  type Carrier,
   closeSlotPool,
   createSlotPool,
+  departSlot,
   type Handle,
   reply,
   replyHeapHandle,
+  revokeSlots,
   type SlotBacklog,
   settleSlots,
   slotPoolHeap,
@@ -48,14 +51,18 @@ export interface Lodger {
  *
  * A message that is taken with nothing else alive can only have gone to slot 1, at the start. Native code need not know
  * of it until something else happens, and if it is released before that, only that it was.
+ *
+ * While slices are with other isolates, every message asks first, because only native code knows which of them are back.
  */
 export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, SliceCount {
   readonly handle: Handle
   readonly owner: Handle
   readonly capacity: number
   liveHeapSlices = 0
-  /** Slots that hold a slice of this isolate. */
+  /** Slots that hold a slice, be it of this isolate or one that has left it. */
   live = 0
+  /** Those of them whose slices have left; native code says when they are back. */
+  lent = 0
   /** Slots released before the bytes pending now were begun, and since; native code does not know yet. */
   released = 0
   releasedLater = 0
@@ -107,8 +114,8 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
   }
 
   writable(length: number): Uint8Array {
-    // A heap buffer stays with its message even when it is truncated to nothing.
-    if (this.known === 0 && this.#heap === null) {
+    // A heap buffer stays with its message even when it is truncated to nothing. And what has left may be back.
+    if (this.known === 0 && this.#heap === null && this.lent === 0) {
       const { written } = this
       if (written === 0) {
         const fresh = this.live === 0
@@ -185,6 +192,25 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
   /** Slots or mode may have changed: of interest in debug mode. */
   publish(): void {}
 
+  depart(slot: number, carrier: Carrier): void {
+    departSlot(this, slot, carrier)
+    this.known += this.written
+    this.caughtUp()
+    const bit = 1 << (slot - 1)
+    if (this.closed) {
+      // It needs the pool no more than one that left before.
+      this.live &= ~bit
+      if (this.live === 0) this.free()
+    } else {
+      this.lent |= bit
+    }
+  }
+
+  /** Slices that other isolates have released are counted only when native code says so. */
+  collect(): void {
+    if (this.lent !== 0) this.settle()
+  }
+
   truncate(length: number): void {
     const kept = this.hidden + length
     // With nothing pending, releases count as made before the next bytes: those noted so far must be told first.
@@ -200,11 +226,8 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
   holds(source: Uint8Array): boolean {
     if (this.length === 0) return false
     const { buffer, byteOffset: start, byteLength } = this.pending(0, this.length)
-    return (
-      source.buffer === buffer &&
-      source.byteOffset < start + byteLength &&
-      start < source.byteOffset + source.byteLength
-    )
+    const from = offsetOf(source)
+    return bufferOf(source) === buffer && from < start + byteLength && start < from + lengthOf(source)
   }
 
   /** Tells native code all that it does not know, so that what it reports is exact. */
@@ -231,6 +254,12 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
     this.closed = true
     this.written = 0
     this.known = 0
+    if (this.lent !== 0) {
+      // What has arrived elsewhere keeps the memory by itself.
+      revokeSlots(this.handle)
+      this.live &= ~this.lent
+      this.lent = 0
+    }
     if (this.live === 0) this.free()
   }
 
@@ -266,6 +295,11 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
     this.cameAndWent = 0
     this.alone = 0
     this.written = 0
+    const returned = reply(Word.Returned)
+    if (returned !== 0) {
+      this.live &= ~returned
+      this.lent &= ~returned
+    }
   }
 
   #hideHeap(): void {

@@ -49,8 +49,12 @@ export class SlotPool extends GrowingBuffer implements Disposable {
     return this.#report().mode as PoolMode
   }
 
-  /** True when no slice of the pool is alive, be it in a slot or on the heap. */
+  /**
+   * True when no slice of the pool is alive, be it in a slot or on the heap. What was moved from the heap counts no more, nor,
+   * once the pool is closed, what was moved from a slot.
+   */
   override get isDroppable(): boolean {
+    this.#memory.collect()
     return this.#memory.live === 0 && this.#memory.liveHeapSlices === 0
   }
 

@@ -1,15 +1,12 @@
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
 import { lengthOf, partOf } from './arguments.js'
+import { readDirectly } from './direct-read.js'
 import { ReadTarget } from './read-target.js'
 import type { RingHalf } from './ring-half.js'
 
 /**
- * Reads what a socket receives into a ring, and pauses it while the ring is full.
- *
- * The bytes go there without a copy where the socket can be given memory to read into. Node takes that only when a socket
- * is made (`onread`), which those that a server accepts are not by us; so what `onread` would have set is set here. That is
- * not public, and where it is not to be found as expected, as with TLS, chunks are copied.
+ * Reads what a socket receives into a ring, and pauses it while the ring is full. The bytes go there without a copy where
+ * the socket can be given memory to read into: see `readDirectly`.
  */
 export class SocketReader {
   readonly #half: RingHalf
@@ -21,7 +18,10 @@ export class SocketReader {
   #paused = true
   #started = false
 
-  /** `socket` gives bytes, not text. */
+  /**
+   * `socket` gives bytes, not text; reading begins with `resume()`. `onData` is called when some have come: it may free
+   * room, which is read into without a pause, and with all of the ring free it may move both halves on together.
+   */
   constructor(half: RingHalf, socket: Socket, onData: () => void) {
     this.#half = half
     this.#socket = socket
@@ -29,7 +29,6 @@ export class SocketReader {
     this.#onData = onData
     // What Node has read of an accepted socket by now. Nothing more may be read before all of it is in the ring.
     this.#backlog = socket.pause().read() as Uint8Array | null
-    this.resume()
   }
 
   /** Something came that the ring had no room for yet. */
@@ -51,7 +50,17 @@ export class SocketReader {
 
   #start(): void {
     this.#started = true
-    if (!this.#readDirectly()) this.#socket.on('data', (chunk) => this.#copy(chunk))
+    const target = this.#target
+    const direct = readDirectly(this.#socket, {
+      next: () => target.next(),
+      filled: (count) => {
+        this.#half.advance(count)
+        this.#onData()
+        if (!target.hasRoom) this.#paused = true
+        return !this.#paused
+      },
+    })
+    if (!direct) this.#socket.on('data', (chunk) => this.#copy(chunk))
   }
 
   #pause(): void {
@@ -60,33 +69,16 @@ export class SocketReader {
   }
 
   #copy(chunk: Uint8Array): void {
-    const length = lengthOf(chunk)
-    const count = this.#half.fill(chunk)
-    if (count < length) this.#backlog = partOf(chunk, count, length - count)
+    let rest: Uint8Array | null = chunk
+    do {
+      const length = lengthOf(rest)
+      const count = this.#half.fill(rest)
+      rest = count < length ? partOf(rest, count, length - count) : null
+      // Before `onData`, which may ask whether this was all.
+      this.#backlog = rest
+      this.#onData()
+    } while (rest !== null && this.#half.atLeast(1) > 0)
     // Also when all of it has just fitted: a socket that reads directly needs room to begin with.
     if (this.#half.atLeast(1) === 0) this.#pause()
-    this.#onData()
-  }
-
-  #readDirectly(): boolean {
-    const socket = this.#socket as unknown as Record<symbol, unknown> & { _handle?: { useUserBuffer?: unknown } }
-    const handle = socket._handle
-    if (socket instanceof TLSSocket || typeof handle?.useUserBuffer !== 'function') return false
-    const symbols = Object.getOwnPropertySymbols(socket)
-    const [buffer, callback, generator] = ['kBuffer', 'kBufferCb', 'kBufferGen'].map((name) =>
-      symbols.find(({ description }) => description === name),
-    )
-    if (buffer === undefined || callback === undefined || generator === undefined || socket[buffer]) return false
-    const target = this.#target
-    socket[callback] = (count: number): boolean => {
-      const more = target.filled(count)
-      if (!more) this.#paused = true
-      this.#onData()
-      return more
-    }
-    socket[generator] = (): Uint8Array => target.next()
-    socket[buffer] = target.next()
-    handle.useUserBuffer(socket[buffer])
-    return true
   }
 }

@@ -7,12 +7,33 @@ import { type RingSource, views } from './ring-source.js'
  */
 export function writeLent(source: RingSource, socket: Socket, taken: (error: Error | null) => void): void {
   const length = source.available
-  const [first, second] = views(source, length)
-  source.lent = true
-  const done = (error?: Error | null): void => {
+  write(source, length, socket, (error) => {
     source.giveBack(error ? 0 : length)
     taken(error ?? null)
-  }
+  })
+}
+
+/**
+ * The same, but the views are freed on return where the system has taken all of them by then, which Node tells only on a
+ * later tick: then it returns true, and `taken` is not called.
+ */
+export function writeLentNow(source: RingSource, socket: Socket, taken: (error: Error | null) => void): boolean {
+  const length = source.available
+  let over = false
+  write(source, length, socket, (error) => {
+    if (over) return
+    source.giveBack(error ? 0 : length)
+    taken(error ?? null)
+  })
+  // A socket that has just failed holds nothing either, but is not writable any more.
+  over = socket.writableLength === 0 && socket.writable
+  if (over) source.giveBack(length)
+  return over
+}
+
+function write(source: RingSource, length: number, socket: Socket, done: (error?: Error | null) => void): void {
+  const [first, second] = views(source, length)
+  source.lent = true
   if (second.length === 0) {
     socket.write(first, done)
     return

@@ -1,4 +1,4 @@
-import { integerArgument, MAX_BYTES } from './arguments.js'
+import { bufferOf, integerArgument, MAX_BYTES } from './arguments.js'
 import {
   createSystemMemory,
   type Handle,
@@ -65,7 +65,7 @@ class SystemMemory implements GrowingMemory, SliceCount {
   }
 
   holds(source: Uint8Array): boolean {
-    return this.length > 0 && source.buffer === this.pending(0, this.length).buffer
+    return this.length > 0 && bufferOf(source) === this.pending(0, this.length).buffer
   }
 
   checkOpen(): void {

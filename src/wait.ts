@@ -1,3 +1,4 @@
+import { whenAborted } from './abort.js'
 import type { WaitOptions } from './api.js'
 import { integerArgument, optionsArgument, signalArgument } from './arguments.js'
 import { FramePoolError } from './errors.js'
@@ -31,7 +32,7 @@ export function wait<T>(
     const settle = (): void => {
       settled = true
       clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
+      stopListening()
     }
     const waiter: Waiter<T> = {
       resolve: (value) => {
@@ -47,10 +48,13 @@ export function wait<T>(
       settle()
       giveUp(waiter, reason)
     }
-    const onAbort = (): void => leave(signal?.reason)
-    enqueue(waiter)
+    const stopListening = whenAborted(signal, () => leave(signal?.reason))
+    try {
+      enqueue(waiter)
+    } catch (error) {
+      waiter.reject(error)
+    }
     if (settled) return
-    signal?.addEventListener('abort', onAbort, { once: true })
     if (timeoutMs !== undefined) {
       timer = setTimeout(() => leave(new FramePoolError('ERR_TIMEOUT', `nothing came in ${timeoutMs} ms`)), timeoutMs)
     }

@@ -12,7 +12,10 @@ export interface FrameHeader {
 export interface SessionOptions {
   /** In bytes; default 1 MiB, at most 16,777,215. A larger frame is `ERR_SV2_FRAME_TOO_LARGE`, before its bytes are held. */
   maxFrameSize?: number
-  /** The output ring, in bytes: a power of two from 64 to 2^30; default 64 KiB. */
+  /**
+   * The most that the output ring grows to, and the output's high-water mark, in bytes: a power of two from 64 to 2^30;
+   * default 64 KiB.
+   */
   outputSize?: number
   /** Where received frames are decrypted. Sessions may share one: a batch goes back before the next is made. Default: one pool for all sessions of the isolate. */
   pool?: SlotPool

@@ -23,7 +23,15 @@ export interface FramesPlace {
   count: number
 }
 
-let placeOfFrames: (frames: Frame | FrameBatch) => FramesPlace | null
+/** Only framepool makes batches and frames. */
+export const batchKey = Symbol('framepool.batch')
+
+// What this file does with the private parts of its classes, so that nobody else can.
+let check: (batch: ReceivedBatch) => void
+let placeOfBatch: (batch: object) => FramesPlace | null
+let placeOfFrame: (frame: object) => FramesPlace | null
+let isEmptyBatch: (batch: object) => boolean
+let view: (batch: ReceivedBatch, offset: number, length: number) => Uint8Array
 
 /** One slice of a pool that holds several frames side by side, and behind them the table that says where. */
 export class ReceivedBatch implements FrameBatch, Disposable {
@@ -35,7 +43,8 @@ export class ReceivedBatch implements FrameBatch, Disposable {
   #released = false
   #retained = false
 
-  constructor(slice: BatchSlice, pool: SlotMemory, count: number, onRetained: (change: 1 | -1) => void) {
+  constructor(key: symbol, slice: BatchSlice, pool: SlotMemory, count: number, onRetained: (change: 1 | -1) => void) {
+    if (key !== batchKey) throw invalidArgType('a FrameBatch comes from receive()')
     this.#slice = slice
     this.#pool = pool
     this.#count = count
@@ -43,34 +52,36 @@ export class ReceivedBatch implements FrameBatch, Disposable {
   }
 
   static {
-    placeOfFrames = (frames) => {
-      const batch = frames instanceof ReceivedFrame ? frames.batch : frames
-      if (typeof batch !== 'object' || batch === null || !(#slice in batch)) {
-        throw invalidArgType('frames must be a Frame or a FrameBatch that receive() gave')
-      }
-      batch.check()
+    check = (batch) => {
+      if (batch.#released) throw new FramePoolError('ERR_RELEASED', 'the batch was released')
+    }
+    placeOfBatch = (batch) => {
+      if (!(#slice in batch)) return null
+      check(batch)
       const { memory, slot, table } = batch.#slice
-      const place = { slot, owner: memory.owner, table }
-      return frames instanceof ReceivedFrame
-        ? { place, first: frames.index, count: 1 }
-        : { place, first: 0, count: batch.#count }
+      return { place: { slot, owner: memory.owner, table }, first: 0, count: batch.#count }
+    }
+    view = (batch, offset, length) => {
+      check(batch)
+      return batch.#slice.memory.view(batch.#slice.offset + offset, length)
     }
   }
 
   get length(): number {
-    this.check()
+    check(this)
     return this.#count
   }
 
   at(index: number): Frame | undefined {
-    this.check()
+    check(this)
+    if (typeof index !== 'number') throw invalidArgType(`index must be a number, not ${typeof index}`)
     const place = Math.trunc(index) || 0
     const absolute = place < 0 ? place + this.#count : place
     return absolute >= 0 && absolute < this.#count ? this.#frame(absolute) : undefined
   }
 
   *[Symbol.iterator](): Iterator<Frame> {
-    this.check()
+    check(this)
     for (let index = 0; index < this.#count; index++) yield this.#frame(index)
   }
 
@@ -85,7 +96,7 @@ export class ReceivedBatch implements FrameBatch, Disposable {
   }
 
   retain(): FrameBatch & Disposable {
-    this.check()
+    check(this)
     if (!this.#retained) {
       this.#retained = true
       this.#pool.lodger = null
@@ -98,29 +109,27 @@ export class ReceivedBatch implements FrameBatch, Disposable {
     this.release()
   }
 
-  /** Throws once the batch is released. */
-  check(): void {
-    if (this.#released) throw new FramePoolError('ERR_RELEASED', 'the batch was released')
-  }
-
-  view(offset: number, length: number): Uint8Array {
-    this.check()
-    return this.#slice.memory.view(this.#slice.offset + offset, length)
-  }
-
   #frame(index: number): Frame {
-    this.check()
+    check(this)
     const { table: tableOffset } = this.#slice
     let table = this.#table
     // A table of another length was detached: see ShownMemory.
-    if (table === null || table.length === 0) table = this.#table = this.view(tableOffset, this.#count * ENTRY)
+    if (table === null || table.length === 0) table = this.#table = view(this, tableOffset, this.#count * ENTRY)
     const at = index * ENTRY
     const offset = (table[at]! | (table[at + 1]! << 8) | (table[at + 2]! << 16) | (table[at + 3]! << 24)) >>> 0
     const length = (table[at + 4]! | (table[at + 5]! << 8) | (table[at + 6]! << 16) | (table[at + 7]! << 24)) >>> 0
     // The table lies in memory that JavaScript can write: a frame must not reach into another slice.
     if (offset + length > tableOffset)
       throw new FramePoolError('ERR_INTERNAL', 'the table of the batch was overwritten')
-    return new ReceivedFrame(this, index, offset, length, table[at + 8]! | (table[at + 9]! << 8), table[at + 10]!)
+    return new ReceivedFrame(
+      batchKey,
+      this,
+      index,
+      offset,
+      length,
+      table[at + 8]! | (table[at + 9]! << 8),
+      table[at + 10]!,
+    )
   }
 }
 
@@ -133,6 +142,7 @@ class ReceivedFrame implements Frame {
   readonly #messageType: number
 
   constructor(
+    key: symbol,
     batch: ReceivedBatch,
     index: number,
     offset: number,
@@ -140,6 +150,7 @@ class ReceivedFrame implements Frame {
     extension: number,
     messageType: number,
   ) {
+    if (key !== batchKey) throw invalidArgType('a Frame comes from a FrameBatch')
     this.#batch = batch
     this.#index = index
     this.#offset = offset
@@ -148,51 +159,60 @@ class ReceivedFrame implements Frame {
     this.#messageType = messageType
   }
 
-  /** @internal */
-  get batch(): ReceivedBatch {
-    return this.#batch
-  }
-
-  /** @internal */
-  get index(): number {
-    return this.#index
+  static {
+    placeOfFrame = (frame) => {
+      const found = #batch in frame ? placeOfBatch(frame.#batch) : null
+      return found && { ...found, first: (frame as ReceivedFrame).#index, count: 1 }
+    }
   }
 
   get messageType(): number {
-    this.#batch.check()
+    check(this.#batch)
     return this.#messageType
   }
 
   get extensionType(): number {
-    this.#batch.check()
+    check(this.#batch)
     return this.#extension & ~CHANNEL_BIT
   }
 
   get channelMessage(): boolean {
-    this.#batch.check()
+    check(this.#batch)
     return (this.#extension & CHANNEL_BIT) !== 0
   }
 
   get channelId(): number | null {
     if (!this.channelMessage || this.#length < 4) return null
-    const [a, b, c, d] = this.#batch.view(this.#offset, 4) as unknown as [number, number, number, number]
+    const [a, b, c, d] = view(this.#batch, this.#offset, 4) as unknown as [number, number, number, number]
     return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0
   }
 
   get payload(): Uint8Array {
-    return this.#batch.view(this.#offset, this.#length)
+    return view(this.#batch, this.#offset, this.#length)
   }
 }
 
 /** Where frames to be forwarded lie; null where there are none. */
 export function placeOf(frames: Frame | FrameBatch): FramesPlace | null {
-  return frames instanceof EmptyBatch ? null : placeOfFrames(frames)
+  if (typeof frames === 'object' && frames !== null) {
+    const found = placeOfBatch(frames) ?? placeOfFrame(frames)
+    if (found !== null) return found
+    if (isEmptyBatch(frames)) return null
+  }
+  throw invalidArgType('frames must be a Frame or a FrameBatch that receive() gave')
 }
 
 /** What `receive()` gives when no frame is complete: nothing to hold, nothing to release. */
 export class EmptyBatch implements FrameBatch, Disposable {
-  readonly length = 0
   #released = false
+
+  static {
+    isEmptyBatch = (batch) => #released in batch
+  }
+
+  get length(): number {
+    return 0
+  }
 
   at(): undefined {}
 

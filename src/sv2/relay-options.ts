@@ -1,5 +1,4 @@
-import { integerArgument, MAX_BYTES, optionsArgument, stringArgument } from '../arguments.js'
-import { invalidArgType } from '../errors.js'
+import { functionArgument, integerArgument, MAX_BYTES, optionsArgument, stringArgument } from '../arguments.js'
 import { MAX_TIMEOUT_MS } from '../wait.js'
 import type { Frame, InitiatorOptions, ResponderOptions } from './api.js'
 import { Sv2Session } from './session.js'
@@ -24,28 +23,41 @@ export interface RelayOptions {
   onFrame?: (frame: Frame, direction: 'upstream' | 'downstream') => 'forward' | 'drop' | Uint8Array
 }
 
-/** The options, all checked: a bad key should not wait for the first connection. */
+/** The options, all checked: a bad key should not wait for the first connection. A copy, which nobody can change. */
 export function checkedOptions(options: RelayOptions): RelayOptions {
-  const { listen, upstream, onFrame, maxConnections, handshakeTimeoutMs, idleTimeoutMs } = optionsArgument(
-    options,
-    'options',
-  )
-  const { port, host } = optionsArgument(listen, 'options.listen')
-  integerArgument(port, 'options.listen.port', 0, 65_535)
-  if (host !== undefined) stringArgument(host, 'options.listen.host')
-  const target = optionsArgument(upstream, 'options.upstream')
-  stringArgument(target.host, 'options.upstream.host')
-  integerArgument(target.port, 'options.upstream.port', 1, 65_535)
-  if (onFrame !== undefined && typeof onFrame !== 'function') throw invalidArgType('options.onFrame must be a function')
+  const given = optionsArgument(options, 'options')
+  const { listen, upstream, authorityPublicKey, authoritySecretKey, maxFrameSize } = given
+  const { onFrame, maxConnections, handshakeTimeoutMs, idleTimeoutMs } = given
+  const checked = {
+    listen: listenOptions(listen),
+    upstream: upstreamOptions(upstream),
+    ...{ authorityPublicKey, authoritySecretKey, maxFrameSize },
+    ...{ onFrame, maxConnections, handshakeTimeoutMs, idleTimeoutMs },
+  } as RelayOptions
+  if (onFrame !== undefined) functionArgument(onFrame, 'options.onFrame')
   if (maxConnections !== undefined) integerArgument(maxConnections, 'options.maxConnections', 0, MAX_BYTES)
   if (handshakeTimeoutMs !== undefined) {
     integerArgument(handshakeTimeoutMs, 'options.handshakeTimeoutMs', 1, MAX_TIMEOUT_MS)
   }
   if (idleTimeoutMs !== undefined) integerArgument(idleTimeoutMs, 'options.idleTimeoutMs', 0, MAX_TIMEOUT_MS)
   // Making one of each is the check of keys and sizes.
-  Sv2Session.responder(responderOptions(options)).close()
-  Sv2Session.initiator(initiatorOptions(options)).close()
-  return options
+  Sv2Session.responder(responderOptions(checked)).close()
+  Sv2Session.initiator(initiatorOptions(checked)).close()
+  return checked
+}
+
+function listenOptions(options: RelayOptions['listen'] | undefined) {
+  const { host, port } = optionsArgument(options, 'options.listen')
+  integerArgument(port, 'options.listen.port', 0, 65_535)
+  if (host !== undefined) stringArgument(host, 'options.listen.host')
+  return { host, port }
+}
+
+function upstreamOptions(options: RelayOptions['upstream'] | undefined) {
+  const { host, port, authorityPublicKey } = optionsArgument(options, 'options.upstream')
+  stringArgument(host, 'options.upstream.host')
+  integerArgument(port, 'options.upstream.port', 1, 65_535)
+  return { host, port, authorityPublicKey }
 }
 
 export function responderOptions(options: RelayOptions): ResponderOptions {

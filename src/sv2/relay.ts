@@ -108,8 +108,9 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
   async close(options?: { drainMs?: number }): Promise<void> {
     const { drainMs = DEFAULT_DRAIN_MS } = optionsArgument(options, 'options')
     integerArgument(drainMs, 'drainMs', 0, MAX_TIMEOUT_MS)
+    const links = this.#links
     const timer = setTimeout(() => {
-      for (const link of this.#links.values()) link.destroy('the relay was closed')
+      for (const link of links.values()) link.destroy('the relay was closed')
     }, drainMs)
     this.#closing ??= this.#drain()
     await this.#closing

@@ -12,6 +12,7 @@ import {
   sessionError,
   sessionOutputRegion,
   sessionReport,
+  shrinkSession,
   Word,
   writeOutput,
   writeOutputLater,
@@ -24,7 +25,8 @@ import { ShownMemory } from '../shown-memory.js'
 import type { SlotMemory } from '../slot-memory.js'
 import { leftOf, type Waiter, WaitQueue } from '../wait.js'
 import type { FrameBatch, SessionStats } from './api.js'
-import { EmptyBatch, ReceivedBatch } from './frame-batch.js'
+import { batchKey, EmptyBatch, ReceivedBatch } from './frame-batch.js'
+import { forgetGrown, watchGrown } from './grown-outputs.js'
 
 /** As native code counts them. */
 const STATES = ['handshake', 'transport', 'closed'] as const
@@ -34,13 +36,18 @@ export class SessionCore implements RingSource {
   readonly handle: Handle
   readonly size: number
   readonly pool: SlotMemory
-  readonly memory: ShownMemory
+  memory!: ShownMemory
+  memorySize!: number
   state: (typeof STATES)[number] = 'handshake'
   /** Why the session closed by itself. */
   error: FramePoolError | null = null
   available = 0
   position = 0
   lent = false
+  /** Which of the output's rings `memory` is, and the position at which it began. */
+  #generation = 0
+  #ringStart = 0
+  readonly #smallestRing: number
   /** True while a socket or a stream takes the output: then closing leaves to it what the output holds. */
   #wired = false
   /** Set by what is wired to the session: there is output; the session was closed. */
@@ -61,10 +68,11 @@ export class SessionCore implements RingSource {
     this.handle = handle
     this.size = outputSize
     this.pool = pool
-    this.memory = new ShownMemory(() => sessionOutputRegion(handle))
     const { available } = sessionReport(handle)
     this.available = available
     this.#pending = available
+    this.#takeRing()
+    this.#smallestRing = this.memorySize
     if (DEBUG) trace(this, 'sv2-session', handle, freeSession(handle))
   }
 
@@ -78,7 +86,7 @@ export class SessionCore implements RingSource {
   }
 
   get offset(): number {
-    return this.position % this.size
+    return (this.position - this.#ringStart) % this.memorySize
   }
 
   atLeast(): number {
@@ -138,6 +146,10 @@ export class SessionCore implements RingSource {
     throw outputError()
   }
 
+  depart(): void {
+    throw outputError()
+  }
+
   receive(chunk: Uint8Array): FrameBatch {
     this.checkOpen()
     const { pool } = this
@@ -161,7 +173,7 @@ export class SessionCore implements RingSource {
     if (inSlot === 0) this.#heapFallbacks++
     const memory = pool.claim(inSlot, null)
     const slice = { memory, slot: memory === pool ? inSlot : 0, offset: reply(Word.Offset), table: reply(Word.Table) }
-    const batch = new ReceivedBatch(slice, pool, count, (change) => {
+    const batch = new ReceivedBatch(batchKey, slice, pool, count, (change) => {
       this.#retained += change
     })
     pool.lodger = batch
@@ -259,6 +271,14 @@ export class SessionCore implements RingSource {
     this.giveBack(0)
   }
 
+  /** Gives back the memory of an output that is empty and in nobody's use. False: it is not. */
+  shrink(): boolean {
+    if (this.lent || this.available > 0) return false
+    shrinkSession(this.handle)
+    this.#sync()
+    return true
+  }
+
   checkOpen(): void {
     const failure = this.#failure()
     if (failure !== null) throw failure
@@ -277,6 +297,7 @@ export class SessionCore implements RingSource {
     this.available = reply(Word.Available)
     this.#pending = reply(Word.Pending)
     this.#over = reply(Word.Over) === 1
+    if (reply(Word.RingGeneration) !== this.#generation) this.#changeRing()
     const state = STATES[reply(Word.State)]!
     if (state !== this.state && !this.#closed) {
       this.state = state
@@ -284,6 +305,21 @@ export class SessionCore implements RingSource {
     }
     this.#review()
     this.#freeIfDone()
+  }
+
+  #changeRing(): void {
+    // Views that are lent stay as they are until they are collected: they show what the new ring holds, too.
+    if (!this.lent) this.memory.hide()
+    this.#takeRing()
+    if (this.memorySize > this.#smallestRing) watchGrown(this)
+    else forgetGrown(this)
+  }
+
+  #takeRing(): void {
+    this.#generation = reply(Word.RingGeneration)
+    this.#ringStart = this.position
+    this.memorySize = reply(Word.RingSize)
+    this.memory = new ShownMemory(() => sessionOutputRegion(this.handle))
   }
 
   /** Half the ring is free again: waiting for less would wake senders for a few bytes at a time. */
@@ -305,6 +341,7 @@ export class SessionCore implements RingSource {
     this.#final = { ...this.stats(), memoryBytes: 0 }
     this.available = 0
     this.#pending = 0
+    forgetGrown(this)
     closeSession(this.handle, this.memory.hide())
     if (DEBUG) untrace(this)
   }

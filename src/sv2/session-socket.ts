@@ -1,7 +1,18 @@
 import type { Socket } from 'node:net'
+import { readDirectly } from '../direct-read.js'
 import { writeLent } from '../socket-write.js'
 import type { FrameBatch } from './api.js'
 import type { SessionCore } from './session-core.js'
+
+/**
+ * Where the sockets of this isolate read to. One for all: a session takes in what has come before its socket's read returns, so
+ * that an idle connection needs no memory of its own to read into, and no read makes any. As large as Node's own reads.
+ */
+let chunkMemory: Uint8Array<ArrayBuffer> | undefined
+const CHUNK = 65_536
+
+/** On Windows the system writes into what a socket was given while others read: it would have to be each socket's own. */
+const CAN_SHARE = process.platform !== 'win32'
 
 /** What happens on a wired socket besides frames. */
 export interface SocketEvents {
@@ -39,7 +50,7 @@ export class SessionSocket {
     socket.setNoDelay(true)
     // Otherwise Node ends the sending side with the receiving one, before what waits in the output has gone out.
     socket.allowHalfOpen = true
-    socket.on('data', (chunk) => this.#read(chunk))
+    if (!this.#readsDirectly()) socket.on('data', (chunk) => this.#read(chunk))
     socket.on('end', () => events.onEnd())
     socket.on('error', (error) => {
       this.#failure ??= error
@@ -133,6 +144,30 @@ export class SessionSocket {
   destroy(error?: Error): void {
     this.#failure ??= error ?? null
     this.#socket.destroy(error)
+  }
+
+  #readsDirectly(): boolean {
+    const socket = this.#socket
+    // What Node has read by now comes as `data`.
+    if (!CAN_SHARE || socket.readableLength > 0) return false
+    chunkMemory ??= new Uint8Array(CHUNK)
+    const memory = chunkMemory
+    const paused = socket.readableFlowing === false
+    const direct = readDirectly(socket, {
+      next: () => memory,
+      filled: (count) => {
+        const chunk = new Uint8Array(memory.buffer, 0, count)
+        this.#read(chunk)
+        // For others who listen.
+        if (socket.listenerCount('data') > 0) socket.emit('data', Buffer.from(chunk))
+        // Who holds reading has paused the socket.
+        return true
+      },
+    })
+    // A listener for `data` starts the flow, too, unless the socket was paused before; that only now keeps it from reading.
+    if (direct && paused) socket.pause()
+    else if (direct) socket.resume()
+    return direct
   }
 
   #read(chunk: Uint8Array): void {

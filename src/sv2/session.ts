@@ -1,11 +1,19 @@
-import { Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { WaitOptions } from '../api.js'
-import { integerArgument, MAX_BYTES, nativeBytesArgument, optionsArgument, stringArgument } from '../arguments.js'
+import {
+  booleanArgument,
+  integerArgument,
+  MAX_BYTES,
+  nativeBytesArgument,
+  optionsArgument,
+  stringArgument,
+} from '../arguments.js'
 import { createInitiator, createResponder, type Handle } from '../boundary.js'
 import { Consumer } from '../consumer.js'
 import { FramePoolError, invalidArgType, outOfRange } from '../errors.js'
 import { ringKey } from '../ring-source.js'
 import { memoryOf, SlotPool } from '../slot-pool.js'
+import { socketArgument } from '../socket-argument.js'
 import type {
   Frame,
   FrameBatch,
@@ -33,7 +41,7 @@ let coreOfSession: (session: Sv2Session) => SessionCore
 
 /**
  * One end of an Sv2 connection, without I/O: wire bytes in, frames out; frames in, wire bytes out.
- * Noise NX handshake and encryption (noise_sv2), framing (framing_sv2).
+ * Noise NX handshake (secp256k1) and encryption (ring), framing (framing_sv2).
  */
 export class Sv2Session implements Disposable {
   readonly #core: SessionCore
@@ -99,7 +107,7 @@ export class Sv2Session implements Disposable {
   }
 
   /**
-   * Encrypts a frame into the output. False when the output is over its high-water mark, its ring's size: await
+   * Encrypts a frame into the output. False when the output is over its high-water mark, `outputSize`: await
    * `drained()` before more. Nothing is ever dropped. Before the handshake is done: `ERR_SV2_STATE`; a payload above
    * 16,777,215 bytes: `ERR_SV2_FRAME_TOO_LARGE`, and nothing is sent.
    */
@@ -107,7 +115,7 @@ export class Sv2Session implements Disposable {
     const { messageType, extensionType = 0, channelMessage = false } = optionsArgument(header, 'header')
     integerArgument(messageType, 'messageType', 0, 0xff)
     integerArgument(extensionType, 'extensionType', 0, 0x7fff)
-    const extension = channelMessage ? extensionType | 0x8000 : extensionType
+    const extension = booleanArgument(channelMessage, 'channelMessage') ? extensionType | 0x8000 : extensionType
     return this.#core.send(extension, messageType as number, nativeBytesArgument(payload, 'payload'))
   }
 
@@ -125,7 +133,7 @@ export class Sv2Session implements Disposable {
     return this.#core.established(options)
   }
 
-  /** Resolves when the output is down to half its ring. Rejects when the session fails or is closed. */
+  /** Resolves when the output is down to half of `outputSize`. Rejects when the session fails or is closed. */
   drained(options?: WaitOptions): Promise<void> {
     return this.#core.drained(options)
   }
@@ -138,7 +146,7 @@ export class Sv2Session implements Disposable {
    * the output already, `ERR_CLOSED` when the socket is destroyed.
    */
   attach(socket: Socket, onBatch: (batch: FrameBatch) => void): void {
-    if (!(socket instanceof Socket)) throw invalidArgType('socket must be a net.Socket')
+    socketArgument(socket, 'socket')
     if (typeof onBatch !== 'function') throw invalidArgType('onBatch must be a function')
     this.#core.checkOpen()
     // It would never say that it is closed.

@@ -15,10 +15,13 @@ use napi_derive::napi;
 use crate::control::{LAYOUT, WORDS, Word};
 use crate::env::EnvState;
 use crate::errors::{Code, Fault, Result};
-use crate::external::external_array_buffer;
+use crate::external::{check_not_copied, external_array_buffer};
 #[cfg(unix)]
 use crate::io;
-use crate::{buddy_pool, budget_pool, heap_slice, pin, ring, settle, slot_pool, sv2_session, system_memory};
+use crate::{
+    buddy_pool, budget_pool, cargo, heap_slice, pin, regions, ring, settle, slot_pool, sv2_session, system_memory,
+    ticket,
+};
 
 /// One call in: the state of the isolate, and the argument if there was one.
 pub(crate) struct Call<'a> {
@@ -122,6 +125,7 @@ bound_functions! {
     "systemTruncate" => system_truncate: system_memory::truncate,
     "systemView" => system_view: system_memory::view,
     "systemHidden" => system_hidden: system_memory::hidden,
+    "slotRevoke" => slot_revoke: slot_pool::revoke,
     "heapFrom" => heap_from: heap_slice::from,
     "heapView" => heap_view: heap_slice::view,
     "heapRelease" => heap_release: heap_slice::release,
@@ -143,6 +147,7 @@ bound_functions! {
     "buddyBuffer" => buddy_buffer: buddy_pool::buffer,
     "buddyView" => buddy_view: buddy_pool::view,
     "buddyHidden" => buddy_hidden: buddy_pool::hidden,
+    "buddyWatch" => buddy_watch: buddy_pool::watch,
     "buddyClose" => buddy_close: buddy_pool::close,
     "ringAdvance" => ring_advance: ring::advance,
     "ringWait" => ring_wait: ring::wait,
@@ -156,6 +161,11 @@ bound_functions! {
     #[cfg(unix)] "outputWrite" => output_write: io::output_write,
     #[cfg(unix)] "outputWriteLater" => output_write_later: io::output_write_later,
     #[cfg(unix)] "pumpStart" => pump_start: io::pump_start,
+    "ticketMake" => ticket_make: ticket::make,
+    "ticketAdopt" => ticket_adopt: ticket::adopt,
+    "regionView" => region_view: regions::view,
+    "regionWatch" => region_watch: regions::watch,
+    "regionForget" => region_forget: regions::forget,
     "waitCancel" => wait_cancel: settle::cancel,
     "detach" => detach: detach_array_buffer,
 }
@@ -189,6 +199,8 @@ pub fn open_boundary(env: Env, owner: u32) -> Result<RawValue> {
     let raw = env.raw();
     // SAFETY: the block is `WORDS` words long and lives as long as any share of it.
     let block = unsafe { external_array_buffer(raw, base, WORDS * size_of::<u32>(), control)? };
+    // SAFETY: it was made just now.
+    unsafe { check_not_copied(raw, block, base)? };
     let mut object = ptr::null_mut();
     // SAFETY: plain Node-API calls of the running environment; names are valid for their given lengths; `state` outlives
     // every function of its environment.
@@ -240,6 +252,12 @@ pub fn last_fault(env: Env) -> Result<FaultDetails> {
 #[napi(catch_unwind)]
 pub fn control_layout() -> Vec<String> {
     LAYOUT.iter().map(|word| format!("{word:?}")).collect()
+}
+
+/// The kinds of objects that can change isolates, in order: see `controlLayout`.
+#[napi(catch_unwind)]
+pub fn cargo_kinds() -> Vec<String> {
+    cargo::KINDS.iter().map(|kind| format!("{kind:?}")).collect()
 }
 
 /// What names an object of this isolate.

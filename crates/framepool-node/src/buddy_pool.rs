@@ -1,10 +1,11 @@
 //! Buddy pools: `BuddyPool` and `BuddyBuffer` of the facade.
 
+use std::collections::HashMap;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
-use framepool::buddy::{BLOCK_SIZE, Block, BlockPolicy, BuddyPool, Buffer, Error, Options, Stats};
+use framepool::buddy::{BLOCK_SIZE, Block, BlockPolicy, BuddyPool, Buffer, Change, Error, Options, Stats};
 use framepool::handle::Handle;
 use napi::Env;
 use napi_derive::napi;
@@ -14,8 +15,8 @@ use crate::control::Word;
 use crate::env::EnvState;
 use crate::errors::{Fault, Result};
 use crate::external::{Exposure, Shown};
-use crate::inspect::{Kind, Listed, Window};
-use crate::polled;
+use crate::inspect::{Isolate, Kind, Listed, Table, Window};
+use crate::{polled, ticket};
 
 /// A pool, and what this isolate has been shown of it.
 pub(crate) struct BuddyPoolEntry {
@@ -25,6 +26,10 @@ pub(crate) struct BuddyPoolEntry {
 }
 
 impl BuddyPoolEntry {
+    pub(crate) fn pool(&self) -> &BuddyPool {
+        &self.pool
+    }
+
     fn block(&mut self, index: usize) -> std::result::Result<&mut Shown<Arc<Block>>, Fault> {
         if index >= self.blocks.len() {
             let more = self.pool.blocks(self.blocks.len());
@@ -61,13 +66,61 @@ impl Listed for Shown<Buffer> {
     }
 }
 
+/// The pools that this isolate has made or met, each once, however often it came.
+pub(crate) struct BuddyPools {
+    pub(crate) table: Table<BuddyPoolEntry>,
+    known: HashMap<usize, Handle>,
+}
+
+impl BuddyPools {
+    pub(crate) fn new(isolate: &mut Isolate) -> Self {
+        Self { table: Table::new(isolate), known: HashMap::new() }
+    }
+
+    pub(crate) fn get(&self, handle: Handle) -> Option<&BuddyPoolEntry> {
+        self.table.get(handle)
+    }
+
+    fn get_mut(&mut self, handle: Handle) -> Option<&mut BuddyPoolEntry> {
+        self.table.get_mut(handle)
+    }
+
+    fn find(&mut self, pool: BuddyPool) -> Handle {
+        let Self { table, known } = self;
+        *known.entry(pool.id()).or_insert_with(|| table.insert(BuddyPoolEntry { pool, blocks: Vec::new() }))
+    }
+
+    fn remove(&mut self, handle: Handle) -> Option<BuddyPoolEntry> {
+        let entry = self.table.remove(handle)?;
+        self.known.remove(&entry.pool.id());
+        Some(entry)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.known.clear();
+        self.table.clear();
+    }
+}
+
+/// The pool, which this isolate may not have met before. Out: `Pool`.
+pub(crate) fn take_in(state: &mut EnvState, pool: BuddyPool) -> Handle {
+    let handle = state.buddy_pools.find(pool);
+    state.set_handle(Word::Pool, Word::PoolGeneration, handle);
+    handle
+}
+
 fn entry(state: &mut EnvState) -> std::result::Result<&mut BuddyPoolEntry, Fault> {
     let handle = state.handle(Word::Handle, Word::Generation);
     state.buddy_pools.get_mut(handle).ok_or_else(Fault::released)
 }
 
-/// Hands a buffer to JavaScript. Out: `Handle`; `Block`, `Offset` in it, and `Length`.
-fn hand_over(state: &mut EnvState, pool: Handle, buffer: Buffer) -> std::result::Result<(), Fault> {
+fn unshown(buffer: Buffer) -> Shown<Buffer> {
+    Shown::new(buffer, Exposure::default())
+}
+
+/// Hands a buffer to JavaScript. Out: `Handle`; `Block`, `Offset` in it, and `Length`; `Hidden`, 0 when it may still be seen
+/// where it comes from.
+pub(crate) fn hand_over(state: &mut EnvState, pool: Handle, buffer: Shown<Buffer>) -> std::result::Result<(), Fault> {
     let entry = state.buddy_pools.get_mut(pool).ok_or_else(Fault::released)?;
     let index = buffer.block();
     let base = entry.block(index)?.base().addr().get();
@@ -75,9 +128,9 @@ fn hand_over(state: &mut EnvState, pool: Handle, buffer: Buffer) -> std::result:
     control.set(Word::Block, index as u32);
     control.set(Word::Offset, (buffer.as_slice().as_ptr().addr() - base) as u32);
     control.set(Word::Length, buffer.capacity() as u32);
-    let handle = state.buddy_buffers.insert(Shown::new(buffer, Exposure::default()));
-    state.control.set(Word::Handle, handle.index);
-    state.control.set(Word::Generation, handle.generation);
+    control.set(Word::Hidden, u32::from(!buffer.exposure.is_shown()));
+    let handle = state.buddy_buffers.insert(buffer);
+    state.set_handle(Word::Handle, Word::Generation, handle);
     Ok(())
 }
 
@@ -86,7 +139,7 @@ pub(crate) fn try_allocate(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     let size = call.get(Word::Length) as usize;
     match entry(call.state)?.pool.try_allocate(size) {
-        Ok(buffer) => hand_over(call.state, handle, buffer)?,
+        Ok(buffer) => hand_over(call.state, handle, unshown(buffer))?,
         Err(Error::Limit { .. }) => call.set(Word::Length, 0),
         Err(error) => return Err(error.into()),
     }
@@ -99,7 +152,7 @@ pub(crate) fn allocate(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     let size = call.get(Word::Length) as usize;
     let buffer = entry(call.state)?.pool.allocate(size);
-    polled::future(call, buffer, move |state, buffer| hand_over(state, handle, buffer?))
+    polled::future(call, buffer, move |state, buffer| hand_over(state, handle, unshown(buffer?)))
 }
 
 /// The `ArrayBuffer` over a buffer alone, for debug mode.
@@ -137,11 +190,27 @@ pub(crate) fn hidden(call: &mut Call<'_>) -> Reply {
     Ok(None)
 }
 
-/// Refuses all that is asked, and those that wait; the call carries what is to be called when nothing is in use any more.
+/// Of a pool that others use as well: the call carries what is to be called when there are more blocks than `Block`, or when
+/// the pool is closed and drained. Out: `Wait`, 0 if that is so already; then `Block`, how many there are, and `Ended`.
+pub(crate) fn watch(call: &mut Call<'_>) -> Reply {
+    let known = call.get(Word::Block) as usize;
+    let change = entry(call.state)?.pool.change(known);
+    polled::watch(call, change, |state, change| {
+        let (blocks, drained) = match change {
+            Change::Grown(blocks) => (blocks, false),
+            Change::Drained => (0, true),
+        };
+        state.control.set(Word::Block, blocks as u32);
+        state.control.set(Word::Ended, u32::from(drained));
+    })
+}
+
+/// Refuses all that is asked, and those that wait, and revokes what has left for other isolates and not arrived; the call carries what is to be called when nothing is in use any more.
 /// Out: `Wait`, 0 if that is so already.
 pub(crate) fn close(call: &mut Call<'_>) -> Reply {
     let pool = &entry(call.state)?.pool;
     pool.close();
+    ticket::PARKED.revoke(|cargo| cargo.is_of_buddy(pool));
     let drained = pool.drained();
     polled::future(call, drained, |_, ()| Ok(()))
 }
@@ -192,7 +261,7 @@ pub fn buddy_pool_create(env: Env, settings: BuddyPoolSettings) -> Result<Object
     let state = EnvState::of(env)?;
     let poison = state.debug.general_quarantine().is_some();
     let pool = BuddyPool::new(Options { poison, ..settings.into() });
-    Ok(state.buddy_pools.insert(BuddyPoolEntry { pool, blocks: Vec::new() }).into())
+    Ok(state.buddy_pools.find(pool).into())
 }
 
 /// `stats()` of a buddy pool, as far as the core knows them.

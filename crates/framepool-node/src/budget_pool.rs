@@ -13,7 +13,7 @@ use crate::env::EnvState;
 use crate::errors::{Fault, Result};
 use crate::external::{Exposure, Shown};
 use crate::inspect::{Kind, Listed};
-use crate::settle;
+use crate::{settle, ticket};
 
 impl Listed for BudgetPool {
     fn kind(&self) -> Kind {
@@ -44,18 +44,21 @@ fn request<'a>(call: &'a Call<'_>) -> std::result::Result<(&'a BudgetPool, usize
 }
 
 /// Hands an allocation to JavaScript. Out: `Handle`, and in `Length` its bytes.
-fn hand_over(state: &mut EnvState, allocation: Allocation) {
+pub(crate) fn hand_over(state: &mut EnvState, allocation: Shown<Allocation>) {
     state.control.set(Word::Length, allocation.allocated_bytes() as u32);
-    let handle = state.budget_allocations.insert(Shown::new(allocation, Exposure::default()));
-    state.control.set(Word::Handle, handle.index);
-    state.control.set(Word::Generation, handle.generation);
+    let handle = state.budget_allocations.insert(allocation);
+    state.set_handle(Word::Handle, Word::Generation, handle);
+}
+
+fn hand_over_new(state: &mut EnvState, allocation: Allocation) {
+    hand_over(state, Shown::new(allocation, Exposure::default()));
 }
 
 /// `Length` buffers now. Out: `Handle` and `Length`, which is 0 when the budget does not allow it.
 pub(crate) fn try_allocate(call: &mut Call<'_>) -> Reply {
     let (pool, count, zero) = request(call)?;
     match pool.try_allocate(count, zero)? {
-        Some(allocation) => hand_over(call.state, allocation),
+        Some(allocation) => hand_over_new(call.state, allocation),
         None => call.set(Word::Length, 0),
     }
     Ok(None)
@@ -69,7 +72,7 @@ pub(crate) fn allocate(call: &mut Call<'_>) -> Reply {
     if call.state.waits.is_idle()
         && let Some(allocation) = pool.try_allocate(count, zero)?
     {
-        hand_over(call.state, allocation);
+        hand_over_new(call.state, allocation);
         call.set(Word::Wait, 0);
         return Ok(None);
     }
@@ -77,7 +80,7 @@ pub(crate) fn allocate(call: &mut Call<'_>) -> Reply {
     settle::begin(call, move |_, wait| {
         let ticket = pool.enqueue(count, move |granted| {
             wait.settle(move |state| {
-                hand_over(state, granted?.allocate(zero)?);
+                hand_over_new(state, granted?.allocate(zero)?);
                 Ok(())
             });
         })?;
@@ -92,15 +95,16 @@ pub(crate) fn allocate_sync(call: &mut Call<'_>) -> Reply {
     let (pool, count, zero) = request(call)?;
     let timeout = Duration::from_millis(call.get(Word::Timeout).into());
     let allocation = pool.allocate_within(count, zero, timeout)?;
-    hand_over(call.state, allocation);
+    hand_over_new(call.state, allocation);
     Ok(None)
 }
 
-/// Refuses all further requests and those that wait; the call carries what is to be called when nothing is allocated any
+/// Refuses all further requests and those that wait, and revokes what has left for other isolates and not arrived; the call carries what is to be called when nothing is allocated any
 /// more. Out: `Wait`.
 pub(crate) fn close(call: &mut Call<'_>) -> Reply {
     let (pool, ..) = request(call)?;
     let pool = pool.clone();
+    ticket::PARKED.revoke(|cargo| cargo.is_of_budget(&pool));
     settle::begin(call, move |_, wait| {
         pool.close(move || wait.settle(|_| Ok(())));
         // Closing cannot be taken back, and nothing is granted that could be lost.

@@ -67,7 +67,7 @@ pub(crate) enum Word {
     Timeout,
     /// In and out: the index of a buddy pool's block.
     Block,
-    /// Out: 1 when a ring's other half has ended.
+    /// Out: 1 when a ring's other half has ended, or when a pool is gone.
     Ended,
     /// In: a file descriptor; of a pump, the one that it reads.
     Descriptor,
@@ -75,10 +75,27 @@ pub(crate) enum Word {
     Sink,
     /// Out: 1 when nothing could be moved without blocking.
     Blocked,
+    /// Out: slots whose slices other isolates have given back, one bit a slot; JavaScript clears it.
+    Returned,
+    /// In and out: what kind of object leaves this isolate, or has arrived.
+    Kind,
+    /// In and out: the memory of another isolate's slot pool.
+    Region,
+    RegionGeneration,
+    /// In and out: the logical length of a buddy buffer. Out: the bytes of a ring, or of one buffer of a budget pool.
+    Size,
+    /// Out: a number of up to 64 bits: the position of a ring's half, or the limit of a budget pool.
+    Low,
+    High,
+    /// Out: how often a session's output ring has been replaced by a larger or smaller one, and its size at present.
+    RingGeneration,
+    RingSize,
+    /// Out: 1 when a slice has memory of its own.
+    Own,
 }
 
 /// Names of the words, by index.
-pub(crate) const LAYOUT: [Word; 37] = [
+pub(crate) const LAYOUT: [Word; 47] = [
     Word::Status,
     Word::Handle,
     Word::Generation,
@@ -116,6 +133,16 @@ pub(crate) const LAYOUT: [Word; 37] = [
     Word::Descriptor,
     Word::Sink,
     Word::Blocked,
+    Word::Returned,
+    Word::Kind,
+    Word::Region,
+    Word::RegionGeneration,
+    Word::Size,
+    Word::Low,
+    Word::High,
+    Word::RingGeneration,
+    Word::RingSize,
+    Word::Own,
 ];
 
 /// Words in a block.

@@ -10,28 +10,35 @@ use framepool::handle::Handle;
 use framepool::io::Pump;
 use framepool::slot::{Slice, SystemMemory};
 use framepool::sv2::Session;
+use framepool::ticket::Sender;
 use napi::{Env, sys};
 
-use crate::buddy_pool::BuddyPoolEntry;
+use crate::buddy_pool::BuddyPools;
 use crate::control::{Control, Word};
 use crate::debug::Debug;
 use crate::errors::{Fault, Result};
 use crate::external::Shown;
 use crate::inspect::{Isolate, Published, Table};
+use crate::regions::Regions;
 use crate::ring::RingHalf;
 use crate::settle::{self, Waits};
 use crate::slot_pool::SlotPoolEntry;
+use crate::ticket;
 
 /// One isolate's objects. Only its own thread touches them.
 pub(crate) struct EnvState {
     pub(crate) control: Arc<ControlBlock>,
+    /// To whom this isolate's tickets belong.
+    pub(crate) sender: Sender,
     pub(crate) slot_pools: Table<Shown<SlotPoolEntry>>,
     pub(crate) system_memories: Table<Shown<SystemMemory>>,
-    pub(crate) heap_slices: Table<Shown<Slice>>,
+    /// Slices on the heap, and those of other isolates' pools.
+    pub(crate) slices: Table<Shown<Slice>>,
+    pub(crate) regions: Regions,
     pub(crate) sessions: Table<Shown<Session>>,
     pub(crate) budget_pools: Table<BudgetPool>,
     pub(crate) budget_allocations: Table<Shown<Allocation>>,
-    pub(crate) buddy_pools: Table<BuddyPoolEntry>,
+    pub(crate) buddy_pools: BuddyPools,
     pub(crate) buddy_buffers: Table<Shown<buddy::Buffer>>,
     pub(crate) ring_halves: Table<RingHalf>,
     #[cfg(unix)]
@@ -66,16 +73,19 @@ impl EnvState {
         if let Some(state) = env.get_instance_data::<Self>().map_err(|error| foreign(&error))? {
             return Ok(std::ptr::from_mut(state));
         }
-        let mut isolate = Isolate::new(owner);
+        let sender = Sender::new();
+        let mut isolate = Isolate::new(owner, sender);
         let mut state = Self {
             control: Arc::new(ControlBlock(Control::new())),
+            sender,
             slot_pools: Table::new(&mut isolate),
             system_memories: Table::new(&mut isolate),
-            heap_slices: Table::new(&mut isolate),
+            slices: Table::new(&mut isolate),
+            regions: Regions::default(),
             sessions: Table::new(&mut isolate),
             budget_pools: Table::new(&mut isolate),
             budget_allocations: Table::new(&mut isolate),
-            buddy_pools: Table::new(&mut isolate),
+            buddy_pools: BuddyPools::new(&mut isolate),
             buddy_buffers: Table::new(&mut isolate),
             ring_halves: Table::new(&mut isolate),
             #[cfg(unix)]
@@ -123,6 +133,13 @@ impl EnvState {
     pub(crate) fn handle(&self, index: Word, generation: Word) -> Handle {
         Handle { index: self.control.get(index), generation: self.control.get(generation) }
     }
+
+    /// Leaves a handle in two words of the control block.
+    #[inline]
+    pub(crate) fn set_handle(&self, index: Word, generation: Word, handle: Handle) {
+        self.control.set(index, handle.index);
+        self.control.set(generation, handle.generation);
+    }
 }
 
 fn foreign(error: &napi::Error) -> napi::Error<crate::errors::Code> {
@@ -137,11 +154,13 @@ unsafe extern "C" fn give_back(data: *mut c_void) {
         // while the hook runs.
         let state = unsafe { &mut *data.cast::<EnvState>() };
         settle::end(state);
+        ticket::PARKED.revoke_sender(state.sender);
         #[cfg(unix)]
         state.pumps.clear();
         state.ring_halves.clear();
         state.sessions.clear();
-        state.heap_slices.clear();
+        state.slices.clear();
+        state.regions.clear();
         state.system_memories.clear();
         state.slot_pools.clear();
         state.budget_allocations.clear();

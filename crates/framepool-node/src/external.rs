@@ -132,12 +132,32 @@ pub(crate) unsafe fn external_array_buffer<K: Send + Sync + 'static>(
     // SAFETY: on failure Node has not taken the share over.
     drop(unsafe { Arc::from_raw(hint.cast::<K>()) });
     if status == sys::Status::napi_no_external_buffers_allowed {
-        return Err(Fault::new(
-            Code::EXTERNAL_MEMORY,
-            "this runtime refuses ArrayBuffers over native memory (as Electron and V8's sandbox do); framepool needs them",
-        ));
+        return Err(no_external_memory());
     }
     Err(Fault::internal("an ArrayBuffer could not be made"))
+}
+
+/// Fails if `value`, an `ArrayBuffer` that was made over `data`, shows other memory: a runtime may copy instead of
+/// refusing, and then each side would go on with bytes of its own.
+///
+/// # Safety
+/// `value` must be an `ArrayBuffer` of the running call of `env`.
+pub(crate) unsafe fn check_not_copied(
+    env: sys::napi_env,
+    value: sys::napi_value,
+    data: NonNull<u8>,
+) -> Result<(), Fault> {
+    let mut shown = ptr::null_mut();
+    // SAFETY: as the caller promises; the pointer is to a local of the right type, and a null length is allowed.
+    let status = unsafe { sys::napi_get_arraybuffer_info(env, value, &raw mut shown, ptr::null_mut()) };
+    if status == sys::Status::napi_ok && shown == data.as_ptr().cast() { Ok(()) } else { Err(no_external_memory()) }
+}
+
+fn no_external_memory() -> Fault {
+    Fault::new(
+        Code::EXTERNAL_MEMORY,
+        "this runtime refuses ArrayBuffers over native memory (as Electron and V8's sandbox do); framepool needs them",
+    )
 }
 
 /// Finalizer: gives back the share that an `ArrayBuffer` held.

@@ -35,7 +35,7 @@ pub(crate) fn from(call: &mut Call<'_>) -> Reply {
     if let Some(quarantine) = call.state.debug.general_quarantine() {
         slice = slice.guarded(quarantine)?;
     }
-    let handle = call.state.heap_slices.insert(Shown::new(slice, Exposure::default()));
+    let handle = call.state.slices.insert(Shown::new(slice, Exposure::default()));
     call.set(Word::Heap, handle.index);
     call.set(Word::HeapGeneration, handle.generation);
     Ok(None)
@@ -45,18 +45,21 @@ pub(crate) fn from(call: &mut Call<'_>) -> Reply {
 pub(crate) fn view(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Heap, Word::HeapGeneration);
     let env = call.env;
-    let slice = call.state.heap_slices.get_mut(handle).ok_or_else(Fault::released)?;
+    let slice = call.state.slices.get_mut(handle).ok_or_else(Fault::released)?;
     let (base, length) = (NonNull::from(AsMut::<[u8]>::as_mut(&mut **slice)).cast::<u8>(), slice.len());
     // SAFETY: a heap slice never changes its allocation, and moving the slice does not move it.
     Ok(Some(unsafe { slice.exposure.array_buffer(env, base, length)? }))
 }
 
-/// Frees a slice. `Hidden`: its `ArrayBuffer`, if there was one, is detached.
+/// Frees a slice. `Hidden`: its `ArrayBuffer`, if there was one, is detached. Out: `Ended`, 1 when it was a slice of a pool that
+/// is gone.
 pub(crate) fn release(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Heap, Word::HeapGeneration);
-    let mut slice = call.state.heap_slices.remove(handle).ok_or_else(Fault::released)?;
+    let mut slice = call.state.slices.remove(handle).ok_or_else(Fault::released)?;
     if call.get(Word::Hidden) == 1 {
         slice.exposure.revoke();
     }
+    let ended = slice.region().is_some_and(|region| region.is_closed());
+    call.set(Word::Ended, u32::from(ended));
     Ok(None)
 }

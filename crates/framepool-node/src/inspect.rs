@@ -11,12 +11,14 @@ use framepool::buddy::BuddyPool;
 use framepool::census::Census;
 use framepool::handle::{Handle, HandleTable};
 use framepool::slot::Region;
+use framepool::ticket::Sender;
 use napi::Env;
 use napi_derive::napi;
 
 use crate::boundary::ObjectHandle;
 use crate::env::EnvState;
 use crate::errors::{Fault, Result};
+use crate::ticket::PARKED;
 
 /// Kinds of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,6 +198,8 @@ impl<T: Listed> Table<T> {
 pub(crate) struct Isolate {
     /// Node's number of its thread.
     owner: u32,
+    /// To whom its tickets belong.
+    sender: Sender,
     listings: Vec<Arc<Listing>>,
 }
 
@@ -203,8 +207,8 @@ pub(crate) struct Isolate {
 static ISOLATES: Mutex<Vec<Arc<Isolate>>> = Mutex::new(Vec::new());
 
 impl Isolate {
-    pub(crate) fn new(owner: u32) -> Self {
-        Self { owner, listings: Vec::new() }
+    pub(crate) fn new(owner: u32, sender: Sender) -> Self {
+        Self { owner, sender, listings: Vec::new() }
     }
 
     /// Shows it to everybody, until the guard is dropped.
@@ -244,11 +248,23 @@ pub struct InspectedObject {
 pub fn inspect() -> Vec<InspectedObject> {
     let isolates = locked(&ISOLATES).clone();
     let mut list = Vec::new();
-    for isolate in isolates {
+    for isolate in &isolates {
         for listing in &isolate.listings {
             listing.list(isolate.owner, &mut list);
         }
     }
+    PARKED.for_each(|sender, cargo| {
+        // One whose isolate is ending is about to be revoked.
+        if let Some(isolate) = isolates.iter().find(|isolate| isolate.sender == sender) {
+            list.push(InspectedObject {
+                kind: "ticket".to_owned(),
+                owner: isolate.owner,
+                bytes: cargo.bytes() as f64,
+                age_ms: None,
+                stack: None,
+            });
+        }
+    });
     list
 }
 
@@ -259,10 +275,10 @@ pub fn trace(env: Env, kind: String, handle: ObjectHandle, stack: String) -> Res
     match kind.as_str() {
         "slot-pool" => state.slot_pools.trace(handle, stack),
         "slice" => {
-            if let Some(slice) = state.heap_slices.get_mut(handle) {
+            if let Some(slice) = state.slices.get_mut(handle) {
                 slice.set_origin(Arc::clone(&stack));
             }
-            state.heap_slices.trace(handle, stack);
+            state.slices.trace(handle, stack);
         }
         "system-memory-buffer" => state.system_memories.trace(handle, stack),
         "budget-pool" => state.budget_pools.trace(handle, stack),
@@ -272,7 +288,7 @@ pub fn trace(env: Env, kind: String, handle: ObjectHandle, stack: String) -> Res
             }
             state.budget_allocations.trace(handle, stack);
         }
-        "buddy-pool" => state.buddy_pools.trace(handle, stack),
+        "buddy-pool" => state.buddy_pools.table.trace(handle, stack),
         "buddy-buffer" => state.buddy_buffers.trace(handle, stack),
         "producer" | "consumer" => state.ring_halves.trace(handle, stack),
         "sv2-session" => state.sessions.trace(handle, stack),

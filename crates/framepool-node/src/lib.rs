@@ -1,6 +1,8 @@
 //! The Node-API binding of framepool: it converts types and lifetimes, and holds no logic of its own.
 //!
+//! - `allocations`: a count of them, in builds that ask for it.
 //! - `boundary`: how JavaScript calls in on per-message paths.
+//! - `cargo`, `ticket`, `regions`: how objects change isolates.
 //! - `control`: the words that such calls pass.
 //! - `debug`: what is guarded in debug mode.
 //! - `env`: what one isolate has alive.
@@ -14,9 +16,12 @@
 #![allow(clippy::needless_pass_by_value, reason = "napi-rs gives owned values")]
 #![allow(clippy::unnecessary_wraps, reason = "every bound function has the same type")]
 
+#[cfg(feature = "count-allocations")]
+mod allocations;
 mod boundary;
 mod buddy_pool;
 mod budget_pool;
+mod cargo;
 mod control;
 mod debug;
 mod env;
@@ -28,8 +33,10 @@ mod inspect;
 mod io;
 mod pin;
 mod polled;
+mod regions;
 mod ring;
 mod settle;
 mod slot_pool;
 mod sv2_session;
 mod system_memory;
+mod ticket;

@@ -12,7 +12,7 @@ use crate::boundary::{Call, Reply};
 use crate::control::Word;
 use crate::env::EnvState;
 use crate::errors::Fault;
-use crate::settle::{self, Wait};
+use crate::settle::{self, Cancel, Wait};
 
 /// Asks whether what is waited for is there; if so it has been taken in.
 type Ask = Box<dyn FnMut(&mut EnvState, &Waker) -> Poll<Result<(), Fault>> + Send>;
@@ -58,16 +58,38 @@ pub(crate) fn begin(
     ask: impl FnMut(&mut EnvState, &Waker) -> Poll<Result<(), Fault>> + Send + 'static,
     give_up: impl FnOnce(&mut EnvState, &Waker) + 'static,
 ) -> Reply {
-    settle::begin(call, move |state, wait| {
-        let task = Arc::new(Task { wait, ask: Mutex::new(Some(Box::new(ask))), rung: AtomicBool::new(false) });
-        match task.poll(state) {
-            Poll::Ready(outcome) => outcome.map(|()| None),
-            Poll::Pending => Ok(Some(Box::new(move |state| {
-                drop(task.take());
-                give_up(state, &Waker::from(task));
-            }))),
-        }
-    })
+    settle::begin(call, move |state, wait| start(state, wait, ask, give_up))
+}
+
+fn start(
+    state: &mut EnvState,
+    wait: Wait,
+    ask: impl FnMut(&mut EnvState, &Waker) -> Poll<Result<(), Fault>> + Send + 'static,
+    give_up: impl FnOnce(&mut EnvState, &Waker) + 'static,
+) -> Result<Option<Cancel>, Fault> {
+    let task = Arc::new(Task { wait, ask: Mutex::new(Some(Box::new(ask))), rung: AtomicBool::new(false) });
+    match task.poll(state) {
+        Poll::Ready(outcome) => outcome.map(|()| None),
+        Poll::Pending => Ok(Some(Box::new(move |state| {
+            drop(task.take());
+            give_up(state, &Waker::from(task));
+        }))),
+    }
+}
+
+/// Has `deliver` told what comes of `future`, sooner or later. Unlike a wait it does not keep the event loop alive.
+pub(crate) fn watch<T: Send + 'static>(
+    call: &mut Call<'_>,
+    future: impl Future<Output = T> + Send + 'static,
+    mut deliver: impl FnMut(&EnvState, T) + Send + 'static,
+) -> Reply {
+    let mut future = Box::pin(future);
+    let ask = move |state: &mut EnvState, waker: &Waker| {
+        let value = std::task::ready!(future.as_mut().poll(&mut Context::from_waker(waker)));
+        deliver(state, value);
+        Poll::Ready(Ok(()))
+    };
+    settle::watch(call, move |state, wait| start(state, wait, ask, |_, _| {}))
 }
 
 /// What `deliver` makes of what comes of `future`: at once, or at the end of a wait.

@@ -41,8 +41,7 @@ impl RingHalf {
         self.half.as_mut().ok_or_else(busy)
     }
 
-    /// Takes it away for native I/O.
-    #[cfg(unix)]
+    /// Takes it away, for native I/O or for another isolate.
     pub(crate) fn take(&mut self) -> std::result::Result<Shown<EitherHalf>, Fault> {
         self.half.take().ok_or_else(busy)
     }

@@ -162,6 +162,8 @@ impl Drop for Callback {
 struct Pending {
     callback: Callback,
     cancel: Cancel,
+    /// Whether it keeps the event loop alive.
+    awaited: bool,
 }
 
 /// One isolate's waits that are not over. Only its own thread touches them.
@@ -169,13 +171,15 @@ struct Pending {
 pub(crate) struct Waits {
     inbox: Arc<Inbox>,
     pending: HashMap<u32, Pending>,
+    /// Those of them that keep the event loop alive.
+    awaited: usize,
     last: u32,
 }
 
 impl Waits {
-    /// True when nothing is pending: what is granted at once then overtakes nothing that was granted before.
+    /// True when nothing is awaited: what is granted at once then overtakes nothing that was granted before.
     pub(crate) fn is_idle(&self) -> bool {
-        self.pending.is_empty()
+        self.awaited == 0
     }
 
     /// Numbers wrap, and a wait can be older than 2³² others. 0 is none.
@@ -202,16 +206,22 @@ impl Waits {
     }
 
     fn add(&mut self, env: sys::napi_env, id: u32, pending: Pending) {
-        if self.is_idle() {
-            self.keep_loop_alive(env, true);
+        if pending.awaited {
+            if self.is_idle() {
+                self.keep_loop_alive(env, true);
+            }
+            self.awaited += 1;
         }
         self.pending.insert(id, pending);
     }
 
     fn remove(&mut self, env: sys::napi_env, id: u32) -> Option<Pending> {
         let pending = self.pending.remove(&id)?;
-        if self.is_idle() {
-            self.keep_loop_alive(env, false);
+        if pending.awaited {
+            self.awaited -= 1;
+            if self.is_idle() {
+                self.keep_loop_alive(env, false);
+            }
         }
         Some(pending)
     }
@@ -219,6 +229,7 @@ impl Waits {
 
 /// The isolate is dying: nobody waits any more, and what was granted goes back.
 pub(crate) fn end(state: &mut EnvState) {
+    state.waits.awaited = 0;
     for (_, pending) in std::mem::take(&mut state.waits.pending) {
         (pending.cancel)(state);
     }
@@ -237,6 +248,22 @@ pub(crate) fn end(state: &mut EnvState) {
 /// 0 if it is over.
 pub(crate) fn begin(
     call: &mut Call<'_>,
+    start: impl FnOnce(&mut EnvState, Wait) -> Result<Option<Cancel>, Fault>,
+) -> Reply {
+    keep(call, true, start)
+}
+
+/// The same for what nobody awaits: it does not keep the event loop alive.
+pub(crate) fn watch(
+    call: &mut Call<'_>,
+    start: impl FnOnce(&mut EnvState, Wait) -> Result<Option<Cancel>, Fault>,
+) -> Reply {
+    keep(call, false, start)
+}
+
+fn keep(
+    call: &mut Call<'_>,
+    awaited: bool,
     start: impl FnOnce(&mut EnvState, Wait) -> Result<Option<Cancel>, Fault>,
 ) -> Reply {
     let env = call.env;
@@ -258,7 +285,7 @@ pub(crate) fn begin(
     match start(call.state, wait)? {
         Some(cancel) => {
             // It may have been settled by now; that is delivered on a later turn.
-            call.state.waits.add(env, id, Pending { callback, cancel });
+            call.state.waits.add(env, id, Pending { callback, cancel, awaited });
             call.set(Word::Wait, id);
         }
         None => call.set(Word::Wait, 0),

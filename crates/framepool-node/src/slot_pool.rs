@@ -16,6 +16,7 @@ use crate::env::EnvState;
 use crate::errors::{Fault, Result};
 use crate::external::{Exposure, Shown};
 use crate::inspect::{Kind, Listed, Window};
+use crate::ticket;
 
 /// A pool. It holds the slots of the slices that this isolate's JavaScript has, which names them by slot.
 pub(crate) struct SlotPoolEntry {
@@ -55,7 +56,20 @@ impl SlotPoolEntry {
             }
         }
         self.pool.give_back(control.get(Word::After) as u8);
+        // Not before: what JavaScript has predicted, it has predicted with these slots taken.
+        let returned = self.pool.collect();
+        if returned != 0 {
+            control.set(Word::Returned, returned.into());
+        }
         Ok(())
+    }
+
+    /// Catches up, and makes a slice of the slot `Slot` that may leave this isolate.
+    pub(crate) fn lend(&mut self, control: &Control) -> std::result::Result<Slice, Fault> {
+        self.catch_up(control)?;
+        let slice = self.pool.lend(control.get(Word::Slot) as usize).ok_or_else(Fault::released)?;
+        self.report(control);
+        Ok(slice)
     }
 
     /// Reports where the next message would begin.
@@ -162,14 +176,14 @@ pub(crate) fn writable(call: &mut Call<'_>) -> Reply {
 #[inline]
 pub(crate) fn take(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
-    let EnvState { slot_pools, heap_slices, control, .. } = call.state;
+    let EnvState { slot_pools, slices, control, .. } = call.state;
     let entry: &mut SlotPoolEntry = slot_pools.get_mut(handle).ok_or_else(Fault::released)?;
     entry.catch_up(control)?;
     let taken = match &entry.quarantine {
         None => entry.pool.take_held(),
         Some(quarantine) => Taken::Heap(entry.pool.take_guarded(quarantine)?),
     };
-    entry.hand_over(taken, heap_slices, control);
+    entry.hand_over(taken, slices, control);
     entry.report(control);
     Ok(None)
 }
@@ -220,6 +234,13 @@ pub(crate) fn heap(call: &mut Call<'_>) -> Reply {
 /// JavaScript has detached what `heap` gave it.
 pub(crate) fn heap_hidden(call: &mut Call<'_>) -> Reply {
     entry(call.state)?.heap.revoke();
+    Ok(None)
+}
+
+/// Drops the slices of the pool that have left this isolate and not arrived in another.
+pub(crate) fn revoke(call: &mut Call<'_>) -> Reply {
+    let region = Arc::clone(entry(call.state)?.pool.region());
+    ticket::PARKED.revoke(|cargo| cargo.is_in(&region));
     Ok(None)
 }
 

@@ -31,7 +31,11 @@ impl Listed for Shown<Session> {
 
 /// Reports a session's state and output.
 #[inline]
-pub(crate) fn report(session: &mut Session, control: &Control) {
+pub(crate) fn report(session: &mut Shown<Session>, control: &Control) {
+    // JavaScript may still look at a ring that the call has replaced; the one in its place has not been shown.
+    if let Some(rings) = session.output().take_replaced() {
+        session.exposure.leave(rings);
+    }
     control.set(
         Word::State,
         match session.state() {
@@ -44,6 +48,8 @@ pub(crate) fn report(session: &mut Session, control: &Control) {
     control.set(Word::Available, output.available() as u32);
     control.set(Word::Pending, u32::try_from(output.pending()).unwrap_or(u32::MAX));
     control.set(Word::Over, u32::from(output.is_over_high_water()));
+    control.set(Word::RingGeneration, output.generation());
+    control.set(Word::RingSize, output.size() as u32);
 }
 
 /// `bytes`, copied if they lie in memory that the call is about to write.
@@ -75,7 +81,7 @@ pub(crate) fn receive(call: &mut Call<'_>) -> Reply {
     // SAFETY: nothing below runs JavaScript. The chunk may be a view of the memory that is written below, the pool's
     // region or the output ring: then it is copied first.
     let chunk = unsafe { call.bytes()? };
-    let EnvState { sessions, slot_pools, heap_slices, control, .. } = call.state;
+    let EnvState { sessions, slot_pools, slices, control, .. } = call.state;
     let session = sessions.get_mut(handle).ok_or_else(Fault::released)?;
     let entry = slot_pools.get_mut(pool).ok_or_else(Fault::released)?;
     let region = span(entry.pool.region().base(), entry.pool.capacity());
@@ -93,7 +99,7 @@ pub(crate) fn receive(call: &mut Call<'_>) -> Reply {
         control.set(Word::Frames, 0);
         return Ok(None);
     };
-    entry.hand_over_batch(batch, heap_slices, control).inspect_err(|_| {
+    entry.hand_over_batch(batch, slices, control).inspect_err(|_| {
         session.close();
         report(session, control);
     })?;
@@ -130,10 +136,10 @@ pub(crate) fn forward(call: &mut Call<'_>) -> Reply {
     let target = call.state.handle(Word::Target, Word::TargetGeneration);
     let pool = call.state.handle(Word::Pool, Word::PoolGeneration);
     let heap = call.state.handle(Word::Heap, Word::HeapGeneration);
-    let EnvState { sessions, slot_pools, heap_slices, control, .. } = call.state;
+    let EnvState { sessions, slot_pools, slices, control, .. } = call.state;
     let target = sessions.get_mut(target).ok_or_else(Fault::released)?;
     let batch = match control.get(Word::Slot) {
-        0 => heap_slices.get(heap).map(|slice| AsRef::<[u8]>::as_ref(&**slice)),
+        0 => slices.get(heap).map(|slice| AsRef::<[u8]>::as_ref(&**slice)),
         slot => slot_pools.get(pool).and_then(|entry| entry.pool.held(slot as usize)),
     }
     .ok_or_else(Fault::released)?;
@@ -151,8 +157,9 @@ pub(crate) fn output_region(call: &mut Call<'_>) -> Reply {
     let env = call.env;
     let session = call.state.sessions.get_mut(handle).ok_or_else(Fault::released)?;
     let output = session.output();
-    let (base, length) = (output.base(), output.size());
-    // SAFETY: a ring's memory is as long as the ring, does not move, and lives as long as the session that owns it.
+    let (base, length) = (output.show(), output.size());
+    // SAFETY: a ring's memory is as long as the ring and does not move. It lives as long as the session, or as what
+    // `report` leaves to the exposure when the ring, having been shown, is replaced.
     Ok(Some(unsafe { session.exposure.array_buffer(env, base, length)? }))
 }
 
@@ -183,13 +190,17 @@ pub(crate) fn close(call: &mut Call<'_>) -> Reply {
 pub struct SessionSizes {
     /// The largest payload that is received.
     pub max_frame_size: u32,
-    /// The output ring: a power of two.
+    /// The largest output ring, and the high-water mark: a power of two.
     pub output_size: u32,
 }
 
 impl From<SessionSizes> for Options {
     fn from(sizes: SessionSizes) -> Self {
-        Self { max_frame_size: sizes.max_frame_size as usize, output_size: sizes.output_size as usize }
+        Self {
+            max_frame_size: sizes.max_frame_size as usize,
+            output_size: sizes.output_size as usize,
+            ..Self::default()
+        }
     }
 }
 
@@ -252,6 +263,16 @@ pub fn session_report(env: Env, handle: ObjectHandle) -> Result<SessionReport> {
         available: state.control.get(Word::Available),
         state: state.control.get(Word::State),
     })
+}
+
+/// Gives back the memory that a session's recent traffic needed and that is empty now. The ring may be replaced.
+#[napi(catch_unwind)]
+pub fn session_shrink(env: Env, handle: ObjectHandle) -> Result<()> {
+    let state = EnvState::of(env)?;
+    let session = state.sessions.get_mut(Handle::from(handle)).ok_or_else(Fault::released)?;
+    session.shrink();
+    report(session, &state.control);
+    Ok(())
 }
 
 /// Why the session closed by itself, if it did.

@@ -64,7 +64,7 @@ pub(crate) fn take(call: &mut Call<'_>) -> Reply {
     }
     let exposure = std::mem::take(&mut entry.exposure);
     call.set(Word::Length, slice.len() as u32);
-    let handle = call.state.heap_slices.insert(Shown::new(slice, exposure));
+    let handle = call.state.slices.insert(Shown::new(slice, exposure));
     call.set(Word::Heap, handle.index);
     call.set(Word::HeapGeneration, handle.generation);
     Ok(None)

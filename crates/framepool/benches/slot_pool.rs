@@ -3,10 +3,13 @@
 //! Prints one line of JSON: nanoseconds a cycle for each size, the median of rounds that take turns, so that a change of
 //! clock or load meets all three alike. With `--test`, or run by `cargo test`, only that it runs.
 
-use std::{env, hint::black_box, time::Instant};
+mod support;
+
+use std::{hint::black_box, time::Instant};
 
 use buffer_sv2::{Buffer, BufferFromSystemMemory, BufferPool};
 use framepool::slot::SlotPool;
+use support::{measures, median};
 
 const SIZES: [usize; 6] = [64, 512, 2048, 4096, 16384, 65536];
 const CAPACITY: usize = 8 * 65536;
@@ -23,15 +26,8 @@ fn round(buffer: &mut impl Buffer, size: usize, cycles: u32) -> f64 {
     start.elapsed().as_secs_f64() * 1e9 / f64::from(cycles)
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 fn main() {
-    let arguments: Vec<_> = env::args().collect();
-    let measure = arguments.iter().any(|argument| argument == "--bench") && !arguments.contains(&"--test".to_owned());
-    let (rounds, cycles) = if measure { (11, 100_000) } else { (1, 10) };
+    let (rounds, cycles) = if measures() { (11, 100_000) } else { (1, 10) };
 
     let mut sizes = Vec::new();
     for size in SIZES {

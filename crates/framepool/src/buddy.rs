@@ -34,4 +34,4 @@ pub use block::{BLOCK_SIZE, Block};
 pub use buffer::Buffer;
 pub use error::Error;
 pub use options::{BlockPolicy, Options};
-pub use pool::{BuddyPool, Stats};
+pub use pool::{BuddyPool, Change, Stats};

@@ -11,6 +11,7 @@ pub mod ring;
 pub mod slot;
 pub mod sv2;
 mod system_error;
+pub mod ticket;
 
 /// The crate whose traits the buffers implement.
 pub use buffer_sv2;

@@ -44,6 +44,8 @@
 
 mod error;
 mod gap;
+mod held;
+mod live;
 mod pool;
 mod region;
 mod slice;
@@ -55,6 +57,11 @@ pub use pool::{Mode, Place, Room, SlotPool, Stats, Taken};
 pub use region::Region;
 pub use slice::Slice;
 pub use system_memory::SystemMemory;
+
+/// What `live` stands on; loom's in its test.
+mod atomic {
+    pub(super) use std::sync::atomic::{AtomicU8, Ordering};
+}
 
 /// Slots of a pool: as many slices of its region can be alive at once.
 pub const SLOTS: usize = 8;

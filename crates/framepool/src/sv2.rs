@@ -2,7 +2,8 @@
 //!
 //! A [`Session`] is one end of a connection. Wire bytes go in with [`Session::receive`] and come out as batches of
 //! frames; frames go in with [`Session::send`] or [`Session::forward`] and come out as wire bytes in the
-//! [`Output`]. It stands on `noise_sv2` (handshake and ciphers) and `framing_sv2` (header).
+//! [`Output`]. It stands on `secp256k1` (the handshake's curve), `ring` (hash and cipher)
+//! and `framing_sv2` (header).
 //!
 //! On the wire, after a handshake of 64 bytes and 234 bytes back:
 //!
@@ -20,19 +21,18 @@ mod frame;
 mod handshake;
 mod input;
 mod keys;
+mod noise;
 mod opener;
 mod output;
+mod queue;
 mod sealer;
 mod session;
-mod window;
+mod spare;
 
 pub use batch::{Batch, Frame};
 pub use error::Error;
 pub use frame::{FrameHeader, MAX_PAYLOAD};
 pub use keys::generate_authority_keypair;
-pub use output::Output;
+pub use output::{Output, ReplacedRings};
 pub use session::{Options, Session, State, Stats};
-
-/// What a reused buffer (held input, output queue, scratch) may keep when it is idle, in bytes: enough that frames of
-/// mining traffic never allocate, little enough that one large frame does not stay with a session for ever.
-const KEEP: usize = 4096;
+pub use spare::spare_bytes;

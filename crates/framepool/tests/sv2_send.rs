@@ -99,8 +99,8 @@ fn the_mark_is_the_ring_and_drained_is_half_of_it() {
 fn output_equals_a_model_under_random_sending_and_draining() {
     let mut rng = rng();
     for _ in 0..50 {
-        let (mut client, mut server) = with_output(1 << rng.gen_range(0..14));
-        let size = client.output().size();
+        let size = 1 << rng.gen_range(0..14);
+        let (mut client, mut server) = with_output(size);
         let (mut sent, mut received) = (Vec::new(), Vec::new());
         let (mut pushed, mut drained) = (client.output().position(), client.output().position());
         for _ in 0..100 {
@@ -110,6 +110,8 @@ fn output_equals_a_model_under_random_sending_and_draining() {
                 pushed += (22 + length + length.div_ceil(65_519) * 16) as u64;
                 assert_eq!(client.send(frame.0, &frame.1), Ok(pushed - drained < size as u64));
                 sent.push(frame);
+            } else if rng.gen_bool(0.1) {
+                client.shrink();
             } else {
                 let mut bytes = vec![0; rng.gen_range(0..3000)];
                 let output = client.output();
@@ -126,7 +128,11 @@ fn output_equals_a_model_under_random_sending_and_draining() {
             }
             let output = client.output();
             assert_eq!(output.pending() as u64, pushed - drained);
-            assert_eq!(output.available(), output.pending().min(size), "the ring is full while anything is queued");
+            assert_eq!(
+                output.available(),
+                output.pending().min(output.size()),
+                "the ring is full while anything is queued"
+            );
             assert_eq!(output.position(), drained);
             assert_eq!(client.stats().bytes_out, pushed);
         }
@@ -136,16 +142,151 @@ fn output_equals_a_model_under_random_sending_and_draining() {
 }
 
 #[test]
-fn queue_memory_follows_what_is_queued() {
+fn queue_memory_returns_when_it_is_drained() {
     let (mut client, _server) = with_output(1024);
     let idle = client.stats().memory_bytes;
-    send(&mut client, &[(HEADER, vec![1; 8_000_000])]);
-    let full = client.stats().memory_bytes;
-    assert!(full > 8_000_000);
-    client.output().read(&mut vec![0; 7_900_000]);
-    assert!(client.stats().memory_bytes < 1_000_000, "shrinks on the way");
+    for _ in 0..2 {
+        send(&mut client, &[(HEADER, vec![1; 8_000_000])]);
+        let full = client.stats().memory_bytes - idle;
+        assert!((8_000_000..8_100_000).contains(&full), "no more than the frame needs: {full}");
+        drain(&mut client);
+        assert_eq!(client.stats().memory_bytes, idle);
+    }
+}
+
+#[test]
+fn an_idle_connection_through_a_relay_holds_little() {
+    let Relay { mut client, mut near, mut far, mut server } = relay();
+    let sent: Vec<Owned> = vec![(HEADER, vec![1; 64]); 8];
+    for _ in 0..100 {
+        let bytes = wire(&mut client, &sent);
+        let batch = near.receive(&bytes, &mut pool()).unwrap().unwrap();
+        far.forward(&batch.slice, batch.table, 0..batch.frames).unwrap();
+        assert_same(&receive(&mut server, &drain(&mut far)).unwrap(), &sent);
+    }
+    assert!(near.stats().memory_bytes + far.stats().memory_bytes <= 4096);
+}
+
+#[test]
+fn a_frame_is_sealed_at_every_place_of_the_ring() {
+    let mut rng = rng();
+    // One piece, one that fills the ring, one beyond it; and several chunks, some of which wrap.
+    for (size, lengths) in [(256, &[0, 1, 64, 218, 219, 400][..]), (1 << 18, &[200_000, 131_038])] {
+        let options = Options { output_size: size, output_start: size, ..options() };
+        let (mut client, mut server) = connected_with(options, options);
+        let mut begins = Vec::new();
+        for length in lengths {
+            for place in (0..size).step_by(size / 256) {
+                // A frame that ends where the next is to begin; the shortest with a payload takes 39 bytes.
+                let at = client.output().position() as usize;
+                let mut step = (place + size - at % size) % size;
+                step += if step < 39 { size } else { 0 };
+                let chunks = (step - 39) / 65_535 + 1;
+                for one in [(HEADER, vec![7; step - 22 - 16 * chunks]), frame(&mut rng, *length)] {
+                    let bytes = wire(&mut client, std::slice::from_ref(&one));
+                    assert_same(&receive(&mut server, &bytes).unwrap(), &[one]);
+                    begins.push(client.output().position() as usize % size);
+                }
+                assert_eq!(begins[begins.len() - 2], place);
+            }
+        }
+    }
+}
+
+/// An output that grows from 64 to 4,096 bytes.
+fn growing() -> (Session, Session) {
+    connected_with(Options { output_start: 64, output_size: 4096, ..options() }, options())
+}
+
+#[test]
+fn the_ring_grows_with_its_traffic_and_shrinks_on_request() {
+    let (mut client, _server) = growing();
+    let sizes = |client: &mut Session| (client.output().size(), client.output().generation());
+    assert_eq!(sizes(&mut client), (64, 0), "act 1 fits");
+    let idle = client.stats().memory_bytes;
+
+    // 102 bytes on the wire: twice the ring.
+    send(&mut client, &[(HEADER, vec![1; 64])]);
+    assert_eq!(sizes(&mut client), (128, 1));
+    // What is in it moves to the start of the next one.
+    client.output().consume(100).unwrap();
+    send(&mut client, &[(HEADER, vec![2; 300])]);
+    assert_eq!((sizes(&mut client), client.output().available()), ((512, 2), 2 + 338));
+    assert_eq!(client.output().peek().first, 0..340);
+    assert_eq!(client.output().position(), 64 + 100);
+
+    send(&mut client, &[(HEADER, vec![3; 100_000])]);
+    assert_eq!((sizes(&mut client), client.output().available()), ((4096, 3), 4096), "the largest");
+    client.shrink();
+    assert_eq!(sizes(&mut client), (4096, 3), "it holds bytes");
     drain(&mut client);
-    assert!(client.stats().memory_bytes <= idle + 3 * 4096);
+    client.shrink();
+    client.shrink();
+    assert_eq!((sizes(&mut client), client.stats().memory_bytes), ((64, 4), idle));
+
+    // The mark is the largest size at all times.
+    assert_eq!(client.send(HEADER, &vec![0; 4096 - 38 - 1]), Ok(true));
+    assert_eq!(client.send(HEADER, &[]), Ok(false));
+}
+
+#[test]
+fn frames_survive_growth_and_shrinking() {
+    let mut rng = rng();
+    let (mut client, mut server) = growing();
+    let mut generations = 0;
+    for _ in 0..500 {
+        let sent: Vec<Owned> = (0..rng.gen_range(1..5))
+            .map(|_| {
+                let length = if rng.gen_bool(0.1) { rng.gen_range(0..9000) } else { rng.gen_range(0..300) };
+                frame(&mut rng, length)
+            })
+            .collect();
+        // Perhaps with some of it drained, so that what a ring leaves to the next wraps.
+        let (some, rest) = sent.split_at(1);
+        send(&mut client, some);
+        let mut wire = vec![0; rng.gen_range(0..200)];
+        let read = client.output().read(&mut wire);
+        wire.truncate(read);
+        send(&mut client, rest);
+        wire.append(&mut drain(&mut client));
+        assert_same(&receive(&mut server, &wire).unwrap(), &sent);
+        if rng.gen_bool(0.2) {
+            client.shrink();
+        }
+        assert!(client.output().generation() >= generations);
+        generations = client.output().generation();
+    }
+    assert!(generations > 20, "{generations}");
+}
+
+#[test]
+fn a_ring_that_was_shown_outlives_its_replacement() {
+    let (mut client, mut server) = growing();
+    assert!(client.output().take_replaced().is_none());
+    let frames = [(HEADER, vec![1; 10])];
+    send(&mut client, &frames);
+    let shown = client.output().show();
+    let spans = client.output().peek();
+    let bytes = drain(&mut client);
+    assert!(client.output().take_replaced().is_none(), "not replaced yet");
+
+    send(&mut client, &[(HEADER, vec![1; 3000])]);
+    let with_replaced = client.stats().memory_bytes;
+    let replaced = client.output().take_replaced().expect("it was shown, and has been replaced");
+    assert!(client.output().take_replaced().is_none());
+    assert_eq!(client.stats().memory_bytes, with_replaced - 64);
+    // SAFETY: `replaced` owns the memory that was shown, and nothing writes to it any more.
+    let seen = [spans.first, spans.second]
+        .map(|span| unsafe { std::slice::from_raw_parts(shown.as_ptr().add(span.start), span.len()) })
+        .concat();
+    assert_eq!(seen, bytes);
+    drop(replaced);
+
+    // Not shown: not kept.
+    drain(&mut client);
+    client.shrink();
+    assert!(client.output().take_replaced().is_none());
+    assert_same(&receive(&mut server, &bytes).unwrap(), &frames);
 }
 
 /// Two connections with a relay between: frames come from `near`, and go to the server behind `far`.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use ruapc_bufpool::{AlignedMemory, Devices, MemoryKey, Registration};
+use tokio::sync::Notify;
 
 use super::BlockPolicy;
 
@@ -36,11 +37,13 @@ impl Block {
 pub(super) struct Blocks {
     policy: BlockPolicy,
     known: Mutex<Vec<Arc<Block>>>,
+    /// There is one more, or something that a closed pool waited for has ended.
+    pub(super) changed: Notify,
 }
 
 impl Blocks {
     pub(super) fn new(policy: BlockPolicy) -> Self {
-        Self { policy, known: Mutex::default() }
+        Self { policy, known: Mutex::default(), changed: Notify::new() }
     }
 
     /// In the order of their indices. The crate never gives a block back.
@@ -74,6 +77,8 @@ unsafe impl Devices for Blocks {
         let mut known = self.known();
         let index = known.len();
         known.push(Arc::new(Block { memory: Arc::clone(memory) }));
+        drop(known);
+        self.changed.notify_waiters();
         Ok(vec![Box::new(BlockIndex(index as u32))])
     }
 }

@@ -6,7 +6,7 @@ use ruapc_bufpool::DeviceIndex;
 
 use crate::quarantine::FILL;
 
-use super::{Error, pool::Shared};
+use super::{BuddyPool, Error, pool::Shared};
 
 /// Exclusive memory of [`capacity`](Self::capacity) bytes in one block; dropped, it goes back to its pool. What lies in
 /// it is what was there before.
@@ -37,6 +37,11 @@ impl Buffer {
     /// All of its bytes.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         self.bytes.as_mut_slice()
+    }
+
+    /// Its pool.
+    pub fn pool(&self) -> BuddyPool {
+        BuddyPool(Arc::clone(&self.held.pool))
     }
 
     /// The index of the block that it lies in.

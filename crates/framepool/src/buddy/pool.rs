@@ -11,7 +11,6 @@ use std::{
 };
 
 use ruapc_bufpool::{BufferPool, BufferPoolBuilder, Devices};
-use tokio::sync::Notify;
 
 use super::{
     BLOCK_SIZE, Block, Buffer, Error, Options,
@@ -22,7 +21,16 @@ use super::{
 
 /// Buffers of 16 KiB to 64 MiB. Clones are the same pool. (`ruapc_bufpool::BufferPool`)
 #[derive(Clone, Debug)]
-pub struct BuddyPool(Arc<Shared>);
+pub struct BuddyPool(pub(super) Arc<Shared>);
+
+/// What has become of a pool: see [`BuddyPool::change`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It has so many blocks.
+    Grown(usize),
+    /// It is closed, and nothing of it is in use any more.
+    Drained,
+}
 
 /// What the pool reports of itself. Sizes are bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +64,6 @@ pub(super) struct Shared {
     pub(super) waiting: AtomicUsize,
     pub(super) poison: bool,
     closed: AtomicBool,
-    /// Of a closed pool: something that it waited for has ended.
-    ended: Notify,
 }
 
 impl BuddyPool {
@@ -81,7 +87,6 @@ impl BuddyPool {
             waiting: AtomicUsize::new(0),
             poison: options.poison,
             closed: AtomicBool::new(false),
-            ended: Notify::new(),
         }))
     }
 
@@ -93,6 +98,16 @@ impl BuddyPool {
     /// The limit in bytes: whole blocks.
     pub fn max_memory(&self) -> usize {
         self.0.crates.max_memory()
+    }
+
+    /// What tells pools apart: as long as one of them is there, no other has the same. Clones have the same.
+    pub fn id(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
+    /// Whether [`close`](Self::close) was called.
+    pub fn is_closed(&self) -> bool {
+        self.0.check_open().is_err()
     }
 
     /// A buffer of at least `size` bytes, now. May map a block, on this thread; never waits: `Error::Limit` then.
@@ -145,14 +160,27 @@ impl BuddyPool {
 
     /// Ends when the pool was closed and nothing of it is in use any more: no buffer, no wait, no growth.
     pub fn drained(&self) -> impl Future<Output = ()> + Send + use<> {
+        let change = self.change(usize::MAX);
+        async move {
+            change.await;
+        }
+    }
+
+    /// Ends when the pool has more than `known` blocks, or when it is [`drained`](Self::drained).
+    pub fn change(&self, known: usize) -> impl Future<Output = Change> + Send + use<> {
         let pool = Arc::clone(&self.0);
         async move {
             loop {
-                let ended = pool.ended.notified();
+                // Made before the looks, so that nothing is missed in between.
+                let changed = pool.blocks.changed.notified();
                 if pool.is_drained() {
-                    return;
+                    return Change::Drained;
                 }
-                ended.await;
+                let blocks = pool.blocks.known().len();
+                if blocks > known {
+                    return Change::Grown(blocks);
+                }
+                changed.await;
             }
         }
     }
@@ -201,7 +229,7 @@ impl Shared {
 
     pub(super) fn notify_if_closed(&self) {
         if self.closed.load(Ordering::SeqCst) {
-            self.ended.notify_waiters();
+            self.blocks.changed.notify_waiters();
         }
     }
 

@@ -8,8 +8,8 @@ use frozen_core::bufpool::BufPoolAllocation;
 
 use crate::quarantine::{FILL, Guarded};
 
-use super::BudgetError;
 use super::pool::Shared;
+use super::{BudgetError, BudgetPool};
 
 /// A part of the budget, not allocated yet. Dropped, it goes back.
 pub struct Reservation {
@@ -74,6 +74,11 @@ impl Allocation {
             Memory::Crate(memory) => memory.allocated_bytes(),
             Memory::Guarded(memory) => memory.len(),
         }
+    }
+
+    /// True for an allocation of `pool`.
+    pub fn is_of(&self, pool: &BudgetPool) -> bool {
+        Arc::ptr_eq(&self.reservation.shared, &pool.shared)
     }
 
     /// Start of the memory: [`allocated_bytes`](Self::allocated_bytes) bytes, valid for reads and writes until this is

@@ -154,6 +154,10 @@ impl Ledger {
         self.hand_over(state);
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     pub(super) fn accounts(&self) -> Accounts {
         let state = self.lock();
         Accounts {

@@ -58,7 +58,7 @@ pub struct Stats {
 /// Equal buffers within a memory budget. Clones are the same pool; dropping them does not close it, and never blocks.
 #[derive(Clone)]
 pub struct BudgetPool {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl BudgetPool {
@@ -95,6 +95,26 @@ impl BudgetPool {
         let pool = BufPool::new(BufPoolCfg { buffer_size: size, max_memory });
         let ledger = Ledger::new(max_memory / buffer_size);
         Ok(Self { shared: Arc::new(Shared { pool, ledger, buffer_size: size, max_memory, quarantine }) })
+    }
+
+    /// Bytes of a buffer.
+    pub fn buffer_size(&self) -> usize {
+        self.shared.buffer_size()
+    }
+
+    /// The budget in bytes.
+    pub fn max_memory(&self) -> usize {
+        self.shared.max_memory
+    }
+
+    /// True for clones of each other.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    /// Whether [`close`](Self::close) was called.
+    pub fn is_closed(&self) -> bool {
+        self.shared.ledger.is_closed()
     }
 
     /// `count` buffers now; `None` while others wait or if the budget has no room. Cleared with `zero`.

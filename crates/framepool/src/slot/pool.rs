@@ -110,6 +110,8 @@ pub struct SlotPool {
     /// Bit *i*: slot *i* + 1 was taken without a [`Slice`]. Such slots never leave the pool's thread, so that taking and
     /// giving back need no atomic operation: four of them would be half of what a small message costs.
     held: u8,
+    /// Those of the held slots whose bytes a [`Slice`] has: see [`lend`](Self::lend).
+    lent: u8,
     /// Index in `DIGITS` of the next slice's digit.
     next_digit: usize,
     heap_fallbacks: u64,
@@ -132,6 +134,7 @@ impl SlotPool {
             ends: [0; SLOTS],
             digits: [b'-'; SLOTS],
             held: 0,
+            lent: 0,
             next_digit: 0,
             heap_fallbacks: 0,
             resets: 0,
@@ -189,7 +192,7 @@ impl SlotPool {
 
     /// Bit *i*: a slice in slot *i* + 1 is alive.
     pub fn live(&self) -> u8 {
-        self.region.live() | self.held
+        self.region.live.get() | self.held
     }
 
     /// What is written, in a slot that the pool itself holds until [`give_back`](Self::give_back): for a caller that
@@ -204,11 +207,38 @@ impl SlotPool {
         Taken::Held { slot: slot as u8 + 1, offset: range.start, len: range.len() }
     }
 
-    /// The same for a slice that was taken already. One of another pool is given back as it is, on the heap.
+    /// The same for a slice that was taken already, or lent. One of another pool is given back as it is, on the heap.
     pub fn hold(&mut self, slice: Slice) -> Taken {
         let Some(slot) = slice.slot_in(&self.region) else { return Taken::Heap(Vec::from(slice).into()) };
+        self.lent &= !(1 << slot);
         self.hold_slot(slot, slice.len());
         Taken::Held { slot: slot as u8 + 1, offset: self.starts[slot], len: slice.len() }
+    }
+
+    /// Makes a slice of a slot (`1 ..= 8`) that the pool holds, to be dropped on any thread. The slot stays held until
+    /// [`collect`](Self::collect), so that slots become free only when the caller asks for it. `None` if the pool does not
+    /// hold it, or has lent it already.
+    pub fn lend(&mut self, slot: usize) -> Option<Slice> {
+        let index = self.index_of_own(slot)?;
+        self.lent |= 1 << index;
+        self.show();
+        // SAFETY: the range was cut off the gap when the slot was taken, and is the slot's alone while that is held. As
+        // long as it is lent, the pool itself does not hand out its bytes, and `collect` ends that only once the slice is
+        // gone.
+        Some(unsafe { Slice::in_region(Arc::clone(&self.region), index, self.starts[index]..self.ends[index]) })
+    }
+
+    /// Frees the lent slots whose slices are gone (bit *i*: slot *i* + 1), and says which.
+    #[inline]
+    pub fn collect(&mut self) -> u8 {
+        if self.lent == 0 {
+            return 0;
+        }
+        let returned = self.lent & !self.region.live.get();
+        self.lent &= !returned;
+        self.held &= !returned;
+        self.show();
+        returned
     }
 
     /// What is written as a guarded slice: see [`Slice::guarded`]. [`OutOfMemory`] loses nothing that is written.
@@ -219,7 +249,20 @@ impl SlotPool {
 
     fn hold_slot(&mut self, slot: usize, len: usize) {
         self.held |= 1 << slot;
-        self.region.show_held(slot, len, self.held);
+        self.region.held.set_length(slot, len);
+        self.show();
+    }
+
+    /// Shows to other threads what is held and not lent.
+    #[inline]
+    fn show(&self) {
+        self.region.held.show(self.held & !self.lent);
+    }
+
+    /// The index of a slot (`1 ..= 8`) that the pool holds and has not lent.
+    fn index_of_own(&self, slot: usize) -> Option<usize> {
+        let own = self.held & !self.lent;
+        slot.checked_sub(1).filter(|&index| index < SLOTS && own & (1 << index) != 0)
     }
 
     /// Catches up with `count` messages that were written, taken and given back one after another, each with nothing else
@@ -242,19 +285,19 @@ impl SlotPool {
         self.start = 0;
     }
 
-    /// The bytes of a slot (`1 ..= 8`) that the pool holds.
+    /// The bytes of a slot (`1 ..= 8`) that the pool holds and has not lent.
     pub fn held(&self, slot: usize) -> Option<&[u8]> {
-        let index = slot.checked_sub(1).filter(|&index| index < SLOTS && self.held & (1 << index) != 0)?;
+        let index = self.index_of_own(slot)?;
         let (begin, end) = (self.starts[index], self.ends[index]);
         // SAFETY: the range was cut off the gap when the slot was taken, and nobody else gets its bytes while it is
         // held; `&self` keeps it held. All of it is initialised.
         Some(unsafe { slice::from_raw_parts(self.region.base().add(begin).as_ptr(), end - begin) })
     }
 
-    /// Frees the slots whose bits are set (bit *i*: slot *i* + 1), of those that the pool holds.
+    /// Frees the slots whose bits are set (bit *i*: slot *i* + 1), of those that the pool holds and has not lent.
     pub fn give_back(&mut self, slots: u8) {
-        self.held &= !slots;
-        self.region.show_free(self.held);
+        self.held &= !slots | self.lent;
+        self.show();
     }
 
     /// Mode, slots and counters as they are now.
@@ -467,6 +510,12 @@ impl SlotPool {
         heap.set_len(self.written);
         self.written = 0;
         Ok(heap)
+    }
+}
+
+impl Drop for SlotPool {
+    fn drop(&mut self) {
+        self.region.close();
     }
 }
 

@@ -3,10 +3,15 @@
 use std::{
     alloc::{Layout, alloc_zeroed, dealloc},
     ptr::NonNull,
-    sync::atomic::{AtomicU8, AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use super::{OutOfMemory, SLOTS};
+use tokio::sync::Notify;
+
+use super::{OutOfMemory, held::HeldSlots, live::LiveSlots};
 
 /// Alignment of a region's first byte: a cache line.
 const ALIGN: usize = 64;
@@ -17,15 +22,21 @@ pub struct Region {
     allocation: NonNull<u8>,
     base: NonNull<u8>,
     len: usize,
-    /// Bit *i*: a slice in slot *i* + 1 is alive.
-    live: AtomicU8,
-    /// What the pool holds without slices, and how many bytes each slot has: for those who look on from other threads.
-    held: AtomicU8,
-    lengths: [AtomicUsize; SLOTS],
+    pub(super) live: LiveSlots,
+    pub(super) held: HeldSlots,
+    /// Apart from the memory, which who waits for the end of the pool need not keep.
+    end: Arc<End>,
 }
 
-// SAFETY: the memory belongs to the region alone, whichever thread drops it. Shared access hands out a pointer and an
-// atomic; who may use which bytes is decided by the pool, which gives each range to one slice.
+/// Whether the pool is gone.
+#[derive(Debug, Default)]
+struct End {
+    reached: AtomicBool,
+    notify: Notify,
+}
+
+// SAFETY: the memory belongs to the region alone, whichever thread drops it. Shared access hands out a pointer and
+// atomics; who may use which bytes is decided by the pool, which gives each range to one slice.
 unsafe impl Send for Region {}
 // SAFETY: as above.
 unsafe impl Sync for Region {}
@@ -39,7 +50,7 @@ impl Region {
         let allocation = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(out_of_memory)?;
         // SAFETY: for a byte pointer this is at most ALIGN - 1, which the layout has in excess of `len`.
         let base = unsafe { allocation.add(allocation.align_offset(ALIGN)) };
-        Ok(Self { allocation, base, len, live: AtomicU8::new(0), held: AtomicU8::new(0), lengths: Default::default() })
+        Ok(Self { allocation, base, len, live: LiveSlots::new(), held: HeldSlots::default(), end: Arc::default() })
     }
 
     /// Aligned by hand: asked for an alignment beyond the allocator's own, the standard library clears the memory
@@ -63,38 +74,32 @@ impl Region {
         self.len == 0
     }
 
-    /// Acquire: whoever sees a slot free also sees the last access to its bytes as done.
-    pub(super) fn live(&self) -> u8 {
-        self.live.load(Ordering::Acquire)
+    /// The pool is gone: no more slices will be taken.
+    pub(super) fn close(&self) {
+        self.end.reached.store(true, Ordering::SeqCst);
+        self.end.notify.notify_waiters();
     }
 
-    /// The bytes of each slot that the pool holds without a slice, as the pool last knew: from any thread, which may find a
-    /// slot that has just been taken or given back either way, or with its former length.
+    /// The bytes of each slot whose slice has no object of its own: from any thread, to which it may have changed just now.
     pub fn held_lengths(&self) -> impl Iterator<Item = usize> {
-        let held = self.held.load(Ordering::Relaxed);
-        let held_slots = (0..SLOTS).filter(move |slot| held & (1 << slot) != 0);
-        held_slots.map(|slot| self.lengths[slot].load(Ordering::Relaxed))
+        self.held.lengths()
     }
 
-    /// A slot (counted from 0) is held, and with it those of `held`.
-    pub(super) fn show_held(&self, slot: usize, len: usize, held: u8) {
-        self.lengths[slot].store(len, Ordering::Relaxed);
-        self.show_free(held);
+    /// Whether the pool is gone, so that the memory is there only for the slices that are alive.
+    pub fn is_closed(&self) -> bool {
+        self.end.reached.load(Ordering::SeqCst)
     }
 
-    /// No slots are held but those of `held`.
-    pub(super) fn show_free(&self, held: u8) {
-        self.held.store(held, Ordering::Relaxed);
-    }
-
-    /// Marks a slot (counted from 0) alive. Only the pool takes slots, so nothing is ordered by this.
-    pub(super) fn take(&self, slot: usize) {
-        self.live.fetch_or(1 << slot, Ordering::Relaxed);
-    }
-
-    /// Marks a slot (counted from 0) free. Release: see [`live`](Self::live).
-    pub(super) fn release(&self, slot: usize) {
-        self.live.fetch_and(!(1 << slot), Ordering::Release);
+    /// Ends when the pool is gone. Does not keep the memory.
+    pub fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let end = Arc::clone(&self.end);
+        async move {
+            // Made before the look, so that nothing is missed in between.
+            let notified = end.notify.notified();
+            if !end.reached.load(Ordering::SeqCst) {
+                notified.await;
+            }
+        }
     }
 }
 

@@ -36,7 +36,7 @@ struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.region.release(self.slot);
+        self.region.live.release(self.slot);
     }
 }
 
@@ -46,7 +46,7 @@ impl Slice {
     /// # Safety
     /// `range` lies in the region. Until the slice is dropped nobody else uses its bytes, nor takes the slot.
     pub(super) unsafe fn in_region(region: Arc<Region>, slot: usize, range: Range<usize>) -> Self {
-        region.take(slot);
+        region.live.take(slot);
         Self(Bytes::Held(Held { region, slot, range }))
     }
 
@@ -122,6 +122,24 @@ pub(super) fn reserve(bytes: usize) -> Result<Vec<u8>, OutOfMemory> {
 }
 
 impl Slice {
+    /// The memory of its pool; `None` from the heap, and if it is guarded.
+    pub fn region(&self) -> Option<&Arc<Region>> {
+        match &self.0 {
+            Bytes::Held(held) => Some(&held.region),
+            Bytes::Heap(_) | Bytes::Guarded(_) => None,
+        }
+    }
+
+    /// True for a slice that holds a slot of that memory's pool.
+    pub fn is_of(&self, region: &Region) -> bool {
+        let held = match &self.0 {
+            Bytes::Held(held) => Some(held),
+            Bytes::Heap(_) => None,
+            Bytes::Guarded(guarded) => guarded.held.as_ref(),
+        };
+        held.is_some_and(|held| std::ptr::eq(&raw const *held.region, region))
+    }
+
     /// The slot that the slice holds in `region`, counted from 0.
     pub(super) fn slot_in(&self, region: &Arc<Region>) -> Option<usize> {
         match &self.0 {

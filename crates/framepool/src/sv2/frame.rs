@@ -2,16 +2,17 @@
 
 use framing_sv2::header::Header;
 use framing_sv2::{SV2_FRAME_CHUNK_SIZE, SV2_FRAME_HEADER_SIZE};
-use noise_sv2::AEAD_MAC_LEN;
+
+use super::noise::TAG;
 
 /// The longest payload that a frame can carry, in bytes: its length is a 24-bit number.
 pub const MAX_PAYLOAD: usize = 0xff_ffff;
 
 /// A sealed header, in bytes.
-pub(super) const SEALED_HEADER: usize = SV2_FRAME_HEADER_SIZE + AEAD_MAC_LEN;
+pub(super) const SEALED_HEADER: usize = SV2_FRAME_HEADER_SIZE + TAG;
 
 /// The most payload that one AEAD chunk carries, in bytes.
-pub(super) const CHUNK: usize = SV2_FRAME_CHUNK_SIZE - AEAD_MAC_LEN;
+pub(super) const CHUNK: usize = SV2_FRAME_CHUNK_SIZE - TAG;
 
 /// What a frame says about its payload, its length apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +40,7 @@ impl From<Header> for FrameHeader {
 
 /// What a payload of `length` bytes takes on the wire: itself and a tag for each chunk.
 pub(super) fn sealed_payload(length: usize) -> usize {
-    length + length.div_ceil(CHUNK) * AEAD_MAC_LEN
+    length + length.div_ceil(CHUNK) * TAG
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 use std::mem;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use noise_sv2::{ELLSWIFT_ENCODING_SIZE, INITIATOR_EXPECTED_HANDSHAKE_MESSAGE_SIZE, Initiator, NoiseEngine, Responder};
 use secp256k1::rand::thread_rng;
 
 use super::input::Input;
+use super::noise::{ACT_1, ACT_2, Initiator, Responder, Transport};
 use super::{Error, Output, keys};
 
-/// A Noise NX handshake that waits for the peer's one message.
+/// A handshake that waits for the peer's one message. Boxed, for its state is large and soon gone.
 pub(super) enum Handshake {
     /// Has sent act 1, waits for act 2.
     Initiator(Box<Initiator>),
@@ -19,62 +19,56 @@ impl Handshake {
     /// Puts act 1 into `output`. Without an authority key any server is accepted.
     pub(super) fn initiator(authority: Option<&str>, output: &mut Output) -> Result<Self, Error> {
         let authority = authority.map(keys::parse_public).transpose()?;
-        let mut initiator = Initiator::new(authority.map(|key| key.0));
-        let act1 = initiator.step_0().map_err(|_| Error::Handshake)?;
-        output.reserve(act1.len())?;
-        output.push(&act1);
-        Ok(Self::Initiator(initiator))
+        output.reserve(ACT_1, ACT_1)?;
+        let (initiator, act_1) = Initiator::new(authority.map(|key| key.0), &mut thread_rng());
+        output.push(&act_1);
+        Ok(Self::Initiator(Box::new(initiator)))
     }
 
     pub(super) fn responder(public_key: &str, secret_key: &str, validity: Duration) -> Result<Self, Error> {
-        let public_key = keys::parse_public(public_key)?.into_bytes();
-        let secret_key = keys::parse_secret(secret_key)?.into_bytes();
-        // noise_sv2 would wrap a longer one: certificates count their seconds in 32 bits.
-        let validity = validity.min(Duration::from_secs(u32::MAX.into()));
-        Responder::from_authority_kp(&public_key, &secret_key, validity)
-            .map(Self::Responder)
-            .map_err(|_| Error::Key("the authority public key does not belong to the secret key".into()))
+        let public_key = keys::parse_public(public_key)?;
+        let mut secret_key = keys::parse_secret(secret_key)?;
+        // Certificates count their seconds in 32 bits.
+        let validity = u32::try_from(validity.as_secs()).unwrap_or(u32::MAX);
+        let responder = Responder::new(&public_key.0, &secret_key.0, validity);
+        secret_key.0.non_secure_erase();
+        responder
+            .map(|responder| Self::Responder(Box::new(responder)))
+            .ok_or_else(|| Error::Key("the authority public key does not belong to the secret key".into()))
     }
 
-    /// Reads the peer's message and puts the answer, if there is one, into `output`; `None` until the message is whole.
-    /// `now` in Unix seconds.
-    pub(super) fn advance(
-        &mut self,
-        input: &mut Input<'_>,
-        output: &mut Output,
-        now: u32,
-    ) -> Result<Option<NoiseEngine>, Error> {
+    /// How long the peer's message is, in bytes.
+    pub(super) fn awaits(&self) -> usize {
         match self {
-            Self::Initiator(initiator) => {
-                let mut act2 = [0; INITIATOR_EXPECTED_HANDSHAKE_MESSAGE_SIZE];
-                if input.len() < act2.len() {
-                    return Ok(None);
-                }
-                input.read(&mut act2);
-                initiator.step_2_with_now(act2, now).map(Some).map_err(|error| match error {
-                    noise_sv2::Error::InvalidCertificate(_) => Error::Certificate,
-                    _ => Error::Handshake,
-                })
-            }
-            Self::Responder(responder) => {
-                let mut act1 = [0; ELLSWIFT_ENCODING_SIZE];
-                if input.len() < act1.len() {
-                    return Ok(None);
-                }
-                input.read(&mut act1);
-                output.reserve(INITIATOR_EXPECTED_HANDSHAKE_MESSAGE_SIZE)?;
-                let (act2, engine) =
-                    responder.step_1_with_now_rng(act1, now, &mut thread_rng()).map_err(|_| Error::Handshake)?;
-                output.push(&act2);
-                Ok(Some(engine))
-            }
+            Self::Initiator(_) => ACT_2,
+            Self::Responder(_) => ACT_1,
         }
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
         match self {
-            Self::Initiator(_) => mem::size_of::<Initiator>(),
-            Self::Responder(_) => mem::size_of::<Responder>(),
+            Self::Initiator(initiator) => mem::size_of_val(&**initiator),
+            Self::Responder(responder) => mem::size_of_val(&**responder),
+        }
+    }
+
+    /// Reads the peer's message, all of which is in `input`, and puts the answer, if there is one, into `output`.
+    /// `now` in Unix seconds.
+    pub(super) fn finish(self, input: &mut Input<'_>, output: &mut Output, now: u32) -> Result<Transport, Error> {
+        match self {
+            Self::Initiator(initiator) => {
+                let mut act_2 = [0; ACT_2];
+                input.read(&mut act_2);
+                initiator.finish(&mut act_2, now)
+            }
+            Self::Responder(responder) => {
+                let mut act_1 = [0; ACT_1];
+                input.read(&mut act_1);
+                output.reserve(ACT_2, ACT_2)?;
+                let (act_2, transport) = responder.answer(&act_1, now, &mut thread_rng())?;
+                output.push(&act_2);
+                Ok(transport)
+            }
         }
     }
 }
@@ -91,20 +85,21 @@ mod tests {
     /// Runs a handshake in which the responder's clock shows `signed` and the initiator's shows `checked`.
     fn shake_hands(validity: u64, signed: u32, checked: u32) -> Result<(), Error> {
         let (public_key, secret_key) = keys::generate_authority_keypair();
-        let (mut to_responder, mut to_initiator) = (Output::new(256)?, Output::new(256)?);
-        let mut initiator = Handshake::initiator(Some(&public_key), &mut to_responder)?;
-        let mut responder = Handshake::responder(&public_key, &secret_key, Duration::from_secs(validity))?;
+        let (mut to_responder, mut to_initiator) = (Output::new(256, 256)?, Output::new(256, 256)?);
+        let initiator = Handshake::initiator(Some(&public_key), &mut to_responder)?;
+        let responder = Handshake::responder(&public_key, &secret_key, Duration::from_secs(validity))?;
 
-        let mut act1 = [0; ELLSWIFT_ENCODING_SIZE];
-        assert_eq!(to_responder.read(&mut act1), act1.len());
-        let engine = responder.advance(&mut Input::new(&[], &act1), &mut to_initiator, signed)?;
-        assert!(engine.is_some());
+        let mut act_1 = [0; ACT_1];
+        assert_eq!(to_responder.read(&mut act_1), act_1.len());
+        let mut input = Input::new(&[], &act_1);
+        assert_eq!(responder.awaits(), input.len());
+        responder.finish(&mut input, &mut to_initiator, signed)?;
 
-        let mut act2 = [0; INITIATOR_EXPECTED_HANDSHAKE_MESSAGE_SIZE];
-        assert_eq!(to_initiator.read(&mut act2), act2.len());
-        initiator.advance(&mut Input::new(&[], &act2), &mut to_responder, checked).map(|engine| {
-            assert!(engine.is_some());
-        })
+        let mut act_2 = [0; ACT_2];
+        assert_eq!(to_initiator.read(&mut act_2), act_2.len());
+        let mut input = Input::new(&[], &act_2);
+        assert_eq!(initiator.awaits(), input.len());
+        initiator.finish(&mut input, &mut to_responder, checked).map(|_| ())
     }
 
     #[test]

@@ -1,24 +1,29 @@
 use buffer_sv2::{AeadBuffer, Buffer};
+use framing_sv2::SV2_FRAME_HEADER_SIZE;
 use framing_sv2::header::Header;
-use noise_sv2::{AEAD_MAC_LEN, NoiseDecryptor};
 
 use super::Error;
 use super::batch::{Batch, BatchWriter};
 use super::frame::{CHUNK, SEALED_HEADER, sealed_payload};
 use super::input::Input;
-use super::window::Window;
+use super::noise::{CipherState, TAG};
 
 /// The receiving half of a transport: wire bytes in, batches out.
 pub(super) struct Opener {
-    cipher: NoiseDecryptor,
+    cipher: CipherState,
     max_frame_size: usize,
     /// Of the frame whose payload has not all come yet.
     header: Option<Header>,
 }
 
 impl Opener {
-    pub(super) fn new(cipher: NoiseDecryptor, max_frame_size: usize) -> Self {
+    pub(super) fn new(cipher: CipherState, max_frame_size: usize) -> Self {
         Self { cipher, max_frame_size, header: None }
+    }
+
+    /// How many bytes must be there for the next step.
+    pub(super) fn awaits(&self) -> usize {
+        self.header.map_or(SEALED_HEADER, |header| sealed_payload(header.payload_length()))
     }
 
     /// Opens every whole frame in `input` into one slice of `pool`, which is empty; without a whole frame the pool is
@@ -49,7 +54,7 @@ impl Opener {
         let mut next = Some(first);
         while let Some(header) = next {
             let length = header.payload_length();
-            self.open_payload(input, &mut writer.room()[..length + AEAD_MAC_LEN])?;
+            self.open_payload(input, &mut writer.room()[..length + TAG])?;
             writer.push(header.into(), length);
             next = self.next_whole(input)?;
         }
@@ -72,9 +77,8 @@ impl Opener {
     fn open_header(&mut self, input: &mut Input<'_>) -> Result<Header, Error> {
         let mut bytes = [0; SEALED_HEADER];
         input.read(&mut bytes);
-        let mut window = Window::new(&mut bytes, SEALED_HEADER);
-        self.cipher.decrypt(&mut window).map_err(|_| Error::Aead)?;
-        let header = Header::from_bytes(window.as_ref()).map_err(|_| Error::Internal)?;
+        self.cipher.open(b"", &mut bytes)?;
+        let header = Header::from_bytes(&bytes[..SV2_FRAME_HEADER_SIZE]).map_err(|_| Error::Internal)?;
         let length = header.payload_length();
         if length > self.max_frame_size {
             return Err(Error::FrameTooLarge { length, max: self.max_frame_size });
@@ -86,12 +90,17 @@ impl Opener {
     /// chunk after it. `room` is as long as the payload and one tag.
     fn open_payload(&mut self, input: &mut Input<'_>, room: &mut [u8]) -> Result<(), Error> {
         let mut rest = room;
-        while rest.len() > AEAD_MAC_LEN {
-            let sealed = rest.len().min(CHUNK + AEAD_MAC_LEN);
+        while rest.len() > TAG {
+            let sealed = rest.len().min(CHUNK + TAG);
             input.read(&mut rest[..sealed]);
-            self.cipher.decrypt(&mut Window::new(rest, sealed)).map_err(|_| Error::Aead)?;
-            rest = &mut rest[sealed - AEAD_MAC_LEN..];
+            self.cipher.open(b"", &mut rest[..sealed])?;
+            rest = &mut rest[sealed - TAG..];
         }
         Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn cipher(&mut self) -> &mut CipherState {
+        &mut self.cipher
     }
 }

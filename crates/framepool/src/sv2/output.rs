@@ -1,7 +1,8 @@
-use std::collections::VecDeque;
 use std::ptr::NonNull;
+use std::{io, mem};
 
-use super::{Error, KEEP};
+use super::Error;
+use super::queue::Queue;
 #[cfg(unix)]
 use crate::SystemError;
 #[cfg(unix)]
@@ -13,14 +14,38 @@ use crate::ring::{self, Consumer, Half, InvalidCount, Producer, Spans};
 /// Bytes go to the ring while the queue is empty, and to the queue after that; each time the ring is drained it is
 /// refilled from the queue. So nothing is ever dropped or reordered, and a frame larger than the ring goes out whole.
 ///
-/// The ring's size is the high-water mark: with as much pending, [`is_over_high_water`](Self::is_over_high_water) is
-/// true; with half of it or less, [`is_drained`](Self::is_drained) is.
+/// The ring starts small. When more must go out than it holds, a larger one takes its place and its bytes, up to the largest
+/// allowed; [`Session::shrink`](super::Session::shrink) brings the first size back. The largest size is the high-water mark:
+/// with as much pending, [`is_over_high_water`](Self::is_over_high_water) is true; with half of it or less,
+/// [`is_drained`](Self::is_drained) is.
 #[derive(Debug)]
 pub struct Output {
+    ring: Ring,
+    /// Empty unless the ring is full and the largest: every drain refills it. So what the ring takes is never ahead of the
+    /// queue.
+    queue: Queue,
+    smallest: usize,
+    largest: usize,
+    /// Rings so far, the first apart.
+    generation: u32,
+    /// Bytes drained from earlier rings.
+    before: u64,
+    /// Whether someone outside was told where the ring's memory is.
+    shown: bool,
+    /// Rings that were shown and have been replaced, until they are taken.
+    replaced: Vec<Ring>,
+}
+
+/// Rings that are out of use. They own memory that was [shown](Output::show), and nothing more happens to it.
+#[derive(Debug)]
+pub struct ReplacedRings {
+    _rings: Vec<Ring>,
+}
+
+#[derive(Debug)]
+struct Ring {
     producer: Producer,
     consumer: Consumer,
-    /// Empty unless the ring is full: every drain refills it. So what the ring takes is never ahead of the queue.
-    queue: VecDeque<u8>,
 }
 
 /// What allocators give anyway. With more, the memory is cleared page by page when it is made, and what is freed does not
@@ -28,34 +53,122 @@ pub struct Output {
 /// for new ones.
 const ALIGN: usize = 16;
 
-impl Output {
-    /// `size` is a power of two.
-    pub(super) fn new(size: usize) -> Result<Self, Error> {
+impl Ring {
+    fn new(size: usize) -> Result<Self, Error> {
         let (producer, consumer) = ring::new(size, ALIGN)?;
-        Ok(Self { producer, consumer, queue: VecDeque::new() })
+        Ok(Self { producer, consumer })
     }
 
-    /// Makes room for `length` bytes more, so that [`push`](Self::push) cannot fail for want of memory.
-    pub(super) fn reserve(&mut self, length: usize) -> Result<(), Error> {
-        let queued = length.saturating_sub(self.producer.available());
-        self.queue.try_reserve(queued).map_err(|_| Error::NoMemory)
+    /// Bytes at hand.
+    fn available(&self) -> usize {
+        (self.producer.position() - self.consumer.position()) as usize
+    }
+
+    /// Bytes that have room.
+    fn room(&self) -> usize {
+        self.consumer.size() - self.available()
+    }
+
+    /// Bytes that have room in one piece.
+    fn room_in_one_piece(&self) -> usize {
+        let size = self.consumer.size();
+        // The size is a power of two.
+        let start = self.producer.position() as usize & (size - 1);
+        self.room().min(size - start)
+    }
+}
+
+impl Output {
+    /// A ring that starts with `smallest` bytes and grows to `largest`, both powers of two; it starts with `largest` if
+    /// that is less.
+    pub(super) fn new(smallest: usize, largest: usize) -> Result<Self, Error> {
+        if !largest.is_power_of_two() {
+            return Err(Error::OutputSize(largest));
+        }
+        let smallest = smallest.min(largest);
+        Ok(Self {
+            ring: Ring::new(smallest)?,
+            queue: Queue::default(),
+            smallest,
+            largest,
+            generation: 0,
+            before: 0,
+            shown: false,
+            replaced: Vec::new(),
+        })
+    }
+
+    /// Makes room for `length` bytes more, in pieces of at most `longest`, so that neither [`put`](Self::put) nor
+    /// [`put_through_queue`](Self::put_through_queue) can fail for want of memory.
+    pub(super) fn reserve(&mut self, length: usize, longest: usize) -> Result<(), Error> {
+        self.refill(length);
+        if self.queue.is_empty() && length <= self.ring.room_in_one_piece() {
+            return Ok(());
+        }
+        // What is beyond the ring's room is queued, and so is, for a moment, the piece that does not lie in the ring in one.
+        let beyond = length.saturating_sub(self.ring.room());
+        self.queue.reserve(length.min(beyond.saturating_add(longest)))
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        let written = self.producer.write(bytes);
-        self.queue.extend(&bytes[written..]);
+        let written = if self.queue.is_empty() { self.ring.producer.write(bytes) } else { 0 };
+        self.queue.back().extend_from_slice(&bytes[written..]);
+    }
+
+    /// Lets `fill` write `length` bytes where they go out from. `None`, and `fill` is not called, if the ring has no room
+    /// for them in one piece, or others are queued before them. They do not go out if `fill` fails.
+    pub(super) fn put(
+        &mut self,
+        length: usize,
+        mut fill: impl FnMut(&mut [u8]) -> Result<(), Error>,
+    ) -> Option<Result<(), Error>> {
+        if !self.queue.is_empty() || length > self.ring.room_in_one_piece() {
+            return None;
+        }
+        let mut result = Err(Error::Internal);
+        let put = self.ring.producer.io_slices(|room, _| {
+            result = match room.first_mut().and_then(|first| first.get_mut(..length)) {
+                Some(space) => fill(space),
+                None => Err(Error::Internal),
+            };
+            Ok(if result.is_ok() { length } else { 0 })
+        });
+        Some(result.and(put.map(drop).map_err(|_: io::Error| Error::Internal)))
+    }
+
+    /// Lets `append` put bytes behind all others in one piece of memory, from where they come
+    /// into the ring. They do not go out if it fails.
+    pub(super) fn put_through_queue(
+        &mut self,
+        append: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let back = self.queue.back();
+        let (start, capacity) = (back.len(), back.capacity());
+        let result = append(back);
+        debug_assert_eq!(back.capacity(), capacity, "room was reserved");
+        if result.is_err() {
+            back.truncate(start);
+        }
+        self.refill(0);
+        result
+    }
+
+    /// Gives back what was [reserved](Self::reserve) and is not needed any more.
+    pub(super) fn release_unused(&mut self) {
+        self.queue.release_unused();
     }
 
     /// The bytes at hand in the ring, as offsets into its memory ([`base`](Self::base)).
     pub fn peek(&mut self) -> Spans {
-        self.consumer.peek()
+        self.ring.consumer.peek()
     }
 
     /// Frees the first `count` bytes of the ring and refills it. More than [`available`](Self::available): nothing is
     /// freed.
     pub fn consume(&mut self, count: usize) -> Result<(), InvalidCount> {
-        self.consumer.advance(count)?;
-        self.refill();
+        self.ring.consumer.advance(count)?;
+        self.refill(0);
+        self.release_unused();
         Ok(())
     }
 
@@ -63,23 +176,25 @@ impl Output {
     pub fn read(&mut self, target: &mut [u8]) -> usize {
         let mut read = 0;
         while read < target.len() && self.available() > 0 {
-            read += self.consumer.read(&mut target[read..]);
-            self.refill();
+            read += self.ring.consumer.read(&mut target[read..]);
+            self.refill(0);
         }
+        self.release_unused();
         read
     }
 
     /// Writes what can be written now with one call, and refills the ring: see [`Port::transfer`].
     #[cfg(unix)]
     pub fn write_to(&mut self, descriptor: &Descriptor<'_>) -> Result<Option<usize>, SystemError> {
-        let written = self.consumer.transfer(descriptor, usize::MAX);
-        self.refill();
+        let written = self.ring.consumer.transfer(descriptor, usize::MAX);
+        self.refill(0);
+        self.release_unused();
         written
     }
 
     /// Bytes at hand in the ring. 0 only when nothing is pending.
     pub fn available(&self) -> usize {
-        (self.producer.position() - self.consumer.position()) as usize
+        self.ring.available()
     }
 
     /// Bytes that must still go out: in the ring and queued behind it.
@@ -87,48 +202,97 @@ impl Output {
         self.available() + self.queue.len()
     }
 
-    /// Whether no more should be sent until [`is_drained`](Self::is_drained): the ring is full.
+    /// Whether no more should be sent until [`is_drained`](Self::is_drained): as much is pending as the largest ring holds.
     pub fn is_over_high_water(&self) -> bool {
-        self.pending() >= self.size()
+        self.pending() >= self.largest
     }
 
-    /// Whether at most half the ring is pending.
+    /// Whether no more than half the largest ring is pending.
     pub fn is_drained(&self) -> bool {
-        self.pending() <= self.size() / 2
+        self.pending() <= self.largest / 2
     }
 
     /// Bytes ever drained.
     pub fn position(&self) -> u64 {
-        self.consumer.position()
+        self.before + self.ring.consumer.position()
     }
 
-    /// The ring's size, in bytes.
+    /// The ring's size at present, in bytes.
     pub fn size(&self) -> usize {
-        self.consumer.size()
+        self.ring.consumer.size()
     }
 
-    /// Start of the ring's memory: [`size`](Self::size) bytes, valid as long as this output. Through it only the bytes
-    /// that [`peek`](Self::peek) describes may be read.
+    /// Start of the ring's memory: [`size`](Self::size) bytes. Through it only the bytes that [`peek`](Self::peek)
+    /// describes may be read, and only until the next call that changes the output: the ring may be replaced then.
     pub fn base(&self) -> NonNull<u8> {
-        self.consumer.base()
+        self.ring.consumer.base()
+    }
+
+    /// How often the ring has been replaced, counting on from 0 after `u32::MAX`. The first byte that is at hand then lies
+    /// at the start of the new one.
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// [`base`](Self::base), for one who goes on looking at the memory: it stays valid when the ring is replaced, as long
+    /// as what [`take_replaced`](Self::take_replaced) then gives, or else this output, is kept.
+    pub fn show(&mut self) -> NonNull<u8> {
+        self.shown = true;
+        self.base()
+    }
+
+    /// What was [shown](Self::show) and has been replaced since.
+    pub fn take_replaced(&mut self) -> Option<ReplacedRings> {
+        let rings = mem::take(&mut self.replaced);
+        (!rings.is_empty()).then_some(ReplacedRings { _rings: rings })
+    }
+
+    /// Brings the first size of the ring back, if it is empty.
+    pub(super) fn shrink(&mut self) {
+        if self.available() == 0 && self.size() > self.smallest {
+            self.replace_ring(self.smallest);
+        }
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.size() + self.queue.capacity()
+        let replaced: usize = self.replaced.iter().map(|ring| ring.consumer.size()).sum();
+        self.size() + self.queue.memory_bytes() + replaced
     }
 
-    fn refill(&mut self) {
-        while !self.queue.is_empty() {
-            let (front, _) = self.queue.as_slices();
-            let written = self.producer.write(front);
-            if written == 0 {
-                break;
+    /// Puts what is queued into the ring, as far as it has room. If it has none for all of that and `more` bytes, a larger
+    /// one takes its place first, as far as is allowed.
+    fn refill(&mut self, more: usize) {
+        if self.size() < self.largest {
+            let needed = self.pending().saturating_add(more);
+            if needed > self.size() {
+                self.replace_ring(
+                    needed.checked_next_power_of_two().map_or(self.largest, |size| size.min(self.largest)),
+                );
             }
-            self.queue.drain(..written);
         }
-        // A quarter, so that the copies of shrinking stay in proportion to what is drained.
-        if self.queue.len() <= self.queue.capacity() / 4 {
-            self.queue.shrink_to(KEEP.max(self.queue.len() * 2));
+        if !self.queue.is_empty() {
+            let written = self.ring.producer.write(self.queue.front());
+            self.queue.take(written);
+        }
+    }
+
+    /// Another ring, with what is in this one, which it has room for. Without memory for it this one goes on: the queue takes
+    /// what it cannot.
+    fn replace_ring(&mut self, size: usize) {
+        if let Ok(ring) = Ring::new(size) {
+            let mut old = mem::replace(&mut self.ring, ring);
+            self.before += old.consumer.position();
+            // Copied, not taken: whoever looks at the old one goes on seeing what it held. A count of 0 is always valid.
+            let _ = old.consumer.io_slices(|bytes, _| {
+                for part in bytes {
+                    self.ring.producer.write(part);
+                }
+                Ok(0)
+            });
+            self.generation = self.generation.wrapping_add(1);
+            if mem::take(&mut self.shown) {
+                self.replaced.push(old);
+            }
         }
     }
 }

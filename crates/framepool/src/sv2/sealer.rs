@@ -1,57 +1,67 @@
-use noise_sv2::{AEAD_MAC_LEN, NoiseEncryptor};
-
 use super::batch::Frame;
-use super::frame::{CHUNK, SEALED_HEADER};
-use super::window::Window;
-use super::{Error, KEEP, Output};
+use super::frame::{CHUNK, SEALED_HEADER, sealed_payload};
+use super::noise::CipherState;
+use super::{Error, Output};
 
 /// The sending half of a transport: frames in, wire bytes out.
 pub(super) struct Sealer {
-    cipher: NoiseEncryptor,
-    /// Where chunks are sealed before they go to the output: a ring's free space may wrap, a cipher needs one piece.
-    scratch: Vec<u8>,
+    cipher: CipherState,
 }
 
 impl Sealer {
-    pub(super) fn new(cipher: NoiseEncryptor) -> Self {
-        Self { cipher, scratch: Vec::new() }
+    pub(super) fn new(cipher: CipherState) -> Self {
+        Self { cipher }
     }
 
-    /// Makes room so that no frame of at most `payload` bytes can fail for want of memory half-way.
-    pub(super) fn reserve(&mut self, payload: usize) -> Result<(), Error> {
-        let longest = SEALED_HEADER + payload.min(CHUNK) + AEAD_MAC_LEN;
-        self.scratch.try_reserve(longest).map_err(|_| Error::NoMemory)
-    }
-
-    /// Seals a frame into `output`. The cipher fails only after 2^64 − 1 messages: what of the frame is in the output
-    /// by then cannot be taken back, so the session must end.
+    /// Seals a frame into `output`, which has room for it. Fails only after 2^64 − 1 messages: what of the frame is in the
+    /// output by then cannot be taken back, so the session must end.
     pub(super) fn seal(&mut self, frame: Frame<'_>, output: &mut Output) -> Result<(), Error> {
-        self.seal_piece(&frame.header.encode(frame.payload.len()))?;
-        for chunk in frame.payload.chunks(CHUNK) {
-            self.seal_piece(chunk)?;
-            output.push(&self.scratch);
-            self.scratch.clear();
+        let header = frame.header.encode(frame.payload.len());
+        let mut chunks = frame.payload.chunks(CHUNK);
+        self.put(&header, chunks.next().unwrap_or_default(), output)?;
+        chunks.try_for_each(|chunk| self.put(&[], chunk, output))
+    }
+
+    /// Seals `header` and `chunk`, each unless it is empty, in one piece.
+    fn put(&mut self, header: &[u8], chunk: &[u8], output: &mut Output) -> Result<(), Error> {
+        let header_length = if header.is_empty() { 0 } else { SEALED_HEADER };
+        let put = output.put(header_length + sealed_payload(chunk.len()), |space| {
+            let (first, second) = space.split_at_mut(header_length);
+            self.seal_into(header, first)?;
+            self.seal_into(chunk, second)
+        });
+        put.unwrap_or_else(|| {
+            output.put_through_queue(|queue| {
+                self.seal_onto(header, queue)?;
+                self.seal_onto(chunk, queue)
+            })
+        })
+    }
+
+    /// `space` is as long as `plain` and its tag, or empty if there is nothing to seal.
+    fn seal_into(&mut self, plain: &[u8], space: &mut [u8]) -> Result<(), Error> {
+        if plain.is_empty() {
+            return Ok(());
         }
-        // The header of a frame without payload.
-        output.push(&self.scratch);
-        self.scratch.clear();
+        let (message, tag) = space.split_at_mut(plain.len());
+        message.copy_from_slice(plain);
+        tag.copy_from_slice(&self.cipher.seal(b"", message)?);
         Ok(())
     }
 
-    fn seal_piece(&mut self, plain: &[u8]) -> Result<(), Error> {
-        let start = self.scratch.len();
-        self.scratch.extend_from_slice(plain);
-        self.scratch.extend_from_slice(&[0; AEAD_MAC_LEN]);
-        let mut window = Window::new(&mut self.scratch[start..], plain.len());
-        self.cipher.encrypt(&mut window).map_err(|_| Error::Aead)
+    fn seal_onto(&mut self, plain: &[u8], target: &mut Vec<u8>) -> Result<(), Error> {
+        if plain.is_empty() {
+            return Ok(());
+        }
+        let start = target.len();
+        target.extend_from_slice(plain);
+        let tag = self.cipher.seal(b"", &mut target[start..])?;
+        target.extend_from_slice(&tag);
+        Ok(())
     }
 
-    /// Gives back what a large frame needed.
-    pub(super) fn shrink(&mut self) {
-        self.scratch.shrink_to(KEEP);
-    }
-
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.scratch.capacity()
+    #[cfg(test)]
+    pub(super) fn cipher(&mut self) -> &mut CipherState {
+        &mut self.cipher
     }
 }

@@ -3,15 +3,14 @@ use std::ops::Range;
 use std::time::Duration;
 
 use buffer_sv2::{AeadBuffer, Buffer};
-use noise_sv2::NoiseEngine;
 
 use super::batch::{Frame, frame_at};
-use super::frame::{SEALED_HEADER, sealed_payload};
+use super::frame::{CHUNK, SEALED_HEADER, sealed_payload};
 use super::handshake::{self, Handshake};
 use super::input::Input;
 use super::opener::Opener;
 use super::sealer::Sealer;
-use super::{Batch, Error, FrameHeader, KEEP, MAX_PAYLOAD, Output};
+use super::{Batch, Error, FrameHeader, MAX_PAYLOAD, Output, noise, spare};
 
 /// How a session is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,14 +18,17 @@ pub struct Options {
     /// The longest payload that is accepted from the peer, in bytes. The protocol itself allows [`MAX_PAYLOAD`]: a
     /// larger number means the same. What is sent is bounded by the protocol alone.
     pub max_frame_size: usize,
-    /// The size of the output ring, in bytes: a power of two. It is also the high-water mark.
+    /// The largest size of the output ring, in bytes: a power of two. It is also the high-water mark.
     pub output_size: usize,
+    /// The size with which the output ring starts, in bytes: a power of two. A larger number than `output_size` means the
+    /// same as that: the ring is then never replaced.
+    pub output_start: usize,
 }
 
 impl Default for Options {
-    /// Frames up to 1 MiB, an output of 64 KiB.
+    /// Frames up to 1 MiB, an output that grows from 1 KiB to 64 KiB.
     fn default() -> Self {
-        Self { max_frame_size: 1 << 20, output_size: 1 << 16 }
+        Self { max_frame_size: 1 << 20, output_size: 1 << 16, output_start: 1 << 10 }
     }
 }
 
@@ -52,7 +54,7 @@ pub struct Stats {
     pub bytes_in: u64,
     /// Wire bytes put into the output, drained or not.
     pub bytes_out: u64,
-    /// Memory that the session holds: output ring and queue, held input, scratch, and itself. Batches are not counted.
+    /// Memory that the session holds: output ring and queue, held input, and itself. Batches are not counted.
     pub memory_bytes: usize,
 }
 
@@ -99,7 +101,7 @@ impl Session {
         secret_key: &str,
         certificate_validity: Duration,
     ) -> Result<Self, Error> {
-        let output = Output::new(options.output_size)?;
+        let output = Output::new(options.output_start, options.output_size)?;
         let handshake = Handshake::responder(public_key, secret_key, certificate_validity)?;
         Ok(Self::new(options, handshake, output))
     }
@@ -110,7 +112,7 @@ impl Session {
     ///
     /// [`Error::Key`], [`Error::OutputSize`], [`Error::NoMemory`].
     pub fn initiator(options: Options, authority: Option<&str>) -> Result<Self, Error> {
-        let mut output = Output::new(options.output_size)?;
+        let mut output = Output::new(options.output_start, options.output_size)?;
         let handshake = Handshake::initiator(authority, &mut output)?;
         Ok(Self::new(options, handshake, output))
     }
@@ -201,6 +203,12 @@ impl Session {
         self.seal(frames.map(|index| frame_at(batch, table, index).ok_or(Error::Internal)))
     }
 
+    /// Brings the output ring back to its first size if it is empty. For a connection that has fallen silent: traffic that
+    /// goes on would only make it grow again. All other memory goes back by itself.
+    pub fn shrink(&mut self) {
+        self.output.shrink();
+    }
+
     /// What must go out on the wire. It stays drainable when the session is closed.
     pub fn output(&mut self) -> &mut Output {
         &mut self.output
@@ -210,8 +218,7 @@ impl Session {
     pub fn stats(&self) -> Stats {
         let phase = match &self.phase {
             Phase::Handshake(handshake) => handshake.memory_bytes(),
-            Phase::Transport(transport) => transport.sealer.memory_bytes(),
-            Phase::Closed => 0,
+            Phase::Transport(_) | Phase::Closed => 0,
         };
         Stats {
             frames_in: self.frames_in,
@@ -244,10 +251,12 @@ impl Session {
         input: &mut Input<'_>,
         pool: &mut B,
     ) -> (Option<Batch<B::Slice>>, Result<(), Error>) {
-        if let Phase::Handshake(handshake) = &mut self.phase {
-            match handshake.advance(input, &mut self.output, handshake::now()) {
-                Ok(Some(engine)) => self.phase = Phase::Transport(Transport::new(engine, self.max_frame_size)),
-                Ok(None) => return (None, Ok(())),
+        if let Phase::Handshake(handshake) = &self.phase
+            && input.len() >= handshake.awaits()
+            && let Phase::Handshake(handshake) = mem::replace(&mut self.phase, Phase::Closed)
+        {
+            match handshake.finish(input, &mut self.output, handshake::now()) {
+                Ok(ciphers) => self.phase = Phase::Transport(Transport::new(ciphers, self.max_frame_size)),
                 Err(error) => return (None, Err(error)),
             }
         }
@@ -259,14 +268,30 @@ impl Session {
 
     /// Keeps what was not whole for the next chunk: the last `unread` bytes of `held`, then `rest`.
     fn hold(&mut self, mut held: Vec<u8>, unread: usize, rest: &[u8]) -> Result<(), Error> {
-        if unread < held.len() {
-            held.drain(..held.len() - unread);
-            held.shrink_to(KEEP);
+        // It is of one message, header or payload, so it was read as a whole or not at all.
+        if unread == 0 {
+            spare::give(mem::take(&mut held));
         }
-        held.try_reserve(rest.len()).map_err(|_| Error::NoMemory)?;
+        let total = unread + rest.len();
+        if held.capacity() < total {
+            // Ahead of what has come, so that the next chunks are not copied again and again, but not far beyond the frame,
+            // whose length was authenticated and checked.
+            let mut larger = spare::take(total, self.awaits())?;
+            larger.extend_from_slice(&held);
+            spare::give(mem::replace(&mut held, larger));
+        }
         held.extend_from_slice(rest);
         self.held = held;
         Ok(())
+    }
+
+    /// How many bytes of input must be there for anything to happen.
+    fn awaits(&self) -> usize {
+        match &self.phase {
+            Phase::Handshake(handshake) => handshake.awaits(),
+            Phase::Transport(transport) => transport.opener.awaits(),
+            Phase::Closed => 0,
+        }
     }
 
     /// Seals all of `frames`, or none if one of them is an error or there is no memory for them.
@@ -284,22 +309,98 @@ impl Session {
             longest = longest.max(length);
             wire = wire.saturating_add(SEALED_HEADER + sealed_payload(length));
         }
-        self.output.reserve(wire)?;
-        sealer.reserve(longest)?;
-        let sealed = frames.flatten().try_for_each(|frame| sealer.seal(frame, &mut self.output));
-        sealer.shrink();
-        if let Err(error) = sealed {
+        self.output.reserve(wire, SEALED_HEADER + sealed_payload(longest.min(CHUNK)))?;
+        if let Err(error) = frames.flatten().try_for_each(|frame| sealer.seal(frame, &mut self.output)) {
             self.fail(error.clone());
             return Err(error);
         }
+        self.output.release_unused();
         self.frames_out += count;
         Ok(!self.output.is_over_high_water())
     }
 }
 
 impl Transport {
-    fn new(engine: NoiseEngine, max_frame_size: usize) -> Self {
-        let (encryptor, decryptor) = engine.into_split();
-        Self { opener: Opener::new(decryptor, max_frame_size), sealer: Sealer::new(encryptor) }
+    fn new(ciphers: noise::Transport, max_frame_size: usize) -> Self {
+        Self { opener: Opener::new(ciphers.opening, max_frame_size), sealer: Sealer::new(ciphers.sealing) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use buffer_sv2::BufferFromSystemMemory;
+
+    use super::*;
+
+    const HEADER: FrameHeader = FrameHeader { extension_type: 0, message_type: 1 };
+
+    /// Two ends of a connection on which `nonce` messages have gone from the first to the second.
+    fn worn(nonce: u64) -> (Session, Session) {
+        let mut one = Session::initiator(Options::default(), None).expect("memory");
+        let (public_key, secret_key) = super::super::generate_authority_keypair();
+        let mut other =
+            Session::responder(Options::default(), &public_key, &secret_key, Duration::ZERO).expect("a pair");
+        for _ in 0..2 {
+            pass(&mut one, &mut other).expect("the handshake is good");
+            pass(&mut other, &mut one).expect("the handshake is good");
+        }
+        let (Phase::Transport(sending), Phase::Transport(receiving)) = (&mut one.phase, &mut other.phase) else {
+            panic!("the handshake is done");
+        };
+        sending.sealer.cipher().skip_to(nonce);
+        receiving.opener.cipher().skip_to(nonce);
+        (one, other)
+    }
+
+    /// The payloads that come when all that `from` has put out goes to `to`.
+    fn pass(from: &mut Session, to: &mut Session) -> Result<Vec<Vec<u8>>, Error> {
+        let mut wire = vec![0; from.output().pending()];
+        from.output().read(&mut wire);
+        let batch = to.receive(&wire, &mut BufferFromSystemMemory::new(0))?;
+        let frames = batch.iter().flat_map(|batch| (0..batch.frames).filter_map(|index| batch.frame(index)));
+        Ok(frames.map(|frame| frame.payload.to_vec()).collect())
+    }
+
+    #[test]
+    fn a_session_ends_before_its_nonces_do() {
+        // Two nonces a frame: two frames can go; of the third only the header could, or nothing.
+        for left in [4, 5] {
+            let (mut one, mut other) = worn(u64::MAX - left);
+            for text in [b"first", b"other"] {
+                assert_eq!(one.send(HEADER, text), Ok(true));
+            }
+            let pending = one.output().pending();
+            assert_eq!(one.send(HEADER, b"third"), Err(Error::Aead));
+            assert_eq!((one.state(), one.error()), (State::Closed, Some(&Error::Aead)));
+            assert_eq!(one.output().pending(), pending);
+            assert_eq!(one.send(HEADER, b"again"), Err(Error::Aead));
+            assert_eq!(pass(&mut one, &mut other), Ok(vec![b"first".to_vec(), b"other".to_vec()]));
+        }
+    }
+
+    #[test]
+    fn nothing_unsealed_goes_out_through_the_queue_either() {
+        let (mut one, mut other) = worn(u64::MAX - 5);
+        let large = vec![3; 100_000];
+        // Three nonces: more than the ring holds.
+        assert_eq!(one.send(HEADER, &large), Ok(false));
+        let pending = one.output().pending();
+        assert_eq!(one.send(HEADER, &large), Err(Error::Aead));
+        // The piece of header and first chunk is there, the last chunk is not.
+        assert_eq!(one.output().pending(), pending + SEALED_HEADER + sealed_payload(CHUNK));
+        assert_eq!(pass(&mut one, &mut other), Ok(vec![large]));
+        assert_eq!(other.state(), State::Transport, "the rest of the frame never comes");
+    }
+
+    #[test]
+    fn nothing_is_opened_with_a_nonce_that_has_been_used_up() {
+        let (mut one, mut other) = worn(u64::MAX - 4);
+        let Phase::Transport(sending) = &mut one.phase else { panic!("in transport") };
+        sending.sealer.cipher().skip_to(0);
+        one.send(HEADER, b"any").expect("nonces are left");
+        let Phase::Transport(receiving) = &mut other.phase else { panic!("in transport") };
+        receiving.opener.cipher().skip_to(u64::MAX);
+        assert_eq!(pass(&mut one, &mut other), Err(Error::Aead));
+        assert_eq!(other.error(), Some(&Error::Aead));
     }
 }

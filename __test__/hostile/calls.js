@@ -1,0 +1,274 @@
+// Calls everything that the package exports, and all that comes out of those calls, with hostile values:
+// `node --expose-gc calls.js <seed> <calls>`. It prints how often each member was called, as JSON; a crash, an error that is not
+// documented or memory that was not its own to write ends it with a failure. FRAMEPOOL_HOSTILE_TRACE=1 prints each call.
+import { EventEmitter } from 'node:events'
+import { readFileSync, writeSync } from 'node:fs'
+import { Readable, Writable } from 'node:stream'
+import { setImmediate as turn } from 'node:timers/promises'
+import { types } from 'node:util'
+import { Descriptors } from './descriptors.js'
+import { Guards } from './guards.js'
+import { Sockets } from './sockets.js'
+import { useStream } from './streams.js'
+import { Hostility, Random, Values } from './values.js'
+
+const [seed, calls] = process.argv.slice(2).map(Number)
+const random = new Random(seed)
+
+const root = new URL('../../', import.meta.url)
+const entries = Object.keys(JSON.parse(readFileSync(new URL('package.json', root))).exports)
+const modules = await Promise.all(
+  entries.filter((entry) => !entry.endsWith('.json')).map((entry) => import(`framepool${entry.slice(1)}`)),
+)
+const exported = Object.assign({}, ...modules)
+const { BuddyPool, BudgetPool, ByteRing, generateAuthorityKeypair, SlotPool, Sv2Session } = exported
+const keys = generateAuthorityKeypair()
+
+const documented = new Set(['ERR_INVALID_ARG_TYPE', 'ERR_OUT_OF_RANGE'])
+for (const [, code] of readFileSync(new URL('README.md', root), 'utf8').matchAll(/^\| `(ERR_\w+)`/gm))
+  documented.add(code)
+documented.delete('ERR_INTERNAL')
+/** What Node says of streams and sockets, and of what their ends were. */
+const OF_STREAMS = /^(ERR_(STREAM|SOCKET)_\w+|ERR_INVALID_STATE|ABORT_ERR)$/
+
+/** What can be called. `owner`: the class of which it needs an object. `refuses`: it throws TypeErrors of the language's own. */
+const members = []
+/** Objects of each class that calls have given. */
+const subjects = new Map()
+const MAX_SUBJECTS = 8
+/** Objects that were to end, and were in use. */
+const busy = new Set()
+const failures = []
+/** Nothing is called any more: what still comes is given back. */
+let ending = false
+
+/** What parameters and options of these names are meant for; others get any value. */
+const typical = {
+  capacity: () => random.below(5000),
+  initialCapacity: () => random.below(100),
+  length: () => random.below(random.oneIn(5) ? 5000 : 100),
+  count: () => 1 + random.below(8),
+  size: () => random.pick([64, 256, 4096, 20_000, 100_000, 2 ** 22]),
+  bufferSize: () => 2 ** (3 + random.below(10)),
+  maxMemory: () => 10_000 + random.below(100_000),
+  outputSize: () => 2 ** (6 + random.below(10)),
+  maxFrameSize: () => random.below(100_000),
+  align: () => 2 ** random.below(8),
+  index: () => random.below(4) - 1,
+  messageType: () => random.below(256),
+  port: () => random.below(2),
+  timeoutMs: () => random.below(3),
+  host: () => '127.0.0.1',
+  authorityPublicKey: () => keys.publicKey,
+  authoritySecretKey: () => keys.secretKey,
+  pool: () => subject(SlotPool),
+  from: () => descriptors.source(),
+  to: () => random.pick([subject(Sv2Session), descriptors.sink()]),
+  fd: () => descriptors.any(),
+  frames: () => random.pick(['ReceivedBatch', 'ReceivedFrame', 'EmptyBatch'].map(subjectNamed)),
+  signal: () => values.signal(),
+}
+for (const name of ['source', 'target', 'chunk', 'payload']) typical[name] = () => values.bytes()
+// How many, and which.
+typical.bytes = () => (random.oneIn(2) ? random.below(100) : values.bytes())
+for (const name of ['socket', 'a', 'b']) typical[name] = () => sockets.any()
+for (const name of ['drain', 'fill', 'onBatch', 'onBlock', 'onData', 'onFrame', 'onProgress'])
+  typical[name] = () => values.callback()
+for (const name of ['options', 'config', 'header', 'listen', 'upstream', 'block'])
+  typical[name] = () => values.options()
+
+const world = {
+  typical: (name) => (Object.hasOwn(typical, name) ? typical[name]() : undefined),
+  subject: () => subject(random.pick([...subjects.keys()])),
+  classes: () => [...subjects.keys()].filter((owner) => typeof owner === 'function'),
+  act: () => perform(random.pick(members)),
+}
+const values = new Values(random, world)
+const descriptors = new Descriptors(random)
+const sockets = new Sockets(random)
+await sockets.listen()
+
+function subject(Class) {
+  const objects = subjects.get(Class) ?? []
+  return objects.length > 0 ? random.pick(objects) : undefined
+}
+
+function subjectNamed(name) {
+  return subject([...subjects.keys()].find((Class) => Class.name === name))
+}
+
+function isClass(value) {
+  return typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value))
+}
+
+function parametersOf(callable) {
+  const source = Function.prototype.toString.call(callable)
+  const list = /^class\b/.test(source)
+    ? (source.match(/\bconstructor\(([^)]*)\)/)?.[1] ?? '')
+    : source.match(/\(([^)]*)\)/)[1]
+  return list.split(',').map((parameter) => parameter.trim().match(/^\w*/)[0])
+}
+
+function add(label, callable, owner, invoke, refuses = false) {
+  members.push({ label, parameters: parametersOf(callable), owner, invoke, refuses, count: 0 })
+}
+
+function explore(name, value) {
+  if (isClass(value)) exploreClass(value)
+  else if (typeof value === 'function') add(name, value, null, (_, args) => value(...args))
+}
+
+function exploreClass(Class) {
+  if (subjects.has(Class)) return
+  subjects.set(Class, [])
+  add(`new ${Class.name}`, Class, null, (_, args) => new Class(...args), Class.prototype instanceof Error)
+  for (const key of Reflect.ownKeys(Class)) {
+    const { value } = Object.getOwnPropertyDescriptor(Class, key)
+    if (typeof value === 'function') add(`${Class.name}.${String(key)}`, value, null, (_, args) => Class[key](...args))
+  }
+  const seen = new Set(['constructor'])
+  const foreign = [Object, Error, EventEmitter, Readable, Writable].map(({ prototype }) => prototype)
+  for (let object = Class.prototype; !foreign.includes(object); object = Object.getPrototypeOf(object)) {
+    for (const key of Reflect.ownKeys(object)) {
+      // What Node calls: users have `read` and `write`, see streams.js.
+      if (seen.has(key) || String(key).startsWith('_')) continue
+      seen.add(key)
+      const { get, value } = Object.getOwnPropertyDescriptor(object, key)
+      const method = get ?? value
+      if (typeof method !== 'function') continue
+      add(`${Class.name}#${String(key)}`, method, Class, (receiver, args) => Reflect.apply(method, receiver, args))
+    }
+  }
+}
+
+/** Takes what a call gave among the things that are called and thrown. */
+function adopt(value, refused = judge, depth = 0) {
+  if (typeof value !== 'object' || value === null || types.isProxy(value) || values.hasMade(value)) return
+  const Class = Object.getPrototypeOf(value)?.constructor
+  if (types.isUint8Array(value)) values.keepView(value)
+  else if (value instanceof ReadableStream || value instanceof WritableStream) useStream(value, values, refused)
+  else if (types.isPromise(value)) value.then((result) => adopt(result), refused)
+  else if (types.isGeneratorObject(value)) for (const item of value) adopt(item)
+  else if (Array.isArray(value) || Class === Object) {
+    if (depth < 2) for (const [key, item] of Object.entries(value)) adoptPart(key, item, depth + 1)
+  } else if (isClass(Class) && globalThis[Class.name] !== Class) {
+    exploreClass(Class)
+    const objects = subjects.get(Class)
+    if (objects.includes(value)) return
+    if (random.oneIn(20) && !(value instanceof EventEmitter)) Object.freeze(value)
+    keep(objects, value)
+    useStream(value, values, refused)
+  }
+}
+
+/** Of a plain object or an array; a function, as an `onread` has, becomes a member. */
+function adoptPart(key, value, depth) {
+  if (typeof value !== 'function') return adopt(value, judge, depth)
+  const label = `function ${key}`
+  if (!subjects.has(label)) {
+    subjects.set(label, [])
+    add(label, value, label, (own, args) => Reflect.apply(own, values.any(), args))
+  }
+  keep(subjects.get(label), value)
+}
+
+function keep(objects, value) {
+  if (ending) return retire(value)
+  if (objects.length === MAX_SUBJECTS) retire(objects.splice(random.below(MAX_SUBJECTS), 1)[0])
+  objects.push(value)
+}
+
+/** Ends what an object is in the middle of, and gives back what it holds. */
+function retire(object) {
+  for (const name of ['close', 'release']) {
+    try {
+      if (typeof object[name] === 'function') adopt(object[name]())
+    } catch (error) {
+      if (error.code === 'ERR_BUSY') busy.add(object)
+      judge(error)
+    }
+  }
+}
+
+function retireBusy() {
+  const objects = [...busy]
+  busy.clear()
+  for (const object of objects) retire(object)
+}
+
+let depth = 0
+let performed = 0
+let current = 'at first'
+
+function perform(member) {
+  if (depth > 2) return
+  const { owner, parameters } = member
+  const object = owner === null || random.oneIn(20) ? undefined : subject(owner)
+  const receiver = owner === null ? undefined : (object ?? values.any())
+  const args = parameters.map((name) => values.named(name))
+  if (random.oneIn(20)) args.pop()
+  if (owner === null || object !== undefined) member.count++
+  performed++
+  current = member.label
+  if (process.env.FRAMEPOOL_HOSTILE_TRACE) writeSync(2, `${performed} ${member.label}\n`)
+  // The language itself refuses a receiver without the class's private members.
+  const foreign = member.refuses || (owner !== null && object === undefined)
+  const refused = (error) => (foreign && error instanceof TypeError) || judge(error, member.label)
+  depth++
+  try {
+    adopt(member.invoke(receiver, args), refused)
+  } catch (error) {
+    refused(error)
+  } finally {
+    depth--
+  }
+}
+
+/** Fails unless it is a documented error, one of the system, or what hostile code threw itself. */
+function judge(error, label = current) {
+  const { code, syscall } = error ?? {}
+  if (error instanceof Hostility || documented.has(code) || OF_STREAMS.test(code) || typeof syscall === 'string') return
+  // A getter of ours, on a forged object that was passed for options.
+  if (error instanceof TypeError && /^.*\n +at (\w+\.)?get \w+ .*\/dist\//.test(error.stack)) return
+  failures.push(`${label}, call ${performed}: ${error?.stack ?? String(error)}`)
+}
+
+process.on('exit', () => {
+  if (failures.length > 0) console.error([...new Set(failures)].join('\n'))
+  else console.log(JSON.stringify(Object.fromEntries(members.map(({ label, count }) => [label, count]))))
+  process.exitCode = failures.length > 0 ? 1 : 0
+})
+process.on('uncaughtException', (error) => judge(error, 'later'))
+process.on('unhandledRejection', (error) => {
+  // A foreign receiver's own methods, where a method of ours has called them.
+  if (!/private member|Receiver must be/.test(error?.message)) judge(error, 'later')
+})
+
+for (const [name, value] of Object.entries(exported)) explore(name, value)
+const guards = new Guards({ BuddyPool, BudgetPool, ByteRing, SlotPool, Sv2Session }, keys)
+while (performed < calls && failures.length < 10) {
+  // What no single call can give: batches of frames, which take two sessions that agree.
+  if (performed % 50 === 0) for (const object of guards.connection()) adopt(object)
+  perform(random.pick(members))
+  if (performed > 100 && random.oneIn(20)) values.mistreat()
+  if (performed % 100 === 0) {
+    guards.check()
+    sockets.renew()
+    descriptors.renew()
+    retireBusy()
+    await turn()
+  }
+}
+ending = true
+for (const objects of subjects.values()) for (const object of objects.splice(0)) retire(object)
+await turn()
+guards.check()
+guards.release()
+sockets.release()
+descriptors.release()
+// Pools end when memory that was taken away has been collected.
+for (let round = 0; round < 5; round++) {
+  globalThis.gc()
+  retireBusy()
+  await turn()
+}

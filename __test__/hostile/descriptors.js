@@ -1,0 +1,73 @@
+// Descriptors for hostile calls: what is read and written there is nobody else's, and what waits for them ends.
+import { execFileSync } from 'node:child_process'
+import { closeSync, constants, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const { O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = constants
+/** No process has so many. */
+const NONE = 2 ** 30
+
+export class Descriptors {
+  #random
+  #directory = mkdtempSync(join(tmpdir(), 'framepool-'))
+  #open = []
+  #sources
+  #sinks
+
+  constructor(random) {
+    this.#random = random
+    execFileSync('mkfifo', [this.#path('from'), this.#path('to')])
+    for (const name of ['full', 'filled']) writeFileSync(this.#path(name), new Uint8Array(100_000))
+    this.renew()
+  }
+
+  /** To read from: a file, a pipe, and what cannot be read. */
+  source() {
+    return this.#random.pick(this.#sources)
+  }
+
+  /** To write to. Nothing that is written comes out of a source again, or copying from one to the other would never end. */
+  sink() {
+    return this.#random.pick(this.#sinks)
+  }
+
+  any() {
+    return this.#random.oneIn(2) ? this.source() : this.sink()
+  }
+
+  /** Other ones in place of these. */
+  renew() {
+    this.#close()
+    const [from, to] = ['from', 'to'].map((name) => {
+      const reader = this.#opened(this.#path(name), O_RDONLY | O_NONBLOCK)
+      return { reader, writer: this.#opened(this.#path(name), O_WRONLY | O_NONBLOCK) }
+    })
+    writeSync(from.writer, new Uint8Array(this.#random.below(5000)))
+    const full = this.#opened(this.#path('full'), O_RDONLY)
+    const filled = this.#opened(this.#path('filled'), O_WRONLY | O_TRUNC)
+    const nothing = this.#opened('/dev/null', 'r+')
+    this.#sources = [full, from.reader, nothing, this.#opened(this.#directory, O_RDONLY), filled, NONE]
+    this.#sinks = [filled, to.writer, nothing, full, NONE]
+  }
+
+  release() {
+    this.#close()
+    rmSync(this.#directory, { recursive: true })
+  }
+
+  #path(name) {
+    return join(this.#directory, name)
+  }
+
+  #opened(path, flags) {
+    const fd = openSync(path, flags)
+    this.#open.push(fd)
+    return fd
+  }
+
+  /** The ends of the pipes that nobody else has are gone with it, so that no other end waits any longer. */
+  #close() {
+    for (const fd of this.#open.splice(0)) closeSync(fd)
+  }
+}

@@ -1,0 +1,64 @@
+// Uses streams over rings as hostile code can: the library gets what it writes, and memory to read into.
+import { Readable, Writable } from 'node:stream'
+import { setImmediate as turn } from 'node:timers/promises'
+
+const uses = [
+  [Readable, useReadable],
+  [Writable, useWritable],
+  [ReadableStream, useReadableStream],
+  [WritableStream, useWritableStream],
+]
+
+/** Uses `stream`, and closes it. `refused` is told what fails. False if it is no stream. */
+export function useStream(stream, values, refused) {
+  const [, use] = uses.find(([Class]) => stream instanceof Class) ?? []
+  use?.(stream, values, refused)
+  return use !== undefined
+}
+
+async function useReadable(stream, values, refused) {
+  // Small chunks lie in a pool of Node's own, which nobody may take away.
+  stream.on('error', refused).resume()
+  await turn()
+  if (values.flip()) stream.destroy(values.reason())
+  else stream.destroy()
+}
+
+async function useWritable(stream, values, refused) {
+  stream.on('error', refused)
+  for (let count = 0; count < 3; count++) {
+    try {
+      stream.write(values.any(), values.any())
+    } catch (error) {
+      // Node refuses most values before the library hears of them, and looks at some while it does.
+      if (!(error instanceof TypeError || error instanceof RangeError)) refused(error)
+    }
+  }
+  await turn()
+  if (values.flip()) stream.end()
+  else stream.destroy(values.reason())
+  await turn()
+  stream.destroy()
+}
+
+async function useReadableStream(stream, values, refused) {
+  const byob = values.flip()
+  const reader = stream.getReader(byob ? { mode: 'byob' } : {})
+  for (let count = 0; count < 3; count++) {
+    const read = byob ? reader.read(new Uint8Array(1 + count)) : reader.read()
+    read.then(({ value }) => value && values.keepView(value), refused)
+  }
+  await turn()
+  reader.cancel(values.reason()).catch(refused)
+}
+
+async function useWritableStream(stream, values, refused) {
+  const writer = stream.getWriter()
+  for (const ended of [writer.closed, writer.ready]) ended.catch(refused)
+  for (let count = 0; count < 3; count++) writer.write(values.any()).catch(refused)
+  await turn()
+  const end = values.flip() ? writer.close() : writer.abort(values.reason())
+  end.catch(refused)
+  await turn()
+  writer.abort(values.reason()).catch(refused)
+}

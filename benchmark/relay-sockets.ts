@@ -1,0 +1,112 @@
+/** P11: a TCP relay with relaySockets beside a.pipe(b) and b.pipe(a), 64 KiB writes: CPU time and memory of its process. */
+import { strict as assert } from 'node:assert'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { connect, createServer, type Socket } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { median } from './compare.js'
+import type { Cost, Way } from './relay-process.js'
+
+const ROUNDS = 7
+/** Each way. */
+const BYTES = 2 ** 28
+const PIECE = 64 * 1024
+/** Not a divisor of a ring's size, so that bytes in a wrong place show. */
+const PERIOD = 65_521
+const pattern = Uint8Array.from({ length: PERIOD + PIECE }, (_, at) => Math.imul((at % PERIOD) + 1, 0x9e37_79b1) >>> 24)
+
+const rings = [64, 128, 256, 512, 1024].map((kib) => ({
+  name: `relaySockets, ${kib} KiB`,
+  way: { ringBytes: kib * 1024 } as Way,
+}))
+const pipes = [
+  { name: 'pipe', way: {} },
+  { name: 'pipe, 256 KiB', way: { highWaterMark: 256 * 1024 } },
+]
+const ways = [...rings, ...pipes]
+
+const results = []
+for (const [title, back] of [
+  ['TCP relay, one way', 0],
+  ['TCP relay, both ways at once', BYTES],
+] as const) {
+  const costs = ways.map((): Cost[] => [])
+  // In turn, so that a change of the machine's speed meets all of them; the first round only warms up.
+  for (let round = 0; round <= ROUNDS; round++) {
+    for (const [index, { way }] of ways.entries()) {
+      const cost = await measure(way, back)
+      if (round > 0) costs[index]?.push(cost)
+    }
+  }
+  results.push({ title, ways: report(title, costs, (BYTES + back) / 1e9) })
+}
+if (process.argv.includes('--save')) {
+  mkdirSync('benchmark/results', { recursive: true })
+  writeFileSync('benchmark/results/relay-sockets.json', JSON.stringify(results, null, 2))
+}
+
+/** Ratios are the medians of the rounds', to the pipe that costs the least CPU time. */
+function report(title: string, costs: Cost[][], gigabytes: number) {
+  const middle = (key: keyof Cost, own: Cost[]): number => median(own.map((cost) => cost[key]))
+  const [rival] = costs
+    .slice(rings.length)
+    .sort((one, other) => middle('cpuSeconds', one) - middle('cpuSeconds', other)) as [Cost[]]
+  const ratio = (key: keyof Cost, own: Cost[]): number =>
+    median(own.map((cost, round) => cost[key] / (rival[round] as Cost)[key]))
+  console.log(`\n${title}`)
+  return ways.map(({ name }, index) => {
+    const own = costs[index] as Cost[]
+    const result = {
+      name,
+      cpuSecondsPerGigabyte: middle('cpuSeconds', own) / gigabytes,
+      cpuRatio: ratio('cpuSeconds', own),
+      rssMebibytes: middle('rssBytes', own) / 2 ** 20,
+      rssRatio: ratio('rssBytes', own),
+      longestStallMs: Math.max(...own.map(({ longestStallMs }) => longestStallMs)),
+    }
+    console.log(
+      `  ${name.padEnd(24)} ${result.cpuSecondsPerGigabyte.toFixed(3)} CPU s/GB  ${result.cpuRatio.toFixed(2)}×` +
+        `  ${result.rssMebibytes.toFixed(1)} MiB  ${result.rssRatio.toFixed(2)}×` +
+        `  longest stall ${result.longestStallMs.toFixed(1)} ms`,
+    )
+    return result
+  })
+}
+
+/** What it costs a new process to relay `BYTES` there and `back` bytes back, which arrive as they were sent. */
+async function measure(way: Way, back: number): Promise<Cost> {
+  const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const relay = fork(
+    fileURLToPath(new URL('./relay-process.js', import.meta.url)),
+    [way, (server.address() as { port: number }).port].map((argument) => JSON.stringify(argument)),
+  )
+  const [port] = (await once(relay, 'message')) as [number]
+  const cost = once(relay, 'message') as Promise<[Cost]>
+  const accepted = once(server, 'connection') as Promise<[Socket]>
+  const left = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+  const [right] = await accepted
+  await Promise.all([send(left, BYTES), receive(right, BYTES), send(right, back), receive(left, back)])
+  server.close()
+  return (await cost)[0]
+}
+
+async function send(socket: Socket, bytes: number): Promise<void> {
+  for (let sent = 0; sent < bytes; sent += PIECE) {
+    const start = sent % PERIOD
+    if (!socket.write(pattern.subarray(start, start + PIECE))) await once(socket, 'drain')
+  }
+  socket.end()
+}
+
+async function receive(socket: Socket, bytes: number): Promise<void> {
+  let received = 0
+  socket.on('data', (chunk) => {
+    const start = received % PERIOD
+    assert(chunk.equals(pattern.subarray(start, start + chunk.length)))
+    received += chunk.length
+  })
+  await once(socket, 'end')
+  assert.equal(received, bytes)
+}

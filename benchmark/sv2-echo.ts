@@ -1,0 +1,167 @@
+/** P13: an Sv2 echo server's user CPU for a round trip of 64 B, beside the reference implementation's and one on node:crypto. */
+import { strict as assert } from 'node:assert'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { generateAuthorityKeypair, Sv2Session } from '../src/sv2/index.js'
+import { median } from './compare.js'
+import { NodeCryptoTransport } from './rivals/node-crypto-transport.js'
+
+const ROUNDS = 7
+const PAYLOAD = 64
+/** Round trips under way at once. */
+const WINDOW = 500
+/** What the system counts a process's time in. */
+const TICK_MICROS = 10_000
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** The client's end of a connection to an echo server. */
+interface Client {
+  /** Sends that many frames. */
+  send(count: number): void
+  /** Told how many frames have come back. */
+  onEcho: (count: number) => void
+}
+
+interface Contender {
+  name: string
+  /** Round trips in one round: so many that the server is busy for a while. */
+  trips: number
+  server: ChildProcess
+  client: Client
+}
+
+/** The payload of the frame that is sent as number `index`. */
+function payloadOf(index: number): Buffer {
+  const payload = Buffer.alloc(PAYLOAD, index)
+  payload.writeUInt32LE(index)
+  return payload
+}
+
+/** A session of ours. It costs so little that the server is never idle for want of frames. */
+async function sessionClient(socket: Socket, authorityPublicKey: string): Promise<Client> {
+  const session = Sv2Session.initiator({ authorityPublicKey })
+  const client: Client = { send, onEcho: () => {} }
+  let [sent, received] = [0, 0]
+  function send(count: number): void {
+    for (let index = 0; index < count; index++) session.send({ messageType: 1 }, payloadOf(sent++))
+  }
+  session.attach(socket, (batch) => {
+    for (const { payload } of batch) assert.ok(payloadOf(received++).equals(payload))
+    client.onEcho(batch.length)
+  })
+  await session.established()
+  return client
+}
+
+/** What is sent has been sealed before, what comes back is opened afterwards: for the same reason. */
+function sealedClient(socket: Socket, transport: NodeCryptoTransport, frames: number): Client {
+  const client: Client = { send, onEcho: () => {} }
+  const wire = Array.from({ length: frames }, (_, index) =>
+    transport.seal({ extensionType: 0, messageType: 1, payload: payloadOf(index) }),
+  )
+  const frameLength = wire[0]!.length
+  const received: Buffer[] = []
+  let [sent, bytes, echoed] = [0, 0, 0]
+  function send(count: number): void {
+    socket.write(Buffer.concat(wire.slice(sent, sent + count)))
+    sent += count
+  }
+  socket.on('data', (chunk) => {
+    received.push(chunk)
+    bytes += chunk.length
+    const count = Math.floor(bytes / frameLength) - echoed
+    echoed += count
+    client.onEcho(count)
+    if (echoed < frames) return
+    const payloads = received.flatMap((part) => transport.open(part)).map(({ payload }) => payload)
+    assert.deepEqual(
+      payloads,
+      wire.map((_, index) => payloadOf(index)),
+    )
+  })
+  return client
+}
+
+/** Starts a server that prints its port; gives a connection to it. */
+async function start(command: string, ...args: string[]): Promise<{ server: ChildProcess; socket: Socket }> {
+  const server = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [printed] = (await once(server.stdout!, 'data')) as [Buffer]
+  const socket = connect(Number(printed.toString()), '127.0.0.1')
+  await once(socket, 'connect')
+  socket.setNoDelay(true)
+  return { server, socket }
+}
+
+/** Microseconds of user CPU that a process has used. */
+function userMicros({ pid }: ChildProcess): number {
+  // The name before the parenthesis may hold spaces; the user time is the twelfth number behind it.
+  const [, numbers] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ') as [string, string]
+  return Number(numbers.split(' ')[11]) * TICK_MICROS
+}
+
+/** Has `trips` frames echoed, `WINDOW` at a time; microseconds of the server's user CPU for each. */
+async function measure({ server, client, trips }: Contender): Promise<number> {
+  const before = userMicros(server)
+  await new Promise<void>((resolve) => {
+    let [sent, echoed] = [WINDOW, 0]
+    client.onEcho = (count) => {
+      echoed += count
+      if (echoed === trips) resolve()
+      const more = Math.min(count, trips - sent)
+      sent += more
+      if (more > 0) client.send(more)
+    }
+    client.send(WINDOW)
+  })
+  return (userMicros(server) - before) / trips
+}
+
+async function framepool(): Promise<Contender> {
+  const { publicKey, secretKey } = generateAuthorityKeypair()
+  const program = fileURLToPath(new URL('sv2-echo-server.js', import.meta.url))
+  const { server, socket } = await start(process.execPath, program, publicKey, secretKey)
+  return { name: 'framepool', trips: 200_000, server, client: await sessionClient(socket, publicKey) }
+}
+
+/** Null where it cannot be built. */
+async function reference(): Promise<Contender | null> {
+  const manifest = `${root}benchmark/rivals/sv2-echo-server/Cargo.toml`
+  const target = `${root}target/rivals`
+  const cargo = ['build', '--quiet', '--release', '--locked', '--manifest-path', manifest, '--target-dir', target]
+  if (spawnSync('cargo', cargo, { stdio: 'inherit' }).status !== 0) return null
+  const { publicKey, secretKey } = generateAuthorityKeypair()
+  const { server, socket } = await start(`${target}/release/sv2-echo-server`, publicKey, secretKey)
+  return { name: 'stratum-apps 0.8.0', trips: 200_000, server, client: await sessionClient(socket, publicKey) }
+}
+
+async function nodeCrypto(): Promise<Contender> {
+  const trips = 30_000
+  const [there, back] = [randomBytes(32), randomBytes(32)]
+  const program = fileURLToPath(new URL('rivals/sv2-echo-node-crypto.js', import.meta.url))
+  const { server, socket } = await start(process.execPath, program, there.toString('hex'), back.toString('hex'))
+  const transport = new NodeCryptoTransport({ sealing: there, opening: back })
+  return { name: 'node:crypto', trips, server, client: sealedClient(socket, transport, trips * (ROUNDS + 1)) }
+}
+
+const subject = await framepool()
+const rivals = [await reference(), await nodeCrypto()].filter((rival) => rival !== null)
+const contenders = [subject, ...rivals]
+const micros = contenders.map((): number[] => [])
+for (const contender of contenders) await measure(contender)
+for (let round = 0; round < ROUNDS; round++) {
+  for (const [index, contender] of contenders.entries()) micros[index]!.push(await measure(contender))
+}
+for (const { server } of contenders) server.kill()
+
+console.log(`\nSv2 echo server, ${PAYLOAD} B, ${WINDOW} round trips under way: user CPU for one`)
+for (const [index, { name }] of contenders.entries()) {
+  const ratios = micros[index]!.map((own, round) => micros[0]![round]! / own)
+  const [own, ratio] = [median([...micros[index]!]), median(ratios)]
+  console.log(`  ${name.padEnd(34)} ${own.toFixed(2).padStart(8)} µs  framepool takes ${ratio.toFixed(2)}× of it`)
+}
+process.exit()

@@ -1,0 +1,129 @@
+/**
+ * P17: what a million frames of 64 B cost in garbage collection: received and forwarded in this process, looked at one by one
+ * or not; and forwarded by a relay in a process of its own, pipelined, its sockets included.
+ */
+import { strict as assert } from 'node:assert'
+import { PerformanceObserver } from 'node:perf_hooks'
+import { type FrameBatch, generateAuthorityKeypair, Sv2Session } from '../src/sv2/index.js'
+import { median } from './compare.js'
+import { pipelined } from './sv2-pipelined.js'
+import { startRelayedPool } from './sv2-relayed-pool.js'
+
+const ROUNDS = 7
+const FRAMES = 1_000_000
+const PAYLOAD = Buffer.alloc(64, 7)
+/** Frames to a chunk of wire bytes: about 64 KiB, as a socket gives under load. Through the relay: on their way at once. */
+const PIPELINED = 640
+/** So that an output takes a chunk as a whole. */
+const OUTPUT_SIZE = 1 << 17
+
+/** What a way of looking at frames has cost in each round. */
+interface Cost {
+  millis: number[]
+  nanos: number[]
+}
+
+const ways = [
+  {
+    name: 'for (const frame of batch)',
+    look: (batch: FrameBatch) => {
+      let bytes = 0
+      for (const { messageType, payload } of batch) if (messageType === 1) bytes += payload.length
+      return bytes
+    },
+  },
+  {
+    name: '[...batch]',
+    look: (batch: FrameBatch) =>
+      [...batch].reduce((sum, { messageType, payload }) => sum + (messageType === 1 ? payload.length : 0), 0),
+  },
+  { name: 'not looked at', look: (batch: FrameBatch) => batch.length * PAYLOAD.length },
+]
+
+const { publicKey: authorityPublicKey, secretKey: authoritySecretKey } = generateAuthorityKeypair()
+
+/** Two sessions with their handshake behind them. */
+function connected(): [Sv2Session, Sv2Session] {
+  const one = Sv2Session.initiator({ authorityPublicKey, outputSize: OUTPUT_SIZE })
+  const other = Sv2Session.responder({ authorityPublicKey, authoritySecretKey, outputSize: OUTPUT_SIZE })
+  for (const [from, to] of [
+    [one, other],
+    [other, one],
+  ] as const) {
+    from.output.ioSlices(([bytes], length) => {
+      to.receive(bytes)
+      return length
+    })
+  }
+  return [one, other]
+}
+
+const [miner, inner] = connected()
+const [outer] = connected()
+
+/** One chunk in, its frames looked at, the batch forwarded, one chunk out. */
+function relayFrames(look: (batch: FrameBatch) => number): void {
+  for (let sent = 0; sent < FRAMES; sent += PIPELINED) {
+    for (let index = 0; index < PIPELINED; index++) miner.send({ messageType: 1 }, PAYLOAD)
+    let bytes = 0
+    miner.output.ioSlices((bufs, length) => {
+      for (const part of bufs) {
+        const batch = inner.receive(part)
+        bytes += look(batch)
+        inner.forward(batch, outer)
+      }
+      return length
+    })
+    assert.equal(bytes, PIPELINED * PAYLOAD.length)
+    outer.output.ioSlices((_, length) => length)
+  }
+}
+
+let gcMillis = 0
+const observer = new PerformanceObserver((list) => {
+  for (const { duration } of list.getEntries()) gcMillis += duration
+})
+observer.observe({ entryTypes: ['gc'] })
+/** Entries are delivered on a later turn. */
+const delivered = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 10))
+
+const costs = ways.map((): Cost => ({ millis: [], nanos: [] }))
+for (let round = -1; round < ROUNDS; round++) {
+  for (const [index, { look }] of ways.entries()) {
+    await delivered()
+    gcMillis = 0
+    const start = performance.now()
+    relayFrames(look)
+    const nanos = ((performance.now() - start) * 1e6) / FRAMES
+    await delivered()
+    // The first round compiles.
+    if (round < 0) continue
+    costs[index]!.millis.push(gcMillis)
+    costs[index]!.nanos.push(nanos)
+  }
+}
+observer.disconnect()
+
+const pool = await startRelayedPool()
+const pipeline = await pipelined(pool)
+const relayed: number[] = []
+await pipeline(PIPELINED, FRAMES)
+let { frames } = await pool.report()
+for (let round = 0; round < ROUNDS; round++) {
+  await pipeline(PIPELINED, FRAMES)
+  const report = await pool.report()
+  assert.equal(report.frames - frames, FRAMES)
+  frames = report.frames
+  relayed.push(report.gcMillis)
+}
+pool.stop()
+
+const line = (name: string, millis: number[]): string =>
+  `  ${name.padEnd(34)} ${median(millis).toFixed(1).padStart(8)} ms`
+console.log('\nA million frames of 64 B, received and forwarded: garbage collection')
+for (const [index, { name }] of ways.entries()) {
+  const { millis, nanos } = costs[index]!
+  console.log(`${line(name, millis)}  ${median(nanos).toFixed(0)} ns a frame, with its sending`)
+}
+console.log(line('in a relay, over sockets', relayed))
+process.exit()

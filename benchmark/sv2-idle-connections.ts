@@ -1,0 +1,58 @@
+/** P15: what 2,000 idle connections through a relay hold, both sides: what the relay counts, and what its process grows by. */
+import { strict as assert } from 'node:assert'
+import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Sv2Session } from '../src/sv2/index.js'
+import { startRelayedPool } from './sv2-relayed-pool.js'
+
+const CONNECTIONS = 2000
+/** Connections that are opened at once. */
+const AT_ONCE = 50
+/** What each has carried, there and back, before it falls silent. */
+const FRAMES = 20
+const PAYLOAD = Buffer.alloc(1000, 7)
+/** By then the relay has taken notice of the silence. */
+const SILENCE_MS = 4000
+const KIB = 1024
+
+const relay = await startRelayedPool()
+
+/** One miner: connects, sends frames, and waits for them to come back. */
+async function connectMiner(): Promise<void> {
+  const session = Sv2Session.initiator({ authorityPublicKey: relay.authorityPublicKey })
+  const echoed = new Promise<void>((resolve) => {
+    let frames = 0
+    session.attach(connect(relay.port, '127.0.0.1'), (batch) => {
+      frames += batch.length
+      if (frames === FRAMES) resolve()
+    })
+  })
+  await session.established()
+  for (let index = 0; index < FRAMES; index++) session.send({ messageType: 1 }, PAYLOAD)
+  await echoed
+}
+
+async function connectMiners(count: number): Promise<void> {
+  for (let made = 0; made < count; made += AT_ONCE) {
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, count - made) }, connectMiner))
+  }
+}
+
+// So that what the first connections bring with them, compiled code for one, is not counted.
+await connectMiners(AT_ONCE)
+await sleep(SILENCE_MS)
+const before = await relay.report()
+await connectMiners(CONNECTIONS)
+const busy = await relay.report()
+await sleep(SILENCE_MS)
+const idle = await relay.report()
+relay.stop()
+assert.equal(idle.connections, AT_ONCE + CONNECTIONS)
+
+const each = (after: number, before: number): string =>
+  `${((after - before) / CONNECTIONS / KIB).toFixed(1).padStart(8)} KiB`
+console.log(`\n${CONNECTIONS} connections through a relay, both sides of one`)
+console.log(`  counted by stats(), idle           ${each(idle.memoryBytes, before.memoryBytes)}`)
+console.log(`  counted just after traffic         ${each(busy.memoryBytes, before.memoryBytes)}`)
+console.log(`  growth of the relay's RSS          ${each(idle.rssBytes, before.rssBytes)}`)
+process.exit()

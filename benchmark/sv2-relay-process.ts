@@ -1,0 +1,55 @@
+// A relay in a process of its own, for benchmarks: usage `sv2-relay-process.js <options in JSON>`. It tells its port, and on
+// every message what has come of it.
+import { createRequire } from 'node:module'
+import { PerformanceObserver } from 'node:perf_hooks'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { createRelay, type RelayOptions } from '../src/sv2/index.js'
+
+export interface RelayReport {
+  connections: number
+  /** Forwarded since the start, both ways. */
+  frames: number
+  /** As `stats()` has it. */
+  memoryBytes: number
+  /** After a collection. */
+  rssBytes: number
+  /** Time spent in garbage collection since the last report, which ended with one that is not counted. */
+  gcMillis: number
+  /** How often native code has asked for memory since the last report; null where the addon does not count it. */
+  allocations: number | null
+}
+
+/** As the addon has it when it was built with the feature `count-allocations`. */
+const { allocations } = createRequire(import.meta.url)('../src/binding.cjs') as { allocations?: () => number }
+let allocationsBefore = 0
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
+let gcMillis = 0
+const observer = new PerformanceObserver((list) => {
+  for (const { duration } of list.getEntries()) gcMillis += duration
+})
+observer.observe({ entryTypes: ['gc'] })
+/** Entries are delivered on a later turn. */
+const delivered = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 10))
+
+const relay = createRelay(JSON.parse(process.argv[2] as string) as RelayOptions)
+const { port } = await relay.listen()
+process.send?.(port)
+process.on('message', async () => {
+  const allocated = allocations === undefined ? null : allocations() - allocationsBefore
+  await delivered()
+  const spent = gcMillis
+  collect()
+  await delivered()
+  gcMillis = 0
+  const { connections, framesUpstream, framesDownstream, memoryBytes } = relay.stats()
+  const frames = framesUpstream + framesDownstream
+  const rssBytes = process.memoryUsage.rss()
+  const report: RelayReport = { connections, frames, memoryBytes, rssBytes, gcMillis: spent, allocations: allocated }
+  process.send?.(report)
+  // What a report itself takes is not counted.
+  allocationsBefore = allocations?.() ?? 0
+})

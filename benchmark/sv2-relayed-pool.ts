@@ -1,0 +1,46 @@
+// An echo pool in this process, and a relay to it in a process of its own.
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { generateAuthorityKeypair, Sv2Session } from '../src/sv2/index.js'
+import type { RelayReport } from './sv2-relay-process.js'
+
+export interface RelayedPool {
+  /** Where miners connect to, and the key to expect there. */
+  port: number
+  authorityPublicKey: string
+  /** What the relay's process has come to. */
+  report(): Promise<RelayReport>
+  stop(): void
+}
+
+/** `addon`: the native addon that the relay is to use, if not the one beside the facade. */
+export async function startRelayedPool(addon?: string): Promise<RelayedPool> {
+  const { publicKey: authorityPublicKey, secretKey: authoritySecretKey } = generateAuthorityKeypair()
+  const pool = createServer((socket) => {
+    const session = Sv2Session.responder({ authorityPublicKey, authoritySecretKey })
+    session.attach(socket, (batch) => session.forward(batch, session))
+  })
+  pool.listen(0, '127.0.0.1')
+  await once(pool, 'listening')
+  const upstream = { host: '127.0.0.1', port: (pool.address() as AddressInfo).port, authorityPublicKey }
+  const options = JSON.stringify({ listen: { port: 0 }, upstream, authorityPublicKey, authoritySecretKey })
+  const env = addon === undefined ? process.env : { ...process.env, NAPI_RS_NATIVE_LIBRARY_PATH: addon }
+  const relay = fork(fileURLToPath(new URL('sv2-relay-process.js', import.meta.url)), [options], { env })
+  // It says why.
+  relay.on('exit', (code) => code && process.exit(code))
+  const [port] = (await once(relay, 'message')) as [number]
+  return {
+    port,
+    authorityPublicKey,
+    async report() {
+      relay.send('report')
+      return ((await once(relay, 'message')) as [RelayReport])[0]
+    },
+    stop() {
+      relay.kill()
+      pool.close()
+    },
+  }
+}

@@ -1,0 +1,202 @@
+//! What can change isolates: how it leaves one and arrives in another, by whatever it travels.
+//!
+//! An object that leaves takes the memory that it owns along, and where JavaScript may still see that, its [`Shown`]: then
+//! the finalizers of the isolate that it has left hold it too, whoever frees it.
+
+use framepool::buddy;
+use framepool::budget::{Allocation, BudgetPool};
+use framepool::slot::{Region, Slice};
+
+use crate::boundary::Call;
+use crate::control::{Control, Word};
+use crate::env::EnvState;
+use crate::errors::{Code, Fault};
+use crate::external::{Exposure, Shown};
+use crate::ring::{EitherHalf, RingHalf};
+use crate::{buddy_pool, budget_pool, regions};
+
+/// What kind of object leaves, or has arrived. `src/boundary.ts` has the same list; `cargoKinds()` lets a test compare the
+/// two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Kind {
+    /// Only leaving: a slice that this isolate names by its pool and slot.
+    Slot,
+    Slice,
+    Allocation,
+    BuddyBuffer,
+    Producer,
+    Consumer,
+    BudgetPool,
+    BuddyPool,
+}
+
+/// The kinds, by number.
+pub(crate) const KINDS: [Kind; 8] = [
+    Kind::Slot,
+    Kind::Slice,
+    Kind::Allocation,
+    Kind::BuddyBuffer,
+    Kind::Producer,
+    Kind::Consumer,
+    Kind::BudgetPool,
+    Kind::BuddyPool,
+];
+
+/// An object between two isolates. Dropped, it goes where it came from.
+pub(crate) enum Cargo {
+    /// On the heap, or in a slot of a pool.
+    Slice(Shown<Slice>),
+    Allocation(Shown<Allocation>),
+    /// And its logical length.
+    BuddyBuffer(Shown<buddy::Buffer>, u32),
+    Half(Shown<EitherHalf>),
+    BudgetPool(BudgetPool),
+    BuddyPool(buddy::BuddyPool),
+}
+
+impl Cargo {
+    /// In bytes. Pools themselves do not move.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Slice(slice) => slice.len(),
+            Self::Allocation(allocation) => allocation.allocated_bytes(),
+            Self::BuddyBuffer(buffer, _) => buffer.capacity(),
+            Self::Half(half) => half.size(),
+            Self::BudgetPool(_) | Self::BuddyPool(_) => 0,
+        }
+    }
+
+    /// True for a slice of that memory.
+    pub(crate) fn is_in(&self, region: &Region) -> bool {
+        matches!(self, Self::Slice(slice) if slice.is_of(region))
+    }
+
+    /// True for a budget pool and its allocations.
+    pub(crate) fn is_of_budget(&self, pool: &BudgetPool) -> bool {
+        match self {
+            Self::Allocation(allocation) => allocation.is_of(pool),
+            Self::BudgetPool(own) => own.is(pool),
+            _ => false,
+        }
+    }
+
+    /// True for a buddy pool and its buffers.
+    pub(crate) fn is_of_buddy(&self, pool: &buddy::BuddyPool) -> bool {
+        match self {
+            Self::BuddyBuffer(buffer, _) => buffer.pool().id() == pool.id(),
+            Self::BuddyPool(own) => own.id() == pool.id(),
+            _ => false,
+        }
+    }
+}
+
+/// Takes the object that the call names out of this isolate: its `Kind` and its handle; of a slice in a slot its pool,
+/// with what that has to catch up with, and its `Slot`; of a buddy buffer its logical length in `Size`. `Hidden`:
+/// JavaScript has detached every `ArrayBuffer` over the object's own memory. On a failure nothing has left.
+pub(crate) fn depart(call: &mut Call<'_>) -> Result<Cargo, Fault> {
+    let handle = call.state.handle(Word::Handle, Word::Generation);
+    let hidden = call.get(Word::Hidden) == 1;
+    let size = call.get(Word::Size);
+    let kind = KINDS.get(call.get(Word::Kind) as usize).ok_or_else(|| Fault::internal("no such kind"))?;
+    let EnvState { slot_pools, slices, budget_allocations, budget_pools, buddy_buffers, buddy_pools, .. } = call.state;
+    Ok(match kind {
+        Kind::Slot => {
+            let pool = slot_pools.get_mut(handle).ok_or_else(Fault::released)?;
+            Cargo::Slice(Shown::new(pool.lend(&call.state.control)?, Exposure::default()))
+        }
+        Kind::Slice => Cargo::Slice(hide(slices.remove(handle), hidden)?),
+        Kind::Allocation => Cargo::Allocation(hide(budget_allocations.remove(handle), hidden)?),
+        Kind::BuddyBuffer => Cargo::BuddyBuffer(hide(buddy_buffers.remove(handle), hidden)?, size),
+        Kind::Producer | Kind::Consumer => {
+            let halves = &mut call.state.ring_halves;
+            let half = halves.get_mut(handle).ok_or_else(Fault::released)?.take()?;
+            halves.remove(handle);
+            Cargo::Half(hide(Some(half), hidden)?)
+        }
+        Kind::BudgetPool => {
+            let pool = budget_pools.get(handle).ok_or_else(Fault::released)?;
+            check_open(pool.is_closed())?;
+            Cargo::BudgetPool(pool.clone())
+        }
+        Kind::BuddyPool => {
+            let pool = buddy_pools.get(handle).ok_or_else(Fault::released)?.pool();
+            check_open(pool.is_closed())?;
+            Cargo::BuddyPool(pool.clone())
+        }
+    })
+}
+
+fn hide<T: Send>(owner: Option<Shown<T>>, hidden: bool) -> Result<Shown<T>, Fault> {
+    let mut owner = owner.ok_or_else(Fault::released)?;
+    if hidden {
+        owner.exposure.revoke();
+    }
+    Ok(owner)
+}
+
+fn check_open(closed: bool) -> Result<(), Fault> {
+    if closed { Err(Fault::new(Code::CLOSED, "the pool is closed")) } else { Ok(()) }
+}
+
+/// Takes an object into this isolate. Out: its `Kind` and what the object's module says of it. `Hidden`, of memory that is
+/// the object's own: 0 when the isolate that it has left may still see it.
+pub(crate) fn arrive(state: &mut EnvState, cargo: Cargo) -> Result<(), Fault> {
+    let kind = match cargo {
+        Cargo::Slice(slice) => {
+            report_exposure(&state.control, &slice.exposure);
+            regions::take_in(state, slice)?;
+            Kind::Slice
+        }
+        Cargo::Allocation(allocation) => {
+            report_exposure(&state.control, &allocation.exposure);
+            state.control.set(Word::Size, (allocation.allocated_bytes() / allocation.count()) as u32);
+            budget_pool::hand_over(state, allocation);
+            Kind::Allocation
+        }
+        Cargo::BuddyBuffer(buffer, length) => {
+            state.control.set(Word::Size, length);
+            let pool = buddy_pool::take_in(state, buffer.pool());
+            buddy_pool::hand_over(state, pool, buffer)?;
+            Kind::BuddyBuffer
+        }
+        Cargo::Half(mut half) => {
+            report_exposure(&state.control, &half.exposure);
+            let kind = match *half {
+                EitherHalf::Producer(_) => Kind::Producer,
+                EitherHalf::Consumer(_) => Kind::Consumer,
+            };
+            let control = &state.control;
+            control.set(Word::Size, half.size() as u32);
+            set_wide(control, half.position());
+            control.set(Word::Available, half.available() as u32);
+            control.set(Word::Ended, u32::from(half.has_ended()));
+            let handle = state.ring_halves.insert(RingHalf::new(half));
+            state.set_handle(Word::Handle, Word::Generation, handle);
+            kind
+        }
+        Cargo::BudgetPool(pool) => {
+            state.control.set(Word::Size, pool.buffer_size() as u32);
+            set_wide(&state.control, pool.max_memory() as u64);
+            let handle = state.budget_pools.insert(pool);
+            state.set_handle(Word::Handle, Word::Generation, handle);
+            Kind::BudgetPool
+        }
+        Cargo::BuddyPool(pool) => {
+            buddy_pool::take_in(state, pool);
+            Kind::BuddyPool
+        }
+    };
+    state.control.set(Word::Kind, kind as u32);
+    Ok(())
+}
+
+fn report_exposure(control: &Control, exposure: &Exposure) {
+    control.set(Word::Hidden, u32::from(!exposure.is_shown()));
+}
+
+/// A number of more than 32 bits.
+fn set_wide(control: &Control, value: u64) {
+    control.set(Word::Low, value as u32);
+    control.set(Word::High, (value >> 32) as u32);
+}

@@ -1,0 +1,87 @@
+//! Memory of slot pools of other isolates, of which this one has slices.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use framepool::handle::{Handle, HandleTable};
+use framepool::slot::{Region, Slice};
+
+use crate::boundary::{Call, Reply};
+use crate::control::Word;
+use crate::env::EnvState;
+use crate::errors::Fault;
+use crate::external::{Exposure, Shown};
+use crate::polled;
+
+/// The regions that this isolate knows, each shown through one `ArrayBuffer`, however many of its slices come and go.
+#[derive(Default)]
+pub(crate) struct Regions {
+    table: HandleTable<Shown<Arc<Region>>>,
+    /// By their address, which no other region can have while this isolate has its share.
+    known: HashMap<usize, Handle>,
+}
+
+impl Regions {
+    fn find(&mut self, region: &Arc<Region>) -> Handle {
+        let Self { table, known } = self;
+        *known
+            .entry(Arc::as_ptr(region).addr())
+            .or_insert_with(|| table.insert(Shown::new(Arc::clone(region), Exposure::default())))
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.known.clear();
+        self.table.clear();
+    }
+}
+
+/// Takes in a slice of another isolate. Out: the slice in `Heap`, its `Offset`, `Length` and `Slot`, 0 on the heap; `Own`, 1 if
+/// it has memory of its own, else that in `Region`.
+pub(crate) fn take_in(state: &mut EnvState, slice: Shown<Slice>) -> Result<(), Fault> {
+    let slot = slice.slot().unwrap_or(0);
+    state.control.set(Word::Slot, slot.into());
+    state.control.set(Word::Own, u32::from(slice.region().is_none()));
+    state.control.set(Word::Offset, slice.offset().unwrap_or(0) as u32);
+    state.control.set(Word::Length, slice.len() as u32);
+    if let Some(region) = slice.region() {
+        let handle = state.regions.find(region);
+        state.set_handle(Word::Region, Word::RegionGeneration, handle);
+    }
+    let handle = state.slices.insert(slice);
+    state.set_handle(Word::Heap, Word::HeapGeneration, handle);
+    Ok(())
+}
+
+fn called<'a>(call: &'a mut Call<'_>) -> Result<&'a mut Shown<Arc<Region>>, Fault> {
+    let handle = call.state.handle(Word::Region, Word::RegionGeneration);
+    call.state.regions.table.get_mut(handle).ok_or_else(Fault::released)
+}
+
+/// The `ArrayBuffer` over a region.
+pub(crate) fn view(call: &mut Call<'_>) -> Reply {
+    let env = call.env;
+    let region = called(call)?;
+    let (base, length) = (region.base(), region.len());
+    // SAFETY: the region is as long as it says, does not move, and lives as long as any share of it.
+    Ok(Some(unsafe { region.exposure.array_buffer(env, base, length)? }))
+}
+
+/// The call carries what is to be called when the region's pool is gone. Out: `Wait`, 0 if it is.
+pub(crate) fn watch(call: &mut Call<'_>) -> Reply {
+    let closed = called(call)?.closed();
+    polled::watch(call, closed, |_, ()| {})
+}
+
+/// Gives up this isolate's share. `Hidden`: JavaScript has detached every `ArrayBuffer` over it.
+pub(crate) fn forget(call: &mut Call<'_>) -> Reply {
+    let hidden = call.get(Word::Hidden) == 1;
+    let region = called(call)?;
+    if hidden {
+        region.exposure.revoke();
+    }
+    let address = Arc::as_ptr(region).addr();
+    let handle = call.state.handle(Word::Region, Word::RegionGeneration);
+    call.state.regions.known.remove(&address);
+    call.state.regions.table.remove(handle);
+    Ok(None)
+}

@@ -1,0 +1,47 @@
+//! Tickets: `move()`, `share()` and `adopt()` of the facade.
+
+use std::sync::LazyLock;
+
+use framepool::ticket::{Nonce, Registry};
+use napi::sys;
+
+use crate::boundary::{Call, Reply};
+use crate::cargo::{self, Cargo};
+use crate::errors::{Code, Fault};
+
+/// What has left one isolate of this process and not yet arrived in another.
+pub(crate) static PARKED: LazyLock<Registry<Cargo>> = LazyLock::new(Registry::default);
+
+/// A ticket for the object that the call names, which leaves this isolate: see `cargo::depart`. Gives its text.
+pub(crate) fn make(call: &mut Call<'_>) -> Reply {
+    // First what may fail, so that nothing has left then.
+    let nonce = Nonce::random()?;
+    let text = nonce.to_string();
+    let mut value = std::ptr::null_mut();
+    // SAFETY: `env` is that of the running call, and the text is valid for its length.
+    let status = unsafe {
+        sys::napi_create_string_latin1(call.env, text.as_ptr().cast(), text.len().cast_signed(), &raw mut value)
+    };
+    if status != sys::Status::napi_ok {
+        return Err(Fault::internal("a string could not be made"));
+    }
+    let cargo = cargo::depart(call)?;
+    PARKED.deposit(nonce, call.state.sender, cargo);
+    Ok(Some(value))
+}
+
+/// Takes in what the ticket stands for whose text the call carries. Out: see `cargo::arrive`.
+pub(crate) fn adopt(call: &mut Call<'_>) -> Reply {
+    /// One more than a nonce has, so that a longer text is not taken for one; and Node adds a zero.
+    const ROOM: usize = 34;
+    let (mut text, mut length) = ([0_u8; ROOM], 0);
+    // SAFETY: `argument` is a value of the running call, of which Node checks the type; there is room for `ROOM` bytes.
+    let status = unsafe {
+        sys::napi_get_value_string_latin1(call.env, call.argument, text.as_mut_ptr().cast(), ROOM, &raw mut length)
+    };
+    let nonce = if status == sys::Status::napi_ok { str::from_utf8(&text[..length]).ok() } else { None };
+    let cargo = nonce.and_then(|text| text.parse().ok()).and_then(|nonce| PARKED.redeem(nonce));
+    let no_ticket = "no ticket: it was used or revoked, or comes from elsewhere";
+    cargo::arrive(call.state, cargo.ok_or_else(|| Fault::new(Code::TICKET, no_ticket))?)?;
+    Ok(None)
+}

@@ -1,0 +1,68 @@
+//! Handshakes a second of each end, on one core: making the session, answering, and giving it up again.
+//!
+//! `curve` is what of it the curve operations take: those of a responder, done with `secp256k1` alone. Prints one line of
+//! JSON, the median of rounds that take turns.
+
+mod support;
+#[path = "../tests/sv2_support/mod.rs"]
+mod sv2_support;
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use framepool::sv2::State;
+use secp256k1::ellswift::{ElligatorSwift, ElligatorSwiftParty};
+use secp256k1::rand::thread_rng;
+use secp256k1::{Keypair, Message, SECP256K1};
+use support::{measures, median};
+use sv2_support::{drain, initiator, receive, responder};
+
+/// Three key pairs, two encodings, two shared secrets, one signature.
+fn curve_operations(theirs: ElligatorSwift) {
+    let authority = Keypair::new(SECP256K1, &mut thread_rng());
+    for _ in 0..2 {
+        let (secret, public) = SECP256K1.generate_keypair(&mut thread_rng());
+        let ours = ElligatorSwift::from_pubkey(public);
+        black_box(ElligatorSwift::shared_secret(theirs, ours, secret, ElligatorSwiftParty::B, None));
+    }
+    black_box(SECP256K1.sign_schnorr_with_rng(&Message::from_digest([7; 32]), &authority, &mut thread_rng()));
+}
+
+/// How often a second.
+fn rate(count: u32, mut work: impl FnMut(usize)) -> f64 {
+    let start = Instant::now();
+    (0..count as usize).for_each(&mut work);
+    f64::from(count) / start.elapsed().as_secs_f64()
+}
+
+fn main() {
+    let (rounds, count) = if measures() { (15, 300) } else { (1, 2) };
+    let theirs = ElligatorSwift::from_pubkey(SECP256K1.generate_keypair(&mut thread_rng()).1);
+    let mut rates: [Vec<f64>; 3] = Default::default();
+    for _ in 0..rounds {
+        let mut initiators: Vec<_> = (0..count).map(|_| initiator()).collect();
+        let acts_1: Vec<_> = initiators.iter_mut().map(drain).collect();
+        let mut acts_2 = Vec::new();
+        rates[0].push(rate(count, |index| {
+            let mut responder = responder();
+            receive(&mut responder, &acts_1[index]).expect("any act 1 will do");
+            acts_2.push(drain(&mut responder));
+            assert_eq!(responder.state(), State::Transport);
+        }));
+        rates[1].push(rate(count, |_| curve_operations(theirs)));
+        rates[2].push(rate(count, |index| {
+            let mut fresh = initiator();
+            drain(&mut fresh);
+            receive(&mut initiators[index], &acts_2[index]).expect("act 2 is good");
+            assert_eq!(initiators[index].state(), State::Transport);
+        }));
+    }
+    let [responder, curve, initiator] = rates.map(median);
+    println!(
+        "{}",
+        serde_json::json!({
+            "bench": "sv2_handshake", "unit": "handshakes/s", "rounds": rounds, "responder": responder, "initiator": initiator,
+            "curve": { "rate": curve, "share of the responder's time": responder / curve },
+        })
+    );
+}

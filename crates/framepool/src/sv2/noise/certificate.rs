@@ -1,0 +1,67 @@
+use ring::digest::{SHA256, digest};
+use secp256k1::rand::{CryptoRng, Rng};
+use secp256k1::schnorr::Signature;
+use secp256k1::{Keypair, Message, SECP256K1, XOnlyPublicKey};
+
+use crate::sv2::Error;
+
+/// Version u16, valid from u32, not valid after u32, signature.
+pub(super) const SIZE: usize = TERMS + 64;
+
+/// What is signed of it, together with the server's static key.
+const TERMS: usize = 2 + 4 + 4;
+
+const VERSION: u16 = 0;
+
+/// How far the clocks of the two ends may differ, in seconds.
+const LEEWAY: u32 = 10;
+
+/// Certifies `server_key` for the seconds from `now` to `now + validity`; both count Unix seconds.
+pub(super) fn sign(
+    server_key: &XOnlyPublicKey,
+    now: u32,
+    validity: u32,
+    authority: &Keypair,
+    rng: &mut (impl Rng + CryptoRng),
+) -> [u8; SIZE] {
+    let mut certificate = [0; SIZE];
+    certificate[..2].copy_from_slice(&VERSION.to_le_bytes());
+    certificate[2..6].copy_from_slice(&now.to_le_bytes());
+    certificate[6..TERMS].copy_from_slice(&now.saturating_add(validity).to_le_bytes());
+    let message = signed_message(&certificate, server_key);
+    let signature = SECP256K1.sign_schnorr_with_rng(&message, authority, rng);
+    certificate[TERMS..].copy_from_slice(signature.as_ref());
+    certificate
+}
+
+/// [`Error::Certificate`] unless `authority` has certified `server_key` for `now`. Without an authority only the version
+/// matters.
+pub(super) fn verify(
+    certificate: &[u8; SIZE],
+    server_key: &XOnlyPublicKey,
+    now: u32,
+    authority: Option<&XOnlyPublicKey>,
+) -> Result<(), Error> {
+    let &[v0, v1, f0, f1, f2, f3, a0, a1, a2, a3, ref signature @ ..] = certificate;
+    if u16::from_le_bytes([v0, v1]) != VERSION {
+        return Err(Error::Certificate);
+    }
+    let Some(authority) = authority else { return Ok(()) };
+    let valid_from = u32::from_le_bytes([f0, f1, f2, f3]).saturating_sub(LEEWAY);
+    let not_valid_after = u32::from_le_bytes([a0, a1, a2, a3]).saturating_add(LEEWAY);
+    if now < valid_from || now > not_valid_after {
+        return Err(Error::Certificate);
+    }
+    Signature::from_slice(signature)
+        .and_then(|signature| SECP256K1.verify_schnorr(&signature, &signed_message(certificate, server_key), authority))
+        .map_err(|_| Error::Certificate)
+}
+
+fn signed_message(certificate: &[u8; SIZE], server_key: &XOnlyPublicKey) -> Message {
+    let mut bytes = [0; TERMS + 32];
+    bytes[..TERMS].copy_from_slice(&certificate[..TERMS]);
+    bytes[TERMS..].copy_from_slice(&server_key.serialize());
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, &bytes).as_ref());
+    Message::from_digest(hash)
+}

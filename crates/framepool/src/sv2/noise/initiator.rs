@@ -1,0 +1,59 @@
+use secp256k1::ellswift::{ElligatorSwift, ElligatorSwiftParty};
+use secp256k1::rand::{CryptoRng, Rng};
+use secp256k1::{PublicKey, XOnlyPublicKey};
+
+use super::key_pair::KeyPair;
+use super::symmetric_state::SymmetricState;
+use super::{ACT_1, ACT_2, ENCODED_KEY, TAG, Transport, certificate};
+use crate::sv2::Error;
+
+/// The connecting end, which has sent act 1.
+pub(in crate::sv2) struct Initiator {
+    symmetric: SymmetricState,
+    ephemeral: KeyPair,
+    /// Who must have signed the server's certificate; `None` accepts any server.
+    authority: Option<XOnlyPublicKey>,
+}
+
+impl Initiator {
+    /// The handshake, and the act 1 that begins it.
+    pub(in crate::sv2) fn new(
+        authority: Option<XOnlyPublicKey>,
+        rng: &mut (impl Rng + CryptoRng),
+    ) -> (Self, [u8; ACT_1]) {
+        let mut symmetric = SymmetricState::new();
+        let ephemeral = KeyPair::generate(rng);
+        let act_1 = ephemeral.to_bytes();
+        symmetric.mix_hash(&act_1);
+        // The empty payload, which every message of the framework has.
+        symmetric.mix_hash(b"");
+        (Self { symmetric, ephemeral, authority }, act_1)
+    }
+
+    /// Reads the server's answer, in place. `now` in Unix seconds.
+    ///
+    /// [`Error::Handshake`] if it is not what a server has sent in answer to this act 1, [`Error::Certificate`] if the
+    /// server does not show a certificate of the authority that is valid now.
+    pub(in crate::sv2) fn finish(mut self, act_2: &mut [u8; ACT_2], now: u32) -> Result<Transport, Error> {
+        let (their_ephemeral, rest) = act_2.split_first_chunk_mut::<ENCODED_KEY>().ok_or(Error::Handshake)?;
+        let (their_static, certificate) = rest.split_at_mut(ENCODED_KEY + TAG);
+
+        self.symmetric.mix_hash(their_ephemeral);
+        self.mix_shared_secret(ElligatorSwift::from_array(*their_ephemeral))?;
+
+        self.symmetric.decrypt_and_hash(their_static).map_err(|_| Error::Handshake)?;
+        let their_static = their_static.first_chunk().ok_or(Error::Handshake)?;
+        let their_static = ElligatorSwift::from_array(*their_static);
+        self.mix_shared_secret(their_static)?;
+
+        self.symmetric.decrypt_and_hash(certificate).map_err(|_| Error::Handshake)?;
+        let certificate = certificate.first_chunk().ok_or(Error::Handshake)?;
+        let (server_key, _) = PublicKey::from_ellswift(their_static).x_only_public_key();
+        certificate::verify(certificate, &server_key, now, self.authority.as_ref())?;
+        self.symmetric.split()
+    }
+
+    fn mix_shared_secret(&mut self, theirs: ElligatorSwift) -> Result<(), Error> {
+        self.symmetric.mix_key(&self.ephemeral.shared_secret(theirs, ElligatorSwiftParty::A))
+    }
+}

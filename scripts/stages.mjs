@@ -1,0 +1,69 @@
+// What test runs consist of: commands whose tests are counted.
+import { spawn } from 'node:child_process'
+import { readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { root } from './setup.mjs'
+
+/** The facade's tests on the Node at that path. Programs that they start run on it, too. */
+export function vitest(name, node) {
+  const report = join(tmpdir(), `framepool-vitest-${process.pid}.json`)
+  const program = join(root, 'node_modules', 'vitest', 'vitest.mjs')
+  return {
+    name,
+    command: node,
+    args: [program, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+    env: { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` },
+    count: () => {
+      const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8'))
+      rmSync(report)
+      return [numPassedTests, numFailedTests]
+    },
+  }
+}
+
+/**
+ * Runs a command, showing what it prints; how many of its tests passed and failed. `count` reads that from the output; a
+ * stage without it is one check.
+ */
+export async function run({ name, command, args, env, count }) {
+  console.log(`\n── ${name} ──`)
+  const { ok, output } = await show(command, args, env)
+  let [passed, failed] = [ok ? 1 : 0, 0]
+  try {
+    if (count) [passed, failed] = count(output)
+  } catch (error) {
+    console.error(`framepool: no count of ${name}: ${error.message}`)
+    passed = 0
+  }
+  // A stage can fail without a failing test: it did not start, or something broke outside of any test.
+  if (!ok) {
+    console.error(`framepool: ${name} failed`)
+    failed = Math.max(failed, 1)
+  } else if (passed === 0) {
+    console.error(`framepool: ${name} ran no test`)
+    failed++
+  }
+  return { passed, failed }
+}
+
+function show(command, args, env) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    let output = ''
+    for (const [stream, target] of [
+      [child.stdout, process.stdout],
+      [child.stderr, process.stderr],
+    ]) {
+      stream.setEncoding('utf8').on('data', (text) => {
+        output += text
+        target.write(text)
+      })
+    }
+    child.on('error', (error) => {
+      console.error(error.message)
+      resolve({ ok: false, output })
+    })
+    child.on('close', (code) => resolve({ ok: code === 0, output }))
+  })
+}
