@@ -17,6 +17,8 @@ import {
   type Consumer,
   type ErrorCode,
   FramePoolError,
+  type InspectedObject,
+  inspect,
   type Buffer as PoolBuffer,
   type PoolMode,
   type Producer,
@@ -336,4 +338,15 @@ describe('FramePoolError', () => {
     // @ts-expect-error: no such code.
     new FramePoolError('ERR_OTHER', '')
   })
+})
+
+it('inspect', () => {
+  expectTypeOf(inspect).toEqualTypeOf<() => InspectedObject[]>()
+  expectTypeOf<InspectedObject>().toEqualTypeOf<{
+    kind: string
+    owner: number
+    bytes: number
+    ageMs?: number
+    stack?: string
+  }>()
 })

@@ -6,6 +6,7 @@
  * order is that of `crates/framepool-node/src/control.rs`.
  */
 import { createRequire } from 'node:module'
+import { threadId } from 'node:worker_threads'
 import { errorOf, FramePoolError, systemErrorInfo } from './errors.js'
 import { platformName } from './platform.js'
 
@@ -77,13 +78,14 @@ type Bound = { control: ArrayBuffer; facade: number; detach(buffer: ArrayBuffer)
     | 'outputRegion'
     | 'budgetView'
     | 'buddyView'
+    | 'buddyBuffer'
     | 'ringView'
     | 'regionView',
     () => ArrayBuffer
   > & { ticketMake(): string; ticketAdopt(nonce: string): void }
 
 const native = load()
-const bound = guarded(() => native.openBoundary() as Bound)
+const bound = guarded(() => native.openBoundary(threadId) as Bound)
 
 /** Names an object of this isolate in the native tables. */
 export interface Handle {
@@ -140,6 +142,7 @@ export const enum Word {
   RingGeneration,
   RingSize,
   Facade,
+  Own,
 }
 
 /** What kind of object leaves this isolate, or has arrived. */
@@ -191,6 +194,7 @@ const {
   buddyTry,
   buddyAllocate,
   buddyRelease,
+  buddyBuffer,
   buddyView,
   buddyHidden,
   buddyWatch,
@@ -282,8 +286,9 @@ function writeBacklog(pool: SlotBacklog): void {
   control[Word.Returned] = 0
 }
 
-export function createSlotPool(capacity: number): Handle {
-  return guarded(() => native.slotPoolCreate(capacity))
+/** `debug`: its slices come as heap slices that have memory of their own. */
+export function createSlotPool(capacity: number, debug: boolean): Handle {
+  return guarded(() => native.slotPoolCreate(capacity, debug))
 }
 
 /** Out: Slot (0: on the heap), Offset. */
@@ -595,7 +600,13 @@ export function allocateBuddy(pool: Handle, size: number, settled: () => void): 
   return control[Word.Wait]!
 }
 
-export function releaseBuddyBuffer(buffer: Handle): void {
+/** All of a buffer alone. `hidden`, when it is released, speaks of this view. */
+export function buddyBufferView(buffer: Handle): ArrayBuffer {
+  return showing(buffer, buddyBuffer)
+}
+
+export function releaseBuddyBuffer(buffer: Handle, hidden: boolean): void {
+  control[Word.Hidden] = hidden ? 1 : 0
   showing(buffer, buddyRelease)
 }
 
@@ -878,6 +889,28 @@ export function cancelWait(wait: number): void {
   control[Word.Wait] = wait
   waitCancel()
   check()
+}
+
+// ── Debug mode ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** From here on all that this isolate makes is in debug mode. */
+export function debugEverything(): void {
+  guarded(() => native.debugEverything())
+}
+
+/** Notes who acquired an object, for `inspectProcess` and `takeDisturbances`. */
+export function traceObject(kind: string, handle: Handle, stack: string): void {
+  guarded(() => native.trace(kind, handle, stack))
+}
+
+/** Memory that was found to have been written to after its release; with `all` what is still in quarantine is looked at, too. */
+export function takeDisturbances(all: boolean): import('./binding.cjs').DisturbedMemory[] {
+  return guarded(() => native.takeDisturbances(all))
+}
+
+/** What is alive in the process, as far as native code knows. */
+export function inspectProcess(): import('./binding.cjs').InspectedObject[] {
+  return guarded(() => native.inspect())
 }
 
 // ── Memory ───────────────────────────────────────────────────────────────────────────────────────────────────────────

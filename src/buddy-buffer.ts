@@ -1,7 +1,8 @@
 import type { Ticket } from './api.js'
 import { bytesArgument, firstOf, integerArgument, lengthOf } from './arguments.js'
-import { type Carrier, makeTicket } from './boundary.js'
+import { type Carrier, type Handle, makeTicket, releaseBuddyBuffer } from './boundary.js'
 import type { BuddyMemory, Lease } from './buddy-memory.js'
+import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
 
 /** Only framepool makes buffers. */
@@ -29,6 +30,7 @@ export class BuddyBuffer implements Disposable {
     this.#memory = memory
     this.#view = lease.view
     this.#length = length ?? lease.capacity
+    if (DEBUG) trace(this, 'buddy-buffer', lease.handle, freeBuffer(lease.handle))
   }
 
   static {
@@ -36,6 +38,7 @@ export class BuddyBuffer implements Disposable {
     departOf = (buffer, carrier) => {
       buffer.#live().departBuffer(buffer.#lease, buffer.#length, carrier)
       buffer.#forget()
+      if (DEBUG) untrace(buffer)
     }
   }
 
@@ -85,6 +88,7 @@ export class BuddyBuffer implements Disposable {
     if (memory === null) return false
     this.#forget()
     memory.release(this.#lease)
+    if (DEBUG) untrace(this)
     return true
   }
 
@@ -132,4 +136,8 @@ export function isBuddyBuffer(value: object): value is BuddyBuffer {
 /** The buffer leaves this isolate by `carrier`: for what does not travel as a ticket. */
 export function departBuddyBuffer(buffer: BuddyBuffer, carrier: Carrier): void {
   departOf(buffer, carrier)
+}
+
+function freeBuffer(handle: Handle): () => void {
+  return () => releaseBuddyBuffer(handle, false)
 }

@@ -8,6 +8,7 @@ import {
   makeTicket,
   releaseBudgetAllocation,
 } from './boundary.js'
+import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError, invalidArgType } from './errors.js'
 import { ShownMemory } from './shown-memory.js'
 
@@ -36,6 +37,7 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
     this.#length = length
     this.#bufferSize = bufferSize
     this.#shown = shown
+    if (DEBUG) trace(this, 'allocation', handle, freeAllocation(handle))
   }
 
   static {
@@ -44,6 +46,7 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
       const handle = allocation.#live()
       depart(Kind.Allocation, handle, carrier, allocation.#hide())
       allocation.#forget()
+      if (DEBUG) untrace(allocation)
     }
   }
 
@@ -94,6 +97,7 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
     if (handle === null) return false
     this.#forget()
     releaseBudgetAllocation(handle, this.#hide())
+    if (DEBUG) untrace(this)
     return true
   }
 
@@ -149,4 +153,8 @@ export function isAllocation(value: object): value is BudgetAllocation {
 /** The allocation leaves this isolate by `carrier`: for what does not travel as a ticket. */
 export function departAllocation(allocation: BudgetAllocation, carrier: Carrier): void {
   departOf(allocation, carrier)
+}
+
+function freeAllocation(handle: Handle): () => void {
+  return () => releaseBudgetAllocation(handle, false)
 }

@@ -44,7 +44,7 @@ export function arrivedMovable(): Movable {
 function arrivedSlice(): Slice {
   const [slot, offset, length] = [reply(Word.Slot), reply(Word.Offset), reply(Word.Length)]
   const handle = replyHeapHandle()
-  const memory = slot === 0 ? arrivedOnHeap(handle, taken()) : new ForeignMemory(handle)
+  const memory = reply(Word.Own) === 1 ? arrivedOnHeap(handle, taken()) : new ForeignMemory(handle)
   return new Slice(sliceKey, memory, offset, length, slot)
 }
 

@@ -19,6 +19,7 @@ import {
   waitForRing,
   waitForRingSync,
 } from './boundary.js'
+import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError } from './errors.js'
 import { nativeOperation, nativeWait } from './native-waits.js'
 import { checkFree, checkIdle, type RingSource } from './ring-source.js'
@@ -53,6 +54,7 @@ export class RingHalf implements RingSource {
     this.size = size
     this.#known = available
     this.memory = new ShownMemory(() => ringHalfView(handle), null, taken)
+    if (DEBUG) trace(this, kind === Kind.Producer ? 'producer' : 'consumer', handle, freeHalf(handle))
   }
 
   /** The one that the last call gave: it has arrived from another isolate. */
@@ -227,6 +229,7 @@ export class RingHalf implements RingSource {
     this.#leave()
     // A socket may read into the ring once more: then its view keeps the memory.
     releaseRingHalf(this.handle, !this.keepShown && this.memory.hide())
+    if (DEBUG) untrace(this)
     return true
   }
 
@@ -236,6 +239,7 @@ export class RingHalf implements RingSource {
     if (this.#waiting > 0) throw new FramePoolError('ERR_BUSY', 'someone waits for this half of the ring')
     depart(this.#kind, this.handle, carrier, this.memory.hide())
     this.#leave()
+    if (DEBUG) untrace(this)
   }
 
   /** This isolate has the half no more. */
@@ -244,4 +248,8 @@ export class RingHalf implements RingSource {
     this.#whole = null
     if (this.#other !== null) this.#other.#other = null
   }
+}
+
+function freeHalf(handle: Handle): () => void {
+  return () => releaseRingHalf(handle, false)
 }

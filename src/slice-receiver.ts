@@ -12,6 +12,7 @@ import {
   waitForObject,
   waitForObjectSync,
 } from './boundary.js'
+import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError, invalidArgType } from './errors.js'
 import { arrivedMovable, type Movable } from './movable.js'
 import { nativeWait } from './native-waits.js'
@@ -33,6 +34,7 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
   constructor(key: symbol, handle: Handle) {
     if (key !== channelKey) throw invalidArgType('a SliceReceiver comes from SliceChannel.create()')
     this.#handle = handle
+    if (DEBUG) trace(this, 'slice-receiver', handle, freeReceiver(handle))
   }
 
   /** The next object, the caller's from here on; null when none is there. */
@@ -85,6 +87,7 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
   release(): boolean {
     if (this.#released) return false
     this.#released = true
+    if (DEBUG) untrace(this)
     releaseReceiver(this.#handle)
     return true
   }
@@ -95,6 +98,7 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
     if (this.#waiting > 0) throw new FramePoolError('ERR_BUSY', 'someone waits for what the channel brings')
     const framepool = makeTicket((carrier) => depart(Kind.Receiver, this.#handle, carrier))
     this.#released = true
+    if (DEBUG) untrace(this)
     return { framepool }
   }
 
@@ -105,4 +109,9 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
   #checkAlive(): void {
     if (this.#released) throw new FramePoolError('ERR_RELEASED', 'the receiver was released')
   }
+}
+
+/** Not in the constructor, where it would keep the object that it is for. */
+function freeReceiver(handle: Handle): () => void {
+  return () => releaseReceiver(handle)
 }

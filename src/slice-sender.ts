@@ -11,6 +11,7 @@ import {
   sendIntoChannel,
   waitForRoom,
 } from './boundary.js'
+import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError, invalidArgType } from './errors.js'
 import { departMovable, type Movable, movableArgument } from './movable.js'
 import { nativeWait } from './native-waits.js'
@@ -33,6 +34,7 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
   constructor(key: symbol, handle: Handle) {
     if (key !== channelKey) throw invalidArgType('a SliceSender comes from SliceChannel.create()')
     this.#handle = handle
+    if (DEBUG) trace(this, 'slice-sender', handle, freeSender(handle))
     this.#carrier = () => {
       this.#room = sendIntoChannel(handle)
     }
@@ -82,6 +84,7 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
   release(): boolean {
     if (this.#released) return false
     this.#released = true
+    if (DEBUG) untrace(this)
     releaseSender(this.#handle)
     this.#waiting.review()
     return true
@@ -93,6 +96,7 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
     if (this.#watch !== null) throw new FramePoolError('ERR_BUSY', 'someone waits for room in the channel')
     const framepool = makeTicket((carrier) => depart(Kind.Sender, this.#handle, carrier))
     this.#released = true
+    if (DEBUG) untrace(this)
     return { framepool }
   }
 
@@ -138,4 +142,9 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
   #checkAlive(): void {
     if (this.#released) throw new FramePoolError('ERR_RELEASED', 'the sender was released')
   }
+}
+
+/** Not in the constructor, where it would keep the object that it is for. */
+function freeSender(handle: Handle): () => void {
+  return () => releaseSender(handle)
 }

@@ -2,7 +2,7 @@ import type { Ticket } from './api.js'
 import { lengthOf, nativeBytesArgument } from './arguments.js'
 import { type Carrier, copyToHeap, type Handle, makeTicket } from './boundary.js'
 import { FramePoolError, invalidArgType } from './errors.js'
-import { HeapMemory } from './heap-memory.js'
+import { heapMemory } from './heap-memory.js'
 
 /** Where a slice's bytes lie, and how they go back. */
 export interface SliceMemory {
@@ -52,7 +52,7 @@ export class Slice implements Disposable {
   /** A slice that owns a copy of `bytes` on the heap. `ERR_NO_MEMORY` when there is none. */
   static from(bytes: Uint8Array): Slice {
     const source = nativeBytesArgument(bytes, 'bytes')
-    return new Slice(sliceKey, new HeapMemory(copyToHeap(source)), 0, lengthOf(source), 0)
+    return new Slice(sliceKey, heapMemory(copyToHeap(source)), 0, lengthOf(source), 0)
   }
 
   /** The bytes, not copied. Throws `ERR_RELEASED` once released or moved. `bytes.buffer` is the whole region of the pool: see `copy()`. */

@@ -144,6 +144,7 @@ bound_functions! {
     "buddyTry" => buddy_try: buddy_pool::try_allocate,
     "buddyAllocate" => buddy_allocate: buddy_pool::allocate,
     "buddyRelease" => buddy_release: buddy_pool::release,
+    "buddyBuffer" => buddy_buffer: buddy_pool::buffer,
     "buddyView" => buddy_view: buddy_pool::view,
     "buddyHidden" => buddy_hidden: buddy_pool::hidden,
     "buddyWatch" => buddy_watch: buddy_pool::watch,
@@ -196,12 +197,13 @@ impl ToNapiValue for RawValue {
 
 /// Opens the boundary for this isolate: its control block and its bound functions, as one object.
 ///
-/// It may be opened again (a test runner loads modules more than once); the state is the isolate's, not the caller's. But
-/// each caller has a number, `facade`, since it knows only the memory that it has shown itself.
+/// `owner`: Node's number of the thread. It may be opened again (a test runner loads modules more than once); the state is
+/// the isolate's, not the caller's. But each caller has a number, `facade`, since it knows only the memory that it has shown
+/// itself.
 #[napi(catch_unwind, ts_return_type = "object")]
-pub fn open_boundary(env: Env) -> Result<RawValue> {
+pub fn open_boundary(env: Env, owner: u32) -> Result<RawValue> {
     pin::module();
-    let state = EnvState::open(env)?;
+    let state = EnvState::open(env, owner)?;
     // SAFETY: `open` gave a pointer to this isolate's live state, and no other reference to it is in use.
     let (control, facade) = unsafe {
         (*state).facades += 1;

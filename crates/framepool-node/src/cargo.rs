@@ -54,7 +54,7 @@ pub(crate) enum Cargo {
     Slice(Shown<Slice>),
     Allocation(Shown<Allocation>),
     /// And its logical length.
-    BuddyBuffer(buddy::Buffer, u32),
+    BuddyBuffer(Shown<buddy::Buffer>, u32),
     Half(Shown<EitherHalf>),
     BudgetPool(BudgetPool),
     BuddyPool(buddy::BuddyPool),
@@ -63,9 +63,20 @@ pub(crate) enum Cargo {
 }
 
 impl Cargo {
+    /// In bytes. Pools themselves do not move, and a channel's ends hold none of their own.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Slice(slice) => slice.len(),
+            Self::Allocation(allocation) => allocation.allocated_bytes(),
+            Self::BuddyBuffer(buffer, _) => buffer.capacity(),
+            Self::Half(half) => half.size(),
+            Self::BudgetPool(_) | Self::BuddyPool(_) | Self::Sender(_) | Self::Receiver(_) => 0,
+        }
+    }
+
     /// True for a slice of that memory.
     pub(crate) fn is_in(&self, region: &Region) -> bool {
-        matches!(self, Self::Slice(slice) if slice.region().is_some_and(|own| std::ptr::eq(&raw const **own, region)))
+        matches!(self, Self::Slice(slice) if slice.is_of(region))
     }
 
     /// True for a budget or buddy pool that is closed, and its members.
@@ -75,7 +86,7 @@ impl Cargo {
             Self::BuddyBuffer(buffer, _) => buffer.pool().is_closed(),
             Self::BudgetPool(pool) => pool.is_closed(),
             Self::BuddyPool(pool) => pool.is_closed(),
-            Self::Slice(_) | Self::Half(_) => false,
+            Self::Slice(_) | Self::Half(_) | Self::Sender(_) | Self::Receiver(_) => false,
         }
     }
 
@@ -120,7 +131,7 @@ pub(crate) fn depart(call: &mut Call<'_>) -> Result<Cargo, Fault> {
         }
         Kind::BuddyBuffer => {
             check_open(buddy_buffers.get(handle).ok_or_else(Fault::released)?.pool().is_closed())?;
-            Cargo::BuddyBuffer(buddy_buffers.remove(handle).ok_or_else(Fault::released)?, size)
+            Cargo::BuddyBuffer(hide(buddy_buffers.remove(handle), hidden)?, size)
         }
         Kind::Producer | Kind::Consumer => {
             let halves = &mut call.state.ring_halves;

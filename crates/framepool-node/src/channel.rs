@@ -13,7 +13,28 @@ use crate::cargo::{self, Cargo};
 use crate::control::Word;
 use crate::env::EnvState;
 use crate::errors::{Code, Fault, Result};
+use crate::inspect::{Kind, Listed};
 use crate::polled;
+
+impl Listed for Sender<Cargo> {
+    fn kind(&self) -> Kind {
+        Kind::SliceSender
+    }
+
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+impl Listed for Receiver<Cargo> {
+    fn kind(&self) -> Kind {
+        Kind::SliceReceiver
+    }
+
+    fn bytes(&self) -> usize {
+        0
+    }
+}
 
 fn sender(state: &mut EnvState, handle: Handle) -> std::result::Result<&mut Sender<Cargo>, Fault> {
     state.senders.get_mut(handle).ok_or_else(Fault::released)

@@ -92,10 +92,12 @@ pub(crate) enum Word {
     RingSize,
     /// In: which copy of the facade calls, where it may meet memory that other copies have met.
     Facade,
+    /// Out: 1 when a slice has memory of its own.
+    Own,
 }
 
 /// Names of the words, by index.
-pub(crate) const LAYOUT: [Word; 47] = [
+pub(crate) const LAYOUT: [Word; 48] = [
     Word::Status,
     Word::Handle,
     Word::Generation,
@@ -143,6 +145,7 @@ pub(crate) const LAYOUT: [Word; 47] = [
     Word::RingGeneration,
     Word::RingSize,
     Word::Facade,
+    Word::Own,
 ];
 
 /// Words in a block.

@@ -4,8 +4,10 @@
 //! - `boundary`: how JavaScript calls in on per-message paths.
 //! - `cargo`, `ticket`, `regions`: how objects change isolates.
 //! - `control`: the words that such calls pass.
+//! - `debug`: what is guarded in debug mode.
 //! - `env`: what one isolate has alive.
 //! - `external`: memory that JavaScript sees through an `ArrayBuffer`.
+//! - `inspect`: what is alive in the process.
 //! - `io`: native I/O on file descriptors.
 //! - `settle`: how waits end.
 //! - `slot_pool`, `system_memory`, `heap_slice`, `budget_pool`, `buddy_pool`, `ring`, `sv2_session`: one file for each kind of object.
@@ -22,10 +24,12 @@ mod budget_pool;
 mod cargo;
 mod channel;
 mod control;
+mod debug;
 mod env;
 mod errors;
 mod external;
 mod heap_slice;
+mod inspect;
 #[cfg(unix)]
 mod io;
 mod pin;

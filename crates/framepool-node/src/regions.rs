@@ -36,11 +36,12 @@ impl Regions {
     }
 }
 
-/// Takes in a slice of another isolate. Out: the slice in `Heap`, its `Offset`, `Length` and `Slot`, 0 on the heap; else its
-/// memory in `Region`.
+/// Takes in a slice of another isolate. Out: the slice in `Heap`, its `Offset`, `Length` and `Slot`, 0 on the heap; `Own`, 1 if
+/// it has memory of its own, else that in `Region`.
 pub(crate) fn take_in(state: &mut EnvState, slice: Shown<Slice>) -> Result<(), Fault> {
     let slot = slice.slot().unwrap_or(0);
     state.control.set(Word::Slot, slot.into());
+    state.control.set(Word::Own, u32::from(slice.region().is_none()));
     state.control.set(Word::Offset, slice.offset().unwrap_or(0) as u32);
     state.control.set(Word::Length, slice.len() as u32);
     if let Some(region) = slice.region() {

@@ -17,6 +17,18 @@ use crate::control::{Control, Word};
 use crate::env::EnvState;
 use crate::errors::{Code, Fault, Result};
 use crate::external::{Exposure, Shown};
+use crate::inspect::{Kind, Listed};
+
+impl Listed for Shown<Session> {
+    fn kind(&self) -> Kind {
+        Kind::Sv2Session
+    }
+
+    /// At first; a session grows with what waits in its output.
+    fn bytes(&self) -> usize {
+        self.stats().memory_bytes
+    }
+}
 
 /// Reports a session's state and output.
 #[inline]
@@ -84,10 +96,14 @@ pub(crate) fn receive(call: &mut Call<'_>) -> Reply {
     // Also on failure: the pool may have changed its mode for frames that turned out to be bad.
     entry.report(control);
     let outcome = outcome.map_err(|_| Fault::new(Code::NO_MEMORY, "no memory for the frames received"))?;
-    match outcome? {
-        Some(batch) => entry.hand_over_batch(batch, slices, control),
-        None => control.set(Word::Frames, 0),
-    }
+    let Some(batch) = outcome? else {
+        control.set(Word::Frames, 0);
+        return Ok(None);
+    };
+    entry.hand_over_batch(batch, slices, control).inspect_err(|_| {
+        session.close();
+        report(session, control);
+    })?;
     Ok(None)
 }
 

@@ -3,10 +3,12 @@
 pub mod allocator;
 pub mod buddy;
 pub mod budget;
+pub mod census;
 pub mod channel;
 pub mod handle;
 #[cfg(unix)]
 pub mod io;
+pub mod quarantine;
 pub mod ring;
 pub mod slot;
 pub mod sv2;

@@ -122,6 +122,11 @@ impl<T> Registry<T> {
         drop(dropped);
     }
 
+    /// Looks at all that waits to be taken, and whose it is. `look` must not use the registry.
+    pub fn for_each(&self, mut look: impl FnMut(Sender, &T)) {
+        self.lock().values().for_each(|(sender, item)| look(*sender, item));
+    }
+
     /// How many wait to be taken.
     pub fn len(&self) -> usize {
         self.lock().len()

@@ -7,6 +7,8 @@ use std::time::Duration;
 use frozen_core::bufpool::{BufPool, BufPoolCfg};
 use frozen_core::utils::BufferSize;
 
+use crate::quarantine::Quarantine;
+
 use super::ledger::{Accounts, Ledger};
 use super::{Allocation, BudgetError, Closed, MAX_COUNT, Reservation, Ticket};
 use crate::allocator::{self, WORTH_TRIMMING};
@@ -17,6 +19,8 @@ pub(super) struct Shared {
     pub(super) ledger: Ledger,
     buffer_size: BufferSize,
     max_memory: usize,
+    /// Of a pool in debug mode: where the memory of its allocations goes.
+    pub(super) quarantine: Option<Arc<Quarantine>>,
 }
 
 impl Shared {
@@ -58,6 +62,15 @@ impl BudgetPool {
     /// A pool of buffers of `buffer_size` bytes: a power of two from 8 to 16,384. Together its allocations never have
     /// more than `max_memory` bytes, which must be above `buffer_size`. (`BufPool::new`)
     pub fn new(buffer_size: usize, max_memory: usize) -> Result<Self, BudgetError> {
+        Self::make(buffer_size, max_memory, None)
+    }
+
+    /// The same for debug mode: the memory of its allocations goes into `quarantine`, where it does not count.
+    pub fn guarded(buffer_size: usize, max_memory: usize, quarantine: &Arc<Quarantine>) -> Result<Self, BudgetError> {
+        Self::make(buffer_size, max_memory, Some(Arc::clone(quarantine)))
+    }
+
+    fn make(buffer_size: usize, max_memory: usize, quarantine: Option<Arc<Quarantine>>) -> Result<Self, BudgetError> {
         let size = match buffer_size {
             8 => BufferSize::S8,
             16 => BufferSize::S16,
@@ -78,7 +91,7 @@ impl BudgetPool {
         }
         let pool = BufPool::new(BufPoolCfg { buffer_size: size, max_memory });
         let ledger = Ledger::new(max_memory / buffer_size);
-        Ok(Self { shared: Arc::new(Shared { pool, ledger, buffer_size: size, max_memory }) })
+        Ok(Self { shared: Arc::new(Shared { pool, ledger, buffer_size: size, max_memory, quarantine }) })
     }
 
     /// Bytes of a buffer.
