@@ -75,7 +75,7 @@ impl Cargo {
             Self::BuddyBuffer(buffer, _) => buffer.pool().is_closed(),
             Self::BudgetPool(pool) => pool.is_closed(),
             Self::BuddyPool(pool) => pool.is_closed(),
-            Self::Slice(_) | Self::Half(_) => false,
+            Self::Slice(_) | Self::Half(_) | Self::Sender(_) | Self::Receiver(_) => false,
         }
     }
 
