@@ -862,6 +862,7 @@ export function releaseSender(sender: Handle): void {
 
 /** False when nothing is there. Out: what has arrived, as from `adoptTicket`; else Ended. */
 export function receiveFromChannel(receiver: Handle): boolean {
+  control[Word.Facade] = bound.facade
   showing(receiver, channelReceive)
   return control[Word.Blocked] === 0
 }

@@ -49,11 +49,13 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
   async receive(options?: WaitOptions): Promise<T | null> {
     this.#checkAlive()
     const start = performance.now()
+    // Read once: what is left of them is counted by what was checked.
+    const given = { ...optionsArgument(options, 'options') }
     this.#waiting++
     try {
-      for (;;) {
+      for (let left: WaitOptions | undefined = given; ; left = leftOf(given, start)) {
         const item = await nativeWait(
-          leftOf(options, start),
+          left,
           (settled) => waitForObject(this.#handle, settled),
           () => this.tryReceive(),
         )

@@ -1,4 +1,5 @@
 import type { WaitOptions } from '../api.js'
+import { optionsArgument } from '../arguments.js'
 import {
   type BatchPlace,
   closeSession,
@@ -117,12 +118,14 @@ export class SessionCore implements RingSource {
   async transferAsync(fd: number, options: WaitOptions | undefined): Promise<number> {
     checkFree(this)
     const start = performance.now()
+    // Read once: what is left of them is counted by what was checked.
+    const given = { ...optionsArgument(options, 'options') }
     this.lent = true
     try {
       // What is lent stays, so that from here on there is something to write.
-      if ((await this.wait(1, options)) === 0) return 0
+      if ((await this.wait(1, given)) === 0) return 0
       return await nativeWait(
-        leftOf(options, start),
+        leftOf(given, start),
         (settled) => writeOutputLater(this.handle, fd, settled),
         () => this.#written(),
       )
