@@ -9,7 +9,7 @@ import { detachByStream } from './support/detach.js'
 const crossings = countCrossings()
 const { BuddyPool, BudgetAllocation, BudgetPool, Slice, SlotPool, SystemMemoryBuffer } = await import('../index.js')
 const boundary = await import('../src/boundary.js')
-const { cargoKinds, closeSlotPool, controlLayout, createSlotPool, slotPoolRegion, slotPoolReport } = boundary
+const { transferableKinds, closeSlotPool, controlLayout, createSlotPool, slotPoolRegion, slotPoolReport } = boundary
 
 /**
  * Puts a counter around every function of the binding. It must come before the facade, which takes hold of them as it is
@@ -49,7 +49,7 @@ describe('the control block', () => {
       Object.fromEntries(Object.entries(members).filter(([, member]) => typeof member === 'number'))
     const inOrder = (names: string[]): typeof Word => Object.fromEntries(names.map((name, index) => [name, index]))
     expect(numbered(Word)).toEqual(inOrder(controlLayout()))
-    expect(numbered(Kind)).toEqual(inOrder(cargoKinds()))
+    expect(numbered(Kind)).toEqual(inOrder(transferableKinds()))
   })
 })
 

@@ -940,8 +940,8 @@ export function controlLayout(): string[] {
 }
 
 /** The same for `Kind`. */
-export function cargoKinds(): string[] {
-  return native.cargoKinds()
+export function transferableKinds(): string[] {
+  return native.transferableKinds()
 }
 
 /** Runs an ordinary native function; its errors become those of the contract. */

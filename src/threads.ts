@@ -6,9 +6,9 @@ import { BuddyPool } from './buddy-pool.js'
 import { BudgetPool, SharedBudget } from './budget-pool.js'
 import { Consumer } from './consumer.js'
 import { FramePoolError } from './errors.js'
+import { HalfCore } from './half-core.js'
 import { arrivedMovable } from './movable.js'
 import { Producer } from './producer.js'
-import { RingHalf } from './ring-half.js'
 import { ringKey } from './ring-source.js'
 import { channelKey, SliceReceiver } from './slice-receiver.js'
 import { SliceSender } from './slice-sender.js'
@@ -29,9 +29,9 @@ function arrived(): unknown {
   const kind: Kind = reply(Word.Kind)
   switch (kind) {
     case Kind.Producer:
-      return new Producer(ringKey, RingHalf.arrived(kind))
+      return new Producer(ringKey, HalfCore.arrived(kind))
     case Kind.Consumer:
-      return new Consumer(ringKey, RingHalf.arrived(kind))
+      return new Consumer(ringKey, HalfCore.arrived(kind))
     case Kind.BudgetPool:
       return new BudgetPool(new SharedBudget(replyHandle(), reply(Word.Size), replyWide()))
     case Kind.BuddyPool:

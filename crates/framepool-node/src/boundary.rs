@@ -19,8 +19,8 @@ use crate::external::{check_not_copied, external_array_buffer};
 #[cfg(unix)]
 use crate::io;
 use crate::{
-    buddy_pool, budget_pool, cargo, channel, heap_slice, pin, regions, ring, settle, slot_pool, sv2_session,
-    system_memory, ticket,
+    buddy_pool, budget_pool, channel, heap_slice, pin, regions, ring, settle, slot_pool, sv2_session, system_memory,
+    ticket, transferable,
 };
 
 /// One call in: the state of the isolate, and the argument if there was one.
@@ -273,8 +273,8 @@ pub fn control_layout() -> Vec<String> {
 
 /// The kinds of objects that can change isolates, in order: see `controlLayout`.
 #[napi(catch_unwind)]
-pub fn cargo_kinds() -> Vec<String> {
-    cargo::KINDS.iter().map(|kind| format!("{kind:?}")).collect()
+pub fn transferable_kinds() -> Vec<String> {
+    transferable::KINDS.iter().map(|kind| format!("{kind:?}")).collect()
 }
 
 /// What names an object of this isolate.

@@ -211,7 +211,7 @@ pub(crate) fn watch(call: &mut Call<'_>) -> Reply {
 pub(crate) fn close(call: &mut Call<'_>) -> Reply {
     let pool = &entry(call.state)?.pool;
     pool.close();
-    ticket::PARKED.revoke(|cargo| cargo.is_of_buddy(pool));
+    ticket::PARKED.revoke(|object| object.is_of_buddy(pool));
     let drained = pool.drained();
     polled::future(call, drained, |_, ()| Ok(()))
 }

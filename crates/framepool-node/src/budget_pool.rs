@@ -104,7 +104,7 @@ pub(crate) fn allocate_sync(call: &mut Call<'_>) -> Reply {
 pub(crate) fn close(call: &mut Call<'_>) -> Reply {
     let (pool, ..) = request(call)?;
     let pool = pool.clone();
-    ticket::PARKED.revoke(|cargo| cargo.is_of_budget(&pool));
+    ticket::PARKED.revoke(|object| object.is_of_budget(&pool));
     settle::begin(call, move |_, wait| {
         pool.close(move || wait.settle(|_| Ok(())));
         // Closing cannot be taken back, and nothing is granted that could be lost.

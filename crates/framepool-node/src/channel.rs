@@ -9,14 +9,14 @@ use napi::Env;
 use napi_derive::napi;
 
 use crate::boundary::{Call, ObjectHandle, Reply};
-use crate::cargo::{self, Cargo};
 use crate::control::Word;
 use crate::env::EnvState;
 use crate::errors::{Code, Fault, Result};
 use crate::inspect::{Kind, Listed};
 use crate::polled;
+use crate::transferable::{self, Transferable};
 
-impl Listed for Sender<Cargo> {
+impl Listed for Sender<Transferable> {
     fn kind(&self) -> Kind {
         Kind::SliceSender
     }
@@ -26,7 +26,7 @@ impl Listed for Sender<Cargo> {
     }
 }
 
-impl Listed for Receiver<Cargo> {
+impl Listed for Receiver<Transferable> {
     fn kind(&self) -> Kind {
         Kind::SliceReceiver
     }
@@ -36,16 +36,16 @@ impl Listed for Receiver<Cargo> {
     }
 }
 
-fn sender(state: &mut EnvState, handle: Handle) -> std::result::Result<&mut Sender<Cargo>, Fault> {
+fn sender(state: &mut EnvState, handle: Handle) -> std::result::Result<&mut Sender<Transferable>, Fault> {
     state.senders.get_mut(handle).ok_or_else(Fault::released)
 }
 
-fn receiver(state: &mut EnvState, handle: Handle) -> std::result::Result<&mut Receiver<Cargo>, Fault> {
+fn receiver(state: &mut EnvState, handle: Handle) -> std::result::Result<&mut Receiver<Transferable>, Fault> {
     state.receivers.get_mut(handle).ok_or_else(Fault::released)
 }
 
 /// The room of a channel to which `Target` sends; `ERR_CLOSED` if nothing can be sent any more.
-fn room<'a>(call: &'a mut Call<'_>) -> std::result::Result<(&'a mut Sender<Cargo>, usize), Fault> {
+fn room<'a>(call: &'a mut Call<'_>) -> std::result::Result<(&'a mut Sender<Transferable>, usize), Fault> {
     let handle = call.state.handle(Word::Target, Word::TargetGeneration);
     let sender = sender(call.state, handle)?;
     if sender.is_closed() {
@@ -62,16 +62,16 @@ pub(crate) fn ask(call: &mut Call<'_>) -> Reply {
     Ok(None)
 }
 
-/// Sends what the call names, see `cargo::depart`, by the sender in `Target`. Out: `Available`, the room that is left. On a
+/// Sends what the call names, see `transferable::depart`, by the sender in `Target`. Out: `Available`, the room that is left. On a
 /// failure nothing has left.
 pub(crate) fn send(call: &mut Call<'_>) -> Reply {
     if room(call)?.1 == 0 {
         return Err(Fault::internal("the room of a channel was counted wrong"));
     }
-    let cargo = cargo::depart(call)?;
+    let object = transferable::depart(call)?;
     let (sender, _) = room(call)?;
     // If the receiver has gone by now, it is as if it had gone right after: what it had not received goes back.
-    let _ = sender.send(cargo);
+    let _ = sender.send(object);
     let room = sender.room();
     call.set(Word::Available, room as u32);
     Ok(None)
@@ -111,18 +111,18 @@ pub(crate) fn release_sender(call: &mut Call<'_>) -> Reply {
     Ok(None)
 }
 
-/// Takes the next object in. Out: `Blocked`, 1 if none is there, and then `Ended`; else see `cargo::arrive`.
+/// Takes the next object in. Out: `Blocked`, 1 if none is there, and then `Ended`; else see `transferable::arrive`.
 pub(crate) fn receive(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     let receiver = receiver(call.state, handle)?;
-    let Some(cargo) = receiver.receive() else {
+    let Some(object) = receiver.receive() else {
         let ended = receiver.is_at_end();
         call.set(Word::Blocked, 1);
         call.set(Word::Ended, u32::from(ended));
         return Ok(None);
     };
     call.set(Word::Blocked, 0);
-    cargo::arrive(call.state, cargo)?;
+    transferable::arrive(call.state, object)?;
     Ok(None)
 }
 

@@ -15,7 +15,6 @@ use framepool::ticket::Sender;
 use napi::{Env, sys};
 
 use crate::buddy_pool::BuddyPools;
-use crate::cargo::Cargo;
 use crate::control::{Control, Word};
 use crate::debug::Debug;
 use crate::errors::{Fault, Result};
@@ -26,6 +25,7 @@ use crate::ring::RingHalf;
 use crate::settle::{self, Waits};
 use crate::slot_pool::SlotPoolEntry;
 use crate::ticket;
+use crate::transferable::Transferable;
 
 /// One isolate's objects. Only its own thread touches them.
 pub(crate) struct EnvState {
@@ -45,8 +45,8 @@ pub(crate) struct EnvState {
     pub(crate) buddy_pools: BuddyPools,
     pub(crate) buddy_buffers: Table<Shown<buddy::Buffer>>,
     pub(crate) ring_halves: Table<RingHalf>,
-    pub(crate) senders: Table<ChannelSender<Cargo>>,
-    pub(crate) receivers: Table<Receiver<Cargo>>,
+    pub(crate) senders: Table<ChannelSender<Transferable>>,
+    pub(crate) receivers: Table<Receiver<Transferable>>,
     #[cfg(unix)]
     pub(crate) pumps: Table<Pump>,
     pub(crate) waits: Waits,

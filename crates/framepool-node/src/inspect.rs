@@ -257,13 +257,13 @@ pub fn inspect() -> Vec<InspectedObject> {
             listing.list(isolate.owner, &mut list);
         }
     }
-    PARKED.for_each(|sender, cargo| {
+    PARKED.for_each(|sender, object| {
         // One whose isolate is ending is about to be revoked.
         if let Some(isolate) = isolates.iter().find(|isolate| isolate.sender == sender) {
             list.push(InspectedObject {
                 kind: "ticket".to_owned(),
                 owner: isolate.owner,
-                bytes: cargo.bytes() as f64,
+                bytes: object.bytes() as f64,
                 age_ms: None,
                 stack: None,
             });

@@ -2,7 +2,7 @@
 //!
 //! - `allocations`: a count of them, in builds that ask for it.
 //! - `boundary`: how JavaScript calls in on per-message paths.
-//! - `cargo`, `ticket`, `regions`: how objects change isolates.
+//! - `transferable`, `ticket`, `regions`: how objects change isolates.
 //! - `control`: the words that such calls pass.
 //! - `debug`: what is guarded in debug mode.
 //! - `env`: what one isolate has alive.
@@ -21,7 +21,6 @@ mod allocations;
 mod boundary;
 mod buddy_pool;
 mod budget_pool;
-mod cargo;
 mod channel;
 mod control;
 mod debug;
@@ -41,3 +40,4 @@ mod slot_pool;
 mod sv2_session;
 mod system_memory;
 mod ticket;
+mod transferable;

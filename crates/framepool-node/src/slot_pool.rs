@@ -240,7 +240,7 @@ pub(crate) fn heap_hidden(call: &mut Call<'_>) -> Reply {
 /// Drops the slices of the pool that have left this isolate and not arrived in another.
 pub(crate) fn revoke(call: &mut Call<'_>) -> Reply {
     let region = Arc::clone(entry(call.state)?.pool.region());
-    ticket::PARKED.revoke(|cargo| cargo.is_in(&region));
+    ticket::PARKED.revoke(|object| object.is_in(&region));
     Ok(None)
 }
 
