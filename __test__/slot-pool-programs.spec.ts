@@ -146,7 +146,7 @@ class Run {
       .map((digit, index) => (digit === '-' ? null : index + 1))
       .filter((slot) => slot !== null)
     must(shown.join() === taken.join(), 'the slots shown are those taken')
-    must(stats.liveSlices === this.#alive.length, 'live slices')
+    must(stats.liveSlices === this.#counted(), 'live slices')
     must(line === `${stats.slots}  ${stats.mode.toUpperCase()} MODE`, 'the line shows the stats')
     must(!this.#beganAnew || stats.mode === 'back', 'with nothing alive the pool begins in back mode')
     return { ...stats, line }
@@ -187,10 +187,14 @@ class Run {
     this.#lastReleased = held.slice
   }
 
+  /** What was moved belongs no more to a pool that is closed, or in debug mode. */
+  #counted(): number {
+    const all = this.#alive
+    return this.#closed || DEBUG ? all.filter(({ moved }) => !moved).length : all.length
+  }
+
   #checkDroppable(): void {
-    // A closed pool counts no more what has left it.
-    const counted = this.#closed ? this.#alive.filter(({ moved }) => !moved) : this.#alive
-    must(this.#pool.isDroppable === (counted.length === 0), 'droppable when nothing is alive')
+    must(this.#pool.isDroppable === (this.#counted() === 0), 'droppable when nothing is alive')
   }
 
   #checkSlices(): void {
