@@ -1,4 +1,3 @@
-use std::hint;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
@@ -45,24 +44,11 @@ pub trait Half: Send {
     fn forget(&mut self, waker: &Waker);
 }
 
-/// For how long a thread looks again and again before it sleeps. Another thread that is about to do what is waited for does it
-/// in that time, and need not wake anybody, which costs it several microseconds.
-const SPIN: Duration = Duration::from_micros(20);
-
 /// Blocks this thread until `bytes` are available to `half` or no more will come; returns what is available then, or `None`
 /// when `timeout` has passed first.
 pub fn wait(half: &mut dyn Half, bytes: usize, timeout: Duration) -> Option<usize> {
-    let start = Instant::now();
-    while start.elapsed() < SPIN.min(timeout) {
-        // In this order: what came before the end is counted.
-        let ended = half.other_ended();
-        let available = half.available();
-        if available >= bytes || ended {
-            return Some(available);
-        }
-        hint::spin_loop();
-    }
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let start = Instant::now();
     loop {
         if let Poll::Ready(available) = half.poll(bytes, &waker) {
             return Some(available);
