@@ -1,7 +1,8 @@
 /**
  * P4: the original benchmark's first loop over threads: 1,000 rounds of two messages of 4 to 16 KiB that are filled, sent to
- * another worker, held there for 1 ms and released; beside postMessage with a copy and with a transfer. Pools lend 8 slices at
- * a time, and give heap memory beyond that: as in the original, what cannot be held in a slot goes on all the same.
+ * another worker, held there for 1 ms and released; beside postMessage with a copy and with a transfer. A pool lends 8 slices at
+ * a time, and gives heap memory beyond that: with one, as in the original, most messages are on the heap; with several in turn,
+ * as a user would have them, few are.
  */
 import { strict as assert } from 'node:assert'
 import { once } from 'node:events'
@@ -12,6 +13,8 @@ import { startWorker } from './worker.js'
 const MESSAGES = 2_000
 const SIZES = Array.from({ length: 64 }, (_, index) => 4096 + ((index * 2731) % 12_289))
 const HELD_MS = 1
+/** As many as have slots for what is held at a time, nearly. */
+const POOLS = 64
 
 const framepool = new URL('../index.js', import.meta.url)
 
@@ -57,15 +60,15 @@ const POST_WORKER = `
   parentPort.postMessage('ready')
 `
 
-async function byChannel(): Promise<AsyncCase> {
+async function byChannel(pools: SlotPool[]): Promise<AsyncCase> {
   const { sender, receiver } = SliceChannel.create<Slice>(1024)
   const worker = await startWorker(CHANNEL_WORKER, receiver.move())
-  const pool = new SlotPool(SlotPool.SLOTS * 16 * 1024)
   return {
-    name: 'SlotPool, SliceChannel',
+    name: pools.length === 1 ? 'one SlotPool, SliceChannel' : `${pools.length} SlotPools in turn, SliceChannel`,
     run: async () => {
       const answer = once(worker, 'message')
       for (let sent = 0; sent < MESSAGES; sent++) {
+        const pool = pools[sent % pools.length] as SlotPool
         pool.getWritable(SIZES[sent % SIZES.length] as number).fill(1)
         const slice = pool.getDataOwned()
         if (!sender.send(slice)) await sender.sendAsync(slice)
@@ -95,5 +98,11 @@ async function byMessage(transfer: boolean): Promise<AsyncCase> {
   }
 }
 
-const cases = [await byChannel(), await byMessage(false), await byMessage(true)]
+const pools = Array.from({ length: POOLS }, () => new SlotPool(SlotPool.SLOTS * 16 * 1024))
+const cases = [
+  await byChannel(pools),
+  await byChannel([new SlotPool(SlotPool.SLOTS * 16 * 1024)]),
+  await byMessage(false),
+  await byMessage(true),
+]
 await compareAsync('1,000 rounds of two messages of 4 to 16 KiB, held for 1 ms by another worker', MESSAGES, cases)

@@ -16,7 +16,7 @@ import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError, invalidArgType } from './errors.js'
 import { arrivedMovable, type Movable } from './movable.js'
 import { nativeWait } from './native-waits.js'
-import { leftOf, MAX_TIMEOUT_MS } from './wait.js'
+import { leftOf, MAX_TIMEOUT_MS, waitOptions } from './wait.js'
 
 /** Only framepool makes the ends of channels. */
 export const channelKey = Symbol('framepool.channel')
@@ -49,11 +49,10 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
   async receive(options?: WaitOptions): Promise<T | null> {
     this.#checkAlive()
     const start = performance.now()
-    // Read once: what is left of them is counted by what was checked.
-    const given = { ...optionsArgument(options, 'options') }
+    const given = waitOptions(options)
     this.#waiting++
     try {
-      for (let left: WaitOptions | undefined = given; ; left = leftOf(given, start)) {
+      for (let left = given; ; left = leftOf(given, start)) {
         const item = await nativeWait(
           left,
           (settled) => waitForObject(this.#handle, settled),

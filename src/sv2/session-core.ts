@@ -1,5 +1,4 @@
 import type { WaitOptions } from '../api.js'
-import { optionsArgument } from '../arguments.js'
 import {
   type BatchPlace,
   closeSession,
@@ -24,7 +23,7 @@ import { nativeWait } from '../native-waits.js'
 import { checkFree, type RingSource } from '../ring-source.js'
 import { ShownMemory } from '../shown-memory.js'
 import type { SlotMemory } from '../slot-memory.js'
-import { leftOf, type Waiter, WaitQueue } from '../wait.js'
+import { leftOf, type Waiter, WaitQueue, waitOptions } from '../wait.js'
 import type { FrameBatch, SessionStats } from './api.js'
 import { batchKey, EmptyBatch, ReceivedBatch } from './frame-batch.js'
 import { forgetGrown, watchGrown } from './grown-outputs.js'
@@ -116,10 +115,9 @@ export class SessionCore implements RingSource {
   }
 
   async transferAsync(fd: number, options: WaitOptions | undefined): Promise<number> {
+    const given = waitOptions(options)
     checkFree(this)
     const start = performance.now()
-    // Read once: what is left of them is counted by what was checked.
-    const given = { ...optionsArgument(options, 'options') }
     this.lent = true
     try {
       // What is lent stays, so that from here on there is something to write.
