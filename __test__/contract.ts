@@ -274,6 +274,14 @@ export function bufferContract(name: string, make: () => PoolBuffer & AeadBuffer
         expect(buffer.getDataOwned().bytes).toEqual(counting(72))
       })
 
+      it.each([3, 300])('of %i bytes to 0 leaves their view good to append', (length) => {
+        const buffer = written(...counting(length))
+        const view = buffer.bytes
+        buffer.truncate(0)
+        buffer.extendFromSlice(view)
+        expect(buffer.bytes).toEqual(counting(length))
+      })
+
       it('undoes nothing in the messages after it', () => {
         const buffer = written(9, 9)
         buffer.truncate(0)

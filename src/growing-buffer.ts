@@ -16,7 +16,7 @@ export interface GrowingMemory {
   /** Keeps the first `length` bytes that are not hidden. */
   truncate(length: number): void
   take(): Slice
-  /** Whether `source` lies in the bytes written: they may move when more are asked for. */
+  /** Whether `source` lies where bytes are written: they may move when more are asked for. */
   holds(source: Uint8Array): boolean
   checkOpen(): void
 }
@@ -95,7 +95,7 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
     const memory = this.#memory
     const length = lengthOf(source)
     if (memory.length + length > MAX_BYTES) throw tooMuch(`a message cannot exceed ${MAX_BYTES} bytes`)
-    const bytes = memory.holds(source) ? new Uint8Array(source) : firstOf(source, length)
+    const bytes = length > 0 && memory.holds(source) ? new Uint8Array(source) : firstOf(source, length)
     const room = memory.writable(length)
     // A detached array has no bytes, and set() would refuse it.
     if (length > 0) room.set(bytes)

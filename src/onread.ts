@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import { integerArgument } from './arguments.js'
 import { ReadTarget } from './read-target.js'
 import type { RingHalf } from './ring-half.js'
@@ -15,7 +15,7 @@ export function onRead(half: RingHalf, onData: ((bytes: number) => void) | undef
   return {
     buffer: () => (half.closed ? target.current : target.next()),
     // Node calls it on the socket, which is how reading can be resumed.
-    callback(this: Socket | undefined, count: number): boolean {
+    callback(this: unknown, count: number): boolean {
       if (half.closed) return false
       // Others than Node can call it, too.
       integerArgument(count, 'n', 0, half.size)
@@ -27,11 +27,11 @@ export function onRead(half: RingHalf, onData: ((bytes: number) => void) | undef
   }
 }
 
-function resumeLater(socket: Socket | undefined, half: RingHalf, room: number): void {
+function resumeLater(socket: unknown, half: RingHalf, room: number): void {
   half.wait(room, undefined).then(
     (available) => {
       // With less the consumer has ended: nobody would read what comes.
-      if (available >= room) socket?.resume()
+      if (available >= room && socket instanceof Socket) socket.resume()
     },
     () => {},
   )

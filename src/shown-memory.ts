@@ -28,6 +28,11 @@ export class ShownMemory {
     }
   }
 
+  /** Whether views of `buffer` are views of the memory, which `hide()` would detach. */
+  shows(buffer: ArrayBufferLike): boolean {
+    return this.#buffer === buffer
+  }
+
   /** True when no ArrayBuffer shows the memory any more, so that it may be freed at once. */
   hide(): boolean {
     const buffer = this.#buffer

@@ -207,6 +207,8 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
   }
 
   holds(source: Uint8Array): boolean {
+    // Also with nothing in it: growing detaches what was shown.
+    if (this.#heap !== null) return this.#heap.shows(bufferOf(source))
     if (this.length === 0) return false
     const { buffer, byteOffset: start, byteLength } = this.pending(0, this.length)
     const from = offsetOf(source)

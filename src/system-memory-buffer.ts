@@ -56,7 +56,8 @@ class SystemMemory implements GrowingMemory, SliceCount {
   }
 
   holds(source: Uint8Array): boolean {
-    return this.length > 0 && bufferOf(source) === this.pending(0, this.length).buffer
+    // Also with nothing in it: growing detaches what was shown.
+    return this.#shown?.shows(bufferOf(source)) ?? false
   }
 
   checkOpen(): void {

@@ -23,9 +23,7 @@ export function wait<T>(
   giveUp: (waiter: Waiter<T>, reason: unknown) => void,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    const { signal, timeoutMs } = optionsArgument(options, 'options')
-    signalArgument(signal)
-    if (timeoutMs !== undefined) integerArgument(timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)
+    const { signal, timeoutMs } = waitOptions(options)
     if (signal?.aborted) return reject(signal.reason)
     let timer: NodeJS.Timeout | undefined
     let settled = false
@@ -61,9 +59,19 @@ export function wait<T>(
   })
 }
 
+/** What is given of `options`, or the documented error. For several waits: options that were read twice could differ. */
+export function waitOptions(options: WaitOptions | undefined): WaitOptions {
+  const { signal, timeoutMs } = optionsArgument(options, 'options')
+  const given: WaitOptions = {}
+  signalArgument(signal)
+  if (signal !== undefined) given.signal = signal
+  if (timeoutMs !== undefined) given.timeoutMs = integerArgument(timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)
+  return given
+}
+
 /** What is left of `options` for another wait, when the first began at `start` (`performance.now()`). */
-export function leftOf(options: WaitOptions | undefined, start: number): WaitOptions | undefined {
-  if (options?.timeoutMs === undefined) return options
+export function leftOf(options: WaitOptions, start: number): WaitOptions {
+  if (options.timeoutMs === undefined) return options
   const timeoutMs = Math.max(0, options.timeoutMs - Math.floor(performance.now() - start))
   return { ...options, timeoutMs }
 }

@@ -269,6 +269,8 @@ try {
   sockets.release()
   descriptors.release()
 }
+// What was going on then might go on for ever.
+if (failures.length > 0) process.exit()
 // Pools end when memory that was taken away has been collected.
 for (let round = 0; round < 5; round++) {
   globalThis.gc()

@@ -1,17 +1,20 @@
 // Descriptors for hostile calls: what is read and written there is nobody else's, and what waits for them ends.
 import { execFileSync } from 'node:child_process'
-import { closeSync, constants, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const { O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = constants
 /** No process has so many. */
 const NONE = 2 ** 30
+/** A pipe holds no more bytes. */
+const PIPE = 65_536
 
 export class Descriptors {
   #random
   #directory = mkdtempSync(join(tmpdir(), 'framepool-'))
   #open = []
+  #readers = []
   #sources
   #sinks
 
@@ -43,6 +46,7 @@ export class Descriptors {
       const reader = this.#opened(this.#path(name), O_RDONLY | O_NONBLOCK)
       return { reader, writer: this.#opened(this.#path(name), O_WRONLY | O_NONBLOCK) }
     })
+    this.#readers = [from.reader, to.reader]
     writeSync(from.writer, new Uint8Array(this.#random.below(5000)))
     const full = this.#opened(this.#path('full'), O_RDONLY)
     const filled = this.#opened(this.#path('filled'), O_WRONLY | O_TRUNC)
@@ -68,6 +72,16 @@ export class Descriptors {
 
   /** The ends of the pipes that nobody else has are gone with it, so that no other end waits any longer. */
   #close() {
+    // Who still has an end would keep what is in the pipe, until it is full.
+    for (const reader of this.#readers.splice(0)) drain(reader)
     for (const fd of this.#open.splice(0)) closeSync(fd)
+  }
+}
+
+function drain(reader) {
+  try {
+    readSync(reader, new Uint8Array(PIPE))
+  } catch (error) {
+    if (error.code !== 'EAGAIN') throw error
   }
 }

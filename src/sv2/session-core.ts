@@ -22,7 +22,7 @@ import { nativeWait } from '../native-waits.js'
 import { checkFree, type RingSource } from '../ring-source.js'
 import { ShownMemory } from '../shown-memory.js'
 import type { SlotMemory } from '../slot-memory.js'
-import { leftOf, type Waiter, WaitQueue } from '../wait.js'
+import { leftOf, type Waiter, WaitQueue, waitOptions } from '../wait.js'
 import type { FrameBatch, SessionStats } from './api.js'
 import { batchKey, EmptyBatch, ReceivedBatch } from './frame-batch.js'
 import { forgetGrown, watchGrown } from './grown-outputs.js'
@@ -113,14 +113,15 @@ export class SessionCore implements RingSource {
   }
 
   async transferAsync(fd: number, options: WaitOptions | undefined): Promise<number> {
+    const given = waitOptions(options)
     checkFree(this)
     const start = performance.now()
     this.lent = true
     try {
       // What is lent stays, so that from here on there is something to write.
-      if ((await this.wait(1, options)) === 0) return 0
+      if ((await this.wait(1, given)) === 0) return 0
       return await nativeWait(
-        leftOf(options, start),
+        leftOf(given, start),
         (settled) => writeOutputLater(this.handle, fd, settled),
         () => this.#written(),
       )
