@@ -2,13 +2,14 @@ import { createRequire } from 'node:module'
 import { markAsUntransferable } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { codeOf } from './support/code-of.js'
+import { DEBUG } from './support/debug-mode.js'
 import { detachByStream } from './support/detach.js'
 
 /** How often native code was called since last asked. */
 const crossings = countCrossings()
 const { BuddyPool, BudgetAllocation, BudgetPool, Slice, SlotPool, SystemMemoryBuffer } = await import('../index.js')
 const boundary = await import('../src/boundary.js')
-const { cargoKinds, closeSlotPool, controlLayout, createSlotPool, slotPoolRegion, slotPoolReport } = boundary
+const { transferableKinds, closeSlotPool, controlLayout, createSlotPool, slotPoolRegion, slotPoolReport } = boundary
 
 /**
  * Puts a counter around every function of the binding. It must come before the facade, which takes hold of them as it is
@@ -48,11 +49,11 @@ describe('the control block', () => {
       Object.fromEntries(Object.entries(members).filter(([, member]) => typeof member === 'number'))
     const inOrder = (names: string[]): typeof Word => Object.fromEntries(names.map((name, index) => [name, index]))
     expect(numbered(Word)).toEqual(inOrder(controlLayout()))
-    expect(numbered(Kind)).toEqual(inOrder(cargoKinds()))
+    expect(numbered(Kind)).toEqual(inOrder(transferableKinds()))
   })
 })
 
-describe('crossings', () => {
+describe.skipIf(DEBUG)('crossings', () => {
   /** Calls that `use` makes, once the pool has shown its memory. */
   function crossingsOf(use: () => void): number {
     crossings()
@@ -156,10 +157,10 @@ describe('crossings', () => {
 
 describe('handles', () => {
   it('that are stale name nothing, though their place is taken again', () => {
-    const first = createSlotPool(8)
+    const first = createSlotPool(8, false)
     slotPoolReport(first)
     closeSlotPool(first, true)
-    const second = createSlotPool(8)
+    const second = createSlotPool(8, false)
     expect(second.index).toBe(first.index)
     expect(second.generation).not.toBe(first.generation)
     expect(codeOf(() => slotPoolReport(first))).toBe('ERR_RELEASED')
@@ -219,7 +220,7 @@ describe('objects that framepool did not make', () => {
 })
 
 describe('a region', () => {
-  it('is shown anew, at the same place, when someone else has detached it', async () => {
+  it.skipIf(DEBUG)('is shown anew, at the same place, when someone else has detached it', async () => {
     const pool = new SlotPool(64)
     pool.write(Uint8Array.of(1, 2, 3))
     const slice = pool.getDataOwned()

@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type BuddyBuffer, BuddyPool, type BuddyPoolOptions, type BuddyPoolStats, ByteRing } from '../index.js'
 import { codeOf, codeOfRejection } from './support/code-of.js'
+import { DEBUG } from './support/debug-mode.js'
 import { detachByStream } from './support/detach.js'
 import { Random } from './support/random.js'
 
@@ -107,7 +108,7 @@ describe('options', () => {
 })
 
 describe('a buffer', () => {
-  it('has bytes of its own in a block that has one ArrayBuffer', () => {
+  it.skipIf(DEBUG)('has bytes of its own in a block that has one ArrayBuffer', () => {
     const pool = make()
     const [first, second] = [pool.allocateSync(MIB), pool.allocateSync(MIB)]
     first.bytes.fill(1)
@@ -167,7 +168,7 @@ describe('a buffer', () => {
     dirty.bytes.fill(7)
     dirty.release()
     const kept = pool.allocateSync(MIB)
-    expect(kept.bytes[MIB - 1]).toBe(7)
+    expect(kept.bytes[MIB - 1]).toBe(DEBUG ? 0xdb : 7)
     kept.release()
     const cleared = pool.allocateSync(MIB, { zero: true })
     expect(cleared.bytes.every((byte) => byte === 0)).toBe(true)
@@ -253,7 +254,7 @@ describe('the limit', () => {
   })
 })
 
-describe('the magazine', () => {
+describe.skipIf(DEBUG)('the magazine', () => {
   it('gives a buffer also after a call of something else has failed', async () => {
     const pool = new BuddyPool()
     pool.allocateSync(1).release()
@@ -318,7 +319,7 @@ describe('the magazine', () => {
 })
 
 describe('stats', () => {
-  it('follow each step', () => {
+  it.skipIf(DEBUG)('follow each step', () => {
     const pool = make({ threadCache: false, mergeWatermarks: [0, 0, 0, 0], slabEmptyWatermark: 0 })
     const empty: BuddyPoolStats = {
       allocatedMemory: 0,

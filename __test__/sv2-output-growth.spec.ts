@@ -142,6 +142,17 @@ describe('an output that falls silent', { timeout: PATIENCE_MS }, () => {
     expect(payloads).toEqual([pattern(30_000), pattern(30_000)])
   })
 
+  it('lets the system have it', async () => {
+    const initiators = Array.from({ length: 1000 }, () => pair().initiator)
+    const payload = pattern(60_000)
+    const before = process.memoryUsage.rss()
+    for (const initiator of initiators) initiator.send({ messageType: 1 }, payload)
+    expect(process.memoryUsage.rss() - before).toBeGreaterThan(50_000_000)
+    for (const { output } of initiators) output.ioSlices((_, length) => length)
+    await eventually(() => expect(process.memoryUsage.rss() - before).toBeLessThan(15_000_000))
+    for (const initiator of initiators) initiator.close()
+  })
+
   it('does not keep the process alive', () => {
     const program = `
       import { Sv2Session, generateAuthorityKeypair } from './dist/src/sv2/index.js'

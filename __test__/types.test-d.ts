@@ -17,6 +17,8 @@ import {
   type Consumer,
   type ErrorCode,
   FramePoolError,
+  type InspectedObject,
+  inspect,
   type Buffer as PoolBuffer,
   type PoolMode,
   type Producer,
@@ -25,6 +27,9 @@ import {
   type RingWritableOptions,
   relaySockets,
   Slice,
+  SliceChannel,
+  type SliceReceiver,
+  type SliceSender,
   SlotPool,
   type SlotPoolStats,
   SystemMemoryBuffer,
@@ -224,6 +229,25 @@ describe('BuddyPool', () => {
   })
 })
 
+describe('SliceChannel', () => {
+  it('carries what its type says, or all that is movable', () => {
+    type Movable = Slice | BuddyBuffer | BudgetAllocation
+    expectTypeOf(SliceChannel.create()).toEqualTypeOf<{
+      sender: SliceSender<Movable>
+      receiver: SliceReceiver<Movable>
+    }>()
+    const { sender, receiver } = SliceChannel.create<Slice>(8)
+    expectTypeOf(sender.send).toEqualTypeOf<(item: Slice) => boolean>()
+    expectTypeOf(sender.sendAsync).toEqualTypeOf<(item: Slice, options?: WaitOptions) => Promise<void>>()
+    expectTypeOf(receiver.tryReceive).toEqualTypeOf<() => Slice | null>()
+    expectTypeOf(receiver.receiveSync).toEqualTypeOf<(options: { timeoutMs: number }) => Slice | null>()
+    expectTypeOf(receiver).toExtend<AsyncIterable<Slice>>()
+    expectTypeOf(adopt(receiver.move())).toEqualTypeOf<SliceReceiver<Slice>>()
+    // @ts-expect-error: only what has one owner can be sent.
+    SliceChannel.create<SlotPool>()
+  })
+})
+
 describe('ByteRing', () => {
   type Bufs = [Uint8Array, Uint8Array]
   it('comes apart into two halves', () => {
@@ -314,4 +338,15 @@ describe('FramePoolError', () => {
     // @ts-expect-error: no such code.
     new FramePoolError('ERR_OTHER', '')
   })
+})
+
+it('inspect', () => {
+  expectTypeOf(inspect).toEqualTypeOf<() => InspectedObject[]>()
+  expectTypeOf<InspectedObject>().toEqualTypeOf<{
+    kind: string
+    owner: number
+    bytes: number
+    ageMs?: number
+    stack?: string
+  }>()
 })

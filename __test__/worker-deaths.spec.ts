@@ -3,6 +3,8 @@ import { expect, it } from 'vitest'
 import { runProgram, WORKERS } from './support/program.js'
 
 const text = JSON.stringify
+/** For a test that ends by itself: what hangs is ended by `runProgram`. */
+const MAX_TIMEOUT = 2 ** 31 - 1
 
 /** How a worker ends when it is told to. */
 const ENDS = {
@@ -92,10 +94,12 @@ it.each(
       const { allocatedBytes, liveAllocations, waiting } = after[1]
       const report = [before, bytes, room, halves, after[0], allocatedBytes, liveAllocations, waiting, after[2].liveBuffers,
         after[2].waiting, refused, intact].join()
-      if (round === 0) console.log(report)
-      else if (descriptors() !== open) console.log('descriptors', descriptors() - open)
+      if (round > 0) continue
+      console.log(report)
       open = descriptors()
     }
+    // One left behind in each round would be four; some close a little later than their worker ends.
+    if (descriptors() - open > 3) console.log('descriptors are left open')
     rmSync(path)
     await Promise.all([budget.close(), buddy.close()])
     pool.close()
@@ -153,7 +157,8 @@ it(
     const count = Number(process.env.FRAMEPOOL_CHURN ?? 60)
     const seed = Number(BigInt(process.env.FRAMEPOOL_SEED ?? randomBytes(4).readUInt32LE()) & 0xffff_ffffn)
     console.log(`FRAMEPOOL_SEED=${seed}`)
-    const printed = runProgram(`${WORKERS}
+    const printed = runProgram(
+      `${WORKERS}
     import { readFileSync } from 'node:fs'
     import { adopt, BuddyPool, BudgetPool } from 'framepool'
     const resident = () => Number(/VmRSS:\\s*(\\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024
@@ -192,13 +197,15 @@ it(
     console.log([allocatedBytes, liveAllocations, waiting, liveBuffers, queued].join(), relayed > 0)
     await Promise.all([budget.close(), buddy.close()])
     console.log('grown by', grown, 'MiB')
-  `)
+  `,
+      60_000 + 1000 * count,
+    )
     console.log(printed)
     expect(printed).toMatch(/^0,0,0,0,0 true\ngrown by -?\d+ MiB\n$/)
     // A worker's heap and its blocks of memory come and go; what each of thousands left behind would be more than that.
     expect(Number(/by (-?\d+)/.exec(printed)![1])).toBeLessThan(150)
   },
-  2 ** 31 - 1,
+  MAX_TIMEOUT,
 )
 
 it.each(['process.exit(0)', 'for (const worker of workers) worker.unref()'])(

@@ -6,13 +6,14 @@
  * order is that of `crates/framepool-node/src/control.rs`.
  */
 import { createRequire } from 'node:module'
+import { threadId } from 'node:worker_threads'
 import { errorOf, FramePoolError, systemErrorInfo } from './errors.js'
 import { platformName } from './platform.js'
 
 type Native = typeof import('./binding.cjs')
 
 /** What `openBoundary()` gives. */
-type Bound = { control: ArrayBuffer; detach(buffer: ArrayBuffer): void } & Record<
+type Bound = { control: ArrayBuffer; facade: number; detach(buffer: ArrayBuffer): void } & Record<
   | 'slotWritable'
   | 'slotTake'
   | 'slotSettle'
@@ -42,6 +43,13 @@ type Bound = { control: ArrayBuffer; detach(buffer: ArrayBuffer): void } & Recor
   | 'ringTransfer'
   | 'ringTransferEnd'
   | 'outputWrite'
+  | 'channelAsk'
+  | 'channelSend'
+  | 'channelEnd'
+  | 'channelReleaseSender'
+  | 'channelReceive'
+  | 'channelWaitForObjectSync'
+  | 'channelReleaseReceiver'
   | 'regionForget'
   | 'waitCancel',
   () => void
@@ -56,6 +64,8 @@ type Bound = { control: ArrayBuffer; detach(buffer: ArrayBuffer): void } & Recor
     | 'regionWatch'
     | 'ringWait'
     | 'ringTransferLater'
+    | 'channelWaitForRoom'
+    | 'channelWaitForObject'
     | 'outputWriteLater'
     | 'pumpStart',
     (settled: () => void) => void
@@ -68,13 +78,14 @@ type Bound = { control: ArrayBuffer; detach(buffer: ArrayBuffer): void } & Recor
     | 'outputRegion'
     | 'budgetView'
     | 'buddyView'
+    | 'buddyBuffer'
     | 'ringView'
     | 'regionView',
     () => ArrayBuffer
   > & { ticketMake(): string; ticketAdopt(nonce: string): void }
 
 const native = load()
-const bound = guarded(() => native.openBoundary() as Bound)
+const bound = guarded(() => native.openBoundary(threadId) as Bound)
 
 /** Names an object of this isolate in the native tables. */
 export interface Handle {
@@ -130,6 +141,8 @@ export const enum Word {
   High,
   RingGeneration,
   RingSize,
+  Facade,
+  Own,
 }
 
 /** What kind of object leaves this isolate, or has arrived. */
@@ -142,6 +155,8 @@ export const enum Kind {
   Consumer,
   BudgetPool,
   BuddyPool,
+  Sender,
+  Receiver,
 }
 
 const control = new Uint32Array(bound.control)
@@ -179,6 +194,7 @@ const {
   buddyTry,
   buddyAllocate,
   buddyRelease,
+  buddyBuffer,
   buddyView,
   buddyHidden,
   buddyWatch,
@@ -195,6 +211,15 @@ const {
   outputWrite,
   outputWriteLater,
   pumpStart,
+  channelAsk,
+  channelSend,
+  channelWaitForRoom,
+  channelEnd,
+  channelReleaseSender,
+  channelReceive,
+  channelWaitForObject,
+  channelWaitForObjectSync,
+  channelReleaseReceiver,
   ticketMake,
   ticketAdopt,
   regionView,
@@ -261,8 +286,9 @@ function writeBacklog(pool: SlotBacklog): void {
   control[Word.Returned] = 0
 }
 
-export function createSlotPool(capacity: number): Handle {
-  return guarded(() => native.slotPoolCreate(capacity))
+/** `debug`: its slices come as heap slices that have memory of their own. */
+export function createSlotPool(capacity: number, debug: boolean): Handle {
+  return guarded(() => native.slotPoolCreate(capacity, debug))
 }
 
 /** Out: Slot (0: on the heap), Offset. */
@@ -467,6 +493,11 @@ export function shrinkSession(session: Handle): void {
   guarded(() => native.sessionShrink(session))
 }
 
+/** Lets the system have what `bytes` that were freed have left, if they are worth it. */
+export function trimAfter(bytes: number): void {
+  guarded(() => native.trimAfter(bytes))
+}
+
 /** Why a session closed by itself. */
 export function sessionError(session: Handle): FramePoolError | null {
   const fault = guarded(() => native.sessionError(session))
@@ -551,6 +582,7 @@ export type BuddyPoolSettings = import('./binding.cjs').BuddyPoolSettings
 export type BuddyPoolReport = import('./binding.cjs').BuddyPoolReport
 
 export function createBuddyPool(settings: BuddyPoolSettings): Handle {
+  control[Word.Facade] = bound.facade
   return guarded(() => native.buddyPoolCreate(settings))
 }
 
@@ -568,7 +600,13 @@ export function allocateBuddy(pool: Handle, size: number, settled: () => void): 
   return control[Word.Wait]!
 }
 
-export function releaseBuddyBuffer(buffer: Handle): void {
+/** All of a buffer alone. `hidden`, when it is released, speaks of this view. */
+export function buddyBufferView(buffer: Handle): ArrayBuffer {
+  return showing(buffer, buddyBuffer)
+}
+
+export function releaseBuddyBuffer(buffer: Handle, hidden: boolean): void {
+  control[Word.Hidden] = hidden ? 1 : 0
   showing(buffer, buddyRelease)
 }
 
@@ -723,6 +761,7 @@ export function makeTicket(depart: (carrier: Carrier) => void): string {
 
 /** Takes in what a ticket stands for. Out: Kind, and what belongs to it. */
 export function adoptTicket(text: string): void {
+  control[Word.Facade] = bound.facade
   ticketAdopt(text)
   check()
 }
@@ -782,6 +821,68 @@ export function forgetRegion(region: Handle, hidden: boolean): void {
   check()
 }
 
+// ── Channels ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export function createChannel(capacity: number): { sender: Handle; receiver: Handle } {
+  return guarded(() => native.channelCreate(capacity))
+}
+
+function sending(sender: Handle, call: () => void): void {
+  control[Word.Target] = sender.index
+  control[Word.TargetGeneration] = sender.generation
+  call()
+  check()
+}
+
+/** How many objects can be sent now; throws if none can any more. */
+export function askChannel(sender: Handle): number {
+  sending(sender, channelAsk)
+  return control[Word.Available]!
+}
+
+/** Takes what the control block names into the channel, which has room; how many more it has room for. */
+export function sendIntoChannel(sender: Handle): number {
+  sending(sender, channelSend)
+  return control[Word.Available]!
+}
+
+/** The wait that has begun, at whose end `settled` is called; or 0. */
+export function waitForRoom(sender: Handle, settled: () => void): number {
+  sending(sender, () => channelWaitForRoom(settled))
+  return control[Word.Wait]!
+}
+
+export function endChannel(sender: Handle): void {
+  sending(sender, channelEnd)
+}
+
+export function releaseSender(sender: Handle): void {
+  sending(sender, channelReleaseSender)
+}
+
+/** False when nothing is there. Out: what has arrived, as from `adoptTicket`; else Ended. */
+export function receiveFromChannel(receiver: Handle): boolean {
+  control[Word.Facade] = bound.facade
+  showing(receiver, channelReceive)
+  return control[Word.Blocked] === 0
+}
+
+/** The wait that has begun, at whose end `settled` is called; or 0. */
+export function waitForObject(receiver: Handle, settled: () => void): number {
+  showing(receiver, () => channelWaitForObject(settled))
+  return control[Word.Wait]!
+}
+
+/** Blocks this thread. */
+export function waitForObjectSync(receiver: Handle, timeoutMs: number): void {
+  control[Word.Timeout] = timeoutMs
+  showing(receiver, channelWaitForObjectSync)
+}
+
+export function releaseReceiver(receiver: Handle): void {
+  showing(receiver, channelReleaseReceiver)
+}
+
 // ── Waits ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Ends a wait if it is not over; what was granted to it and not yet delivered goes back. */
@@ -789,6 +890,28 @@ export function cancelWait(wait: number): void {
   control[Word.Wait] = wait
   waitCancel()
   check()
+}
+
+// ── Debug mode ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** From here on all that this isolate makes is in debug mode. */
+export function debugEverything(): void {
+  guarded(() => native.debugEverything())
+}
+
+/** Notes who acquired an object, for `inspectProcess` and `takeDisturbances`. */
+export function traceObject(kind: string, handle: Handle, stack: string): void {
+  guarded(() => native.trace(kind, handle, stack))
+}
+
+/** Memory that was found to have been written to after its release; with `all` what is still in quarantine is looked at, too. */
+export function takeDisturbances(all: boolean): import('./binding.cjs').DisturbedMemory[] {
+  return guarded(() => native.takeDisturbances(all))
+}
+
+/** What is alive in the process, as far as native code knows. */
+export function inspectProcess(): import('./binding.cjs').InspectedObject[] {
+  return guarded(() => native.inspect())
 }
 
 // ── Memory ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -817,8 +940,8 @@ export function controlLayout(): string[] {
 }
 
 /** The same for `Kind`. */
-export function cargoKinds(): string[] {
-  return native.cargoKinds()
+export function transferableKinds(): string[] {
+  return native.transferableKinds()
 }
 
 /** Runs an ordinary native function; its errors become those of the contract. */

@@ -1,12 +1,14 @@
 import type { Ticket } from './api.js'
 import { bytesArgument, firstOf, integerArgument, lengthOf } from './arguments.js'
-import { type Carrier, makeTicket } from './boundary.js'
+import { type Carrier, type Handle, makeTicket, releaseBuddyBuffer } from './boundary.js'
 import type { BuddyMemory, Lease } from './buddy-memory.js'
+import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
 
 /** Only framepool makes buffers. */
 export const buddyKey = Symbol('framepool.buddy')
 
+let isOne: (value: object) => value is BuddyBuffer
 let departOf: (buffer: BuddyBuffer, carrier: Carrier) => void
 
 /**
@@ -28,12 +30,15 @@ export class BuddyBuffer implements Disposable {
     this.#memory = memory
     this.#view = lease.view
     this.#length = length ?? lease.capacity
+    if (DEBUG) trace(this, 'buddy-buffer', lease.handle, freeBuffer(lease.handle))
   }
 
   static {
+    isOne = (value) => #memory in value
     departOf = (buffer, carrier) => {
       buffer.#live().departBuffer(buffer.#lease, buffer.#length, carrier)
       buffer.#forget()
+      if (DEBUG) untrace(buffer)
     }
   }
 
@@ -83,12 +88,14 @@ export class BuddyBuffer implements Disposable {
     if (memory === null) return false
     this.#forget()
     memory.release(this.#lease)
+    if (DEBUG) untrace(this)
     return true
   }
 
   /**
    * A ticket with which another isolate of this process, or this one, can `adopt()` the buffer, without a copy and with its
    * logical length. Here it counts as released: views of it lie in memory that is shared, and must not be used any more.
+   * `ERR_CLOSED` once the pool is closed, which waits for its release.
    */
   move(): Ticket<BuddyBuffer> {
     return { framepool: makeTicket((carrier) => departOf(this, carrier)) }
@@ -121,7 +128,16 @@ export class BuddyBuffer implements Disposable {
   }
 }
 
+/** False also for what only looks like one. */
+export function isBuddyBuffer(value: object): value is BuddyBuffer {
+  return isOne(value)
+}
+
 /** The buffer leaves this isolate by `carrier`: for what does not travel as a ticket. */
 export function departBuddyBuffer(buffer: BuddyBuffer, carrier: Carrier): void {
   departOf(buffer, carrier)
+}
+
+function freeBuffer(handle: Handle): () => void {
+  return () => releaseBuddyBuffer(handle, false)
 }

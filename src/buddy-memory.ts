@@ -3,6 +3,7 @@ import {
   type BuddyPoolReport,
   buddyBlockHidden,
   buddyBlockView,
+  buddyBufferView,
   buddyPoolReport,
   type Carrier,
   closeBuddyPool,
@@ -17,6 +18,7 @@ import {
   Word,
   watchBuddyPool,
 } from './boundary.js'
+import { DEBUG } from './debug.js'
 import { FramePoolError } from './errors.js'
 import { type Kept, Magazine } from './magazine.js'
 import { ShownMemory } from './shown-memory.js'
@@ -43,6 +45,8 @@ export class Lease implements Kept {
   readonly capacity: number
   readonly block: number
   readonly offset: number
+  /** In debug mode: the buffer's own memory. */
+  readonly shown: ShownMemory | null
   /** All of its bytes. */
   view: Uint8Array
 
@@ -52,6 +56,7 @@ export class Lease implements Kept {
     this.offset = reply(Word.Offset)
     this.capacity = reply(Word.Length)
     this.kind = kindFor(this.capacity)
+    this.shown = DEBUG ? ownMemory(this.handle, reply(Word.Hidden) === 0) : null
     this.view = memory.view(this)
   }
 }
@@ -70,8 +75,8 @@ export class BuddyMemory {
   #closed = false
   /** Other isolates have the pool, too. */
   #shared = false
-  /** Nothing is kept of a pool that is closed or shared, or while someone waits. */
-  #keeps = true
+  /** Nothing is kept of a pool that is closed or shared, while someone waits, or in debug mode. */
+  #keeps = !DEBUG
   /** The last report of a pool whose native part is gone. */
   #final: BuddyPoolReport | null = null
 
@@ -131,7 +136,8 @@ export class BuddyMemory {
   }
 
   departBuffer(lease: Lease, length: number, carrier: Carrier): void {
-    depart(Kind.BuddyBuffer, lease.handle, carrier, true, length)
+    const hidden = lease.shown === null || lease.shown.hide()
+    depart(Kind.BuddyBuffer, lease.handle, carrier, hidden, length)
   }
 
   checkOpen(): void {
@@ -165,7 +171,7 @@ export class BuddyMemory {
   /** A wait that has begun is over. */
   ended(): void {
     this.#waiting--
-    this.#keeps = this.#waiting === 0 && !this.#closed && !this.#shared
+    this.#keeps = this.#waiting === 0 && !this.#closed && !this.#shared && !DEBUG
   }
 
   /** The buffer that the last call gave. */
@@ -174,12 +180,13 @@ export class BuddyMemory {
     return new Lease(this)
   }
 
-  view({ block, offset, capacity }: Lease): Uint8Array {
-    return this.#blocks[block]!.view(offset, capacity)
+  view({ block, offset, capacity, shown }: Lease): Uint8Array {
+    return shown === null ? this.#blocks[block]!.view(offset, capacity) : shown.view(0, capacity)
   }
 
   release(lease: Lease): void {
-    if (!this.#keeps || !this.#magazine.keep(lease)) releaseBuddyBuffer(lease.handle)
+    if (this.#keeps && this.#magazine.keep(lease)) return
+    releaseBuddyBuffer(lease.handle, lease.shown === null || lease.shown.hide())
   }
 
   report(): BuddyPoolReport & { magazine: { buffers: number; bytes: number } } {
@@ -213,10 +220,20 @@ export class BuddyMemory {
     memories.delete(this.handle.index)
   }
 
+  /** Nobody has the pool here any more who could close it. False if that was done. */
+  abandon(): boolean {
+    if (this.#closed || this.#final !== null) return false
+    const { liveBuffers, waiting } = buddyPoolReport(this.handle)
+    // What is alive still needs it, and others may have it.
+    const unused = !this.#shared && liveBuffers === 0 && waiting === 0
+    if (unused && this.close(() => this.end()) === 0) this.end()
+    return true
+  }
+
   /** False if it was empty. */
   #emptyMagazine(): boolean {
     const leases = this.#magazine.empty()
-    for (const { handle } of leases) releaseBuddyBuffer(handle)
+    for (const { handle } of leases) releaseBuddyBuffer(handle, true)
     return leases.length > 0
   }
 
@@ -226,4 +243,9 @@ export class BuddyMemory {
       this.#onBlock(index)
     }
   }
+}
+
+/** `taken`: another isolate may still see it. */
+function ownMemory(buffer: Handle, taken: boolean): ShownMemory {
+  return new ShownMemory(() => buddyBufferView(buffer), null, taken)
 }

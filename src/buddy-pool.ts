@@ -3,6 +3,7 @@ import { booleanArgument, integerArgument, optionsArgument } from './arguments.j
 import { type BuddyPoolSettings, createBuddyPool, makeTicket } from './boundary.js'
 import { BuddyBuffer, buddyKey } from './buddy-buffer.js'
 import { BLOCK_SIZE, BuddyMemory, capacityOf, kindFor, type Lease } from './buddy-memory.js'
+import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError, invalidArgType } from './errors.js'
 import { nativeWait } from './native-waits.js'
 import { MAX_TIMEOUT_MS } from './wait.js'
@@ -31,6 +32,7 @@ export class BuddyPool implements AsyncDisposable {
     this.#memory = new BuddyMemory(createBuddyPool(settingsOf(given, block)), (index) => {
       if (onBlock !== undefined) setImmediate(onBlock, { bytes: BLOCK_SIZE, index })
     })
+    if (DEBUG) trace(this, 'buddy-pool', this.#memory.handle, abandoning(this.#memory))
   }
 
   /** What a request of `size` bytes gets: 16, 64 or 256 KiB, 1, 4, 16 or 64 MiB. 0 and above 64 MiB: `ERR_OUT_OF_RANGE`. */
@@ -107,7 +109,10 @@ export class BuddyPool implements AsyncDisposable {
     this.#closing ??= nativeWait(
       undefined,
       (settled) => this.#memory.close(settled),
-      () => this.#memory.end(),
+      () => {
+        this.#memory.end()
+        if (DEBUG) untrace(this)
+      },
     )
     return this.#closing
   }
@@ -121,6 +126,10 @@ export class BuddyPool implements AsyncDisposable {
     if (zero) buffer.bytes.fill(0)
     return buffer
   }
+}
+
+function abandoning(memory: BuddyMemory): () => boolean {
+  return () => memory.abandon()
 }
 
 function kindOf(size: number): number {

@@ -8,12 +8,14 @@ import {
   makeTicket,
   releaseBudgetAllocation,
 } from './boundary.js'
+import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError, invalidArgType } from './errors.js'
 import { ShownMemory } from './shown-memory.js'
 
 /** Only framepool makes allocations. */
 export const allocationKey = Symbol('framepool.allocation')
 
+let isOne: (value: object) => value is BudgetAllocation
 let departOf: (allocation: BudgetAllocation, carrier: Carrier) => void
 
 /**
@@ -35,13 +37,16 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
     this.#length = length
     this.#bufferSize = bufferSize
     this.#shown = shown
+    if (DEBUG) trace(this, 'allocation', handle, freeAllocation(handle))
   }
 
   static {
+    isOne = (value) => #handle in value
     departOf = (allocation, carrier) => {
       const handle = allocation.#live()
       depart(Kind.Allocation, handle, carrier, allocation.#hide())
       allocation.#forget()
+      if (DEBUG) untrace(allocation)
     }
   }
 
@@ -92,12 +97,14 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
     if (handle === null) return false
     this.#forget()
     releaseBudgetAllocation(handle, this.#hide())
+    if (DEBUG) untrace(this)
     return true
   }
 
   /**
    * A ticket with which another isolate of this process, or this one, can `adopt()` the allocation, without a copy. Here it
    * counts as released: views of it have length 0. It goes on counting towards its pool's budget.
+   * `ERR_CLOSED` once the pool is closed, which waits for its release.
    */
   move(): Ticket<BudgetAllocation> {
     return { framepool: makeTicket((carrier) => departOf(this, carrier)) }
@@ -138,7 +145,16 @@ export function shownAllocation(handle: Handle, taken = false): ShownMemory {
   return new ShownMemory(() => budgetAllocationView(handle), null, taken)
 }
 
+/** False also for what only looks like one. */
+export function isAllocation(value: object): value is BudgetAllocation {
+  return isOne(value)
+}
+
 /** The allocation leaves this isolate by `carrier`: for what does not travel as a ticket. */
 export function departAllocation(allocation: BudgetAllocation, carrier: Carrier): void {
   departOf(allocation, carrier)
+}
+
+function freeAllocation(handle: Handle): () => void {
+  return () => releaseBudgetAllocation(handle, false)
 }

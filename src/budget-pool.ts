@@ -15,6 +15,7 @@ import {
   tryAllocateBudget,
 } from './boundary.js'
 import { allocationKey, BudgetAllocation } from './budget-allocation.js'
+import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError, outOfRange } from './errors.js'
 import { nativeWait } from './native-waits.js'
 import { MAX_TIMEOUT_MS } from './wait.js'
@@ -64,6 +65,7 @@ export class BudgetPool implements AsyncDisposable {
     this.#maxMemory = integerArgument(maxMemory, 'maxMemory', this.#bufferSize + 1, Number.MAX_SAFE_INTEGER)
     this.#maxCount = Math.min(MAX_COUNT, Math.floor(this.#maxMemory / this.#bufferSize))
     this.#handle = config instanceof SharedBudget ? config.handle : createBudgetPool(this.#bufferSize, this.#maxMemory)
+    if (DEBUG) trace(this, 'budget-pool', this.#handle, freePool(this.#handle))
   }
 
   /** In bytes. */
@@ -138,6 +140,7 @@ export class BudgetPool implements AsyncDisposable {
       (settled) => closeBudgetPool(this.#handle, settled),
       () => {
         this.#final = endBudgetPool(this.#handle)
+        if (DEBUG) untrace(this)
       },
     )
     return this.#closing
@@ -159,6 +162,12 @@ export class BudgetPool implements AsyncDisposable {
 
   #claim(count: number): BudgetAllocation {
     return new BudgetAllocation(allocationKey, replyHandle(), count, this.#bufferSize)
+  }
+}
+
+function freePool(handle: Handle): () => void {
+  return () => {
+    endBudgetPool(handle)
   }
 }
 

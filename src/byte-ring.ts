@@ -2,8 +2,8 @@ import { integerArgument } from './arguments.js'
 import { createRing } from './boundary.js'
 import { Consumer } from './consumer.js'
 import { FramePoolError, outOfRange } from './errors.js'
+import { HalfCore } from './half-core.js'
 import { Producer } from './producer.js'
-import { RingHalf } from './ring-half.js'
 import { ringKey } from './ring-source.js'
 
 const MAX_SIZE = 2 ** 30
@@ -16,7 +16,7 @@ const DEFAULT_ALIGN = 16
  */
 export class ByteRing {
   readonly size: number
-  #halves: { producer: RingHalf; consumer: RingHalf } | null
+  #halves: { producer: HalfCore; consumer: HalfCore } | null
 
   /**
    * @param size Bytes: a power of two, at most 1 GiB.
@@ -38,9 +38,9 @@ export class ByteRing {
 }
 
 /** Both halves of a new ring; errors as those of `new ByteRing`. */
-export function newRing(size: number, align = DEFAULT_ALIGN): { producer: RingHalf; consumer: RingHalf } {
+export function newRing(size: number, align = DEFAULT_ALIGN): { producer: HalfCore; consumer: HalfCore } {
   const { producer, consumer } = createRing(powerOfTwo(size, 'size'), powerOfTwo(align, 'align'))
-  return RingHalf.pair(producer, consumer, size)
+  return HalfCore.pair(producer, consumer, size)
 }
 
 /** `value` as the size or alignment of a ring, or the documented error. */

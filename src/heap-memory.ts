@@ -1,4 +1,5 @@
 import { type Carrier, depart, type Handle, heapSliceView, Kind, releaseHeapSlice } from './boundary.js'
+import { DEBUG, trace, untrace } from './debug.js'
 import { ShownMemory } from './shown-memory.js'
 import type { SliceMemory } from './slice.js'
 
@@ -14,7 +15,7 @@ export class HeapMemory implements SliceMemory {
   readonly #count: SliceCount | null
 
   /** `shown`: what was shown of this memory while the message was being written. */
-  constructor(owner: Handle, count: SliceCount | null = null, shown: ShownMemory | null = null) {
+  constructor(owner: Handle, count: SliceCount | null, shown: ShownMemory | null) {
     const make = (): ArrayBuffer => heapSliceView(owner)
     this.owner = owner
     this.#shown = shown === null ? new ShownMemory(make) : shown.handOver(make)
@@ -44,5 +45,42 @@ export class HeapMemory implements SliceMemory {
 
 /** The memory of a heap slice that has arrived from another isolate. `taken`: that may still see it. */
 export function arrivedOnHeap(owner: Handle, taken: boolean): HeapMemory {
-  return new HeapMemory(owner, null, taken ? new ShownMemory(() => heapSliceView(owner), null, true) : null)
+  return heapMemory(owner, null, taken ? new ShownMemory(() => heapSliceView(owner), null, true) : null)
+}
+
+/** The same in debug mode. */
+export class TracedHeapMemory extends HeapMemory {
+  constructor(owner: Handle, count: SliceCount | null, shown: ShownMemory | null) {
+    super(owner, count, shown)
+    trace(this, 'slice', owner, freeSlice(owner, count))
+  }
+
+  override release(): void {
+    super.release()
+    untrace(this)
+  }
+
+  override depart(slot: number, carrier: Carrier): void {
+    super.depart(slot, carrier)
+    untrace(this)
+  }
+}
+
+/** The memory of a heap slice, as the mode wants it. */
+export function heapMemory(
+  owner: Handle,
+  count: SliceCount | null = null,
+  shown: ShownMemory | null = null,
+): HeapMemory {
+  return DEBUG ? new TracedHeapMemory(owner, count, shown) : new HeapMemory(owner, count, shown)
+}
+
+function freeSlice(owner: Handle, count: SliceCount | null): () => void {
+  // What counts the slices may lead to them: a pool has a session's last batch.
+  const counting = count === null ? null : new WeakRef(count)
+  return () => {
+    const count = counting?.deref()
+    if (count !== undefined) count.liveHeapSlices--
+    releaseHeapSlice(owner, false)
+  }
 }

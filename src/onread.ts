@@ -1,7 +1,7 @@
 import { Socket } from 'node:net'
 import { integerArgument } from './arguments.js'
+import type { HalfCore } from './half-core.js'
 import { ReadTarget } from './read-target.js'
-import type { RingHalf } from './ring-half.js'
 
 /** The `onread` option of `net.connect` and `new net.Socket`. */
 export interface OnRead {
@@ -10,7 +10,7 @@ export interface OnRead {
 }
 
 /** Reads a socket into a ring: see `Producer.onread`. */
-export function onRead(half: RingHalf, onData: ((bytes: number) => void) | undefined): OnRead {
+export function onRead(half: HalfCore, onData: ((bytes: number) => void) | undefined): OnRead {
   const target = new ReadTarget(half)
   return {
     buffer: () => (half.closed ? target.current : target.next()),
@@ -27,7 +27,7 @@ export function onRead(half: RingHalf, onData: ((bytes: number) => void) | undef
   }
 }
 
-function resumeLater(socket: unknown, half: RingHalf, room: number): void {
+function resumeLater(socket: unknown, half: HalfCore, room: number): void {
   half.wait(room, undefined).then(
     (available) => {
       // With less the consumer has ended: nobody would read what comes.

@@ -1,25 +1,24 @@
 import type { Writable } from 'node:stream'
-import type * as api from './api.js'
-import type { RingWritableOptions, Ticket, WaitOptions, Write } from './api.js'
+import type { RingHalf, RingWritableOptions, Ticket, WaitOptions, Write } from './api.js'
 import { bytesArgument, functionArgument, integerArgument, lengthOf, optionsArgument } from './arguments.js'
 import { makeTicket } from './boundary.js'
 import { descriptorArgument } from './descriptor.js'
 import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
+import type { HalfCore } from './half-core.js'
 import { type OnRead, onRead } from './onread.js'
-import type { RingHalf } from './ring-half.js'
 import { checkFree, checkIdle, ioSlices, ioSlicesAsync, ringKey } from './ring-source.js'
 import { webWritable } from './ring-web-streams.js'
 import { RingWritable } from './ring-writable.js'
 import { MAX_TIMEOUT_MS } from './wait.js'
 
 /** The writing half of a byte ring. (bytering `Producer`) */
-export class Producer implements api.RingHalf, Write {
-  readonly #half: RingHalf
+export class Producer implements RingHalf, Write {
+  readonly #half: HalfCore
   /** A socket reads into the ring. */
   #reading = false
 
   /** @internal */
-  constructor(key: symbol, half: RingHalf) {
+  constructor(key: symbol, half: HalfCore) {
     if (key !== ringKey) throw invalidArgType('a Producer comes from ByteRing.intoParts()')
     this.#half = half
   }

@@ -1,4 +1,4 @@
-import type { RingHalf } from './ring-half.js'
+import type { HalfCore } from './half-core.js'
 
 /**
  * The memory that a socket reads into: the room of a ring, as `net` wants it with `onread`.
@@ -8,12 +8,12 @@ import type { RingHalf } from './ring-half.js'
  * no more than that is left, and the spare is what the socket gets for the time after.
  */
 export class ReadTarget {
-  readonly #half: RingHalf
+  readonly #half: HalfCore
   readonly #spare: number
   #view: Uint8Array | null = null
 
   /** `half` has two bytes or more. */
-  constructor(half: RingHalf) {
+  constructor(half: HalfCore) {
     this.#half = half
     // Enough that the first read after a pause is worth its while, and little beside the ring.
     this.#spare = Math.min(half.size >> 2, 16 * 1024) || 1

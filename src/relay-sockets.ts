@@ -3,7 +3,7 @@ import { whenAborted } from './abort.js'
 import { integerArgument, optionsArgument, signalArgument } from './arguments.js'
 import { newRing } from './byte-ring.js'
 import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
-import type { RingHalf } from './ring-half.js'
+import type { HalfCore } from './half-core.js'
 import { socketArgument } from './socket-argument.js'
 import { SocketReader } from './socket-reader.js'
 import { writeLentNow } from './socket-write.js'
@@ -81,8 +81,8 @@ export async function relaySockets(
 
 /** One direction. */
 class OneWay {
-  readonly #producer: RingHalf
-  readonly #consumer: RingHalf
+  readonly #producer: HalfCore
+  readonly #consumer: HalfCore
   readonly #reader: SocketReader
   readonly #to: Socket
   readonly #onMove: () => void
@@ -93,7 +93,7 @@ class OneWay {
   done = false
 
   constructor(
-    ring: { producer: RingHalf; consumer: RingHalf },
+    ring: { producer: HalfCore; consumer: HalfCore },
     from: Socket,
     to: Socket,
     onMove: () => void,

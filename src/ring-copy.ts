@@ -1,6 +1,6 @@
 import { lengthOf, partOf } from './arguments.js'
 import { FramePoolError } from './errors.js'
-import type { RingHalf } from './ring-half.js'
+import type { HalfCore } from './half-core.js'
 import type { RingSource } from './ring-source.js'
 
 /** The intrinsic one: an array may have another `set`. */
@@ -20,7 +20,7 @@ export function copyOut(source: RingSource, target: Uint8Array): number {
 }
 
 /** Copies all of `chunks` into the ring, and waits for room until `signal` aborts. `ERR_CLOSED` when nobody reads any more. */
-export async function copyAllIn(half: RingHalf, chunks: Iterable<Uint8Array>, signal: AbortSignal): Promise<void> {
+export async function copyAllIn(half: HalfCore, chunks: Iterable<Uint8Array>, signal: AbortSignal): Promise<void> {
   for (const chunk of chunks) {
     let copied = 0
     while (copied < lengthOf(chunk)) {

@@ -2,8 +2,8 @@ import { getDefaultHighWaterMark } from 'node:stream'
 import { ReadableStream, WritableStream, type WritableStreamDefaultController } from 'node:stream/web'
 import { types } from 'node:util'
 import { bytesArgument, lengthOf } from './arguments.js'
+import type { HalfCore } from './half-core.js'
 import { copyAllIn, copyOut } from './ring-copy.js'
-import type { RingHalf } from './ring-half.js'
 import type { RingSource } from './ring-source.js'
 
 /** Node's types lack the signal, which aborts at once: `abort` is called only when the write under way is over. */
@@ -46,7 +46,7 @@ export function webReadable(source: RingSource): ReadableStream<Uint8Array> {
 }
 
 /** What a producer writes, as a web stream that copies. It has the producer until it closes, errs or is aborted. */
-export function webWritable(half: RingHalf): WritableStream<Uint8Array> {
+export function webWritable(half: HalfCore): WritableStream<Uint8Array> {
   half.takeOver()
   return new WritableStream<Uint8Array>(
     {

@@ -2,8 +2,8 @@ import { addAbortSignal, Writable } from 'node:stream'
 import { callbackify } from 'node:util'
 import type { RingWritableOptions } from './api.js'
 import { invalidArgType } from './errors.js'
+import type { HalfCore } from './half-core.js'
 import { copyAllIn } from './ring-copy.js'
-import type { RingHalf } from './ring-half.js'
 import { ringKey } from './ring-source.js'
 import { streamOptions } from './stream-options.js'
 
@@ -16,10 +16,10 @@ const write = callbackify(copyAllIn)
 
 /** What a producer writes, as a Node stream that copies. It has the producer from its making until it closes. */
 export class RingWritable extends Writable {
-  readonly #half: RingHalf
+  readonly #half: HalfCore
   readonly #closing = new AbortController()
 
-  constructor(key: symbol, half: RingHalf, options: RingWritableOptions) {
+  constructor(key: symbol, half: HalfCore, options: RingWritableOptions) {
     if (key !== ringKey) throw invalidArgType('a stream over a ring comes from Producer.toWritable()')
     const { highWaterMark, decodeStrings, defaultEncoding, emitClose, signal } = streamOptions(options)
     super({ highWaterMark, decodeStrings, defaultEncoding, emitClose })

@@ -2,7 +2,7 @@ import type { Ticket } from './api.js'
 import { lengthOf, nativeBytesArgument } from './arguments.js'
 import { type Carrier, copyToHeap, type Handle, makeTicket } from './boundary.js'
 import { FramePoolError, invalidArgType } from './errors.js'
-import { HeapMemory } from './heap-memory.js'
+import { heapMemory } from './heap-memory.js'
 
 /** Where a slice's bytes lie, and how they go back. */
 export interface SliceMemory {
@@ -15,6 +15,7 @@ export interface SliceMemory {
   depart(slot: number, carrier: Carrier): void
 }
 
+let isOne: (value: object) => value is Slice
 let departOf: (slice: Slice, carrier: Carrier) => void
 
 /** Only framepool makes slices. */
@@ -41,6 +42,7 @@ export class Slice implements Disposable {
   }
 
   static {
+    isOne = (value) => #memory in value
     departOf = (slice, carrier) => {
       slice.#live().depart(slice.#slot, carrier)
       slice.#forget()
@@ -50,7 +52,7 @@ export class Slice implements Disposable {
   /** A slice that owns a copy of `bytes` on the heap. `ERR_NO_MEMORY` when there is none. */
   static from(bytes: Uint8Array): Slice {
     const source = nativeBytesArgument(bytes, 'bytes')
-    return new Slice(sliceKey, new HeapMemory(copyToHeap(source)), 0, lengthOf(source), 0)
+    return new Slice(sliceKey, heapMemory(copyToHeap(source)), 0, lengthOf(source), 0)
   }
 
   /** The bytes, not copied. Throws `ERR_RELEASED` once released or moved. `bytes.buffer` is the whole region of the pool: see `copy()`. */
@@ -114,6 +116,11 @@ export class Slice implements Disposable {
     this.#memory = null
     this.#view = null
   }
+}
+
+/** False also for what only looks like one. */
+export function isSlice(value: object): value is Slice {
+  return isOne(value)
 }
 
 /** The slice leaves this isolate by `carrier`: for what does not travel as a ticket. */

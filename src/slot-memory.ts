@@ -20,9 +20,21 @@ import {
 } from './boundary.js'
 import { FramePoolError } from './errors.js'
 import type { GrowingMemory } from './growing-buffer.js'
-import { HeapMemory, type SliceCount } from './heap-memory.js'
+import { heapMemory, type SliceCount } from './heap-memory.js'
 import { ShownMemory } from './shown-memory.js'
 import { Slice, type SliceMemory, sliceKey } from './slice.js'
+
+/** The pools of this isolate. Native code does not know all of them until they are settled. */
+const pools = new Set<WeakRef<SlotMemory>>()
+
+/** Tells native code all that it does not know of any pool. */
+export function settlePools(): void {
+  for (const reference of pools) {
+    const pool = reference.deref()
+    if (pool === undefined) pools.delete(reference)
+    else pool.tell()
+  }
+}
 
 /** What holds a slice of a pool only until someone else wants to write there: a session's batch. */
 export interface Lodger {
@@ -73,16 +85,18 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
   #room: number
   /** While a message with predicted bytes grows: how long it may become. */
   #limit = 0
-  readonly #region: ShownMemory
+  protected readonly region: ShownMemory
+  readonly #reference = new WeakRef<SlotMemory>(this)
   /** Set while the pending bytes lie on the heap. */
   #heap: ShownMemory | null = null
 
-  constructor(capacity: number) {
-    this.handle = createSlotPool(capacity)
+  constructor(capacity: number, debug = false) {
+    this.handle = createSlotPool(capacity, debug)
     this.owner = this.handle
     this.capacity = capacity
     this.#room = capacity
-    this.#region = new ShownMemory(() => slotPoolRegion(this.handle))
+    this.region = new ShownMemory(() => slotPoolRegion(this.handle))
+    pools.add(this.#reference)
   }
 
   get length(): number {
@@ -91,7 +105,7 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
 
   view(offset: number, length: number): Uint8Array {
     // A region of 0 bytes has no address that could be shown.
-    return this.capacity === 0 ? new Uint8Array(0) : this.#region.view(offset, length)
+    return this.capacity === 0 ? new Uint8Array(0) : this.region.view(offset, length)
   }
 
   pending(from: number, length: number): Uint8Array {
@@ -118,7 +132,7 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
         return this.view(this.start + written, length)
       }
     }
-    return this.#ask(length)
+    return this.ask(length)
   }
 
   take(): Slice {
@@ -147,7 +161,7 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
 
   /** Where the slice that the last call gave lies: in this pool or, with slot 0, on the heap. */
   claim(slot: number, heap: ShownMemory | null): SliceMemory {
-    if (slot === 0) return new HeapMemory(replyHeapHandle(), this, heap)
+    if (slot === 0) return heapMemory(replyHeapHandle(), this, heap)
     this.live |= 1 << (slot - 1)
     return this
   }
@@ -172,8 +186,11 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
     } else {
       this.released |= bit
     }
-    if (this.closed && this.live === 0) this.#free()
+    if (this.closed && this.live === 0) this.free()
   }
+
+  /** Slots or mode may have changed: of interest in debug mode. */
+  publish(): void {}
 
   depart(slot: number, carrier: Carrier): void {
     departSlot(this, slot, carrier)
@@ -183,7 +200,7 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
     if (this.closed) {
       // It needs the pool no more than one that left before.
       this.live &= ~bit
-      if (this.live === 0) this.#free()
+      if (this.live === 0) this.free()
     } else {
       this.lent |= bit
     }
@@ -218,6 +235,11 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
   /** Tells native code all that it does not know, so that what it reports is exact. */
   settle(): void {
     this.checkOpen()
+    this.tell()
+  }
+
+  /** The same also while a closed pool has slices. */
+  tell(): void {
     settleSlots(this)
     this.known += this.written
     this.caughtUp()
@@ -240,10 +262,10 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
       this.live &= ~this.lent
       this.lent = 0
     }
-    if (this.live === 0) this.#free()
+    if (this.live === 0) this.free()
   }
 
-  #ask(length: number): Uint8Array {
+  protected ask(length: number): Uint8Array {
     this.checkOpen()
     // A heap buffer moves when it grows: its view must be gone by then.
     this.#hideHeap()
@@ -288,7 +310,8 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
     this.#heap = new ShownMemory(() => slotPoolHeap(this.handle))
   }
 
-  #free(): void {
-    closeSlotPool(this.handle, this.#region.hide())
+  protected free(): void {
+    pools.delete(this.#reference)
+    closeSlotPool(this.handle, this.region.hide())
   }
 }

@@ -1,8 +1,10 @@
 import type { PoolMode, SlotPoolStats } from './api.js'
-import { integerArgument, MAX_BYTES, optionsArgument } from './arguments.js'
+import { booleanArgument, integerArgument, MAX_BYTES, optionsArgument } from './arguments.js'
 import { slotPoolReport } from './boundary.js'
+import { DEBUG } from './debug.js'
 import { invalidArgType } from './errors.js'
 import { GrowingBuffer } from './growing-buffer.js'
+import { GuardedSlotMemory } from './guarded-slot-memory.js'
 import { SlotMemory } from './slot-memory.js'
 
 let memoryOfPool: (pool: SlotPool) => SlotMemory
@@ -20,11 +22,12 @@ export class SlotPool extends GrowingBuffer implements Disposable {
   /**
    * @param capacity In bytes, 0 … 2^32 − 1, else `ERR_OUT_OF_RANGE`. With 0 every slice comes from the heap.
    *   `ERR_NO_MEMORY` when the system has none.
+   * @param options `debug`: debug mode, by default that of the process (`FRAMEPOOL_DEBUG=1`).
    */
   constructor(capacity: number, options?: { debug?: boolean }) {
     integerArgument(capacity, 'capacity', 0, MAX_BYTES)
-    optionsArgument(options, 'options')
-    const memory = new SlotMemory(capacity)
+    const { debug = DEBUG } = optionsArgument(options, 'options')
+    const memory = booleanArgument(debug, 'debug') ? new GuardedSlotMemory(capacity) : new SlotMemory(capacity)
     super(memory)
     this.#memory = memory
   }

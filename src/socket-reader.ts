@@ -1,15 +1,15 @@
 import type { Socket } from 'node:net'
 import { lengthOf, partOf } from './arguments.js'
 import { readDirectly } from './direct-read.js'
+import type { HalfCore } from './half-core.js'
 import { ReadTarget } from './read-target.js'
-import type { RingHalf } from './ring-half.js'
 
 /**
  * Reads what a socket receives into a ring, and pauses it while the ring is full. The bytes go there without a copy where
  * the socket can be given memory to read into: see `readDirectly`.
  */
 export class SocketReader {
-  readonly #half: RingHalf
+  readonly #half: HalfCore
   readonly #socket: Socket
   readonly #target: ReadTarget
   readonly #onData: () => void
@@ -22,7 +22,7 @@ export class SocketReader {
    * `socket` gives bytes, not text; reading begins with `resume()`. `onData` is called when some have come: it may free
    * room, which is read into without a pause, and with all of the ring free it may move both halves on together.
    */
-  constructor(half: RingHalf, socket: Socket, onData: () => void) {
+  constructor(half: HalfCore, socket: Socket, onData: () => void) {
     this.#half = half
     this.#socket = socket
     this.#target = new ReadTarget(half)

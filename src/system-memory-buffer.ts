@@ -2,6 +2,7 @@ import { bufferOf, integerArgument, MAX_BYTES } from './arguments.js'
 import {
   createSystemMemory,
   type Handle,
+  releaseHeapSlice,
   reply,
   replyHeapHandle,
   systemMemoryHidden,
@@ -11,8 +12,9 @@ import {
   Word,
   writableSystemMemory,
 } from './boundary.js'
+import { DEBUG, trace, untrace } from './debug.js'
 import { GrowingBuffer, type GrowingMemory } from './growing-buffer.js'
-import { HeapMemory, type SliceCount } from './heap-memory.js'
+import { heapMemory, type SliceCount } from './heap-memory.js'
 import { ShownMemory } from './shown-memory.js'
 import { Slice, sliceKey } from './slice.js'
 
@@ -26,7 +28,7 @@ class SystemMemory implements GrowingMemory, SliceCount {
 
   writable(length: number): Uint8Array {
     // The buffer moves when it grows: its view must be gone by then.
-    if (this.#handle === null) this.#handle = createSystemMemory()
+    if (this.#handle === null) this.#handle = this.#create()
     else if (this.#shown?.hide()) systemMemoryHidden(this.#handle)
     const handle = this.#handle
     this.#shown = new ShownMemory(() => systemMemoryView(handle))
@@ -47,12 +49,19 @@ class SystemMemory implements GrowingMemory, SliceCount {
 
   take(): Slice {
     takeSystemMemory(this.#handle ?? createSystemMemory())
+    if (DEBUG && this.#handle !== null) untrace(this)
     const shown = this.#shown
     this.#handle = null
     this.#shown = null
     this.length = 0
     this.hidden = 0
-    return new Slice(sliceKey, new HeapMemory(replyHeapHandle(), this, shown), 0, reply(Word.Length), 0)
+    return new Slice(sliceKey, heapMemory(replyHeapHandle(), this, shown), 0, reply(Word.Length), 0)
+  }
+
+  #create(): Handle {
+    const handle = createSystemMemory()
+    if (DEBUG) trace(this, 'system-memory-buffer', handle, freeMemory(handle))
+    return handle
   }
 
   holds(source: Uint8Array): boolean {
@@ -80,5 +89,12 @@ export class SystemMemoryBuffer extends GrowingBuffer {
   /** True when no slice of it is alive. */
   override get isDroppable(): boolean {
     return this.#memory.liveHeapSlices === 0
+  }
+}
+
+function freeMemory(handle: Handle): () => void {
+  return () => {
+    takeSystemMemory(handle)
+    releaseHeapSlice(replyHeapHandle(), false)
   }
 }

@@ -83,6 +83,10 @@ type Check<T> = (waiter: Waiter<T>) => boolean
 export class WaitQueue<T = void> {
   readonly #waiting = new Map<Waiter<T>, Check<T>>()
 
+  get isEmpty(): boolean {
+    return this.#waiting.size === 0
+  }
+
   join(options: WaitOptions | undefined, check: Check<T>): Promise<T> {
     return wait<T>(
       options,

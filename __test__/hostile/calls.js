@@ -149,8 +149,10 @@ function adopt(value, refused = judge, depth = 0) {
   if (types.isUint8Array(value)) values.keepView(value)
   else if (value instanceof ReadableStream || value instanceof WritableStream) useStream(value, values, refused)
   else if (types.isPromise(value)) value.then((result) => adopt(result), refused)
-  else if (types.isGeneratorObject(value)) for (const item of value) adopt(item)
-  else if (isTicket(value)) keep(subjects.get('ticket'), value)
+  else if (types.isGeneratorObject(value)) {
+    // An asynchronous one that is not begun holds nothing.
+    if (Symbol.iterator in value) for (const item of value) adopt(item)
+  } else if (isTicket(value)) keep(subjects.get('ticket'), value)
   else if (Array.isArray(value) || Class === Object) {
     if (depth < 2) for (const [key, item] of Object.entries(value)) adoptPart(key, item, depth + 1)
   } else if (isClass(Class) && globalThis[Class.name] !== Class) {

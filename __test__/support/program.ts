@@ -3,9 +3,16 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Runs a program in a process of its own, since what could go wrong in it would take the process along; what it prints. */
-export function runProgram(program: string): string {
-  return execFileSync(process.execPath, ['--input-type=module', '-e', program], { cwd: root, encoding: 'utf8' })
+/**
+ * Runs a program in a process of its own, since what could go wrong in it would take the process along; what it prints.
+ * `timeout`, in milliseconds, ends what hangs.
+ */
+export function runProgram(program: string, timeout = 60_000): string {
+  return execFileSync(process.execPath, ['--input-type=module', '-e', program], {
+    cwd: root,
+    encoding: 'utf8',
+    timeout,
+  })
 }
 
 /** For the programs: `start(source, options)` makes a worker, `ended(worker)` resolves when it is gone, however it ends. */

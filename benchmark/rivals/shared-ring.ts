@@ -1,12 +1,13 @@
 /** The ring that people write for themselves: two counters and the bytes in a SharedArrayBuffer, copied with `set`. */
 export class SharedRing {
-  readonly #counters: Int32Array
+  /** Written at 0, read at 16. */
+  protected readonly counters: Int32Array
   readonly #bytes: Uint8Array
   readonly #mask: number
 
   /** `size` is a power of two, in bytes. */
   constructor(memory: SharedArrayBuffer, size: number) {
-    this.#counters = new Int32Array(memory, 0, 32)
+    this.counters = new Int32Array(memory, 0, 32)
     this.#bytes = new Uint8Array(memory, 128, size)
     this.#mask = size - 1
   }
@@ -17,26 +18,49 @@ export class SharedRing {
 
   /** Writes as much as there is room for; returns the bytes written. */
   write(source: Uint8Array): number {
-    const written = Atomics.load(this.#counters, 0)
-    const room = this.#bytes.length - ((written - Atomics.load(this.#counters, 16)) >>> 0)
+    const written = Atomics.load(this.counters, 0)
+    const room = this.#bytes.length - ((written - Atomics.load(this.counters, 16)) >>> 0)
     const count = Math.min(source.length, room)
     const offset = written & this.#mask
     const first = Math.min(count, this.#bytes.length - offset)
     this.#bytes.set(first === source.length ? source : source.subarray(0, first), offset)
     if (first < count) this.#bytes.set(source.subarray(first, count))
-    Atomics.store(this.#counters, 0, (written + count) | 0)
+    Atomics.store(this.counters, 0, (written + count) | 0)
     return count
   }
 
   /** Copies out as much as fits; returns the bytes read. */
   read(target: Uint8Array): number {
-    const read = Atomics.load(this.#counters, 16)
-    const count = Math.min(target.length, (Atomics.load(this.#counters, 0) - read) >>> 0)
+    const read = Atomics.load(this.counters, 16)
+    const count = Math.min(target.length, (Atomics.load(this.counters, 0) - read) >>> 0)
     const offset = read & this.#mask
     const first = Math.min(count, this.#bytes.length - offset)
     target.set(this.#bytes.subarray(offset, offset + first))
     if (first < count) target.set(this.#bytes.subarray(0, count - first), first)
-    Atomics.store(this.#counters, 16, (read + count) | 0)
+    Atomics.store(this.counters, 16, (read + count) | 0)
     return count
+  }
+}
+
+/** The same between two threads, each of which sleeps while it can do nothing, and wakes the other after all that it does. */
+export class WaitingRing extends SharedRing {
+  override write(source: Uint8Array): number {
+    for (let written = 0; ; ) {
+      const read = Atomics.load(this.counters, 16)
+      written += super.write(source.subarray(written))
+      Atomics.notify(this.counters, 0)
+      if (written === source.length) return written
+      Atomics.wait(this.counters, 16, read)
+    }
+  }
+
+  override read(target: Uint8Array): number {
+    for (let length = 0; ; ) {
+      const written = Atomics.load(this.counters, 0)
+      length += super.read(target.subarray(length))
+      Atomics.notify(this.counters, 16)
+      if (length === target.length) return length
+      Atomics.wait(this.counters, 0, written)
+    }
   }
 }

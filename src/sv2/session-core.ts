@@ -17,6 +17,7 @@ import {
   writeOutput,
   writeOutputLater,
 } from '../boundary.js'
+import { DEBUG, trace, untrace } from '../debug.js'
 import { FramePoolError } from '../errors.js'
 import { nativeWait } from '../native-waits.js'
 import { checkFree, type RingSource } from '../ring-source.js'
@@ -72,6 +73,7 @@ export class SessionCore implements RingSource {
     this.#pending = available
     this.#takeRing()
     this.#smallestRing = this.memorySize
+    if (DEBUG) trace(this, 'sv2-session', handle, freeSession(handle))
   }
 
   /** True when more is waiting in the output than the ring holds comfortably: stop sending, and await `drained`. */
@@ -168,13 +170,15 @@ export class SessionCore implements RingSource {
     const count = reply(Word.Frames)
     if (count === 0) return new EmptyBatch()
     const { pool } = this
-    const slot = reply(Word.Slot)
-    if (slot === 0) this.#heapFallbacks++
-    const slice = { memory: pool.claim(slot, null), slot, offset: reply(Word.Offset), table: reply(Word.Table) }
+    const inSlot = reply(Word.Slot)
+    if (inSlot === 0) this.#heapFallbacks++
+    const memory = pool.claim(inSlot, null)
+    const slice = { memory, slot: memory === pool ? inSlot : 0, offset: reply(Word.Offset), table: reply(Word.Table) }
     const batch = new ReceivedBatch(batchKey, slice, pool, count, (change) => {
       this.#retained += change
     })
     pool.lodger = batch
+    pool.publish()
     return batch
   }
 
@@ -268,12 +272,13 @@ export class SessionCore implements RingSource {
     this.giveBack(0)
   }
 
-  /** Gives back the memory of an output that is empty and in nobody's use. False: it is not. */
-  shrink(): boolean {
-    if (this.lent || this.available > 0) return false
+  /** Gives back the memory of an output that is empty and in nobody's use: so many bytes. */
+  shrink(): number {
+    if (this.lent || this.available > 0) return 0
+    const before = this.memorySize
     shrinkSession(this.handle)
     this.#sync()
-    return true
+    return before - this.memorySize
   }
 
   checkOpen(): void {
@@ -340,7 +345,12 @@ export class SessionCore implements RingSource {
     this.#pending = 0
     forgetGrown(this)
     closeSession(this.handle, this.memory.hide())
+    if (DEBUG) untrace(this)
   }
+}
+
+function freeSession(handle: Handle): () => void {
+  return () => closeSession(handle, false)
 }
 
 function outputError(): FramePoolError {

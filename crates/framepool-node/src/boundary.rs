@@ -19,8 +19,8 @@ use crate::external::{check_not_copied, external_array_buffer};
 #[cfg(unix)]
 use crate::io;
 use crate::{
-    buddy_pool, budget_pool, cargo, heap_slice, pin, regions, ring, settle, slot_pool, sv2_session, system_memory,
-    ticket,
+    buddy_pool, budget_pool, channel, heap_slice, pin, regions, ring, settle, slot_pool, sv2_session, system_memory,
+    ticket, transferable,
 };
 
 /// One call in: the state of the isolate, and the argument if there was one.
@@ -144,6 +144,7 @@ bound_functions! {
     "buddyTry" => buddy_try: buddy_pool::try_allocate,
     "buddyAllocate" => buddy_allocate: buddy_pool::allocate,
     "buddyRelease" => buddy_release: buddy_pool::release,
+    "buddyBuffer" => buddy_buffer: buddy_pool::buffer,
     "buddyView" => buddy_view: buddy_pool::view,
     "buddyHidden" => buddy_hidden: buddy_pool::hidden,
     "buddyWatch" => buddy_watch: buddy_pool::watch,
@@ -160,6 +161,15 @@ bound_functions! {
     #[cfg(unix)] "outputWrite" => output_write: io::output_write,
     #[cfg(unix)] "outputWriteLater" => output_write_later: io::output_write_later,
     #[cfg(unix)] "pumpStart" => pump_start: io::pump_start,
+    "channelAsk" => channel_ask: channel::ask,
+    "channelSend" => channel_send: channel::send,
+    "channelWaitForRoom" => channel_wait_for_room: channel::wait_for_room,
+    "channelEnd" => channel_end: channel::end,
+    "channelReleaseSender" => channel_release_sender: channel::release_sender,
+    "channelReceive" => channel_receive: channel::receive,
+    "channelWaitForObject" => channel_wait_for_object: channel::wait_for_object,
+    "channelWaitForObjectSync" => channel_wait_for_object_sync: channel::wait_for_object_sync,
+    "channelReleaseReceiver" => channel_release_receiver: channel::release_receiver,
     "ticketMake" => ticket_make: ticket::make,
     "ticketAdopt" => ticket_adopt: ticket::adopt,
     "regionView" => region_view: regions::view,
@@ -187,13 +197,18 @@ impl ToNapiValue for RawValue {
 
 /// Opens the boundary for this isolate: its control block and its bound functions, as one object.
 ///
-/// It may be opened again (a test runner loads modules more than once); the state is the isolate's, not the caller's.
+/// `owner`: Node's number of the thread. It may be opened again (a test runner loads modules more than once); the state is
+/// the isolate's, not the caller's. But each caller has a number, `facade`, since it knows only the memory that it has shown
+/// itself.
 #[napi(catch_unwind, ts_return_type = "object")]
-pub fn open_boundary(env: Env) -> Result<RawValue> {
+pub fn open_boundary(env: Env, owner: u32) -> Result<RawValue> {
     pin::module();
-    let state = EnvState::open(env)?;
+    let state = EnvState::open(env, owner)?;
     // SAFETY: `open` gave a pointer to this isolate's live state, and no other reference to it is in use.
-    let control = unsafe { &(*state).control };
+    let (control, facade) = unsafe {
+        (*state).facades += 1;
+        (&(*state).control, (*state).facades)
+    };
     let base = NonNull::new(control.as_ptr()).ok_or_else(|| Fault::internal("no control block"))?;
     let raw = env.raw();
     // SAFETY: the block is `WORDS` words long and lives as long as any share of it.
@@ -206,6 +221,9 @@ pub fn open_boundary(env: Env) -> Result<RawValue> {
     unsafe {
         check(sys::napi_create_object(raw, &raw mut object))?;
         check(sys::napi_set_named_property(raw, object, c"control".as_ptr(), block))?;
+        let mut number = ptr::null_mut();
+        check(sys::napi_create_uint32(raw, facade, &raw mut number))?;
+        check(sys::napi_set_named_property(raw, object, c"facade".as_ptr(), number))?;
         for (name, callback) in BOUND {
             let (mut key, mut function) = (ptr::null_mut(), ptr::null_mut());
             let (text, length) = (name.as_ptr().cast(), name.len().cast_signed());
@@ -255,8 +273,8 @@ pub fn control_layout() -> Vec<String> {
 
 /// The kinds of objects that can change isolates, in order: see `controlLayout`.
 #[napi(catch_unwind)]
-pub fn cargo_kinds() -> Vec<String> {
-    cargo::KINDS.iter().map(|kind| format!("{kind:?}")).collect()
+pub fn transferable_kinds() -> Vec<String> {
+    transferable::KINDS.iter().map(|kind| format!("{kind:?}")).collect()
 }
 
 /// What names an object of this isolate.

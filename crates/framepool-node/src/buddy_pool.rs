@@ -1,11 +1,12 @@
 //! Buddy pools: `BuddyPool` and `BuddyBuffer` of the facade.
 
 use std::collections::HashMap;
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
 use framepool::buddy::{BLOCK_SIZE, Block, BlockPolicy, BuddyPool, Buffer, Change, Error, Options, Stats};
-use framepool::handle::{Handle, HandleTable};
+use framepool::handle::Handle;
 use napi::Env;
 use napi_derive::napi;
 
@@ -14,6 +15,7 @@ use crate::control::Word;
 use crate::env::EnvState;
 use crate::errors::{Fault, Result};
 use crate::external::{Exposure, Shown};
+use crate::inspect::{Isolate, Kind, Listed, Table, Window};
 use crate::{polled, ticket};
 
 /// A pool, and what this isolate has been shown of it.
@@ -37,14 +39,45 @@ impl BuddyPoolEntry {
     }
 }
 
+impl Listed for BuddyPoolEntry {
+    fn kind(&self) -> Kind {
+        Kind::BuddyPool
+    }
+
+    /// Of its blocks, of which there are none yet.
+    fn bytes(&self) -> usize {
+        0
+    }
+
+    const HAS_WINDOW: bool = true;
+
+    fn window(&self) -> Option<Window> {
+        Some(Window::Blocks(self.pool.clone()))
+    }
+}
+
+impl Listed for Shown<Buffer> {
+    fn kind(&self) -> Kind {
+        Kind::BuddyBuffer
+    }
+
+    fn bytes(&self) -> usize {
+        self.capacity()
+    }
+}
+
 /// The pools that this isolate has made or met, each once, however often it came.
-#[derive(Default)]
 pub(crate) struct BuddyPools {
-    table: HandleTable<BuddyPoolEntry>,
-    known: HashMap<usize, Handle>,
+    pub(crate) table: Table<BuddyPoolEntry>,
+    /// By the copy of the facade that shows their blocks, and by their identity.
+    known: HashMap<(u32, usize), Handle>,
 }
 
 impl BuddyPools {
+    pub(crate) fn new(isolate: &mut Isolate) -> Self {
+        Self { table: Table::new(isolate), known: HashMap::new() }
+    }
+
     pub(crate) fn get(&self, handle: Handle) -> Option<&BuddyPoolEntry> {
         self.table.get(handle)
     }
@@ -53,14 +86,14 @@ impl BuddyPools {
         self.table.get_mut(handle)
     }
 
-    fn find(&mut self, pool: BuddyPool) -> Handle {
+    fn find(&mut self, facade: u32, pool: BuddyPool) -> Handle {
         let Self { table, known } = self;
-        *known.entry(pool.id()).or_insert_with(|| table.insert(BuddyPoolEntry { pool, blocks: Vec::new() }))
+        *known.entry((facade, pool.id())).or_insert_with(|| table.insert(BuddyPoolEntry { pool, blocks: Vec::new() }))
     }
 
     fn remove(&mut self, handle: Handle) -> Option<BuddyPoolEntry> {
         let entry = self.table.remove(handle)?;
-        self.known.remove(&entry.pool.id());
+        self.known.retain(|_, known| *known != handle);
         Some(entry)
     }
 
@@ -72,7 +105,7 @@ impl BuddyPools {
 
 /// The pool, which this isolate may not have met before. Out: `Pool`.
 pub(crate) fn take_in(state: &mut EnvState, pool: BuddyPool) -> Handle {
-    let handle = state.buddy_pools.find(pool);
+    let handle = state.buddy_pools.find(state.control.get(Word::Facade), pool);
     state.set_handle(Word::Pool, Word::PoolGeneration, handle);
     handle
 }
@@ -82,8 +115,13 @@ fn entry(state: &mut EnvState) -> std::result::Result<&mut BuddyPoolEntry, Fault
     state.buddy_pools.get_mut(handle).ok_or_else(Fault::released)
 }
 
-/// Hands a buffer to JavaScript. Out: `Handle`; `Block`, `Offset` in it, and `Length`.
-pub(crate) fn hand_over(state: &mut EnvState, pool: Handle, buffer: Buffer) -> std::result::Result<(), Fault> {
+fn unshown(buffer: Buffer) -> Shown<Buffer> {
+    Shown::new(buffer, Exposure::default())
+}
+
+/// Hands a buffer to JavaScript. Out: `Handle`; `Block`, `Offset` in it, and `Length`; `Hidden`, 0 when it may still be seen
+/// where it comes from.
+pub(crate) fn hand_over(state: &mut EnvState, pool: Handle, buffer: Shown<Buffer>) -> std::result::Result<(), Fault> {
     let entry = state.buddy_pools.get_mut(pool).ok_or_else(Fault::released)?;
     let index = buffer.block();
     let base = entry.block(index)?.base().addr().get();
@@ -91,6 +129,7 @@ pub(crate) fn hand_over(state: &mut EnvState, pool: Handle, buffer: Buffer) -> s
     control.set(Word::Block, index as u32);
     control.set(Word::Offset, (buffer.as_slice().as_ptr().addr() - base) as u32);
     control.set(Word::Length, buffer.capacity() as u32);
+    control.set(Word::Hidden, u32::from(!buffer.exposure.is_shown()));
     let handle = state.buddy_buffers.insert(buffer);
     state.set_handle(Word::Handle, Word::Generation, handle);
     Ok(())
@@ -101,7 +140,7 @@ pub(crate) fn try_allocate(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     let size = call.get(Word::Length) as usize;
     match entry(call.state)?.pool.try_allocate(size) {
-        Ok(buffer) => hand_over(call.state, handle, buffer)?,
+        Ok(buffer) => hand_over(call.state, handle, unshown(buffer))?,
         Err(Error::Limit { .. }) => call.set(Word::Length, 0),
         Err(error) => return Err(error.into()),
     }
@@ -114,13 +153,25 @@ pub(crate) fn allocate(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     let size = call.get(Word::Length) as usize;
     let buffer = entry(call.state)?.pool.allocate(size);
-    polled::future(call, buffer, move |state, buffer| hand_over(state, handle, buffer?))
+    polled::future(call, buffer, move |state, buffer| hand_over(state, handle, unshown(buffer?)))
 }
 
-/// Gives a buffer back.
+/// The `ArrayBuffer` over a buffer alone, for debug mode.
+pub(crate) fn buffer(call: &mut Call<'_>) -> Reply {
+    let handle = call.state.handle(Word::Handle, Word::Generation);
+    let buffer = call.state.buddy_buffers.get_mut(handle).ok_or_else(Fault::released)?;
+    let (base, length) = (NonNull::from(buffer.as_mut_slice()).cast(), buffer.capacity());
+    // SAFETY: a buffer has its memory until it is dropped, and moving it does not move the memory.
+    Ok(Some(unsafe { buffer.exposure.array_buffer(call.env, base, length)? }))
+}
+
+/// Gives a buffer back. `Hidden`: the `ArrayBuffer` over it alone, if there was one, is detached.
 pub(crate) fn release(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
-    call.state.buddy_buffers.remove(handle).ok_or_else(Fault::released)?;
+    let mut buffer = call.state.buddy_buffers.remove(handle).ok_or_else(Fault::released)?;
+    if call.get(Word::Hidden) == 1 {
+        buffer.exposure.revoke();
+    }
     Ok(None)
 }
 
@@ -160,7 +211,7 @@ pub(crate) fn watch(call: &mut Call<'_>) -> Reply {
 pub(crate) fn close(call: &mut Call<'_>) -> Reply {
     let pool = &entry(call.state)?.pool;
     pool.close();
-    ticket::PARKED.revoke(|cargo| cargo.is_of_buddy(pool));
+    ticket::PARKED.revoke(|object| object.is_of_buddy(pool));
     let drained = pool.drained();
     polled::future(call, drained, |_, ()| Ok(()))
 }
@@ -200,15 +251,18 @@ impl From<BuddyPoolSettings> for Options {
             slab_empty_watermark: settings.slab_empty_watermark.map_or(default.slab_empty_watermark, |n| n as usize),
             thread_cache: settings.thread_cache.unwrap_or(default.thread_cache),
             policy: BlockPolicy { huge_pages, lock, prefault },
+            poison: false,
         }
     }
 }
 
-/// A new pool.
+/// A new pool, of the copy of the facade that `Facade` names.
 #[napi(catch_unwind)]
 pub fn buddy_pool_create(env: Env, settings: BuddyPoolSettings) -> Result<ObjectHandle> {
-    let pool = BuddyPool::new(settings.into());
-    Ok(EnvState::of(env)?.buddy_pools.find(pool).into())
+    let state = EnvState::of(env)?;
+    let poison = state.debug.general_quarantine().is_some();
+    let pool = BuddyPool::new(Options { poison, ..settings.into() });
+    Ok(state.buddy_pools.find(state.control.get(Word::Facade), pool).into())
 }
 
 /// `stats()` of a buddy pool, as far as the core knows them.

@@ -12,7 +12,29 @@ use crate::control::Word;
 use crate::env::EnvState;
 use crate::errors::{Fault, Result};
 use crate::external::{Exposure, Shown};
+use crate::inspect::{Kind, Listed};
 use crate::{settle, ticket};
+
+impl Listed for BudgetPool {
+    fn kind(&self) -> Kind {
+        Kind::BudgetPool
+    }
+
+    /// Its allocations are listed themselves.
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+impl Listed for Shown<Allocation> {
+    fn kind(&self) -> Kind {
+        Kind::Allocation
+    }
+
+    fn bytes(&self) -> usize {
+        self.allocated_bytes()
+    }
+}
 
 /// The pool, the number of buffers and whether they are to be cleared.
 fn request<'a>(call: &'a Call<'_>) -> std::result::Result<(&'a BudgetPool, usize, bool), Fault> {
@@ -82,7 +104,7 @@ pub(crate) fn allocate_sync(call: &mut Call<'_>) -> Reply {
 pub(crate) fn close(call: &mut Call<'_>) -> Reply {
     let (pool, ..) = request(call)?;
     let pool = pool.clone();
-    ticket::PARKED.revoke(|cargo| cargo.is_of_budget(&pool));
+    ticket::PARKED.revoke(|object| object.is_of_budget(&pool));
     settle::begin(call, move |_, wait| {
         pool.close(move || wait.settle(|_| Ok(())));
         // Closing cannot be taken back, and nothing is granted that could be lost.
@@ -113,8 +135,12 @@ pub(crate) fn release(call: &mut Call<'_>) -> Reply {
 #[napi(catch_unwind)]
 pub fn budget_pool_create(env: Env, buffer_size: u32, max_memory: f64) -> Result<ObjectHandle> {
     #[allow(clippy::cast_sign_loss, reason = "the core checks the range, into which the cast saturates")]
-    let pool = BudgetPool::new(buffer_size as usize, max_memory as usize).map_err(Fault::from)?;
-    Ok(EnvState::of(env)?.budget_pools.insert(pool).into())
+    let (buffer_size, max_memory, state) = (buffer_size as usize, max_memory as usize, EnvState::of(env)?);
+    let pool = match state.debug.general_quarantine() {
+        None => BudgetPool::new(buffer_size, max_memory),
+        Some(quarantine) => BudgetPool::guarded(buffer_size, max_memory, quarantine),
+    };
+    Ok(state.budget_pools.insert(pool.map_err(Fault::from)?).into())
 }
 
 /// `stats()` of a budget pool.

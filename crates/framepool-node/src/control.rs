@@ -90,10 +90,14 @@ pub(crate) enum Word {
     /// Out: how often a session's output ring has been replaced by a larger or smaller one, and its size at present.
     RingGeneration,
     RingSize,
+    /// In: which copy of the facade calls, where it may meet memory that other copies have met.
+    Facade,
+    /// Out: 1 when a slice has memory of its own.
+    Own,
 }
 
 /// Names of the words, by index.
-pub(crate) const LAYOUT: [Word; 46] = [
+pub(crate) const LAYOUT: [Word; 48] = [
     Word::Status,
     Word::Handle,
     Word::Generation,
@@ -140,6 +144,8 @@ pub(crate) const LAYOUT: [Word; 46] = [
     Word::High,
     Word::RingGeneration,
     Word::RingSize,
+    Word::Facade,
+    Word::Own,
 ];
 
 /// Words in a block.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use framepool::buddy;
 use framepool::budget::{Allocation, BudgetPool};
-use framepool::handle::{Handle, HandleTable};
+use framepool::channel::{Receiver, Sender as ChannelSender};
+use framepool::handle::Handle;
 #[cfg(unix)]
 use framepool::io::Pump;
 use framepool::slot::{Slice, SystemMemory};
@@ -15,33 +16,43 @@ use napi::{Env, sys};
 
 use crate::buddy_pool::BuddyPools;
 use crate::control::{Control, Word};
+use crate::debug::Debug;
 use crate::errors::{Fault, Result};
 use crate::external::Shown;
+use crate::inspect::{Isolate, Published, Table};
 use crate::regions::Regions;
 use crate::ring::RingHalf;
 use crate::settle::{self, Waits};
 use crate::slot_pool::SlotPoolEntry;
 use crate::ticket;
+use crate::transferable::Transferable;
 
 /// One isolate's objects. Only its own thread touches them.
 pub(crate) struct EnvState {
     pub(crate) control: Arc<ControlBlock>,
     /// To whom this isolate's tickets belong.
     pub(crate) sender: Sender,
-    pub(crate) slot_pools: HandleTable<Shown<SlotPoolEntry>>,
-    pub(crate) system_memories: HandleTable<Shown<SystemMemory>>,
+    /// Copies of the facade that have opened the boundary: a test runner may load it more than once.
+    pub(crate) facades: u32,
+    pub(crate) slot_pools: Table<Shown<SlotPoolEntry>>,
+    pub(crate) system_memories: Table<Shown<SystemMemory>>,
     /// Slices on the heap, and those of other isolates' pools.
-    pub(crate) slices: HandleTable<Shown<Slice>>,
+    pub(crate) slices: Table<Shown<Slice>>,
     pub(crate) regions: Regions,
-    pub(crate) sessions: HandleTable<Shown<Session>>,
-    pub(crate) budget_pools: HandleTable<BudgetPool>,
-    pub(crate) budget_allocations: HandleTable<Shown<Allocation>>,
+    pub(crate) sessions: Table<Shown<Session>>,
+    pub(crate) budget_pools: Table<BudgetPool>,
+    pub(crate) budget_allocations: Table<Shown<Allocation>>,
     pub(crate) buddy_pools: BuddyPools,
-    pub(crate) buddy_buffers: HandleTable<buddy::Buffer>,
-    pub(crate) ring_halves: HandleTable<RingHalf>,
+    pub(crate) buddy_buffers: Table<Shown<buddy::Buffer>>,
+    pub(crate) ring_halves: Table<RingHalf>,
+    pub(crate) senders: Table<ChannelSender<Transferable>>,
+    pub(crate) receivers: Table<Receiver<Transferable>>,
     #[cfg(unix)]
-    pub(crate) pumps: HandleTable<Pump>,
+    pub(crate) pumps: Table<Pump>,
     pub(crate) waits: Waits,
+    pub(crate) debug: Debug,
+    /// Lists what the tables have until the isolate ends.
+    published: Option<Published>,
     /// How the last call through the control block failed.
     pub(crate) fault: Option<Fault>,
 }
@@ -64,28 +75,36 @@ impl std::ops::Deref for ControlBlock {
 
 impl EnvState {
     /// This isolate's state, made on first use.
-    pub(crate) fn open(env: Env) -> Result<*mut Self> {
+    pub(crate) fn open(env: Env, owner: u32) -> Result<*mut Self> {
         if let Some(state) = env.get_instance_data::<Self>().map_err(|error| foreign(&error))? {
             return Ok(std::ptr::from_mut(state));
         }
-        let state = Self {
+        let sender = Sender::new();
+        let mut isolate = Isolate::new(owner, sender);
+        let mut state = Self {
             control: Arc::new(ControlBlock(Control::new())),
-            sender: Sender::new(),
-            slot_pools: HandleTable::default(),
-            system_memories: HandleTable::default(),
-            slices: HandleTable::default(),
+            sender,
+            facades: 0,
+            slot_pools: Table::new(&mut isolate),
+            system_memories: Table::new(&mut isolate),
+            slices: Table::new(&mut isolate),
             regions: Regions::default(),
-            sessions: HandleTable::default(),
-            budget_pools: HandleTable::default(),
-            budget_allocations: HandleTable::default(),
-            buddy_pools: BuddyPools::default(),
-            buddy_buffers: HandleTable::default(),
-            ring_halves: HandleTable::default(),
+            sessions: Table::new(&mut isolate),
+            budget_pools: Table::new(&mut isolate),
+            budget_allocations: Table::new(&mut isolate),
+            buddy_pools: BuddyPools::new(&mut isolate),
+            buddy_buffers: Table::new(&mut isolate),
+            ring_halves: Table::new(&mut isolate),
+            senders: Table::new(&mut isolate),
+            receivers: Table::new(&mut isolate),
             #[cfg(unix)]
-            pumps: HandleTable::default(),
+            pumps: Table::new(&mut isolate),
             waits: Waits::default(),
+            debug: Debug::default(),
+            published: None,
             fault: None,
         };
+        state.published = Some(isolate.publish());
         env.set_instance_data(state, (), |_| {}).map_err(|error| foreign(&error))?;
         let state = std::ptr::from_mut(Self::of(env)?);
         // SAFETY: the instance data outlives the environment's cleanup hooks, and `give_back` runs once, on this thread.
@@ -148,6 +167,8 @@ unsafe extern "C" fn give_back(data: *mut c_void) {
         #[cfg(unix)]
         state.pumps.clear();
         state.ring_halves.clear();
+        state.senders.clear();
+        state.receivers.clear();
         state.sessions.clear();
         state.slices.clear();
         state.regions.clear();
@@ -157,5 +178,6 @@ unsafe extern "C" fn give_back(data: *mut c_void) {
         state.budget_pools.clear();
         state.buddy_buffers.clear();
         state.buddy_pools.clear();
+        state.published = None;
     });
 }

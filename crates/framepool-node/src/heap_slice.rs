@@ -2,16 +2,26 @@
 
 use std::ptr::NonNull;
 
-use framepool::handle::HandleTable;
 use framepool::slot::{OutOfMemory, Slice};
 
 use crate::boundary::{Call, Reply};
 use crate::control::Word;
 use crate::errors::Fault;
 use crate::external::{Exposure, Shown};
+use crate::inspect::{self, Kind, Listed};
 
 /// An isolate's heap slices.
-pub(crate) type Table = HandleTable<Shown<Slice>>;
+pub(crate) type Table = inspect::Table<Shown<Slice>>;
+
+impl Listed for Shown<Slice> {
+    fn kind(&self) -> Kind {
+        Kind::Slice
+    }
+
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+}
 
 /// A slice with a copy of the bytes that the call carries. Out: `Heap`, `Length`.
 pub(crate) fn from(call: &mut Call<'_>) -> Reply {
@@ -21,7 +31,11 @@ pub(crate) fn from(call: &mut Call<'_>) -> Reply {
     copy.try_reserve_exact(bytes.len()).map_err(|_| OutOfMemory { bytes: bytes.len() })?;
     copy.extend_from_slice(bytes);
     call.set(Word::Length, copy.len() as u32);
-    let handle = call.state.slices.insert(Shown::new(Slice::from(copy), Exposure::default()));
+    let mut slice = Slice::from(copy);
+    if let Some(quarantine) = call.state.debug.general_quarantine() {
+        slice = slice.guarded(quarantine)?;
+    }
+    let handle = call.state.slices.insert(Shown::new(slice, Exposure::default()));
     call.set(Word::Heap, handle.index);
     call.set(Word::HeapGeneration, handle.generation);
     Ok(None)

@@ -16,6 +16,7 @@ use crate::control::{Control, Word};
 use crate::env::EnvState;
 use crate::errors::{Code, Fault, Result};
 use crate::external::{Exposure, Shown};
+use crate::inspect::{Kind, Listed};
 use crate::ring::{EitherHalf, RingHalf};
 use crate::settle::Wait;
 use crate::{polled, ring as halves, settle, sv2_session};
@@ -139,6 +140,16 @@ pub(crate) fn output_write_later(call: &mut Call<'_>) -> Reply {
         },
         |_, _| {},
     )
+}
+
+impl Listed for Pump {
+    fn kind(&self) -> Kind {
+        Kind::Pump
+    }
+
+    fn bytes(&self) -> usize {
+        self.ring_size()
+    }
 }
 
 /// What is not needed to lie anywhere: a cache line.

@@ -2,10 +2,12 @@
 //!
 //! - `allocations`: a count of them, in builds that ask for it.
 //! - `boundary`: how JavaScript calls in on per-message paths.
-//! - `cargo`, `ticket`, `regions`: how objects change isolates.
+//! - `transferable`, `ticket`, `regions`: how objects change isolates.
 //! - `control`: the words that such calls pass.
+//! - `debug`: what is guarded in debug mode.
 //! - `env`: what one isolate has alive.
 //! - `external`: memory that JavaScript sees through an `ArrayBuffer`.
+//! - `inspect`: what is alive in the process.
 //! - `io`: native I/O on file descriptors.
 //! - `settle`: how waits end.
 //! - `slot_pool`, `system_memory`, `heap_slice`, `budget_pool`, `buddy_pool`, `ring`, `sv2_session`: one file for each kind of object.
@@ -19,12 +21,14 @@ mod allocations;
 mod boundary;
 mod buddy_pool;
 mod budget_pool;
-mod cargo;
+mod channel;
 mod control;
+mod debug;
 mod env;
 mod errors;
 mod external;
 mod heap_slice;
+mod inspect;
 #[cfg(unix)]
 mod io;
 mod pin;
@@ -36,3 +40,4 @@ mod slot_pool;
 mod sv2_session;
 mod system_memory;
 mod ticket;
+mod transferable;

@@ -17,15 +17,16 @@ use crate::polled;
 #[derive(Default)]
 pub(crate) struct Regions {
     table: HandleTable<Shown<Arc<Region>>>,
-    /// By their address, which no other region can have while this isolate has its share.
-    known: HashMap<usize, Handle>,
+    /// By the copy of the facade that shows them, and by their address, which no other region can have while this isolate
+    /// has its share.
+    known: HashMap<(u32, usize), Handle>,
 }
 
 impl Regions {
-    fn find(&mut self, region: &Arc<Region>) -> Handle {
+    fn find(&mut self, facade: u32, region: &Arc<Region>) -> Handle {
         let Self { table, known } = self;
         *known
-            .entry(Arc::as_ptr(region).addr())
+            .entry((facade, Arc::as_ptr(region).addr()))
             .or_insert_with(|| table.insert(Shown::new(Arc::clone(region), Exposure::default())))
     }
 
@@ -35,15 +36,16 @@ impl Regions {
     }
 }
 
-/// Takes in a slice of another isolate. Out: the slice in `Heap`, its `Offset`, `Length` and `Slot`, 0 on the heap; else its
-/// memory in `Region`.
+/// Takes in a slice of another isolate. Out: the slice in `Heap`, its `Offset`, `Length` and `Slot`, 0 on the heap; `Own`, 1 if
+/// it has memory of its own, else that in `Region`.
 pub(crate) fn take_in(state: &mut EnvState, slice: Shown<Slice>) -> Result<(), Fault> {
     let slot = slice.slot().unwrap_or(0);
     state.control.set(Word::Slot, slot.into());
+    state.control.set(Word::Own, u32::from(slice.region().is_none()));
     state.control.set(Word::Offset, slice.offset().unwrap_or(0) as u32);
     state.control.set(Word::Length, slice.len() as u32);
     if let Some(region) = slice.region() {
-        let handle = state.regions.find(region);
+        let handle = state.regions.find(state.control.get(Word::Facade), region);
         state.set_handle(Word::Region, Word::RegionGeneration, handle);
     }
     let handle = state.slices.insert(slice);
@@ -78,9 +80,8 @@ pub(crate) fn forget(call: &mut Call<'_>) -> Reply {
     if hidden {
         region.exposure.revoke();
     }
-    let address = Arc::as_ptr(region).addr();
     let handle = call.state.handle(Word::Region, Word::RegionGeneration);
-    call.state.regions.known.remove(&address);
+    call.state.regions.known.retain(|_, known| *known != handle);
     call.state.regions.table.remove(handle);
     Ok(None)
 }

@@ -16,6 +16,7 @@ use crate::control::Word;
 use crate::env::EnvState;
 use crate::errors::{Code, Fault, Result};
 use crate::external::{Exposure, Shown};
+use crate::inspect::{Kind, Listed};
 use crate::polled;
 
 /// A half of this isolate.
@@ -43,6 +44,20 @@ impl RingHalf {
     /// Takes it away, for native I/O or for another isolate.
     pub(crate) fn take(&mut self) -> std::result::Result<Shown<EitherHalf>, Fault> {
         self.half.take().ok_or_else(busy)
+    }
+}
+
+impl Listed for RingHalf {
+    fn kind(&self) -> Kind {
+        match self.half.as_deref() {
+            Some(EitherHalf::Consumer(_)) => Kind::Consumer,
+            _ => Kind::Producer,
+        }
+    }
+
+    /// Of the ring, which both halves share.
+    fn bytes(&self) -> usize {
+        self.half.as_ref().map_or(0, |half| half.size())
     }
 }
 

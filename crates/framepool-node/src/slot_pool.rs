@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use framepool::buffer_sv2::Buffer;
 use framepool::handle::Handle;
+use framepool::quarantine::Quarantine;
 use framepool::slot::{Mode, Place, Slice, SlotPool, Taken};
 use framepool::sv2::Batch;
 use napi::Env;
@@ -14,6 +15,7 @@ use crate::control::{Control, Word};
 use crate::env::EnvState;
 use crate::errors::{Fault, Result};
 use crate::external::{Exposure, Shown};
+use crate::inspect::{Kind, Listed, Window};
 use crate::ticket;
 
 /// A pool. It holds the slots of the slices that this isolate's JavaScript has, which names them by slot.
@@ -21,6 +23,8 @@ pub(crate) struct SlotPoolEntry {
     pub(crate) pool: SlotPool,
     /// Of the heap buffer in which a message is being written that found no room in the pool.
     heap: Exposure,
+    /// Of a pool in debug mode: every slice is guarded, and JavaScript has it as a heap slice.
+    quarantine: Option<Arc<Quarantine>>,
 }
 
 impl SlotPoolEntry {
@@ -86,7 +90,8 @@ impl SlotPoolEntry {
                 control.set(Word::Length, len as u32);
             }
             Taken::Heap(slice) => {
-                control.set(Word::Slot, 0);
+                // A guarded slice has one.
+                control.set(Word::Slot, slice.slot().map_or(0, u32::from));
                 control.set(Word::Offset, 0);
                 control.set(Word::Length, slice.len() as u32);
                 let handle = heap.insert(Shown::new(slice, std::mem::take(&mut self.heap)));
@@ -102,11 +107,15 @@ impl SlotPoolEntry {
         batch: Batch<Slice>,
         heap: &mut crate::heap_slice::Table,
         control: &Control,
-    ) {
+    ) -> std::result::Result<(), Fault> {
         control.set(Word::Table, batch.table as u32);
         control.set(Word::Frames, batch.frames as u32);
-        let taken = self.pool.hold(batch.slice);
+        let taken = match &self.quarantine {
+            None => self.pool.hold(batch.slice),
+            Some(quarantine) => Taken::Heap(batch.slice.guarded(quarantine)?),
+        };
         self.hand_over(taken, heap, control);
+        Ok(())
     }
 }
 
@@ -117,6 +126,22 @@ impl Drop for SlotPoolEntry {
         {
             self.heap.leave(buffer);
         }
+    }
+}
+
+impl Listed for Shown<SlotPoolEntry> {
+    fn kind(&self) -> Kind {
+        Kind::SlotPool
+    }
+
+    fn bytes(&self) -> usize {
+        self.pool.capacity()
+    }
+
+    const HAS_WINDOW: bool = true;
+
+    fn window(&self) -> Option<Window> {
+        Some(Window::Slots(Arc::clone(self.pool.region())))
     }
 }
 
@@ -152,9 +177,12 @@ pub(crate) fn writable(call: &mut Call<'_>) -> Reply {
 pub(crate) fn take(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     let EnvState { slot_pools, slices, control, .. } = call.state;
-    let entry = slot_pools.get_mut(handle).ok_or_else(Fault::released)?;
+    let entry: &mut SlotPoolEntry = slot_pools.get_mut(handle).ok_or_else(Fault::released)?;
     entry.catch_up(control)?;
-    let taken = entry.pool.take_held();
+    let taken = match &entry.quarantine {
+        None => entry.pool.take_held(),
+        Some(quarantine) => Taken::Heap(entry.pool.take_guarded(quarantine)?),
+    };
     entry.hand_over(taken, slices, control);
     entry.report(control);
     Ok(None)
@@ -212,7 +240,7 @@ pub(crate) fn heap_hidden(call: &mut Call<'_>) -> Reply {
 /// Drops the slices of the pool that have left this isolate and not arrived in another.
 pub(crate) fn revoke(call: &mut Call<'_>) -> Reply {
     let region = Arc::clone(entry(call.state)?.pool.region());
-    ticket::PARKED.revoke(|cargo| cargo.is_in(&region));
+    ticket::PARKED.revoke(|object| object.is_in(&region));
     Ok(None)
 }
 
@@ -227,12 +255,14 @@ pub(crate) fn close(call: &mut Call<'_>) -> Reply {
     Ok(None)
 }
 
-/// A new pool of `capacity` bytes.
+/// A new pool of `capacity` bytes. `debug`: its slices are guarded.
 #[napi(catch_unwind)]
-pub fn slot_pool_create(env: Env, capacity: u32) -> Result<ObjectHandle> {
+pub fn slot_pool_create(env: Env, capacity: u32, debug: bool) -> Result<ObjectHandle> {
     let pool = SlotPool::new(capacity as usize).map_err(Fault::from)?;
-    let entry = SlotPoolEntry { pool, heap: Exposure::default() };
-    Ok(EnvState::of(env)?.slot_pools.insert(Shown::new(entry, Exposure::default())).into())
+    let state = EnvState::of(env)?;
+    let quarantine = debug.then(|| Arc::clone(state.debug.quarantine()));
+    let entry = SlotPoolEntry { pool, heap: Exposure::default(), quarantine };
+    Ok(state.slot_pools.insert(Shown::new(entry, Exposure::default())).into())
 }
 
 /// `SlotPoolStats` as far as the core knows them, and the line that the pool prints.

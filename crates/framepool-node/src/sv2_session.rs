@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::time::Duration;
 
+use framepool::allocator::{WORTH_TRIMMING, trim};
 use framepool::handle::Handle;
 use framepool::sv2::{FrameHeader, Options, Session, State, generate_authority_keypair as generate};
 use napi::Env;
@@ -16,6 +17,18 @@ use crate::control::{Control, Word};
 use crate::env::EnvState;
 use crate::errors::{Code, Fault, Result};
 use crate::external::{Exposure, Shown};
+use crate::inspect::{Kind, Listed};
+
+impl Listed for Shown<Session> {
+    fn kind(&self) -> Kind {
+        Kind::Sv2Session
+    }
+
+    /// At first; a session grows with what waits in its output.
+    fn bytes(&self) -> usize {
+        self.stats().memory_bytes
+    }
+}
 
 /// Reports a session's state and output.
 #[inline]
@@ -83,10 +96,14 @@ pub(crate) fn receive(call: &mut Call<'_>) -> Reply {
     // Also on failure: the pool may have changed its mode for frames that turned out to be bad.
     entry.report(control);
     let outcome = outcome.map_err(|_| Fault::new(Code::NO_MEMORY, "no memory for the frames received"))?;
-    match outcome? {
-        Some(batch) => entry.hand_over_batch(batch, slices, control),
-        None => control.set(Word::Frames, 0),
-    }
+    let Some(batch) = outcome? else {
+        control.set(Word::Frames, 0);
+        return Ok(None);
+    };
+    entry.hand_over_batch(batch, slices, control).inspect_err(|_| {
+        session.close();
+        report(session, control);
+    })?;
     Ok(None)
 }
 
@@ -257,6 +274,14 @@ pub fn session_shrink(env: Env, handle: ObjectHandle) -> Result<()> {
     session.shrink();
     report(session, &state.control);
     Ok(())
+}
+
+/// Lets the system have memory that `freed` bytes of rings have left, if that is worth while.
+#[napi(catch_unwind)]
+pub fn trim_after(freed: f64) {
+    if freed >= WORTH_TRIMMING as f64 {
+        trim();
+    }
 }
 
 /// Why the session closed by itself, if it did.

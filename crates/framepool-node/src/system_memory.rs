@@ -1,6 +1,7 @@
 //! Buffers on the heap: `SystemMemoryBuffer` of the facade.
 
 use framepool::buffer_sv2::Buffer;
+use framepool::quarantine::Guarded;
 use framepool::slot::SystemMemory;
 
 use crate::boundary::{Call, Reply};
@@ -8,6 +9,18 @@ use crate::control::Word;
 use crate::env::EnvState;
 use crate::errors::Fault;
 use crate::external::{Exposure, Shown};
+use crate::inspect::{Kind, Listed};
+
+impl Listed for Shown<SystemMemory> {
+    fn kind(&self) -> Kind {
+        Kind::SystemMemoryBuffer
+    }
+
+    /// Nothing yet, when it is listed.
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+}
 
 fn entry(state: &mut EnvState) -> std::result::Result<&mut Shown<SystemMemory>, Fault> {
     let handle = state.handle(Word::Handle, Word::Generation);
@@ -25,12 +38,16 @@ pub(crate) fn create(call: &mut Call<'_>) -> Reply {
 /// `Length` more bytes after what is written. Out: `Offset`.
 pub(crate) fn writable(call: &mut Call<'_>) -> Reply {
     let length = call.get(Word::Length) as usize;
+    let quarantine = call.state.debug.general_quarantine().cloned();
     let entry = entry(call.state)?;
     let written = entry.len();
     if entry.exposure.is_shown() {
         // JavaScript could not take its view back, so the memory under it must stay.
         let old = entry.relocate();
         entry.exposure.leave(old);
+    } else if let Some(quarantine) = quarantine {
+        // Whoever still writes through an earlier view is to be caught.
+        drop(Guarded::new(entry.relocate().get_data_owned(), &quarantine));
     }
     entry.try_get_writable(length)?;
     call.set(Word::Offset, written as u32);
@@ -41,7 +58,10 @@ pub(crate) fn writable(call: &mut Call<'_>) -> Reply {
 pub(crate) fn take(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     let mut entry = call.state.system_memories.remove(handle).ok_or_else(Fault::released)?;
-    let slice = entry.get_data_owned();
+    let mut slice = entry.get_data_owned();
+    if let Some(quarantine) = call.state.debug.general_quarantine() {
+        slice = slice.guarded(quarantine)?;
+    }
     let exposure = std::mem::take(&mut entry.exposure);
     call.set(Word::Length, slice.len() as u32);
     let handle = call.state.slices.insert(Shown::new(slice, exposure));

@@ -6,13 +6,13 @@ use framepool::ticket::{Nonce, Registry};
 use napi::sys;
 
 use crate::boundary::{Call, Reply};
-use crate::cargo::{self, Cargo};
 use crate::errors::{Code, Fault};
+use crate::transferable::{self, Transferable};
 
 /// What has left one isolate of this process and not yet arrived in another.
-pub(crate) static PARKED: LazyLock<Registry<Cargo>> = LazyLock::new(Registry::default);
+pub(crate) static PARKED: LazyLock<Registry<Transferable>> = LazyLock::new(Registry::default);
 
-/// A ticket for the object that the call names, which leaves this isolate: see `cargo::depart`. Gives its text.
+/// A ticket for the object that the call names, which leaves this isolate: see `transferable::depart`. Gives its text.
 pub(crate) fn make(call: &mut Call<'_>) -> Reply {
     // First what may fail, so that nothing has left then.
     let nonce = Nonce::random()?;
@@ -25,12 +25,14 @@ pub(crate) fn make(call: &mut Call<'_>) -> Reply {
     if status != sys::Status::napi_ok {
         return Err(Fault::internal("a string could not be made"));
     }
-    let cargo = cargo::depart(call)?;
-    PARKED.deposit(nonce, call.state.sender, cargo);
+    let object = transferable::depart(call)?;
+    PARKED.deposit(nonce, call.state.sender, object);
+    // Another isolate may just have closed the pool: it closes first and revokes then, so either it finds this or we it.
+    PARKED.revoke_if(nonce, Transferable::is_of_closed);
     Ok(Some(value))
 }
 
-/// Takes in what the ticket stands for whose text the call carries. Out: see `cargo::arrive`.
+/// Takes in what the ticket stands for whose text the call carries. Out: see `transferable::arrive`.
 pub(crate) fn adopt(call: &mut Call<'_>) -> Reply {
     /// One more than a nonce has, so that a longer text is not taken for one; and Node adds a zero.
     const ROOM: usize = 34;
@@ -40,8 +42,8 @@ pub(crate) fn adopt(call: &mut Call<'_>) -> Reply {
         sys::napi_get_value_string_latin1(call.env, call.argument, text.as_mut_ptr().cast(), ROOM, &raw mut length)
     };
     let nonce = if status == sys::Status::napi_ok { str::from_utf8(&text[..length]).ok() } else { None };
-    let cargo = nonce.and_then(|text| text.parse().ok()).and_then(|nonce| PARKED.redeem(nonce));
+    let object = nonce.and_then(|text| text.parse().ok()).and_then(|nonce| PARKED.redeem(nonce));
     let no_ticket = "no ticket: it was used or revoked, or comes from elsewhere";
-    cargo::arrive(call.state, cargo.ok_or_else(|| Fault::new(Code::TICKET, no_ticket))?)?;
+    transferable::arrive(call.state, object.ok_or_else(|| Fault::new(Code::TICKET, no_ticket))?)?;
     Ok(None)
 }

@@ -33,6 +33,7 @@ impl<T> HandleTable<T> {
     ///
     /// # Panics
     /// When 2³² objects are alive.
+    #[inline]
     pub fn insert(&mut self, value: T) -> Handle {
         if let Some(index) = self.free.pop() {
             let entry = &mut self.entries[index as usize];
@@ -59,6 +60,7 @@ impl<T> HandleTable<T> {
     }
 
     /// Takes the object out; its handle names nothing from here on.
+    #[inline]
     pub fn remove(&mut self, handle: Handle) -> Option<T> {
         let entry = self.entries.get_mut(handle.index as usize)?;
         if entry.generation != handle.generation {

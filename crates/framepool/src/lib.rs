@@ -1,10 +1,14 @@
 //! The core of framepool: no Node-API anywhere, usable from Rust as it is.
 
+pub mod allocator;
 pub mod buddy;
 pub mod budget;
+pub mod census;
+pub mod channel;
 pub mod handle;
 #[cfg(unix)]
 pub mod io;
+pub mod quarantine;
 pub mod ring;
 pub mod slot;
 pub mod sv2;

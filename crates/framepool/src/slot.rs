@@ -44,6 +44,7 @@
 
 mod error;
 mod gap;
+mod held;
 mod live;
 mod pool;
 mod region;

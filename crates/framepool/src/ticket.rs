@@ -113,6 +113,20 @@ impl<T> Registry<T> {
         self.drop_where(|_, item| revoked(item));
     }
 
+    /// Drops what lies under `nonce` if `revoked` is true for it.
+    pub fn revoke_if(&self, nonce: Nonce, revoked: impl FnOnce(&T) -> bool) {
+        let mut parked = self.lock();
+        let found = parked.get(&nonce).is_some_and(|(_, item)| revoked(item));
+        let dropped = if found { parked.remove(&nonce) } else { None };
+        drop(parked);
+        drop(dropped);
+    }
+
+    /// Looks at all that waits to be taken, and whose it is. `look` must not use the registry.
+    pub fn for_each(&self, mut look: impl FnMut(Sender, &T)) {
+        self.lock().values().for_each(|(sender, item)| look(*sender, item));
+    }
+
     /// How many wait to be taken.
     pub fn len(&self) -> usize {
         self.lock().len()

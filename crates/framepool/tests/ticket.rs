@@ -60,7 +60,12 @@ fn a_ticket_goes_with_its_sender_or_with_what_it_belongs_to() {
     assert_eq!(registry.redeem(first), None);
     registry.revoke(|&item| item == 3);
     assert_eq!(registry.redeem(third), None);
+    registry.revoke_if(fourth, |&item| item == 3);
+    registry.revoke_if(third, |_| true);
     assert_eq!(registry.redeem(fourth), Some(4));
+    let fifth = deposit(staying, 5);
+    registry.revoke_if(fifth, |&item| item == 5);
+    assert_eq!(registry.redeem(fifth), None);
 }
 
 /// What is revoked goes back to its pool, which may hand it on to somebody who uses the registry at once.

@@ -4,6 +4,8 @@ use std::sync::{Arc, atomic::Ordering};
 
 use ruapc_bufpool::DeviceIndex;
 
+use crate::quarantine::FILL;
+
 use super::{BuddyPool, Error, pool::Shared};
 
 /// Exclusive memory of [`capacity`](Self::capacity) bytes in one block; dropped, it goes back to its pool. What lies in
@@ -46,6 +48,14 @@ impl Buffer {
     pub fn block(&self) -> usize {
         let key = self.bytes.memory_key(&DeviceIndex::default()).expect("every block is registered");
         key.lkey as usize
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if self.held.pool.poison {
+            self.as_mut_slice().fill(FILL);
+        }
     }
 }
 

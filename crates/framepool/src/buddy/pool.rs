@@ -62,6 +62,7 @@ pub(super) struct Shared {
     pub(super) retries: Retries,
     pub(super) live: AtomicUsize,
     pub(super) waiting: AtomicUsize,
+    pub(super) poison: bool,
     closed: AtomicBool,
 }
 
@@ -84,6 +85,7 @@ impl BuddyPool {
             retries: Retries::default(),
             live: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
+            poison: options.poison,
             closed: AtomicBool::new(false),
         }))
     }

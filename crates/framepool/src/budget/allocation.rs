@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use frozen_core::bufpool::BufPoolAllocation;
 
+use crate::quarantine::{FILL, Guarded};
+
 use super::pool::Shared;
 use super::{BudgetError, BudgetPool};
 
@@ -20,6 +22,11 @@ impl Reservation {
     /// system has none; the reservation is given back then.
     pub fn allocate(self, zero: bool) -> Result<Allocation, BudgetError> {
         let bytes = self.count * self.shared.buffer_size();
+        if let Some(quarantine) = &self.shared.quarantine {
+            let fill = if zero { 0 } else { FILL };
+            let memory = Guarded::filled(fill, bytes, quarantine).map_err(|_| BudgetError::NoMemory { bytes })?;
+            return Ok(Allocation { memory: Memory::Guarded(memory), reservation: self });
+        }
         // The crate ends the process when there is no memory, so it is asked for only what the allocator has just given.
         // The black box keeps the compiler from dropping an allocation that nothing uses.
         let mut probe = Vec::<u8>::new();
@@ -31,7 +38,7 @@ impl Reservation {
             // SAFETY: the allocation is that many bytes long, and nothing else knows of it.
             unsafe { memory.first().write_bytes(0, bytes) };
         }
-        Ok(Allocation { memory, reservation: self })
+        Ok(Allocation { memory: Memory::Crate(memory), reservation: self })
     }
 }
 
@@ -45,8 +52,14 @@ impl Drop for Reservation {
 pub struct Allocation {
     /// Dropped before the reservation: the budget has room only when the memory is gone, and the crate's drop reads the
     /// pool, of which the reservation holds a share.
-    memory: BufPoolAllocation,
+    memory: Memory,
     reservation: Reservation,
+}
+
+enum Memory {
+    Crate(BufPoolAllocation),
+    /// Not the crate's: quarantine keeps memory for longer than the budget may be kept from others.
+    Guarded(Guarded),
 }
 
 impl Allocation {
@@ -57,7 +70,10 @@ impl Allocation {
 
     /// All of it, in bytes.
     pub fn allocated_bytes(&self) -> usize {
-        self.memory.allocated_bytes()
+        match &self.memory {
+            Memory::Crate(memory) => memory.allocated_bytes(),
+            Memory::Guarded(memory) => memory.len(),
+        }
     }
 
     /// True for an allocation of `pool`.
@@ -65,9 +81,24 @@ impl Allocation {
         Arc::ptr_eq(&self.reservation.shared, &pool.shared)
     }
 
+    /// Whether its pool is closed.
+    pub fn pool_is_closed(&self) -> bool {
+        self.reservation.shared.ledger.is_closed()
+    }
+
     /// Start of the memory: [`allocated_bytes`](Self::allocated_bytes) bytes, valid for reads and writes until this is
     /// dropped, wherever it is moved. They are not initialised unless they were allocated with `zero`.
     pub fn base(&self) -> NonNull<u8> {
-        NonNull::new(self.memory.first()).expect("the crate allocates or ends the process")
+        match &self.memory {
+            Memory::Crate(memory) => NonNull::new(memory.first()).expect("the crate allocates or ends the process"),
+            Memory::Guarded(memory) => memory.base(),
+        }
+    }
+
+    /// Says who acquired it, if it is guarded: see [`Guarded::set_origin`].
+    pub fn set_origin(&mut self, origin: Arc<str>) {
+        if let Memory::Guarded(memory) = &mut self.memory {
+            memory.set_origin(origin);
+        }
     }
 }

@@ -7,8 +7,11 @@ use std::time::Duration;
 use frozen_core::bufpool::{BufPool, BufPoolCfg};
 use frozen_core::utils::BufferSize;
 
+use crate::quarantine::Quarantine;
+
 use super::ledger::{Accounts, Ledger};
 use super::{Allocation, BudgetError, Closed, MAX_COUNT, Reservation, Ticket};
+use crate::allocator::{self, WORTH_TRIMMING};
 
 /// The crate's pool and our ledger, at an address that the crate's allocations point to.
 pub(super) struct Shared {
@@ -16,6 +19,8 @@ pub(super) struct Shared {
     pub(super) ledger: Ledger,
     buffer_size: BufferSize,
     max_memory: usize,
+    /// Of a pool in debug mode: where the memory of its allocations goes.
+    pub(super) quarantine: Option<Arc<Quarantine>>,
 }
 
 impl Shared {
@@ -28,12 +33,8 @@ impl Drop for Shared {
     /// Nothing is allocated any more. The allocator keeps what was freed for later, which after a pool of some size may be
     /// most of the process; so it is told to let the system have it.
     fn drop(&mut self) {
-        /// Less is not worth the look at every free block.
-        const WORTHWHILE: usize = 1 << 20;
-        #[cfg(all(target_os = "linux", target_env = "gnu"))]
-        if self.ledger.accounts().peak * self.buffer_size() >= WORTHWHILE {
-            // SAFETY: it may be called at any time, on any thread.
-            unsafe { libc::malloc_trim(0) };
+        if self.ledger.accounts().peak * self.buffer_size() >= WORTH_TRIMMING {
+            allocator::trim();
         }
     }
 }
@@ -61,6 +62,15 @@ impl BudgetPool {
     /// A pool of buffers of `buffer_size` bytes: a power of two from 8 to 16,384. Together its allocations never have
     /// more than `max_memory` bytes, which must be above `buffer_size`. (`BufPool::new`)
     pub fn new(buffer_size: usize, max_memory: usize) -> Result<Self, BudgetError> {
+        Self::make(buffer_size, max_memory, None)
+    }
+
+    /// The same for debug mode: the memory of its allocations goes into `quarantine`, where it does not count.
+    pub fn guarded(buffer_size: usize, max_memory: usize, quarantine: &Arc<Quarantine>) -> Result<Self, BudgetError> {
+        Self::make(buffer_size, max_memory, Some(Arc::clone(quarantine)))
+    }
+
+    fn make(buffer_size: usize, max_memory: usize, quarantine: Option<Arc<Quarantine>>) -> Result<Self, BudgetError> {
         let size = match buffer_size {
             8 => BufferSize::S8,
             16 => BufferSize::S16,
@@ -81,7 +91,7 @@ impl BudgetPool {
         }
         let pool = BufPool::new(BufPoolCfg { buffer_size: size, max_memory });
         let ledger = Ledger::new(max_memory / buffer_size);
-        Ok(Self { shared: Arc::new(Shared { pool, ledger, buffer_size: size, max_memory }) })
+        Ok(Self { shared: Arc::new(Shared { pool, ledger, buffer_size: size, max_memory, quarantine }) })
     }
 
     /// Bytes of a buffer.

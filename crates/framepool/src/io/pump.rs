@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags};
 use super::bell::Bell;
 use super::{Descriptor, Direction, Port};
 use crate::SystemError;
-use crate::ring::{Consumer, Producer};
+use crate::ring::{Consumer, Half, Producer};
 
 /// A call moves at most this part of the ring, so that there is always something left for the other thread to do.
 const PART: usize = 4;
@@ -33,6 +33,7 @@ pub struct Pump {
     reading: Arc<Control>,
     writing: Arc<Control>,
     moved: Arc<AtomicU64>,
+    ring_size: usize,
 }
 
 impl Pump {
@@ -47,7 +48,8 @@ impl Pump {
     ) -> Result<Self, SystemError> {
         let from = Descriptor::duplicate(from, Direction::In)?;
         let to = Descriptor::duplicate(to, Direction::Out)?;
-        let pump = Self { reading: Control::new()?, writing: Control::new()?, moved: Arc::default() };
+        let ring_size = producer.size();
+        let pump = Self { reading: Control::new()?, writing: Control::new()?, moved: Arc::default(), ring_size };
 
         let reading = Arc::clone(&pump.reading);
         let reader = spawn("framepool-read", move || reading.run(producer, &from, |_| {}))?;
@@ -64,6 +66,11 @@ impl Pump {
             done(Pumped { bytes: moved.load(Ordering::Relaxed), error: written.and(read).err() });
         });
         writer.map(|_| pump)
+    }
+
+    /// The ring between the threads, in bytes.
+    pub fn ring_size(&self) -> usize {
+        self.ring_size
     }
 
     /// Bytes written so far.

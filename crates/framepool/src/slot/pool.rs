@@ -4,6 +4,8 @@ use std::{fmt, mem, ops::Range, ptr, slice, str, sync::Arc};
 
 use buffer_sv2::BufferFromSystemMemory;
 
+use crate::quarantine::Quarantine;
+
 use super::{OutOfMemory, OutOfRange, Region, SLOTS, Slice, SystemMemory, gap::Gap};
 
 /// Where a pool took its last message from.
@@ -201,15 +203,15 @@ impl SlotPool {
             return Taken::Heap(self.take());
         }
         let (slot, range) = self.take_slot();
-        self.held |= 1 << slot;
+        self.hold_slot(slot, range.len());
         Taken::Held { slot: slot as u8 + 1, offset: range.start, len: range.len() }
     }
 
     /// The same for a slice that was taken already, or lent. One of another pool is given back as it is, on the heap.
     pub fn hold(&mut self, slice: Slice) -> Taken {
         let Some(slot) = slice.slot_in(&self.region) else { return Taken::Heap(Vec::from(slice).into()) };
-        self.held |= 1 << slot;
         self.lent &= !(1 << slot);
+        self.hold_slot(slot, slice.len());
         Taken::Held { slot: slot as u8 + 1, offset: self.starts[slot], len: slice.len() }
     }
 
@@ -219,6 +221,7 @@ impl SlotPool {
     pub fn lend(&mut self, slot: usize) -> Option<Slice> {
         let index = self.index_of_own(slot)?;
         self.lent |= 1 << index;
+        self.show();
         // SAFETY: the range was cut off the gap when the slot was taken, and is the slot's alone while that is held. As
         // long as it is lent, the pool itself does not hand out its bytes, and `collect` ends that only once the slice is
         // gone.
@@ -234,7 +237,26 @@ impl SlotPool {
         let returned = self.lent & !self.region.live.get();
         self.lent &= !returned;
         self.held &= !returned;
+        self.show();
         returned
+    }
+
+    /// What is written as a guarded slice: see [`Slice::guarded`]. [`OutOfMemory`] loses nothing that is written.
+    pub fn take_guarded(&mut self, quarantine: &Arc<Quarantine>) -> Result<Slice, OutOfMemory> {
+        let own = super::slice::reserve(self.written)?;
+        Ok(self.take().guarded_in(own, quarantine))
+    }
+
+    fn hold_slot(&mut self, slot: usize, len: usize) {
+        self.held |= 1 << slot;
+        self.region.held.set_length(slot, len);
+        self.show();
+    }
+
+    /// Shows to other threads what is held and not lent.
+    #[inline]
+    fn show(&self) {
+        self.region.held.show(self.held & !self.lent);
     }
 
     /// The index of a slot (`1 ..= 8`) that the pool holds and has not lent.
@@ -275,6 +297,7 @@ impl SlotPool {
     /// Frees the slots whose bits are set (bit *i*: slot *i* + 1), of those that the pool holds and has not lent.
     pub fn give_back(&mut self, slots: u8) {
         self.held &= !slots | self.lent;
+        self.show();
     }
 
     /// Mode, slots and counters as they are now.

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{OutOfMemory, live::LiveSlots};
+use super::{OutOfMemory, held::HeldSlots, live::LiveSlots};
 
 /// Alignment of a region's first byte: a cache line.
 const ALIGN: usize = 64;
@@ -23,6 +23,7 @@ pub struct Region {
     base: NonNull<u8>,
     len: usize,
     pub(super) live: LiveSlots,
+    pub(super) held: HeldSlots,
     /// Apart from the memory, which who waits for the end of the pool need not keep.
     end: Arc<End>,
 }
@@ -49,7 +50,7 @@ impl Region {
         let allocation = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(out_of_memory)?;
         // SAFETY: for a byte pointer this is at most ALIGN - 1, which the layout has in excess of `len`.
         let base = unsafe { allocation.add(allocation.align_offset(ALIGN)) };
-        Ok(Self { allocation, base, len, live: LiveSlots::new(), end: Arc::default() })
+        Ok(Self { allocation, base, len, live: LiveSlots::new(), held: HeldSlots::default(), end: Arc::default() })
     }
 
     /// Aligned by hand: asked for an alignment beyond the allocator's own, the standard library clears the memory
@@ -77,6 +78,11 @@ impl Region {
     pub(super) fn close(&self) {
         self.end.reached.store(true, Ordering::SeqCst);
         self.end.notify.notify_waiters();
+    }
+
+    /// The bytes of each slot whose slice has no object of its own: from any thread, to which it may have changed just now.
+    pub fn held_lengths(&self) -> impl Iterator<Item = usize> {
+        self.held.lengths()
     }
 
     /// Whether the pool is gone, so that the memory is there only for the slices that are alive.

@@ -2,7 +2,9 @@
 
 use std::{ops::Range, slice, sync::Arc};
 
-use super::Region;
+use crate::quarantine::{FILL, Guarded, Quarantine};
+
+use super::{OutOfMemory, Region};
 
 /// Bytes taken from a buffer. A slice of a pool keeps the pool's memory alive and frees its slot when it is dropped, in
 /// whichever thread that happens. There is no `Clone`: two slices never share bytes.
@@ -13,6 +15,15 @@ pub struct Slice(Bytes);
 enum Bytes {
     Held(Held),
     Heap(Vec<u8>),
+    /// Boxed, so that slices are no larger for it.
+    Guarded(Box<GuardedBytes>),
+}
+
+#[derive(Debug)]
+struct GuardedBytes {
+    bytes: Guarded,
+    /// Only its slot counts. Freed after the bytes.
+    held: Option<Held>,
 }
 
 /// A range of a region that one slot, counted from 0, holds until this is dropped.
@@ -44,6 +55,7 @@ impl Slice {
         match &self.0 {
             Bytes::Held(held) => held.range.len(),
             Bytes::Heap(bytes) => bytes.len(),
+            Bytes::Guarded(guarded) => guarded.bytes.len(),
         }
     }
 
@@ -57,25 +69,75 @@ impl Slice {
         match &self.0 {
             Bytes::Held(held) => Some(held.slot as u8 + 1),
             Bytes::Heap(_) => None,
+            Bytes::Guarded(guarded) => guarded.held.as_ref().map(|held| held.slot as u8 + 1),
         }
     }
 
-    /// Where the bytes begin in the pool's region; `None` from the heap.
+    /// Where the bytes begin in the pool's region; `None` from the heap, and if it is guarded.
     pub fn offset(&self) -> Option<usize> {
         match &self.0 {
             Bytes::Held(held) => Some(held.range.start),
-            Bytes::Heap(_) => None,
+            Bytes::Heap(_) | Bytes::Guarded(_) => None,
+        }
+    }
+
+    /// The same slice for debug mode: its bytes go into `quarantine` when it is dropped. Those of a pool's slice move to
+    /// memory of their own, and what they leave is filled; the slot stays taken. Without memory for that the slice is lost.
+    pub fn guarded(self, quarantine: &Arc<Quarantine>) -> Result<Self, OutOfMemory> {
+        let own = match &self.0 {
+            Bytes::Held(_) => reserve(self.len())?,
+            _ => Vec::new(),
+        };
+        Ok(self.guarded_in(own, quarantine))
+    }
+
+    /// The same with `own`, in which there is room for what has to move.
+    pub(super) fn guarded_in(mut self, mut own: Vec<u8>, quarantine: &Arc<Quarantine>) -> Self {
+        if let Bytes::Held(_) = &self.0 {
+            let bytes = self.as_mut();
+            own.extend_from_slice(bytes);
+            bytes.fill(FILL);
+        }
+        let (bytes, held) = match self.0 {
+            Bytes::Held(held) => (own, Some(held)),
+            Bytes::Heap(bytes) => (bytes, None),
+            Bytes::Guarded(_) => return self,
+        };
+        Self(Bytes::Guarded(Box::new(GuardedBytes { bytes: Guarded::new(bytes, quarantine), held })))
+    }
+
+    /// Says who acquired the slice, if it is guarded: see [`Guarded::set_origin`].
+    pub fn set_origin(&mut self, origin: Arc<str>) {
+        if let Bytes::Guarded(guarded) = &mut self.0 {
+            guarded.bytes.set_origin(origin);
         }
     }
 }
 
+/// An empty vector with room for `bytes` bytes.
+pub(super) fn reserve(bytes: usize) -> Result<Vec<u8>, OutOfMemory> {
+    let mut own = Vec::new();
+    own.try_reserve_exact(bytes).map_err(|_| OutOfMemory { bytes })?;
+    Ok(own)
+}
+
 impl Slice {
-    /// The memory of its pool; `None` from the heap.
+    /// The memory of its pool; `None` from the heap, and if it is guarded.
     pub fn region(&self) -> Option<&Arc<Region>> {
         match &self.0 {
             Bytes::Held(held) => Some(&held.region),
-            Bytes::Heap(_) => None,
+            Bytes::Heap(_) | Bytes::Guarded(_) => None,
         }
+    }
+
+    /// True for a slice that holds a slot of that memory's pool.
+    pub fn is_of(&self, region: &Region) -> bool {
+        let held = match &self.0 {
+            Bytes::Held(held) => Some(held),
+            Bytes::Heap(_) => None,
+            Bytes::Guarded(guarded) => guarded.held.as_ref(),
+        };
+        held.is_some_and(|held| std::ptr::eq(&raw const *held.region, region))
     }
 
     /// The slot that the slice holds in `region`, counted from 0.
@@ -95,6 +157,7 @@ impl AsRef<[u8]> for Slice {
                 slice::from_raw_parts(held.region.base().add(held.range.start).as_ptr(), held.range.len())
             },
             Bytes::Heap(bytes) => bytes,
+            Bytes::Guarded(guarded) => &guarded.bytes,
         }
     }
 }
@@ -107,6 +170,7 @@ impl AsMut<[u8]> for Slice {
                 slice::from_raw_parts_mut(held.region.base().add(held.range.start).as_ptr(), held.range.len())
             },
             Bytes::Heap(bytes) => bytes,
+            Bytes::Guarded(guarded) => &mut guarded.bytes,
         }
     }
 }
@@ -118,11 +182,11 @@ impl From<Vec<u8>> for Slice {
     }
 }
 
-/// Copies the bytes of a pool's slice and frees its slot; hands over those of a heap slice as they are.
+/// Copies the bytes of a pool's slice, or a guarded one, and frees its slot; hands over those of a heap slice as they are.
 impl From<Slice> for Vec<u8> {
     fn from(slice: Slice) -> Self {
         match slice.0 {
-            Bytes::Held(_) => slice.as_ref().to_vec(),
+            Bytes::Held(_) | Bytes::Guarded(_) => slice.as_ref().to_vec(),
             Bytes::Heap(bytes) => bytes,
         }
     }

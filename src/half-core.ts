@@ -19,13 +19,14 @@ import {
   waitForRing,
   waitForRingSync,
 } from './boundary.js'
+import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError } from './errors.js'
 import { nativeOperation, nativeWait } from './native-waits.js'
 import { checkFree, checkIdle, type RingSource } from './ring-source.js'
 import { ShownMemory } from './shown-memory.js'
 
 /** One half of a byte ring, as this isolate knows it. */
-export class RingHalf implements RingSource {
+export class HalfCore implements RingSource {
   readonly handle: Handle
   readonly #kind: Kind.Producer | Kind.Consumer
   readonly size: number
@@ -36,7 +37,7 @@ export class RingHalf implements RingSource {
   /** Node has views of the ring that it may write to, until it drops them: they must not be detached. */
   keepShown = false
   /** The other half, if it is here: then each tells the other what it has done, so that neither need ask. */
-  #other: RingHalf | null = null
+  #other: HalfCore | null = null
   /** No more than is available: only this half makes that less. */
   #known: number
   #ended = false
@@ -53,22 +54,23 @@ export class RingHalf implements RingSource {
     this.size = size
     this.#known = available
     this.memory = new ShownMemory(() => ringHalfView(handle), null, taken)
+    if (DEBUG) trace(this, kind === Kind.Producer ? 'producer' : 'consumer', handle, freeHalf(handle))
   }
 
   /** The one that the last call gave: it has arrived from another isolate. */
-  static arrived(kind: Kind.Producer | Kind.Consumer): RingHalf {
+  static arrived(kind: Kind.Producer | Kind.Consumer): HalfCore {
     const taken = reply(Word.Hidden) === 0
-    const half = new RingHalf(replyHandle(), kind, reply(Word.Size), reply(Word.Available), taken)
+    const half = new HalfCore(replyHandle(), kind, reply(Word.Size), reply(Word.Available), taken)
     half.#moveOn(replyWide())
     half.#ended = reply(Word.Ended) === 1
     return half
   }
 
   /** Both halves of a new ring. */
-  static pair(producer: Handle, consumer: Handle, size: number): { producer: RingHalf; consumer: RingHalf } {
+  static pair(producer: Handle, consumer: Handle, size: number): { producer: HalfCore; consumer: HalfCore } {
     const halves = {
-      producer: new RingHalf(producer, Kind.Producer, size, size),
-      consumer: new RingHalf(consumer, Kind.Consumer, size, 0),
+      producer: new HalfCore(producer, Kind.Producer, size, size),
+      consumer: new HalfCore(consumer, Kind.Consumer, size, 0),
     }
     halves.producer.#other = halves.consumer
     halves.consumer.#other = halves.producer
@@ -227,6 +229,7 @@ export class RingHalf implements RingSource {
     this.#leave()
     // A socket may read into the ring once more: then its view keeps the memory.
     releaseRingHalf(this.handle, !this.keepShown && this.memory.hide())
+    if (DEBUG) untrace(this)
     return true
   }
 
@@ -236,6 +239,7 @@ export class RingHalf implements RingSource {
     if (this.#waiting > 0) throw new FramePoolError('ERR_BUSY', 'someone waits for this half of the ring')
     depart(this.#kind, this.handle, carrier, this.memory.hide())
     this.#leave()
+    if (DEBUG) untrace(this)
   }
 
   /** This isolate has the half no more. */
@@ -244,4 +248,8 @@ export class RingHalf implements RingSource {
     this.#whole = null
     if (this.#other !== null) this.#other.#other = null
   }
+}
+
+function freeHalf(handle: Handle): () => void {
+  return () => releaseRingHalf(handle, false)
 }

@@ -5,6 +5,7 @@
 
 use framepool::buddy;
 use framepool::budget::{Allocation, BudgetPool};
+use framepool::channel::{Receiver, Sender};
 use framepool::slot::{Region, Slice};
 
 use crate::boundary::Call;
@@ -15,7 +16,7 @@ use crate::external::{Exposure, Shown};
 use crate::ring::{EitherHalf, RingHalf};
 use crate::{buddy_pool, budget_pool, regions};
 
-/// What kind of object leaves, or has arrived. `src/boundary.ts` has the same list; `cargoKinds()` lets a test compare the
+/// What kind of object leaves, or has arrived. `src/boundary.ts` has the same list; `transferableKinds()` lets a test compare the
 /// two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -29,10 +30,12 @@ pub(crate) enum Kind {
     Consumer,
     BudgetPool,
     BuddyPool,
+    Sender,
+    Receiver,
 }
 
 /// The kinds, by number.
-pub(crate) const KINDS: [Kind; 8] = [
+pub(crate) const KINDS: [Kind; 10] = [
     Kind::Slot,
     Kind::Slice,
     Kind::Allocation,
@@ -41,24 +44,50 @@ pub(crate) const KINDS: [Kind; 8] = [
     Kind::Consumer,
     Kind::BudgetPool,
     Kind::BuddyPool,
+    Kind::Sender,
+    Kind::Receiver,
 ];
 
 /// An object between two isolates. Dropped, it goes where it came from.
-pub(crate) enum Cargo {
+pub(crate) enum Transferable {
     /// On the heap, or in a slot of a pool.
     Slice(Shown<Slice>),
     Allocation(Shown<Allocation>),
     /// And its logical length.
-    BuddyBuffer(buddy::Buffer, u32),
+    BuddyBuffer(Shown<buddy::Buffer>, u32),
     Half(Shown<EitherHalf>),
     BudgetPool(BudgetPool),
     BuddyPool(buddy::BuddyPool),
+    Sender(Sender<Self>),
+    Receiver(Receiver<Self>),
 }
 
-impl Cargo {
+impl Transferable {
+    /// In bytes. Pools themselves do not move, and a channel's ends hold none of their own.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Slice(slice) => slice.len(),
+            Self::Allocation(allocation) => allocation.allocated_bytes(),
+            Self::BuddyBuffer(buffer, _) => buffer.capacity(),
+            Self::Half(half) => half.size(),
+            Self::BudgetPool(_) | Self::BuddyPool(_) | Self::Sender(_) | Self::Receiver(_) => 0,
+        }
+    }
+
     /// True for a slice of that memory.
     pub(crate) fn is_in(&self, region: &Region) -> bool {
-        matches!(self, Self::Slice(slice) if slice.region().is_some_and(|own| std::ptr::eq(&raw const **own, region)))
+        matches!(self, Self::Slice(slice) if slice.is_of(region))
+    }
+
+    /// True for a budget or buddy pool that is closed, and its members.
+    pub(crate) fn is_of_closed(&self) -> bool {
+        match self {
+            Self::Allocation(allocation) => allocation.pool_is_closed(),
+            Self::BuddyBuffer(buffer, _) => buffer.pool().is_closed(),
+            Self::BudgetPool(pool) => pool.is_closed(),
+            Self::BuddyPool(pool) => pool.is_closed(),
+            Self::Slice(_) | Self::Half(_) | Self::Sender(_) | Self::Receiver(_) => false,
+        }
     }
 
     /// True for a budget pool and its allocations.
@@ -83,7 +112,7 @@ impl Cargo {
 /// Takes the object that the call names out of this isolate: its `Kind` and its handle; of a slice in a slot its pool,
 /// with what that has to catch up with, and its `Slot`; of a buddy buffer its logical length in `Size`. `Hidden`:
 /// JavaScript has detached every `ArrayBuffer` over the object's own memory. On a failure nothing has left.
-pub(crate) fn depart(call: &mut Call<'_>) -> Result<Cargo, Fault> {
+pub(crate) fn depart(call: &mut Call<'_>) -> Result<Transferable, Fault> {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     let hidden = call.get(Word::Hidden) == 1;
     let size = call.get(Word::Size);
@@ -92,27 +121,36 @@ pub(crate) fn depart(call: &mut Call<'_>) -> Result<Cargo, Fault> {
     Ok(match kind {
         Kind::Slot => {
             let pool = slot_pools.get_mut(handle).ok_or_else(Fault::released)?;
-            Cargo::Slice(Shown::new(pool.lend(&call.state.control)?, Exposure::default()))
+            Transferable::Slice(Shown::new(pool.lend(&call.state.control)?, Exposure::default()))
         }
-        Kind::Slice => Cargo::Slice(hide(slices.remove(handle), hidden)?),
-        Kind::Allocation => Cargo::Allocation(hide(budget_allocations.remove(handle), hidden)?),
-        Kind::BuddyBuffer => Cargo::BuddyBuffer(buddy_buffers.remove(handle).ok_or_else(Fault::released)?, size),
+        Kind::Slice => Transferable::Slice(hide(slices.remove(handle), hidden)?),
+        // Of a closed pool that waits for its last member, none must be left where nobody may ever take it.
+        Kind::Allocation => {
+            check_open(budget_allocations.get(handle).ok_or_else(Fault::released)?.pool_is_closed())?;
+            Transferable::Allocation(hide(budget_allocations.remove(handle), hidden)?)
+        }
+        Kind::BuddyBuffer => {
+            check_open(buddy_buffers.get(handle).ok_or_else(Fault::released)?.pool().is_closed())?;
+            Transferable::BuddyBuffer(hide(buddy_buffers.remove(handle), hidden)?, size)
+        }
         Kind::Producer | Kind::Consumer => {
             let halves = &mut call.state.ring_halves;
             let half = halves.get_mut(handle).ok_or_else(Fault::released)?.take()?;
             halves.remove(handle);
-            Cargo::Half(hide(Some(half), hidden)?)
+            Transferable::Half(hide(Some(half), hidden)?)
         }
         Kind::BudgetPool => {
             let pool = budget_pools.get(handle).ok_or_else(Fault::released)?;
             check_open(pool.is_closed())?;
-            Cargo::BudgetPool(pool.clone())
+            Transferable::BudgetPool(pool.clone())
         }
         Kind::BuddyPool => {
             let pool = buddy_pools.get(handle).ok_or_else(Fault::released)?.pool();
             check_open(pool.is_closed())?;
-            Cargo::BuddyPool(pool.clone())
+            Transferable::BuddyPool(pool.clone())
         }
+        Kind::Sender => Transferable::Sender(call.state.senders.remove(handle).ok_or_else(Fault::released)?),
+        Kind::Receiver => Transferable::Receiver(call.state.receivers.remove(handle).ok_or_else(Fault::released)?),
     })
 }
 
@@ -130,26 +168,26 @@ fn check_open(closed: bool) -> Result<(), Fault> {
 
 /// Takes an object into this isolate. Out: its `Kind` and what the object's module says of it. `Hidden`, of memory that is
 /// the object's own: 0 when the isolate that it has left may still see it.
-pub(crate) fn arrive(state: &mut EnvState, cargo: Cargo) -> Result<(), Fault> {
-    let kind = match cargo {
-        Cargo::Slice(slice) => {
+pub(crate) fn arrive(state: &mut EnvState, object: Transferable) -> Result<(), Fault> {
+    let kind = match object {
+        Transferable::Slice(slice) => {
             report_exposure(&state.control, &slice.exposure);
             regions::take_in(state, slice)?;
             Kind::Slice
         }
-        Cargo::Allocation(allocation) => {
+        Transferable::Allocation(allocation) => {
             report_exposure(&state.control, &allocation.exposure);
             state.control.set(Word::Size, (allocation.allocated_bytes() / allocation.count()) as u32);
             budget_pool::hand_over(state, allocation);
             Kind::Allocation
         }
-        Cargo::BuddyBuffer(buffer, length) => {
+        Transferable::BuddyBuffer(buffer, length) => {
             state.control.set(Word::Size, length);
             let pool = buddy_pool::take_in(state, buffer.pool());
             buddy_pool::hand_over(state, pool, buffer)?;
             Kind::BuddyBuffer
         }
-        Cargo::Half(mut half) => {
+        Transferable::Half(mut half) => {
             report_exposure(&state.control, &half.exposure);
             let kind = match *half {
                 EitherHalf::Producer(_) => Kind::Producer,
@@ -164,16 +202,26 @@ pub(crate) fn arrive(state: &mut EnvState, cargo: Cargo) -> Result<(), Fault> {
             state.set_handle(Word::Handle, Word::Generation, handle);
             kind
         }
-        Cargo::BudgetPool(pool) => {
+        Transferable::BudgetPool(pool) => {
             state.control.set(Word::Size, pool.buffer_size() as u32);
             set_wide(&state.control, pool.max_memory() as u64);
             let handle = state.budget_pools.insert(pool);
             state.set_handle(Word::Handle, Word::Generation, handle);
             Kind::BudgetPool
         }
-        Cargo::BuddyPool(pool) => {
+        Transferable::BuddyPool(pool) => {
             buddy_pool::take_in(state, pool);
             Kind::BuddyPool
+        }
+        Transferable::Sender(sender) => {
+            let handle = state.senders.insert(sender);
+            state.set_handle(Word::Handle, Word::Generation, handle);
+            Kind::Sender
+        }
+        Transferable::Receiver(receiver) => {
+            let handle = state.receivers.insert(receiver);
+            state.set_handle(Word::Handle, Word::Generation, handle);
+            Kind::Receiver
         }
     };
     state.control.set(Word::Kind, kind as u32);

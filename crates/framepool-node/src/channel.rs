@@ -1,0 +1,181 @@
+//! Channels between isolates: `SliceSender` and `SliceReceiver` of the facade.
+
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use framepool::channel::{Receiver, Sender, channel};
+use framepool::handle::Handle;
+use napi::Env;
+use napi_derive::napi;
+
+use crate::boundary::{Call, ObjectHandle, Reply};
+use crate::control::Word;
+use crate::env::EnvState;
+use crate::errors::{Code, Fault, Result};
+use crate::inspect::{Kind, Listed};
+use crate::polled;
+use crate::transferable::{self, Transferable};
+
+impl Listed for Sender<Transferable> {
+    fn kind(&self) -> Kind {
+        Kind::SliceSender
+    }
+
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+impl Listed for Receiver<Transferable> {
+    fn kind(&self) -> Kind {
+        Kind::SliceReceiver
+    }
+
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+fn sender(state: &mut EnvState, handle: Handle) -> std::result::Result<&mut Sender<Transferable>, Fault> {
+    state.senders.get_mut(handle).ok_or_else(Fault::released)
+}
+
+fn receiver(state: &mut EnvState, handle: Handle) -> std::result::Result<&mut Receiver<Transferable>, Fault> {
+    state.receivers.get_mut(handle).ok_or_else(Fault::released)
+}
+
+/// The room of a channel to which `Target` sends; `ERR_CLOSED` if nothing can be sent any more.
+fn room<'a>(call: &'a mut Call<'_>) -> std::result::Result<(&'a mut Sender<Transferable>, usize), Fault> {
+    let handle = call.state.handle(Word::Target, Word::TargetGeneration);
+    let sender = sender(call.state, handle)?;
+    if sender.is_closed() {
+        return Err(Fault::new(Code::CLOSED, "the receiver has gone"));
+    }
+    let room = sender.room();
+    Ok((sender, room))
+}
+
+/// How many objects `Target` can send. Out: `Available`.
+pub(crate) fn ask(call: &mut Call<'_>) -> Reply {
+    let (_, room) = room(call)?;
+    call.set(Word::Available, room as u32);
+    Ok(None)
+}
+
+/// Sends what the call names, see `transferable::depart`, by the sender in `Target`. Out: `Available`, the room that is left. On a
+/// failure nothing has left.
+pub(crate) fn send(call: &mut Call<'_>) -> Reply {
+    if room(call)?.1 == 0 {
+        return Err(Fault::internal("the room of a channel was counted wrong"));
+    }
+    let object = transferable::depart(call)?;
+    let (sender, _) = room(call)?;
+    // If the receiver has gone by now, it is as if it had gone right after: what it had not received goes back.
+    let _ = sender.send(object);
+    let room = sender.room();
+    call.set(Word::Available, room as u32);
+    Ok(None)
+}
+
+/// Waits for room, or the end of the channel, for the sender in `Target`. Out: `Wait`.
+pub(crate) fn wait_for_room(call: &mut Call<'_>) -> Reply {
+    let handle = call.state.handle(Word::Target, Word::TargetGeneration);
+    polled::begin(
+        call,
+        move |state, waker| {
+            let sender = sender(state, handle)?;
+            if !sender.is_closed() {
+                ready!(sender.poll_room(waker));
+            }
+            Poll::Ready(Ok(()))
+        },
+        move |state, waker| {
+            if let Ok(sender) = sender(state, handle) {
+                sender.forget(waker);
+            }
+        },
+    )
+}
+
+/// `Target` sends no more.
+pub(crate) fn end(call: &mut Call<'_>) -> Reply {
+    let handle = call.state.handle(Word::Target, Word::TargetGeneration);
+    sender(call.state, handle)?.end();
+    Ok(None)
+}
+
+/// Frees the sender in `Target`.
+pub(crate) fn release_sender(call: &mut Call<'_>) -> Reply {
+    let handle = call.state.handle(Word::Target, Word::TargetGeneration);
+    call.state.senders.remove(handle);
+    Ok(None)
+}
+
+/// Takes the next object in. Out: `Blocked`, 1 if none is there, and then `Ended`; else see `transferable::arrive`.
+pub(crate) fn receive(call: &mut Call<'_>) -> Reply {
+    let handle = call.state.handle(Word::Handle, Word::Generation);
+    let receiver = receiver(call.state, handle)?;
+    let Some(object) = receiver.receive() else {
+        let ended = receiver.is_at_end();
+        call.set(Word::Blocked, 1);
+        call.set(Word::Ended, u32::from(ended));
+        return Ok(None);
+    };
+    call.set(Word::Blocked, 0);
+    transferable::arrive(call.state, object)?;
+    Ok(None)
+}
+
+/// Waits for an object, or the end. Out: `Wait`.
+pub(crate) fn wait_for_object(call: &mut Call<'_>) -> Reply {
+    let handle = call.state.handle(Word::Handle, Word::Generation);
+    polled::begin(
+        call,
+        move |state, waker| {
+            ready!(receiver(state, handle)?.poll(waker));
+            Poll::Ready(Ok(()))
+        },
+        move |state, waker| {
+            if let Ok(receiver) = receiver(state, handle) {
+                receiver.forget(waker);
+            }
+        },
+    )
+}
+
+/// The same, blocking this thread for at most `Timeout` milliseconds.
+pub(crate) fn wait_for_object_sync(call: &mut Call<'_>) -> Reply {
+    let handle = call.state.handle(Word::Handle, Word::Generation);
+    let timeout = Duration::from_millis(call.get(Word::Timeout).into());
+    if receiver(call.state, handle)?.wait(timeout) {
+        return Ok(None);
+    }
+    Err(Fault::new(Code::TIMEOUT, format_args!("nothing came in {} ms", timeout.as_millis())))
+}
+
+/// Frees a receiver, and with it what was sent and not received.
+pub(crate) fn release_receiver(call: &mut Call<'_>) -> Reply {
+    let handle = call.state.handle(Word::Handle, Word::Generation);
+    call.state.receivers.remove(handle);
+    Ok(None)
+}
+
+/// The ends of a new channel.
+#[napi(object)]
+pub struct ChannelHandles {
+    /// Sends.
+    pub sender: ObjectHandle,
+    /// Receives.
+    pub receiver: ObjectHandle,
+}
+
+/// A new channel that holds at most `capacity` objects.
+#[napi(catch_unwind)]
+pub fn channel_create(env: Env, capacity: u32) -> Result<ChannelHandles> {
+    let (sender, receiver) = channel(capacity as usize).map_err(Fault::from)?;
+    let state = EnvState::of(env)?;
+    Ok(ChannelHandles {
+        sender: state.senders.insert(sender).into(),
+        receiver: state.receivers.insert(receiver).into(),
+    })
+}

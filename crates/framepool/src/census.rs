@@ -1,0 +1,131 @@
+//! What an owner has alive, for others to look at.
+//!
+//! The owner's own tables belong to its thread. So it notes here what it takes in and gives up, which costs it a store; any
+//! thread may read, and finds each entry as it was a moment ago.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Rows double in size, beginning with this many places, and are never moved or freed before the census is: so a reader
+/// needs no lock.
+const FIRST: usize = 64;
+const ROWS: usize = 27;
+
+/// Kinds and sizes of things, by index. One thread writes.
+#[derive(Debug, Default)]
+pub struct Census {
+    rows: [OnceLock<Box<[AtomicU64]>>; ROWS],
+}
+
+/// One thing that was alive a moment ago.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its place.
+    pub index: u32,
+    /// What it is, as its owner numbers kinds.
+    pub kind: u8,
+    /// Its size in bytes, at most 2⁴⁸ − 1.
+    pub bytes: u64,
+}
+
+/// The longest size that a word has room for.
+const MAX_BYTES: u64 = (1 << 48) - 1;
+/// Tells a place with something from one without.
+const ALIVE: u64 = 1 << 63;
+
+impl Census {
+    /// There is something at `index`.
+    #[inline]
+    pub fn set(&self, index: u32, kind: u8, bytes: u64) {
+        let (row, at) = locate(index);
+        let words = match self.rows[row].get() {
+            Some(words) => words,
+            None => self.grow(row),
+        };
+        words[at].store(ALIVE | u64::from(kind) << 48 | bytes.min(MAX_BYTES), Ordering::Relaxed);
+    }
+
+    #[cold]
+    fn grow(&self, row: usize) -> &[AtomicU64] {
+        self.rows[row].get_or_init(|| (0..FIRST << row).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    /// There is nothing at `index` any more.
+    #[inline]
+    pub fn clear(&self, index: u32) {
+        let (row, at) = locate(index);
+        if let Some(words) = self.rows[row].get() {
+            words[at].store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// What is there, by index.
+    pub fn entries(&self) -> impl Iterator<Item = Entry> {
+        let words = self.rows.iter().map_while(|row| row.get()).flatten();
+        words.zip(0..).filter_map(|(word, index)| {
+            let word = word.load(Ordering::Relaxed);
+            (word != 0).then_some(Entry { index, kind: (word >> 48) as u8 & 0x7F, bytes: word & MAX_BYTES })
+        })
+    }
+}
+
+/// The row of an index, and its place there.
+fn locate(index: u32) -> (usize, usize) {
+    let number = index as usize + FIRST;
+    let row = number.ilog2() - FIRST.ilog2();
+    (row as usize, number - (FIRST << row))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(index: u32, kind: u8, bytes: u64) -> Entry {
+        Entry { index, kind, bytes }
+    }
+
+    #[test]
+    fn it_knows_what_was_set_and_not_cleared() {
+        let census = Census::default();
+        census.clear(5);
+        census.set(0, 0, 0);
+        census.set(1, 127, MAX_BYTES);
+        census.set(2, 3, 4);
+        census.clear(2);
+        census.set(200, 1, 10);
+        // The row between them has nothing.
+        census.set(70, 2, 20);
+        assert!(census.entries().eq([entry(0, 0, 0), entry(1, 127, MAX_BYTES), entry(70, 2, 20), entry(200, 1, 10)]));
+    }
+
+    #[test]
+    fn a_place_can_be_used_again() {
+        let census = Census::default();
+        census.set(1, 2, 3);
+        census.set(1, 4, 5);
+        assert!(census.entries().eq([entry(1, 4, 5)]));
+    }
+
+    #[test]
+    fn every_index_has_a_place_of_its_own() {
+        let mut next = (0, 0);
+        for index in 0..100_000 {
+            let (row, place) = locate(index);
+            assert_eq!((row, place), next);
+            next = if place + 1 == FIRST << row { (row + 1, 0) } else { (row, place + 1) };
+        }
+        assert!(locate(u32::MAX).0 < ROWS);
+    }
+
+    #[test]
+    fn another_thread_finds_what_is_there() {
+        let census = Census::default();
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| (0..10_000).for_each(|index| census.set(index, 1, u64::from(index))));
+            while !writer.is_finished() {
+                assert!(census.entries().all(|entry| entry.bytes == u64::from(entry.index)));
+            }
+        });
+        assert_eq!(census.entries().count(), 10_000);
+    }
+}

@@ -1,0 +1,59 @@
+import { type Carrier, Kind, reply, replyHandle, replyHeapHandle, replyPool, Word } from './boundary.js'
+import { BuddyBuffer, buddyKey, departBuddyBuffer, isBuddyBuffer } from './buddy-buffer.js'
+import { BuddyMemory } from './buddy-memory.js'
+import {
+  allocationKey,
+  BudgetAllocation,
+  departAllocation,
+  isAllocation,
+  shownAllocation,
+} from './budget-allocation.js'
+import { invalidArgType } from './errors.js'
+import { ForeignMemory } from './foreign-memory.js'
+import { arrivedOnHeap } from './heap-memory.js'
+import { departSlice, isSlice, Slice, sliceKey } from './slice.js'
+
+/** Bytes with one owner, that can become another isolate's. */
+export type Movable = Slice | BuddyBuffer | BudgetAllocation
+
+/** `value` as something movable, or the documented error. */
+export function movableArgument<T extends Movable>(value: T, name: string): T {
+  if (typeof value === 'object' && value !== null && (isSlice(value) || isBuddyBuffer(value) || isAllocation(value))) {
+    return value
+  }
+  throw invalidArgType(`${name} must be a Slice, a BuddyBuffer or a BudgetAllocation`)
+}
+
+/** `item` leaves this isolate by `carrier`. If that throws, it has not. */
+export function departMovable(item: Movable, carrier: Carrier): void {
+  if (isSlice(item)) departSlice(item, carrier)
+  else if (isBuddyBuffer(item)) departBuddyBuffer(item, carrier)
+  else departAllocation(item, carrier)
+}
+
+/** What the last call has taken into this isolate. */
+export function arrivedMovable(): Movable {
+  const kind: Kind = reply(Word.Kind)
+  if (kind === Kind.Slice) return arrivedSlice()
+  if (kind === Kind.Allocation) return arrivedAllocation()
+  const length = reply(Word.Size)
+  const { memory, lease } = BuddyMemory.arrivedWith(replyPool())
+  return new BuddyBuffer(buddyKey, memory, lease, length)
+}
+
+function arrivedSlice(): Slice {
+  const [slot, offset, length] = [reply(Word.Slot), reply(Word.Offset), reply(Word.Length)]
+  const handle = replyHeapHandle()
+  const memory = reply(Word.Own) === 1 ? arrivedOnHeap(handle, taken()) : new ForeignMemory(handle)
+  return new Slice(sliceKey, memory, offset, length, slot)
+}
+
+function arrivedAllocation(): BudgetAllocation {
+  const [handle, size] = [replyHandle(), reply(Word.Size)]
+  return new BudgetAllocation(allocationKey, handle, reply(Word.Length) / size, size, shownAllocation(handle, taken()))
+}
+
+/** The isolate that the object has left may still see its memory. */
+function taken(): boolean {
+  return reply(Word.Hidden) === 0
+}
