@@ -1,9 +1,7 @@
 /** P5: slices of 1 KiB, one way to another worker through a SliceChannel, received, touched, released, beside postMessage. */
-import { strict as assert } from 'node:assert'
-import { once } from 'node:events'
-import { type Slice, SliceChannel, SlotPool } from '../index.js'
-import { type AsyncCase, compareAsync } from './compare-async.js'
-import { startWorker } from './worker.js'
+import { type Slice, SlotPool } from '../index.js'
+import { compareAsync } from './compare-async.js'
+import { byChannel, byMessage } from './to-worker.js'
 
 const WORK = 20_000
 const BYTES = 1024
@@ -45,47 +43,26 @@ const POST_WORKER = `
   parentPort.postMessage('ready')
 `
 
-async function byChannel(): Promise<AsyncCase> {
-  const { sender, receiver } = SliceChannel.create<Slice>(CAPACITY)
-  const worker = await startWorker(CHANNEL_WORKER, receiver.move())
-  const pools = Array.from({ length: POOLS }, () => new SlotPool(SlotPool.SLOTS * BYTES))
-  return {
-    name: 'SliceChannel',
-    run: async () => {
-      const answer = once(worker, 'message')
-      for (let sent = 0; sent <= WORK; sent++) {
-        const pool = pools[sent % POOLS] as SlotPool
-        const view = pool.getWritable(sent < WORK ? BYTES : 1)
-        view[0] = 1
-        const slice = pool.getDataOwned()
-        if (!sender.send(slice)) await sender.sendAsync(slice)
-      }
-      assert.deepEqual(await answer, [WORK])
-    },
-    end: async () => {
-      sender.end()
-      await once(worker, 'exit')
-    },
-  }
+const pools = Array.from({ length: POOLS }, () => new SlotPool(SlotPool.SLOTS * BYTES))
+const bytesOf = (index: number): number => (index < WORK ? BYTES : 1)
+
+function take(index: number): Slice {
+  const pool = pools[index % POOLS] as SlotPool
+  pool.getWritable(bytesOf(index))[0] = 1
+  return pool.getDataOwned()
 }
 
-async function byMessage(transfer: boolean): Promise<AsyncCase> {
-  const worker = await startWorker(POST_WORKER, null)
-  return {
-    name: `postMessage, ${transfer ? 'transferred' : 'copied'}`,
-    run: async () => {
-      const answer = once(worker, 'message')
-      for (let sent = 0; sent <= WORK; sent++) {
-        const bytes = new Uint8Array(sent < WORK ? BYTES : 1)
-        bytes[0] = 1
-        worker.postMessage(bytes, transfer ? [bytes.buffer] : [])
-        if (sent % POSTED === 0) await new Promise(setImmediate)
-      }
-      assert.deepEqual(await answer, [WORK])
-    },
-    end: () => worker.terminate(),
-  }
+function make(index: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(bytesOf(index))
+  bytes[0] = 1
+  return bytes
 }
 
-const cases = [await byChannel(), await byMessage(true), await byMessage(false)]
-await compareAsync('slices of 1 KiB to another worker', WORK, cases)
+// The last message, of one byte, counts for nothing.
+const round = { messages: WORK + 1, sum: WORK }
+const posting = { ...round, source: POST_WORKER }
+await compareAsync('slices of 1 KiB to another worker', WORK, [
+  await byChannel({ ...round, name: 'SliceChannel', source: CHANNEL_WORKER }, CAPACITY, take),
+  await byMessage({ ...posting, name: 'postMessage, transferred' }, true, POSTED, make),
+  await byMessage({ ...posting, name: 'postMessage, copied' }, false, POSTED, make),
+])

@@ -4,17 +4,16 @@
  * a time, and gives heap memory beyond that: with one, as in the original, most messages are on the heap; with several in turn,
  * as a user would have them, few are.
  */
-import { strict as assert } from 'node:assert'
-import { once } from 'node:events'
-import { type Slice, SliceChannel, SlotPool } from '../index.js'
-import { type AsyncCase, compareAsync } from './compare-async.js'
-import { startWorker } from './worker.js'
+import { type Slice, SlotPool } from '../index.js'
+import { compareAsync } from './compare-async.js'
+import { byChannel, byMessage } from './to-worker.js'
 
 const MESSAGES = 2_000
 const SIZES = Array.from({ length: 64 }, (_, index) => 4096 + ((index * 2731) % 12_289))
 const HELD_MS = 1
 /** As many as have slots for what is held at a time, nearly. */
 const POOLS = 64
+const CAPACITY = 1024
 
 const framepool = new URL('../index.js', import.meta.url)
 
@@ -60,49 +59,25 @@ const POST_WORKER = `
   parentPort.postMessage('ready')
 `
 
-async function byChannel(pools: SlotPool[]): Promise<AsyncCase> {
-  const { sender, receiver } = SliceChannel.create<Slice>(1024)
-  const worker = await startWorker(CHANNEL_WORKER, receiver.move())
-  return {
-    name: pools.length === 1 ? 'one SlotPool, SliceChannel' : `${pools.length} SlotPools in turn, SliceChannel`,
-    run: async () => {
-      const answer = once(worker, 'message')
-      for (let sent = 0; sent < MESSAGES; sent++) {
-        const pool = pools[sent % pools.length] as SlotPool
-        pool.getWritable(SIZES[sent % SIZES.length] as number).fill(1)
-        const slice = pool.getDataOwned()
-        if (!sender.send(slice)) await sender.sendAsync(slice)
-      }
-      assert.deepEqual(await answer, [MESSAGES])
-    },
-    end: async () => {
-      sender.end()
-      await once(worker, 'exit')
-    },
+const sizeOf = (index: number): number => SIZES[index % SIZES.length] as number
+const make = (index: number): Uint8Array<ArrayBuffer> => new Uint8Array(sizeOf(index)).fill(1)
+
+/** Takes its slices from so many pools in turn. */
+function takeFrom(count: number): (index: number) => Slice {
+  const pools = Array.from({ length: count }, () => new SlotPool(SlotPool.SLOTS * 16 * 1024))
+  return (index) => {
+    const pool = pools[index % count] as SlotPool
+    pool.getWritable(sizeOf(index)).fill(1)
+    return pool.getDataOwned()
   }
 }
 
-async function byMessage(transfer: boolean): Promise<AsyncCase> {
-  const worker = await startWorker(POST_WORKER, null)
-  return {
-    name: `Uint8Array, postMessage ${transfer ? 'transferring' : 'copying'}`,
-    run: async () => {
-      const answer = once(worker, 'message')
-      for (let sent = 0; sent < MESSAGES; sent++) {
-        const bytes = new Uint8Array(SIZES[sent % SIZES.length] as number).fill(1)
-        worker.postMessage(bytes, transfer ? [bytes.buffer] : [])
-      }
-      assert.deepEqual(await answer, [MESSAGES])
-    },
-    end: () => worker.terminate(),
-  }
-}
-
-const pools = Array.from({ length: POOLS }, () => new SlotPool(SlotPool.SLOTS * 16 * 1024))
-const cases = [
-  await byChannel(pools),
-  await byChannel([new SlotPool(SlotPool.SLOTS * 16 * 1024)]),
-  await byMessage(false),
-  await byMessage(true),
-]
-await compareAsync('1,000 rounds of two messages of 4 to 16 KiB, held for 1 ms by another worker', MESSAGES, cases)
+const round = { messages: MESSAGES, sum: MESSAGES }
+const sending = { ...round, source: CHANNEL_WORKER }
+const posting = { ...round, source: POST_WORKER }
+await compareAsync('1,000 rounds of two messages of 4 to 16 KiB, held for 1 ms by another worker', MESSAGES, [
+  await byChannel({ ...sending, name: `${POOLS} SlotPools in turn, SliceChannel` }, CAPACITY, takeFrom(POOLS)),
+  await byChannel({ ...sending, name: 'one SlotPool, SliceChannel' }, CAPACITY, takeFrom(1)),
+  await byMessage({ ...posting, name: 'Uint8Array, postMessage copying' }, false, MESSAGES, make),
+  await byMessage({ ...posting, name: 'Uint8Array, postMessage transferring' }, true, MESSAGES, make),
+])

@@ -1,0 +1,58 @@
+import { strict as assert } from 'node:assert'
+import { once } from 'node:events'
+import { type Slice, SliceChannel } from '../index.js'
+import type { AsyncCase } from './compare-async.js'
+import { startWorker } from './worker.js'
+
+/** What goes to another worker in a round. */
+interface Round {
+  name: string
+  /** The worker's: it tells `sum` when it has all. */
+  source: string
+  messages: number
+  sum: number
+}
+
+/** Sends what `take` gives through a channel that holds `capacity` slices. */
+export async function byChannel(round: Round, capacity: number, take: (index: number) => Slice): Promise<AsyncCase> {
+  const { sender, receiver } = SliceChannel.create<Slice>(capacity)
+  const worker = await startWorker(round.source, receiver.move())
+  return {
+    name: round.name,
+    run: async () => {
+      const answer = once(worker, 'message')
+      for (let sent = 0; sent < round.messages; sent++) {
+        const slice = take(sent)
+        if (!sender.send(slice)) await sender.sendAsync(slice)
+      }
+      assert.deepEqual(await answer, [round.sum])
+    },
+    end: async () => {
+      sender.end()
+      await once(worker, 'exit')
+    },
+  }
+}
+
+/** Posts what `make` gives, `burst` of them without a turn of the event loop. */
+export async function byMessage(
+  round: Round,
+  transfer: boolean,
+  burst: number,
+  make: (index: number) => Uint8Array<ArrayBuffer>,
+): Promise<AsyncCase> {
+  const worker = await startWorker(round.source, null)
+  return {
+    name: round.name,
+    run: async () => {
+      const answer = once(worker, 'message')
+      for (let sent = 0; sent < round.messages; sent++) {
+        const bytes = make(sent)
+        worker.postMessage(bytes, transfer ? [bytes.buffer] : [])
+        if (sent % burst === 0) await new Promise(setImmediate)
+      }
+      assert.deepEqual(await answer, [round.sum])
+    },
+    end: () => worker.terminate(),
+  }
+}
