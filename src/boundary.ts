@@ -108,8 +108,13 @@ export const enum Word {
   CameAndWent,
   LastLength,
   Alone,
+  Taken,
+  TakenSlot,
+  TakenStart,
   After,
   Slot,
+  NextSlot,
+  LastSlot,
   Next,
   Room,
   Heap,
@@ -160,6 +165,8 @@ export const enum Kind {
 }
 
 const control = new Uint32Array(bound.control)
+/** The first of the control block's last 8 words: the bytes of each slice that was taken. */
+const TAKEN_LENGTHS = control.length - 8
 const {
   slotWritable,
   slotTake,
@@ -268,6 +275,10 @@ export interface SlotBacklog {
   cameAndWent: number
   lastLength: number
   alone: number
+  taken: number
+  takenSlot: number
+  takenStart: number
+  readonly takenLengths: readonly number[]
   releasedLater: number
   start: number
   written: number
@@ -280,6 +291,13 @@ function writeBacklog(pool: SlotBacklog): void {
   control[Word.CameAndWent] = pool.cameAndWent
   control[Word.LastLength] = pool.lastLength
   control[Word.Alone] = pool.alone
+  const { taken } = pool
+  control[Word.Taken] = taken
+  if (taken !== 0) {
+    control[Word.TakenSlot] = pool.takenSlot
+    control[Word.TakenStart] = pool.takenStart
+    for (let index = 0; index < taken; index++) control[TAKEN_LENGTHS + index] = pool.takenLengths[index]!
+  }
   control[Word.After] = pool.releasedLater
   control[Word.Offset] = pool.start
   control[Word.Pending] = pool.written
@@ -299,14 +317,14 @@ export function writableSlot(pool: SlotBacklog, length: number): void {
   check()
 }
 
-/** Out: Slot, Offset, Length, and for the heap Heap; Next, Room. */
+/** Out: Slot, Offset, Length, and for the heap Heap; NextSlot, LastSlot, Next, Room. */
 export function takeSlot(pool: SlotBacklog): void {
   writeBacklog(pool)
   slotTake()
   check()
 }
 
-/** Out: Next, Room. */
+/** Out: NextSlot, LastSlot, Next, Room. */
 export function settleSlots(pool: SlotBacklog): void {
   writeBacklog(pool)
   slotSettle()
@@ -766,7 +784,7 @@ export function adoptTicket(text: string): void {
   check()
 }
 
-/** A slice in a slot of a pool leaves. Out: Next, Room. */
+/** A slice in a slot of a pool leaves. Out: NextSlot, LastSlot, Next, Room. */
 export function departSlot(pool: SlotBacklog, slot: number, carrier: Carrier): void {
   writeBacklog(pool)
   control[Word.Kind] = Kind.Slot

@@ -24,6 +24,8 @@ import { heapMemory, type SliceCount } from './heap-memory.js'
 import { ShownMemory } from './shown-memory.js'
 import { Slice, type SliceMemory, sliceKey } from './slice.js'
 
+const SLOTS = 8
+
 /** The pools of this isolate. Native code does not know all of them until they are settled. */
 const pools = new Set<WeakRef<SlotMemory>>()
 
@@ -44,15 +46,15 @@ export interface Lodger {
 /**
  * What this isolate knows of a native slot pool, so that a message crosses once.
  *
- * In back mode the next bytes go right behind the last, and with nothing alive they go to the start: both can be known
- * without asking, so a view is made without crossing, and the crossing that takes the slice tells what was written. The
- * core decides and reports (`next`, `room`) where that holds; in all other cases it is asked first. Releases are noted
- * in bit masks, one bit a slot, and ride along with the next crossing, in order with what was written.
+ * The next bytes go right behind the last as long as they fit there, and with nothing alive they go to the start: both can
+ * be known without asking. The core decides and reports (`next`, `room`, slots) where that holds; in all other cases it is asked
+ * first. So views are made and slices taken without crossing, and native code is told with the next crossing what was
+ * written and taken. Releases are noted in bit masks, one bit a slot, and ride along in order with that.
  *
- * A message that is taken with nothing else alive can only have gone to slot 1, at the start. Native code need not know
- * of it until something else happens, and if it is released before that, only that it was.
+ * Of a message that is taken with nothing else alive, and released before native code has heard of it, native code need
+ * only know that it was.
  *
- * While slices are with other isolates, every message asks first, because only native code knows which of them are back.
+ * Slices with other isolates count as alive until native code says with a crossing that they are back.
  */
 export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, SliceCount {
   readonly handle: Handle
@@ -63,16 +65,24 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
   live = 0
   /** Those of them whose slices have left; native code says when they are back. */
   lent = 0
-  /** Slots released before the bytes pending now were begun, and since; native code does not know yet. */
+  /** What native code does not know yet, in this order. Slots released: */
   released = 0
-  releasedLater = 0
-  /** How many slices came and went alone since native code was last told, and the bytes of the last. */
+  /** How many slices came and went after that, each alone, and the bytes of the last. */
   cameAndWent = 0
   lastLength = 0
-  /** Bytes of the slice that is the only one alive and that native code does not know of; 0 if there is none. */
+  /** Bytes of the slice that was taken after that with nothing else alive; 0 if there is none. */
   alone = 0
+  /** How many slices were taken after that, behind one another: the slot and place of the first, and the bytes of each. */
+  taken = 0
+  takenSlot = 0
+  takenStart = 0
+  readonly takenLengths = [0, 0, 0, 0, 0, 0, 0, 0]
+  /** Slots released since these were taken or the bytes pending now were begun. */
+  releasedLater = 0
   /** Where the pending bytes begin in the region. */
   start = 0
+  /** The slot that they will be taken in, if native code does not know of them; 0 if they began with nothing alive. */
+  #startSlot = 0
   /** Pending bytes that native code does not know of, and those that it does. At most one of them is not 0. */
   written = 0
   known = 0
@@ -80,9 +90,12 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
   /** The batch that goes back when the pool is next received into. */
   lodger: Lodger | null = null
   closed = false
-  /** The next message begins at `#next` if it is no longer than `#room`, as long as a slice is alive. */
+  /** As long as a slice is alive, the next message goes to this slot and begins at `#next`, if it is no longer than `#room`. */
+  #slot = 1
   #next = 0
   #room: number
+  /** The last slot that the messages after it may have. */
+  #lastSlot = SLOTS
   /** While a message with predicted bytes grows: how long it may become. */
   #limit = 0
   protected readonly region: ShownMemory
@@ -114,20 +127,21 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
   }
 
   writable(length: number): Uint8Array {
-    // A heap buffer stays with its message even when it is truncated to nothing. And what has left may be back.
-    if (this.known === 0 && this.#heap === null && this.lent === 0) {
+    // A heap buffer stays with its message even when it is truncated to nothing.
+    if (this.known === 0 && this.#heap === null && !this.closed) {
       const { written } = this
       if (written === 0) {
-        const fresh = this.live === 0
-        const room = fresh ? this.capacity : this.#room
-        if (length <= room && !this.closed) {
-          this.start = fresh ? 0 : this.#next
-          this.#limit = room
+        if (this.live === 0) {
+          if (length <= this.capacity) return this.#beginAnew(length)
+        } else if (length <= this.#room) {
+          this.#startSlot = this.#slot
+          this.start = this.#next
+          this.#limit = this.#room
           this.written = length
           return this.view(this.start, length)
         }
-      } else if (written + length <= this.#limit && (this.live !== 0 || this.start === 0)) {
-        // With nothing alive any more the pool begins anew, and bytes that are not at the start would move.
+      } else if (written + length <= this.#limit && (this.live !== 0 || this.#startSlot === 0)) {
+        // With nothing alive any more the pool begins anew, and bytes that it would place elsewhere now would move.
         this.written = written + length
         return this.view(this.start + written, length)
       }
@@ -135,8 +149,18 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
     return this.ask(length)
   }
 
+  #beginAnew(length: number): Uint8Array {
+    // Told of it later, native code would place these bytes behind slices that are gone by now.
+    if (this.taken !== 0 && length !== 0) this.settle()
+    this.#startSlot = 0
+    this.start = 0
+    this.#limit = this.capacity
+    this.written = length
+    return this.view(0, length)
+  }
+
   take(): Slice {
-    if (this.written !== 0 && this.live === 0 && this.start === 0 && !this.closed) return this.#takeAlone()
+    if (this.written !== 0 && !this.closed) return this.#startSlot === 0 ? this.#takeAlone() : this.#takeBehind()
     this.checkOpen()
     takeSlot(this)
     this.caughtUp()
@@ -154,9 +178,27 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
     this.hidden = 0
     this.live = 1
     this.alone = length
+    this.#slot = 2
+    this.#lastSlot = SLOTS
     this.#next = length
     this.#room = this.capacity - length
     return new Slice(sliceKey, this, 0, length, 1)
+  }
+
+  #takeBehind(): Slice {
+    const [slot, start, length] = [this.#startSlot, this.start, this.written]
+    if (this.taken === 0) {
+      this.takenSlot = slot
+      this.takenStart = start
+    }
+    this.takenLengths[this.taken++] = length
+    this.written = 0
+    this.hidden = 0
+    this.live |= 1 << (slot - 1)
+    this.#slot = slot + 1
+    this.#next = start + length
+    this.#room = slot < this.#lastSlot ? this.#limit - length : 0
+    return new Slice(sliceKey, this, start, length, slot)
   }
 
   /** Where the slice that the last call gave lies: in this pool or, with slot 0, on the heap. */
@@ -169,6 +211,8 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
   /** Native code has caught up with this backlog and has said where the next message would begin. */
   caughtUp(): void {
     this.#forget()
+    this.#slot = reply(Word.NextSlot)
+    this.#lastSlot = reply(Word.LastSlot)
     this.#next = reply(Word.Next)
     this.#room = reply(Word.Room)
   }
@@ -177,6 +221,8 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
     const bit = 1 << (slot - 1)
     this.live &= ~bit
     if (this.length !== 0) {
+      this.releasedLater |= bit
+    } else if (this.taken !== 0) {
       this.releasedLater |= bit
     } else if (this.alone !== 0) {
       this.lastLength = this.alone
@@ -296,6 +342,7 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
     this.releasedLater = 0
     this.cameAndWent = 0
     this.alone = 0
+    this.taken = 0
     this.written = 0
     const returned = reply(Word.Returned)
     if (returned !== 0) {

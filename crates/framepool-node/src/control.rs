@@ -5,6 +5,8 @@
 
 use std::cell::Cell;
 
+use framepool::slot::SLOTS;
+
 /// The words, in order. `src/boundary.ts` has the same list; `controlLayout()` lets a test compare the two.
 #[derive(Clone, Copy, Debug)]
 #[repr(usize)]
@@ -29,13 +31,21 @@ pub(crate) enum Word {
     /// In: how many slices came and went since, each alone, and the bytes of the last.
     CameAndWent,
     LastLength,
-    /// In: bytes of a slice that came since, alone, and is alive; or 0.
+    /// In: bytes of a slice that came since, alone; or 0.
     Alone,
-    /// In: slots released after all that and after the pending bytes were begun.
+    /// In: how many slices were taken since, behind one another (their bytes: [`Control::taken_lengths`]); the slot of the first,
+    /// and where it begins.
+    Taken,
+    TakenSlot,
+    TakenStart,
+    /// In: slots released since those were taken or the pending bytes were begun.
     After,
     /// In and out: 1…8, or 0 for the heap.
     Slot,
-    /// Out: where the next message will begin if it fits into `Room` bytes.
+    /// Out: the slot of the next message, the last that those after it may have, and where it will begin, all if it fits into
+    /// `Room` bytes.
+    NextSlot,
+    LastSlot,
     Next,
     Room,
     /// In and out: the handle of a heap slice.
@@ -97,7 +107,7 @@ pub(crate) enum Word {
 }
 
 /// Names of the words, by index.
-pub(crate) const LAYOUT: [Word; 48] = [
+pub(crate) const LAYOUT: [Word; 53] = [
     Word::Status,
     Word::Handle,
     Word::Generation,
@@ -111,8 +121,13 @@ pub(crate) const LAYOUT: [Word; 48] = [
     Word::CameAndWent,
     Word::LastLength,
     Word::Alone,
+    Word::Taken,
+    Word::TakenSlot,
+    Word::TakenStart,
     Word::After,
     Word::Slot,
+    Word::NextSlot,
+    Word::LastSlot,
     Word::Next,
     Word::Room,
     Word::Heap,
@@ -172,6 +187,13 @@ impl Control {
     #[inline]
     pub(crate) fn set(&self, word: Word, value: u32) {
         self.words[word as usize].set(value);
+    }
+
+    /// In: the bytes of the slices that JavaScript has taken: the block's last words.
+    #[inline]
+    pub(crate) fn taken_lengths(&self) -> impl Iterator<Item = u32> {
+        let count = (self.get(Word::Taken) as usize).min(SLOTS);
+        self.words[WORDS - SLOTS..][..count].iter().map(Cell::get)
     }
 
     pub(crate) fn as_ptr(&self) -> *mut u8 {

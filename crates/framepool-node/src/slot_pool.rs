@@ -28,19 +28,25 @@ pub(crate) struct SlotPoolEntry {
 }
 
 impl SlotPoolEntry {
-    /// Catches up with what JavaScript did without calling, in order: slices released; slices that came and went alone,
-    /// and one that came alone; bytes written where they were predicted to go; slices released since.
+    /// Catches up with what JavaScript did without calling, in order: slices released; slices that came and went alone, and one
+    /// that came alone; slices taken where they were predicted to go; bytes written likewise; slices released since.
     #[inline]
     pub(crate) fn catch_up(&mut self, control: &Control) -> std::result::Result<(), Fault> {
         self.pool.give_back(control.get(Word::Before) as u8);
-        let (came_and_went, alone) = (control.get(Word::CameAndWent), control.get(Word::Alone) as usize);
+        let came_and_went = control.get(Word::CameAndWent);
         if came_and_went != 0 {
             self.pool.replay_lone(came_and_went, control.get(Word::LastLength) as usize);
         }
+        let alone = control.get(Word::Alone) as usize;
         if alone != 0 {
-            self.pool.try_get_writable(alone)?;
-            if !matches!(self.pool.take_held(), Taken::Held { slot: 1, offset: 0, .. }) {
-                return Err(Fault::internal("a slice alone is not in slot 1"));
+            self.replay_taken(alone, 1, 0)?;
+        }
+        if control.get(Word::Taken) != 0 {
+            let (mut slot, mut offset) = (control.get(Word::TakenSlot) as u8, control.get(Word::TakenStart) as usize);
+            for len in control.taken_lengths() {
+                self.replay_taken(len as usize, slot, offset)?;
+                slot += 1;
+                offset += len as usize;
             }
         }
         let written = control.get(Word::Pending) as usize;
@@ -64,6 +70,15 @@ impl SlotPoolEntry {
         Ok(())
     }
 
+    /// Takes a slice of `len` bytes, which was predicted to be there.
+    fn replay_taken(&mut self, len: usize, slot: u8, offset: usize) -> std::result::Result<(), Fault> {
+        self.pool.try_get_writable(len)?;
+        match self.pool.take_held() {
+            Taken::Held { slot: own, offset: begin, .. } if (own, begin) == (slot, offset) => Ok(()),
+            taken => Err(Fault::internal(&format!("a slice predicted in slot {slot} at {offset} is {taken:?}"))),
+        }
+    }
+
     /// Catches up, and makes a slice of the slot `Slot` that may leave this isolate.
     pub(crate) fn lend(&mut self, control: &Control) -> std::result::Result<Slice, Fault> {
         self.catch_up(control)?;
@@ -72,10 +87,12 @@ impl SlotPoolEntry {
         Ok(slice)
     }
 
-    /// Reports where the next message would begin.
+    /// Reports where the next messages would go. Out: `NextSlot`, `LastSlot`, `Next`, `Room`.
     #[inline]
     pub(crate) fn report(&self, control: &Control) {
         let room = self.pool.room();
+        control.set(Word::NextSlot, room.slot as u32);
+        control.set(Word::LastSlot, room.last_slot as u32);
         control.set(Word::Next, room.offset as u32);
         control.set(Word::Room, room.bytes as u32);
     }
@@ -172,7 +189,7 @@ pub(crate) fn writable(call: &mut Call<'_>) -> Reply {
     Ok(None)
 }
 
-/// What is written, as a slice. Out: `Slot`, `Offset`, `Length`, or `Heap`; `Next` and `Room`.
+/// What is written, as a slice. Out: `Slot`, `Offset`, `Length`, or `Heap`; what `report` says.
 #[inline]
 pub(crate) fn take(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
@@ -188,7 +205,7 @@ pub(crate) fn take(call: &mut Call<'_>) -> Reply {
     Ok(None)
 }
 
-/// Catches up, so that what is reported next is exact. Out: `Next`, `Room`.
+/// Catches up, so that what is reported next is exact. Out: what `report` says.
 pub(crate) fn settle(call: &mut Call<'_>) -> Reply {
     let control = call.state.control.clone();
     let entry = entry(call.state)?;

@@ -59,8 +59,12 @@ pub enum Taken {
 pub struct Room {
     /// Where the next message will begin in the region.
     pub offset: usize,
-    /// How many bytes it may have at most for that to hold.
+    /// How many bytes it may have at most for that to hold. The messages after it lie behind it as long as all of them fit in here.
     pub bytes: usize,
+    /// The slot that it will be taken in, in range `1 ..= 8`. The messages after it have the next slots.
+    pub slot: usize,
+    /// The last of these.
+    pub last_slot: usize,
 }
 
 /// What a pool tells about itself.
@@ -172,17 +176,13 @@ impl SlotPool {
         if self.heap.is_some() { Place::Heap } else { Place::Region(self.gap.offset) }
     }
 
-    /// Where the next message will begin if it has at most `bytes` bytes, is not empty, and no slot is freed before.
-    /// `bytes` is 0 while a message is in hand, and where freed slots would have to be looked for.
+    /// Where the next messages will go as long as something is alive, each of them not empty. Which slots are freed meanwhile
+    /// makes no difference. `bytes` is 0 while a message is in hand, and where freed slots would have to be looked for.
     pub fn room(&self) -> Room {
-        if self.heap.is_some() || self.written > 0 {
-            return Room { offset: self.gap.offset, bytes: 0 };
-        }
-        if self.live() == 0 {
-            return Room { offset: 0, bytes: self.capacity() };
-        }
-        let bytes = if self.mode == Mode::Back { self.gap.room() } else { 0 };
-        Room { offset: self.gap.offset, bytes }
+        let gap = if self.live() == 0 { Gap::to_the_end(0, 0, self.capacity()) } else { self.gap };
+        let in_hand = self.heap.is_some() || self.written > 0;
+        let bytes = if in_hand || (self.live() != 0 && self.mode == Mode::Alloc) { 0 } else { gap.room() };
+        Room { offset: gap.offset, bytes, slot: gap.slot + 1, last_slot: gap.end_slot }
     }
 
     /// Bytes hidden by [`try_set_start`](Self::try_set_start).
