@@ -414,6 +414,12 @@ export function replyHeapHandle(): Handle {
   return { index: control[Word.Heap]!, generation: control[Word.HeapGeneration]! }
 }
 
+/** The same into `handle`, which may be used again. */
+export function replyHeapHandleInto(handle: { index: number; generation: number }): void {
+  handle.index = control[Word.Heap]!
+  handle.generation = control[Word.HeapGeneration]!
+}
+
 export function copyToHeap(bytes: Uint8Array): Handle {
   heapFrom(bytes)
   check()

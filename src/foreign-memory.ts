@@ -3,10 +3,10 @@ import {
   depart,
   foreignRegionView,
   forgetRegion,
-  type Handle,
   Kind,
   releaseHeapSlice,
   reply,
+  replyHeapHandleInto,
   replyRegion,
   Word,
   watchRegion,
@@ -14,23 +14,45 @@ import {
 import { ShownMemory } from './shown-memory.js'
 import type { SliceMemory } from './slice.js'
 
-/** The memory of a slot pool of another isolate, which has lent slices to this one: shown once for all of them. */
-class ForeignRegion {
-  readonly #handle: Handle
-  readonly #shown: ShownMemory
-  #slices = 0
+/**
+ * The memory of a slot pool of another isolate, which has lent slices to this one: shown once for all of them. The release of a
+ * slice crosses at once: the pool's isolate waits for the slot.
+ */
+export class ForeignMemory implements SliceMemory {
+  readonly #handle = replyRegion()
+  readonly #shown = new ShownMemory(() => foreignRegionView(this.#handle))
+  /** What native code knows the slices by that are here, by slot. */
+  readonly #slices = Array.from({ length: 9 }, () => ({ index: 0, generation: 0 }))
+  #count = 0
   /** The pool is gone: no more slices will come. */
   #closed = false
-
-  constructor(handle: Handle) {
-    this.#handle = handle
-    this.#shown = new ShownMemory(() => foreignRegionView(handle))
-  }
 
   /** Begins to wait for the end of the pool. */
   watch(): void {
     watchRegion(this.#handle, () => this.#close())
     if (reply(Word.Wait) === 0) this.#closed = true
+  }
+
+  /** Takes in the slice that the last call gave. */
+  add(slot: number): void {
+    replyHeapHandleInto(this.#slices[slot]!)
+    this.#count++
+  }
+
+  view(offset: number, length: number): Uint8Array {
+    return this.#shown.view(offset, length)
+  }
+
+  release(slot: number): void {
+    releaseHeapSlice(this.#slices[slot]!, true)
+    // The pool is gone.
+    if (reply(Word.Ended) === 1) this.#closed = true
+    this.#remove()
+  }
+
+  depart(slot: number, carrier: Carrier): void {
+    depart(Kind.Slice, this.#slices[slot]!, carrier)
+    this.#remove()
   }
 
   #close(): void {
@@ -40,61 +62,31 @@ class ForeignRegion {
     this.#freeIfUnused()
   }
 
-  view(offset: number, length: number): Uint8Array {
-    return this.#shown.view(offset, length)
-  }
-
-  add(): void {
-    this.#slices++
-  }
-
-  /** `closed`: the pool is gone. */
-  remove(closed: boolean): void {
-    this.#slices--
-    this.#closed ||= closed
+  #remove(): void {
+    this.#count--
     this.#freeIfUnused()
   }
 
   #freeIfUnused(): void {
-    if (!this.#closed || this.#slices > 0) return
-    regions.delete(this.#handle.index)
+    if (!this.#closed || this.#count > 0) return
+    regions[this.#handle.index] = undefined
     forgetRegion(this.#handle, this.#shown.hide())
   }
 }
 
 /** By the index of their handle, of which native code has one for each region. */
-const regions = new Map<number, ForeignRegion>()
+const regions: (ForeignMemory | undefined)[] = []
 
-/** The memory of one slice of another isolate's pool. Its release crosses at once: the pool's isolate waits for the slot. */
-export class ForeignMemory implements SliceMemory {
-  readonly owner: Handle
-  readonly #region: ForeignRegion
-
-  /** Of the slice that the last call gave. */
-  constructor(owner: Handle) {
-    this.owner = owner
-    const handle = replyRegion()
-    let region = regions.get(handle.index)
-    if (region === undefined) {
-      region = new ForeignRegion(handle)
-      regions.set(handle.index, region)
-      region.watch()
-    }
-    this.#region = region
-    region.add()
+/** The memory of the slice that the last call gave, which lies in `slot` of another isolate's pool. */
+export function arrivedInSlot(slot: number): ForeignMemory {
+  const index = reply(Word.Region)
+  let memory = regions[index]
+  if (memory === undefined) {
+    memory = regions[index] = new ForeignMemory()
+    memory.add(slot)
+    memory.watch()
+  } else {
+    memory.add(slot)
   }
-
-  view(offset: number, length: number): Uint8Array {
-    return this.#region.view(offset, length)
-  }
-
-  release(): void {
-    releaseHeapSlice(this.owner, true)
-    this.#region.remove(reply(Word.Ended) === 1)
-  }
-
-  depart(_: number, carrier: Carrier): void {
-    depart(Kind.Slice, this.owner, carrier)
-    this.#region.remove(false)
-  }
+  return memory
 }

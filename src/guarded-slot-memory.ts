@@ -3,7 +3,7 @@ import { closeSlotPool, type Handle, replyHeapHandle, revokeSlots, slotPoolRepor
 import { trace, untrace } from './debug.js'
 import { TracedHeapMemory } from './heap-memory.js'
 import type { ShownMemory } from './shown-memory.js'
-import type { Slice, SliceMemory } from './slice.js'
+import type { Slice, OwnedMemory } from './slice.js'
 import { SlotMemory } from './slot-memory.js'
 
 /** Where pools in debug mode tell of changes. */
@@ -50,7 +50,7 @@ export class GuardedSlotMemory extends SlotMemory {
     super.truncate(length)
   }
 
-  override claim(_slot: number, heap: ShownMemory | null): SliceMemory {
+  override claim(_slot: number, heap: ShownMemory | null): OwnedMemory {
     return new GuardedSlice(replyHeapHandle(), this, heap)
   }
 

@@ -1,7 +1,7 @@
 import { type Carrier, depart, type Handle, heapSliceView, Kind, releaseHeapSlice } from './boundary.js'
 import { DEBUG, trace, untrace } from './debug.js'
 import { ShownMemory } from './shown-memory.js'
-import type { SliceMemory } from './slice.js'
+import type { OwnedMemory } from './slice.js'
 
 /** What counts the heap slices of a buffer that are alive. */
 export interface SliceCount {
@@ -9,7 +9,7 @@ export interface SliceCount {
 }
 
 /** The memory of one heap slice. */
-export class HeapMemory implements SliceMemory {
+export class HeapMemory implements OwnedMemory {
   readonly owner: Handle
   readonly #shown: ShownMemory
   readonly #count: SliceCount | null

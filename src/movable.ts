@@ -9,7 +9,7 @@ import {
   shownAllocation,
 } from './budget-allocation.js'
 import { invalidArgType } from './errors.js'
-import { ForeignMemory } from './foreign-memory.js'
+import { arrivedInSlot } from './foreign-memory.js'
 import { arrivedOnHeap } from './heap-memory.js'
 import { departSlice, isSlice, Slice, sliceKey } from './slice.js'
 
@@ -43,8 +43,7 @@ export function arrivedMovable(): Movable {
 
 function arrivedSlice(): Slice {
   const [slot, offset, length] = [reply(Word.Slot), reply(Word.Offset), reply(Word.Length)]
-  const handle = replyHeapHandle()
-  const memory = reply(Word.Own) === 1 ? arrivedOnHeap(handle, taken()) : new ForeignMemory(handle)
+  const memory = reply(Word.Own) === 1 ? arrivedOnHeap(replyHeapHandle(), taken()) : arrivedInSlot(slot)
   return new Slice(sliceKey, memory, offset, length, slot)
 }
 

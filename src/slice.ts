@@ -6,13 +6,16 @@ import { heapMemory } from './heap-memory.js'
 
 /** Where a slice's bytes lie, and how they go back. */
 export interface SliceMemory {
-  /** What native code knows it by: a pool, or a heap slice. */
-  readonly owner: Handle
   /** A view of the memory. Offsets are those of the memory, not of the slice. */
   view(offset: number, length: number): Uint8Array
   release(slot: number): void
   /** The slice leaves this isolate by `carrier`. If that throws, it has not. */
   depart(slot: number, carrier: Carrier): void
+}
+
+/** The same where native code knows all of it by one handle: a pool, or a heap slice. */
+export interface OwnedMemory extends SliceMemory {
+  readonly owner: Handle
 }
 
 let isOne: (value: object) => value is Slice

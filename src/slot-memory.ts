@@ -22,7 +22,7 @@ import { FramePoolError } from './errors.js'
 import type { GrowingMemory } from './growing-buffer.js'
 import { heapMemory, type SliceCount } from './heap-memory.js'
 import { ShownMemory } from './shown-memory.js'
-import { Slice, type SliceMemory, sliceKey } from './slice.js'
+import { Slice, type OwnedMemory, sliceKey } from './slice.js'
 
 const SLOTS = 8
 
@@ -56,7 +56,7 @@ export interface Lodger {
  *
  * Slices with other isolates count as alive until native code says with a crossing that they are back.
  */
-export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, SliceCount {
+export class SlotMemory implements GrowingMemory, OwnedMemory, SlotBacklog, SliceCount {
   readonly handle: Handle
   readonly owner: Handle
   readonly capacity: number
@@ -202,7 +202,7 @@ export class SlotMemory implements GrowingMemory, SliceMemory, SlotBacklog, Slic
   }
 
   /** Where the slice that the last call gave lies: in this pool or, with slot 0, on the heap. */
-  claim(slot: number, heap: ShownMemory | null): SliceMemory {
+  claim(slot: number, heap: ShownMemory | null): OwnedMemory {
     if (slot === 0) return heapMemory(replyHeapHandle(), this, heap)
     this.live |= 1 << (slot - 1)
     return this

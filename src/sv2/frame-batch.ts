@@ -1,6 +1,6 @@
 import type { BatchPlace } from '../boundary.js'
 import { FramePoolError, invalidArgType } from '../errors.js'
-import type { SliceMemory } from '../slice.js'
+import type { OwnedMemory } from '../slice.js'
 import type { SlotMemory } from '../slot-memory.js'
 import type { Frame, FrameBatch } from './api.js'
 
@@ -10,7 +10,7 @@ const CHANNEL_BIT = 0x8000
 
 /** Where the core has put the frames. */
 export interface BatchSlice {
-  readonly memory: SliceMemory
+  readonly memory: OwnedMemory
   readonly slot: number
   readonly offset: number
   readonly table: number

@@ -1,10 +1,10 @@
 //! Memory of slot pools of other isolates, of which this one has slices.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use framepool::handle::{Handle, HandleTable};
 use framepool::slot::{Region, Slice};
+use rustc_hash::FxHashMap;
 
 use crate::boundary::{Call, Reply};
 use crate::control::Word;
@@ -19,7 +19,7 @@ pub(crate) struct Regions {
     table: HandleTable<Shown<Arc<Region>>>,
     /// By the copy of the facade that shows them, and by their address, which no other region can have while this isolate
     /// has its share.
-    known: HashMap<(u32, usize), Handle>,
+    known: FxHashMap<(u32, usize), Handle>,
 }
 
 impl Regions {
