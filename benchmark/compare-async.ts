@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { median } from './compare.js'
 
 /** One way to do work that takes turns of the event loop, or other threads. */
@@ -10,6 +11,10 @@ export interface AsyncCase {
 }
 
 const ROUNDS = 7
+/** Before those: until then the compiler has made of all cases what it will. */
+const WARM_UPS = 4
+/** Between two cases: what one has left behind V8 frees on threads of its own, which would slow down the next. */
+const SETTLE_MS = 100
 
 /**
  * Runs the cases in turn, round after round, so that a change of the machine's speed meets all of them, and prints what a
@@ -18,9 +23,9 @@ const ROUNDS = 7
  */
 export async function compareAsync(title: string, work: number, cases: AsyncCase[]): Promise<void> {
   const nanos = cases.map((): number[] => [])
-  // The first round warms up, and does not count.
-  for (let round = 0; round <= ROUNDS; round++) {
+  for (let round = 1 - WARM_UPS; round <= ROUNDS; round++) {
     for (const [index, { run }] of cases.entries()) {
+      await sleep(SETTLE_MS)
       const start = performance.now()
       await run()
       if (round > 0) nanos[index]?.push(((performance.now() - start) * 1e6) / work)

@@ -3,11 +3,12 @@ import { type Slice, SlotPool } from '../index.js'
 import { compareAsync } from './compare-async.js'
 import { byChannel, byMessage } from './to-worker.js'
 
-const WORK = 20_000
+const WORK = 50_000
 const BYTES = 1024
-/** Slices on their way at a time, and the pools of 8 slots that they come from. */
-const CAPACITY = 256
-const POOLS = CAPACITY / SlotPool.SLOTS
+/** Slices on their way at a time: what the receiver does while the sender wakes up, and the other way round. */
+const CAPACITY = 1024
+/** So that there are slots for as many, and for those that are on their way back. */
+const POOLS = (2 * CAPACITY) / SlotPool.SLOTS
 /** What is posted without a turn of the event loop: Node sends as fast as it can. */
 const POSTED = 256
 

@@ -44,36 +44,32 @@ fn receiver(state: &mut EnvState, handle: Handle) -> std::result::Result<&mut Re
     state.receivers.get_mut(handle).ok_or_else(Fault::released)
 }
 
-/// The room of a channel to which `Target` sends; `ERR_CLOSED` if nothing can be sent any more.
-fn room<'a>(call: &'a mut Call<'_>) -> std::result::Result<(&'a mut Sender<Transferable>, usize), Fault> {
+/// The room of the sender in `Target`; `ERR_CLOSED` if nothing can be sent any more.
+fn room(call: &mut Call<'_>) -> std::result::Result<usize, Fault> {
     let handle = call.state.handle(Word::Target, Word::TargetGeneration);
     let sender = sender(call.state, handle)?;
     if sender.is_closed() {
         return Err(Fault::new(Code::CLOSED, "the receiver has gone"));
     }
-    let room = sender.room();
-    Ok((sender, room))
+    Ok(sender.room())
 }
 
 /// How many objects `Target` can send. Out: `Available`.
 pub(crate) fn ask(call: &mut Call<'_>) -> Reply {
-    let (_, room) = room(call)?;
+    let room = room(call)?;
     call.set(Word::Available, room as u32);
     Ok(None)
 }
 
-/// Sends what the call names, see `transferable::depart`, by the sender in `Target`. Out: `Available`, the room that is left. On a
-/// failure nothing has left.
+/// Sends what the call names, see `transferable::depart`, by the sender in `Target`. Out: `Available`, the room that is left, or
+/// less. On a failure nothing has left.
 pub(crate) fn send(call: &mut Call<'_>) -> Reply {
-    if room(call)?.1 == 0 {
-        return Err(Fault::internal("the room of a channel was counted wrong"));
-    }
+    let left = room(call)?.checked_sub(1).ok_or_else(|| Fault::internal("the room of a channel was counted wrong"))?;
     let object = transferable::depart(call)?;
-    let (sender, _) = room(call)?;
+    let handle = call.state.handle(Word::Target, Word::TargetGeneration);
     // If the receiver has gone by now, it is as if it had gone right after: what it had not received goes back.
-    let _ = sender.send(object);
-    let room = sender.room();
-    call.set(Word::Available, room as u32);
+    let _ = sender(call.state, handle)?.send(object);
+    call.set(Word::Available, left as u32);
     Ok(None)
 }
 

@@ -15,7 +15,10 @@
 //! # Ok::<(), framepool::ring::RingError>(())
 //! ```
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::cell::UnsafeCell;
+use std::iter;
+use std::sync::atomic::{Ordering, fence};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -24,9 +27,48 @@ use crate::ring::{self, Consumer, Half, Producer, RingError};
 /// The most that a channel can hold.
 pub const MAX_CAPACITY: usize = 1 << 16;
 
-/// The objects on their way, each where its token is in the ring. Whose turn it is the ring says, so that no lock is ever
-/// waited for, but in the moment when the receiver goes.
-type Places<T> = Arc<[Mutex<Option<T>>]>;
+/// The objects on their way, each where its token is in the ring, which says whose turn it is: places with a token are the
+/// receiver's, all others the sender's.
+#[derive(Debug)]
+struct Places<T> {
+    places: Box<[UnsafeCell<Option<T>>]>,
+    /// Held while the receiver goes and empties its places.
+    going: Mutex<()>,
+}
+
+// SAFETY: an object is moved by one end to the other, for which `T` is `Send`. A place is used by the end alone whose turn it
+//         is: the ring's counters pass it on with release and acquire.
+unsafe impl<T: Send> Sync for Places<T> {}
+
+impl<T> Places<T> {
+    /// Puts `item` where the next token goes.
+    ///
+    /// # Safety
+    /// For the sender, while there is room in the ring: the place stays its own until it advances.
+    unsafe fn put(&self, position: u64, item: T) {
+        // SAFETY: as the caller promises.
+        unsafe { *self.at(position).get() = Some(item) }
+    }
+
+    /// Takes what is there.
+    ///
+    /// # Safety
+    /// For the receiver, where its next token is: the place stays its own until it advances. For the sender, once the receiver
+    /// has gone.
+    unsafe fn take(&self, position: u64) -> Option<T> {
+        // SAFETY: as the caller promises.
+        unsafe { (*self.at(position).get()).take() }
+    }
+
+    fn at(&self, position: u64) -> &UnsafeCell<Option<T>> {
+        // Truncated or not: the size is a power of two.
+        &self.places[position as usize % self.places.len()]
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.going.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Makes a channel that holds at most `capacity` objects, 1 to [`MAX_CAPACITY`].
 pub fn channel<T: Send>(capacity: usize) -> Result<(Sender<T>, Receiver<T>), RingError> {
@@ -34,18 +76,10 @@ pub fn channel<T: Send>(capacity: usize) -> Result<(Sender<T>, Receiver<T>), Rin
         return Err(RingError::Size(capacity));
     }
     let (producer, consumer) = ring::new(capacity.next_power_of_two(), 1)?;
-    let places: Places<T> = (0..producer.size()).map(|_| Mutex::new(None)).collect();
+    let places = (0..producer.size()).map(|_| UnsafeCell::new(None)).collect();
+    let places = Arc::new(Places { places, going: Mutex::default() });
     let sender = Sender { producer, places: Arc::clone(&places), capacity };
     Ok((sender, Receiver { consumer, places }))
-}
-
-fn place<'a, T>(places: &'a Places<T>, half: &dyn Half) -> &'a Mutex<Option<T>> {
-    // Truncated or not: the size is a power of two.
-    &places[half.position() as usize % places.len()]
-}
-
-fn take<T>(place: &Mutex<Option<T>>) -> Option<T> {
-    place.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// Why an object was not sent, and the object.
@@ -61,7 +95,7 @@ pub enum SendError<T> {
 #[derive(Debug)]
 pub struct Sender<T: Send> {
     producer: Producer,
-    places: Places<T>,
+    places: Arc<Places<T>>,
     capacity: usize,
 }
 
@@ -79,16 +113,20 @@ impl<T: Send> Sender<T> {
         if self.room() == 0 {
             return Err(SendError::Full(item));
         }
-        let place = place(&self.places, &self.producer);
-        *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(item);
-        if self.producer.other_ended()
-            // A receiver that goes empties every place after it has ended: it may have come by before the item did.
-            && let Some(item) = take(place)
-        {
-            return Err(SendError::Closed(item));
-        }
+        let position = self.producer.position();
+        // SAFETY: there is room.
+        unsafe { self.places.put(position, item) };
         // There is room, and only this end makes it less.
         let _ = self.producer.advance(1);
+        // Behind the fence with which `advance` looks for whoever waits, as the receiver's is between its end and its last look:
+        // so either it has seen the object there, or its end is seen here.
+        if self.producer.other_ended() {
+            let _gone = self.places.lock();
+            // SAFETY: the receiver has ended, which it does with the lock held, and has emptied its places.
+            if let Some(item) = unsafe { self.places.take(position) } {
+                return Err(SendError::Closed(item));
+            }
+        }
         Ok(())
     }
 
@@ -115,7 +153,7 @@ impl<T: Send> Sender<T> {
 
     /// By how much the ring, whose size is a power of two, is larger than the channel.
     fn spare(&self) -> usize {
-        self.places.len() - self.capacity
+        self.places.places.len() - self.capacity
     }
 }
 
@@ -123,7 +161,7 @@ impl<T: Send> Sender<T> {
 #[derive(Debug)]
 pub struct Receiver<T: Send> {
     consumer: Consumer,
-    places: Places<T>,
+    places: Arc<Places<T>>,
 }
 
 impl<T: Send> Receiver<T> {
@@ -132,7 +170,8 @@ impl<T: Send> Receiver<T> {
         if self.consumer.available() == 0 {
             return None;
         }
-        let item = take(place(&self.places, &self.consumer));
+        // SAFETY: one is available.
+        let item = unsafe { self.places.take(self.consumer.position()) };
         // One is available, and only this end makes that less.
         let _ = self.consumer.advance(1);
         item
@@ -162,10 +201,13 @@ impl<T: Send> Receiver<T> {
 
 impl<T: Send> Drop for Receiver<T> {
     fn drop(&mut self) {
-        // In this order: the sender looks for the end after it has left something.
+        let places = Arc::clone(&self.places);
+        let going = places.lock();
         self.consumer.end();
-        for place in &*self.places {
-            drop(take(place));
-        }
+        fence(Ordering::SeqCst);
+        let left: Vec<T> = iter::from_fn(|| self.receive()).collect();
+        drop(going);
+        // With nothing locked: what it takes to drop them is not known here.
+        drop(left);
     }
 }
