@@ -30,6 +30,8 @@ const HOLD = `
   held.push(pool.getDataOwned())
   const budget = new BudgetPool({ bufferSize: 16, maxMemory: 1024 })
   held.push(budget.tryAllocate(5))
+  // Of another isolate's pool the slices are those of its last call.
+  pool.stats()
   parentPort.postMessage('ready')
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
   console.log(held)

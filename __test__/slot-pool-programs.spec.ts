@@ -77,7 +77,9 @@ class Run {
     switch (step.op) {
       case 'getWritable': {
         const { length } = step
-        this.#beganAnew = this.#fresh && this.#inSlots().length === 0 && length > 0 && length <= this.#capacity
+        // Of what has left it, the pool may hear later that it is back.
+        const empty = this.#inSlots().length === 0 && !this.#left
+        this.#beganAnew = this.#fresh && empty && length > 0 && length <= this.#capacity
         const view = pool.getWritable(length)
         must(view.length === length, 'the view is as long as asked')
         must(!this.#beganAnew || view.byteOffset === 0, 'with nothing alive the pool begins at 0')

@@ -3,7 +3,7 @@ import { closeSlotPool, type Handle, replyHeapHandle, revokeSlots, slotPoolRepor
 import { trace, untrace } from './debug.js'
 import { TracedHeapMemory } from './heap-memory.js'
 import type { ShownMemory } from './shown-memory.js'
-import type { Slice, OwnedMemory } from './slice.js'
+import type { OwnedMemory, Slice } from './slice.js'
 import { SlotMemory } from './slot-memory.js'
 
 /** Where pools in debug mode tell of changes. */

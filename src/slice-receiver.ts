@@ -76,12 +76,13 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
   }
 
   /** What is received until the end. Leaving the loop early leaves the channel as it is. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
-    for (;;) {
-      const item = this.tryReceive() ?? (this.#atEnd ? null : await this.receive())
-      if (item === null) return
-      yield item
-    }
+  [Symbol.asyncIterator](): AsyncIterator<T, void> {
+    // Not a generator, which would make three promises of each item.
+    return { next: async () => this.#resultOf(this.tryReceive() ?? (this.#atEnd ? null : await this.receive())) }
+  }
+
+  #resultOf(item: T | null): IteratorResult<T, void> {
+    return item === null ? { done: true, value: undefined } : { done: false, value: item }
   }
 
   /** Ends the channel: what was sent and not received goes back to its pools. True the first time, false after. */

@@ -22,7 +22,7 @@ import { FramePoolError } from './errors.js'
 import type { GrowingMemory } from './growing-buffer.js'
 import { heapMemory, type SliceCount } from './heap-memory.js'
 import { ShownMemory } from './shown-memory.js'
-import { Slice, type OwnedMemory, sliceKey } from './slice.js'
+import { type OwnedMemory, Slice, sliceKey } from './slice.js'
 
 const SLOTS = 8
 

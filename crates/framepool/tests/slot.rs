@@ -217,7 +217,7 @@ fn nothing_written_takes_no_slot() {
 fn a_pool_of_no_bytes_takes_every_slice_from_the_heap() {
     let mut pool = pool(0);
     assert_eq!((pool.capacity(), pool.region().len(), pool.region().is_empty()), (0, 0, true));
-    assert_eq!(pool.room(), Room { offset: 0, bytes: 0 });
+    assert_eq!(pool.room().bytes, 0);
     assert!(pool.get_writable(0).is_empty());
     for _ in 0..10 {
         assert_eq!(take(&mut pool, b"hello").slot(), None);
@@ -227,11 +227,12 @@ fn a_pool_of_no_bytes_takes_every_slice_from_the_heap() {
 }
 
 #[test]
-fn room_is_what_the_next_message_may_have() {
+fn room_is_where_the_next_messages_go() {
+    let anew = Room { offset: 0, bytes: 40, slot: 1, last_slot: 8 };
     let mut pool = pool(40);
-    assert_eq!(pool.room(), Room { offset: 0, bytes: 40 });
+    assert_eq!(pool.room(), anew);
     let mut slices = vec![take(&mut pool, &[0; 30])];
-    assert_eq!(pool.room(), Room { offset: 30, bytes: 10 });
+    assert_eq!(pool.room(), Room { offset: 30, bytes: 10, slot: 2, last_slot: 8 });
     pool.get_writable(1);
     assert_eq!(pool.room().bytes, 0);
     pool.truncate(0);
@@ -239,11 +240,14 @@ fn room_is_what_the_next_message_may_have() {
     slices.extend((1..SLOTS).map(|_| take(&mut pool, b"x")));
     assert_eq!(pool.room().bytes, 0);
     slices.remove(0);
+    slices.remove(0);
     assert_eq!(pool.room().bytes, 0);
     slices.push(take(&mut pool, b"x"));
-    assert_eq!((pool.mode(), pool.room().bytes), (Mode::Front, 0));
-    drop(slices);
-    assert_eq!(pool.room(), Room { offset: 0, bytes: 40 });
+    assert_eq!((pool.mode(), pool.room()), (Mode::Front, Room { offset: 1, bytes: 30, slot: 2, last_slot: 2 }));
+    let heap = take(&mut pool, &[0; 40]);
+    assert_eq!((pool.mode(), pool.room().bytes), (Mode::Alloc, 0));
+    drop((slices, heap));
+    assert_eq!(pool.room(), anew);
 }
 
 /// What both buffers do alike.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use buffer_sv2::{AeadBuffer, Buffer, BufferFromSystemMemory, BufferPool};
-use framepool::slot::{Mode, Place, Room, SLOTS, Slice, SlotPool, Taken};
+use framepool::slot::{Mode, Place, SLOTS, Slice, SlotPool, Taken};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 const PROGRAMS: u64 = 100_000;
@@ -226,6 +226,8 @@ struct Program {
     message: usize,
     digits: [u8; SLOTS],
     slots_taken: usize,
+    /// Where `room()` said that the message in hand will be taken, if it was written at once.
+    predicted_slot: Option<usize>,
     fallbacks: u64,
     outcome: Outcome,
 }
@@ -241,6 +243,7 @@ impl Program {
             message: 0,
             digits: [b'-'; SLOTS],
             slots_taken: 0,
+            predicted_slot: None,
             fallbacks: 0,
             outcome: Outcome::default(),
         };
@@ -294,7 +297,10 @@ impl Program {
         assert!(is_message(self.pool.get_data_by_ref_(total), self.message), "moved out of order");
 
         let place = self.pool.place();
+        self.predicted_slot = None;
         if begin == 0 && len > 0 && len <= room.bytes {
+            self.predicted_slot = Some(room.slot);
+            assert!(room.slot <= room.last_slot && room.last_slot <= SLOTS);
             self.outcome.predictions += 1;
             assert_eq!(place, Place::Region(room.offset), "room() predicted otherwise");
         }
@@ -302,7 +308,7 @@ impl Program {
             assert_eq!(place, Place::Heap);
         } else if live == 0 {
             assert_eq!((place, self.pool.mode()), (Place::Region(0), Mode::Back), "no reset");
-            assert!(begin > 0 || room == Room { offset: 0, bytes: self.pool.capacity() });
+            assert!(begin > 0 || (room.offset, room.bytes, room.slot) == (0, self.pool.capacity(), 1));
         } else {
             let alloc = self.pool.mode() == Mode::Alloc;
             assert_eq!(alloc, place == Place::Heap);
@@ -362,6 +368,7 @@ impl Program {
         assert_eq!((self.pool.len(), self.pool.start()), (0, 0));
         if let Some((slot, range)) = ours.held() {
             assert_eq!(Place::Region(range.start), place);
+            assert_eq!(self.predicted_slot.unwrap_or(slot), slot, "room() predicted otherwise");
             self.digits[slot - 1] = DIGITS[self.slots_taken % DIGITS.len()];
             self.slots_taken += 1;
         } else {
