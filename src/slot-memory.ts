@@ -44,7 +44,7 @@ export interface Lodger {
 }
 
 /**
- * What this isolate knows of a native slot pool, so that a message crosses once.
+ * What this isolate knows of a native slot pool, so that a message crosses once at most.
  *
  * The next bytes go right behind the last as long as they fit there, and with nothing alive they go to the start: both can
  * be known without asking. The core decides and reports (`next`, `room`, slots) where that holds; in all other cases it is asked
@@ -220,9 +220,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SlotBacklog, Slic
   release(slot: number): void {
     const bit = 1 << (slot - 1)
     this.live &= ~bit
-    if (this.length !== 0) {
-      this.releasedLater |= bit
-    } else if (this.taken !== 0) {
+    if (this.length !== 0 || this.taken !== 0) {
       this.releasedLater |= bit
     } else if (this.alone !== 0) {
       this.lastLength = this.alone
