@@ -168,10 +168,12 @@ pub(crate) fn buffer(call: &mut Call<'_>) -> Reply {
 /// Gives a buffer back. `Hidden`: the `ArrayBuffer` over it alone, if there was one, is detached.
 pub(crate) fn release(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
-    let mut buffer = call.state.buddy_buffers.remove(handle).ok_or_else(Fault::released)?;
-    if call.get(Word::Hidden) == 1 {
+    let hidden = call.get(Word::Hidden) == 1;
+    let buffer = call.state.buddy_buffers.get_mut(handle).ok_or_else(Fault::released)?;
+    if hidden {
         buffer.exposure.revoke();
     }
+    call.state.buddy_buffers.discard(handle);
     Ok(None)
 }
 
