@@ -253,7 +253,6 @@ impl From<BuddyPoolSettings> for Options {
             slab_empty_watermark: settings.slab_empty_watermark.map_or(default.slab_empty_watermark, |n| n as usize),
             thread_cache: settings.thread_cache.unwrap_or(default.thread_cache),
             policy: BlockPolicy { huge_pages, lock, prefault },
-            poison: false,
         }
     }
 }
@@ -262,8 +261,10 @@ impl From<BuddyPoolSettings> for Options {
 #[napi(catch_unwind)]
 pub fn buddy_pool_create(env: Env, settings: BuddyPoolSettings) -> Result<ObjectHandle> {
     let state = EnvState::of(env)?;
-    let poison = state.debug.general_quarantine().is_some();
-    let pool = BuddyPool::new(Options { poison, ..settings.into() });
+    let pool = match state.debug.general_quarantine() {
+        None => BuddyPool::new(settings.into()),
+        Some(quarantine) => BuddyPool::guarded(settings.into(), quarantine),
+    };
     Ok(state.buddy_pools.find(state.control.get(Word::Facade), pool).into())
 }
 
