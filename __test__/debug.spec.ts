@@ -269,6 +269,61 @@ describe('memory that is written after its release', () => {
     expect(warnings[0]!.detail).toContain('releasesTooEarly')
   })
 
+  const late = [
+    {
+      into: 'a ring',
+      bytes: 16,
+      make: 'const { producer, consumer } = new ByteRing(16).intoParts()',
+      look: 'producer.ioSlices(([free]) => { view = free; return 0 })',
+      release: 'producer.release(); consumer.release()',
+    },
+    {
+      into: 'a slot pool',
+      bytes: 64,
+      make: 'const pool = new SlotPool(64)',
+      look: 'view = pool.getWritable(16)',
+      release: 'pool.close()',
+    },
+    {
+      into: 'a buddy buffer',
+      bytes: 16384,
+      make: 'const buffer = new BuddyPool().allocateSync(1)',
+      look: 'view = buffer.bytes',
+      release: 'buffer.release()',
+    },
+    {
+      into: "a session's output",
+      bytes: 1024,
+      make: 'const session = Sv2Session.initiator()',
+      look: 'session.output.ioSlices(([bytes]) => { view = bytes; return 0 })',
+      release: 'session.close()',
+    },
+  ]
+
+  it.each(late)('by a read into $into is reported, and harms nothing', ({ bytes, make, look, release }) => {
+    const { warnings, length } = debugging<{ warnings: Warning[]; length: number }>(`
+      const fd = fifo()
+      let view
+      function releasesTooEarly() {
+        ${make}
+        ${look}
+        const done = new Promise((resolve) => read(fd, view, 1, 4, null, resolve))
+        ${release}
+        return done
+      }
+      const done = releasesTooEarly()
+      await turn()
+      writeSync(fd, 'late')
+      await done
+      process.once('beforeExit', () => setImmediate(() => console.log(JSON.stringify({ warnings, length: view.length }))))
+    `)
+    expect(length).toBe(0)
+    expect(warnings).toHaveLength(1)
+    expect(warnings[0]!.code).toBe('FRAMEPOOL_WRITE_AFTER_RELEASE')
+    expect(warnings[0]!.message).toContain(`byte 1 of ${bytes} `)
+    expect(warnings[0]!.detail).toContain('releasesTooEarly')
+  })
+
   it('is found as soon as it leaves quarantine', () => {
     const { early, late } = debugging<{ early: number; late: string[] }>(`
       const pool = new BudgetPool({ bufferSize: 16384, maxMemory: 1 << 30 })
@@ -379,18 +434,65 @@ describe('debug mode of everything', () => {
 
   it('gives each buddy buffer memory of its own, filled when it comes back, and keeps none', () => {
     const { lengths, again, magazine } = debugging<{ lengths: number[]; again: number[]; magazine: object }>(`
-      const pool = new BuddyPool({ threadCache: false })
+      const pool = new BuddyPool({ maxMemory: 2 ** 26, threadCache: false })
       const [first, second] = [pool.allocateSync(16384), pool.allocateSync(16384)]
       const lengths = [first, second].map(({ bytes }) => bytes.buffer.byteLength)
       first.bytes.fill(1)
       first.release()
       const { magazine } = pool.stats()
-      const again = [...new Set(pool.allocateSync(16384).bytes)]
+      const rest = []
+      for (let buffer; (buffer = pool.tryAllocate(16384)) !== null; ) rest.push(buffer)
+      const again = [...new Set(rest.at(-1).bytes)]
       console.log(JSON.stringify({ lengths, again, magazine }))
     `)
     expect(lengths).toEqual([16384, 16384])
     expect(again).toEqual([0xdb])
     expect(magazine).toEqual({ buffers: 0, bytes: 0 })
+  })
+
+  it('gives a buddy pool all that it has in quarantine when it needs it', () => {
+    const capacities = debugging<number[]>(`
+      const pool = new BuddyPool({ maxMemory: 2 ** 26 })
+      const capacities = []
+      const release = (buffer) => (capacities.push(buffer.capacity), buffer.release())
+      for (let round = 0; round < 4; round++) [1, 2, 3, 4].map(() => pool.allocateSync(2 ** 24)).forEach(release)
+      release(pool.allocateSync(2 ** 26))
+      const buffers = [1, 2, 3, 4].map(() => pool.allocateSync(2 ** 24))
+      const waiting = pool.allocate(2 ** 26)
+      buffers.forEach(release)
+      release(await waiting)
+      release(await pool.allocate(2 ** 24))
+      await pool.close()
+      console.log(JSON.stringify([...capacities, pool.stats().blocks]))
+    `)
+    const [quarter, all] = [2 ** 24, 2 ** 26]
+    expect(capacities).toEqual([...Array(16).fill(quarter), all, ...Array(4).fill(quarter), all, quarter, 0])
+  })
+
+  it('moves nothing of a closed pool, and leaves what is seen of it', () => {
+    const seen = debugging<unknown[]>(`
+      const [budget, buddy] = [new BudgetPool({ bufferSize: 8, maxMemory: 64 }), new BuddyPool()]
+      const held = [budget.tryAllocate(1), buddy.allocateSync(1)]
+      const views = held.map(({ bytes }) => bytes)
+      const closing = [budget.close(), buddy.close()]
+      const codes = held.map((one) => {
+        try {
+          return one.move()
+        } catch ({ code }) {
+          return code
+        }
+      })
+      const lengths = views.map(({ length }) => length)
+      const same = held.map(({ bytes }, at) => bytes === views[at])
+      for (const one of held) one.release()
+      await Promise.all(closing)
+      console.log(JSON.stringify([codes, lengths, same]))
+    `)
+    expect(seen).toEqual([
+      ['ERR_CLOSED', 'ERR_CLOSED'],
+      [8, 16384],
+      [true, true],
+    ])
   })
 
   it('leaves the budget of a budget pool alone', () => {

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { DEBUG } from './support/debug-mode.js'
 import { eventually, PATIENCE_MS } from './support/network.js'
 import { pattern } from './support/pattern.js'
 import { Random } from './support/random.js'
@@ -142,7 +143,8 @@ describe('an output that falls silent', { timeout: PATIENCE_MS }, () => {
     expect(payloads).toEqual([pattern(30_000), pattern(30_000)])
   })
 
-  it('lets the system have it', async () => {
+  // In debug mode it is in quarantine.
+  it.skipIf(DEBUG)('lets the system have it', async () => {
     const initiators = Array.from({ length: 1000 }, () => pair().initiator)
     const payload = pattern(60_000)
     const before = process.memoryUsage.rss()

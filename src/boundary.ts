@@ -51,6 +51,7 @@ type Bound = { control: ArrayBuffer; facade: number; detach(buffer: ArrayBuffer)
   | 'channelWaitForObjectSync'
   | 'channelReleaseReceiver'
   | 'regionForget'
+  | 'departureCheck'
   | 'waitCancel',
   () => void
 > &
@@ -227,6 +228,7 @@ const {
   channelWaitForObject,
   channelWaitForObjectSync,
   channelReleaseReceiver,
+  departureCheck,
   ticketMake,
   ticketAdopt,
   regionView,
@@ -796,6 +798,12 @@ export function departSlot(pool: SlotBacklog, slot: number, carrier: Carrier): v
   control[Word.Kind] = Kind.Slot
   control[Word.Slot] = slot
   carrier()
+}
+
+/** Throws what keeps a handle's object from leaving, for who has yet to detach what shows its memory. */
+export function checkDeparture(kind: Kind, handle: Handle): void {
+  control[Word.Kind] = kind
+  showing(handle, departureCheck)
 }
 
 /** What a handle names leaves. `hidden`: no ArrayBuffer shows its own memory any more. `size`: of a buddy buffer its length. */

@@ -6,6 +6,7 @@ import {
   buddyBufferView,
   buddyPoolReport,
   type Carrier,
+  checkDeparture,
   closeBuddyPool,
   depart,
   endBuddyPool,
@@ -131,11 +132,13 @@ export class BuddyMemory {
   /** The pool itself goes to another isolate, too, by `carrier`. */
   depart(carrier: Carrier): void {
     this.checkOpen()
-    this.share()
     depart(Kind.BuddyPool, this.handle, carrier)
+    // Nobody can have adopted it yet.
+    this.share()
   }
 
   departBuffer(lease: Lease, length: number, carrier: Carrier): void {
+    if (lease.shown !== null) checkDeparture(Kind.BuddyBuffer, lease.handle)
     const hidden = lease.shown === null || lease.shown.hide()
     depart(Kind.BuddyBuffer, lease.handle, carrier, hidden, length)
   }

@@ -2,6 +2,7 @@ import type { Ticket } from './api.js'
 import {
   budgetAllocationView,
   type Carrier,
+  checkDeparture,
   depart,
   type Handle,
   Kind,
@@ -44,6 +45,7 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
     isOne = (value) => #handle in value
     departOf = (allocation, carrier) => {
       const handle = allocation.#live()
+      if (allocation.#shown !== null) checkDeparture(Kind.Allocation, handle)
       depart(Kind.Allocation, handle, carrier, allocation.#hide())
       allocation.#forget()
       if (DEBUG) untrace(allocation)

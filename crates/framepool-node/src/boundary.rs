@@ -170,6 +170,7 @@ bound_functions! {
     "channelWaitForObject" => channel_wait_for_object: channel::wait_for_object,
     "channelWaitForObjectSync" => channel_wait_for_object_sync: channel::wait_for_object_sync,
     "channelReleaseReceiver" => channel_release_receiver: channel::release_receiver,
+    "departureCheck" => departure_check: transferable::check_departure,
     "ticketMake" => ticket_make: ticket::make,
     "ticketAdopt" => ticket_adopt: ticket::adopt,
     "regionView" => region_view: regions::view,

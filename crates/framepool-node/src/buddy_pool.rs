@@ -168,10 +168,12 @@ pub(crate) fn buffer(call: &mut Call<'_>) -> Reply {
 /// Gives a buffer back. `Hidden`: the `ArrayBuffer` over it alone, if there was one, is detached.
 pub(crate) fn release(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
-    let mut buffer = call.state.buddy_buffers.remove(handle).ok_or_else(Fault::released)?;
-    if call.get(Word::Hidden) == 1 {
+    let hidden = call.get(Word::Hidden) == 1;
+    let buffer = call.state.buddy_buffers.get_mut(handle).ok_or_else(Fault::released)?;
+    if hidden {
         buffer.exposure.revoke();
     }
+    call.state.buddy_buffers.discard(handle);
     Ok(None)
 }
 
@@ -251,7 +253,6 @@ impl From<BuddyPoolSettings> for Options {
             slab_empty_watermark: settings.slab_empty_watermark.map_or(default.slab_empty_watermark, |n| n as usize),
             thread_cache: settings.thread_cache.unwrap_or(default.thread_cache),
             policy: BlockPolicy { huge_pages, lock, prefault },
-            poison: false,
         }
     }
 }
@@ -260,8 +261,10 @@ impl From<BuddyPoolSettings> for Options {
 #[napi(catch_unwind)]
 pub fn buddy_pool_create(env: Env, settings: BuddyPoolSettings) -> Result<ObjectHandle> {
     let state = EnvState::of(env)?;
-    let poison = state.debug.general_quarantine().is_some();
-    let pool = BuddyPool::new(Options { poison, ..settings.into() });
+    let pool = match state.debug.general_quarantine() {
+        None => BuddyPool::new(settings.into()),
+        Some(quarantine) => BuddyPool::guarded(settings.into(), quarantine),
+    };
     Ok(state.buddy_pools.find(state.control.get(Word::Facade), pool).into())
 }
 

@@ -124,10 +124,12 @@ pub(crate) fn view(call: &mut Call<'_>) -> Reply {
 /// Frees an allocation. `Hidden`: its `ArrayBuffer`, if there was one, is detached.
 pub(crate) fn release(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
-    let mut allocation = call.state.budget_allocations.remove(handle).ok_or_else(Fault::released)?;
-    if call.get(Word::Hidden) == 1 {
+    let hidden = call.get(Word::Hidden) == 1;
+    let allocation = call.state.budget_allocations.get_mut(handle).ok_or_else(Fault::released)?;
+    if hidden {
         allocation.exposure.revoke();
     }
+    call.state.budget_allocations.discard(handle);
     Ok(None)
 }
 

@@ -55,11 +55,13 @@ pub(crate) fn view(call: &mut Call<'_>) -> Reply {
 /// is gone.
 pub(crate) fn release(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Heap, Word::HeapGeneration);
-    let mut slice = call.state.slices.remove(handle).ok_or_else(Fault::released)?;
-    if call.get(Word::Hidden) == 1 {
+    let hidden = call.get(Word::Hidden) == 1;
+    let slice = call.state.slices.get_mut(handle).ok_or_else(Fault::released)?;
+    if hidden {
         slice.exposure.revoke();
     }
     let ended = slice.region().is_some_and(|region| region.is_closed());
     call.set(Word::Ended, u32::from(ended));
+    call.state.slices.discard(handle);
     Ok(None)
 }

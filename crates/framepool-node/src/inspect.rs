@@ -18,6 +18,7 @@ use napi_derive::napi;
 use crate::boundary::ObjectHandle;
 use crate::env::EnvState;
 use crate::errors::{Fault, Result};
+use crate::ring::RingHalf;
 use crate::ticket::PARKED;
 
 /// Kinds of objects.
@@ -175,12 +176,28 @@ impl<T: Listed> Table<T> {
     pub(crate) fn remove(&mut self, handle: Handle) -> Option<T> {
         let object = self.objects.remove(handle);
         if object.is_some() {
-            self.listing.census.clear(handle.index);
-            if T::HAS_WINDOW || self.traced {
-                self.listing.forget(handle.index);
-            }
+            self.unlist(handle.index);
         }
         object
+    }
+
+    /// Drops the object where it is; false if it was removed before. Taken out first, an object of some words is moved more
+    /// than once, which costs more than all else here.
+    #[inline]
+    pub(crate) fn discard(&mut self, handle: Handle) -> bool {
+        let was_here = self.objects.discard(handle);
+        if was_here {
+            self.unlist(handle.index);
+        }
+        was_here
+    }
+
+    #[inline]
+    fn unlist(&self, index: u32) {
+        self.listing.census.clear(index);
+        if T::HAS_WINDOW || self.traced {
+            self.listing.forget(index);
+        }
     }
 
     pub(crate) fn clear(&mut self) {
@@ -277,7 +294,12 @@ pub fn inspect() -> Vec<InspectedObject> {
 pub fn trace(env: Env, kind: String, handle: ObjectHandle, stack: String) -> Result<()> {
     let (state, handle, stack) = (EnvState::of(env)?, Handle::from(handle), Arc::<str>::from(stack));
     match kind.as_str() {
-        "slot-pool" => state.slot_pools.trace(handle, stack),
+        "slot-pool" => {
+            if let Some(entry) = state.slot_pools.get(handle) {
+                entry.pool.region().guard().set_origin(Arc::clone(&stack));
+            }
+            state.slot_pools.trace(handle, stack);
+        }
         "slice" => {
             if let Some(slice) = state.slices.get_mut(handle) {
                 slice.set_origin(Arc::clone(&stack));
@@ -293,11 +315,26 @@ pub fn trace(env: Env, kind: String, handle: ObjectHandle, stack: String) -> Res
             state.budget_allocations.trace(handle, stack);
         }
         "buddy-pool" => state.buddy_pools.table.trace(handle, stack),
-        "buddy-buffer" => state.buddy_buffers.trace(handle, stack),
-        "producer" | "consumer" => state.ring_halves.trace(handle, stack),
+        "buddy-buffer" => {
+            if let Some(buffer) = state.buddy_buffers.get_mut(handle) {
+                buffer.set_origin(Arc::clone(&stack));
+            }
+            state.buddy_buffers.trace(handle, stack);
+        }
+        "producer" | "consumer" => {
+            if let Some(Ok(half)) = state.ring_halves.get_mut(handle).map(RingHalf::here) {
+                half.guard().set_origin(Arc::clone(&stack));
+            }
+            state.ring_halves.trace(handle, stack);
+        }
         "slice-sender" => state.senders.trace(handle, stack),
         "slice-receiver" => state.receivers.trace(handle, stack),
-        "sv2-session" => state.sessions.trace(handle, stack),
+        "sv2-session" => {
+            if let Some(session) = state.sessions.get_mut(handle) {
+                session.output().guard().set_origin(Arc::clone(&stack));
+            }
+            state.sessions.trace(handle, stack);
+        }
         _ => return Err(Fault::internal(&format!("nothing traces a {kind}")).into()),
     }
     Ok(())

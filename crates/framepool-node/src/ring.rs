@@ -194,7 +194,10 @@ pub struct RingHandles {
 #[napi(catch_unwind)]
 pub fn ring_create(env: Env, size: u32, align: u32) -> Result<RingHandles> {
     let (producer, consumer) = ring::new(size as usize, align as usize).map_err(Fault::from)?;
-    let halves = &mut EnvState::of(env)?.ring_halves;
-    let mut add = |half| halves.insert(RingHalf::new(Shown::new(half, Exposure::default()))).into();
+    let state = EnvState::of(env)?;
+    if let Some(quarantine) = state.debug.general_quarantine() {
+        producer.guard().set(quarantine);
+    }
+    let mut add = |half| state.ring_halves.insert(RingHalf::new(Shown::new(half, Exposure::default()))).into();
     Ok(RingHandles { producer: add(EitherHalf::Producer(producer)), consumer: add(EitherHalf::Consumer(consumer)) })
 }

@@ -278,6 +278,9 @@ pub fn slot_pool_create(env: Env, capacity: u32, debug: bool) -> Result<ObjectHa
     let pool = SlotPool::new(capacity as usize).map_err(Fault::from)?;
     let state = EnvState::of(env)?;
     let quarantine = debug.then(|| Arc::clone(state.debug.quarantine()));
+    if let Some(quarantine) = &quarantine {
+        pool.region().guard().set(quarantine);
+    }
     let entry = SlotPoolEntry { pool, heap: Exposure::default(), quarantine };
     Ok(state.slot_pools.insert(Shown::new(entry, Exposure::default())).into())
 }

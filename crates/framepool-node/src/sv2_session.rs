@@ -205,8 +205,12 @@ impl From<SessionSizes> for Options {
     }
 }
 
-fn adopt(env: Env, session: Session) -> Result<ObjectHandle> {
-    Ok(EnvState::of(env)?.sessions.insert(Shown::new(session, Exposure::default())).into())
+fn adopt(env: Env, mut session: Session) -> Result<ObjectHandle> {
+    let state = EnvState::of(env)?;
+    if let Some(quarantine) = state.debug.general_quarantine() {
+        session.output().guard().set(quarantine);
+    }
+    Ok(state.sessions.insert(Shown::new(session, Exposure::default())).into())
 }
 
 /// The end that is connected to. Keys are base58check strings.

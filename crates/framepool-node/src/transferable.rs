@@ -6,9 +6,10 @@
 use framepool::buddy;
 use framepool::budget::{Allocation, BudgetPool};
 use framepool::channel::{Receiver, Sender};
+use framepool::handle::Handle;
 use framepool::slot::{Region, Slice};
 
-use crate::boundary::Call;
+use crate::boundary::{Call, Reply};
 use crate::control::{Control, Word};
 use crate::env::EnvState;
 use crate::errors::{Code, Fault};
@@ -113,10 +114,10 @@ impl Transferable {
 /// with what that has to catch up with, and its `Slot`; of a buddy buffer its logical length in `Size`. `Hidden`:
 /// JavaScript has detached every `ArrayBuffer` over the object's own memory. On a failure nothing has left.
 pub(crate) fn depart(call: &mut Call<'_>) -> Result<Transferable, Fault> {
-    let handle = call.state.handle(Word::Handle, Word::Generation);
+    let (kind, handle) = departing(call)?;
+    check_open(call.state, kind, handle)?;
     let hidden = call.get(Word::Hidden) == 1;
     let size = call.get(Word::Size);
-    let kind = KINDS.get(call.get(Word::Kind) as usize).ok_or_else(|| Fault::internal("no such kind"))?;
     let EnvState { slot_pools, slices, budget_allocations, budget_pools, buddy_buffers, buddy_pools, .. } = call.state;
     Ok(match kind {
         Kind::Slot => {
@@ -124,34 +125,44 @@ pub(crate) fn depart(call: &mut Call<'_>) -> Result<Transferable, Fault> {
             Transferable::Slice(Shown::new(pool.lend(&call.state.control)?, Exposure::default()))
         }
         Kind::Slice => Transferable::Slice(hide(slices.remove(handle), hidden)?),
-        // Of a closed pool that waits for its last member, none must be left where nobody may ever take it.
-        Kind::Allocation => {
-            check_open(budget_allocations.get(handle).ok_or_else(Fault::released)?.pool_is_closed())?;
-            Transferable::Allocation(hide(budget_allocations.remove(handle), hidden)?)
-        }
-        Kind::BuddyBuffer => {
-            check_open(buddy_buffers.get(handle).ok_or_else(Fault::released)?.pool().is_closed())?;
-            Transferable::BuddyBuffer(hide(buddy_buffers.remove(handle), hidden)?, size)
-        }
+        Kind::Allocation => Transferable::Allocation(hide(budget_allocations.remove(handle), hidden)?),
+        Kind::BuddyBuffer => Transferable::BuddyBuffer(hide(buddy_buffers.remove(handle), hidden)?, size),
         Kind::Producer | Kind::Consumer => {
             let halves = &mut call.state.ring_halves;
             let half = halves.get_mut(handle).ok_or_else(Fault::released)?.take()?;
             halves.remove(handle);
             Transferable::Half(hide(Some(half), hidden)?)
         }
-        Kind::BudgetPool => {
-            let pool = budget_pools.get(handle).ok_or_else(Fault::released)?;
-            check_open(pool.is_closed())?;
-            Transferable::BudgetPool(pool.clone())
-        }
-        Kind::BuddyPool => {
-            let pool = buddy_pools.get(handle).ok_or_else(Fault::released)?.pool();
-            check_open(pool.is_closed())?;
-            Transferable::BuddyPool(pool.clone())
-        }
+        Kind::BudgetPool => Transferable::BudgetPool(budget_pools.get(handle).ok_or_else(Fault::released)?.clone()),
+        Kind::BuddyPool => Transferable::BuddyPool(buddy_pools.get(handle).ok_or_else(Fault::released)?.pool().clone()),
         Kind::Sender => Transferable::Sender(call.state.senders.remove(handle).ok_or_else(Fault::released)?),
         Kind::Receiver => Transferable::Receiver(call.state.receivers.remove(handle).ok_or_else(Fault::released)?),
     })
+}
+
+/// Fails like [`depart`] where a pool is closed, and changes nothing: for JavaScript to ask before it detaches what it has shown
+/// of an object.
+pub(crate) fn check_departure(call: &mut Call<'_>) -> Reply {
+    let (kind, handle) = departing(call)?;
+    check_open(call.state, kind, handle)?;
+    Ok(None)
+}
+
+fn departing(call: &Call<'_>) -> Result<(Kind, Handle), Fault> {
+    let kind = KINDS.get(call.get(Word::Kind) as usize).ok_or_else(|| Fault::internal("no such kind"))?;
+    Ok((*kind, call.state.handle(Word::Handle, Word::Generation)))
+}
+
+/// Of a closed pool that waits for its last member, none must be left where nobody may ever take it.
+fn check_open(state: &EnvState, kind: Kind, handle: Handle) -> Result<(), Fault> {
+    let closed = match kind {
+        Kind::Allocation => state.budget_allocations.get(handle).map(|allocation| allocation.pool_is_closed()),
+        Kind::BuddyBuffer => state.buddy_buffers.get(handle).map(|buffer| buffer.pool().is_closed()),
+        Kind::BudgetPool => state.budget_pools.get(handle).map(BudgetPool::is_closed),
+        Kind::BuddyPool => state.buddy_pools.get(handle).map(|entry| entry.pool().is_closed()),
+        Kind::Slot | Kind::Slice | Kind::Producer | Kind::Consumer | Kind::Sender | Kind::Receiver => Some(false),
+    };
+    if closed.ok_or_else(Fault::released)? { Err(Fault::new(Code::CLOSED, "the pool is closed")) } else { Ok(()) }
 }
 
 fn hide<T: Send>(owner: Option<Shown<T>>, hidden: bool) -> Result<Shown<T>, Fault> {
@@ -160,10 +171,6 @@ fn hide<T: Send>(owner: Option<Shown<T>>, hidden: bool) -> Result<Shown<T>, Faul
         owner.exposure.revoke();
     }
     Ok(owner)
-}
-
-fn check_open(closed: bool) -> Result<(), Fault> {
-    if closed { Err(Fault::new(Code::CLOSED, "the pool is closed")) } else { Ok(()) }
 }
 
 /// Takes an object into this isolate. Out: its `Kind` and what the object's module says of it. `Hidden`, of memory that is

@@ -28,6 +28,7 @@ mod growth;
 mod options;
 mod policy;
 mod pool;
+mod retired;
 mod wait;
 
 pub use block::{BLOCK_SIZE, Block};

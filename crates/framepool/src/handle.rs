@@ -35,14 +35,20 @@ impl<T> HandleTable<T> {
     /// When 2³² objects are alive.
     #[inline]
     pub fn insert(&mut self, value: T) -> Handle {
-        if let Some(index) = self.free.pop() {
-            let entry = &mut self.entries[index as usize];
-            entry.value = Some(value);
-            return Handle { index, generation: entry.generation };
+        // Made without the value, so that there is one place where that is written, and it need not be moved on the way.
+        if self.free.is_empty() {
+            self.add_place();
         }
-        let index = u32::try_from(self.entries.len()).expect("fewer than 2^32 objects");
-        self.entries.push(Entry { generation: 0, value: Some(value) });
-        Handle { index, generation: 0 }
+        let index = self.free.pop().expect("a place was made");
+        let entry = &mut self.entries[index as usize];
+        entry.value = Some(value);
+        Handle { index, generation: entry.generation }
+    }
+
+    #[cold]
+    fn add_place(&mut self) {
+        self.free.push(u32::try_from(self.entries.len()).expect("fewer than 2^32 objects"));
+        self.entries.push(Entry { generation: 0, value: None });
     }
 
     /// The object, unless it was removed.
@@ -62,17 +68,35 @@ impl<T> HandleTable<T> {
     /// Takes the object out; its handle names nothing from here on.
     #[inline]
     pub fn remove(&mut self, handle: Handle) -> Option<T> {
+        let value = self.entry(handle)?.value.take();
+        self.vacate(handle);
+        value
+    }
+
+    /// Drops the object where it is, which costs less than to move it out; false if it was removed before.
+    #[inline]
+    pub fn discard(&mut self, handle: Handle) -> bool {
+        let Some(entry) = self.entry(handle) else { return false };
+        entry.value = None;
+        self.vacate(handle);
+        true
+    }
+
+    /// The place of an object that is there.
+    #[inline]
+    fn entry(&mut self, handle: Handle) -> Option<&mut Entry<T>> {
         let entry = self.entries.get_mut(handle.index as usize)?;
-        if entry.generation != handle.generation {
-            return None;
-        }
-        let value = entry.value.take()?;
+        if entry.generation == handle.generation && entry.value.is_some() { Some(entry) } else { None }
+    }
+
+    /// Has the place of an object that is gone used again.
+    #[inline]
+    fn vacate(&mut self, handle: Handle) {
         // A place whose generations are used up is left empty: reusing it would bring old handles back to life.
-        if let Some(generation) = entry.generation.checked_add(1) {
-            entry.generation = generation;
+        if let Some(generation) = handle.generation.checked_add(1) {
+            self.entries[handle.index as usize].generation = generation;
             self.free.push(handle.index);
         }
-        Some(value)
     }
 
     /// How many objects are alive.
@@ -89,13 +113,15 @@ impl<T> HandleTable<T> {
     pub fn clear(&mut self) {
         for index in 0..self.entries.len() as u32 {
             let generation = self.entries[index as usize].generation;
-            self.remove(Handle { index, generation });
+            self.discard(Handle { index, generation });
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use super::*;
 
     #[test]
@@ -109,6 +135,20 @@ mod tests {
         assert_eq!(table.get_mut(first), None);
         assert_eq!(table.remove(first), None);
         assert_eq!(table.get(second), Some(&"second"));
+    }
+
+    #[test]
+    fn what_is_discarded_is_dropped_once() {
+        let object = Rc::new(());
+        let mut table = HandleTable::default();
+        let handle = table.insert(Rc::clone(&object));
+        assert!(table.discard(handle));
+        assert_eq!(Rc::strong_count(&object), 1);
+        assert!(!table.discard(handle));
+        let next = table.insert(Rc::clone(&object));
+        assert_eq!(next.index, handle.index);
+        assert!(!table.discard(handle), "the place has another object now");
+        assert_eq!(Rc::strong_count(&object), 2);
     }
 
     #[test]

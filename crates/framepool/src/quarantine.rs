@@ -1,7 +1,7 @@
 //! Debug mode: freed memory is kept for a while, so that who still writes to it is caught.
 //!
 //! [`Guarded`] memory is filled with [`FILL`] when it is dropped, and goes into its [`Quarantine`], which holds what came
-//! last. When memory leaves the quarantine it is looked at once more: where it is not as it was left, somebody wrote to it
+//! last; so does the memory of rings and slot pools that have a [`Guard`], and of guarded budget and buddy pools. When memory leaves the quarantine it is looked at once more: where it is not as it was left, somebody wrote to it
 //! after it was released, for example a read that the system had not yet finished.
 //!
 //! ```
@@ -23,7 +23,7 @@ use std::fmt;
 use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What released memory is filled with.
 pub const FILL: u8 = 0xDB;
@@ -37,6 +37,28 @@ pub struct Disturbance {
     pub offset: usize,
     /// Who had acquired it: see [`Guarded::set_origin`].
     pub origin: Option<Arc<str>>,
+}
+
+/// Memory that can be kept in quarantine: its owner, which frees it or gives it back when it is dropped.
+///
+/// # Safety
+/// What [`span`](Self::span) gives stays where it is, and valid for reads and writes, until the owner is dropped, wherever that is
+/// moved. Once it is in quarantine nothing refers to it but the quarantine.
+pub unsafe trait Keep: Send + 'static {
+    /// The memory.
+    fn span(&mut self) -> NonNull<[u8]>;
+
+    /// What may need the memory back before its time: see [`Quarantine::give_back`].
+    fn pool(&self) -> Option<usize> {
+        None
+    }
+}
+
+// SAFETY: a vector does not move or free its memory when it is moved itself, and what owns it has no reference to it.
+unsafe impl Keep for Vec<u8> {
+    fn span(&mut self) -> NonNull<[u8]> {
+        NonNull::from(self.as_mut_slice())
+    }
 }
 
 /// A first-in, first-out queue of freed memory. It is bounded; what no longer fits is freed.
@@ -55,7 +77,8 @@ struct State {
 }
 
 struct Entry {
-    memory: Vec<u8>,
+    memory: Box<dyn Keep>,
+    bytes: usize,
     origin: Option<Arc<str>>,
 }
 
@@ -77,18 +100,41 @@ impl Quarantine {
 
     /// Frees everything, after a last look at it.
     pub fn clear(&self) {
-        self.lock().shrink(0, 0);
+        let freed = self.lock().shrink(0, 0);
+        self.free(freed);
     }
 
-    fn admit(&self, mut memory: Vec<u8>, origin: Option<Arc<str>>) {
-        if memory.len() > self.max_bytes {
+    /// Frees what [belongs to `pool`](Keep::pool), after a last look at it; false if there was nothing.
+    pub fn give_back(&self, pool: usize) -> bool {
+        let freed = self.lock().take(pool);
+        let found = !freed.is_empty();
+        self.free(freed);
+        found
+    }
+
+    /// Fills the memory and keeps it. `origin`: who had acquired it, for the report of a [`Disturbance`].
+    pub fn admit(&self, mut memory: impl Keep, origin: Option<Arc<str>>) {
+        let span = memory.span();
+        if span.len() > self.max_bytes {
             return;
         }
-        memory.fill(FILL);
+        // SAFETY: the span is valid for writes, and nothing else refers to it.
+        unsafe { span.cast::<u8>().write_bytes(FILL, span.len()) };
         let mut state = self.lock();
-        state.bytes += memory.len();
-        state.queue.push_back(Entry { memory, origin });
-        state.shrink(self.max_bytes, self.max_entries);
+        state.bytes += span.len();
+        state.queue.push_back(Entry { memory: Box::new(memory), bytes: span.len(), origin });
+        let freed = state.shrink(self.max_bytes, self.max_entries);
+        drop(state);
+        self.free(freed);
+    }
+
+    /// Not while the state is locked: to whom the memory goes back may have to be woken.
+    fn free(&self, entries: Vec<Entry>) {
+        for mut entry in entries {
+            if let Some(offset) = first_written(entry.memory.span()) {
+                self.lock().disturbances.push(Disturbance { bytes: entry.bytes, offset, origin: entry.origin });
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -103,24 +149,70 @@ impl fmt::Debug for Quarantine {
 }
 
 impl State {
-    fn shrink(&mut self, max_bytes: usize, max_entries: usize) {
+    /// What came first, until the rest is no more than that.
+    fn shrink(&mut self, max_bytes: usize, max_entries: usize) -> Vec<Entry> {
+        let mut freed = Vec::new();
         while self.bytes > max_bytes || self.queue.len() > max_entries {
-            let Some(Entry { memory, origin }) = self.queue.pop_front() else { return };
-            self.bytes -= memory.len();
-            if let Some(offset) = first_written(&memory) {
-                self.disturbances.push(Disturbance { bytes: memory.len(), offset, origin });
-            }
+            let Some(entry) = self.queue.pop_front() else { break };
+            self.bytes -= entry.bytes;
+            freed.push(entry);
         }
+        freed
+    }
+
+    fn take(&mut self, pool: usize) -> Vec<Entry> {
+        let (taken, kept): (Vec<_>, Vec<_>) =
+            mem::take(&mut self.queue).into_iter().partition(|entry| entry.memory.pool() == Some(pool));
+        self.queue = kept.into();
+        self.bytes -= taken.iter().map(|entry| entry.bytes).sum::<usize>();
+        taken
     }
 }
 
 /// Where the memory is not as it was left.
-fn first_written(memory: &[u8]) -> Option<usize> {
-    memory.iter().position(|byte| {
+fn first_written(memory: NonNull<[u8]>) -> Option<usize> {
+    (0..memory.len()).find(|&at| {
         // Volatile, since who writes here does so without anybody's knowledge.
-        // SAFETY: a reference to an initialised byte.
-        unsafe { std::ptr::read_volatile(byte) != FILL }
+        // SAFETY: the memory in quarantine is valid for reads.
+        unsafe { memory.cast::<u8>().add(at).read_volatile() != FILL }
     })
+}
+
+/// Where memory goes when its last owner is dropped, and who acquired it. At first it is simply freed. Can be set once each,
+/// from any thread.
+#[derive(Debug, Default)]
+pub struct Guard {
+    quarantine: OnceLock<Arc<Quarantine>>,
+    origin: OnceLock<Arc<str>>,
+}
+
+impl Guard {
+    /// The memory goes into `quarantine`.
+    pub fn set(&self, quarantine: &Arc<Quarantine>) {
+        let _ = self.quarantine.set(Arc::clone(quarantine));
+    }
+
+    /// Says who acquired the memory, for the report of a [`Disturbance`]. The first counts.
+    pub fn set_origin(&self, origin: Arc<str>) {
+        let _ = self.origin.set(origin);
+    }
+
+    /// What `other` says holds for this memory, too.
+    pub(crate) fn follow(&self, other: &Self) {
+        if let Some(quarantine) = other.quarantine.get() {
+            self.set(quarantine);
+        }
+        if let Some(origin) = other.origin.get() {
+            self.set_origin(Arc::clone(origin));
+        }
+    }
+
+    /// The memory's owner is not needed any more.
+    pub(crate) fn leave(&self, memory: impl Keep) {
+        if let Some(quarantine) = self.quarantine.get() {
+            quarantine.admit(memory, self.origin.get().cloned());
+        }
+    }
 }
 
 /// Memory that goes into quarantine when it is dropped.

@@ -1,13 +1,22 @@
 //! Freed memory in quarantine: what is kept, for how long, and what is found.
 
-use std::sync::Arc;
+mod buddy_support;
+mod sv2_support;
+
+use std::array;
+use std::ptr::NonNull;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
-use framepool::buddy::{BuddyPool, Options};
+use buddy_support::{Wait, block_on};
+use framepool::buddy::{self, BLOCK_SIZE, BuddyPool};
 use framepool::budget::BudgetPool;
 use framepool::buffer_sv2::Buffer;
-use framepool::quarantine::{Disturbance, FILL, Guarded, Quarantine};
+use framepool::quarantine::{Disturbance, FILL, Guarded, Keep, Quarantine};
+use framepool::ring::{self, Consumer, Half, Producer};
 use framepool::slot::{Slice, SlotPool, SystemMemory};
+use framepool::sv2::{FrameHeader, Options};
+use sv2_support::{connected_with, options};
 
 /// Frees `length` bytes; gives where they lie.
 fn freed(length: usize, quarantine: &Arc<Quarantine>) -> *mut u8 {
@@ -194,12 +203,214 @@ fn a_guarded_budget_pool_keeps_its_budget_and_its_accounts() {
 }
 
 #[test]
-fn a_poisoned_buddy_pool_fills_what_comes_back() {
-    let pool = BuddyPool::new(Options { poison: true, ..Options::default() });
-    let mut buffer = pool.try_allocate(16 << 10).unwrap();
+fn what_a_pool_needs_is_given_back_and_nothing_else() {
+    struct Of(usize, Vec<u8>);
+    // SAFETY: that of the vector.
+    unsafe impl Keep for Of {
+        fn span(&mut self) -> NonNull<[u8]> {
+            self.1.span()
+        }
+
+        fn pool(&self) -> Option<usize> {
+            Some(self.0)
+        }
+    }
+    let quarantine = Quarantine::new(1000, 10);
+    let mut first = vec![1; 10];
+    let start = first.as_mut_ptr();
+    quarantine.admit(Of(1, first), Some("first".into()));
+    freed(20, &quarantine);
+    quarantine.admit(Of(2, vec![2; 30]), None);
+    quarantine.admit(Of(1, vec![1; 40]), None);
+    write(start.wrapping_add(9), 0);
+    assert!(quarantine.give_back(1));
+    assert_eq!(quarantine.take_disturbances(), [Disturbance { bytes: 10, offset: 9, origin: Some("first".into()) }]);
+    assert_eq!(quarantine.bytes(), 50);
+    assert!(!quarantine.give_back(1));
+    quarantine.clear();
+    assert_eq!((quarantine.bytes(), quarantine.take_disturbances()), (0, vec![]));
+}
+
+/// A ring whose memory goes into quarantine, and where that lies.
+fn guarded_ring(size: usize, quarantine: &Arc<Quarantine>) -> (Producer, Consumer, *mut u8) {
+    let (producer, consumer) = ring::new(size, 16).unwrap();
+    producer.guard().set(quarantine);
+    let start = producer.base().as_ptr();
+    (producer, consumer, start)
+}
+
+#[test]
+fn a_ring_goes_into_quarantine_with_the_half_that_is_dropped_last() {
+    let quarantine = Quarantine::new(1000, 10);
+    for producer_first in [true, false] {
+        let (mut producer, consumer, start) = guarded_ring(64, &quarantine);
+        consumer.guard().set_origin("here".into());
+        producer.guard().set_origin("there".into());
+        producer.write(b"hello");
+        if producer_first {
+            drop(producer);
+            assert_eq!((quarantine.bytes(), read(start, 5)), (0, b"hello".to_vec()));
+            drop(consumer);
+        } else {
+            drop(consumer);
+            assert_eq!((quarantine.bytes(), read(start, 5)), (0, b"hello".to_vec()));
+            drop(producer);
+        }
+        assert_eq!((quarantine.bytes(), read(start, 64)), (64, vec![FILL; 64]));
+        write(start.wrapping_add(63), 0);
+        quarantine.clear();
+        assert_eq!(
+            quarantine.take_disturbances(),
+            [Disturbance { bytes: 64, offset: 63, origin: Some("here".into()) }]
+        );
+    }
+}
+
+#[test]
+fn a_ring_goes_into_quarantine_once_wherever_its_halves_are_dropped() {
+    const ROUNDS: usize = 2000;
+    let quarantine = Quarantine::new(1 << 20, 1 << 20);
+    let (sender, receiver) = mpsc::sync_channel(0);
+    thread::scope(|scope| {
+        scope.spawn(move || receiver.into_iter().for_each(drop::<Consumer>));
+        for _ in 0..ROUNDS {
+            let (producer, consumer, _) = guarded_ring(16, &quarantine);
+            sender.send(consumer).unwrap();
+            drop(producer);
+        }
+        drop(sender);
+    });
+    assert_eq!(quarantine.bytes(), ROUNDS * 16);
+    quarantine.clear();
+    assert_eq!(quarantine.take_disturbances(), []);
+}
+
+#[test]
+fn the_outputs_of_a_session_go_into_quarantine() {
+    let quarantine = Quarantine::new(1 << 20, 10);
+    let (mut client, _server) = connected_with(Options { output_start: 128, ..options() }, options());
+    client.output().guard().set(&quarantine);
+    client.output().guard().set_origin("client".into());
+    let first = client.output().base().as_ptr();
+    assert_eq!(client.output().size(), 128);
+    client.send(FrameHeader { extension_type: 0, message_type: 1 }, &[7; 300]).unwrap();
+    // A larger ring has taken its place.
+    assert_eq!((quarantine.bytes(), read(first, 128)), (128, vec![FILL; 128]));
+    let second = client.output().show().as_ptr();
+    let size = client.output().size();
+    assert!(size > 128);
+    drop(client);
+    assert_eq!((quarantine.bytes(), read(second, size)), (128 + size, vec![FILL; size]));
+    write(second, 1);
+    quarantine.clear();
+    assert_eq!(quarantine.take_disturbances(), [Disturbance { bytes: size, offset: 0, origin: Some("client".into()) }]);
+}
+
+#[test]
+fn the_region_of_a_slot_pool_goes_into_quarantine_with_its_last_slice() {
+    let quarantine = Quarantine::new(1000, 10);
+    let mut pool = SlotPool::new(100).unwrap();
+    pool.region().guard().set(&quarantine);
+    pool.region().guard().set_origin("pool".into());
+    let start = pool.region().base().as_ptr();
+    pool.get_writable(5).copy_from_slice(b"hello");
+    let slice = pool.get_data_owned();
+    drop(pool);
+    assert_eq!((quarantine.bytes(), slice.as_ref()), (0, &b"hello"[..]));
+    drop(slice);
+    assert_eq!((quarantine.bytes(), read(start, 100)), (100, vec![FILL; 100]));
+    write(start.wrapping_add(50), 0);
+    quarantine.clear();
+    assert_eq!(quarantine.take_disturbances(), [Disturbance { bytes: 100, offset: 50, origin: Some("pool".into()) }]);
+}
+
+fn guarded_buddies(quarantine: &Arc<Quarantine>) -> BuddyPool {
+    BuddyPool::guarded(buddy::Options { max_memory: BLOCK_SIZE, ..buddy::Options::default() }, quarantine)
+}
+
+#[test]
+fn buddy_buffers_are_kept_back_until_the_pool_needs_them() {
+    let quarantine = Quarantine::new(BLOCK_SIZE, 100);
+    let pool = guarded_buddies(&quarantine);
+    let mut buffer = pool.try_allocate(16 << 20).unwrap();
+    buffer.set_origin("here".into());
     buffer.as_mut_slice().fill(1);
-    let start = buffer.as_slice().as_ptr();
+    let start = buffer.as_mut_slice().as_mut_ptr();
     drop(buffer);
-    // The pool's blocks stay mapped.
-    assert!(read(start, 16 << 10).iter().all(|&byte| byte == FILL));
+    assert_eq!((pool.stats().live_buffers, quarantine.bytes()), (0, 16 << 20));
+    let others: [_; 3] = array::from_fn(|_| pool.try_allocate(16 << 20).unwrap());
+    assert!(others.iter().all(|other| other.as_slice().as_ptr() != start));
+    write(start.wrapping_add(1), 0);
+    // There is no other memory left.
+    let again = pool.try_allocate(16 << 20).unwrap();
+    assert_eq!((again.as_slice().as_ptr(), quarantine.bytes()), (start.cast_const(), 0));
+    assert_eq!((again.as_slice()[0], again.as_slice()[2]), (FILL, FILL));
+    assert_eq!(
+        quarantine.take_disturbances(),
+        [Disturbance { bytes: 16 << 20, offset: 1, origin: Some("here".into()) }]
+    );
+    drop((again, others));
+    // Four of them, which are merged.
+    assert_eq!(quarantine.bytes(), BLOCK_SIZE);
+    assert_eq!(pool.try_allocate(BLOCK_SIZE).unwrap().capacity(), BLOCK_SIZE);
+    assert_eq!(quarantine.take_disturbances(), []);
+}
+
+#[test]
+fn who_waits_for_a_buddy_buffer_gets_what_is_in_quarantine() {
+    let quarantine = Quarantine::new(BLOCK_SIZE, 100);
+    let pool = guarded_buddies(&quarantine);
+    for size in [16 << 10, 1 << 20, BLOCK_SIZE] {
+        let all: Vec<_> = (0..4).map(|_| pool.try_allocate(16 << 20).unwrap()).collect();
+        drop(all);
+        let mut late = Wait::new(pool.allocate(size));
+        let held = late.poll().expect("what was in quarantine").unwrap();
+        drop(held);
+        let all = pool.try_allocate(BLOCK_SIZE).unwrap();
+        let mut early = Wait::new(pool.allocate(size));
+        assert!(early.poll().is_none());
+        drop(all);
+        let held = early.poll().expect("what was released while it waited").unwrap();
+        assert_eq!((pool.stats().live_buffers, quarantine.bytes()), (1, 0));
+        drop(held);
+    }
+    assert_eq!(quarantine.take_disturbances(), []);
+}
+
+#[test]
+fn no_wait_is_lost_beside_a_quarantine() {
+    let quarantine = Quarantine::new(BLOCK_SIZE, 100);
+    let pool = guarded_buddies(&quarantine);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    // Three at a time have room.
+                    drop(block_on(pool.allocate(16 << 20)).unwrap());
+                    drop(block_on(pool.allocate(1 << 20)).unwrap());
+                }
+            });
+        }
+    });
+    assert_eq!((pool.stats().live_buffers, pool.stats().waiting), (0, 0));
+}
+
+#[test]
+fn a_buddy_pool_that_is_closed_has_nothing_in_quarantine() {
+    let quarantine = Quarantine::new(BLOCK_SIZE, 100);
+    let (pool, other) = (guarded_buddies(&quarantine), guarded_buddies(&quarantine));
+    let (before, after, elsewhere) = (
+        pool.try_allocate(1 << 20).unwrap(),
+        pool.try_allocate(1 << 20).unwrap(),
+        other.try_allocate(16 << 10).unwrap(),
+    );
+    drop((before, elsewhere));
+    assert_eq!(quarantine.bytes(), (1 << 20) + (16 << 10));
+    pool.close();
+    assert_eq!(quarantine.bytes(), 16 << 10);
+    drop(after);
+    assert_eq!(quarantine.bytes(), 16 << 10);
+    block_on(pool.drained());
+    drop(other);
+    assert_eq!(quarantine.bytes(), 0, "a pool that nobody has any more takes its own along");
 }

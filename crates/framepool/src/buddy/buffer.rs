@@ -4,8 +4,6 @@ use std::sync::{Arc, atomic::Ordering};
 
 use ruapc_bufpool::DeviceIndex;
 
-use crate::quarantine::FILL;
-
 use super::{BuddyPool, Error, pool::Shared};
 
 /// Exclusive memory of [`capacity`](Self::capacity) bytes in one block; dropped, it goes back to its pool. What lies in
@@ -15,13 +13,19 @@ pub struct Buffer {
     // The order matters: the bytes are free before the pool hears of it.
     bytes: ruapc_bufpool::Buffer,
     held: Held,
+    /// Boxed, so that buffers are hardly larger for it.
+    origin: Option<Box<Origin>>,
 }
+
+/// Who acquired a buffer.
+#[derive(Debug)]
+struct Origin(Arc<str>);
 
 impl Buffer {
     /// `Closed` if the pool was closed in the meantime.
     pub(super) fn new(bytes: ruapc_bufpool::Buffer, pool: &Arc<Shared>) -> Result<Self, Error> {
         let held = Held::new(pool, bytes.capacity())?;
-        Ok(Self { bytes, held })
+        Ok(Self { bytes, held, origin: None })
     }
 
     /// In bytes: 16, 64 or 256 KiB, 1, 4, 16 or 64 MiB.
@@ -44,6 +48,11 @@ impl Buffer {
         BuddyPool(Arc::clone(&self.held.pool))
     }
 
+    /// Says who acquired it, for the report of a [`Disturbance`](crate::quarantine::Disturbance).
+    pub fn set_origin(&mut self, origin: Arc<str>) {
+        self.origin = Some(Box::new(Origin(origin)));
+    }
+
     /// The index of the block that it lies in.
     pub fn block(&self) -> usize {
         let key = self.bytes.memory_key(&DeviceIndex::default()).expect("every block is registered");
@@ -53,9 +62,8 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if self.held.pool.poison {
-            self.as_mut_slice().fill(FILL);
-        }
+        let origin = self.origin.take().map(|origin| origin.0);
+        self.held.pool.keep_back(&mut self.bytes, origin);
     }
 }
 

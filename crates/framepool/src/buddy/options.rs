@@ -13,7 +13,7 @@ pub struct BlockPolicy {
     pub prefault: bool,
 }
 
-/// How a [`BuddyPool`](super::BuddyPool) is made. All but `policy` and `poison` are the crate's.
+/// How a [`BuddyPool`](super::BuddyPool) is made. All but `policy` is the crate's.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// In bytes; rounded down to whole blocks, at least one.
@@ -29,8 +29,6 @@ pub struct Options {
     pub thread_cache: bool,
     /// For each new block.
     pub policy: BlockPolicy,
-    /// Whether released memory is filled with [`FILL`](crate::quarantine::FILL), for debug mode. Not by default.
-    pub poison: bool,
 }
 
 impl Default for Options {
@@ -43,7 +41,6 @@ impl Default for Options {
             slab_empty_watermark: 1,
             thread_cache: true,
             policy: BlockPolicy::default(),
-            poison: false,
         }
     }
 }

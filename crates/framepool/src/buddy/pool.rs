@@ -4,6 +4,7 @@ use std::{
     fmt,
     future::Future,
     io::{self, ErrorKind},
+    mem, ptr,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -12,10 +13,13 @@ use std::{
 
 use ruapc_bufpool::{BufferPool, BufferPoolBuilder, Devices};
 
+use crate::quarantine::Quarantine;
+
 use super::{
     BLOCK_SIZE, Block, Buffer, Error, Options,
     block::{Blocks, GrowthRefused},
     growth::Growth,
+    retired::Retired,
     wait::{self, Retries},
 };
 
@@ -62,13 +66,24 @@ pub(super) struct Shared {
     pub(super) retries: Retries,
     pub(super) live: AtomicUsize,
     pub(super) waiting: AtomicUsize,
-    pub(super) poison: bool,
+    /// Of a pool in debug mode: where released buffers go first.
+    quarantine: Option<Arc<Quarantine>>,
     closed: AtomicBool,
 }
 
 impl BuddyPool {
     /// A pool without blocks: the first allocation maps one.
     pub fn new(options: Options) -> Self {
+        Self::make(options, None)
+    }
+
+    /// The same for debug mode: released buffers go into `quarantine`, and come back from there as soon as the pool would
+    /// otherwise have none, or is closed.
+    pub fn guarded(options: Options, quarantine: &Arc<Quarantine>) -> Self {
+        Self::make(options, Some(quarantine))
+    }
+
+    fn make(options: Options, quarantine: Option<&Arc<Quarantine>>) -> Self {
         let blocks = Arc::new(Blocks::new(options.policy));
         let devices: Arc<dyn Devices> = blocks.clone();
         let crates = BufferPoolBuilder::new(devices)
@@ -85,7 +100,7 @@ impl BuddyPool {
             retries: Retries::default(),
             live: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
-            poison: options.poison,
+            quarantine: quarantine.cloned(),
             closed: AtomicBool::new(false),
         }))
     }
@@ -114,7 +129,11 @@ impl BuddyPool {
     pub fn try_allocate(&self, size: usize) -> Result<Buffer, Error> {
         check_size(size)?;
         self.0.check_open()?;
-        match self.0.judge(self.0.crates.allocate(size)) {
+        let mut answer = self.0.judge(self.0.crates.allocate(size));
+        if answer.is_err() && self.0.empty_quarantine() {
+            answer = self.0.judge(self.0.crates.allocate(size));
+        }
+        match answer {
             Ok(buffer) => {
                 self.0.help_beside_chunk(size);
                 Buffer::new(buffer, &self.0)
@@ -154,6 +173,7 @@ impl BuddyPool {
     /// Refuses all that is asked from here on, and all that wait, with `Error::Closed`. Buffers stay what they are.
     pub fn close(&self) {
         self.0.closed.store(true, Ordering::SeqCst);
+        self.0.empty_quarantine();
         self.0.retries.all();
         self.0.notify_if_closed();
     }
@@ -202,6 +222,23 @@ impl Shared {
         if self.closed.load(Ordering::SeqCst) { Err(Error::Closed) } else { Ok(()) }
     }
 
+    /// Keeps memory that a buffer leaves from being used again at once, if that is wanted and nobody needs it.
+    pub(super) fn keep_back(self: &Arc<Self>, bytes: &mut ruapc_bufpool::Buffer, origin: Option<Arc<str>>) {
+        let Some(quarantine) = &self.quarantine else { return };
+        let bytes = mem::replace(bytes, ruapc_bufpool::Buffer::empty(&self.crates));
+        quarantine.admit(Retired::new(bytes, self), origin);
+        // Who waits, and who closes the pool, says so before it empties the quarantine: so either it finds this, or we find
+        // it.
+        if self.waiting.load(Ordering::SeqCst) > 0 || self.check_open().is_err() {
+            self.empty_quarantine();
+        }
+    }
+
+    /// The pool has back what of it is in quarantine; false if that is nothing.
+    pub(super) fn empty_quarantine(&self) -> bool {
+        self.quarantine.as_ref().is_some_and(|quarantine| quarantine.give_back(ptr::from_ref(self).addr()))
+    }
+
     /// What the crate's answer means. If it failed to grow, those ask again that waited because it tried.
     pub(super) fn judge<T>(&self, answer: io::Result<T>) -> Result<T, Failure> {
         let error = match answer {
@@ -238,6 +275,13 @@ impl Shared {
             && self.live.load(Ordering::SeqCst) == 0
             && self.waiting.load(Ordering::SeqCst) == 0
             && self.growth.is_idle()
+    }
+}
+
+impl Drop for Shared {
+    /// What is in quarantine keeps the pool's blocks.
+    fn drop(&mut self) {
+        self.empty_quarantine();
     }
 }
 

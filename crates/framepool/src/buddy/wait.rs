@@ -102,8 +102,13 @@ pub(super) async fn allocate(pool: Arc<Shared>, size: usize) -> Result<Buffer, E
         let outcome = {
             let mut granted = pin!(pool.crates.async_allocate(size));
             poll_fn(|context| {
-                if let Poll::Ready(granted) = without_growth(|| granted.as_mut().poll(context)) {
-                    return Poll::Ready(Some(granted));
+                loop {
+                    if let Poll::Ready(granted) = without_growth(|| granted.as_mut().poll(context)) {
+                        return Poll::Ready(Some(granted));
+                    }
+                    if !pool.empty_quarantine() {
+                        break;
+                    }
                 }
                 retry.as_mut().poll(context).map(|()| None)
             })
@@ -124,6 +129,7 @@ pub(super) async fn allocate(pool: Arc<Shared>, size: usize) -> Result<Buffer, E
             }
             // Others took what was there: then wait for it.
             Err(Failure::Refused | Failure::Error(Error::Limit { .. })) => {}
+            Err(Failure::Error(_)) if pool.empty_quarantine() => {}
             Err(Failure::Error(error)) => return Err(error),
         }
     }

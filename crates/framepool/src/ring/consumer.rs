@@ -1,22 +1,24 @@
 use std::convert::Infallible;
 use std::io::{self, IoSlice, Read};
+use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use super::{Half, InvalidCount, Link};
+use crate::quarantine::Guard;
 
 /// The half that reads.
 #[derive(Debug)]
 pub struct Consumer {
-    half: bytering::Consumer,
+    half: ManuallyDrop<bytering::Consumer>,
     link: Arc<Link>,
 }
 
 impl Consumer {
     pub(super) fn new(half: bytering::Consumer, link: Arc<Link>) -> Self {
-        Self { half, link }
+        Self { half: ManuallyDrop::new(half), link }
     }
 
     /// What can be read now, without taking it. It stays unchanged until [`advance`](Half::advance), [`read`](Self::read) or
@@ -74,6 +76,10 @@ impl Half for Consumer {
         self.link.base
     }
 
+    fn guard(&self) -> &Guard {
+        &self.link.guard
+    }
+
     fn position(&self) -> u64 {
         self.half.position() as u64
     }
@@ -119,6 +125,9 @@ impl Half for Consumer {
 impl Drop for Consumer {
     fn drop(&mut self) {
         self.end();
+        // SAFETY: nobody uses the half after this.
+        let half = unsafe { ManuallyDrop::take(&mut self.half) };
+        self.link.leave(half);
     }
 }
 

@@ -5,6 +5,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use super::InvalidCount;
+use crate::quarantine::Guard;
 
 /// What the two halves of a ring have in common: the producer works on the ring's room, the consumer on its bytes.
 pub trait Half: Send {
@@ -16,6 +17,9 @@ pub trait Half: Send {
     /// Through it a half may touch only what is available to it: [`available`](Self::available) bytes from
     /// [`position`](Self::position) modulo the size, across the ring's end. The rest is the other half's.
     fn base(&self) -> NonNull<u8>;
+
+    /// What becomes of the ring's memory when neither half needs it any more, for debug mode.
+    fn guard(&self) -> &Guard;
 
     /// Bytes that have ever passed through this half.
     fn position(&self) -> u64;

@@ -1,21 +1,23 @@
 use std::convert::Infallible;
 use std::io::{self, IoSliceMut, Write};
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use super::{Half, InvalidCount, Link};
+use crate::quarantine::Guard;
 
 /// The half that writes.
 #[derive(Debug)]
 pub struct Producer {
-    half: bytering::Producer,
+    half: ManuallyDrop<bytering::Producer>,
     link: Arc<Link>,
 }
 
 impl Producer {
     pub(super) fn new(half: bytering::Producer, link: Arc<Link>) -> Self {
-        Self { half, link }
+        Self { half: ManuallyDrop::new(half), link }
     }
 
     /// Writes as much of `source` as there is room for; returns the bytes written, 0 when the ring is full.
@@ -66,6 +68,10 @@ impl Half for Producer {
         self.link.base
     }
 
+    fn guard(&self) -> &Guard {
+        &self.link.guard
+    }
+
     fn position(&self) -> u64 {
         self.half.position() as u64
     }
@@ -111,5 +117,8 @@ impl Half for Producer {
 impl Drop for Producer {
     fn drop(&mut self) {
         self.end();
+        // SAFETY: nobody uses the half after this.
+        let half = unsafe { ManuallyDrop::take(&mut self.half) };
+        self.link.leave(half);
     }
 }

@@ -11,6 +11,8 @@ use std::{
 
 use tokio::sync::Notify;
 
+use crate::quarantine::{Guard, Keep};
+
 use super::{OutOfMemory, held::HeldSlots, live::LiveSlots};
 
 /// Alignment of a region's first byte: a cache line.
@@ -19,11 +21,13 @@ const ALIGN: usize = 64;
 /// The memory of one pool. Shared by the pool and its slices, and given back with the last of them.
 #[derive(Debug)]
 pub struct Region {
-    allocation: NonNull<u8>,
+    /// `None` only while it is being dropped.
+    allocation: Option<Allocation>,
     base: NonNull<u8>,
     len: usize,
     pub(super) live: LiveSlots,
     pub(super) held: HeldSlots,
+    guard: Guard,
     /// Apart from the memory, which who waits for the end of the pool need not keep.
     end: Arc<End>,
 }
@@ -45,18 +49,24 @@ impl Region {
     /// `len` zeroed bytes. Pages that are never touched cost no memory where the system maps lazily.
     pub(super) fn new(len: usize) -> Result<Self, OutOfMemory> {
         let out_of_memory = OutOfMemory { bytes: len };
-        let layout = Self::layout(len).ok_or(out_of_memory)?;
-        // SAFETY: the layout is at least ALIGN - 1 bytes, never 0.
-        let allocation = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(out_of_memory)?;
-        // SAFETY: for a byte pointer this is at most ALIGN - 1, which the layout has in excess of `len`.
-        let base = unsafe { allocation.add(allocation.align_offset(ALIGN)) };
-        Ok(Self { allocation, base, len, live: LiveSlots::new(), held: HeldSlots::default(), end: Arc::default() })
+        let allocation = Allocation::new(len).ok_or(out_of_memory)?;
+        let start = allocation.start;
+        // SAFETY: for a byte pointer this is at most ALIGN - 1, which the allocation has in excess of `len`.
+        let base = unsafe { start.add(start.align_offset(ALIGN)) };
+        Ok(Self {
+            allocation: Some(allocation),
+            base,
+            len,
+            live: LiveSlots::new(),
+            held: HeldSlots::default(),
+            guard: Guard::default(),
+            end: Arc::default(),
+        })
     }
 
-    /// Aligned by hand: asked for an alignment beyond the allocator's own, the standard library clears the memory
-    /// itself, which touches every page.
-    fn layout(len: usize) -> Option<Layout> {
-        Layout::from_size_align(len.checked_add(ALIGN - 1)?, 1).ok()
+    /// What becomes of the memory when the pool and its slices are gone, for debug mode.
+    pub fn guard(&self) -> &Guard {
+        &self.guard
     }
 
     /// The first byte, aligned to 64. Not to be read or written when [`len`](Self::len) is 0.
@@ -105,8 +115,49 @@ impl Region {
 
 impl Drop for Region {
     fn drop(&mut self) {
-        let layout = Self::layout(self.len).expect("it was legal when the region was made");
-        // SAFETY: allocated in `new` with this layout, and the last owner is gone.
-        unsafe { dealloc(self.allocation.as_ptr(), layout) }
+        let allocation = self.allocation.take().expect("it is there until the region is dropped");
+        self.guard.leave(RegionMemory { base: self.base, len: self.len, _allocation: allocation });
+    }
+}
+
+/// Bytes of the system's allocator: zeroed, and [`ALIGN`] − 1 more than are needed.
+#[derive(Debug)]
+struct Allocation {
+    start: NonNull<u8>,
+    layout: Layout,
+}
+
+impl Allocation {
+    /// Aligned by hand: asked for an alignment beyond the allocator's own, the standard library clears the memory
+    /// itself, which touches every page.
+    fn new(len: usize) -> Option<Self> {
+        let layout = Layout::from_size_align(len.checked_add(ALIGN - 1)?, 1).ok()?;
+        // SAFETY: the layout is at least ALIGN - 1 bytes, never 0.
+        let start = NonNull::new(unsafe { alloc_zeroed(layout) })?;
+        Some(Self { start, layout })
+    }
+}
+
+impl Drop for Allocation {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `new` with this layout, and the owner is gone.
+        unsafe { dealloc(self.start.as_ptr(), self.layout) }
+    }
+}
+
+/// What a region leaves.
+struct RegionMemory {
+    base: NonNull<u8>,
+    len: usize,
+    _allocation: Allocation,
+}
+
+// SAFETY: the memory belongs to the allocation, which any thread may free.
+unsafe impl Send for RegionMemory {}
+
+// SAFETY: the bytes lie in the allocation, which does not move. They were the region's and its slices', which are gone.
+unsafe impl Keep for RegionMemory {
+    fn span(&mut self) -> NonNull<[u8]> {
+        NonNull::slice_from_raw_parts(self.base, self.len)
     }
 }

@@ -7,6 +7,7 @@ use super::queue::Queue;
 use crate::SystemError;
 #[cfg(unix)]
 use crate::io::{Descriptor, Port};
+use crate::quarantine::Guard;
 use crate::ring::{self, Consumer, Half, InvalidCount, Producer, Spans};
 
 /// What must go out on the wire: a byte ring, with a queue behind it for what the ring has no room for.
@@ -241,6 +242,12 @@ impl Output {
         self.base()
     }
 
+    /// What becomes of the ring's memory when the ring is replaced or the session is gone, for debug mode. Rings to come follow
+    /// the one at present.
+    pub fn guard(&self) -> &Guard {
+        self.ring.producer.guard()
+    }
+
     /// What was [shown](Self::show) and has been replaced since.
     pub fn take_replaced(&mut self) -> Option<ReplacedRings> {
         let rings = mem::take(&mut self.replaced);
@@ -280,6 +287,7 @@ impl Output {
     /// what it cannot.
     fn replace_ring(&mut self, size: usize) {
         if let Ok(ring) = Ring::new(size) {
+            ring.producer.guard().follow(self.ring.producer.guard());
             let mut old = mem::replace(&mut self.ring, ring);
             self.before += old.consumer.position();
             // Copied, not taken: whoever looks at the old one goes on seeing what it held. A count of 0 is always valid.
