@@ -40,6 +40,7 @@ describe('a relay', { timeout: PATIENCE_MS }, () => {
       bytesUpstream: wire + 60 * ACT_1,
       bytesDownstream: wire + 60 * ACT_2,
       heapFallbacks: 0,
+      budget: null,
     })
     // Two rings a miner, as large as its traffic made them: 64 KiB at most.
     expect(memoryBytes).toBeLessThan(60 * 2 * 70_000)

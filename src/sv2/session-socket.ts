@@ -124,8 +124,12 @@ export class SessionSocket {
   flush(): void {
     const core = this.#core
     if (core.lent || this.#socket.destroyed) return
-    if (core.available > 0) writeLent(core, this.#socket, () => this.flush())
-    else if (this.#ending) this.#finish()
+    if (core.available > 0) {
+      writeLent(core, this.#socket, (error) => {
+        // Node destroys a socket only after it has told all its writes that it failed, and would tell those made meanwhile.
+        if (error === null) this.flush()
+      })
+    } else if (this.#ending) this.#finish()
   }
 
   /** Takes in nothing more. What still comes is read, for a connection closed with unread bytes loses unsent ones. */
