@@ -535,8 +535,8 @@ export function authorityKeypair(): { publicKey: string; secretKey: string } {
 
 // ── Memory of relays ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-export function createRelayMemory(limit: number): Handle {
-  return guarded(() => native.relayMemoryCreate(limit))
+export function createRelayMemory(limit: number, mostLinks: number | undefined): Handle {
+  return guarded(() => native.relayMemoryCreate(limit, mostLinks))
 }
 
 export function relayMemoryReport(memory: Handle): import('./binding.cjs').RelayMemoryReport {

@@ -13,16 +13,18 @@ export interface RelayBudget {
 /** The memory budget of a relay: how it is shared out is told in `crates/framepool/src/sv2/link_memory.rs`. */
 export class RelayMemory {
   readonly #limit: number
+  readonly #mostLinks: number | undefined
   /** Made for the first connection, given up when the relay is closed. */
   #handle: Handle | null = null
 
-  constructor(limit: number) {
+  constructor(limit: number, mostLinks: number | undefined) {
     this.#limit = limit
+    this.#mostLinks = mostLinks
   }
 
   /** What a miner's connection and its own upstream need; null if the budget has no room for them. */
   link(): Handle | null {
-    this.#handle ??= createRelayMemory(this.#limit)
+    this.#handle ??= createRelayMemory(this.#limit, this.#mostLinks)
     return createLink(this.#handle)
   }
 

@@ -63,8 +63,8 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
   constructor(options: RelayOptions) {
     super()
     this.#options = checkedOptions(options)
-    const { maxMemory } = this.#options
-    this.#memory = maxMemory === undefined ? null : new RelayMemory(maxMemory)
+    const { maxMemory, maxConnections } = this.#options
+    this.#memory = maxMemory === undefined ? null : new RelayMemory(maxMemory, maxConnections)
     this.#server = createServer((socket) => this.#accept(socket))
     this.#server.on('error', (error) => {
       if (this.listenerCount('error') > 0) this.emit('error', error)

@@ -19,8 +19,8 @@ use crate::external::{check_not_copied, external_array_buffer};
 #[cfg(unix)]
 use crate::io;
 use crate::{
-    buddy_pool, budget_pool, channel, heap_slice, link_memory, pin, regions, ring, settle, slot_pool, sv2_session, system_memory,
-    ticket, transferable,
+    buddy_pool, budget_pool, channel, heap_slice, link_memory, pin, regions, ring, settle, slot_pool, sv2_session,
+    system_memory, ticket, transferable,
 };
 
 /// One call in: the state of the isolate, and the argument if there was one.

@@ -45,10 +45,7 @@ fn target(call: &Call<'_>) -> Handle {
     call.state.handle(Word::Target, Word::TargetGeneration)
 }
 
-fn session(
-    sessions: &mut Table<Shown<Session>>,
-    handle: Handle,
-) -> std::result::Result<&mut Shown<Session>, Fault> {
+fn session(sessions: &mut Table<Shown<Session>>, handle: Handle) -> std::result::Result<&mut Shown<Session>, Fault> {
     sessions.get_mut(handle).ok_or_else(Fault::released)
 }
 
@@ -133,12 +130,16 @@ pub(crate) fn end(call: &mut Call<'_>) -> Reply {
     Ok(None)
 }
 
-/// A new budget of `limit` bytes, a whole number.
+/// A new budget of `limit` bytes, a whole number, for `most_links` at most if that is known.
 #[napi(catch_unwind)]
-pub fn relay_memory_create(env: Env, limit: f64) -> Result<ObjectHandle> {
+pub fn relay_memory_create(env: Env, limit: f64, most_links: Option<u32>) -> Result<ObjectHandle> {
     #[allow(clippy::cast_sign_loss, reason = "the facade checks the range")]
     let limit = limit as usize;
-    Ok(EnvState::of(env)?.relay_memories.budgets.insert(RelayMemory::new(limit)).into())
+    Ok(EnvState::of(env)?
+        .relay_memories
+        .budgets
+        .insert(RelayMemory::new(limit, most_links.map(|links| links as usize)))
+        .into())
 }
 
 /// What a new link needs; nothing if the budget has no room for it.

@@ -29,7 +29,7 @@ fn relayed(options: Options) -> [(Session, Session); 2] {
 
 #[test]
 fn a_link_is_refused_when_there_is_no_room_for_it() {
-    let memory = RelayMemory::new(MIB);
+    let memory = RelayMemory::new(MIB, None);
     let mut links: Vec<LinkMemory> = std::iter::from_fn(|| memory.link()).collect();
     assert_eq!((links.len(), reserved(&memory)), (MIB / 2 / FLOOR, links.len() * FLOOR));
     links.pop();
@@ -39,8 +39,20 @@ fn a_link_is_refused_when_there_is_no_room_for_it() {
 }
 
 #[test]
+fn the_share_of_a_link_grows_with_what_there_is_for_it() {
+    let share = |limit, links| RelayMemory::new(limit, links).share();
+    assert_eq!([share(64 * MIB, None), share(MIB, Some(1000))], [FLOOR, FLOOR]);
+    assert_eq!(share(64 * MIB, Some(400)), 2 * (4 * 8192 + 2048));
+    // No more than a ring holds.
+    assert_eq!(share(64 * MIB, Some(0)), 2 * (4 * 65_536 + 2048));
+    let memory = RelayMemory::new(64 * MIB, Some(400));
+    let links: Vec<LinkMemory> = (0..400).map_while(|_| memory.link()).collect();
+    assert_eq!((links.len(), reserved(&memory)), (400, 400 * memory.share()));
+}
+
+#[test]
 fn a_frame_that_could_never_be_granted_is_an_error() {
-    let memory = RelayMemory::new(MIB);
+    let memory = RelayMemory::new(MIB, None);
     let [(mut near, _), _] = relayed(Options::default());
     let mut link = memory.link().expect("room");
     // A quarter: 1.125 times the frame, and 256 KiB for its rings.
@@ -48,7 +60,8 @@ fn a_frame_that_could_never_be_granted_is_an_error() {
     for direction in [Direction::Upstream, Direction::Downstream] {
         assert_eq!(link.try_grant(direction, payload, true, &mut near), Ok(true));
     }
-    let refused = |result: Result<bool, Error>| matches!(result, Err(Error::MemoryLimit { limit, .. }) if limit == MIB / 4);
+    let refused =
+        |result: Result<bool, Error>| matches!(result, Err(Error::MemoryLimit { limit, .. }) if limit == MIB / 4);
     assert!(refused(link.try_grant(Direction::Upstream, 300_000, true, &mut near)));
     assert!(matches!(link.enqueue(Direction::Upstream, 300_000, |_| {}), Err(Error::MemoryLimit { .. })));
     assert_eq!(link.try_grant(Direction::Upstream, payload, true, &mut near), Ok(false), "it is taken");
@@ -59,7 +72,7 @@ fn a_frame_that_could_never_be_granted_is_an_error() {
 
 #[test]
 fn who_waits_is_served_in_order_and_may_leave() {
-    let memory = RelayMemory::new(MIB);
+    let memory = RelayMemory::new(MIB, None);
     let [(mut near, _), _] = relayed(Options::default());
     let mut link = memory.link().expect("room");
     assert_eq!(link.try_grant(Direction::Upstream, 30_000, true, &mut near), Ok(true));
@@ -88,7 +101,7 @@ fn who_waits_is_served_in_order_and_may_leave() {
 
 #[test]
 fn a_replacement_needs_a_grant_beyond_the_small_frames() {
-    let memory = RelayMemory::new(MIB);
+    let memory = RelayMemory::new(MIB, None);
     let [(mut near, mut peer), _] = relayed(Options::default());
     let mut link = memory.link().expect("room");
     link.join(&mut near);
@@ -234,8 +247,9 @@ fn it_holds_and_nobody_waits_for_ever() {
     for _ in 0..6 {
         // From one frame at a time to some.
         let limit = rng.gen_range(2 * MIB..6 * MIB);
-        let memory = RelayMemory::new(limit);
-        let mut links: Vec<Link> = (0..rng.gen_range(2..20)).map_while(|_| Link::new(&memory, &mut rng)).collect();
+        let most = rng.gen_range(2..20);
+        let memory = RelayMemory::new(limit, rng.r#gen::<bool>().then_some(most));
+        let mut links: Vec<Link> = (0..most).map_while(|_| Link::new(&memory, &mut rng)).collect();
         let check = |links: &[Link]| {
             let used: usize =
                 links.iter().flat_map(|link| &link.ends).map(|(session, _)| session.stats().memory_bytes).sum();
@@ -284,8 +298,8 @@ fn it_holds_and_nobody_waits_for_ever() {
                 assert_eq!((way.incoming.len(), way.sent.len(), way.to_send.len()), (0, 0, 0));
             }
         }
-        println!("{} links, {limit} bytes, {waited} waited at once", links.len());
-        assert_eq!(memory.stats(), RelayMemoryStats { limit, reserved: links.len() * FLOOR, waiting: 0 });
+        println!("{} links of {} bytes, {limit} in all, {waited} waited at once", links.len(), memory.share());
+        assert_eq!(memory.stats(), RelayMemoryStats { limit, reserved: links.len() * memory.share(), waiting: 0 });
         drop(links);
         assert_eq!(reserved(&memory), 0);
     }

@@ -1,18 +1,19 @@
 //! A memory budget for all connections of a relay.
 //!
 //! A *link* is a miner's connection and the one to the pool that belongs to it. Its frames go two ways, each from the input
-//! of one session to the output of the other; at most [`SMALL`] bytes of small frames are under way in one at a time. The
-//! budget is cut into three:
+//! of one session to the output of the other; a few KiB of small frames are under way in one at a time. The budget is cut
+//! into three:
 //!
-//! - One half is for links as such. Each takes [`FLOOR`] bytes when it is accepted, or is refused. They are all that its
-//!   handshakes and its small frames ever need, so these never wait for anybody's memory.
+//! - One half is for links as such. Each takes its share when it is accepted, or is refused. That is all that its handshakes
+//!   and its small frames ever need, so these never wait for anybody's memory. If it is known how many links there can be
+//!   at most, the shares are as large as the half allows, within limits: longer reads cost less.
 //! - A quarter is for the large frames that go up, and a quarter for those that go down. When a frame's header has come and
-//!   the frame is larger than [`SMALL`], nothing more is read until all that it will need, held and then encrypted again, has
+//!   the frame is larger than what is under way of small ones, nothing more is read until all that it will need, held and then encrypted again, has
 //!   been granted; then no byte beyond its end is read, and nothing more until it has left the output, when the grant goes
 //!   back. Grants are given in the order in which they were asked for.
 //!
 //! So what is in use never exceeds what is reserved, nor that the limit. And nobody waits in a circle: who has a grant needs
-//! no other, and is done as soon as its own two peers send and read; who waits for one holds no more than its floor. A peer
+//! no other, and is done as soon as its own two peers send and read; who waits for one holds no more than its share. A peer
 //! that reads only when it can send may make a frame that goes up wait for one that goes down, or the other way round; that
 //! is why the two have budgets of their own.
 //!
@@ -29,18 +30,19 @@ use super::{Error, Partial, Session};
 use crate::budget::Ticket;
 use crate::budget::ledger::Ledger;
 
-/// The most wire bytes of small frames that are under way in one direction, in bytes; also the largest small frame.
-pub(super) const SMALL: usize = 4096;
-
-/// What one direction needs for as much: its rings, two while one takes the place of the other, and what is held or queued,
-/// in powers of two, and copied when it grows.
-const DIRECTION: usize = 4 * SMALL;
+/// The least and the most that a link has under way in one direction of frames that need no grant, in wire bytes. No frame
+/// needs one that is not larger.
+const SMALL: usize = 4096;
+const LARGEST_SMALL: usize = 1 << 16;
 
 /// What a session takes besides, with the state of its handshake.
 const SESSION: usize = 2048;
 
-/// What a link takes when it is accepted, in bytes.
-const FLOOR: usize = 2 * (DIRECTION + SESSION);
+/// What a link takes that has `small` bytes under way each way, a power of two: in each direction the rings, two while one
+/// takes the place of the other, and what is held or queued, in powers of two, and copied when it grows.
+fn share(small: usize) -> usize {
+    2 * (4 * small + SESSION)
+}
 
 /// What a frame of so many wire bytes takes: first held and then queued, both in one piece; and the output's rings.
 fn needed(wire: usize) -> usize {
@@ -59,6 +61,8 @@ pub enum Direction {
 /// The memory budget of a relay: see the [module](self).
 pub struct RelayMemory {
     limit: usize,
+    /// What a link may have under way in one direction without a grant, in wire bytes.
+    small: usize,
     links: Ledger,
     /// By [`Direction`].
     frames: [Ledger; 2],
@@ -76,16 +80,27 @@ pub struct RelayMemoryStats {
 }
 
 impl RelayMemory {
-    /// A budget of `limit` bytes.
-    pub fn new(limit: usize) -> Arc<Self> {
+    /// A budget of `limit` bytes, for so many links at most if that is known.
+    pub fn new(limit: usize, most_links: Option<usize>) -> Arc<Self> {
+        let mut small = SMALL;
+        if let Some(links) = most_links {
+            while small < LARGEST_SMALL && share(2 * small).saturating_mul(links) <= limit / 2 {
+                small *= 2;
+            }
+        }
         let frames = [limit / 4, limit / 4].map(Ledger::new);
-        Arc::new(Self { limit, links: Ledger::new(limit / 2), frames })
+        Arc::new(Self { limit, small, links: Ledger::new(limit / 2), frames })
+    }
+
+    /// What each link takes when it is accepted, in bytes.
+    pub fn share(&self) -> usize {
+        share(self.small)
     }
 
     /// What a new link needs; `None` if the budget has no room for it.
     pub fn link(self: &Arc<Self>) -> Option<LinkMemory> {
         // The ledger is never closed.
-        let accepted = self.links.try_reserve(FLOOR).unwrap_or(false);
+        let accepted = self.links.try_reserve(self.share()).unwrap_or(false);
         accepted.then(|| LinkMemory { memory: Arc::clone(self), lanes: Default::default() })
     }
 
@@ -136,9 +151,9 @@ struct Lane {
 }
 
 impl Lane {
-    /// The most that may be pending in the output.
-    fn allowance(&self) -> usize {
-        SMALL + self.grants.iter().map(|grant| grant.wire).sum::<usize>()
+    /// How many wire bytes were granted for.
+    fn granted(&self) -> usize {
+        self.grants.iter().map(|grant| grant.wire).sum()
     }
 }
 
@@ -163,26 +178,26 @@ pub struct LinkMemory {
 impl LinkMemory {
     /// The miner's session, or the one to the pool, is of this link. To be called before it is used.
     pub fn join(&self, session: &mut Session) {
-        session.bound(SMALL);
+        session.bound(self.memory.small);
     }
 
     /// What to do after each chunk that a session was given, whose frames have gone to the output of `to`. `input`: what it
     /// holds then.
     pub fn step(&self, direction: Direction, input: &Partial, to: &mut Session) -> Step {
-        let lane = &self.lanes[direction as usize];
+        let (lane, small) = (&self.lanes[direction as usize], self.memory.small);
         let Partial { wire, come, payload, transport } = *input;
         let missing = (wire - come).max(1);
-        if !transport || (lane.for_input && wire > SMALL) {
+        if !transport || (lane.for_input && wire > small) {
             return Step { drained: usize::MAX, granted: None, quota: missing };
         }
-        // Who asks for memory has none but its floor.
+        // Who asks for memory has none but the link's share.
         let empty = if lane.grants.is_empty() { usize::MAX } else { 0 };
-        if wire > SMALL {
+        if wire > small {
             return Step { drained: empty, granted: payload, quota: missing };
         }
         // Half of the room at least, so that bytes are not read one by one; but never more than is left beside the frame.
-        let left = SMALL - come;
-        let worth_while = missing.max(SMALL / 2).min(left);
+        let left = small - come;
+        let worth_while = missing.max(small / 2).min(left);
         let pending = to.output().pending();
         let drained = (left - worth_while).min(empty);
         Step { drained, granted: None, quota: if pending > drained { worth_while } else { left - pending } }
@@ -236,7 +251,7 @@ impl LinkMemory {
         let lane = &mut self.lanes[grant.direction as usize];
         lane.grants.push(grant);
         lane.for_input |= coming;
-        to.bound(lane.allowance());
+        to.bound(self.memory.small + lane.granted());
     }
 
     /// Gives back what was granted, and the ring that it was for, if the output is empty.
@@ -248,7 +263,7 @@ impl LinkMemory {
         let lane = &mut self.lanes[direction as usize];
         lane.grants.clear();
         lane.for_input = false;
-        to.bound(SMALL);
+        to.bound(self.memory.small);
     }
 
     /// The budget that it is of.
@@ -259,6 +274,6 @@ impl LinkMemory {
 
 impl Drop for LinkMemory {
     fn drop(&mut self) {
-        self.memory.links.release(FLOOR);
+        self.memory.links.release(self.memory.share());
     }
 }
