@@ -115,6 +115,13 @@ describe('a relay with a memory budget', { timeout: PATIENCE_MS }, () => {
     await eventually(() => expect(next!.frames).toEqual([{ messageType: 1, payload: pattern(100) }]))
   })
 
+  it('gives each as much as there is for it when it knows how many there can be', async () => {
+    const pool = await startPool(echo)
+    const { relay, port } = await startRelay(pool.port, { maxMemory: LEAST, maxConnections: 1 })
+    await established(port, 1)
+    expect(relay.stats().budget!.reserved).toBeGreaterThan(LEAST / 4)
+  })
+
   it('carries frames of all sizes that it may have, and reserves nothing for them when they are through', async () => {
     const pool = await startPool(echo)
     const { relay, port } = await startRelay(pool.port, { maxMemory: 8 * MIB })

@@ -42,7 +42,7 @@ export function addRelayCommand(program: Command): void {
     .option('--max-frame-size <bytes>', 'larger frames end their connection', wholeNumber(1, LARGEST_FRAME))
     .option(
       '--max-memory <bytes>',
-      'what all connections may take together; without it there is no limit',
+      'what connections may take together, at least 1 MiB; beyond it they wait or are refused; default: no limit',
       wholeNumber(LEAST_MEMORY, Number.MAX_SAFE_INTEGER),
     )
     .action((flags: RelayFlags) => run(command, flags))

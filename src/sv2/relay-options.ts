@@ -20,8 +20,9 @@ export interface RelayOptions {
   maxConnections?: number
   /**
    * The most native memory that connections may take together, in bytes: at least 1 MiB; default: no limit. A connection
-   * that it has no room for is refused; a frame larger than 4 KiB that it has no room for now waits, and its connection is
-   * not read meanwhile; one that it could never have room for closes its connection.
+   * that it has no room for is refused: each takes 36 KiB, or more if `maxConnections` leaves more for each. A frame larger
+   * than 4 KiB, then more, that it has no room for now waits, and its connection is not read meanwhile; one that it could
+   * never have room for, with a quarter of it, closes its connection.
    */
   maxMemory?: number
   /** How long either handshake may take; default 10,000. */
