@@ -111,7 +111,7 @@ export class RelayLane {
   }
 
   #release(drained: number): void {
-    if (!this.#granted || drained > 0) return
+    if (!this.#granted || drained > 0 || this.#to.core.pending > 0) return
     this.#granted = false
     releaseGrants(this.#way)
     this.#to.core.reported()

@@ -135,6 +135,7 @@ export class SessionSocket {
   /** Takes in nothing more. What still comes is read, for a connection closed with unread bytes loses unsent ones. */
   ignore(): void {
     this.#ignoring = true
+    this.quota = CHUNK
   }
 
   /** Ends the connection's sending side once everything has been written. */

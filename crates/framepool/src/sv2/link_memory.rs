@@ -186,7 +186,7 @@ impl LinkMemory {
     pub fn step(&self, direction: Direction, input: &Partial, to: &mut Session) -> Step {
         let (lane, small) = (&self.lanes[direction as usize], self.memory.small);
         let Partial { wire, come, payload, transport } = *input;
-        let missing = (wire - come).max(1);
+        let missing = wire.saturating_sub(come).max(1);
         if !transport || (lane.for_input && wire > small) {
             return Step { drained: usize::MAX, granted: None, quota: missing };
         }
@@ -196,7 +196,7 @@ impl LinkMemory {
             return Step { drained: empty, granted: payload, quota: missing };
         }
         // Half of the room at least, so that bytes are not read one by one; but never more than is left beside the frame.
-        let left = small - come;
+        let left = small.saturating_sub(come).max(1);
         let worth_while = missing.max(small / 2).min(left);
         let pending = to.output().pending();
         let drained = (left - worth_while).min(empty);
