@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -35,6 +36,7 @@ describe('help and version', () => {
         '--authority-secret-key-file',
         '--upstream-authority-public-key',
         '--max-frame-size',
+        '--max-memory',
         'FRAMEPOOL_AUTHORITY_SECRET_KEY',
       ],
     ],
@@ -64,6 +66,7 @@ describe('usage errors: exit code 2, and what is wrong on standard error', () =>
     [[...relayArgs, '--listen', '3333'], 'an IPv6 address in brackets'],
     [[...relayArgs, '--upstream', 'pool:0'], 'the port from 1 to 65535'],
     [[...relayArgs, '--max-frame-size', '16777216'], 'a whole number from 1 to 16777215'],
+    [[...relayArgs, '--max-memory', '1048575'], 'a whole number from 1048576 to'],
     [relayArgs, 'give --authority-secret-key, --authority-secret-key-file or FRAMEPOOL_AUTHORITY_SECRET_KEY'],
     [[...relayArgs, '--authority-secret-key-file', '/nonexistent'], 'the secret key file cannot be read: ENOENT'],
   ])('%j', async (args, complaint) => {
@@ -153,6 +156,20 @@ describe('relay', () => {
     expect(await run.exitCode()).toBe(0)
     expect(run.output).toContain('connections 0 of 1')
     expect(run.output).not.toContain(keys.secretKey)
+  })
+
+  it('keeps to a memory budget', async () => {
+    const args = ['--authority-secret-key-file', keyFile, '--max-memory', '1048576']
+    const run = new CliRun([...relayArgs, ...args])
+    const [, port] = await run.written(/listening on 127\.0\.0\.1:(\d+)/)
+    const sockets = Array.from({ length: 15 }, () => connect(Number(port), '127.0.0.1'))
+    // Half of it is for 14 connections.
+    await once(sockets[14]!.resume(), 'close')
+    for (const socket of sockets) socket.destroy()
+    await run.written(/connection 14 ended: /)
+    run.kill('SIGTERM')
+    expect(await run.exitCode()).toBe(0)
+    expect(run.output).toMatch(/of 14, rejected 1, .*, memory 0 of 1048576 bytes, waited for by 0\n/)
   })
 
   it.each([

@@ -1,4 +1,3 @@
-import { createHash, type Hash } from 'node:crypto'
 import diagnostics from 'node:diagnostics_channel'
 import { connect, createServer, type Socket } from 'node:net'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
@@ -20,7 +19,8 @@ import { pattern } from './support/pattern.js'
 import { Random } from './support/random.js'
 import { startRelay } from './support/relay.js'
 import { residentMemory } from './support/resident-memory.js'
-import { authority, drain, strangers, wireLength } from './support/sessions.js'
+import { authority, drain, strangers } from './support/sessions.js'
+import { Tally } from './support/tally.js'
 
 const HANDSHAKE_TIMEOUT_MS = 300
 /** A certificate may be late by 10 s, and clocks count whole seconds. */
@@ -394,24 +394,6 @@ it('a certificate that has expired is not trusted', { timeout: PATIENCE_MS }, as
   expect(codeOf(() => initiator.receive(act2))).toBe('ERR_SV2_CERTIFICATE')
   expect(initiator.error?.code).toBe('ERR_SV2_CERTIFICATE')
 })
-
-/** Counts frames, and hashes them in order. */
-class Tally {
-  frames = 0
-  /** On the wire. */
-  bytes = 0
-  readonly #hash: Hash = createHash('sha256')
-
-  add(messageType: number, payload: Uint8Array): void {
-    this.frames++
-    this.bytes += wireLength(payload.length)
-    this.#hash.update(Uint8Array.of(messageType, payload.length & 0xff, payload.length >> 8)).update(payload)
-  }
-
-  digest(): string {
-    return this.#hash.digest('hex')
-  }
-}
 
 /** Sends frames until `enough` says so or the session is closed. */
 async function flood(

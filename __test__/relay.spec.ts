@@ -40,6 +40,7 @@ describe('a relay', { timeout: PATIENCE_MS }, () => {
       bytesUpstream: wire + 60 * ACT_1,
       bytesDownstream: wire + 60 * ACT_2,
       heapFallbacks: 0,
+      budget: null,
     })
     // Two rings a miner, as large as its traffic made them: 64 KiB at most.
     expect(memoryBytes).toBeLessThan(60 * 2 * 70_000)
@@ -391,6 +392,7 @@ describe('options', () => {
     ['ERR_OUT_OF_RANGE', 'port', () => createRelay(relayOptions(1, { listen: { port: 65_536 } }))],
     ['ERR_OUT_OF_RANGE', 'upstream port', () => createRelay(relayOptions(0))],
     ['ERR_OUT_OF_RANGE', 'maxFrameSize', () => createRelay(relayOptions(1, { maxFrameSize: 0x100_0000 }))],
+    ['ERR_OUT_OF_RANGE', 'maxMemory', () => createRelay(relayOptions(1, { maxMemory: 1_048_575 }))],
     ['ERR_OUT_OF_RANGE', 'maxConnections', () => createRelay(relayOptions(1, { maxConnections: -1 }))],
     ['ERR_OUT_OF_RANGE', 'handshakeTimeoutMs', () => createRelay(relayOptions(1, { handshakeTimeoutMs: 0 }))],
     ['ERR_OUT_OF_RANGE', 'idleTimeoutMs', () => createRelay(relayOptions(1, { idleTimeoutMs: 0.5 }))],

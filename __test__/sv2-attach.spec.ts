@@ -4,6 +4,7 @@ import { Sv2Session } from '../src/sv2/index.js'
 import { codeOf, codeOfRejection } from './support/code-of.js'
 import { dial, echo, eventually, keep, listening, PATIENCE_MS, Peer, quiet, startPool } from './support/network.js'
 import { pattern } from './support/pattern.js'
+import { runProgram } from './support/program.js'
 import { authority, type FrameCopy, pair } from './support/sessions.js'
 
 function frames(count: number, length: number): FrameCopy[] {
@@ -295,3 +296,34 @@ function ended(socket: Socket): Promise<void> {
     socket.once('close', () => resolve())
   })
 }
+
+it('ends when a write fails that it could not have known of', { timeout: PATIENCE_MS }, () => {
+  // In a process of its own: what went wrong once was a write that failed and was tried again for ever.
+  const program = `
+    import { createServer, connect } from 'node:net'
+    import { setTimeout } from 'node:timers/promises'
+    import { Sv2Session, generateAuthorityKeypair } from './dist/src/sv2/index.js'
+    const { publicKey: authorityPublicKey, secretKey: authoritySecretKey } = generateAuthorityKeypair()
+    const server = createServer(async (socket) => {
+      const session = Sv2Session.responder({ authorityPublicKey, authoritySecretKey })
+      session.attach(socket, () => {})
+      socket.on('error', ({ syscall }) => console.log(syscall))
+      socket.on('close', () => console.log('closed'))
+      await session.established()
+      // From here on it does not hear of the other's end.
+      socket.pause()
+      await setTimeout(300)
+      session.send({ messageType: 1 }, Buffer.alloc(10))
+      session.send({ messageType: 1 }, Buffer.alloc(100_000))
+    })
+    server.listen(0, '127.0.0.1', async () => {
+      const socket = connect(server.address().port, '127.0.0.1')
+      const session = Sv2Session.initiator({ authorityPublicKey })
+      session.attach(socket, () => {})
+      await session.established()
+      await setTimeout(100)
+      socket.resetAndDestroy()
+      server.close()
+    })`
+  expect(runProgram(program, 20_000)).toBe('write\nclosed\n')
+})

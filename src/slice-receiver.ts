@@ -77,6 +77,7 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
 
   /** What is received until the end. Leaving the loop early leaves the channel as it is. */
   [Symbol.asyncIterator](): AsyncIterator<T, void> {
+    this.#checkAlive()
     // Not a generator, which would make three promises of each item.
     return { next: async () => this.#resultOf(this.tryReceive() ?? (this.#atEnd ? null : await this.receive())) }
   }

@@ -50,7 +50,8 @@ const typical = {
   count: () => 1 + random.below(8),
   size: () => random.pick([64, 256, 4096, 20_000, 100_000, 2 ** 22]),
   bufferSize: () => 2 ** (3 + random.below(10)),
-  maxMemory: () => 10_000 + random.below(100_000),
+  // Of a budget pool, or of a relay, which needs more.
+  maxMemory: () => random.pick([10_000, 2 ** 20]) + random.below(100_000),
   outputSize: () => 2 ** (6 + random.below(10)),
   maxFrameSize: () => random.below(100_000),
   align: () => 2 ** random.below(8),

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { FramePoolError } from '../../index.js'
-import { createRelay, type Relay, type RelayStats } from '../sv2/index.js'
+import { createRelay, type Relay, type RelayBudget, type RelayStats } from '../sv2/index.js'
 import { type Address, formatAddress, hostAndPort, wholeNumber } from './options.js'
 import { onInterrupt } from './signals.js'
 
@@ -9,6 +9,7 @@ const SECRET_KEY_VARIABLE = 'FRAMEPOOL_AUTHORITY_SECRET_KEY'
 const STATS_INTERVAL_MS = 10_000
 const DRAIN_MS = 5000
 const LARGEST_FRAME = 16_777_215
+const LEAST_MEMORY = 1_048_576
 
 interface RelayFlags {
   listen: Address
@@ -18,6 +19,7 @@ interface RelayFlags {
   authoritySecretKeyFile?: string
   upstreamAuthorityPublicKey?: string
   maxFrameSize?: number
+  maxMemory?: number
 }
 
 /** `framepool relay`: runs until SIGINT or SIGTERM, then drains and ends with 0. It logs to standard error. */
@@ -38,6 +40,11 @@ export function addRelayCommand(program: Command): void {
     .option('--authority-secret-key-file <path>', 'a file that holds the secret key')
     .option('--upstream-authority-public-key <key>', 'the key that the upstream must prove; without it any is accepted')
     .option('--max-frame-size <bytes>', 'larger frames end their connection', wholeNumber(1, LARGEST_FRAME))
+    .option(
+      '--max-memory <bytes>',
+      'what connections may take together, at least 1 MiB; beyond it they wait or are refused; default: no limit',
+      wholeNumber(LEAST_MEMORY, Number.MAX_SAFE_INTEGER),
+    )
     .action((flags: RelayFlags) => run(command, flags))
 }
 
@@ -63,7 +70,7 @@ async function run(command: Command, flags: RelayFlags): Promise<void> {
 }
 
 function open(command: Command, flags: RelayFlags): Relay {
-  const { listen, upstream, authorityPublicKey, upstreamAuthorityPublicKey, maxFrameSize } = flags
+  const { listen, upstream, authorityPublicKey, upstreamAuthorityPublicKey, maxFrameSize, maxMemory } = flags
   const authoritySecretKey = secretKey(command, flags)
   try {
     return createRelay({
@@ -75,6 +82,7 @@ function open(command: Command, flags: RelayFlags): Relay {
       authorityPublicKey,
       authoritySecretKey,
       ...(maxFrameSize !== undefined && { maxFrameSize }),
+      ...(maxMemory !== undefined && { maxMemory }),
     })
   } catch (error) {
     if (error instanceof FramePoolError && error.code === 'ERR_SV2_KEY') command.error(`error: ${error.message}`)
@@ -107,7 +115,12 @@ function statsLine(stats: RelayStats): string {
     `frames up ${stats.framesUpstream} down ${stats.framesDownstream}`,
     `bytes up ${stats.bytesUpstream} down ${stats.bytesDownstream}`,
     `heap fallbacks ${stats.heapFallbacks}`,
+    ...(stats.budget === null ? [] : [budgetPart(stats.budget)]),
   ].join(', ')
+}
+
+function budgetPart({ reserved, limit, waiting }: RelayBudget): string {
+  return `memory ${reserved} of ${limit} bytes, waited for by ${waiting}`
 }
 
 function log(line: string): void {

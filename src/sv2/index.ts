@@ -1,5 +1,6 @@
 export type * from './api.js'
 export { generateAuthorityKeypair } from './keys.js'
 export { createRelay, Relay, type RelayEvents, type RelayStats } from './relay.js'
+export type { RelayBudget } from './relay-memory.js'
 export type { RelayOptions } from './relay-options.js'
 export { Sv2Session } from './session.js'

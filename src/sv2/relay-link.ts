@@ -1,12 +1,17 @@
 import { connect, type Socket } from 'node:net'
 import { types } from 'node:util'
-import { invalidArgType } from '../errors.js'
+import { endLink, type Handle, joinLink } from '../boundary.js'
+import { FramePoolError, invalidArgType } from '../errors.js'
 import type { Frame, FrameBatch } from './api.js'
+import { RelayLane } from './relay-lane.js'
 import { initiatorOptions, type RelayOptions, responderOptions } from './relay-options.js'
 import { coreOf, Sv2Session } from './session.js'
 import { SessionSocket } from './session-socket.js'
 
 type Direction = 'upstream' | 'downstream'
+
+/** With a memory budget, a connection's first read brings no more than the first message of a handshake, in bytes. */
+const FIRST_READ = 64
 
 /** One end of a link. */
 interface Side {
@@ -14,6 +19,8 @@ interface Side {
   readonly wire: SessionSocket
   readonly direction: Direction
   forwarded: number
+  /** Where its frames go, in a relay with a memory budget. */
+  lane: RelayLane | null
 }
 
 /** One miner's connection and the one to the pool that belongs to it. */
@@ -23,6 +30,8 @@ export class RelayLink {
   readonly #options: RelayOptions
   readonly #miner: Side
   #pool: Side | null = null
+  /** What it has of the relay's memory budget, if there is one. */
+  readonly #memory: Handle | null
   readonly #idleTimeoutMs: number
   readonly #handshakeTimer: NodeJS.Timeout
   /** Connections that are not closed. */
@@ -31,11 +40,18 @@ export class RelayLink {
   #reason: string | null = null
   #resolveClosed!: (reason: string) => void
 
-  constructor(socket: Socket, options: RelayOptions, timeouts: { handshakeTimeoutMs: number; idleTimeoutMs: number }) {
+  /** `memory` is given back when the link is over. */
+  constructor(
+    socket: Socket,
+    options: RelayOptions,
+    timeouts: { handshakeTimeoutMs: number; idleTimeoutMs: number },
+    memory: Handle | null,
+  ) {
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve
     })
     this.#options = options
+    this.#memory = memory
     this.#idleTimeoutMs = timeouts.idleTimeoutMs
     this.#miner = this.#wire(Sv2Session.responder(responderOptions(options)), socket, 'downstream')
     this.#handshakeTimer = setTimeout(() => this.destroy('handshake timeout'), timeouts.handshakeTimeoutMs)
@@ -68,6 +84,7 @@ export class RelayLink {
       return
     }
     this.#miner.wire.ignore()
+    this.#miner.lane?.stop()
     this.#pool.wire.end()
   }
 
@@ -78,15 +95,32 @@ export class RelayLink {
   }
 
   #wire(session: Sv2Session, socket: Socket, direction: Direction): Side {
-    const wire = new SessionSocket(coreOf(session), socket, {
+    const events = {
       onTransport: () => this.#secured(side),
-      onBatch: (batch) => this.#forward(batch, side),
+      onBatch: (batch: FrameBatch) => this.#forward(batch, side),
       onEnd: () => this.#ended(side),
-      onClose: (error) => this.#sideClosed(side, error),
-    })
-    if (this.#idleTimeoutMs > 0) socket.setTimeout(this.#idleTimeoutMs, () => this.destroy('idle timeout'))
-    const side: Side = { session, wire, direction, forwarded: 0 }
+      onClose: (error: Error | null) => this.#sideClosed(side, error),
+    }
+    const core = coreOf(session)
+    const memory = this.#memory
+    if (memory !== null) joinLink(memory, core.handle)
+    const wire =
+      memory === null
+        ? new SessionSocket(core, socket, events)
+        : new SessionSocket(core, socket, { ...events, onRead: () => side.lane?.review() }, FIRST_READ)
+    const side: Side = { session, wire, direction, forwarded: 0, lane: null }
+    this.#endWhenIdle(socket)
     return side
+  }
+
+  /** Who waits for memory that others have is not idle. */
+  #endWhenIdle(socket: Socket): void {
+    const ms = this.#idleTimeoutMs
+    if (ms === 0) return
+    socket.setTimeout(ms, () => {
+      if (this.#miner.lane?.waiting || this.#pool?.lane?.waiting) socket.setTimeout(ms)
+      else this.destroy('idle timeout')
+    })
   }
 
   /** The miner's handshake is done, so the pool's begins; when that is done too, the miner's frames are read. */
@@ -111,7 +145,13 @@ export class RelayLink {
       return
     }
     this.#open++
-    this.#pool = this.#wire(session, connect({ host, port }), 'upstream')
+    const pool = this.#wire(session, connect({ host, port }), 'upstream')
+    const miner = this.#miner
+    this.#pool = pool
+    if (this.#memory === null) return
+    const failed = (error: Error): void => this.destroy(error.message)
+    miner.lane = new RelayLane(this.#memory, 0, miner.wire, pool.wire, failed)
+    pool.lane = new RelayLane(this.#memory, 1, pool.wire, miner.wire, failed)
   }
 
   #other(side: Side): Side | null {
@@ -143,7 +183,7 @@ export class RelayLink {
       const verdict: unknown = onFrame(frame, to.direction)
       if (verdict === 'drop') continue
       if (verdict === 'forward') from.session.forward(frame, to.session)
-      else if (types.isUint8Array(verdict)) to.session.send(headerOf(frame), verdict)
+      else if (types.isUint8Array(verdict)) replace(frame, verdict, from, to)
       else throw invalidArgType("onFrame must return 'forward', 'drop' or a Uint8Array")
       forwarded++
     }
@@ -159,6 +199,8 @@ export class RelayLink {
 
   #sideClosed(side: Side, error: Error | null): void {
     this.#open--
+    this.#miner.lane?.stop()
+    this.#pool?.lane?.stop()
     this.#reason ??= error === null ? `${side.direction} ended` : `${side.direction}: ${error.message}`
     // What this side sent before it ended still goes out; after an error nothing can be relied on.
     const other = this.#other(side)
@@ -166,6 +208,7 @@ export class RelayLink {
     else other?.wire.destroy()
     if (this.#open > 0) return
     clearTimeout(this.#handshakeTimer)
+    if (this.#memory !== null) endLink(this.#memory)
     this.#resolveClosed(this.#reason)
   }
 }
@@ -173,6 +216,17 @@ export class RelayLink {
 function forwardAll(batch: FrameBatch, from: Side, to: Side): number {
   from.session.forward(batch, to.session)
   return batch.length
+}
+
+/** Of a memory budget, a payload larger than the frame's takes what is free at once. */
+function replace(frame: Frame, payload: Uint8Array, from: Side, to: Side): void {
+  try {
+    to.session.send(headerOf(frame), payload)
+  } catch (error) {
+    const noRoom = error instanceof FramePoolError && error.code === 'ERR_MEMORY_LIMIT'
+    if (!noRoom || !from.lane?.makeRoom(payload.length)) throw error
+    to.session.send(headerOf(frame), payload)
+  }
 }
 
 function headerOf(frame: Frame) {

@@ -3,6 +3,9 @@ import { MAX_TIMEOUT_MS } from '../wait.js'
 import type { Frame, InitiatorOptions, ResponderOptions } from './api.js'
 import { Sv2Session } from './session.js'
 
+/** Enough for a few connections, and for frames of some 40 KiB. */
+const MIN_MEMORY = 1 << 20
+
 export interface RelayOptions {
   /** Where miners connect; port 0 takes a free one. Default host: 127.0.0.1. */
   listen: { host?: string; port: number }
@@ -15,6 +18,13 @@ export interface RelayOptions {
   maxFrameSize?: number
   /** More are refused at once; default: no limit. */
   maxConnections?: number
+  /**
+   * The most native memory that connections may take together, in bytes: at least 1 MiB; default: no limit. A connection
+   * that it has no room for is refused: each takes 36 KiB, or more if `maxConnections` leaves more for each. A frame larger
+   * than 4 KiB, then more, that it has no room for now waits, and its connection is not read meanwhile; one that it could
+   * never have room for, with a quarter of it, closes its connection.
+   */
+  maxMemory?: number
   /** How long either handshake may take; default 10,000. */
   handshakeTimeoutMs?: number
   /** A connection on which nothing moves for so long is closed; default: never. */
@@ -27,15 +37,16 @@ export interface RelayOptions {
 export function checkedOptions(options: RelayOptions): RelayOptions {
   const given = optionsArgument(options, 'options')
   const { listen, upstream, authorityPublicKey, authoritySecretKey, maxFrameSize } = given
-  const { onFrame, maxConnections, handshakeTimeoutMs, idleTimeoutMs } = given
+  const { onFrame, maxConnections, maxMemory, handshakeTimeoutMs, idleTimeoutMs } = given
   const checked = {
     listen: listenOptions(listen),
     upstream: upstreamOptions(upstream),
     ...{ authorityPublicKey, authoritySecretKey, maxFrameSize },
-    ...{ onFrame, maxConnections, handshakeTimeoutMs, idleTimeoutMs },
+    ...{ onFrame, maxConnections, maxMemory, handshakeTimeoutMs, idleTimeoutMs },
   } as RelayOptions
   if (onFrame !== undefined) functionArgument(onFrame, 'options.onFrame')
   if (maxConnections !== undefined) integerArgument(maxConnections, 'options.maxConnections', 0, MAX_BYTES)
+  if (maxMemory !== undefined) integerArgument(maxMemory, 'options.maxMemory', MIN_MEMORY, Number.MAX_SAFE_INTEGER)
   if (handshakeTimeoutMs !== undefined) {
     integerArgument(handshakeTimeoutMs, 'options.handshakeTimeoutMs', 1, MAX_TIMEOUT_MS)
   }

@@ -1,9 +1,11 @@
 import { EventEmitter } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { integerArgument, optionsArgument } from '../arguments.js'
+import { endLink } from '../boundary.js'
 import { FramePoolError } from '../errors.js'
 import { MAX_TIMEOUT_MS } from '../wait.js'
 import { RelayLink } from './relay-link.js'
+import { type RelayBudget, RelayMemory } from './relay-memory.js'
 import { checkedOptions, type RelayOptions } from './relay-options.js'
 
 const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000
@@ -12,7 +14,7 @@ const DEFAULT_DRAIN_MS = 5_000
 export interface RelayStats {
   connections: number
   connectionsTotal: number
-  /** Refused because of `maxConnections`, or for want of memory. */
+  /** Refused because of `maxConnections` or `maxMemory`, or for want of memory. */
   rejected: number
   handshakeFailures: number
   /** Frames forwarded, and wire bytes sent, in each direction. */
@@ -24,6 +26,8 @@ export interface RelayStats {
   heapFallbacks: number
   /** Native memory of the connections alive, in bytes. */
   memoryBytes: number
+  /** What they have of `maxMemory`; null without. */
+  budget: RelayBudget | null
 }
 
 export interface RelayEvents {
@@ -40,6 +44,7 @@ export interface RelayEvents {
 export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable {
   readonly #options: RelayOptions
   readonly #server: Server
+  readonly #memory: RelayMemory | null
   readonly #links = new Map<number, RelayLink>()
   readonly #total = {
     connectionsTotal: 0,
@@ -58,6 +63,8 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
   constructor(options: RelayOptions) {
     super()
     this.#options = checkedOptions(options)
+    const { maxMemory, maxConnections } = this.#options
+    this.#memory = maxMemory === undefined ? null : new RelayMemory(maxMemory, maxConnections)
     this.#server = createServer((socket) => this.#accept(socket))
     this.#server.on('error', (error) => {
       if (this.listenerCount('error') > 0) this.emit('error', error)
@@ -93,12 +100,13 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
 
   stats(): RelayStats {
     const stats = { connections: this.#links.size, ...this.#total, memoryBytes: 0 }
+    const budget = this.#memory?.stats() ?? null
     for (const link of this.#links.values()) {
       const { memoryBytes, ...counters } = link.stats()
       add(stats, counters)
       stats.memoryBytes += memoryBytes
     }
-    return stats
+    return { ...stats, budget }
   }
 
   /**
@@ -130,6 +138,7 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     })
     for (const link of this.#links.values()) link.drain()
     await Promise.all([accepted, ...[...this.#links.values()].map((link) => link.closed)])
+    this.#memory?.close()
   }
 
   #accept(socket: Socket): void {
@@ -152,12 +161,15 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     })
   }
 
-  /** Null where there is no memory for another session: those that are alive go on. */
+  /** Null where there is no memory for another link, in the budget or at all: those that are alive go on. */
   #link(socket: Socket): RelayLink | null {
     const { handshakeTimeoutMs = DEFAULT_HANDSHAKE_TIMEOUT_MS, idleTimeoutMs = 0 } = this.#options
+    const memory = this.#memory === null ? null : this.#memory.link()
+    if (memory === null && this.#memory !== null) return null
     try {
-      return new RelayLink(socket, this.#options, { handshakeTimeoutMs, idleTimeoutMs })
+      return new RelayLink(socket, this.#options, { handshakeTimeoutMs, idleTimeoutMs }, memory)
     } catch {
+      if (memory !== null) endLink(memory)
       return null
     }
   }

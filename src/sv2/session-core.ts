@@ -54,8 +54,9 @@ export class SessionCore implements RingSource {
   onOutput: (() => void) | null = null
   onClosed: (() => void) | null = null
   #over = false
-  /** Bytes that wait in the output, in the ring and in the queue behind it. */
   #pending = 0
+  /** A ring that was replaced while it was lent: nobody looks at it any more when that is over. */
+  #replaced: ShownMemory | null = null
   #closed = false
   #heapFallbacks = 0
   #retained = 0
@@ -79,6 +80,16 @@ export class SessionCore implements RingSource {
   /** True when more is waiting in the output than the ring holds comfortably: stop sending, and await `drained`. */
   get over(): boolean {
     return this.#over
+  }
+
+  /** Bytes that wait in the output, in the ring and in the queue behind it. */
+  get pending(): number {
+    return this.#pending
+  }
+
+  /** True when the native part is gone. */
+  get freed(): boolean {
+    return this.#final !== null
   }
 
   get otherEnded(): boolean {
@@ -204,7 +215,13 @@ export class SessionCore implements RingSource {
   }
 
   drained(options?: WaitOptions): Promise<void> {
-    return this.#waiting.join(options, (waiter) => this.#settles(waiter, this.#low()))
+    // Half the ring is free again then: waiting for less would wake senders for a few bytes at a time.
+    return this.drainedTo(this.size / 2, options)
+  }
+
+  /** Resolves when no more than so many bytes wait in the output. */
+  drainedTo(bytes: number, options?: WaitOptions): Promise<void> {
+    return this.#waiting.join(options, (waiter) => this.#settles(waiter, this.#pending <= bytes))
   }
 
   established(options?: WaitOptions): Promise<void> {
@@ -251,6 +268,8 @@ export class SessionCore implements RingSource {
 
   giveBack(length: number): void {
     this.lent = false
+    this.#replaced?.hide()
+    this.#replaced = null
     if (length > 0 && (this.#wired || !this.#closed)) this.advance(length)
     else this.#freeIfDone()
   }
@@ -294,6 +313,11 @@ export class SessionCore implements RingSource {
     return this.error ?? (this.#closed ? closedError() : null)
   }
 
+  /** Another's call has reported of this session. */
+  reported(): void {
+    this.#sync()
+  }
+
   /** Takes over what the last call reported of the session; `failure` is what that call failed with. */
   #sync(failure: Error | null = null): void {
     this.available = reply(Word.Available)
@@ -310,8 +334,9 @@ export class SessionCore implements RingSource {
   }
 
   #changeRing(): void {
-    // Views that are lent stay as they are until they are collected: they show what the new ring holds, too.
-    if (!this.lent) this.memory.hide()
+    // Views that are lent stay right: they show what the new ring holds, too.
+    if (this.lent) this.#replaced ??= this.memory
+    else this.memory.hide()
     this.#takeRing()
     if (this.memorySize > this.#smallestRing) watchGrown(this)
     else forgetGrown(this)
@@ -322,11 +347,6 @@ export class SessionCore implements RingSource {
     this.#ringStart = this.position
     this.memorySize = reply(Word.RingSize)
     this.memory = new ShownMemory(() => sessionOutputRegion(this.handle))
-  }
-
-  /** Half the ring is free again: waiting for less would wake senders for a few bytes at a time. */
-  #low(): boolean {
-    return this.#pending <= this.size / 2
   }
 
   #review(): void {

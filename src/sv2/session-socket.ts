@@ -19,6 +19,8 @@ export interface SocketEvents {
   /** The handshake is done. */
   onTransport(): void
   onBatch(batch: FrameBatch): void
+  /** What was read has been dealt with: after the other two. */
+  onRead?(): void
   /** The peer sends no more; everything before has been through `onBatch`. */
   onEnd(): void
   /** The socket is closed. `error`: what broke it, be it the session or the socket. */
@@ -33,6 +35,8 @@ export class SessionSocket {
   readonly #core: SessionCore
   readonly #socket: Socket
   readonly #events: SocketEvents
+  /** The most that the next read may bring, in bytes: at least 1. */
+  quota: number
   /** Reasons not to read: reading goes on when there are none. */
   #holds = 0
   /** What comes in is thrown away. */
@@ -41,16 +45,17 @@ export class SessionSocket {
   #ending = false
   #failure: Error | null = null
 
-  constructor(core: SessionCore, socket: Socket, events: SocketEvents) {
+  constructor(core: SessionCore, socket: Socket, events: SocketEvents, quota = CHUNK) {
     core.wire()
     this.#core = core
     this.#socket = socket
     this.#events = events
+    this.quota = quota
     // Frames are small and answered one by one: waiting to fill packets would only delay them.
     socket.setNoDelay(true)
     // Otherwise Node ends the sending side with the receiving one, before what waits in the output has gone out.
     socket.allowHalfOpen = true
-    if (!this.#readsDirectly()) socket.on('data', (chunk) => this.#read(chunk))
+    if (!this.#readsDirectly()) socket.on('data', (chunk) => this.#readInParts(chunk))
     socket.on('end', () => events.onEnd())
     socket.on('error', (error) => {
       this.#failure ??= error
@@ -119,13 +124,18 @@ export class SessionSocket {
   flush(): void {
     const core = this.#core
     if (core.lent || this.#socket.destroyed) return
-    if (core.available > 0) writeLent(core, this.#socket, () => this.flush())
-    else if (this.#ending) this.#finish()
+    if (core.available > 0) {
+      writeLent(core, this.#socket, (error) => {
+        // Node destroys a socket only after it has told all its writes that it failed, and would tell those made meanwhile.
+        if (error === null) this.flush()
+      })
+    } else if (this.#ending) this.#finish()
   }
 
   /** Takes in nothing more. What still comes is read, for a connection closed with unread bytes loses unsent ones. */
   ignore(): void {
     this.#ignoring = true
+    this.quota = CHUNK
   }
 
   /** Ends the connection's sending side once everything has been written. */
@@ -154,7 +164,8 @@ export class SessionSocket {
     const memory = chunkMemory
     const paused = socket.readableFlowing === false
     const direct = readDirectly(socket, {
-      next: () => memory,
+      // Asked for when the last read has been dealt with: while reading is on hold, the quota is for when it goes on.
+      next: () => (this.quota < CHUNK ? memory.subarray(0, this.quota) : memory),
       filled: (count) => {
         const chunk = new Uint8Array(memory.buffer, 0, count)
         this.#read(chunk)
@@ -168,6 +179,20 @@ export class SessionSocket {
     if (direct && paused) socket.pause()
     else if (direct) socket.resume()
     return direct
+  }
+
+  /** What Node has read may be more than the quota; what is left of it when reading is put on hold goes back. */
+  #readInParts(chunk: Uint8Array): void {
+    let rest = chunk
+    while (rest.length > 0) {
+      if (this.#holds > 0) {
+        this.#socket.unshift(rest)
+        return
+      }
+      const part = rest.subarray(0, this.quota)
+      rest = rest.subarray(part.length)
+      this.#read(part)
+    }
   }
 
   #read(chunk: Uint8Array): void {
@@ -185,5 +210,6 @@ export class SessionSocket {
     if (batch.length > 0) this.#events.onBatch(batch)
     this.flush()
     if (core.error !== null) this.destroy(core.error)
+    else this.#events.onRead?.()
   }
 }

@@ -19,8 +19,8 @@ use crate::external::{check_not_copied, external_array_buffer};
 #[cfg(unix)]
 use crate::io;
 use crate::{
-    buddy_pool, budget_pool, channel, heap_slice, pin, regions, ring, settle, slot_pool, sv2_session, system_memory,
-    ticket, transferable,
+    buddy_pool, budget_pool, channel, heap_slice, link_memory, pin, regions, ring, settle, slot_pool, sv2_session,
+    system_memory, ticket, transferable,
 };
 
 /// One call in: the state of the isolate, and the argument if there was one.
@@ -135,6 +135,13 @@ bound_functions! {
     "outputRegion" => output_region: sv2_session::output_region,
     "outputConsume" => output_consume: sv2_session::output_consume,
     "sessionClose" => session_close: sv2_session::close,
+    "linkJoin" => link_join: link_memory::join,
+    "linkStep" => link_step: link_memory::step,
+    "linkTryComing" => link_try_coming: link_memory::try_coming,
+    "linkTryReplacing" => link_try_replacing: link_memory::try_replacing,
+    "linkWait" => link_wait: link_memory::wait,
+    "linkRelease" => link_release: link_memory::release,
+    "linkEnd" => link_end: link_memory::end,
     "budgetTry" => budget_try: budget_pool::try_allocate,
     "budgetAllocate" => budget_allocate: budget_pool::allocate,
     "budgetAllocateSync" => budget_allocate_sync: budget_pool::allocate_sync,

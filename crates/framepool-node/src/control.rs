@@ -104,10 +104,19 @@ pub(crate) enum Word {
     Facade,
     /// Out: 1 when a slice has memory of its own.
     Own,
+    /// In: what a link has of its relay's memory budget, and the direction of its frames (0 upstream, 1 downstream).
+    Link,
+    LinkGeneration,
+    Direction,
+    /// Out: the bytes to which a link's output must be drained before more is read, the payload for which memory must be
+    /// granted (0 when none must), or whether it was, and how many bytes may be read then.
+    Drained,
+    Granted,
+    Quota,
 }
 
 /// Names of the words, by index.
-pub(crate) const LAYOUT: [Word; 53] = [
+pub(crate) const LAYOUT: [Word; 59] = [
     Word::Status,
     Word::Handle,
     Word::Generation,
@@ -161,10 +170,19 @@ pub(crate) const LAYOUT: [Word; 53] = [
     Word::RingSize,
     Word::Facade,
     Word::Own,
+    Word::Link,
+    Word::LinkGeneration,
+    Word::Direction,
+    Word::Drained,
+    Word::Granted,
+    Word::Quota,
 ];
 
 /// Words in a block.
-pub(crate) const WORDS: usize = 64;
+pub(crate) const WORDS: usize = 72;
+
+// The last ones have no names: see `Control::taken_lengths`.
+const _: () = assert!(LAYOUT.len() + SLOTS <= WORDS);
 
 /// One isolate's control block.
 ///

@@ -20,6 +20,7 @@ use crate::debug::Debug;
 use crate::errors::{Fault, Result};
 use crate::external::Shown;
 use crate::inspect::{Isolate, Published, Table};
+use crate::link_memory::RelayMemories;
 use crate::regions::Regions;
 use crate::ring::RingHalf;
 use crate::settle::{self, Waits};
@@ -40,6 +41,7 @@ pub(crate) struct EnvState {
     pub(crate) slices: Table<Shown<Slice>>,
     pub(crate) regions: Regions,
     pub(crate) sessions: Table<Shown<Session>>,
+    pub(crate) relay_memories: RelayMemories,
     pub(crate) budget_pools: Table<BudgetPool>,
     pub(crate) budget_allocations: Table<Shown<Allocation>>,
     pub(crate) buddy_pools: BuddyPools,
@@ -90,6 +92,7 @@ impl EnvState {
             slices: Table::new(&mut isolate),
             regions: Regions::default(),
             sessions: Table::new(&mut isolate),
+            relay_memories: RelayMemories::default(),
             budget_pools: Table::new(&mut isolate),
             budget_allocations: Table::new(&mut isolate),
             buddy_pools: BuddyPools::new(&mut isolate),
@@ -170,6 +173,7 @@ unsafe extern "C" fn give_back(data: *mut c_void) {
         state.senders.clear();
         state.receivers.clear();
         state.sessions.clear();
+        state.relay_memories.clear();
         state.slices.clear();
         state.regions.clear();
         state.system_memories.clear();

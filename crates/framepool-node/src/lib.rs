@@ -9,6 +9,7 @@
 //! - `external`: memory that JavaScript sees through an `ArrayBuffer`.
 //! - `inspect`: what is alive in the process.
 //! - `io`: native I/O on file descriptors.
+//! - `link_memory`: the memory budget of a relay.
 //! - `settle`: how waits end.
 //! - `slot_pool`, `system_memory`, `heap_slice`, `budget_pool`, `buddy_pool`, `ring`, `sv2_session`: one file for each kind of object.
 #![allow(unreachable_pub, reason = "what #[napi] exports must be pub")]
@@ -31,6 +32,7 @@ mod heap_slice;
 mod inspect;
 #[cfg(unix)]
 mod io;
+mod link_memory;
 mod pin;
 mod polled;
 mod regions;

@@ -19,7 +19,7 @@
 
 mod allocation;
 mod error;
-mod ledger;
+pub(crate) mod ledger;
 mod pool;
 
 pub use allocation::{Allocation, Reservation};

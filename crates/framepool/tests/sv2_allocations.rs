@@ -6,7 +6,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use framepool::slot::SlotPool;
-use framepool::sv2::{FrameHeader, Session};
+use framepool::sv2::{Direction, FrameHeader, LinkMemory, RelayMemory, Session};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sv2_support::{connected, rng};
@@ -62,13 +62,20 @@ struct Relay {
     wire: Vec<u8>,
     drained: Vec<u8>,
     frames: usize,
+    /// What it has of a memory budget, if there is one.
+    memory: Option<LinkMemory>,
 }
 
 impl Relay {
-    fn new() -> Self {
-        let ((client, near), (far, server)) = (connected(), connected());
+    fn new(budget: bool) -> Self {
+        let ((client, mut near), (mut far, server)) = (connected(), connected());
         let pool = SlotPool::new(1 << 19).expect("memory");
-        Self { client, near, far, server, pool, wire: vec![0; 1 << 19], drained: vec![0; 1 << 19], frames: 0 }
+        let memory = budget.then(|| RelayMemory::new(1 << 24, Some(1)).link().expect("room"));
+        if let Some(memory) = &memory {
+            memory.join(&mut near);
+            memory.join(&mut far);
+        }
+        Self { client, near, far, server, pool, wire: vec![0; 1 << 19], drained: vec![0; 1 << 19], frames: 0, memory }
     }
 
     /// `frames` go through the relay. Their wire bytes come to it in chunks that `cut` chooses, and are drained from it at
@@ -85,6 +92,9 @@ impl Relay {
                 self.far.forward(batch.slice.as_ref(), batch.table, 0..batch.frames).unwrap();
             }
             start = end;
+            if let Some(memory) = &self.memory {
+                memory.step(Direction::Upstream, &self.near.partial(), &mut self.far);
+            }
             while self.far.output().available() > 0 {
                 let count = self.far.output().read(&mut self.drained);
                 if let Some(batch) = self.server.receive(&self.drained[..count], &mut self.pool).unwrap() {
@@ -96,18 +106,20 @@ impl Relay {
 }
 
 /// How often memory is asked for while frames pass through a relay, cut at random, that passed before in the same way.
-fn allocations(length: usize, in_a_round: usize) -> usize {
+/// Of a relay with a memory budget no chunk is longer than it may be.
+fn allocations(length: usize, in_a_round: usize, budget: bool) -> usize {
     let seed = rng().r#gen();
-    let mut relay = Relay::new();
+    let mut relay = Relay::new(budget);
     let payload = vec![1; length];
     let wire = 22 + length + if length == 0 { 0 } else { 16 };
     // So many that the last ends where in the rings the first began: what wrapped wraps again.
     let frames = LARGEST_RING / (1 << wire.trailing_zeros());
+    let longest = if budget { (in_a_round * wire).min(LARGEST_RING / 2) } else { in_a_round * wire };
     let mut pass = || {
         let (passed, before) = (relay.frames, ALLOCATIONS.get());
         let mut rng = StdRng::seed_from_u64(seed);
         for _ in 0..frames / in_a_round {
-            relay.pass(in_a_round, &payload, || rng.gen_range(1..in_a_round * wire));
+            relay.pass(in_a_round, &payload, || rng.gen_range(1..longest));
         }
         assert_eq!(relay.frames - passed, frames);
         ALLOCATIONS.get() - before
@@ -121,6 +133,8 @@ fn allocations(length: usize, in_a_round: usize) -> usize {
 #[test]
 fn forwarding_allocates_nothing() {
     for (length, in_a_round) in [(0, 64), (64, 64), (500, 64), (3_000, 32), (16_384, 8)] {
-        assert_eq!(allocations(length, in_a_round), 0, "payloads of {length} B");
+        for budget in [false, true] {
+            assert_eq!(allocations(length, in_a_round, budget), 0, "payloads of {length} B, budget: {budget}");
+        }
     }
 }

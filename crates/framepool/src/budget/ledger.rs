@@ -71,27 +71,27 @@ impl State {
 
 /// What a [`Ledger`] has in its books.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Accounts {
-    pub(super) reserved: usize,
-    pub(super) peak: usize,
-    pub(super) reservations: usize,
-    pub(super) waiting: usize,
+pub(crate) struct Accounts {
+    pub(crate) reserved: usize,
+    pub(crate) peak: usize,
+    pub(crate) reservations: usize,
+    pub(crate) waiting: usize,
 }
 
 /// A budget of so many units. A reservation that was granted must be given back with [`release`](Self::release).
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     limit: usize,
     state: Mutex<State>,
 }
 
 impl Ledger {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self { limit, state: Mutex::default() }
     }
 
     /// Reserves `units` now; false while others wait, or if there is not enough left.
     #[inline]
-    pub(super) fn try_reserve(&self, units: usize) -> Result<bool, Closed> {
+    pub(crate) fn try_reserve(&self, units: usize) -> Result<bool, Closed> {
         let mut state = self.lock();
         if state.closed {
             return Err(Closed);
@@ -105,7 +105,7 @@ impl Ledger {
 
     /// Reserves `units` when it is this request's turn, perhaps at once, and then calls `deliver`, once, on whichever
     /// thread made room, with nothing locked.
-    pub(super) fn enqueue(
+    pub(crate) fn enqueue(
         &self,
         units: usize,
         deliver: impl FnOnce(Result<(), Closed>) + Send + 'static,
@@ -123,7 +123,7 @@ impl Ledger {
     }
 
     /// Takes a request out of the queue; false if it has been granted or refused.
-    pub(super) fn cancel(&self, ticket: Ticket) -> bool {
+    pub(crate) fn cancel(&self, ticket: Ticket) -> bool {
         let mut state = self.lock();
         let cancelled = state.waiting.remove(&ticket);
         // Those behind may fit where this one did not.
@@ -134,7 +134,7 @@ impl Ledger {
 
     /// Gives back one reservation of `units`.
     #[inline]
-    pub(super) fn release(&self, units: usize) {
+    pub(crate) fn release(&self, units: usize) {
         let mut state = self.lock();
         state.reserved -= units;
         state.reservations -= 1;
@@ -143,7 +143,7 @@ impl Ledger {
     }
 
     /// Refuses all that is asked for from now on, and all who wait. `done` is called when nothing is reserved any more.
-    pub(super) fn close(&self, done: impl FnOnce() + Send + 'static) {
+    pub(crate) fn close(&self, done: impl FnOnce() + Send + 'static) {
         let mut state = self.lock();
         state.closed = true;
         for Waiter { deliver, .. } in std::mem::take(&mut state.waiting).into_values() {
@@ -154,11 +154,11 @@ impl Ledger {
         self.hand_over(state);
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.lock().closed
     }
 
-    pub(super) fn accounts(&self) -> Accounts {
+    pub(crate) fn accounts(&self) -> Accounts {
         let state = self.lock();
         Accounts {
             reserved: state.reserved,

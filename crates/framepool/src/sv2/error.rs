@@ -29,6 +29,13 @@ pub enum Error {
     Internal,
     /// The allocator gave no memory.
     NoMemory,
+    /// A frame needs more memory than the budget of its relay gives it.
+    MemoryLimit {
+        /// What it needs, in bytes.
+        needed: usize,
+        /// What there is for it, in bytes.
+        limit: usize,
+    },
     /// The output size is not a power of two that fits in memory.
     OutputSize(usize),
 }
@@ -46,6 +53,7 @@ impl Error {
             Self::Busy => "ERR_BUSY",
             Self::Internal => "ERR_INTERNAL",
             Self::NoMemory => "ERR_NO_MEMORY",
+            Self::MemoryLimit { .. } => "ERR_MEMORY_LIMIT",
             Self::OutputSize(_) => "ERR_OUT_OF_RANGE",
         }
     }
@@ -76,6 +84,9 @@ impl fmt::Display for Error {
             Self::Busy => f.write_str("the pool holds bytes that were written and not taken: take them first"),
             Self::Internal => f.write_str("the batch's frame table was overwritten: nothing was sent"),
             Self::NoMemory => f.write_str("no memory"),
+            Self::MemoryLimit { needed, limit } => {
+                write!(f, "a frame needs {needed} bytes of memory where the relay's budget has {limit}")
+            }
             Self::OutputSize(size) => {
                 write!(f, "the output size must be a power of two that fits in memory, not {size}")
             }

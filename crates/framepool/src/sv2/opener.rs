@@ -26,6 +26,11 @@ impl Opener {
         self.header.map_or(SEALED_HEADER, |header| sealed_payload(header.payload_length()))
     }
 
+    /// The payload's length of the frame that has begun to come, if its header has come.
+    pub(super) fn begun(&self) -> Option<usize> {
+        self.header.map(|header| header.payload_length())
+    }
+
     /// Opens every whole frame in `input` into one slice of `pool`, which is empty; without a whole frame the pool is
     /// not touched. The batch holds the frames before an error.
     pub(super) fn open<B: Buffer + AeadBuffer>(

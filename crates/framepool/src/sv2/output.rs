@@ -27,6 +27,8 @@ pub struct Output {
     queue: Queue,
     smallest: usize,
     largest: usize,
+    /// The most that may be pending, in bytes: a bounded session's is given by its [`LinkMemory`](super::LinkMemory).
+    allowance: usize,
     /// Rings so far, the first apart.
     generation: u32,
     /// Bytes drained from earlier rings.
@@ -92,6 +94,7 @@ impl Output {
             queue: Queue::default(),
             smallest,
             largest,
+            allowance: usize::MAX,
             generation: 0,
             before: 0,
             shown: false,
@@ -99,9 +102,20 @@ impl Output {
         })
     }
 
+    /// From here on no memory is larger than it must be, and no more than `allowance` bytes may be pending.
+    pub(super) fn bound(&mut self, allowance: usize) {
+        self.queue.bound();
+        self.allowance = allowance;
+    }
+
     /// Makes room for `length` bytes more, in pieces of at most `longest`, so that neither [`put`](Self::put) nor
-    /// [`put_through_queue`](Self::put_through_queue) can fail for want of memory.
+    /// [`put_through_queue`](Self::put_through_queue) can fail for want of memory. [`Error::MemoryLimit`] beyond the
+    /// allowance.
     pub(super) fn reserve(&mut self, length: usize, longest: usize) -> Result<(), Error> {
+        let needed = self.pending().saturating_add(length);
+        if needed > self.allowance {
+            return Err(Error::MemoryLimit { needed, limit: self.allowance });
+        }
         self.refill(length);
         if self.queue.is_empty() && length <= self.ring.room_in_one_piece() {
             return Ok(());

@@ -11,9 +11,16 @@ pub(super) struct Queue {
     bytes: Vec<u8>,
     /// Bytes at the front that have been taken.
     taken: usize,
+    /// Of a bounded session: see [`spare::LARGEST_BOUNDED`].
+    bounded: bool,
 }
 
 impl Queue {
+    /// From here on no buffer is larger than it must be, beyond [`spare::LARGEST_BOUNDED`].
+    pub(super) fn bound(&mut self) {
+        self.bounded = true;
+    }
+
     pub(super) fn len(&self) -> usize {
         self.bytes.len() - self.taken
     }
@@ -33,9 +40,7 @@ impl Queue {
         } else {
             // For what is queued in one go, exactly what it takes; for what is added to it, more and more ahead.
             let most = if self.is_empty() { needed } else { usize::MAX };
-            let mut larger = spare::take(needed, most)?;
-            larger.extend_from_slice(self.front());
-            spare::give(mem::replace(&mut self.bytes, larger));
+            self.move_to(self.buffer(needed, most)?);
         }
         self.taken = 0;
         Ok(())
@@ -62,13 +67,31 @@ impl Queue {
     /// Gives back what was reserved and is not used: all of it if nothing is queued, and most of it if little is.
     pub(super) fn release_unused(&mut self) {
         if self.is_empty() {
-            spare::give(mem::take(&mut self.bytes));
+            let buffer = mem::take(&mut self.bytes);
+            self.give(buffer);
         } else if self.bytes.capacity() / self.len() >= 8
-            && let Ok(mut smaller) = spare::take(self.len(), self.len())
+            && let Ok(smaller) = self.buffer(self.len(), self.len())
         {
-            smaller.extend_from_slice(self.front());
-            spare::give(mem::replace(&mut self.bytes, smaller));
+            self.move_to(smaller);
             self.taken = 0;
+        }
+    }
+
+    fn buffer(&self, needed: usize, most: usize) -> Result<Vec<u8>, Error> {
+        if self.bounded { spare::take_bounded(needed, needed) } else { spare::take(needed, most) }
+    }
+
+    fn move_to(&mut self, mut buffer: Vec<u8>) {
+        buffer.extend_from_slice(self.front());
+        let old = mem::replace(&mut self.bytes, buffer);
+        self.give(old);
+    }
+
+    fn give(&self, buffer: Vec<u8>) {
+        if self.bounded {
+            spare::give_bounded(buffer);
+        } else {
+            spare::give(buffer);
         }
     }
 

@@ -67,6 +67,8 @@ pub struct Session {
     phase: Phase,
     error: Option<Error>,
     max_frame_size: usize,
+    /// Whether its memory comes from a [`LinkMemory`](super::LinkMemory).
+    bounded: bool,
     /// Input that is not whole yet: of a handshake message, a sealed header or a sealed payload. Grows with the bytes
     /// that have come, never with a length that the peer claims.
     held: Vec<u8>,
@@ -74,6 +76,19 @@ pub struct Session {
     frames_in: u64,
     frames_out: u64,
     bytes_in: u64,
+}
+
+/// A message that is not whole yet: of the handshake, a frame, or if no more is known of it a sealed header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Partial {
+    /// Its length on the wire, in bytes; 0 when the session is closed.
+    pub wire: usize,
+    /// How many of these bytes have come.
+    pub come: usize,
+    /// The length of the frame's payload in bytes, once its header has come.
+    pub payload: Option<usize>,
+    /// Whether the handshake is done.
+    pub transport: bool,
 }
 
 enum Phase {
@@ -122,6 +137,7 @@ impl Session {
             phase: Phase::Handshake(handshake),
             error: None,
             max_frame_size: options.max_frame_size,
+            bounded: false,
             held: Vec::new(),
             output,
             frames_in: 0,
@@ -270,19 +286,50 @@ impl Session {
     fn hold(&mut self, mut held: Vec<u8>, unread: usize, rest: &[u8]) -> Result<(), Error> {
         // It is of one message, header or payload, so it was read as a whole or not at all.
         if unread == 0 {
-            spare::give(mem::take(&mut held));
+            self.keep(mem::take(&mut held));
         }
         let total = unread + rest.len();
         if held.capacity() < total {
             // Ahead of what has come, so that the next chunks are not copied again and again, but not far beyond the frame,
             // whose length was authenticated and checked.
-            let mut larger = spare::take(total, self.awaits())?;
+            let take = if self.bounded { spare::take_bounded } else { spare::take };
+            let mut larger = take(total, self.awaits())?;
             larger.extend_from_slice(&held);
-            spare::give(mem::replace(&mut held, larger));
+            self.keep(mem::replace(&mut held, larger));
         }
         held.extend_from_slice(rest);
         self.held = held;
         Ok(())
+    }
+
+    /// From here on it has no more memory than it needs, and no more than `allowance` bytes in its output.
+    pub(super) fn bound(&mut self, allowance: usize) {
+        self.bounded = true;
+        self.output.bound(allowance);
+    }
+
+    fn keep(&self, buffer: Vec<u8>) {
+        if self.bounded {
+            spare::give_bounded(buffer);
+        } else {
+            spare::give(buffer);
+        }
+    }
+
+    /// What has come of the message that is not whole yet.
+    pub fn partial(&self) -> Partial {
+        let begun = match &self.phase {
+            Phase::Transport(transport) => transport.opener.begun(),
+            Phase::Handshake(_) | Phase::Closed => None,
+        };
+        // A sealed header is opened as soon as it has come, and not held any more.
+        let header = begun.map_or(0, |_| SEALED_HEADER);
+        Partial {
+            wire: header + self.awaits(),
+            come: header + self.held.len(),
+            payload: begun,
+            transport: self.state() == State::Transport,
+        }
     }
 
     /// How many bytes of input must be there for anything to happen.

@@ -43,6 +43,10 @@ pub fn spare_bytes() -> usize {
     SPARE.with_borrow(|spare| spare.bytes)
 }
 
+/// The largest buffer of a session of a [`LinkMemory`](super::LinkMemory) that is kept, in bytes. Larger ones are as long as what
+/// is put into them, so that a budget need not pay for more, and are freed.
+pub(super) const LARGEST_BOUNDED: usize = 1 << 16;
+
 /// An empty buffer with room for `needed` bytes. A large one that must be made gets room for growth, but not beyond `most`.
 pub(super) fn take(needed: usize, most: usize) -> Result<Vec<u8>, Error> {
     if let Some(buffer) = SPARE.with_borrow_mut(|spare| spare.take(needed.max(SMALLEST))) {
@@ -56,6 +60,23 @@ pub(super) fn take(needed: usize, most: usize) -> Result<Vec<u8>, Error> {
     };
     buffer.try_reserve_exact(size).map_err(|_| Error::NoMemory)?;
     Ok(buffer)
+}
+
+/// The same for a bounded session: a large buffer has room for `most` bytes from the start.
+pub(super) fn take_bounded(needed: usize, most: usize) -> Result<Vec<u8>, Error> {
+    if needed <= LARGEST_BOUNDED {
+        return take(needed, needed);
+    }
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(most.max(needed)).map_err(|_| Error::NoMemory)?;
+    Ok(buffer)
+}
+
+/// Keeps a bounded session's `buffer`, or frees it.
+pub(super) fn give_bounded(buffer: Vec<u8>) {
+    if buffer.capacity() <= LARGEST_BOUNDED {
+        give(buffer);
+    }
 }
 
 /// Keeps `buffer`, whatever is in it, for others.
