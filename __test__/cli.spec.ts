@@ -36,7 +36,9 @@ describe('help and version', () => {
         '--authority-secret-key-file',
         '--upstream-authority-public-key',
         '--max-frame-size',
+        '--max-connections',
         '--max-memory',
+        '--idle-timeout',
         'FRAMEPOOL_AUTHORITY_SECRET_KEY',
       ],
     ],
@@ -66,7 +68,9 @@ describe('usage errors: exit code 2, and what is wrong on standard error', () =>
     [[...relayArgs, '--listen', '3333'], 'an IPv6 address in brackets'],
     [[...relayArgs, '--upstream', 'pool:0'], 'the port from 1 to 65535'],
     [[...relayArgs, '--max-frame-size', '16777216'], 'a whole number from 1 to 16777215'],
+    [[...relayArgs, '--max-connections', '0'], 'a whole number from 1 to 1000000'],
     [[...relayArgs, '--max-memory', '1048575'], 'a whole number from 1048576 to'],
+    [[...relayArgs, '--idle-timeout', '0'], 'a number of seconds above 0'],
     [relayArgs, 'give --authority-secret-key, --authority-secret-key-file or FRAMEPOOL_AUTHORITY_SECRET_KEY'],
     [[...relayArgs, '--authority-secret-key-file', '/nonexistent'], 'the secret key file cannot be read: ENOENT'],
   ])('%j', async (args, complaint) => {
@@ -156,6 +160,18 @@ describe('relay', () => {
     expect(await run.exitCode()).toBe(0)
     expect(run.output).toContain('connections 0 of 1')
     expect(run.output).not.toContain(keys.secretKey)
+  })
+
+  it('refuses connections above its limit, and ends those on which nothing moves', async () => {
+    const limits = ['--max-connections', '1', '--idle-timeout', '0.2']
+    const run = new CliRun([...relayArgs, '--authority-secret-key-file', keyFile, ...limits])
+    const [, port] = await run.written(/listening on 127\.0\.0\.1:(\d+)/)
+    const sockets = [0, 1].map(() => connect(Number(port), '127.0.0.1').resume())
+    await Promise.all(sockets.map((socket) => once(socket, 'close')))
+    await run.written(/connection 1 ended: idle timeout/)
+    run.kill('SIGTERM')
+    expect(await run.exitCode()).toBe(0)
+    expect(run.output).toMatch(/of 1, rejected 1, /)
   })
 
   it('keeps to a memory budget', async () => {

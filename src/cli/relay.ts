@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { FramePoolError } from '../../index.js'
 import { createRelay, type Relay, type RelayBudget, type RelayStats } from '../sv2/index.js'
-import { type Address, formatAddress, hostAndPort, wholeNumber } from './options.js'
+import { type Address, formatAddress, hostAndPort, seconds, wholeNumber } from './options.js'
 import { onInterrupt } from './signals.js'
 
 const SECRET_KEY_VARIABLE = 'FRAMEPOOL_AUTHORITY_SECRET_KEY'
@@ -10,6 +10,9 @@ const STATS_INTERVAL_MS = 10_000
 const DRAIN_MS = 5000
 const LARGEST_FRAME = 16_777_215
 const LEAST_MEMORY = 1_048_576
+const MOST_CONNECTIONS = 1_000_000
+/** The longest that a Node timer can wait, nearly. */
+const LONGEST_SECONDS = 2_000_000
 
 interface RelayFlags {
   listen: Address
@@ -19,7 +22,9 @@ interface RelayFlags {
   authoritySecretKeyFile?: string
   upstreamAuthorityPublicKey?: string
   maxFrameSize?: number
+  maxConnections?: number
   maxMemory?: number
+  idleTimeout?: number
 }
 
 /** `framepool relay`: runs until SIGINT or SIGTERM, then drains and ends with 0. It logs to standard error. */
@@ -40,10 +45,16 @@ export function addRelayCommand(program: Command): void {
     .option('--authority-secret-key-file <path>', 'a file that holds the secret key')
     .option('--upstream-authority-public-key <key>', 'the key that the upstream must prove; without it any is accepted')
     .option('--max-frame-size <bytes>', 'larger frames end their connection', wholeNumber(1, LARGEST_FRAME))
+    .option('--max-connections <count>', 'more are refused; default: no limit', wholeNumber(1, MOST_CONNECTIONS))
     .option(
       '--max-memory <bytes>',
       'what connections may take together, at least 1 MiB; beyond it they wait or are refused; default: no limit',
       wholeNumber(LEAST_MEMORY, Number.MAX_SAFE_INTEGER),
+    )
+    .option(
+      '--idle-timeout <seconds>',
+      'ends a connection on which nothing moves for so long; default: never',
+      seconds(LONGEST_SECONDS),
     )
     .action((flags: RelayFlags) => run(command, flags))
 }
@@ -70,7 +81,8 @@ async function run(command: Command, flags: RelayFlags): Promise<void> {
 }
 
 function open(command: Command, flags: RelayFlags): Relay {
-  const { listen, upstream, authorityPublicKey, upstreamAuthorityPublicKey, maxFrameSize, maxMemory } = flags
+  const { listen, upstream, authorityPublicKey, upstreamAuthorityPublicKey } = flags
+  const { maxFrameSize, maxConnections, maxMemory, idleTimeout } = flags
   const authoritySecretKey = secretKey(command, flags)
   try {
     return createRelay({
@@ -82,7 +94,9 @@ function open(command: Command, flags: RelayFlags): Relay {
       authorityPublicKey,
       authoritySecretKey,
       ...(maxFrameSize !== undefined && { maxFrameSize }),
+      ...(maxConnections !== undefined && { maxConnections }),
       ...(maxMemory !== undefined && { maxMemory }),
+      ...(idleTimeout !== undefined && { idleTimeoutMs: Math.ceil(idleTimeout * 1000) }),
     })
   } catch (error) {
     if (error instanceof FramePoolError && error.code === 'ERR_SV2_KEY') command.error(`error: ${error.message}`)
