@@ -1,8 +1,9 @@
 //! Debug mode: freed memory is kept for a while, so that who still writes to it is caught.
 //!
 //! [`Guarded`] memory is filled with [`FILL`] when it is dropped, and goes into its [`Quarantine`], which holds what came
-//! last; so does the memory of rings and slot pools that have a [`Guard`], and of guarded budget and buddy pools. When memory leaves the quarantine it is looked at once more: where it is not as it was left, somebody wrote to it
-//! after it was released, for example a read that the system had not yet finished.
+//! last; so does the memory of rings and slot pools that have a [`Guard`], and of guarded budget and buddy pools. When memory
+//! leaves the quarantine it is looked at once more: where it is not as it was left, somebody wrote to it after it was
+//! released, for example a read that the system had not yet finished.
 //!
 //! ```
 //! use framepool::quarantine::{Guarded, Quarantine};

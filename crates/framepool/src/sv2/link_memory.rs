@@ -8,9 +8,9 @@
 //!   and its small frames ever need, so these never wait for anybody's memory. If it is known how many links there can be
 //!   at most, the shares are as large as the half allows, within limits: longer reads cost less.
 //! - A quarter is for the large frames that go up, and a quarter for those that go down. When a frame's header has come and
-//!   the frame is larger than what is under way of small ones, nothing more is read until all that it will need, held and then encrypted again, has
-//!   been granted; then no byte beyond its end is read, and nothing more until it has left the output, when the grant goes
-//!   back. Grants are given in the order in which they were asked for.
+//!   the frame is larger than what is under way of small ones, nothing more is read until all that it will need, held and
+//!   then encrypted again, has been granted; then no byte beyond its end is read, and nothing more until it has left the
+//!   output, when the grant goes back. Grants are given in the order in which they were asked for.
 //!
 //! So what is in use never exceeds what is reserved, nor that the limit. And nobody waits in a circle: who has a grant needs
 //! no other, and is done as soon as its own two peers send and read; who waits for one holds no more than its share. A peer
