@@ -117,7 +117,9 @@ export class RelayLink {
   #endWhenIdle(socket: Socket): void {
     const ms = this.#idleTimeoutMs
     if (ms === 0) return
-    socket.setTimeout(ms, () => {
+    socket.setTimeout(ms)
+    // Not given to `setTimeout`, which would call it once.
+    socket.on('timeout', () => {
       if (this.#miner.lane?.waiting || this.#pool?.lane?.waiting) socket.setTimeout(ms)
       else this.destroy('idle timeout')
     })
