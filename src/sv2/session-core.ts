@@ -334,8 +334,8 @@ export class SessionCore implements RingSource {
   }
 
   #changeRing(): void {
-    // Views that are lent stay right: they show what the new ring holds, too.
-    if (this.lent) this.#replaced ??= this.memory
+    // Views that are lent stay right: they show what the new ring holds, too. Of rings that come meanwhile none is lent.
+    if (this.lent && this.#replaced === null) this.#replaced = this.memory
     else this.memory.hide()
     this.#takeRing()
     if (this.memorySize > this.#smallestRing) watchGrown(this)
