@@ -26,6 +26,11 @@ bench *names:
 examples:
     npm run examples
 
+# The races between a channel's ends under Miri, in several orders of events. Needs a nightly toolchain with `miri`.
+miri:
+    MIRIFLAGS="-Zmiri-many-seeds=0..8 -Zmiri-disable-isolation" \
+    cargo +nightly miri test -p framepool --test channel -- whoever_goes two_threads a_receiver_that
+
 # The core's tests under AddressSanitizer and LeakSanitizer, on the stable toolchain. Left out are two tests that cannot
 # work there: one needs `ulimit -v`, the other an `mlock` that can fail.
 asan:
