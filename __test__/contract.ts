@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type AeadBuffer, type Buffer as PoolBuffer, Slice } from '../index.js'
+import { DEBUG } from './support/debug-mode.js'
 import { detachByStream } from './support/detach.js'
 
 const outOfRange = { name: 'RangeError', code: 'ERR_OUT_OF_RANGE' }
@@ -274,7 +275,8 @@ export function bufferContract(name: string, make: () => PoolBuffer & AeadBuffer
         expect(buffer.getDataOwned().bytes).toEqual(counting(72))
       })
 
-      it.each([3, 300])('of %i bytes to 0 leaves their view good to append', (length) => {
+      // In debug mode views are good until the next call.
+      it.skipIf(DEBUG).each([3, 300])('of %i bytes to 0 leaves their view good to append', (length) => {
         const buffer = written(...counting(length))
         const view = buffer.bytes
         buffer.truncate(0)
