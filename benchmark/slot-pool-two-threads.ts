@@ -15,6 +15,7 @@ const SIZES = Array.from({ length: 64 }, (_, index) => 4096 + ((index * 2731) % 
 const HELD_MS = 1
 /** As many as have slots for all that is held at a time. */
 const POOLS = 256
+/** A whole round: who sends does not wait, as who posts does not. */
 const CAPACITY = 2048
 
 const framepool = new URL('../index.js', import.meta.url)

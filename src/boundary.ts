@@ -179,8 +179,10 @@ export const enum Kind {
 }
 
 const control = new Uint32Array(bound.control)
-/** The first of the control block's last 8 words: the bytes of each slice that was taken. */
-const TAKEN_LENGTHS = control.length - 8
+/** Of a slot pool. */
+export const SLOTS = 8
+/** The first of the control block's last words, one a slot: the bytes of each slice that was taken. */
+const TAKEN_LENGTHS = control.length - SLOTS
 const {
   slotWritable,
   slotTake,

@@ -8,6 +8,7 @@ import {
   reply,
   replyHeapHandleInto,
   replyRegion,
+  SLOTS,
   Word,
   watchRegion,
 } from './boundary.js'
@@ -22,7 +23,7 @@ export class ForeignMemory implements SliceMemory {
   readonly #handle = replyRegion()
   readonly #shown = new ShownMemory(() => foreignRegionView(this.#handle))
   /** What native code knows the slices by that are here, by slot. */
-  readonly #slices = Array.from({ length: 9 }, () => ({ index: 0, generation: 0 }))
+  readonly #slices = Array.from({ length: SLOTS + 1 }, () => ({ index: 0, generation: 0 }))
   #count = 0
   /** The pool is gone: no more slices will come. */
   #closed = false

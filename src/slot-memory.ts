@@ -8,6 +8,7 @@ import {
   reply,
   replyHeapHandle,
   revokeSlots,
+  SLOTS,
   type SlotBacklog,
   settleSlots,
   slotPoolHeap,
@@ -23,8 +24,6 @@ import type { GrowingMemory } from './growing-buffer.js'
 import { heapMemory, type SliceCount } from './heap-memory.js'
 import { ShownMemory } from './shown-memory.js'
 import { type OwnedMemory, Slice, sliceKey } from './slice.js'
-
-const SLOTS = 8
 
 /** The pools of this isolate. Native code does not know all of them until they are settled. */
 const pools = new Set<WeakRef<SlotMemory>>()
@@ -76,7 +75,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SlotBacklog, Slic
   taken = 0
   takenSlot = 0
   takenStart = 0
-  readonly takenLengths = [0, 0, 0, 0, 0, 0, 0, 0]
+  readonly takenLengths = Array.from({ length: SLOTS }, () => 0)
   /** Slots released since these were taken or the bytes pending now were begun. */
   releasedLater = 0
   /** Where the pending bytes begin in the region. */

@@ -1,6 +1,6 @@
 import type { PoolMode, SlotPoolStats } from './api.js'
 import { booleanArgument, integerArgument, MAX_BYTES, optionsArgument } from './arguments.js'
-import { slotPoolReport } from './boundary.js'
+import { SLOTS, slotPoolReport } from './boundary.js'
 import { DEBUG } from './debug.js'
 import { invalidArgType } from './errors.js'
 import { GrowingBuffer } from './growing-buffer.js'
@@ -16,7 +16,7 @@ let memoryOfPool: (pool: SlotPool) => SlotMemory
  * there (front mode); else from the heap (alloc mode) until there is room again. With nothing alive it begins anew.
  */
 export class SlotPool extends GrowingBuffer implements Disposable {
-  static readonly SLOTS = 8
+  static readonly SLOTS = SLOTS
   readonly #memory: SlotMemory
 
   /**

@@ -98,16 +98,13 @@ export class RelayLink {
     const events = {
       onTransport: () => this.#secured(side),
       onBatch: (batch: FrameBatch) => this.#forward(batch, side),
+      onRead: () => side.lane?.review(),
       onEnd: () => this.#ended(side),
       onClose: (error: Error | null) => this.#sideClosed(side, error),
     }
     const core = coreOf(session)
-    const memory = this.#memory
-    if (memory !== null) joinLink(memory, core.handle)
-    const wire =
-      memory === null
-        ? new SessionSocket(core, socket, events)
-        : new SessionSocket(core, socket, { ...events, onRead: () => side.lane?.review() }, FIRST_READ)
+    if (this.#memory !== null) joinLink(this.#memory, core.handle)
+    const wire = new SessionSocket(core, socket, events, this.#memory === null ? undefined : FIRST_READ)
     const side: Side = { session, wire, direction, forwarded: 0, lane: null }
     this.#endWhenIdle(socket)
     return side

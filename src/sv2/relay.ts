@@ -164,8 +164,8 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
   /** Null where there is no memory for another link, in the budget or at all: those that are alive go on. */
   #link(socket: Socket): RelayLink | null {
     const { handshakeTimeoutMs = DEFAULT_HANDSHAKE_TIMEOUT_MS, idleTimeoutMs = 0 } = this.#options
-    const memory = this.#memory === null ? null : this.#memory.link()
-    if (memory === null && this.#memory !== null) return null
+    const memory = this.#memory?.link() ?? null
+    if (this.#memory !== null && memory === null) return null
     try {
       return new RelayLink(socket, this.#options, { handshakeTimeoutMs, idleTimeoutMs }, memory)
     } catch {

@@ -169,11 +169,7 @@ pub(crate) fn buffer(call: &mut Call<'_>) -> Reply {
 pub(crate) fn release(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     let hidden = call.get(Word::Hidden) == 1;
-    let buffer = call.state.buddy_buffers.get_mut(handle).ok_or_else(Fault::released)?;
-    if hidden {
-        buffer.exposure.revoke();
-    }
-    call.state.buddy_buffers.discard(handle);
+    call.state.buddy_buffers.free(handle, hidden)?;
     Ok(None)
 }
 

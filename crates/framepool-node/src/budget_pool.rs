@@ -125,11 +125,7 @@ pub(crate) fn view(call: &mut Call<'_>) -> Reply {
 pub(crate) fn release(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     let hidden = call.get(Word::Hidden) == 1;
-    let allocation = call.state.budget_allocations.get_mut(handle).ok_or_else(Fault::released)?;
-    if hidden {
-        allocation.exposure.revoke();
-    }
-    call.state.budget_allocations.discard(handle);
+    call.state.budget_allocations.free(handle, hidden)?;
     Ok(None)
 }
 

@@ -56,12 +56,9 @@ pub(crate) fn view(call: &mut Call<'_>) -> Reply {
 pub(crate) fn release(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Heap, Word::HeapGeneration);
     let hidden = call.get(Word::Hidden) == 1;
-    let slice = call.state.slices.get_mut(handle).ok_or_else(Fault::released)?;
-    if hidden {
-        slice.exposure.revoke();
-    }
+    let slice = call.state.slices.get(handle).ok_or_else(Fault::released)?;
     let ended = slice.region().is_some_and(|region| region.is_closed());
     call.set(Word::Ended, u32::from(ended));
-    call.state.slices.discard(handle);
+    call.state.slices.free(handle, hidden)?;
     Ok(None)
 }

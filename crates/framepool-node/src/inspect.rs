@@ -18,6 +18,7 @@ use napi_derive::napi;
 use crate::boundary::ObjectHandle;
 use crate::env::EnvState;
 use crate::errors::{Fault, Result};
+use crate::external::Shown;
 use crate::ring::RingHalf;
 use crate::ticket::PARKED;
 
@@ -141,6 +142,22 @@ pub(crate) struct Table<T: Listed> {
     listing: Arc<Listing>,
     /// Whether an origin was ever noted: otherwise there is none to forget.
     traced: bool,
+}
+
+impl<T: Send + 'static> Table<Shown<T>>
+where
+    Shown<T>: Listed,
+{
+    /// Drops the object. `hidden`: JavaScript has detached every `ArrayBuffer` over its memory.
+    #[inline]
+    pub(crate) fn free(&mut self, handle: Handle, hidden: bool) -> std::result::Result<(), Fault> {
+        let object = self.get_mut(handle).ok_or_else(Fault::released)?;
+        if hidden {
+            object.exposure.revoke();
+        }
+        self.discard(handle);
+        Ok(())
+    }
 }
 
 impl<T: Listed> Table<T> {

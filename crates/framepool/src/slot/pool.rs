@@ -179,9 +179,10 @@ impl SlotPool {
     /// Where the next messages will go as long as something is alive, each of them not empty. Which slots are freed meanwhile
     /// makes no difference. `bytes` is 0 while a message is in hand, and where freed slots would have to be looked for.
     pub fn room(&self) -> Room {
-        let gap = if self.live() == 0 { Gap::to_the_end(0, 0, self.capacity()) } else { self.gap };
+        let anew = self.no_slice_alive();
+        let gap = if anew { Gap::to_the_end(0, 0, self.capacity()) } else { self.gap };
         let in_hand = self.heap.is_some() || self.written > 0;
-        let bytes = if in_hand || (self.live() != 0 && self.mode == Mode::Alloc) { 0 } else { gap.room() };
+        let bytes = if in_hand || (!anew && self.mode == Mode::Alloc) { 0 } else { gap.room() };
         Room { offset: gap.offset, bytes, slot: gap.slot + 1, last_slot: gap.end_slot }
     }
 
