@@ -6,28 +6,29 @@
  * order is that of `crates/framepool-node/src/control.rs`.
  */
 import { createRequire } from 'node:module'
-import { threadId } from 'node:worker_threads'
+import * as threads from 'node:worker_threads'
 import { errorOf, FramePoolError, systemErrorInfo } from './errors.js'
 import { platformName } from './platform.js'
 
 type Native = typeof import('./binding.cjs')
 
 /** What `openBoundary()` gives. */
-type Bound = { control: ArrayBuffer; facade: number; detach(buffer: ArrayBuffer): void } & Record<
+type Bound = { control: ArrayBuffer; facade: number } & Record<
   | 'slotWritable'
   | 'slotTake'
   | 'slotSettle'
   | 'slotTruncate'
-  | 'slotHeapHidden'
+  | 'slotDiscard'
+  | 'slotConceal'
   | 'slotClose'
   | 'slotRevoke'
   | 'systemCreate'
   | 'systemWritable'
   | 'systemTake'
   | 'systemTruncate'
-  | 'systemHidden'
   | 'heapRelease'
   | 'sessionForward'
+  | 'outputForget'
   | 'outputConsume'
   | 'sessionClose'
   | 'linkJoin'
@@ -41,7 +42,6 @@ type Bound = { control: ArrayBuffer; facade: number; detach(buffer: ArrayBuffer)
   | 'budgetRelease'
   | 'buddyTry'
   | 'buddyRelease'
-  | 'buddyHidden'
   | 'ringAdvance'
   | 'ringWaitSync'
   | 'ringEnd'
@@ -57,7 +57,6 @@ type Bound = { control: ArrayBuffer; facade: number; detach(buffer: ArrayBuffer)
   | 'channelWaitForObjectSync'
   | 'channelReleaseReceiver'
   | 'regionForget'
-  | 'departureCheck'
   | 'waitCancel',
   () => void
 > &
@@ -93,7 +92,7 @@ type Bound = { control: ArrayBuffer; facade: number; detach(buffer: ArrayBuffer)
   > & { ticketMake(): string; ticketAdopt(nonce: string): void }
 
 const native = load()
-const bound = guarded(() => native.openBoundary(threadId) as Bound)
+const bound = guarded(() => native.openBoundary(threads.threadId, isUntransferable()) as Bound)
 
 /** Names an object of this isolate in the native tables. */
 export interface Handle {
@@ -130,7 +129,7 @@ export const enum Word {
   Table,
   Frames,
   First,
-  Hidden,
+  Abandoned,
   State,
   Available,
   Pending,
@@ -162,6 +161,7 @@ export const enum Word {
   Drained,
   Granted,
   Quota,
+  Moved,
 }
 
 /** What kind of object leaves this isolate, or has arrived. */
@@ -190,7 +190,8 @@ const {
   slotTruncate,
   slotRegion,
   slotHeap,
-  slotHeapHidden,
+  slotDiscard,
+  slotConceal,
   slotClose,
   slotRevoke,
   systemCreate,
@@ -198,7 +199,6 @@ const {
   systemTake,
   systemTruncate,
   systemView,
-  systemHidden,
   heapFrom,
   heapView,
   heapRelease,
@@ -206,6 +206,7 @@ const {
   sessionSend,
   sessionForward,
   outputRegion,
+  outputForget,
   outputConsume,
   sessionClose,
   linkJoin,
@@ -226,7 +227,6 @@ const {
   buddyRelease,
   buddyBuffer,
   buddyView,
-  buddyHidden,
   buddyWatch,
   buddyClose,
   ringAdvance,
@@ -250,14 +250,12 @@ const {
   channelWaitForObject,
   channelWaitForObjectSync,
   channelReleaseReceiver,
-  departureCheck,
   ticketMake,
   ticketAdopt,
   regionView,
   regionWatch,
   regionForget,
   waitCancel,
-  detach: nativeDetach,
 } = bound
 
 /** A word that the last call gave. */
@@ -333,7 +331,7 @@ export function createSlotPool(capacity: number, debug: boolean): Handle {
   return guarded(() => native.slotPoolCreate(capacity, debug))
 }
 
-/** Out: Slot (0: on the heap), Offset. */
+/** Out: Slot (0: on the heap), Offset; on the heap Moved. */
 export function writableSlot(pool: SlotBacklog, length: number): void {
   writeBacklog(pool)
   control[Word.Length] = length
@@ -372,12 +370,19 @@ export function slotPoolHeap(handle: Handle): ArrayBuffer {
   return showing(handle, slotHeap)
 }
 
-export function slotPoolHeapHidden(handle: Handle): void {
-  showing(handle, slotHeapHidden)
+/** Drops what is written. */
+export function discardSlot(handle: Handle): void {
+  showing(handle, slotDiscard)
 }
 
-export function closeSlotPool(handle: Handle, hidden: boolean): void {
-  control[Word.Hidden] = hidden ? 1 : 0
+/** Ends the views of the region. */
+export function concealSlotPool(handle: Handle): void {
+  showing(handle, slotConceal)
+}
+
+/** `abandoned`, here as elsewhere: nobody is there any more who would have released it, but views may be in use. */
+export function closeSlotPool(handle: Handle, abandoned = false): void {
+  control[Word.Abandoned] = abandoned ? 1 : 0
   showing(handle, slotClose)
 }
 
@@ -406,7 +411,7 @@ export function createSystemMemory(): Handle {
   return replyHandle()
 }
 
-/** Out: Offset. */
+/** Out: Offset, Moved. */
 export function writableSystemMemory(handle: Handle, length: number): void {
   control[Word.Length] = length
   showing(handle, systemWritable)
@@ -425,10 +430,6 @@ export function truncateSystemMemory(handle: Handle, hidden: number, length: num
 
 export function systemMemoryView(handle: Handle): ArrayBuffer {
   return showing(handle, systemView)
-}
-
-export function systemMemoryHidden(handle: Handle): void {
-  showing(handle, systemHidden)
 }
 
 // ── Heap slices ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -459,10 +460,10 @@ export function heapSliceView(handle: Handle): ArrayBuffer {
 }
 
 /** Out: Ended. */
-export function releaseHeapSlice(handle: Handle, hidden: boolean): void {
+export function releaseHeapSlice(handle: Handle, abandoned = false): void {
   control[Word.Heap] = handle.index
   control[Word.HeapGeneration] = handle.generation
-  control[Word.Hidden] = hidden ? 1 : 0
+  control[Word.Abandoned] = abandoned ? 1 : 0
   heapRelease()
   check()
 }
@@ -526,6 +527,11 @@ export function sessionOutputRegion(session: Handle): ArrayBuffer {
   return showing(session, outputRegion)
 }
 
+/** Nobody works with views of the rings any more that the session has replaced. */
+export function forgetReplacedOutput(session: Handle): void {
+  showing(session, outputForget)
+}
+
 /** Out: the session's words. */
 export function consumeOutput(session: Handle, length: number): void {
   control[Word.Length] = length
@@ -552,8 +558,8 @@ export function sessionError(session: Handle): FramePoolError | null {
   return fault ? (errorOf(fault.code, fault.message) as FramePoolError) : null
 }
 
-export function closeSession(session: Handle, hidden: boolean): void {
-  control[Word.Hidden] = hidden ? 1 : 0
+export function closeSession(session: Handle, abandoned = false): void {
+  control[Word.Abandoned] = abandoned ? 1 : 0
   showing(session, sessionClose)
 }
 
@@ -710,8 +716,8 @@ export function budgetAllocationView(allocation: Handle): ArrayBuffer {
   return showing(allocation, budgetView)
 }
 
-export function releaseBudgetAllocation(allocation: Handle, hidden: boolean): void {
-  control[Word.Hidden] = hidden ? 1 : 0
+export function releaseBudgetAllocation(allocation: Handle, abandoned = false): void {
+  control[Word.Abandoned] = abandoned ? 1 : 0
   showing(allocation, budgetRelease)
 }
 
@@ -739,24 +745,19 @@ export function allocateBuddy(pool: Handle, size: number, settled: () => void): 
   return control[Word.Wait]!
 }
 
-/** All of a buffer alone. `hidden`, when it is released, speaks of this view. */
+/** All of a buffer alone. */
 export function buddyBufferView(buffer: Handle): ArrayBuffer {
   return showing(buffer, buddyBuffer)
 }
 
-export function releaseBuddyBuffer(buffer: Handle, hidden: boolean): void {
-  control[Word.Hidden] = hidden ? 1 : 0
+export function releaseBuddyBuffer(buffer: Handle, abandoned = false): void {
+  control[Word.Abandoned] = abandoned ? 1 : 0
   showing(buffer, buddyRelease)
 }
 
 export function buddyBlockView(pool: Handle, block: number): ArrayBuffer {
   control[Word.Block] = block
   return showing(pool, buddyView)
-}
-
-export function buddyBlockHidden(pool: Handle, block: number): void {
-  control[Word.Block] = block
-  showing(pool, buddyHidden)
 }
 
 /**
@@ -820,8 +821,8 @@ export function endRingHalf(half: Handle): void {
   showing(half, ringEnd)
 }
 
-export function releaseRingHalf(half: Handle, hidden: boolean): void {
-  control[Word.Hidden] = hidden ? 1 : 0
+export function releaseRingHalf(half: Handle, abandoned = false): void {
+  control[Word.Abandoned] = abandoned ? 1 : 0
   showing(half, ringRelease)
 }
 
@@ -913,18 +914,11 @@ export function departSlot(pool: SlotBacklog, slot: number, carrier: Carrier): v
   carrier()
 }
 
-/** Throws what keeps a handle's object from leaving, for who has yet to detach what shows its memory. */
-export function checkDeparture(kind: Kind, handle: Handle): void {
-  control[Word.Kind] = kind
-  showing(handle, departureCheck)
-}
-
-/** What a handle names leaves. `hidden`: no ArrayBuffer shows its own memory any more. `size`: of a buddy buffer its length. */
-export function depart(kind: Kind, handle: Handle, carrier: Carrier, hidden = true, size = 0): void {
+/** What a handle names leaves. `size`: of a buddy buffer its length. */
+export function depart(kind: Kind, handle: Handle, carrier: Carrier, size = 0): void {
   control[Word.Kind] = kind
   control[Word.Handle] = handle.index
   control[Word.Generation] = handle.generation
-  control[Word.Hidden] = hidden ? 1 : 0
   control[Word.Size] = size
   carrier()
 }
@@ -959,9 +953,8 @@ export function watchRegion(region: Handle, closed: () => void): void {
 }
 
 /** Gives up this isolate's share of it. */
-export function forgetRegion(region: Handle, hidden: boolean): void {
+export function forgetRegion(region: Handle): void {
   writeRegion(region)
-  control[Word.Hidden] = hidden ? 1 : 0
   regionForget()
   check()
 }
@@ -1059,24 +1052,6 @@ export function inspectProcess(): import('./binding.cjs').InspectedObject[] {
   return guarded(() => native.inspect())
 }
 
-// ── Memory ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-const transfer = (ArrayBuffer.prototype as { transfer?: (this: ArrayBuffer, length: number) => ArrayBuffer }).transfer
-
-/**
- * Detaches `buffer`; false if that cannot be done, for example because the user made it untransferable. `transfer()`
- * throws then, where Node-API's own function would end the process; runtimes without it do not know such buffers.
- */
-export function detach(buffer: ArrayBuffer): boolean {
-  try {
-    if (transfer) transfer.call(buffer, 0)
-    else nativeDetach(buffer)
-  } catch {
-    return false
-  }
-  return buffer.byteLength === 0
-}
-
 // ── Loading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** The names of the control block's words as native code has them: for the test that compares them with `Word`. */
@@ -1087,6 +1062,14 @@ export function controlLayout(): string[] {
 /** The same for `Kind`. */
 export function transferableKinds(): string[] {
   return native.transferableKinds()
+}
+
+/**
+ * Node's function that tells which objects must not be transferred, where there is one: native code, which detaches
+ * ArrayBuffers, would end the process with such a one.
+ */
+function isUntransferable(): ((value: object) => boolean) | undefined {
+  return (threads as { isMarkedAsUntransferable?: (value: object) => boolean }).isMarkedAsUntransferable
 }
 
 /** Runs an ordinary native function; its errors become those of the contract. */

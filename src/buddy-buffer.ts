@@ -1,5 +1,5 @@
 import type { Ticket } from './api.js'
-import { bytesArgument, firstOf, integerArgument, lengthOf } from './arguments.js'
+import { bytesArgument, firstOf, integerArgument, lengthOf, partOf } from './arguments.js'
 import { type Carrier, type Handle, makeTicket, releaseBuddyBuffer } from './boundary.js'
 import type { BuddyMemory, Lease } from './buddy-memory.js'
 import { DEBUG, trace, untrace } from './debug.js'
@@ -49,7 +49,7 @@ export class BuddyBuffer implements Disposable {
   get bytes(): Uint8Array {
     const view = this.#view
     // A view of another length was detached: see ShownMemory.
-    return view !== null && view.length === this.#length ? view : this.#show()
+    return view !== null && lengthOf(view) === this.#length ? view : this.#show()
   }
 
   /** The logical length in bytes. */
@@ -72,6 +72,7 @@ export class BuddyBuffer implements Disposable {
   /** Appends `source` at the logical length. Beyond the capacity: `ERR_OUT_OF_RANGE`, and nothing has changed. */
   extendFromSlice(source: Uint8Array): void {
     const bytes = bytesArgument(source, 'source')
+    const lease = this.#lease
     const all = this.#all(this.#live())
     const added = lengthOf(bytes)
     const length = this.#length + added
@@ -117,13 +118,14 @@ export class BuddyBuffer implements Disposable {
 
   #all(memory: BuddyMemory): Uint8Array {
     const lease = this.#lease
-    if (lease.view.length !== lease.capacity) lease.view = memory.view(lease)
+    if (lengthOf(lease.view) !== lease.capacity) lease.view = memory.view(lease)
     return lease.view
   }
 
   #show(): Uint8Array {
+    const lease = this.#lease
     const all = this.#all(this.#live())
-    this.#view = this.#length === all.length ? all : all.subarray(0, this.#length)
+    this.#view = this.#length === lease.capacity ? all : partOf(all, 0, this.#length)
     return this.#view
   }
 }
@@ -139,5 +141,5 @@ export function departBuddyBuffer(buffer: BuddyBuffer, carrier: Carrier): void {
 }
 
 function freeBuffer(handle: Handle): () => void {
-  return () => releaseBuddyBuffer(handle, false)
+  return () => releaseBuddyBuffer(handle, true)
 }

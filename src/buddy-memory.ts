@@ -1,12 +1,10 @@
 import {
   allocateBuddy,
   type BuddyPoolReport,
-  buddyBlockHidden,
   buddyBlockView,
   buddyBufferView,
   buddyPoolReport,
   type Carrier,
-  checkDeparture,
   closeBuddyPool,
   depart,
   endBuddyPool,
@@ -57,7 +55,7 @@ export class Lease implements Kept {
     this.offset = reply(Word.Offset)
     this.capacity = reply(Word.Length)
     this.kind = kindFor(this.capacity)
-    this.shown = DEBUG ? ownMemory(this.handle, reply(Word.Hidden) === 0) : null
+    this.shown = DEBUG ? ownMemory(this.handle) : null
     this.view = memory.view(this)
   }
 }
@@ -138,9 +136,7 @@ export class BuddyMemory {
   }
 
   departBuffer(lease: Lease, length: number, carrier: Carrier): void {
-    if (lease.shown !== null) checkDeparture(Kind.BuddyBuffer, lease.handle)
-    const hidden = lease.shown === null || lease.shown.hide()
-    depart(Kind.BuddyBuffer, lease.handle, carrier, hidden, length)
+    depart(Kind.BuddyBuffer, lease.handle, carrier, length)
   }
 
   checkOpen(): void {
@@ -189,7 +185,7 @@ export class BuddyMemory {
 
   release(lease: Lease): void {
     if (this.#keeps && this.#magazine.keep(lease)) return
-    releaseBuddyBuffer(lease.handle, lease.shown === null || lease.shown.hide())
+    releaseBuddyBuffer(lease.handle)
   }
 
   report(): BuddyPoolReport & { magazine: { buffers: number; bytes: number } } {
@@ -216,9 +212,6 @@ export class BuddyMemory {
     const none = { allocatedMemory: 0, blocks: 0, liveBuffers: 0, waiting: 0 }
     const counts = { freeCounts: [0, 0, 0, 0], pendingCounts: [0, 0, 0, 0], slabFreeCounts: [0, 0, 0] }
     this.#final = { maxMemory, ...none, ...counts }
-    this.#blocks.forEach((block, index) => {
-      if (block.hide()) buddyBlockHidden(this.handle, index)
-    })
     endBuddyPool(this.handle)
     memories.delete(this.handle.index)
   }
@@ -236,7 +229,7 @@ export class BuddyMemory {
   /** False if it was empty. */
   #emptyMagazine(): boolean {
     const leases = this.#magazine.empty()
-    for (const { handle } of leases) releaseBuddyBuffer(handle, true)
+    for (const { handle } of leases) releaseBuddyBuffer(handle)
     return leases.length > 0
   }
 
@@ -248,7 +241,6 @@ export class BuddyMemory {
   }
 }
 
-/** `taken`: another isolate may still see it. */
-function ownMemory(buffer: Handle, taken: boolean): ShownMemory {
-  return new ShownMemory(() => buddyBufferView(buffer), null, taken)
+function ownMemory(buffer: Handle): ShownMemory {
+  return new ShownMemory(() => buddyBufferView(buffer))
 }

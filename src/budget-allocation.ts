@@ -1,8 +1,8 @@
 import type { Ticket } from './api.js'
+import { lengthOf } from './arguments.js'
 import {
   budgetAllocationView,
   type Carrier,
-  checkDeparture,
   depart,
   type Handle,
   Kind,
@@ -32,12 +32,11 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
   #view: Uint8Array | null = null
 
   /** @internal */
-  constructor(key: symbol, handle: Handle, length: number, bufferSize: number, shown: ShownMemory | null = null) {
+  constructor(key: symbol, handle: Handle, length: number, bufferSize: number) {
     if (key !== allocationKey) throw invalidArgType('a BudgetAllocation comes from a BudgetPool')
     this.#handle = handle
     this.#length = length
     this.#bufferSize = bufferSize
-    this.#shown = shown
     if (DEBUG) trace(this, 'allocation', handle, freeAllocation(handle))
   }
 
@@ -45,8 +44,7 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
     isOne = (value) => #handle in value
     departOf = (allocation, carrier) => {
       const handle = allocation.#live()
-      if (allocation.#shown !== null) checkDeparture(Kind.Allocation, handle)
-      depart(Kind.Allocation, handle, carrier, allocation.#hide())
+      depart(Kind.Allocation, handle, carrier)
       allocation.#forget()
       if (DEBUG) untrace(allocation)
     }
@@ -67,7 +65,7 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
     const length = this.#length * this.#bufferSize
     let view = this.#view
     // A view of another length was detached: see ShownMemory.
-    if (view === null || view.length !== length) view = this.#view = this.#memory().view(0, length)
+    if (view === null || lengthOf(view) !== length) view = this.#view = this.#memory().view(0, length)
     return view
   }
 
@@ -98,7 +96,7 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
     const handle = this.#handle
     if (handle === null) return false
     this.#forget()
-    releaseBudgetAllocation(handle, this.#hide())
+    releaseBudgetAllocation(handle)
     if (DEBUG) untrace(this)
     return true
   }
@@ -122,7 +120,7 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
 
   #memory(): ShownMemory {
     const handle = this.#live()
-    this.#shown ??= shownAllocation(handle)
+    this.#shown ??= new ShownMemory(() => budgetAllocationView(handle))
     return this.#shown
   }
 
@@ -135,16 +133,6 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
     this.#handle = null
     this.#view = null
   }
-
-  /** True when no ArrayBuffer shows the memory any more. */
-  #hide(): boolean {
-    return this.#shown === null || this.#shown.hide()
-  }
-}
-
-/** An allocation's memory. `taken`: another isolate may still see it. */
-export function shownAllocation(handle: Handle, taken = false): ShownMemory {
-  return new ShownMemory(() => budgetAllocationView(handle), null, taken)
 }
 
 /** False also for what only looks like one. */
@@ -158,5 +146,5 @@ export function departAllocation(allocation: BudgetAllocation, carrier: Carrier)
 }
 
 function freeAllocation(handle: Handle): () => void {
-  return () => releaseBudgetAllocation(handle, false)
+  return () => releaseBudgetAllocation(handle, true)
 }

@@ -45,7 +45,7 @@ export class ForeignMemory implements SliceMemory {
   }
 
   release(slot: number): void {
-    releaseHeapSlice(this.#slices[slot]!, true)
+    releaseHeapSlice(this.#slices[slot]!)
     // The pool is gone.
     if (reply(Word.Ended) === 1) this.#closed = true
     this.#remove()
@@ -71,7 +71,7 @@ export class ForeignMemory implements SliceMemory {
   #freeIfUnused(): void {
     if (!this.#closed || this.#count > 0) return
     regions[this.#handle.index] = undefined
-    forgetRegion(this.#handle, this.#shown.hide())
+    forgetRegion(this.#handle)
   }
 }
 

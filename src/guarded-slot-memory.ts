@@ -1,5 +1,12 @@
 import { channel } from 'node:diagnostics_channel'
-import { closeSlotPool, type Handle, replyHeapHandle, revokeSlots, slotPoolReport } from './boundary.js'
+import {
+  closeSlotPool,
+  concealSlotPool,
+  type Handle,
+  replyHeapHandle,
+  revokeSlots,
+  slotPoolReport,
+} from './boundary.js'
 import { trace, untrace } from './debug.js'
 import { TracedHeapMemory } from './heap-memory.js'
 import type { ShownMemory } from './shown-memory.js'
@@ -86,7 +93,7 @@ export class GuardedSlotMemory extends SlotMemory {
 
   /** Views of what is being written are good until the next call. Slices have other memory. */
   #hideViews(): void {
-    this.region.hide()
+    concealSlotPool(this.handle)
   }
 }
 
@@ -105,5 +112,5 @@ class GuardedSlice extends TracedHeapMemory {
 }
 
 function freePool(handle: Handle): () => void {
-  return () => closeSlotPool(handle, false)
+  return () => closeSlotPool(handle, true)
 }

@@ -47,20 +47,18 @@ export class HalfCore implements RingSource {
   /** All of the ring, to copy into and out of. */
   #whole: Uint8Array | null = null
 
-  /** `taken`: another isolate may still see the half's memory. */
-  constructor(handle: Handle, kind: Kind.Producer | Kind.Consumer, size: number, available: number, taken = false) {
+  constructor(handle: Handle, kind: Kind.Producer | Kind.Consumer, size: number, available: number) {
     this.handle = handle
     this.#kind = kind
     this.size = size
     this.#known = available
-    this.memory = new ShownMemory(() => ringHalfView(handle), null, taken)
+    this.memory = new ShownMemory(() => ringHalfView(handle))
     if (DEBUG) trace(this, kind === Kind.Producer ? 'producer' : 'consumer', handle, freeHalf(handle))
   }
 
   /** The one that the last call gave: it has arrived from another isolate. */
   static arrived(kind: Kind.Producer | Kind.Consumer): HalfCore {
-    const taken = reply(Word.Hidden) === 0
-    const half = new HalfCore(replyHandle(), kind, reply(Word.Size), reply(Word.Available), taken)
+    const half = new HalfCore(replyHandle(), kind, reply(Word.Size), reply(Word.Available))
     half.#moveOn(replyWide())
     half.#ended = reply(Word.Ended) === 1
     return half
@@ -113,7 +111,7 @@ export class HalfCore implements RingSource {
   #view(): Uint8Array {
     let whole = this.#whole
     // A view of another length was detached: see ShownMemory.
-    if (whole === null || whole.length !== this.size) whole = this.#whole = this.memory.view(0, this.size)
+    if (whole === null || lengthOf(whole) !== this.size) whole = this.#whole = this.memory.view(0, this.size)
     return whole
   }
 
@@ -228,7 +226,7 @@ export class HalfCore implements RingSource {
     if (this.#released) return false
     this.#leave()
     // A socket may read into the ring once more: then its view keeps the memory.
-    releaseRingHalf(this.handle, !this.keepShown && this.memory.hide())
+    releaseRingHalf(this.handle, this.keepShown)
     if (DEBUG) untrace(this)
     return true
   }
@@ -237,7 +235,7 @@ export class HalfCore implements RingSource {
     this.checkAlive()
     checkIdle(this)
     if (this.#waiting > 0) throw new FramePoolError('ERR_BUSY', 'someone waits for this half of the ring')
-    depart(this.#kind, this.handle, carrier, this.memory.hide())
+    depart(this.#kind, this.handle, carrier)
     this.#leave()
     if (DEBUG) untrace(this)
   }
@@ -251,5 +249,5 @@ export class HalfCore implements RingSource {
 }
 
 function freeHalf(handle: Handle): () => void {
-  return () => releaseRingHalf(handle, false)
+  return () => releaseRingHalf(handle, true)
 }

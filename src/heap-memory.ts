@@ -1,3 +1,4 @@
+import { bufferOf } from './arguments.js'
 import { type Carrier, depart, type Handle, heapSliceView, Kind, releaseHeapSlice } from './boundary.js'
 import { DEBUG, trace, untrace } from './debug.js'
 import { ShownMemory } from './shown-memory.js'
@@ -28,24 +29,24 @@ export class HeapMemory implements OwnedMemory {
     return length === 0 ? new Uint8Array(0) : this.#shown.view(offset, length)
   }
 
+  /** Whether `source` lies in this memory. */
+  holds(source: Uint8Array): boolean {
+    return this.#shown.shows(bufferOf(source))
+  }
+
   release(): void {
     this.#leave()
-    releaseHeapSlice(this.owner, this.#shown.hide())
+    releaseHeapSlice(this.owner)
   }
 
   depart(_: number, carrier: Carrier): void {
-    depart(Kind.Slice, this.owner, carrier, this.#shown.hide())
+    depart(Kind.Slice, this.owner, carrier)
     this.#leave()
   }
 
   #leave(): void {
     if (this.#count !== null) this.#count.liveHeapSlices--
   }
-}
-
-/** The memory of a heap slice that has arrived from another isolate. `taken`: that may still see it. */
-export function arrivedOnHeap(owner: Handle, taken: boolean): HeapMemory {
-  return heapMemory(owner, null, taken ? new ShownMemory(() => heapSliceView(owner), null, true) : null)
 }
 
 /** The same in debug mode. */
@@ -81,6 +82,6 @@ function freeSlice(owner: Handle, count: SliceCount | null): () => void {
   return () => {
     const count = counting?.deref()
     if (count !== undefined) count.liveHeapSlices--
-    releaseHeapSlice(owner, false)
+    releaseHeapSlice(owner, true)
   }
 }

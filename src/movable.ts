@@ -1,16 +1,10 @@
 import { type Carrier, Kind, reply, replyHandle, replyHeapHandle, replyPool, Word } from './boundary.js'
 import { BuddyBuffer, buddyKey, departBuddyBuffer, isBuddyBuffer } from './buddy-buffer.js'
 import { BuddyMemory } from './buddy-memory.js'
-import {
-  allocationKey,
-  BudgetAllocation,
-  departAllocation,
-  isAllocation,
-  shownAllocation,
-} from './budget-allocation.js'
+import { allocationKey, BudgetAllocation, departAllocation, isAllocation } from './budget-allocation.js'
 import { invalidArgType } from './errors.js'
 import { arrivedInSlot } from './foreign-memory.js'
-import { arrivedOnHeap } from './heap-memory.js'
+import { heapMemory } from './heap-memory.js'
 import { departSlice, isSlice, Slice, sliceKey } from './slice.js'
 
 /** Bytes with one owner, that can become another isolate's. */
@@ -43,16 +37,11 @@ export function arrivedMovable(): Movable {
 
 function arrivedSlice(): Slice {
   const [slot, offset, length] = [reply(Word.Slot), reply(Word.Offset), reply(Word.Length)]
-  const memory = reply(Word.Own) === 1 ? arrivedOnHeap(replyHeapHandle(), taken()) : arrivedInSlot(slot)
+  const memory = reply(Word.Own) === 1 ? heapMemory(replyHeapHandle()) : arrivedInSlot(slot)
   return new Slice(sliceKey, memory, offset, length, slot)
 }
 
 function arrivedAllocation(): BudgetAllocation {
   const [handle, size] = [replyHandle(), reply(Word.Size)]
-  return new BudgetAllocation(allocationKey, handle, reply(Word.Length) / size, size, shownAllocation(handle, taken()))
-}
-
-/** The isolate that the object has left may still see its memory. */
-function taken(): boolean {
-  return reply(Word.Hidden) === 0
+  return new BudgetAllocation(allocationKey, handle, reply(Word.Length) / size, size)
 }

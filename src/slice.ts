@@ -63,7 +63,7 @@ export class Slice implements Disposable {
     const memory = this.#live()
     let view = this.#view
     // A view of another length was detached: see ShownMemory.
-    if (view === null || view.length !== this.#length) view = this.#view = memory.view(this.#offset, this.#length)
+    if (view === null || lengthOf(view) !== this.#length) view = this.#view = memory.view(this.#offset, this.#length)
     return view
   }
 

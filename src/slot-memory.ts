@@ -4,6 +4,7 @@ import {
   closeSlotPool,
   createSlotPool,
   departSlot,
+  discardSlot,
   type Handle,
   reply,
   replyHeapHandle,
@@ -12,7 +13,6 @@ import {
   type SlotBacklog,
   settleSlots,
   slotPoolHeap,
-  slotPoolHeapHidden,
   slotPoolRegion,
   takeSlot,
   truncateSlot,
@@ -39,6 +39,8 @@ export function settlePools(): void {
 
 /** What holds a slice of a pool only until someone else wants to write there: a session's batch. */
 export interface Lodger {
+  /** Whether `source` lies in memory that goes with it. */
+  holds(source: Uint8Array): boolean
   release(): boolean
 }
 
@@ -207,6 +209,12 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SlotBacklog, Slic
     return this
   }
 
+  /** A session receives into the pool: of a message of which nothing is left native code forgets that it was on the heap. */
+  received(): void {
+    this.#heap = null
+    this.caughtUp()
+  }
+
   /** Native code has caught up with this backlog and has said where the next message would begin. */
   caughtUp(): void {
     this.#forget()
@@ -295,7 +303,8 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SlotBacklog, Slic
   close(): void {
     if (this.closed) return
     this.lodger?.release()
-    this.#hideHeap()
+    if (this.#heap !== null) discardSlot(this.handle)
+    this.#heap = null
     this.closed = true
     this.written = 0
     this.known = 0
@@ -310,8 +319,6 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SlotBacklog, Slic
 
   protected ask(length: number): Uint8Array {
     this.checkOpen()
-    // A heap buffer moves when it grows: its view must be gone by then.
-    this.#hideHeap()
     const before = this.length
     try {
       writableSlot(this, length)
@@ -325,7 +332,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SlotBacklog, Slic
     this.known = before + length
     const offset = reply(Word.Offset)
     if (reply(Word.Slot) === 0) {
-      this.#heap = new ShownMemory(() => slotPoolHeap(this.handle))
+      if (this.#heap === null || reply(Word.Moved) === 1) this.#heap = new ShownMemory(() => slotPoolHeap(this.handle))
     } else {
       this.#heap = null
       this.start = offset - before
@@ -348,14 +355,8 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SlotBacklog, Slic
     }
   }
 
-  #hideHeap(): void {
-    if (this.#heap === null) return
-    if (this.#heap.hide()) slotPoolHeapHidden(this.handle)
-    this.#heap = new ShownMemory(() => slotPoolHeap(this.handle))
-  }
-
   protected free(): void {
     pools.delete(this.#reference)
-    closeSlotPool(this.handle, this.region.hide())
+    closeSlotPool(this.handle)
   }
 }

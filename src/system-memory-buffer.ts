@@ -5,7 +5,6 @@ import {
   releaseHeapSlice,
   reply,
   replyHeapHandle,
-  systemMemoryHidden,
   systemMemoryView,
   takeSystemMemory,
   truncateSystemMemory,
@@ -27,12 +26,9 @@ class SystemMemory implements GrowingMemory, SliceCount {
   liveHeapSlices = 0
 
   writable(length: number): Uint8Array {
-    // The buffer moves when it grows: its view must be gone by then.
-    if (this.#handle === null) this.#handle = this.#create()
-    else if (this.#shown?.hide()) systemMemoryHidden(this.#handle)
-    const handle = this.#handle
-    this.#shown = new ShownMemory(() => systemMemoryView(handle))
+    const handle = (this.#handle ??= this.#create())
     writableSystemMemory(handle, length)
+    if (reply(Word.Moved) === 1) this.#shown = new ShownMemory(() => systemMemoryView(handle))
     const before = this.length
     this.length = before + length
     return this.pending(before, length)
@@ -95,6 +91,6 @@ export class SystemMemoryBuffer extends GrowingBuffer {
 function freeMemory(handle: Handle): () => void {
   return () => {
     takeSystemMemory(handle)
-    releaseHeapSlice(replyHeapHandle(), false)
+    releaseHeapSlice(replyHeapHandle(), true)
   }
 }

@@ -1,5 +1,7 @@
+import { lengthOf } from '../arguments.js'
 import type { BatchPlace } from '../boundary.js'
 import { FramePoolError, invalidArgType } from '../errors.js'
+import { HeapMemory } from '../heap-memory.js'
 import type { OwnedMemory } from '../slice.js'
 import type { SlotMemory } from '../slot-memory.js'
 import type { Frame, FrameBatch } from './api.js'
@@ -95,6 +97,12 @@ export class ReceivedBatch implements FrameBatch, Disposable {
     return true
   }
 
+  /** @internal */
+  holds(source: Uint8Array): boolean {
+    const { memory } = this.#slice
+    return memory instanceof HeapMemory && memory.holds(source)
+  }
+
   retain(): FrameBatch & Disposable {
     check(this)
     if (!this.#retained) {
@@ -114,7 +122,7 @@ export class ReceivedBatch implements FrameBatch, Disposable {
     const { table: tableOffset } = this.#slice
     let table = this.#table
     // A table of another length was detached: see ShownMemory.
-    if (table === null || table.length === 0) table = this.#table = view(this, tableOffset, this.#count * ENTRY)
+    if (table === null || lengthOf(table) === 0) table = this.#table = view(this, tableOffset, this.#count * ENTRY)
     const at = index * ENTRY
     const offset = (table[at]! | (table[at + 1]! << 8) | (table[at + 2]! << 16) | (table[at + 3]! << 24)) >>> 0
     const length = (table[at + 4]! | (table[at + 5]! << 8) | (table[at + 6]! << 16) | (table[at + 7]! << 24)) >>> 0

@@ -3,6 +3,7 @@ import {
   type BatchPlace,
   closeSession,
   consumeOutput,
+  forgetReplacedOutput,
   forwardFrames,
   type Handle,
   lastFailure,
@@ -55,8 +56,8 @@ export class SessionCore implements RingSource {
   onClosed: (() => void) | null = null
   #over = false
   #pending = 0
-  /** A ring that was replaced while it was lent: nobody looks at it any more when that is over. */
-  #replaced: ShownMemory | null = null
+  /** Native code keeps rings that were replaced, since views of them are lent. */
+  #replaced = false
   #closed = false
   #heapFallbacks = 0
   #retained = 0
@@ -167,9 +168,11 @@ export class SessionCore implements RingSource {
     const { pool } = this
     pool.checkOpen()
     if (pool.length !== 0) throw new FramePoolError('ERR_BUSY', 'the pool holds bytes that were written and not taken')
+    // The memory that the chunk lies in may be what is given back here.
+    const bytes = pool.holds(chunk) || pool.lodger?.holds(chunk) ? new Uint8Array(chunk) : chunk
     pool.lodger?.release()
-    receiveIntoSlot(this.handle, pool, chunk)
-    pool.caughtUp()
+    receiveIntoSlot(this.handle, pool, bytes)
+    pool.received()
     const failure = lastFailure()
     const batch = failure === null ? this.#received() : null
     this.#sync(failure)
@@ -268,8 +271,7 @@ export class SessionCore implements RingSource {
 
   giveBack(length: number): void {
     this.lent = false
-    this.#replaced?.hide()
-    this.#replaced = null
+    this.#forgetReplaced()
     if (length > 0 && (this.#wired || !this.#closed)) this.advance(length)
     else this.#freeIfDone()
   }
@@ -329,17 +331,23 @@ export class SessionCore implements RingSource {
       this.state = state
       if (state === 'closed') this.error = (failure ?? sessionError(this.handle)) as FramePoolError
     }
+    this.#forgetReplaced()
     this.#review()
     this.#freeIfDone()
   }
 
   #changeRing(): void {
-    // Views that are lent stay right: they show what the new ring holds, too. Of rings that come meanwhile none is lent.
-    if (this.lent && this.#replaced === null) this.#replaced = this.memory
-    else this.memory.hide()
+    // Views that are lent stay right: they show what the new ring holds, too.
+    this.#replaced = true
     this.#takeRing()
     if (this.memorySize > this.#smallestRing) watchGrown(this)
     else forgetGrown(this)
+  }
+
+  #forgetReplaced(): void {
+    if (!this.#replaced || this.lent || this.#final !== null) return
+    this.#replaced = false
+    forgetReplacedOutput(this.handle)
   }
 
   #takeRing(): void {
@@ -364,13 +372,13 @@ export class SessionCore implements RingSource {
     this.available = 0
     this.#pending = 0
     forgetGrown(this)
-    closeSession(this.handle, this.memory.hide())
+    closeSession(this.handle)
     if (DEBUG) untrace(this)
   }
 }
 
 function freeSession(handle: Handle): () => void {
-  return () => closeSession(handle, false)
+  return () => closeSession(handle, true)
 }
 
 function outputError(): FramePoolError {

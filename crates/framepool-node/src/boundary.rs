@@ -4,18 +4,18 @@
 //! `napi_create_function` that finds its state behind its own data pointer, takes nothing but, where it carries bytes,
 //! one typed array, and passes everything else through the control block.
 
-use std::ffi::c_void;
+use std::ffi::{CString, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 
-use napi::bindgen_prelude::ToNapiValue;
+use napi::bindgen_prelude::{JsValue, ToNapiValue, Unknown};
 use napi::{Env, sys};
 use napi_derive::napi;
 
-use crate::control::{LAYOUT, WORDS, Word};
-use crate::env::EnvState;
+use crate::control::{LAYOUT, Word};
+use crate::env::{Entrance, EnvState};
 use crate::errors::{Code, Fault, Result};
-use crate::external::{check_not_copied, external_array_buffer};
+use crate::external::{array_buffer, check_not_copied};
 #[cfg(unix)]
 use crate::io;
 use crate::{
@@ -89,12 +89,28 @@ fn enter(
     if status != sys::Status::napi_ok {
         return ptr::null_mut();
     }
-    // SAFETY: `data` is the state that `open_boundary` bound: it lives as long as the environment, and calls of one
-    // environment do not overlap, for none of them runs JavaScript.
-    let state = unsafe { &mut *data.cast::<EnvState>() };
+    // SAFETY: `data` is the entrance that `open_boundary` bound, which lives as long as the environment.
+    let entrance = unsafe { &*data.cast::<Entrance>() };
+    if entrance.realm.is_busy() {
+        return refuse(env);
+    }
+    // SAFETY: the state lives as long as the environment. Calls of one environment do not overlap: where one of them runs
+    // JavaScript, the realm is busy.
+    let state = unsafe { &mut *entrance.state };
     let mut call = Call { env, state, argument };
     let outcome = catch_unwind(AssertUnwindSafe(|| body(&mut call)));
     call.state.conclude(outcome).flatten().unwrap_or(ptr::null_mut())
+}
+
+/// Throws: a call in the middle of another must not touch the control block.
+#[cold]
+fn refuse(env: sys::napi_env) -> sys::napi_value {
+    let Fault { code, message, .. } = Fault::busy();
+    if let (Ok(code), Ok(message)) = (CString::new(code.0), CString::new(message)) {
+        // SAFETY: the environment of the running call, and two texts that end with 0.
+        unsafe { sys::napi_throw_error(env, code.as_ptr(), message.as_ptr()) };
+    }
+    ptr::null_mut()
 }
 
 /// Defines the C callback of each bound function.
@@ -117,14 +133,14 @@ bound_functions! {
     "slotTruncate" => slot_truncate: slot_pool::truncate,
     "slotRegion" => slot_region: slot_pool::region,
     "slotHeap" => slot_heap: slot_pool::heap,
-    "slotHeapHidden" => slot_heap_hidden: slot_pool::heap_hidden,
+    "slotDiscard" => slot_discard: slot_pool::discard,
+    "slotConceal" => slot_conceal: slot_pool::conceal,
     "slotClose" => slot_close: slot_pool::close,
     "systemCreate" => system_create: system_memory::create,
     "systemWritable" => system_writable: system_memory::writable,
     "systemTake" => system_take: system_memory::take,
     "systemTruncate" => system_truncate: system_memory::truncate,
     "systemView" => system_view: system_memory::view,
-    "systemHidden" => system_hidden: system_memory::hidden,
     "slotRevoke" => slot_revoke: slot_pool::revoke,
     "heapFrom" => heap_from: heap_slice::from,
     "heapView" => heap_view: heap_slice::view,
@@ -133,6 +149,7 @@ bound_functions! {
     "sessionSend" => session_send: sv2_session::send,
     "sessionForward" => session_forward: sv2_session::forward,
     "outputRegion" => output_region: sv2_session::output_region,
+    "outputForget" => output_forget: sv2_session::output_forget,
     "outputConsume" => output_consume: sv2_session::output_consume,
     "sessionClose" => session_close: sv2_session::close,
     "linkJoin" => link_join: link_memory::join,
@@ -153,7 +170,6 @@ bound_functions! {
     "buddyRelease" => buddy_release: buddy_pool::release,
     "buddyBuffer" => buddy_buffer: buddy_pool::buffer,
     "buddyView" => buddy_view: buddy_pool::view,
-    "buddyHidden" => buddy_hidden: buddy_pool::hidden,
     "buddyWatch" => buddy_watch: buddy_pool::watch,
     "buddyClose" => buddy_close: buddy_pool::close,
     "ringAdvance" => ring_advance: ring::advance,
@@ -177,21 +193,12 @@ bound_functions! {
     "channelWaitForObject" => channel_wait_for_object: channel::wait_for_object,
     "channelWaitForObjectSync" => channel_wait_for_object_sync: channel::wait_for_object_sync,
     "channelReleaseReceiver" => channel_release_receiver: channel::release_receiver,
-    "departureCheck" => departure_check: transferable::check_departure,
     "ticketMake" => ticket_make: ticket::make,
     "ticketAdopt" => ticket_adopt: ticket::adopt,
     "regionView" => region_view: regions::view,
     "regionWatch" => region_watch: regions::watch,
     "regionForget" => region_forget: regions::forget,
     "waitCancel" => wait_cancel: settle::cancel,
-    "detach" => detach: detach_array_buffer,
-}
-
-/// Detaches the `ArrayBuffer` given: for runtimes without `ArrayBuffer.prototype.transfer`.
-fn detach_array_buffer(call: &mut Call<'_>) -> Reply {
-    // SAFETY: `argument` is a value of the running call; Node checks what it is.
-    let status = unsafe { sys::napi_detach_arraybuffer(call.env, call.argument) };
-    if status == sys::Status::napi_ok { Ok(None) } else { Err(Fault::internal("an ArrayBuffer could not be detached")) }
 }
 
 /// A value that Node made.
@@ -207,36 +214,49 @@ impl ToNapiValue for RawValue {
 ///
 /// `owner`: Node's number of the thread. It may be opened again (a test runner loads modules more than once); the state is
 /// the isolate's, not the caller's. But each caller has a number, `facade`, since it knows only the memory that it has shown
-/// itself.
-#[napi(catch_unwind, ts_return_type = "object")]
-pub fn open_boundary(env: Env, owner: u32) -> Result<RawValue> {
+/// itself. `is_untransferable`: Node's `isMarkedAsUntransferable`, or undefined.
+#[napi(
+    catch_unwind,
+    ts_args_type = "owner: number, isUntransferable?: (value: object) => boolean",
+    ts_return_type = "object"
+)]
+pub fn open_boundary(env: Env, owner: u32, is_untransferable: Option<Unknown<'_>>) -> Result<RawValue> {
     pin::module();
     let state = EnvState::open(env, owner)?;
     // SAFETY: `open` gave a pointer to this isolate's live state, and no other reference to it is in use.
-    let (control, facade) = unsafe {
-        (*state).facades += 1;
-        (&(*state).control, (*state).facades)
-    };
-    let base = NonNull::new(control.as_ptr()).ok_or_else(|| Fault::internal("no control block"))?;
+    let (state, entrance) = unsafe { (&mut *state, &raw const *(*state).entrance) };
+    state.facades += 1;
     let raw = env.raw();
-    // SAFETY: the block is `WORDS` words long and lives as long as any share of it.
-    let block = unsafe { external_array_buffer(raw, base, WORDS * size_of::<u32>(), control)? };
-    // SAFETY: it was made just now.
+    if let Some(function) = is_untransferable {
+        // SAFETY: it is an argument of the running call.
+        unsafe { state.realm.ask_before_detaching(function.raw()) };
+    }
+    let sight = state.shown_control.sight();
+    let base = sight.span().cast();
+    let block = array_buffer(&state.realm, sight)?;
+    // SAFETY: it is an `ArrayBuffer` of the running call.
     unsafe { check_not_copied(raw, block, base)? };
     let mut object = ptr::null_mut();
-    // SAFETY: plain Node-API calls of the running environment; names are valid for their given lengths; `state` outlives
-    // every function of its environment.
+    // SAFETY: plain Node-API calls of the running environment; names are valid for their given lengths; the entrance
+    // outlives every function of its environment.
     unsafe {
         check(sys::napi_create_object(raw, &raw mut object))?;
         check(sys::napi_set_named_property(raw, object, c"control".as_ptr(), block))?;
         let mut number = ptr::null_mut();
-        check(sys::napi_create_uint32(raw, facade, &raw mut number))?;
+        check(sys::napi_create_uint32(raw, state.facades, &raw mut number))?;
         check(sys::napi_set_named_property(raw, object, c"facade".as_ptr(), number))?;
         for (name, callback) in BOUND {
             let (mut key, mut function) = (ptr::null_mut(), ptr::null_mut());
             let (text, length) = (name.as_ptr().cast(), name.len().cast_signed());
             check(sys::napi_create_string_utf8(raw, text, length, &raw mut key))?;
-            check(sys::napi_create_function(raw, text, length, *callback, state.cast::<c_void>(), &raw mut function))?;
+            check(sys::napi_create_function(
+                raw,
+                text,
+                length,
+                *callback,
+                entrance.cast_mut().cast::<c_void>(),
+                &raw mut function,
+            ))?;
             check(sys::napi_set_property(raw, object, key, function))?;
         }
     }

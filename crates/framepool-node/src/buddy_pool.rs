@@ -1,12 +1,12 @@
 //! Buddy pools: `BuddyPool` and `BuddyBuffer` of the facade.
 
 use std::collections::HashMap;
-use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
-use framepool::buddy::{BLOCK_SIZE, Block, BlockPolicy, BuddyPool, Buffer, Change, Error, Options, Stats};
+use framepool::buddy::{Block, BlockPolicy, BuddyPool, Buffer, Change, Error, Options, Stats};
 use framepool::handle::Handle;
+use framepool::shown::Shown;
 use napi::Env;
 use napi_derive::napi;
 
@@ -14,7 +14,7 @@ use crate::boundary::{Call, ObjectHandle, Reply};
 use crate::control::Word;
 use crate::env::EnvState;
 use crate::errors::{Fault, Result};
-use crate::external::{Exposure, Shown};
+use crate::external::array_buffer;
 use crate::inspect::{Isolate, Kind, Listed, Table, Window};
 use crate::{polled, ticket};
 
@@ -33,7 +33,7 @@ impl BuddyPoolEntry {
     fn block(&mut self, index: usize) -> std::result::Result<&mut Shown<Arc<Block>>, Fault> {
         if index >= self.blocks.len() {
             let more = self.pool.blocks(self.blocks.len());
-            self.blocks.extend(more.into_iter().map(|block| Shown::new(block, Exposure::default())));
+            self.blocks.extend(more.into_iter().map(Shown::new));
         }
         self.blocks.get_mut(index).ok_or_else(|| Fault::internal("a block that the pool does not have"))
     }
@@ -115,12 +115,7 @@ fn entry(state: &mut EnvState) -> std::result::Result<&mut BuddyPoolEntry, Fault
     state.buddy_pools.get_mut(handle).ok_or_else(Fault::released)
 }
 
-fn unshown(buffer: Buffer) -> Shown<Buffer> {
-    Shown::new(buffer, Exposure::default())
-}
-
-/// Hands a buffer to JavaScript. Out: `Handle`; `Block`, `Offset` in it, and `Length`; `Hidden`, 0 when it may still be seen
-/// where it comes from.
+/// Hands a buffer to JavaScript. Out: `Handle`; `Block`, `Offset` in it, and `Length`.
 pub(crate) fn hand_over(state: &mut EnvState, pool: Handle, buffer: Shown<Buffer>) -> std::result::Result<(), Fault> {
     let entry = state.buddy_pools.get_mut(pool).ok_or_else(Fault::released)?;
     let index = buffer.block();
@@ -129,7 +124,6 @@ pub(crate) fn hand_over(state: &mut EnvState, pool: Handle, buffer: Shown<Buffer
     control.set(Word::Block, index as u32);
     control.set(Word::Offset, (buffer.as_slice().as_ptr().addr() - base) as u32);
     control.set(Word::Length, buffer.capacity() as u32);
-    control.set(Word::Hidden, u32::from(!buffer.exposure.is_shown()));
     let handle = state.buddy_buffers.insert(buffer);
     state.set_handle(Word::Handle, Word::Generation, handle);
     Ok(())
@@ -140,7 +134,7 @@ pub(crate) fn try_allocate(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     let size = call.get(Word::Length) as usize;
     match entry(call.state)?.pool.try_allocate(size) {
-        Ok(buffer) => hand_over(call.state, handle, unshown(buffer))?,
+        Ok(buffer) => hand_over(call.state, handle, Shown::new(buffer))?,
         Err(Error::Limit { .. }) => call.set(Word::Length, 0),
         Err(error) => return Err(error.into()),
     }
@@ -153,40 +147,29 @@ pub(crate) fn allocate(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     let size = call.get(Word::Length) as usize;
     let buffer = entry(call.state)?.pool.allocate(size);
-    polled::future(call, buffer, move |state, buffer| hand_over(state, handle, unshown(buffer?)))
+    polled::future(call, buffer, move |state, buffer| hand_over(state, handle, Shown::new(buffer?)))
 }
 
 /// The `ArrayBuffer` over a buffer alone, for debug mode.
 pub(crate) fn buffer(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
-    let buffer = call.state.buddy_buffers.get_mut(handle).ok_or_else(Fault::released)?;
-    let (base, length) = (NonNull::from(buffer.as_mut_slice()).cast(), buffer.capacity());
-    // SAFETY: a buffer has its memory until it is dropped, and moving it does not move the memory.
-    Ok(Some(unsafe { buffer.exposure.array_buffer(call.env, base, length)? }))
+    let EnvState { buddy_buffers, realm, .. } = call.state;
+    let buffer = buddy_buffers.get_mut(handle).ok_or_else(Fault::released)?;
+    Ok(Some(array_buffer(realm, buffer.sight())?))
 }
 
-/// Gives a buffer back. `Hidden`: the `ArrayBuffer` over it alone, if there was one, is detached.
+/// Gives a buffer back, or abandons it.
 pub(crate) fn release(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
-    let hidden = call.get(Word::Hidden) == 1;
-    call.state.buddy_buffers.free(handle, hidden)?;
+    let abandoned = call.get(Word::Abandoned) == 1;
+    call.state.buddy_buffers.free(handle, abandoned)?;
     Ok(None)
 }
 
 /// The `ArrayBuffer` over the block `Block`.
 pub(crate) fn view(call: &mut Call<'_>) -> Reply {
-    let (env, index) = (call.env, call.get(Word::Block) as usize);
-    let block = entry(call.state)?.block(index)?;
-    let base = block.base();
-    // SAFETY: a share of the block keeps its memory, which never moves and is as long as any block.
-    Ok(Some(unsafe { block.exposure.array_buffer(env, base, BLOCK_SIZE)? }))
-}
-
-/// JavaScript has detached every `ArrayBuffer` over the block `Block`.
-pub(crate) fn hidden(call: &mut Call<'_>) -> Reply {
-    let index = call.get(Word::Block) as usize;
-    entry(call.state)?.block(index)?.exposure.revoke();
-    Ok(None)
+    let (realm, index) = (Arc::clone(&call.state.realm), call.get(Word::Block) as usize);
+    Ok(Some(array_buffer(&realm, entry(call.state)?.block(index)?.sight())?))
 }
 
 /// Of a pool that others use as well: the call carries what is to be called when there are more blocks than `Block`, or when

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use framepool::budget::{Allocation, BudgetPool, Stats};
 use framepool::handle::Handle;
+use framepool::shown::Shown;
 use napi::Env;
 use napi_derive::napi;
 
@@ -11,7 +12,7 @@ use crate::boundary::{Call, ObjectHandle, Reply};
 use crate::control::Word;
 use crate::env::EnvState;
 use crate::errors::{Fault, Result};
-use crate::external::{Exposure, Shown};
+use crate::external::array_buffer;
 use crate::inspect::{Kind, Listed};
 use crate::{settle, ticket};
 
@@ -51,7 +52,7 @@ pub(crate) fn hand_over(state: &mut EnvState, allocation: Shown<Allocation>) {
 }
 
 fn hand_over_new(state: &mut EnvState, allocation: Allocation) {
-    hand_over(state, Shown::new(allocation, Exposure::default()));
+    hand_over(state, Shown::new(allocation));
 }
 
 /// `Length` buffers now. Out: `Handle` and `Length`, which is 0 when the budget does not allow it.
@@ -115,17 +116,16 @@ pub(crate) fn close(call: &mut Call<'_>) -> Reply {
 /// The `ArrayBuffer` over an allocation.
 pub(crate) fn view(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
-    let allocation = call.state.budget_allocations.get_mut(handle).ok_or_else(Fault::released)?;
-    let (base, length) = (allocation.base(), allocation.allocated_bytes());
-    // SAFETY: an allocation keeps its memory until it is dropped, and moving it does not move the memory.
-    Ok(Some(unsafe { allocation.exposure.array_buffer(call.env, base, length)? }))
+    let EnvState { budget_allocations, realm, .. } = call.state;
+    let allocation = budget_allocations.get_mut(handle).ok_or_else(Fault::released)?;
+    Ok(Some(array_buffer(realm, allocation.sight())?))
 }
 
-/// Frees an allocation. `Hidden`: its `ArrayBuffer`, if there was one, is detached.
+/// Frees an allocation, or abandons it.
 pub(crate) fn release(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
-    let hidden = call.get(Word::Hidden) == 1;
-    call.state.budget_allocations.free(handle, hidden)?;
+    let abandoned = call.get(Word::Abandoned) == 1;
+    call.state.budget_allocations.free(handle, abandoned)?;
     Ok(None)
 }
 

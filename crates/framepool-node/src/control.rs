@@ -56,8 +56,8 @@ pub(crate) enum Word {
     Frames,
     /// In: the first frame to forward.
     First,
-    /// In: 1 when JavaScript has detached every `ArrayBuffer` over the memory that the call frees.
-    Hidden,
+    /// In: 1 when what the call gives up may go on being seen: nobody is there any more who has released it.
+    Abandoned,
     /// Out: a session's state (0 handshake, 1 transport, 2 closed).
     State,
     /// Out: bytes that a session's output ring holds, or that a ring half can write or read.
@@ -113,10 +113,12 @@ pub(crate) enum Word {
     Drained,
     Granted,
     Quota,
+    /// Out: 1 when the heap buffer of a message lies elsewhere than before the call.
+    Moved,
 }
 
 /// Names of the words, by index.
-pub(crate) const LAYOUT: [Word; 59] = [
+pub(crate) const LAYOUT: [Word; 60] = [
     Word::Status,
     Word::Handle,
     Word::Generation,
@@ -144,7 +146,7 @@ pub(crate) const LAYOUT: [Word; 59] = [
     Word::Table,
     Word::Frames,
     Word::First,
-    Word::Hidden,
+    Word::Abandoned,
     Word::State,
     Word::Available,
     Word::Pending,
@@ -176,6 +178,7 @@ pub(crate) const LAYOUT: [Word; 59] = [
     Word::Drained,
     Word::Granted,
     Word::Quota,
+    Word::Moved,
 ];
 
 /// Words in a block.
@@ -212,9 +215,5 @@ impl Control {
     pub(crate) fn taken_lengths(&self) -> impl Iterator<Item = u32> {
         let count = (self.get(Word::Taken) as usize).min(SLOTS);
         self.words[WORDS - SLOTS..][..count].iter().map(Cell::get)
-    }
-
-    pub(crate) fn as_ptr(&self) -> *mut u8 {
-        self.words.as_ptr().cast::<u8>().cast_mut()
     }
 }

@@ -1,6 +1,7 @@
 //! What one isolate has alive, and how it is given back when the isolate dies.
 
 use std::ffi::c_void;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 use framepool::buddy;
@@ -9,6 +10,7 @@ use framepool::channel::{Receiver, Sender as ChannelSender};
 use framepool::handle::Handle;
 #[cfg(unix)]
 use framepool::io::Pump;
+use framepool::shown::{Memory, Shown};
 use framepool::slot::{Slice, SystemMemory};
 use framepool::sv2::Session;
 use framepool::ticket::Sender;
@@ -18,8 +20,9 @@ use crate::buddy_pool::BuddyPools;
 use crate::control::{Control, Word};
 use crate::debug::Debug;
 use crate::errors::{Fault, Result};
-use crate::external::Shown;
+use crate::external::Realm;
 use crate::inspect::{Isolate, Published, Table};
+use crate::last_turn;
 use crate::link_memory::RelayMemories;
 use crate::regions::Regions;
 use crate::ring::RingHalf;
@@ -31,16 +34,20 @@ use crate::transferable::Transferable;
 /// One isolate's objects. Only its own thread touches them.
 pub(crate) struct EnvState {
     pub(crate) control: Arc<ControlBlock>,
+    pub(crate) shown_control: Shown<ControlShare>,
+    pub(crate) realm: Arc<Realm>,
+    /// Where bound functions come in.
+    pub(crate) entrance: Box<Entrance>,
     /// To whom this isolate's tickets belong.
     pub(crate) sender: Sender,
     /// Copies of the facade that have opened the boundary: a test runner may load it more than once.
     pub(crate) facades: u32,
-    pub(crate) slot_pools: Table<Shown<SlotPoolEntry>>,
-    pub(crate) system_memories: Table<Shown<SystemMemory>>,
+    pub(crate) slot_pools: Table<SlotPoolEntry>,
+    pub(crate) system_memories: Table<SystemMemory>,
     /// Slices on the heap, and those of other isolates' pools.
-    pub(crate) slices: Table<Shown<Slice>>,
+    pub(crate) slices: Table<Slice>,
     pub(crate) regions: Regions,
-    pub(crate) sessions: Table<Shown<Session>>,
+    pub(crate) sessions: Table<Session>,
     pub(crate) relay_memories: RelayMemories,
     pub(crate) budget_pools: Table<BudgetPool>,
     pub(crate) budget_allocations: Table<Shown<Allocation>>,
@@ -59,13 +66,29 @@ pub(crate) struct EnvState {
     pub(crate) fault: Option<Fault>,
 }
 
-/// The control block, shared with the finalizer of the `ArrayBuffer` that shows it.
+/// What a bound function finds first. It lies apart from the state, so that it can be looked at while a call has that.
+pub(crate) struct Entrance {
+    pub(crate) realm: Arc<Realm>,
+    pub(crate) state: *mut EnvState,
+}
+
+/// The control block, shared with whatever shows it.
 pub(crate) struct ControlBlock(Control);
 
-// SAFETY: the block is only read and written by its isolate's thread; the finalizer merely drops its share.
+// SAFETY: the block is only read and written by its isolate's thread; others merely drop their share.
 unsafe impl Send for ControlBlock {}
 // SAFETY: as above.
 unsafe impl Sync for ControlBlock {}
+
+/// A share of the control block, for showing it.
+pub(crate) struct ControlShare(Arc<ControlBlock>);
+
+// SAFETY: a share of the block keeps it where it is. JavaScript and native code take turns, and change it through cells.
+unsafe impl Memory for ControlShare {
+    fn span(&self) -> NonNull<[u8]> {
+        NonNull::slice_from_raw_parts(NonNull::from(&self.0.0).cast(), size_of::<Control>())
+    }
+}
 
 impl std::ops::Deref for ControlBlock {
     type Target = Control;
@@ -83,8 +106,13 @@ impl EnvState {
         }
         let sender = Sender::new();
         let mut isolate = Isolate::new(owner, sender);
+        let realm = Arc::new(Realm::new(env.raw()));
+        let control = Arc::new(ControlBlock(Control::new()));
         let mut state = Self {
-            control: Arc::new(ControlBlock(Control::new())),
+            realm: Arc::clone(&realm),
+            entrance: Box::new(Entrance { realm, state: std::ptr::null_mut() }),
+            shown_control: Shown::new(ControlShare(Arc::clone(&control))),
+            control,
             sender,
             facades: 0,
             slot_pools: Table::new(&mut isolate),
@@ -109,19 +137,25 @@ impl EnvState {
         };
         state.published = Some(isolate.publish());
         env.set_instance_data(state, (), |_| {}).map_err(|error| foreign(&error))?;
-        let state = std::ptr::from_mut(Self::of(env)?);
+        let own = Self::of(env)?;
+        let realm = Arc::clone(&own.realm);
+        let state = std::ptr::from_mut(own);
+        // SAFETY: it was made just now, and no reference to it is in use.
+        unsafe { (*state).entrance.state = state };
         // SAFETY: the instance data outlives the environment's cleanup hooks, and `give_back` runs once, on this thread.
         let status = unsafe { sys::napi_add_env_cleanup_hook(env.raw(), Some(give_back), state.cast::<c_void>()) };
         if status != sys::Status::napi_ok {
             return Err(Fault::internal("no cleanup hook").into());
         }
+        last_turn::watch(env.raw(), realm);
         Ok(state)
     }
 
     /// This isolate's state, from an ordinary function.
     pub(crate) fn of(env: Env) -> Result<&'static mut Self> {
         let state = env.get_instance_data::<Self>().map_err(|error| foreign(&error))?;
-        state.ok_or_else(|| Fault::internal("the boundary is not open").into())
+        let state = state.ok_or_else(|| Fault::internal("the boundary is not open"))?;
+        if state.realm.is_busy() { Err(Fault::busy().into()) } else { Ok(state) }
     }
 
     /// Leaves how a call ended where JavaScript looks for it; gives what the call gave.
@@ -158,13 +192,14 @@ fn foreign(error: &napi::Error) -> napi::Error<crate::errors::Code> {
     Fault::internal(&error.reason).into()
 }
 
-/// The isolate is dying: everything that it held goes back. Memory that an `ArrayBuffer` still shows lives on with
-/// its finalizer.
+/// The isolate is dying: everything that it held goes back. Memory that an `ArrayBuffer` shows lives on until Node has
+/// detached it, and memory that JavaScript has taken lives on for ever.
 unsafe extern "C" fn give_back(data: *mut c_void) {
     let _ = std::panic::catch_unwind(|| {
         // SAFETY: `data` is the instance data of an environment whose JavaScript has ended: nothing else refers to it
         // while the hook runs.
         let state = unsafe { &mut *data.cast::<EnvState>() };
+        state.realm.end();
         settle::end(state);
         ticket::PARKED.revoke_sender(state.sender);
         #[cfg(unix)]

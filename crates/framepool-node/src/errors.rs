@@ -48,6 +48,11 @@ impl Fault {
         Self { code, message: message.to_string(), system: None }
     }
 
+    /// JavaScript has called in where framepool had called it.
+    pub(crate) fn busy() -> Self {
+        Self::new(Code::BUSY, "framepool is in the middle of another call")
+    }
+
     /// The handle names nothing that is alive.
     pub(crate) fn released() -> Self {
         Self::new(Code::RELEASED, "the object was released")

@@ -1,136 +1,366 @@
 //! Memory that JavaScript sees through an `ArrayBuffer`.
 //!
-//! The promise is that no view ever reaches freed memory. So an owner whose memory was shown is not freed when it is
-//! dropped: it moves into the [`Backing`] that the `ArrayBuffer`'s finalizer holds, and is freed when the last of them
-//! is collected. When JavaScript has detached the `ArrayBuffer` it says so ([`Exposure::revoke`]); no view is left then,
-//! and dropping frees at once, without waiting for a collection.
+//! The promise is that no view ever reaches freed memory. Memory that was shown belongs to a [`Shown`] of the core, which asks
+//! its [`Exposure`], the [`Backing`], before it frees the memory. [`Backing::conceal`] is the one place that decides: it
+//! looks at the `ArrayBuffer` itself, with Node-API functions that no script can replace, detaches it and looks again.
+//!
+//! - Attached before and detached after: nothing can see the memory, so it is freed at once, without a garbage collection.
+//! - Detached before: JavaScript has taken the memory to another `ArrayBuffer`, perhaps in another isolate. The memory is kept
+//!   until the finalizer says that the last of them is gone.
+//! - Attached after: the `ArrayBuffer` cannot be detached. The memory is kept likewise.
+//!
+//! When an isolate ends, Node runs the finalizers of all its `ArrayBuffer`s, also of those whose memory was taken to an isolate
+//! that goes on. So each `ArrayBuffer` is looked at before Node does that ([`Realm::end`], which `last_turn` calls), and memory
+//! that was taken is never freed then.
 
 use std::any::Any;
+use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
-use std::ops::{Deref, DerefMut};
 use std::ptr::{self, NonNull};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::{self, ThreadId};
 
+use framepool::handle::{Handle, HandleTable};
+use framepool::shown::{Exposure, Sight};
 use napi::sys;
 
 use crate::errors::{Code, Fault};
 
-/// What the finalizers of an owner's `ArrayBuffer`s share: nothing while the owner lives, the owner itself after.
-#[derive(Default)]
-pub(crate) struct Backing(Mutex<Option<Box<dyn Any + Send>>>);
+thread_local! {
+    /// Whether the isolate of this thread is ending: then a finalizer does not say that nothing sees the memory any more.
+    static ENDING: Cell<bool> = const { Cell::new(false) };
+}
 
-/// Whether some memory may still be seen by JavaScript, and what must then become of it.
-#[derive(Default)]
-pub(crate) struct Exposure(Option<Arc<Backing>>);
+/// An isolate, as far as its `ArrayBuffer`s are concerned.
+pub(crate) struct Realm {
+    env: sys::napi_env,
+    thread: ThreadId,
+    /// Node's `isMarkedAsUntransferable`; null where there is none. Detaching an `ArrayBuffer` that is marked so would end
+    /// the process.
+    is_untransferable: Cell<sys::napi_ref>,
+    /// Whether that function runs: nothing of ours may be called meanwhile.
+    busy: Cell<bool>,
+    ended: Cell<bool>,
+    /// `ArrayBuffer`s that show memory, as far as JavaScript has not taken it from them.
+    windows: RefCell<HandleTable<Window>>,
+}
 
-impl Exposure {
-    /// True while an `ArrayBuffer` may show the memory.
-    pub(crate) fn is_shown(&self) -> bool {
-        self.0.is_some()
-    }
+/// An `ArrayBuffer`. The reference to it is strong as long as the memory has an owner.
+struct Window {
+    reference: sys::napi_ref,
+    backing: Weak<Backing>,
+}
 
-    /// JavaScript has detached every `ArrayBuffer` over the memory: nothing can see it any more.
-    pub(crate) fn revoke(&mut self) {
-        self.0 = None;
-    }
+/// What has become of an `ArrayBuffer` that was to be detached.
+enum Closed {
+    /// Nothing sees the memory through it any more.
+    Detached,
+    /// JavaScript had taken the memory to another `ArrayBuffer`.
+    Taken,
+    /// It still shows the memory.
+    Attached,
+}
 
-    /// Leaves `owner`, which holds the memory shown so far, to the finalizers. What comes next has not been shown.
-    pub(crate) fn leave(&mut self, owner: impl Any + Send) {
-        if let Some(backing) = self.0.take() {
-            *backing.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(owner));
+// SAFETY: whatever is not constant is used only on the isolate's own thread: see `is_here`.
+unsafe impl Send for Realm {}
+// SAFETY: as above.
+unsafe impl Sync for Realm {}
+
+impl Realm {
+    /// That of the running environment.
+    pub(crate) fn new(env: sys::napi_env) -> Self {
+        Self {
+            env,
+            thread: thread::current().id(),
+            is_untransferable: Cell::new(ptr::null_mut()),
+            busy: Cell::new(false),
+            ended: Cell::new(false),
+            windows: RefCell::default(),
         }
     }
 
-    /// An `ArrayBuffer` over `length` bytes.
+    /// `function` says whether an `ArrayBuffer` is marked as untransferable. The first one counts.
     ///
     /// # Safety
-    /// `data` must be valid for reads and writes of `length` bytes until its owner is freed, however it is moved, and
-    /// the owner must be given to [`Exposure::leave`] instead of being freed unless [`Exposure::revoke`] was called.
-    pub(crate) unsafe fn array_buffer(
-        &mut self,
-        env: sys::napi_env,
-        data: NonNull<u8>,
-        length: usize,
-    ) -> Result<sys::napi_value, Fault> {
-        // SAFETY: by the caller's promise the memory lives as long as its owner, which ends up in the backing, of which
-        // the finalizer holds a share.
-        unsafe { external_array_buffer(env, data, length, self.0.get_or_insert_default()) }
-    }
-}
-
-/// An owner of memory that may be shown to JavaScript: dropped, it is freed only if nothing can see it any more.
-pub(crate) struct Shown<T: Send + 'static> {
-    /// `None` only while it is being dropped.
-    owner: Option<T>,
-    pub(crate) exposure: Exposure,
-}
-
-impl<T: Send + 'static> Shown<T> {
-    pub(crate) fn new(owner: T, exposure: Exposure) -> Self {
-        Self { owner: Some(owner), exposure }
+    /// `function` must be a value of the running call of this environment.
+    pub(crate) unsafe fn ask_before_detaching(&self, function: sys::napi_value) {
+        if self.is_untransferable.get().is_null() {
+            let mut reference = ptr::null_mut();
+            // SAFETY: as the caller promises. A value that is no function gives an error later, which counts as marked.
+            unsafe { sys::napi_create_reference(self.env, function, 1, &raw mut reference) };
+            self.is_untransferable.set(reference);
+        }
     }
 
-    /// To be put together again: the owner must not be freed without its exposure.
-    #[cfg(unix)]
-    pub(crate) fn into_parts(mut self) -> (T, Exposure) {
-        let owner = self.owner.take().expect("an owner until it is dropped");
-        (owner, std::mem::take(&mut self.exposure))
-    }
-}
-
-impl<T: Send + 'static> Deref for Shown<T> {
-    type Target = T;
-
+    /// Whether a function of JavaScript runs in the middle of a native call.
     #[inline]
-    fn deref(&self) -> &T {
-        self.owner.as_ref().expect("an owner until it is dropped")
+    pub(crate) fn is_busy(&self) -> bool {
+        self.busy.get()
+    }
+
+    /// Whether this is the isolate's thread.
+    fn is_here(&self) -> bool {
+        thread::current().id() == self.thread
+    }
+
+    /// The `ArrayBuffer`s that are left have to be looked at for the last time. After this, what was taken is not freed, and
+    /// what still shows its memory keeps it until Node's own hook has detached it.
+    ///
+    /// Called on the isolate's thread when JavaScript runs no more.
+    pub(crate) fn end(&self) {
+        ENDING.set(true);
+        if self.ended.replace(true) {
+            return;
+        }
+        let mut scope = ptr::null_mut();
+        // SAFETY: a plain call of the environment, which is still alive.
+        unsafe { sys::napi_open_handle_scope(self.env, &raw mut scope) };
+        for window in self.windows.take().into_values() {
+            let shows = self.value(&window).is_some_and(|value| !self.is_detached(value));
+            if let (false, Some(backing)) = (shows, window.backing.upgrade()) {
+                backing.lock().taken = true;
+            }
+            self.delete(window);
+        }
+        // SAFETY: it was opened here.
+        unsafe { sys::napi_close_handle_scope(self.env, scope) };
+    }
+
+    /// The `ArrayBuffer`, if it was not collected.
+    fn value(&self, window: &Window) -> Option<sys::napi_value> {
+        let mut value = ptr::null_mut();
+        // SAFETY: the reference is deleted together with the window.
+        let status = unsafe { sys::napi_get_reference_value(self.env, window.reference, &raw mut value) };
+        (status == sys::Status::napi_ok && !value.is_null()).then_some(value)
+    }
+
+    fn is_detached(&self, value: sys::napi_value) -> bool {
+        let mut detached = false;
+        // SAFETY: `value` is an `ArrayBuffer` of this environment.
+        let status = unsafe { sys::napi_is_detached_arraybuffer(self.env, value, &raw mut detached) };
+        // What cannot be told counts as taken.
+        status != sys::Status::napi_ok || detached
+    }
+
+    /// Whether `value` must not be detached.
+    fn is_untransferable(&self, value: sys::napi_value) -> bool {
+        if self.is_untransferable.get().is_null() {
+            return false;
+        }
+        let (mut function, mut this, mut answer) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+        let mut marked = true;
+        self.busy.set(true);
+        // SAFETY: plain Node-API calls of the running environment with values of it. Of our own functions none does anything
+        // meanwhile, since `busy` is set.
+        unsafe {
+            sys::napi_get_reference_value(self.env, self.is_untransferable.get(), &raw mut function);
+            sys::napi_get_undefined(self.env, &raw mut this);
+            let status = sys::napi_call_function(self.env, this, function, 1, &raw const value, &raw mut answer);
+            if status == sys::Status::napi_ok {
+                sys::napi_get_value_bool(self.env, answer, &raw mut marked);
+            } else if status == sys::Status::napi_pending_exception {
+                sys::napi_get_and_clear_last_exception(self.env, &raw mut answer);
+            }
+        }
+        self.busy.set(false);
+        marked
+    }
+
+    /// Detaches an `ArrayBuffer`, if that can be done, and forgets it unless it still shows the memory.
+    fn close(&self, handle: Handle) -> Closed {
+        let mut windows = self.windows.borrow_mut();
+        let Some(window) = windows.get(handle) else { return Closed::Taken };
+        let closed = match self.value(window) {
+            None => Closed::Taken,
+            Some(value) if self.is_detached(value) => Closed::Taken,
+            Some(value) if self.is_untransferable(value) => Closed::Attached,
+            // SAFETY: `value` is an `ArrayBuffer` of this environment, which may be detached.
+            Some(value) => match unsafe { sys::napi_detach_arraybuffer(self.env, value) } {
+                sys::Status::napi_ok if self.is_detached(value) => Closed::Detached,
+                _ => Closed::Attached,
+            },
+        };
+        if !matches!(closed, Closed::Attached)
+            && let Some(window) = windows.remove(handle)
+        {
+            self.delete(window);
+        }
+        closed
+    }
+
+    /// Lets an `ArrayBuffer` be collected.
+    fn let_go(&self, handle: Handle) {
+        if let Some(window) = self.windows.borrow().get(handle) {
+            let mut count = 0;
+            // SAFETY: the reference is strong, and deleted together with the window.
+            unsafe { sys::napi_reference_unref(self.env, window.reference, &raw mut count) };
+        }
+    }
+
+    /// Forgets an `ArrayBuffer`, if it was collected.
+    fn sweep(&self, handle: Handle) -> bool {
+        let mut windows = self.windows.borrow_mut();
+        let collected = windows.get(handle).is_none_or(|window| self.value(window).is_none());
+        if collected && let Some(window) = windows.remove(handle) {
+            self.delete(window);
+        }
+        collected
+    }
+
+    fn delete(&self, window: Window) {
+        // SAFETY: the reference was made for this window, which is gone now.
+        unsafe { sys::napi_delete_reference(self.env, window.reference) };
     }
 }
 
-impl<T: Send + 'static> DerefMut for Shown<T> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut T {
-        self.owner.as_mut().expect("an owner until it is dropped")
+/// How an owner's memory is seen. The finalizer of each `ArrayBuffer` over the memory holds a share.
+#[derive(Default)]
+pub(crate) struct Backing(Mutex<Sights>);
+
+#[derive(Default)]
+struct Sights {
+    /// The `ArrayBuffer` that shows the memory.
+    window: Option<(Arc<Realm>, Handle)>,
+    /// JavaScript has taken the memory from an `ArrayBuffer`.
+    taken: bool,
+    /// What owns the memory, once nothing but the sights need it.
+    owner: Option<Box<dyn Any + Send>>,
+}
+
+impl Backing {
+    fn lock(&self) -> MutexGuard<'_, Sights> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The `ArrayBuffer` that shows the memory to `realm`: the one that does already, or else a new one.
+    fn show(self: &Arc<Self>, realm: &Arc<Realm>, span: NonNull<[u8]>) -> Result<sys::napi_value, Fault> {
+        let mut sights = self.lock();
+        if let Some((of, handle)) = sights.window.take() {
+            if Arc::ptr_eq(&of, realm) {
+                let windows = realm.windows.borrow();
+                let value = windows.get(handle).and_then(|window| realm.value(window));
+                if let Some(value) = value.filter(|&value| !realm.is_detached(value)) {
+                    sights.window = Some((of.clone(), handle));
+                    return Ok(value);
+                }
+                drop(windows);
+                if let Some(window) = realm.windows.borrow_mut().remove(handle) {
+                    realm.delete(window);
+                }
+            }
+            // It was detached by JavaScript, or belongs to an isolate that could not detach it.
+            sights.taken = true;
+        }
+        // SAFETY: the memory is valid as long as this backing is shared: `Shown` gives its owner to `keep` otherwise.
+        let value = unsafe { external_array_buffer(realm.env, span.cast(), span.len(), self)? };
+        let mut reference = ptr::null_mut();
+        // SAFETY: `value` was made just now.
+        let status = unsafe { sys::napi_create_reference(realm.env, value, 1, &raw mut reference) };
+        if status != sys::Status::napi_ok {
+            sights.taken = true;
+            return Err(Fault::internal("an ArrayBuffer cannot be kept"));
+        }
+        let handle = realm.windows.borrow_mut().insert(Window { reference, backing: Arc::downgrade(self) });
+        sights.window = Some((Arc::clone(realm), handle));
+        Ok(value)
     }
 }
 
-impl<T: Send + 'static> Drop for Shown<T> {
-    fn drop(&mut self) {
-        if let Some(owner) = self.owner.take() {
-            self.exposure.leave(owner);
+impl Backing {
+    /// An `ArrayBuffer` is gone that had this share.
+    fn finalized(self: Arc<Self>) {
+        let mut sights = self.lock();
+        if ENDING.get() && sights.taken {
+            // Node says so of every `ArrayBuffer` of an isolate that ends, wherever the memory is by now.
+            drop(sights);
+            std::mem::forget(self);
+            return;
+        }
+        if let Some((realm, handle)) = &sights.window
+            && realm.is_here()
+            && !realm.ended.get()
+            && realm.sweep(*handle)
+        {
+            sights.window = None;
         }
     }
 }
 
-/// An `ArrayBuffer` over foreign memory, which `keeper` keeps alive until the `ArrayBuffer` is collected or detached.
+impl Exposure for Backing {
+    fn conceal(&self) -> bool {
+        let mut sights = self.lock();
+        if let Some((realm, handle)) = sights.window.take() {
+            // Of an isolate that has ended, the finalizers tell what holds.
+            let closed = if realm.is_here() && !realm.ended.get() { realm.close(handle) } else { Closed::Attached };
+            match closed {
+                Closed::Detached => {}
+                Closed::Taken => sights.taken = true,
+                Closed::Attached => {
+                    sights.window = Some((realm, handle));
+                    return false;
+                }
+            }
+        }
+        !sights.taken
+    }
+
+    fn keep(&self, owner: Box<dyn Any + Send>) {
+        let mut sights = self.lock();
+        if let Some((realm, handle)) = &sights.window
+            && realm.is_here()
+            && !realm.ended.get()
+        {
+            realm.let_go(*handle);
+        }
+        sights.owner = Some(owner);
+    }
+}
+
+impl Drop for Backing {
+    fn drop(&mut self) {
+        let sights = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some((realm, handle)) = sights.window.take()
+            && realm.is_here()
+            && !realm.ended.get()
+            && let Some(window) = realm.windows.borrow_mut().remove(handle)
+        {
+            realm.delete(window);
+        }
+    }
+}
+
+/// The `ArrayBuffer` over some memory. JavaScript gets the same one as long as that shows the memory.
+pub(crate) fn array_buffer(realm: &Arc<Realm>, mut sight: Sight<'_>) -> Result<sys::napi_value, Fault> {
+    let span = sight.span();
+    let exposure = Arc::clone(sight.exposure(|| Arc::new(Backing::default())));
+    let backing = (exposure as Arc<dyn Any + Send + Sync>)
+        .downcast::<Backing>()
+        .map_err(|_| Fault::internal("a foreign exposure"))?;
+    backing.show(realm, span)
+}
+
+/// An `ArrayBuffer` over foreign memory, whose finalizer has a share of `backing`.
 ///
 /// # Safety
-/// `data` must be valid for reads and writes of `length` bytes as long as `keeper` lives.
-pub(crate) unsafe fn external_array_buffer<K: Send + Sync + 'static>(
+/// `data` must be valid for reads and writes of `length` bytes as long as `backing` lives.
+unsafe fn external_array_buffer(
     env: sys::napi_env,
     data: NonNull<u8>,
     length: usize,
-    keeper: &Arc<K>,
+    backing: &Arc<Backing>,
 ) -> Result<sys::napi_value, Fault> {
-    let hint = Arc::into_raw(Arc::clone(keeper)).cast_mut().cast::<c_void>();
+    let hint = Arc::into_raw(Arc::clone(backing)).cast_mut().cast::<c_void>();
     let mut value = ptr::null_mut();
     // SAFETY: `env` is the environment of the running call; the caller vouches for the memory; `hint` is a share of
-    // `keeper` that `release` gives back exactly once, or we do below if the call fails.
+    // `backing` that `release` gives back exactly once, or we do below if the call fails.
     let status = unsafe {
-        sys::napi_create_external_arraybuffer(
-            env,
-            data.as_ptr().cast(),
-            length,
-            Some(release::<K>),
-            hint,
-            &raw mut value,
-        )
+        sys::napi_create_external_arraybuffer(env, data.as_ptr().cast(), length, Some(release), hint, &raw mut value)
     };
     if status == sys::Status::napi_ok {
         return Ok(value);
     }
     // SAFETY: on failure Node has not taken the share over.
-    drop(unsafe { Arc::from_raw(hint.cast::<K>()) });
+    drop(unsafe { Arc::from_raw(hint.cast::<Backing>()) });
     if status == sys::Status::napi_no_external_buffers_allowed {
         return Err(no_external_memory());
     }
@@ -161,9 +391,9 @@ fn no_external_memory() -> Fault {
 }
 
 /// Finalizer: gives back the share that an `ArrayBuffer` held.
-unsafe extern "C" fn release<K>(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
+unsafe extern "C" fn release(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
     // SAFETY: `hint` is the share that `external_array_buffer` made, and a finalizer runs once.
-    let share = unsafe { Arc::from_raw(hint.cast::<K>()) };
-    // Dropping may run any owner's destructor; a panic must not reach Node.
-    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(share)));
+    let share = unsafe { Arc::from_raw(hint.cast::<Backing>()) };
+    // Dropping it may run any owner's destructor; a panic must not reach Node.
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| share.finalized()));
 }

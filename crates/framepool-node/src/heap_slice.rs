@@ -1,19 +1,18 @@
 //! Slices that own their memory.
 
-use std::ptr::NonNull;
-
 use framepool::slot::{OutOfMemory, Slice};
 
 use crate::boundary::{Call, Reply};
 use crate::control::Word;
+use crate::env::EnvState;
 use crate::errors::Fault;
-use crate::external::{Exposure, Shown};
+use crate::external::array_buffer;
 use crate::inspect::{self, Kind, Listed};
 
 /// An isolate's heap slices.
-pub(crate) type Table = inspect::Table<Shown<Slice>>;
+pub(crate) type Table = inspect::Table<Slice>;
 
-impl Listed for Shown<Slice> {
+impl Listed for Slice {
     fn kind(&self) -> Kind {
         Kind::Slice
     }
@@ -35,7 +34,7 @@ pub(crate) fn from(call: &mut Call<'_>) -> Reply {
     if let Some(quarantine) = call.state.debug.general_quarantine() {
         slice = slice.guarded(quarantine)?;
     }
-    let handle = call.state.slices.insert(Shown::new(slice, Exposure::default()));
+    let handle = call.state.slices.insert(slice);
     call.set(Word::Heap, handle.index);
     call.set(Word::HeapGeneration, handle.generation);
     Ok(None)
@@ -44,21 +43,22 @@ pub(crate) fn from(call: &mut Call<'_>) -> Reply {
 /// The `ArrayBuffer` over a slice's bytes.
 pub(crate) fn view(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Heap, Word::HeapGeneration);
-    let env = call.env;
-    let slice = call.state.slices.get_mut(handle).ok_or_else(Fault::released)?;
-    let (base, length) = (NonNull::from(AsMut::<[u8]>::as_mut(&mut **slice)).cast::<u8>(), slice.len());
-    // SAFETY: a heap slice never changes its allocation, and moving the slice does not move it.
-    Ok(Some(unsafe { slice.exposure.array_buffer(env, base, length)? }))
+    let EnvState { slices, realm, .. } = call.state;
+    let slice = slices.get_mut(handle).ok_or_else(Fault::released)?;
+    let sight = slice.sight().ok_or_else(|| Fault::internal("the slice lies in the memory of a pool"))?;
+    Ok(Some(array_buffer(realm, sight)?))
 }
 
-/// Frees a slice. `Hidden`: its `ArrayBuffer`, if there was one, is detached. Out: `Ended`, 1 when it was a slice of a pool that
-/// is gone.
+/// Frees a slice, or abandons it. Out: `Ended`, 1 when it was a slice of a pool that is gone.
 pub(crate) fn release(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Heap, Word::HeapGeneration);
-    let hidden = call.get(Word::Hidden) == 1;
     let slice = call.state.slices.get(handle).ok_or_else(Fault::released)?;
     let ended = slice.region().is_some_and(|region| region.is_closed());
     call.set(Word::Ended, u32::from(ended));
-    call.state.slices.free(handle, hidden)?;
+    if call.get(Word::Abandoned) == 0 {
+        call.state.slices.discard(handle);
+    } else if let Some(slice) = call.state.slices.remove(handle) {
+        slice.abandon();
+    }
     Ok(None)
 }

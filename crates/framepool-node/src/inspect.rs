@@ -10,6 +10,7 @@ use std::time::Instant;
 use framepool::buddy::BuddyPool;
 use framepool::census::Census;
 use framepool::handle::{Handle, HandleTable};
+use framepool::shown::{Memory, Shown};
 use framepool::slot::Region;
 use framepool::ticket::Sender;
 use napi::Env;
@@ -18,7 +19,6 @@ use napi_derive::napi;
 use crate::boundary::ObjectHandle;
 use crate::env::EnvState;
 use crate::errors::{Fault, Result};
-use crate::external::Shown;
 use crate::ring::RingHalf;
 use crate::ticket::PARKED;
 
@@ -144,19 +144,21 @@ pub(crate) struct Table<T: Listed> {
     traced: bool,
 }
 
-impl<T: Send + 'static> Table<Shown<T>>
+impl<T: Memory> Table<Shown<T>>
 where
     Shown<T>: Listed,
 {
-    /// Drops the object. `hidden`: JavaScript has detached every `ArrayBuffer` over its memory.
+    /// Drops the object, or abandons it.
     #[inline]
-    pub(crate) fn free(&mut self, handle: Handle, hidden: bool) -> std::result::Result<(), Fault> {
-        let object = self.get_mut(handle).ok_or_else(Fault::released)?;
-        if hidden {
-            object.exposure.revoke();
+    pub(crate) fn free(&mut self, handle: Handle, abandoned: bool) -> std::result::Result<(), Fault> {
+        if abandoned {
+            self.remove(handle).ok_or_else(Fault::released)?.abandon();
+            Ok(())
+        } else if self.discard(handle) {
+            Ok(())
+        } else {
+            Err(Fault::released())
         }
-        self.discard(handle);
-        Ok(())
     }
 }
 

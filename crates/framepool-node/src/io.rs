@@ -15,7 +15,6 @@ use crate::boundary::{Call, ObjectHandle, Reply};
 use crate::control::{Control, Word};
 use crate::env::EnvState;
 use crate::errors::{Code, Fault, Result};
-use crate::external::{Exposure, Shown};
 use crate::inspect::{Kind, Listed};
 use crate::ring::{EitherHalf, RingHalf};
 use crate::settle::Wait;
@@ -43,7 +42,7 @@ fn transfer_now<P: Port>(port: &mut P, fd: BorrowedFd<'_>) -> std::result::Resul
 pub(crate) fn transfer(call: &mut Call<'_>) -> Reply {
     let fd = descriptor(call, Word::Descriptor)?;
     let half = halves::called(call)?;
-    let moved = match &mut **half {
+    let moved = match half {
         EitherHalf::Producer(producer) => transfer_now(producer, fd),
         EitherHalf::Consumer(consumer) => transfer_now(consumer, fd),
     }?;
@@ -60,19 +59,18 @@ pub(crate) fn transfer_later(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     settle::begin(call, move |state, wait| {
         let lent = state.ring_halves.get_mut(handle).ok_or_else(Fault::released)?;
-        let direction = match &**lent.here()? {
+        let direction = match lent.here()? {
             EitherHalf::Producer(_) => Direction::In,
             EitherHalf::Consumer(_) => Direction::Out,
         };
         let descriptor = Descriptor::duplicate(fd, direction)?;
         let poller = Poller::shared()?;
-        let (half, exposure) = lent.take()?.into_parts();
-        lent.operation = Some(match half {
+        lent.operation = Some(match lent.take()? {
             EitherHalf::Producer(producer) => {
-                poller.transfer(producer, descriptor, take_back(handle, EitherHalf::Producer, exposure, wait))
+                poller.transfer(producer, descriptor, take_back(handle, EitherHalf::Producer, wait))
             }
             EitherHalf::Consumer(consumer) => {
-                poller.transfer(consumer, descriptor, take_back(handle, EitherHalf::Consumer, exposure, wait))
+                poller.transfer(consumer, descriptor, take_back(handle, EitherHalf::Consumer, wait))
             }
         });
         // When the isolate dies its halves go, and with them what works on them.
@@ -84,11 +82,10 @@ pub(crate) fn transfer_later(call: &mut Call<'_>) -> Reply {
 fn take_back<P: Port>(
     handle: Handle,
     half: fn(P) -> EitherHalf,
-    exposure: Exposure,
     wait: Wait,
 ) -> impl FnOnce(P, std::result::Result<Option<usize>, SystemError>) + Send {
     move |port, moved| {
-        let half = Shown::new(half(port), exposure);
+        let half = half(port);
         wait.settle(move |state| {
             let available = {
                 let entry = state.ring_halves.get_mut(handle).ok_or_else(Fault::released)?;

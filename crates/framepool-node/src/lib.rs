@@ -9,6 +9,7 @@
 //! - `external`: memory that JavaScript sees through an `ArrayBuffer`.
 //! - `inspect`: what is alive in the process.
 //! - `io`: native I/O on file descriptors.
+//! - `last_turn`: how the end of an isolate is noticed in time.
 //! - `link_memory`: the memory budget of a relay.
 //! - `settle`: how waits end.
 //! - `slot_pool`, `system_memory`, `heap_slice`, `budget_pool`, `buddy_pool`, `ring`, `sv2_session`: one file for each kind of object.
@@ -32,6 +33,7 @@ mod heap_slice;
 mod inspect;
 #[cfg(unix)]
 mod io;
+mod last_turn;
 mod link_memory;
 mod pin;
 mod polled;

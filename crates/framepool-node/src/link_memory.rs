@@ -11,7 +11,6 @@ use crate::boundary::{Call, ObjectHandle, Reply};
 use crate::control::Word;
 use crate::env::EnvState;
 use crate::errors::{Fault, Result};
-use crate::external::Shown;
 use crate::inspect::Table;
 use crate::{settle, sv2_session};
 
@@ -45,7 +44,7 @@ fn target(call: &Call<'_>) -> Handle {
     call.state.handle(Word::Target, Word::TargetGeneration)
 }
 
-fn session(sessions: &mut Table<Shown<Session>>, handle: Handle) -> std::result::Result<&mut Shown<Session>, Fault> {
+fn session(sessions: &mut Table<Session>, handle: Handle) -> std::result::Result<&mut Session, Fault> {
     sessions.get_mut(handle).ok_or_else(Fault::released)
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use framepool::handle::{Handle, HandleTable};
+use framepool::shown::Shown;
 use framepool::slot::{Region, Slice};
 use rustc_hash::FxHashMap;
 
@@ -10,7 +11,7 @@ use crate::boundary::{Call, Reply};
 use crate::control::Word;
 use crate::env::EnvState;
 use crate::errors::Fault;
-use crate::external::{Exposure, Shown};
+use crate::external::array_buffer;
 use crate::polled;
 
 /// The regions that this isolate knows, each shown through one `ArrayBuffer`, however many of its slices come and go.
@@ -27,7 +28,7 @@ impl Regions {
         let Self { table, known } = self;
         *known
             .entry((facade, Arc::as_ptr(region).addr()))
-            .or_insert_with(|| table.insert(Shown::new(Arc::clone(region), Exposure::default())))
+            .or_insert_with(|| table.insert(Shown::new(Arc::clone(region))))
     }
 
     pub(crate) fn clear(&mut self) {
@@ -38,7 +39,7 @@ impl Regions {
 
 /// Takes in a slice of another isolate. Out: the slice in `Heap`, its `Offset`, `Length` and `Slot`, 0 on the heap; `Own`, 1 if
 /// it has memory of its own, else that in `Region`.
-pub(crate) fn take_in(state: &mut EnvState, slice: Shown<Slice>) -> Result<(), Fault> {
+pub(crate) fn take_in(state: &mut EnvState, slice: Slice) -> Result<(), Fault> {
     let slot = slice.slot().unwrap_or(0);
     state.control.set(Word::Slot, slot.into());
     state.control.set(Word::Own, u32::from(slice.region().is_none()));
@@ -60,11 +61,8 @@ fn called<'a>(call: &'a mut Call<'_>) -> Result<&'a mut Shown<Arc<Region>>, Faul
 
 /// The `ArrayBuffer` over a region.
 pub(crate) fn view(call: &mut Call<'_>) -> Reply {
-    let env = call.env;
-    let region = called(call)?;
-    let (base, length) = (region.base(), region.len());
-    // SAFETY: the region is as long as it says, does not move, and lives as long as any share of it.
-    Ok(Some(unsafe { region.exposure.array_buffer(env, base, length)? }))
+    let realm = Arc::clone(&call.state.realm);
+    Ok(Some(array_buffer(&realm, called(call)?.sight())?))
 }
 
 /// The call carries what is to be called when the region's pool is gone. Out: `Wait`, 0 if it is.
@@ -73,13 +71,8 @@ pub(crate) fn watch(call: &mut Call<'_>) -> Reply {
     polled::watch(call, closed, |_, ()| {})
 }
 
-/// Gives up this isolate's share. `Hidden`: JavaScript has detached every `ArrayBuffer` over it.
+/// Gives up this isolate's share.
 pub(crate) fn forget(call: &mut Call<'_>) -> Reply {
-    let hidden = call.get(Word::Hidden) == 1;
-    let region = called(call)?;
-    if hidden {
-        region.exposure.revoke();
-    }
     let handle = call.state.handle(Word::Region, Word::RegionGeneration);
     call.state.regions.known.retain(|_, known| *known != handle);
     call.state.regions.table.remove(handle);

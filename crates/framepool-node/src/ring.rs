@@ -1,6 +1,7 @@
 //! Byte rings: the halves of `ByteRing` of the facade.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use framepool::handle::Handle;
 #[cfg(unix)]
 use framepool::io::Operation;
 use framepool::ring::{self, Consumer, Half, Producer};
+use framepool::shown::{Shown, Sight};
 use napi::Env;
 use napi_derive::napi;
 
@@ -15,21 +17,21 @@ use crate::boundary::{Call, ObjectHandle, Reply};
 use crate::control::Word;
 use crate::env::EnvState;
 use crate::errors::{Code, Fault, Result};
-use crate::external::{Exposure, Shown};
+use crate::external::array_buffer;
 use crate::inspect::{Kind, Listed};
 use crate::polled;
 
 /// A half of this isolate.
 pub(crate) struct RingHalf {
     /// `None` while native I/O has it.
-    half: Option<Shown<EitherHalf>>,
+    half: Option<EitherHalf>,
     /// The I/O that has it; dropped, it is asked to end.
     #[cfg(unix)]
     pub(crate) operation: Option<Operation>,
 }
 
 impl RingHalf {
-    pub(crate) fn new(half: Shown<EitherHalf>) -> Self {
+    pub(crate) fn new(half: EitherHalf) -> Self {
         Self {
             half: Some(half),
             #[cfg(unix)]
@@ -37,19 +39,19 @@ impl RingHalf {
         }
     }
 
-    pub(crate) fn here(&mut self) -> std::result::Result<&mut Shown<EitherHalf>, Fault> {
+    pub(crate) fn here(&mut self) -> std::result::Result<&mut EitherHalf, Fault> {
         self.half.as_mut().ok_or_else(busy)
     }
 
     /// Takes it away, for native I/O or for another isolate.
-    pub(crate) fn take(&mut self) -> std::result::Result<Shown<EitherHalf>, Fault> {
+    pub(crate) fn take(&mut self) -> std::result::Result<EitherHalf, Fault> {
         self.half.take().ok_or_else(busy)
     }
 }
 
 impl Listed for RingHalf {
     fn kind(&self) -> Kind {
-        match self.half.as_deref() {
+        match self.half.as_ref() {
             Some(EitherHalf::Consumer(_)) => Kind::Consumer,
             _ => Kind::Producer,
         }
@@ -66,8 +68,8 @@ fn busy() -> Fault {
 }
 
 pub(crate) enum EitherHalf {
-    Producer(Producer),
-    Consumer(Consumer),
+    Producer(Shown<Producer>),
+    Consumer(Shown<Consumer>),
 }
 
 impl Deref for EitherHalf {
@@ -75,8 +77,8 @@ impl Deref for EitherHalf {
 
     fn deref(&self) -> &Self::Target {
         match self {
-            Self::Producer(half) => half,
-            Self::Consumer(half) => half,
+            Self::Producer(half) => &**half,
+            Self::Consumer(half) => &**half,
         }
     }
 }
@@ -84,18 +86,44 @@ impl Deref for EitherHalf {
 impl DerefMut for EitherHalf {
     fn deref_mut(&mut self) -> &mut Self::Target {
         match self {
-            Self::Producer(half) => half,
-            Self::Consumer(half) => half,
+            Self::Producer(half) => half.access(),
+            Self::Consumer(half) => half.access(),
         }
     }
 }
 
-fn half(state: &mut EnvState, handle: Handle) -> std::result::Result<&mut Shown<EitherHalf>, Fault> {
+impl EitherHalf {
+    /// What it takes to show the ring to who has this half.
+    fn sight(&mut self) -> Sight<'_> {
+        match self {
+            Self::Producer(half) => half.sight(),
+            Self::Consumer(half) => half.sight(),
+        }
+    }
+
+    /// Ends every sight of the ring that belongs to this half: see [`Shown::conceal`].
+    pub(crate) fn conceal(&mut self) -> bool {
+        match self {
+            Self::Producer(half) => half.conceal(),
+            Self::Consumer(half) => half.conceal(),
+        }
+    }
+
+    /// Gives the half up without ending the sights of the ring: see [`Shown::abandon`].
+    fn abandon(self) {
+        match self {
+            Self::Producer(half) => half.abandon(),
+            Self::Consumer(half) => half.abandon(),
+        }
+    }
+}
+
+fn half(state: &mut EnvState, handle: Handle) -> std::result::Result<&mut EitherHalf, Fault> {
     state.ring_halves.get_mut(handle).ok_or_else(Fault::released)?.here()
 }
 
 /// The half that the call is about.
-pub(crate) fn called<'a>(call: &'a mut Call<'_>) -> std::result::Result<&'a mut Shown<EitherHalf>, Fault> {
+pub(crate) fn called<'a>(call: &'a mut Call<'_>) -> std::result::Result<&'a mut EitherHalf, Fault> {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     half(call.state, handle)
 }
@@ -145,7 +173,7 @@ pub(crate) fn wait_sync(call: &mut Call<'_>) -> Reply {
     let bytes = call.get(Word::Length) as usize;
     let timeout = Duration::from_millis(call.get(Word::Timeout).into());
     let half = called(call)?;
-    let available = ring::wait(&mut ***half, bytes, timeout)
+    let available = ring::wait(&mut **half, bytes, timeout)
         .ok_or_else(|| Fault::new(Code::TIMEOUT, format_args!("nothing came in {} ms", timeout.as_millis())))?;
     let ended = half.other_ended();
     call.set(Word::Available, available as u32);
@@ -155,11 +183,8 @@ pub(crate) fn wait_sync(call: &mut Call<'_>) -> Reply {
 
 /// The `ArrayBuffer` over the ring, for the half's own views.
 pub(crate) fn view(call: &mut Call<'_>) -> Reply {
-    let env = call.env;
-    let half = called(call)?;
-    let (base, size) = (half.base(), half.size());
-    // SAFETY: either half keeps the ring's memory, which is as long as its size and never moves.
-    Ok(Some(unsafe { half.exposure.array_buffer(env, base, size)? }))
+    let realm = Arc::clone(&call.state.realm);
+    Ok(Some(array_buffer(&realm, called(call)?.sight())?))
 }
 
 /// The half will do nothing any more.
@@ -168,16 +193,17 @@ pub(crate) fn end(call: &mut Call<'_>) -> Reply {
     Ok(None)
 }
 
-/// Frees a half. `Hidden`: its `ArrayBuffer` is detached.
+/// Frees a half, or abandons it.
 pub(crate) fn release(call: &mut Call<'_>) -> Reply {
-    let half = called(call)?;
     // Memory that is still shown outlives its half, which the other half must not wait for.
-    half.end();
-    if call.get(Word::Hidden) == 1 {
-        called(call)?.exposure.revoke();
-    }
+    called(call)?.end();
     let handle = call.state.handle(Word::Handle, Word::Generation);
-    call.state.ring_halves.remove(handle);
+    let abandoned = call.get(Word::Abandoned) == 1;
+    if let Some(RingHalf { half: Some(half), .. }) = call.state.ring_halves.remove(handle)
+        && abandoned
+    {
+        half.abandon();
+    }
     Ok(None)
 }
 
@@ -198,6 +224,9 @@ pub fn ring_create(env: Env, size: u32, align: u32) -> Result<RingHandles> {
     if let Some(quarantine) = state.debug.general_quarantine() {
         producer.guard().set(quarantine);
     }
-    let mut add = |half| state.ring_halves.insert(RingHalf::new(Shown::new(half, Exposure::default()))).into();
-    Ok(RingHandles { producer: add(EitherHalf::Producer(producer)), consumer: add(EitherHalf::Consumer(consumer)) })
+    let mut add = |half| state.ring_halves.insert(RingHalf::new(half)).into();
+    Ok(RingHandles {
+        producer: add(EitherHalf::Producer(Shown::new(producer))),
+        consumer: add(EitherHalf::Consumer(Shown::new(consumer))),
+    })
 }

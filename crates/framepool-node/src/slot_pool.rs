@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use framepool::buffer_sv2::Buffer;
 use framepool::handle::Handle;
 use framepool::quarantine::Quarantine;
-use framepool::slot::{Mode, Place, Slice, SlotPool, Taken};
+use framepool::shown::Shown;
+use framepool::slot::{Mode, Place, Region, Slice, SlotPool, Taken};
 use framepool::sv2::Batch;
 use napi::Env;
 use napi_derive::napi;
@@ -14,15 +14,15 @@ use crate::boundary::{Call, ObjectHandle, Reply};
 use crate::control::{Control, Word};
 use crate::env::EnvState;
 use crate::errors::{Fault, Result};
-use crate::external::{Exposure, Shown};
+use crate::external::array_buffer;
 use crate::inspect::{Kind, Listed, Window};
 use crate::ticket;
 
 /// A pool. It holds the slots of the slices that this isolate's JavaScript has, which names them by slot.
 pub(crate) struct SlotPoolEntry {
     pub(crate) pool: SlotPool,
-    /// Of the heap buffer in which a message is being written that found no room in the pool.
-    heap: Exposure,
+    /// The isolate's share of the pool's memory.
+    region: Shown<Arc<Region>>,
     /// Of a pool in debug mode: every slice is guarded, and JavaScript has it as a heap slice.
     quarantine: Option<Arc<Quarantine>>,
 }
@@ -79,6 +79,11 @@ impl SlotPoolEntry {
         }
     }
 
+    /// See [`SlotPool::forget_empty`].
+    pub(crate) fn forget_empty(&mut self) {
+        self.pool.forget_empty();
+    }
+
     /// Catches up, and makes a slice of the slot `Slot` that may leave this isolate.
     pub(crate) fn lend(&mut self, control: &Control) -> std::result::Result<Slice, Fault> {
         self.catch_up(control)?;
@@ -99,7 +104,7 @@ impl SlotPoolEntry {
 
     /// Hands a slice to JavaScript: by its slot if it has one, else as a heap slice of its own.
     #[inline]
-    fn hand_over(&mut self, taken: Taken, heap: &mut crate::heap_slice::Table, control: &Control) {
+    fn hand_over(taken: Taken, heap: &mut crate::heap_slice::Table, control: &Control) {
         match taken {
             Taken::Held { slot, offset, len } => {
                 control.set(Word::Slot, u32::from(slot));
@@ -111,7 +116,7 @@ impl SlotPoolEntry {
                 control.set(Word::Slot, slice.slot().map_or(0, u32::from));
                 control.set(Word::Offset, 0);
                 control.set(Word::Length, slice.len() as u32);
-                let handle = heap.insert(Shown::new(slice, std::mem::take(&mut self.heap)));
+                let handle = heap.insert(slice);
                 control.set(Word::Heap, handle.index);
                 control.set(Word::HeapGeneration, handle.generation);
             }
@@ -131,22 +136,12 @@ impl SlotPoolEntry {
             None => self.pool.hold(batch.slice),
             Some(quarantine) => Taken::Heap(batch.slice.guarded(quarantine)?),
         };
-        self.hand_over(taken, heap, control);
+        Self::hand_over(taken, heap, control);
         Ok(())
     }
 }
 
-impl Drop for SlotPoolEntry {
-    fn drop(&mut self) {
-        if self.heap.is_shown()
-            && let Some(buffer) = self.pool.relocate_heap()
-        {
-            self.heap.leave(buffer);
-        }
-    }
-}
-
-impl Listed for Shown<SlotPoolEntry> {
+impl Listed for SlotPoolEntry {
     fn kind(&self) -> Kind {
         Kind::SlotPool
     }
@@ -162,7 +157,7 @@ impl Listed for Shown<SlotPoolEntry> {
     }
 }
 
-fn entry(state: &mut EnvState) -> std::result::Result<&mut Shown<SlotPoolEntry>, Fault> {
+fn entry(state: &mut EnvState) -> std::result::Result<&mut SlotPoolEntry, Fault> {
     let handle = state.handle(Word::Handle, Word::Generation);
     state.slot_pools.get_mut(handle).ok_or_else(Fault::released)
 }
@@ -172,18 +167,18 @@ pub(crate) fn writable(call: &mut Call<'_>) -> Reply {
     let control = call.state.control.clone();
     let entry = entry(call.state)?;
     entry.catch_up(&control)?;
-    let written = entry.pool.len();
-    if entry.heap.is_shown()
-        && let Some(buffer) = entry.pool.relocate_heap()
-    {
-        // JavaScript could not take its view back, so the memory under it must stay.
-        entry.heap.leave(buffer);
+    let (written, place) = (entry.pool.len(), entry.pool.heap_sight().map(|sight| sight.span().cast::<u8>()));
+    if let Some(quarantine) = &entry.quarantine {
+        // Whoever still writes through an earlier view is to be caught.
+        entry.pool.move_heap_on(quarantine)?;
     }
     entry.pool.try_get_writable(control.get(Word::Length) as usize)?;
     let (slot, offset) = match entry.pool.place() {
         Place::Region(offset) => (1, offset + written),
         Place::Heap => (0, written),
     };
+    let moved = entry.pool.heap_sight().map(|sight| sight.span().cast()) != place;
+    control.set(Word::Moved, u32::from(moved));
     control.set(Word::Slot, slot);
     control.set(Word::Offset, offset as u32);
     Ok(None)
@@ -194,13 +189,13 @@ pub(crate) fn writable(call: &mut Call<'_>) -> Reply {
 pub(crate) fn take(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     let EnvState { slot_pools, slices, control, .. } = call.state;
-    let entry: &mut SlotPoolEntry = slot_pools.get_mut(handle).ok_or_else(Fault::released)?;
+    let entry = slot_pools.get_mut(handle).ok_or_else(Fault::released)?;
     entry.catch_up(control)?;
     let taken = match &entry.quarantine {
         None => entry.pool.take_held(),
         Some(quarantine) => Taken::Heap(entry.pool.take_guarded(quarantine)?),
     };
-    entry.hand_over(taken, slices, control);
+    SlotPoolEntry::hand_over(taken, slices, control);
     entry.report(control);
     Ok(None)
 }
@@ -226,31 +221,22 @@ pub(crate) fn truncate(call: &mut Call<'_>) -> Reply {
 
 /// The `ArrayBuffer` over the pool's region.
 pub(crate) fn region(call: &mut Call<'_>) -> Reply {
-    let env = call.env;
-    let entry = entry(call.state)?;
-    let (base, length) = (entry.pool.region().base(), entry.pool.region().len());
-    // SAFETY: the region is as long as it says, does not move, and lives as long as the pool that this entry owns.
-    Ok(Some(unsafe { entry.exposure.array_buffer(env, base, length)? }))
+    let realm = Arc::clone(&call.state.realm);
+    Ok(Some(array_buffer(&realm, entry(call.state)?.region.sight())?))
 }
 
 /// The `ArrayBuffer` over the heap buffer in which a message is being written.
 pub(crate) fn heap(call: &mut Call<'_>) -> Reply {
-    let env = call.env;
-    let entry = entry(call.state)?;
-    if entry.pool.place() != Place::Heap {
-        return Err(Fault::internal("no message is being written on the heap"));
-    }
-    let length = entry.pool.len();
-    let bytes = entry.pool.get_data_by_ref(length);
-    let (base, length) = (std::ptr::NonNull::from(&mut *bytes).cast::<u8>(), bytes.len());
-    // SAFETY: the buffer neither moves nor shrinks before `writable`, which relocates it while it is shown, or `take`,
-    // which moves its memory into the slice together with the exposure.
-    Ok(Some(unsafe { entry.heap.array_buffer(env, base, length)? }))
+    let realm = Arc::clone(&call.state.realm);
+    let sight = entry(call.state)?.pool.heap_sight();
+    let sight = sight.ok_or_else(|| Fault::internal("no message is being written on the heap"))?;
+    Ok(Some(array_buffer(&realm, sight)?))
 }
 
-/// JavaScript has detached what `heap` gave it.
-pub(crate) fn heap_hidden(call: &mut Call<'_>) -> Reply {
-    entry(call.state)?.heap.revoke();
+/// Ends the views of the region, for debug mode, in which they are good until the next call.
+pub(crate) fn conceal(call: &mut Call<'_>) -> Reply {
+    // Where that cannot be done, the views stay: they show memory that the pool has.
+    entry(call.state)?.region.conceal();
     Ok(None)
 }
 
@@ -261,13 +247,22 @@ pub(crate) fn revoke(call: &mut Call<'_>) -> Reply {
     Ok(None)
 }
 
-/// Frees the pool. `Hidden`: its region's `ArrayBuffer` is detached.
+/// Drops what is written.
+pub(crate) fn discard(call: &mut Call<'_>) -> Reply {
+    let pool = &mut entry(call.state)?.pool;
+    pool.try_set_start(0)?;
+    pool.try_truncate(0)?;
+    pool.forget_empty();
+    Ok(None)
+}
+
+/// Frees the pool, or abandons it.
 pub(crate) fn close(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
-    let hidden = call.get(Word::Hidden) == 1;
-    let mut entry = call.state.slot_pools.remove(handle).ok_or_else(Fault::released)?;
-    if hidden {
-        entry.exposure.revoke();
+    let entry = call.state.slot_pools.remove(handle).ok_or_else(Fault::released)?;
+    if call.get(Word::Abandoned) == 1 {
+        entry.region.abandon();
+        entry.pool.abandon();
     }
     Ok(None)
 }
@@ -281,8 +276,8 @@ pub fn slot_pool_create(env: Env, capacity: u32, debug: bool) -> Result<ObjectHa
     if let Some(quarantine) = &quarantine {
         pool.region().guard().set(quarantine);
     }
-    let entry = SlotPoolEntry { pool, heap: Exposure::default(), quarantine };
-    Ok(state.slot_pools.insert(Shown::new(entry, Exposure::default())).into())
+    let region = Shown::new(Arc::clone(pool.region()));
+    Ok(state.slot_pools.insert(SlotPoolEntry { pool, region, quarantine }).into())
 }
 
 /// `SlotPoolStats` as far as the core knows them, and the line that the pool prints.

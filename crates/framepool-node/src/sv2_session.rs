@@ -16,10 +16,10 @@ use crate::boundary::{Call, FaultDetails, ObjectHandle, Reply};
 use crate::control::{Control, Word};
 use crate::env::EnvState;
 use crate::errors::{Code, Fault, Result};
-use crate::external::{Exposure, Shown};
+use crate::external::array_buffer;
 use crate::inspect::{Kind, Listed};
 
-impl Listed for Shown<Session> {
+impl Listed for Session {
     fn kind(&self) -> Kind {
         Kind::Sv2Session
     }
@@ -32,11 +32,7 @@ impl Listed for Shown<Session> {
 
 /// Reports a session's state and output.
 #[inline]
-pub(crate) fn report(session: &mut Shown<Session>, control: &Control) {
-    // JavaScript may still look at a ring that the call has replaced; the one in its place has not been shown.
-    if let Some(rings) = session.output().take_replaced() {
-        session.exposure.leave(rings);
-    }
+pub(crate) fn report(session: &mut Session, control: &Control) {
     control.set(
         Word::State,
         match session.state() {
@@ -77,6 +73,8 @@ pub(crate) fn receive(call: &mut Call<'_>) -> Reply {
         // First of all, so that JavaScript may forget its backlog whether or not the rest fails.
         let entry = call.state.slot_pools.get_mut(pool).ok_or_else(Fault::released)?;
         entry.catch_up(&call.state.control)?;
+        // A message on the heap of which nothing is left may have been shown. It must go before the chunk is looked at.
+        entry.forget_empty();
         entry.report(&call.state.control);
     }
     // SAFETY: nothing below runs JavaScript. The chunk may be a view of the memory that is written below, the pool's
@@ -140,7 +138,7 @@ pub(crate) fn forward(call: &mut Call<'_>) -> Reply {
     let EnvState { sessions, slot_pools, slices, control, .. } = call.state;
     let target = sessions.get_mut(target).ok_or_else(Fault::released)?;
     let batch = match control.get(Word::Slot) {
-        0 => slices.get(heap).map(|slice| AsRef::<[u8]>::as_ref(&**slice)),
+        0 => slices.get(heap).map(AsRef::<[u8]>::as_ref),
         slot => slot_pools.get(pool).and_then(|entry| entry.pool.held(slot as usize)),
     }
     .ok_or_else(Fault::released)?;
@@ -155,13 +153,16 @@ pub(crate) fn forward(call: &mut Call<'_>) -> Reply {
 /// The `ArrayBuffer` over the output ring.
 pub(crate) fn output_region(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
-    let env = call.env;
-    let session = call.state.sessions.get_mut(handle).ok_or_else(Fault::released)?;
-    let output = session.output();
-    let (base, length) = (output.show(), output.size());
-    // SAFETY: a ring's memory is as long as the ring and does not move. It lives as long as the session, or as what
-    // `report` leaves to the exposure when the ring, having been shown, is replaced.
-    Ok(Some(unsafe { session.exposure.array_buffer(env, base, length)? }))
+    let EnvState { sessions, realm, .. } = call.state;
+    let session = sessions.get_mut(handle).ok_or_else(Fault::released)?;
+    Ok(Some(array_buffer(realm, session.output().sight())?))
+}
+
+/// Gives up the rings that have been replaced: nobody works with views of them any more.
+pub(crate) fn output_forget(call: &mut Call<'_>) -> Reply {
+    let handle = call.state.handle(Word::Handle, Word::Generation);
+    call.state.sessions.get_mut(handle).ok_or_else(Fault::released)?.output().forget_replaced();
+    Ok(None)
 }
 
 /// `Length` bytes of the output are on their way; the ring is refilled from the queue.
@@ -175,13 +176,13 @@ pub(crate) fn output_consume(call: &mut Call<'_>) -> Reply {
     Ok(None)
 }
 
-/// Frees the session. `Hidden`: its ring's `ArrayBuffer` is detached.
+/// Frees the session, or abandons it.
 pub(crate) fn close(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     let mut session = call.state.sessions.remove(handle).ok_or_else(Fault::released)?;
     session.close();
-    if call.get(Word::Hidden) == 1 {
-        session.exposure.revoke();
+    if call.get(Word::Abandoned) == 1 {
+        session.abandon();
     }
     Ok(None)
 }
@@ -210,7 +211,7 @@ fn adopt(env: Env, mut session: Session) -> Result<ObjectHandle> {
     if let Some(quarantine) = state.debug.general_quarantine() {
         session.output().guard().set(quarantine);
     }
-    Ok(state.sessions.insert(Shown::new(session, Exposure::default())).into())
+    Ok(state.sessions.insert(session).into())
 }
 
 /// The end that is connected to. Keys are base58check strings.

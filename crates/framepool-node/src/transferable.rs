@@ -1,19 +1,19 @@
 //! What can change isolates: how it leaves one and arrives in another, by whatever it travels.
 //!
-//! An object that leaves takes the memory that it owns along, and where JavaScript may still see that, its [`Shown`]: then
-//! the finalizers of the isolate that it has left hold it too, whoever frees it.
+//! An object that leaves takes the memory that it owns along. The `ArrayBuffer` over that memory is detached first; where
+//! JavaScript can see the memory all the same, whoever frees the object keeps it for that: see `external`.
 
 use framepool::buddy;
 use framepool::budget::{Allocation, BudgetPool};
 use framepool::channel::{Receiver, Sender};
 use framepool::handle::Handle;
+use framepool::shown::{Memory, Shown};
 use framepool::slot::{Region, Slice};
 
-use crate::boundary::{Call, Reply};
+use crate::boundary::Call;
 use crate::control::{Control, Word};
 use crate::env::EnvState;
 use crate::errors::{Code, Fault};
-use crate::external::{Exposure, Shown};
 use crate::ring::{EitherHalf, RingHalf};
 use crate::{buddy_pool, budget_pool, regions};
 
@@ -52,11 +52,11 @@ pub(crate) const KINDS: [Kind; 10] = [
 /// An object between two isolates. Dropped, it goes where it came from.
 pub(crate) enum Transferable {
     /// On the heap, or in a slot of a pool.
-    Slice(Shown<Slice>),
+    Slice(Slice),
     Allocation(Shown<Allocation>),
     /// And its logical length.
     BuddyBuffer(Shown<buddy::Buffer>, u32),
-    Half(Shown<EitherHalf>),
+    Half(EitherHalf),
     BudgetPool(BudgetPool),
     BuddyPool(buddy::BuddyPool),
     Sender(Sender<Self>),
@@ -111,41 +111,37 @@ impl Transferable {
 }
 
 /// Takes the object that the call names out of this isolate: its `Kind` and its handle; of a slice in a slot its pool,
-/// with what that has to catch up with, and its `Slot`; of a buddy buffer its logical length in `Size`. `Hidden`:
-/// JavaScript has detached every `ArrayBuffer` over the object's own memory. On a failure nothing has left.
+/// with what that has to catch up with, and its `Slot`; of a buddy buffer its logical length in `Size`. On a failure nothing
+/// has left, and views of it are as they were.
 pub(crate) fn depart(call: &mut Call<'_>) -> Result<Transferable, Fault> {
     let (kind, handle) = departing(call)?;
     check_open(call.state, kind, handle)?;
-    let hidden = call.get(Word::Hidden) == 1;
     let size = call.get(Word::Size);
     let EnvState { slot_pools, slices, budget_allocations, budget_pools, buddy_buffers, buddy_pools, .. } = call.state;
     Ok(match kind {
         Kind::Slot => {
             let pool = slot_pools.get_mut(handle).ok_or_else(Fault::released)?;
-            Transferable::Slice(Shown::new(pool.lend(&call.state.control)?, Exposure::default()))
+            Transferable::Slice(pool.lend(&call.state.control)?)
         }
-        Kind::Slice => Transferable::Slice(hide(slices.remove(handle), hidden)?),
-        Kind::Allocation => Transferable::Allocation(hide(budget_allocations.remove(handle), hidden)?),
-        Kind::BuddyBuffer => Transferable::BuddyBuffer(hide(buddy_buffers.remove(handle), hidden)?, size),
+        Kind::Slice => {
+            let mut slice = slices.remove(handle).ok_or_else(Fault::released)?;
+            slice.conceal();
+            Transferable::Slice(slice)
+        }
+        Kind::Allocation => Transferable::Allocation(concealed(budget_allocations.remove(handle))?),
+        Kind::BuddyBuffer => Transferable::BuddyBuffer(concealed(buddy_buffers.remove(handle))?, size),
         Kind::Producer | Kind::Consumer => {
             let halves = &mut call.state.ring_halves;
-            let half = halves.get_mut(handle).ok_or_else(Fault::released)?.take()?;
+            let mut half = halves.get_mut(handle).ok_or_else(Fault::released)?.take()?;
             halves.remove(handle);
-            Transferable::Half(hide(Some(half), hidden)?)
+            half.conceal();
+            Transferable::Half(half)
         }
         Kind::BudgetPool => Transferable::BudgetPool(budget_pools.get(handle).ok_or_else(Fault::released)?.clone()),
         Kind::BuddyPool => Transferable::BuddyPool(buddy_pools.get(handle).ok_or_else(Fault::released)?.pool().clone()),
         Kind::Sender => Transferable::Sender(call.state.senders.remove(handle).ok_or_else(Fault::released)?),
         Kind::Receiver => Transferable::Receiver(call.state.receivers.remove(handle).ok_or_else(Fault::released)?),
     })
-}
-
-/// Fails like [`depart`] where a pool is closed, and changes nothing: for JavaScript to ask before it detaches what it has shown
-/// of an object.
-pub(crate) fn check_departure(call: &mut Call<'_>) -> Reply {
-    let (kind, handle) = departing(call)?;
-    check_open(call.state, kind, handle)?;
-    Ok(None)
 }
 
 fn departing(call: &Call<'_>) -> Result<(Kind, Handle), Fault> {
@@ -165,25 +161,20 @@ fn check_open(state: &EnvState, kind: Kind, handle: Handle) -> Result<(), Fault>
     if closed.ok_or_else(Fault::released)? { Err(Fault::new(Code::CLOSED, "the pool is closed")) } else { Ok(()) }
 }
 
-fn hide<T: Send>(owner: Option<Shown<T>>, hidden: bool) -> Result<Shown<T>, Fault> {
+fn concealed<T: Memory>(owner: Option<Shown<T>>) -> Result<Shown<T>, Fault> {
     let mut owner = owner.ok_or_else(Fault::released)?;
-    if hidden {
-        owner.exposure.revoke();
-    }
+    owner.conceal();
     Ok(owner)
 }
 
-/// Takes an object into this isolate. Out: its `Kind` and what the object's module says of it. `Hidden`, of memory that is
-/// the object's own: 0 when the isolate that it has left may still see it.
+/// Takes an object into this isolate. Out: its `Kind` and what the object's module says of it.
 pub(crate) fn arrive(state: &mut EnvState, object: Transferable) -> Result<(), Fault> {
     let kind = match object {
         Transferable::Slice(slice) => {
-            report_exposure(&state.control, &slice.exposure);
             regions::take_in(state, slice)?;
             Kind::Slice
         }
         Transferable::Allocation(allocation) => {
-            report_exposure(&state.control, &allocation.exposure);
             state.control.set(Word::Size, (allocation.allocated_bytes() / allocation.count()) as u32);
             budget_pool::hand_over(state, allocation);
             Kind::Allocation
@@ -195,8 +186,7 @@ pub(crate) fn arrive(state: &mut EnvState, object: Transferable) -> Result<(), F
             Kind::BuddyBuffer
         }
         Transferable::Half(mut half) => {
-            report_exposure(&state.control, &half.exposure);
-            let kind = match *half {
+            let kind = match half {
                 EitherHalf::Producer(_) => Kind::Producer,
                 EitherHalf::Consumer(_) => Kind::Consumer,
             };
@@ -233,10 +223,6 @@ pub(crate) fn arrive(state: &mut EnvState, object: Transferable) -> Result<(), F
     };
     state.control.set(Word::Kind, kind as u32);
     Ok(())
-}
-
-fn report_exposure(control: &Control, exposure: &Exposure) {
-    control.set(Word::Hidden, u32::from(!exposure.is_shown()));
 }
 
 /// A number of more than 32 bits.

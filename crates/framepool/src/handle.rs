@@ -99,6 +99,11 @@ impl<T> HandleTable<T> {
         }
     }
 
+    /// The objects that are alive.
+    pub fn into_values(self) -> impl Iterator<Item = T> {
+        self.entries.into_iter().filter_map(|entry| entry.value)
+    }
+
     /// How many objects are alive.
     pub fn len(&self) -> usize {
         self.entries.iter().filter(|entry| entry.value.is_some()).count()

@@ -10,6 +10,7 @@ pub mod handle;
 pub mod io;
 pub mod quarantine;
 pub mod ring;
+pub mod shown;
 pub mod slot;
 pub mod sv2;
 mod system_error;

@@ -26,6 +26,8 @@ use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use crate::shown::{InPlace, Memory};
+
 /// What released memory is filled with.
 pub const FILL: u8 = 0xDB;
 
@@ -260,6 +262,22 @@ impl Guarded {
 impl Drop for Guarded {
     fn drop(&mut self) {
         self.quarantine.admit(mem::take(&mut self.memory), self.origin.take());
+    }
+}
+
+// SAFETY: as for the vector in it. Its drop fills the memory and hands it on where it is.
+unsafe impl Memory for Guarded {
+    fn span(&self) -> NonNull<[u8]> {
+        self.memory.span()
+    }
+}
+
+// SAFETY: a slice can neither move nor free the bytes.
+unsafe impl InPlace for Guarded {
+    type Access = [u8];
+
+    fn access(&mut self) -> &mut [u8] {
+        &mut self.memory
     }
 }
 

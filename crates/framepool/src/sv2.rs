@@ -35,6 +35,6 @@ pub use error::Error;
 pub use frame::{FrameHeader, MAX_PAYLOAD};
 pub use keys::generate_authority_keypair;
 pub use link_memory::{Direction, Grant, LinkMemory, RelayMemory, RelayMemoryStats, Step};
-pub use output::{Output, ReplacedRings};
+pub use output::Output;
 pub use session::{Options, Partial, Session, State, Stats};
 pub use spare::spare_bytes;

@@ -296,7 +296,7 @@ fn the_outputs_of_a_session_go_into_quarantine() {
     client.send(FrameHeader { extension_type: 0, message_type: 1 }, &[7; 300]).unwrap();
     // A larger ring has taken its place.
     assert_eq!((quarantine.bytes(), read(first, 128)), (128, vec![FILL; 128]));
-    let second = client.output().show().as_ptr();
+    let second = client.output().base().as_ptr();
     let size = client.output().size();
     assert!(size > 128);
     drop(client);

@@ -1,7 +1,10 @@
 //! The slot pool as its description draws it, and its edges.
 
+mod support;
+
 use buffer_sv2::{AeadBuffer, Buffer, Write};
 use framepool::slot::{Mode, OutOfMemory, OutOfRange, Place, Room, SLOTS, Slice, SlotPool, SystemMemory};
+use support::show;
 
 /// More than any address space has, and still less than the greatest layout.
 const TOO_MUCH: usize = 1 << 60;
@@ -346,28 +349,55 @@ fn memory_that_the_system_does_not_have_is_an_error() {
 }
 
 #[test]
-fn relocation_hands_out_the_old_heap_memory() {
+fn a_message_on_the_heap_stays_where_it_is_while_there_is_room() {
+    let mut memory = SystemMemory::new();
+    memory.get_writable(10).copy_from_slice(b"0123456789");
+    memory.get_writable(1).copy_from_slice(b"a");
+    let (span, _open) = show(memory.sight());
+    assert_eq!(span.len(), 20, "it has doubled");
+    for byte in b"bcdefghij" {
+        memory.get_writable(1)[0] = *byte;
+        assert_eq!(memory.get_data_by_ref(1).as_ptr(), span.as_ptr().cast());
+    }
+    memory.get_writable(1)[0] = b'k';
+    assert_ne!(memory.get_data_by_ref(1).as_ptr(), span.as_ptr().cast());
+    assert_eq!(memory.get_data_owned().as_ref(), b"0123456789abcdefghijk");
+}
+
+#[test]
+fn what_was_shown_stays_as_it_was_when_its_message_moves_or_goes() {
     let mut pool = pool(4);
-    assert!(pool.relocate_heap().is_none());
     pool.get_writable(4).copy_from_slice(b"abcd");
-    assert!(pool.relocate_heap().is_none());
+    assert!(pool.heap_sight().is_none());
     pool.get_writable(4).copy_from_slice(b"efgh");
     pool.danger_set_start(6);
-    let exposed = pool.get_data_by_ref(8).as_ptr();
-    let old = pool.relocate_heap().expect("the message is on the heap");
-    assert_eq!(old.get_data_by_ref_(8).as_ptr(), exposed);
-    assert_ne!(pool.get_data_by_ref(8).as_ptr(), exposed);
-    assert_eq!((old.as_ref(), pool.as_ref()), (b"abcdefgh".as_slice(), b"gh".as_slice()));
-    pool.get_writable(1).copy_from_slice(b"i");
-    assert_eq!(pool.get_data_owned().as_ref(), b"abcdefghi");
+    let (span, open) = show(pool.heap_sight().expect("the message is on the heap"));
+    // SAFETY: `open` keeps what was shown, and nothing writes to it any more once the message has moved.
+    let seen = |bytes: usize| unsafe { std::slice::from_raw_parts(span.as_ptr().cast::<u8>(), bytes) };
+    pool.get_writable(100)[0] = b'i';
+    assert_eq!((seen(8), &pool.as_ref()[..3]), (&b"abcdefgh"[..], &b"ghi"[..]));
+    drop(open);
 
+    // Truncated to nothing, it is given up.
+    pool.danger_set_start(0);
+    pool.truncate(0);
+    let (span, open) = show(pool.heap_sight().expect("a message stays where it has begun"));
+    pool.forget_empty();
+    assert!(pool.heap_sight().is_none());
+    // SAFETY: as above.
+    assert_eq!(unsafe { span.as_ref() }[6..9], *b"ghi");
+    drop(open);
+
+    // Taken and dropped.
     let mut memory = SystemMemory::new();
     memory.get_writable(4).copy_from_slice(b"abcd");
-    memory.danger_set_start(1);
-    let exposed = memory.get_data_by_ref(4).as_ptr();
-    let old = memory.relocate();
-    assert_eq!((old.get_data_by_ref_(4).as_ptr(), old.as_ref()), (exposed, b"abcd".as_slice()));
-    assert_eq!((memory.as_ref(), memory.start()), (b"bcd".as_slice(), 1));
+    let (span, open) = show(memory.sight());
+    let slice = memory.get_data_owned();
+    assert_eq!(slice.as_ref().as_ptr(), span.as_ptr().cast());
+    drop(Vec::from(slice));
+    // SAFETY: as above.
+    assert_eq!(unsafe { span.as_ref() }, b"abcd");
+    drop(open);
 }
 
 #[test]

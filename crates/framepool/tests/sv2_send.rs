@@ -2,9 +2,12 @@
 
 mod sv2_support;
 
+mod support;
+
 use framepool::ring::InvalidCount;
 use framepool::sv2::{Error, FrameHeader, MAX_PAYLOAD, Options, Session, State};
 use rand::Rng;
+use support::show;
 use sv2_support::{
     Owned, assert_same, connected, connected_with, drain, frame, options, owned, pool, receive, receive_cut, rng, send,
     wire,
@@ -262,30 +265,26 @@ fn frames_survive_growth_and_shrinking() {
 #[test]
 fn a_ring_that_was_shown_outlives_its_replacement() {
     let (mut client, mut server) = growing();
-    assert!(client.output().take_replaced().is_none());
     let frames = [(HEADER, vec![1; 10])];
     send(&mut client, &frames);
-    let shown = client.output().show();
+    let (shown, open) = show(client.output().sight());
     let spans = client.output().peek();
     let bytes = drain(&mut client);
-    assert!(client.output().take_replaced().is_none(), "not replaced yet");
 
     send(&mut client, &[(HEADER, vec![1; 3000])]);
     let with_replaced = client.stats().memory_bytes;
-    let replaced = client.output().take_replaced().expect("it was shown, and has been replaced");
-    assert!(client.output().take_replaced().is_none());
+    client.output().forget_replaced();
     assert_eq!(client.stats().memory_bytes, with_replaced - 64);
-    // SAFETY: `replaced` owns the memory that was shown, and nothing writes to it any more.
-    let seen = [spans.first, spans.second]
-        .map(|span| unsafe { std::slice::from_raw_parts(shown.as_ptr().add(span.start), span.len()) })
-        .concat();
+    // SAFETY: `open` keeps the memory that was shown, and nothing writes to it any more.
+    let seen = [spans.first, spans.second].map(|span| unsafe { &shown.as_ref()[span] }).concat();
     assert_eq!(seen, bytes);
-    drop(replaced);
+    drop(open);
 
     // Not shown: not kept.
     drain(&mut client);
+    let before = client.stats().memory_bytes - client.output().size();
     client.shrink();
-    assert!(client.output().take_replaced().is_none());
+    assert_eq!(client.stats().memory_bytes - client.output().size(), before);
     assert_same(&receive(&mut server, &bytes).unwrap(), &frames);
 }
 

@@ -10,6 +10,8 @@ use std::{
 use ruapc_bufpool::{AlignedMemory, Devices, MemoryKey, Registration};
 use tokio::sync::Notify;
 
+use crate::shown::Memory;
+
 use super::BlockPolicy;
 
 /// Bytes of a block, and of the largest buffer.
@@ -29,6 +31,13 @@ impl Block {
     /// The first byte.
     pub fn base(&self) -> NonNull<u8> {
         NonNull::new(self.memory.as_mut_ptr()).expect("a mapping")
+    }
+}
+
+// SAFETY: a share of the block keeps its memory, which never moves and is as long as any block.
+unsafe impl Memory for Arc<Block> {
+    fn span(&self) -> NonNull<[u8]> {
+        NonNull::slice_from_raw_parts(self.base(), BLOCK_SIZE)
     }
 }
 

@@ -1,8 +1,13 @@
 //! A buffer of a buddy pool.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    ptr::NonNull,
+    sync::{Arc, atomic::Ordering},
+};
 
 use ruapc_bufpool::DeviceIndex;
+
+use crate::shown::{Memory, Shown};
 
 use super::{BuddyPool, Error, pool::Shared};
 
@@ -57,6 +62,21 @@ impl Buffer {
     pub fn block(&self) -> usize {
         let key = self.bytes.memory_key(&DeviceIndex::default()).expect("every block is registered");
         key.lkey as usize
+    }
+}
+
+// SAFETY: a buffer has its memory until it is dropped, and moving it does not move the memory.
+unsafe impl Memory for Buffer {
+    fn span(&self) -> NonNull<[u8]> {
+        let start = NonNull::new(self.bytes.as_slice().as_ptr().cast_mut()).expect("it lies in a mapping");
+        NonNull::slice_from_raw_parts(start, self.capacity())
+    }
+}
+
+impl Shown<Buffer> {
+    /// Says who acquired it: see [`Buffer::set_origin`].
+    pub fn set_origin(&mut self, origin: Arc<str>) {
+        self.owner_mut().set_origin(origin);
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use frozen_core::bufpool::BufPoolAllocation;
 
 use crate::quarantine::{FILL, Guarded};
+use crate::shown::{self, Shown};
 
 use super::pool::Shared;
 use super::{BudgetError, BudgetPool};
@@ -100,5 +101,19 @@ impl Allocation {
         if let Memory::Guarded(memory) = &mut self.memory {
             memory.set_origin(origin);
         }
+    }
+}
+
+// SAFETY: an allocation has its memory until it is dropped, and moving it does not move the memory.
+unsafe impl shown::Memory for Allocation {
+    fn span(&self) -> NonNull<[u8]> {
+        NonNull::slice_from_raw_parts(self.base(), self.allocated_bytes())
+    }
+}
+
+impl Shown<Allocation> {
+    /// Says who acquired it: see [`Allocation::set_origin`].
+    pub fn set_origin(&mut self, origin: Arc<str>) {
+        self.owner_mut().set_origin(origin);
     }
 }

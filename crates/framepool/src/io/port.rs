@@ -6,6 +6,7 @@ use rustix::io::retry_on_intr;
 use super::{Descriptor, Direction};
 use crate::SystemError;
 use crate::ring::{Consumer, Half, Producer};
+use crate::shown::{Memory, Shown};
 
 /// A ring's half as one end of I/O: a producer is filled from a descriptor, a consumer is emptied into one.
 pub trait Port: Half {
@@ -65,6 +66,14 @@ impl Port for Consumer {
             Ok(retry_on_intr(|| rustix::io::writev(descriptor, &parts))?)
         });
         unless_it_would_block("writev", written)
+    }
+}
+
+impl<P: Port + Memory> Port for Shown<P> {
+    const DIRECTION: Direction = P::DIRECTION;
+
+    fn transfer(&mut self, descriptor: &Descriptor<'_>, most: usize) -> Result<Option<usize>, SystemError> {
+        self.owner_mut().transfer(descriptor, most)
     }
 }
 

@@ -8,6 +8,7 @@ use std::task::{Poll, Waker};
 
 use super::{Half, InvalidCount, Link};
 use crate::quarantine::Guard;
+use crate::shown::{InPlace, Memory};
 
 /// The half that reads.
 #[derive(Debug)]
@@ -119,6 +120,22 @@ impl Half for Consumer {
 
     fn forget(&mut self, waker: &Waker) {
         self.link.readable.forget(waker);
+    }
+}
+
+// SAFETY: either half keeps the ring's memory, which is as long as its size and never moves.
+unsafe impl Memory for Consumer {
+    fn span(&self) -> NonNull<[u8]> {
+        NonNull::slice_from_raw_parts(self.link.base, self.link.size)
+    }
+}
+
+// SAFETY: nothing that a half can do moves or frees the ring's memory.
+unsafe impl InPlace for Consumer {
+    type Access = dyn Half;
+
+    fn access(&mut self) -> &mut (dyn Half + 'static) {
+        self
     }
 }
 

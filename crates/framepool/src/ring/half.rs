@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::InvalidCount;
 use crate::quarantine::Guard;
+use crate::shown::{Memory, Shown};
 
 /// What the two halves of a ring have in common: the producer works on the ring's room, the consumer on its bytes.
 pub trait Half: Send {
@@ -46,6 +47,53 @@ pub trait Half: Send {
 
     /// `waker` waits no more.
     fn forget(&mut self, waker: &Waker);
+}
+
+/// A half whose memory may be seen does what the half does.
+impl<H: Half + Memory> Half for Shown<H> {
+    fn size(&self) -> usize {
+        (**self).size()
+    }
+
+    fn base(&self) -> NonNull<u8> {
+        (**self).base()
+    }
+
+    fn guard(&self) -> &Guard {
+        (**self).guard()
+    }
+
+    fn position(&self) -> u64 {
+        (**self).position()
+    }
+
+    fn available(&mut self) -> usize {
+        self.owner_mut().available()
+    }
+
+    fn advance(&mut self, count: usize) -> Result<(), InvalidCount> {
+        self.owner_mut().advance(count)
+    }
+
+    fn other_ended(&self) -> bool {
+        (**self).other_ended()
+    }
+
+    fn has_ended(&self) -> bool {
+        (**self).has_ended()
+    }
+
+    fn end(&mut self) {
+        self.owner_mut().end();
+    }
+
+    fn poll(&mut self, bytes: usize, waker: &Waker) -> Poll<usize> {
+        self.owner_mut().poll(bytes, waker)
+    }
+
+    fn forget(&mut self, waker: &Waker) {
+        self.owner_mut().forget(waker);
+    }
 }
 
 /// Blocks this thread until `bytes` are available to `half` or no more will come; returns what is available then, or `None`

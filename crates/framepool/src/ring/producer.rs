@@ -7,6 +7,7 @@ use std::task::{Poll, Waker};
 
 use super::{Half, InvalidCount, Link};
 use crate::quarantine::Guard;
+use crate::shown::{InPlace, Memory};
 
 /// The half that writes.
 #[derive(Debug)]
@@ -111,6 +112,22 @@ impl Half for Producer {
 
     fn forget(&mut self, waker: &Waker) {
         self.link.writable.forget(waker);
+    }
+}
+
+// SAFETY: either half keeps the ring's memory, which is as long as its size and never moves.
+unsafe impl Memory for Producer {
+    fn span(&self) -> NonNull<[u8]> {
+        NonNull::slice_from_raw_parts(self.link.base, self.link.size)
+    }
+}
+
+// SAFETY: nothing that a half can do moves or frees the ring's memory.
+unsafe impl InPlace for Producer {
+    type Access = dyn Half;
+
+    fn access(&mut self) -> &mut (dyn Half + 'static) {
+        self
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::{fmt, mem, ops::Range, ptr, slice, str, sync::Arc};
 
-use buffer_sv2::BufferFromSystemMemory;
-
 use crate::quarantine::Quarantine;
+use crate::shown::Sight;
 
 use super::{OutOfMemory, OutOfRange, Region, SLOTS, Slice, SystemMemory, gap::Gap};
 
@@ -323,8 +322,7 @@ impl SlotPool {
 
     /// `len` more bytes after what is written, with any content. [`OutOfMemory`] loses nothing that is written.
     ///
-    /// Bytes of the message in hand may move: see [`place`](Self::place), and [`relocate_heap`](Self::relocate_heap) for
-    /// those on the heap.
+    /// Bytes of the message in hand may move: see [`place`](Self::place).
     pub fn try_get_writable(&mut self, len: usize) -> Result<&mut [u8], OutOfMemory> {
         if self.heap.is_some() || !self.place_in_region(len) {
             return self.get_writable_on_heap(len);
@@ -358,13 +356,29 @@ impl SlotPool {
         Ok(())
     }
 
-    /// If the message in hand is on the heap: moves it to a fresh allocation and hands out the old one, for a caller
-    /// that exposed a pointer to it and cannot revoke it.
-    ///
-    /// # Panics
-    /// When the system gives no memory.
-    pub fn relocate_heap(&mut self) -> Option<BufferFromSystemMemory> {
-        self.heap.as_mut().map(SystemMemory::relocate)
+    /// What it takes to show the memory of the message in hand, if that is on the heap.
+    pub fn heap_sight(&mut self) -> Option<Sight<'_>> {
+        self.heap.as_mut().map(SystemMemory::sight)
+    }
+
+    /// Moves a message in hand that is on the heap: see [`SystemMemory::move_on`].
+    pub fn move_heap_on(&mut self, quarantine: &Arc<Quarantine>) -> Result<(), OutOfMemory> {
+        self.heap.as_mut().map_or(Ok(()), |heap| heap.move_on(quarantine))
+    }
+
+    /// Ends the pool without ending the sights of a message on the heap: see [`Shown::abandon`](crate::shown::Shown::abandon).
+    pub fn abandon(mut self) {
+        if let Some(heap) = self.heap.take() {
+            heap.abandon();
+        }
+    }
+
+    /// Gives up the memory of a message on the heap of which nothing is left: the next message begins anew.
+    pub fn forget_empty(&mut self) {
+        if self.is_empty() {
+            self.heap = None;
+            self.start = 0;
+        }
     }
 
     pub(super) fn pending(&self) -> &[u8] {

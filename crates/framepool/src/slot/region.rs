@@ -12,6 +12,7 @@ use std::{
 use tokio::sync::Notify;
 
 use crate::quarantine::{Guard, Keep};
+use crate::shown::Memory;
 
 use super::{OutOfMemory, held::HeldSlots, live::LiveSlots};
 
@@ -110,6 +111,13 @@ impl Region {
                 notified.await;
             }
         }
+    }
+}
+
+// SAFETY: a share of the region keeps its memory, which is as long as it says and never moves.
+unsafe impl Memory for Arc<Region> {
+    fn span(&self) -> NonNull<[u8]> {
+        NonNull::slice_from_raw_parts(self.base(), self.len())
     }
 }
 

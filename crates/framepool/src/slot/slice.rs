@@ -3,6 +3,7 @@
 use std::{ops::Range, slice, sync::Arc};
 
 use crate::quarantine::{FILL, Guarded, Quarantine};
+use crate::shown::{Shown, Sight};
 
 use super::{OutOfMemory, Region};
 
@@ -14,14 +15,14 @@ pub struct Slice(Bytes);
 #[derive(Debug)]
 enum Bytes {
     Held(Held),
-    Heap(Vec<u8>),
+    Heap(Shown<Vec<u8>>),
     /// Boxed, so that slices are no larger for it.
     Guarded(Box<GuardedBytes>),
 }
 
 #[derive(Debug)]
 struct GuardedBytes {
-    bytes: Guarded,
+    bytes: Shown<Guarded>,
     /// Only its slot counts. Freed after the bytes.
     held: Option<Held>,
 }
@@ -99,17 +100,18 @@ impl Slice {
             bytes.fill(FILL);
         }
         let (bytes, held) = match self.0 {
-            Bytes::Held(held) => (own, Some(held)),
+            Bytes::Held(held) => (Shown::new(own), Some(held)),
             Bytes::Heap(bytes) => (bytes, None),
             Bytes::Guarded(_) => return self,
         };
-        Self(Bytes::Guarded(Box::new(GuardedBytes { bytes: Guarded::new(bytes, quarantine), held })))
+        let bytes = bytes.map(|bytes| Guarded::new(bytes, quarantine));
+        Self(Bytes::Guarded(Box::new(GuardedBytes { bytes, held })))
     }
 
     /// Says who acquired the slice, if it is guarded: see [`Guarded::set_origin`].
     pub fn set_origin(&mut self, origin: Arc<str>) {
         if let Bytes::Guarded(guarded) = &mut self.0 {
-            guarded.bytes.set_origin(origin);
+            guarded.bytes.owner_mut().set_origin(origin);
         }
     }
 }
@@ -127,6 +129,33 @@ impl Slice {
         match &self.0 {
             Bytes::Held(held) => Some(&held.region),
             Bytes::Heap(_) | Bytes::Guarded(_) => None,
+        }
+    }
+
+    /// What it takes to show memory of the slice's own; `None` for a slice that lies in the memory of its pool.
+    pub fn sight(&mut self) -> Option<Sight<'_>> {
+        match &mut self.0 {
+            Bytes::Held(_) => None,
+            Bytes::Heap(bytes) => Some(bytes.sight()),
+            Bytes::Guarded(guarded) => Some(guarded.bytes.sight()),
+        }
+    }
+
+    /// Ends every sight of memory of the slice's own: see [`Shown::conceal`].
+    pub fn conceal(&mut self) -> bool {
+        match &mut self.0 {
+            Bytes::Held(_) => true,
+            Bytes::Heap(bytes) => bytes.conceal(),
+            Bytes::Guarded(guarded) => guarded.bytes.conceal(),
+        }
+    }
+
+    /// Gives the slice up without ending the sights of its memory: see [`Shown::abandon`].
+    pub fn abandon(self) {
+        match self.0 {
+            Bytes::Held(_) => {}
+            Bytes::Heap(bytes) => bytes.abandon(),
+            Bytes::Guarded(guarded) => guarded.bytes.abandon(),
         }
     }
 
@@ -169,8 +198,8 @@ impl AsMut<[u8]> for Slice {
             Bytes::Held(held) => unsafe {
                 slice::from_raw_parts_mut(held.region.base().add(held.range.start).as_ptr(), held.range.len())
             },
-            Bytes::Heap(bytes) => bytes,
-            Bytes::Guarded(guarded) => &mut guarded.bytes,
+            Bytes::Heap(bytes) => bytes.access(),
+            Bytes::Guarded(guarded) => guarded.bytes.access(),
         }
     }
 }
@@ -178,16 +207,27 @@ impl AsMut<[u8]> for Slice {
 /// A slice on the heap that owns `bytes`.
 impl From<Vec<u8>> for Slice {
     fn from(bytes: Vec<u8>) -> Self {
+        Shown::new(bytes).into()
+    }
+}
+
+/// The same for bytes that may have been shown.
+impl From<Shown<Vec<u8>>> for Slice {
+    fn from(bytes: Shown<Vec<u8>>) -> Self {
         Self(Bytes::Heap(bytes))
     }
 }
 
-/// Copies the bytes of a pool's slice, or a guarded one, and frees its slot; hands over those of a heap slice as they are.
+/// Copies the bytes of a pool's slice, or a guarded one, and frees its slot; hands over those of a heap slice as they are,
+/// if nobody was shown them.
 impl From<Slice> for Vec<u8> {
-    fn from(slice: Slice) -> Self {
-        match slice.0 {
+    fn from(mut slice: Slice) -> Self {
+        match &mut slice.0 {
+            Bytes::Heap(bytes) => match bytes.unseen() {
+                Some(bytes) => std::mem::take(bytes),
+                None => bytes.to_vec(),
+            },
             Bytes::Held(_) | Bytes::Guarded(_) => slice.as_ref().to_vec(),
-            Bytes::Heap(bytes) => bytes,
         }
     }
 }

@@ -1,18 +1,23 @@
 //! A buffer on the heap: a new allocation for every slice.
 
-use std::{hint, mem};
+use std::mem;
+use std::sync::Arc;
 
-use buffer_sv2::{AeadBuffer, Buffer, BufferFromSystemMemory};
+use crate::quarantine::{Guarded, Quarantine};
+use crate::shown::{Shown, Sight};
 
-use super::{OutOfMemory, OutOfRange, Slice};
+use super::{OutOfMemory, OutOfRange, Slice, slice::reserve};
 
-/// `buffer_sv2`'s [`BufferFromSystemMemory`] with checked arguments, growth that can fail, and a start that ends with
-/// its message.
+/// `buffer_sv2`'s `BufferFromSystemMemory` with checked arguments, growth that can fail, a start that ends with its message,
+/// and memory that may be shown while a message is being written.
+///
+/// The memory at least doubles when it grows. It moves then; while a message fits, the memory stays where it is.
 #[derive(Debug, Default)]
 pub struct SystemMemory {
-    inner: BufferFromSystemMemory,
-    /// What `inner` has asked the allocator for, in bytes.
-    reserved: usize,
+    /// All of it is initialised, also what is not written yet.
+    memory: Shown<Vec<u8>>,
+    /// Bytes written, at most those of `memory`.
+    len: usize,
     start: usize,
 }
 
@@ -24,12 +29,12 @@ impl SystemMemory {
 
     /// Bytes written and not yet taken, hidden ones included.
     pub fn len(&self) -> usize {
-        Buffer::len(&self.inner)
+        self.len
     }
 
     /// True when nothing is written.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.len == 0
     }
 
     /// Bytes hidden by [`try_set_start`](Self::try_set_start).
@@ -39,16 +44,57 @@ impl SystemMemory {
 
     /// `len` more bytes after what is written, with any content. [`OutOfMemory`] changes nothing.
     ///
-    /// May move what is written: [`relocate`](Self::relocate) tells how to keep the old memory.
+    /// Moves what is written if there is no room behind it.
     pub fn try_get_writable(&mut self, len: usize) -> Result<&mut [u8], OutOfMemory> {
-        let total = self.len().checked_add(len).ok_or(OutOfMemory { bytes: usize::MAX })?;
-        if total > self.reserved {
-            // A vector at least doubles, so that is what `inner` will ask for.
-            let bytes = total.max(self.reserved.saturating_mul(2));
-            probe(bytes)?;
-            self.reserved = bytes;
+        let before = self.len;
+        let total = before.checked_add(len).ok_or(OutOfMemory { bytes: usize::MAX })?;
+        if total > self.memory.len() {
+            self.grow(total.max(self.memory.len().saturating_mul(2)))?;
         }
-        Ok(self.inner.get_writable(len))
+        self.len = total;
+        Ok(&mut self.memory.access()[before..total])
+    }
+
+    /// `size` is more than there is.
+    fn grow(&mut self, size: usize) -> Result<(), OutOfMemory> {
+        if let Some(memory) = self.memory.unseen() {
+            memory.try_reserve_exact(size - memory.len()).map_err(|_| OutOfMemory { bytes: size })?;
+            memory.resize(size, 0);
+        } else {
+            self.memory = Shown::new(self.copy(size)?);
+        }
+        Ok(())
+    }
+
+    /// What is written, in fresh memory of `size` bytes.
+    fn copy(&self, size: usize) -> Result<Vec<u8>, OutOfMemory> {
+        let mut copy = reserve(size)?;
+        copy.extend_from_slice(self.pending());
+        copy.resize(size, 0);
+        Ok(copy)
+    }
+
+    /// Moves what is written to fresh memory, and what it leaves into `quarantine`: for debug mode, in which a view of the
+    /// bytes is good until the next call. [`OutOfMemory`] changes nothing.
+    pub fn move_on(&mut self, quarantine: &Arc<Quarantine>) -> Result<(), OutOfMemory> {
+        if self.memory.is_empty() {
+            return Ok(());
+        }
+        let fresh = Shown::new(self.copy(self.memory.len())?);
+        if let Some(old) = mem::replace(&mut self.memory, fresh).into_inner() {
+            drop(Guarded::new(old, quarantine));
+        }
+        Ok(())
+    }
+
+    /// What it takes to show the memory: what is written, and behind that what will be.
+    pub fn sight(&mut self) -> Sight<'_> {
+        self.memory.sight()
+    }
+
+    /// Ends without ending the sights of the memory: see [`Shown::abandon`].
+    pub fn abandon(self) {
+        self.memory.abandon();
     }
 
     /// Hides the first `index` bytes from [`AsRef`] and [`AsMut`] until the next take. [`OutOfRange`] beyond
@@ -72,48 +118,27 @@ impl SystemMemory {
         Ok(())
     }
 
-    /// Moves what is written to a fresh allocation and hands out the old one, for a caller that exposed a pointer to it
-    /// and cannot revoke it.
-    ///
-    /// # Panics
-    /// When the system gives no memory.
-    pub fn relocate(&mut self) -> BufferFromSystemMemory {
-        let mut fresh = Self::new();
-        let room = fresh.try_get_writable(self.len()).unwrap_or_else(|error| panic!("{error}"));
-        room.copy_from_slice(self.pending());
-        fresh.start = self.start;
-        mem::replace(self, fresh).inner
-    }
-
     /// `len` is at most [`len`](Self::len).
     pub(super) fn set_len(&mut self, len: usize) {
-        AeadBuffer::truncate(&mut self.inner, len);
+        self.len = len;
     }
 
     pub(super) fn pending(&self) -> &[u8] {
-        self.inner.get_data_by_ref_(self.len())
+        &self.memory[..self.len]
     }
 
     pub(super) fn pending_mut(&mut self) -> &mut [u8] {
-        self.inner.get_data_by_ref(self.len())
+        &mut self.memory.access()[..self.len]
     }
 
     pub(super) fn take(&mut self) -> Slice {
-        // The whole buffer goes: left in place it would keep what was truncated as the memory of the next message.
-        mem::take(self).inner.get_data_owned().into()
+        let Self { mut memory, len, .. } = mem::take(self);
+        memory.truncate(len);
+        memory.into()
     }
 
     #[expect(clippy::unused_self, reason = "what `traits` asks of both buffers")]
     pub(super) fn no_slice_alive(&self) -> bool {
         true
     }
-}
-
-/// Fails where `inner`, which cannot fail, would abort the process.
-fn probe(bytes: usize) -> Result<(), OutOfMemory> {
-    let mut memory = Vec::<u8>::new();
-    let granted = memory.try_reserve_exact(bytes);
-    // An allocation that nobody sees may be optimised away, its failure with it.
-    hint::black_box(&memory);
-    granted.map_err(|_| OutOfMemory { bytes })
 }

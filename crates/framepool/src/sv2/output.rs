@@ -9,6 +9,7 @@ use crate::SystemError;
 use crate::io::{Descriptor, Port};
 use crate::quarantine::Guard;
 use crate::ring::{self, Consumer, Half, InvalidCount, Producer, Spans};
+use crate::shown::{Memory, Shown, Sight};
 
 /// What must go out on the wire: a byte ring, with a queue behind it for what the ring has no room for.
 ///
@@ -21,7 +22,7 @@ use crate::ring::{self, Consumer, Half, InvalidCount, Producer, Spans};
 /// [`is_drained`](Self::is_drained) is.
 #[derive(Debug)]
 pub struct Output {
-    ring: Ring,
+    ring: Shown<Ring>,
     /// Empty unless the ring is full and the largest: every drain refills it. So what the ring takes is never ahead of the
     /// queue.
     queue: Queue,
@@ -33,22 +34,21 @@ pub struct Output {
     generation: u32,
     /// Bytes drained from earlier rings.
     before: u64,
-    /// Whether someone outside was told where the ring's memory is.
-    shown: bool,
-    /// Rings that were shown and have been replaced, until they are taken.
-    replaced: Vec<Ring>,
-}
-
-/// Rings that are out of use. They own memory that was [shown](Output::show), and nothing more happens to it.
-#[derive(Debug)]
-pub struct ReplacedRings {
-    _rings: Vec<Ring>,
+    /// Rings that were shown and have been replaced, until they are [forgotten](Self::forget_replaced).
+    replaced: Vec<Shown<Ring>>,
 }
 
 #[derive(Debug)]
 struct Ring {
     producer: Producer,
     consumer: Consumer,
+}
+
+// SAFETY: either half keeps the ring's memory, which is as long as its size and never moves.
+unsafe impl Memory for Ring {
+    fn span(&self) -> NonNull<[u8]> {
+        self.consumer.span()
+    }
 }
 
 /// What allocators give anyway. With more, the memory is cleared page by page when it is made, and what is freed does not
@@ -90,14 +90,13 @@ impl Output {
         }
         let smallest = smallest.min(largest);
         Ok(Self {
-            ring: Ring::new(smallest)?,
+            ring: Shown::new(Ring::new(smallest)?),
             queue: Queue::default(),
             smallest,
             largest,
             allowance: usize::MAX,
             generation: 0,
             before: 0,
-            shown: false,
             replaced: Vec::new(),
         })
     }
@@ -126,7 +125,7 @@ impl Output {
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        let written = if self.queue.is_empty() { self.ring.producer.write(bytes) } else { 0 };
+        let written = if self.queue.is_empty() { self.ring.owner_mut().producer.write(bytes) } else { 0 };
         self.queue.back().extend_from_slice(&bytes[written..]);
     }
 
@@ -141,7 +140,7 @@ impl Output {
             return None;
         }
         let mut result = Err(Error::Internal);
-        let put = self.ring.producer.io_slices(|room, _| {
+        let put = self.ring.owner_mut().producer.io_slices(|room, _| {
             result = match room.first_mut().and_then(|first| first.get_mut(..length)) {
                 Some(space) => fill(space),
                 None => Err(Error::Internal),
@@ -175,13 +174,13 @@ impl Output {
 
     /// The bytes at hand in the ring, as offsets into its memory ([`base`](Self::base)).
     pub fn peek(&mut self) -> Spans {
-        self.ring.consumer.peek()
+        self.ring.owner_mut().consumer.peek()
     }
 
     /// Frees the first `count` bytes of the ring and refills it. More than [`available`](Self::available): nothing is
     /// freed.
     pub fn consume(&mut self, count: usize) -> Result<(), InvalidCount> {
-        self.ring.consumer.advance(count)?;
+        self.ring.owner_mut().consumer.advance(count)?;
         self.refill(0);
         self.release_unused();
         Ok(())
@@ -191,7 +190,7 @@ impl Output {
     pub fn read(&mut self, target: &mut [u8]) -> usize {
         let mut read = 0;
         while read < target.len() && self.available() > 0 {
-            read += self.ring.consumer.read(&mut target[read..]);
+            read += self.ring.owner_mut().consumer.read(&mut target[read..]);
             self.refill(0);
         }
         self.release_unused();
@@ -201,7 +200,7 @@ impl Output {
     /// Writes what can be written now with one call, and refills the ring: see [`Port::transfer`].
     #[cfg(unix)]
     pub fn write_to(&mut self, descriptor: &Descriptor<'_>) -> Result<Option<usize>, SystemError> {
-        let written = self.ring.consumer.transfer(descriptor, usize::MAX);
+        let written = self.ring.owner_mut().consumer.transfer(descriptor, usize::MAX);
         self.refill(0);
         self.release_unused();
         written
@@ -249,11 +248,10 @@ impl Output {
         self.generation
     }
 
-    /// [`base`](Self::base), for one who goes on looking at the memory: it stays valid when the ring is replaced, as long
-    /// as what [`take_replaced`](Self::take_replaced) then gives, or else this output, is kept.
-    pub fn show(&mut self) -> NonNull<u8> {
-        self.shown = true;
-        self.base()
+    /// What it takes to show the ring's memory. When the ring is replaced, what was shown stays as it is until
+    /// [`forget_replaced`](Self::forget_replaced).
+    pub fn sight(&mut self) -> Sight<'_> {
+        self.ring.sight()
     }
 
     /// What becomes of the ring's memory when the ring is replaced or the session is gone, for debug mode. Rings to come follow
@@ -262,10 +260,15 @@ impl Output {
         self.ring.producer.guard()
     }
 
-    /// What was [shown](Self::show) and has been replaced since.
-    pub fn take_replaced(&mut self) -> Option<ReplacedRings> {
-        let rings = mem::take(&mut self.replaced);
-        (!rings.is_empty()).then_some(ReplacedRings { _rings: rings })
+    /// Gives up the rings that were shown and have been replaced: nobody outside works with their bytes any more.
+    pub fn forget_replaced(&mut self) {
+        self.replaced.clear();
+    }
+
+    /// Ends without ending the sights of the rings: see [`Shown::abandon`].
+    pub(super) fn abandon(self) {
+        self.ring.abandon();
+        self.replaced.into_iter().for_each(Shown::abandon);
     }
 
     /// Brings the first size of the ring back, if it is empty.
@@ -292,7 +295,7 @@ impl Output {
             }
         }
         if !self.queue.is_empty() {
-            let written = self.ring.producer.write(self.queue.front());
+            let written = self.ring.owner_mut().producer.write(self.queue.front());
             self.queue.take(written);
         }
     }
@@ -302,17 +305,17 @@ impl Output {
     fn replace_ring(&mut self, size: usize) {
         if let Ok(ring) = Ring::new(size) {
             ring.producer.guard().follow(self.ring.producer.guard());
-            let mut old = mem::replace(&mut self.ring, ring);
+            let mut old = mem::replace(&mut self.ring, Shown::new(ring));
             self.before += old.consumer.position();
             // Copied, not taken: whoever looks at the old one goes on seeing what it held. A count of 0 is always valid.
-            let _ = old.consumer.io_slices(|bytes, _| {
+            let _ = old.owner_mut().consumer.io_slices(|bytes, _| {
                 for part in bytes {
-                    self.ring.producer.write(part);
+                    self.ring.owner_mut().producer.write(part);
                 }
                 Ok(0)
             });
             self.generation = self.generation.wrapping_add(1);
-            if mem::take(&mut self.shown) {
+            if old.is_exposed() {
                 self.replaced.push(old);
             }
         }

@@ -230,6 +230,11 @@ impl Session {
         &mut self.output
     }
 
+    /// Ends the session without ending the sights of its output: see [`Shown::abandon`](crate::shown::Shown::abandon).
+    pub fn abandon(self) {
+        self.output.abandon();
+    }
+
     /// What the session has done and what it holds.
     pub fn stats(&self) -> Stats {
         let phase = match &self.phase {
