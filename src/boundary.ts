@@ -6,7 +6,8 @@
  * order is that of `crates/framepool-node/src/control.rs`.
  */
 import { createRequire } from 'node:module'
-import * as threads from 'node:worker_threads'
+import { runInNewContext } from 'node:vm'
+import { threadId } from 'node:worker_threads'
 import { errorOf, FramePoolError, systemErrorInfo } from './errors.js'
 import { platformName } from './platform.js'
 
@@ -92,7 +93,7 @@ type Bound = { control: ArrayBuffer; facade: number } & Record<
   > & { ticketMake(): string; ticketAdopt(nonce: string): void }
 
 const native = load()
-const bound = guarded(() => native.openBoundary(threads.threadId, isUntransferable()) as Bound)
+const bound = guarded(() => native.openBoundary(threadId, intrinsicTransfer()) as Bound)
 
 /** Names an object of this isolate in the native tables. */
 export interface Handle {
@@ -1065,11 +1066,11 @@ export function transferableKinds(): string[] {
 }
 
 /**
- * Node's function that tells which objects must not be transferred, where there is one: native code, which detaches
- * ArrayBuffers, would end the process with such a one.
+ * `ArrayBuffer.prototype.transfer`, with which native code detaches ArrayBuffers, from a realm of its own: in this one a
+ * script may have replaced it by one that keeps the memory. Undefined where there is none.
  */
-function isUntransferable(): ((value: object) => boolean) | undefined {
-  return (threads as { isMarkedAsUntransferable?: (value: object) => boolean }).isMarkedAsUntransferable
+function intrinsicTransfer(): ((length: number) => ArrayBuffer) | undefined {
+  return runInNewContext('ArrayBuffer.prototype.transfer')
 }
 
 /** Runs an ordinary native function; its errors become those of the contract. */

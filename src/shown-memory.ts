@@ -13,7 +13,8 @@ export class ShownMemory {
   }
 
   view(offset: number, length: number): Uint8Array {
-    const buffer = (this.#buffer ??= this.#show())
+    this.#buffer ??= this.#show()
+    const buffer = this.#buffer
     try {
       return new Uint8Array(buffer, offset, length)
     } catch (error) {

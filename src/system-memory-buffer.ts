@@ -26,7 +26,8 @@ class SystemMemory implements GrowingMemory, SliceCount {
   liveHeapSlices = 0
 
   writable(length: number): Uint8Array {
-    const handle = (this.#handle ??= this.#create())
+    this.#handle ??= this.#create()
+    const handle = this.#handle
     writableSystemMemory(handle, length)
     if (reply(Word.Moved) === 1) this.#shown = new ShownMemory(() => systemMemoryView(handle))
     const before = this.length

@@ -214,22 +214,22 @@ impl ToNapiValue for RawValue {
 ///
 /// `owner`: Node's number of the thread. It may be opened again (a test runner loads modules more than once); the state is
 /// the isolate's, not the caller's. But each caller has a number, `facade`, since it knows only the memory that it has shown
-/// itself. `is_untransferable`: Node's `isMarkedAsUntransferable`, or undefined.
+/// itself. `transfer`: `ArrayBuffer.prototype.transfer` as no script has replaced it, or undefined.
 #[napi(
     catch_unwind,
-    ts_args_type = "owner: number, isUntransferable?: (value: object) => boolean",
+    ts_args_type = "owner: number, transfer?: (length: number) => ArrayBuffer",
     ts_return_type = "object"
 )]
-pub fn open_boundary(env: Env, owner: u32, is_untransferable: Option<Unknown<'_>>) -> Result<RawValue> {
+pub fn open_boundary(env: Env, owner: u32, transfer: Option<Unknown<'_>>) -> Result<RawValue> {
     pin::module();
     let state = EnvState::open(env, owner)?;
     // SAFETY: `open` gave a pointer to this isolate's live state, and no other reference to it is in use.
     let (state, entrance) = unsafe { (&mut *state, &raw const *(*state).entrance) };
     state.facades += 1;
     let raw = env.raw();
-    if let Some(function) = is_untransferable {
+    if let Some(transfer) = transfer {
         // SAFETY: it is an argument of the running call.
-        unsafe { state.realm.ask_before_detaching(function.raw()) };
+        unsafe { state.realm.detach_by(transfer.raw()) };
     }
     let sight = state.shown_control.sight();
     let base = sight.span().cast();

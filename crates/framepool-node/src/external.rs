@@ -35,9 +35,9 @@ thread_local! {
 pub(crate) struct Realm {
     env: sys::napi_env,
     thread: ThreadId,
-    /// Node's `isMarkedAsUntransferable`; null where there is none. Detaching an `ArrayBuffer` that is marked so would end
-    /// the process.
-    is_untransferable: Cell<sys::napi_ref>,
+    /// `ArrayBuffer.prototype.transfer`; null where there is none. It throws where `napi_detach_arraybuffer` would end the
+    /// process: with an `ArrayBuffer` that was given to `markAsUntransferable`. Runtimes without it do not know such ones.
+    transfer: Cell<sys::napi_ref>,
     /// Whether that function runs: nothing of ours may be called meanwhile.
     busy: Cell<bool>,
     ended: Cell<bool>,
@@ -72,23 +72,23 @@ impl Realm {
         Self {
             env,
             thread: thread::current().id(),
-            is_untransferable: Cell::new(ptr::null_mut()),
+            transfer: Cell::new(ptr::null_mut()),
             busy: Cell::new(false),
             ended: Cell::new(false),
             windows: RefCell::default(),
         }
     }
 
-    /// `function` says whether an `ArrayBuffer` is marked as untransferable. The first one counts.
+    /// `transfer` is `ArrayBuffer.prototype.transfer`, as no script has replaced it. The first one counts.
     ///
     /// # Safety
-    /// `function` must be a value of the running call of this environment.
-    pub(crate) unsafe fn ask_before_detaching(&self, function: sys::napi_value) {
-        if self.is_untransferable.get().is_null() {
+    /// It must be a value of the running call of this environment.
+    pub(crate) unsafe fn detach_by(&self, transfer: sys::napi_value) {
+        if self.transfer.get().is_null() {
             let mut reference = ptr::null_mut();
-            // SAFETY: as the caller promises. A value that is no function gives an error later, which counts as marked.
-            unsafe { sys::napi_create_reference(self.env, function, 1, &raw mut reference) };
-            self.is_untransferable.set(reference);
+            // SAFETY: as the caller promises.
+            unsafe { sys::napi_create_reference(self.env, transfer, 1, &raw mut reference) };
+            self.transfer.set(reference);
         }
     }
 
@@ -142,28 +142,26 @@ impl Realm {
         status != sys::Status::napi_ok || detached
     }
 
-    /// Whether `value` must not be detached.
-    fn is_untransferable(&self, value: sys::napi_value) -> bool {
-        if self.is_untransferable.get().is_null() {
-            return false;
+    /// Detaches an `ArrayBuffer`, if that can be done.
+    fn detach(&self, value: sys::napi_value) {
+        if self.transfer.get().is_null() {
+            // SAFETY: `value` is an `ArrayBuffer` of this environment.
+            unsafe { sys::napi_detach_arraybuffer(self.env, value) };
+            return;
         }
-        let (mut function, mut this, mut answer) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
-        let mut marked = true;
+        let (mut function, mut length, mut moved) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
         self.busy.set(true);
         // SAFETY: plain Node-API calls of the running environment with values of it. Of our own functions none does anything
-        // meanwhile, since `busy` is set.
+        // meanwhile, since `busy` is set. The bytes go to an `ArrayBuffer` of length 0, and so nowhere.
         unsafe {
-            sys::napi_get_reference_value(self.env, self.is_untransferable.get(), &raw mut function);
-            sys::napi_get_undefined(self.env, &raw mut this);
-            let status = sys::napi_call_function(self.env, this, function, 1, &raw const value, &raw mut answer);
-            if status == sys::Status::napi_ok {
-                sys::napi_get_value_bool(self.env, answer, &raw mut marked);
-            } else if status == sys::Status::napi_pending_exception {
-                sys::napi_get_and_clear_last_exception(self.env, &raw mut answer);
+            sys::napi_get_reference_value(self.env, self.transfer.get(), &raw mut function);
+            sys::napi_create_uint32(self.env, 0, &raw mut length);
+            let status = sys::napi_call_function(self.env, value, function, 1, &raw const length, &raw mut moved);
+            if status == sys::Status::napi_pending_exception {
+                sys::napi_get_and_clear_last_exception(self.env, &raw mut moved);
             }
         }
         self.busy.set(false);
-        marked
     }
 
     /// Detaches an `ArrayBuffer`, if that can be done, and forgets it unless it still shows the memory.
@@ -173,12 +171,10 @@ impl Realm {
         let closed = match self.value(window) {
             None => Closed::Taken,
             Some(value) if self.is_detached(value) => Closed::Taken,
-            Some(value) if self.is_untransferable(value) => Closed::Attached,
-            // SAFETY: `value` is an `ArrayBuffer` of this environment, which may be detached.
-            Some(value) => match unsafe { sys::napi_detach_arraybuffer(self.env, value) } {
-                sys::Status::napi_ok if self.is_detached(value) => Closed::Detached,
-                _ => Closed::Attached,
-            },
+            Some(value) => {
+                self.detach(value);
+                if self.is_detached(value) { Closed::Detached } else { Closed::Attached }
+            }
         };
         if !matches!(closed, Closed::Attached)
             && let Some(window) = windows.remove(handle)

@@ -1,10 +1,10 @@
 //! The slot pool as its description draws it, and its edges.
 
-mod support;
+mod shown_support;
 
 use buffer_sv2::{AeadBuffer, Buffer, Write};
 use framepool::slot::{Mode, OutOfMemory, OutOfRange, Place, Room, SLOTS, Slice, SlotPool, SystemMemory};
-use support::show;
+use shown_support::show;
 
 /// More than any address space has, and still less than the greatest layout.
 const TOO_MUCH: usize = 1 << 60;

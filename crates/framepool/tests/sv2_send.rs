@@ -2,12 +2,12 @@
 
 mod sv2_support;
 
-mod support;
+mod shown_support;
 
 use framepool::ring::InvalidCount;
 use framepool::sv2::{Error, FrameHeader, MAX_PAYLOAD, Options, Session, State};
 use rand::Rng;
-use support::show;
+use shown_support::show;
 use sv2_support::{
     Owned, assert_same, connected, connected_with, drain, frame, options, owned, pool, receive, receive_cut, rng, send,
     wire,
