@@ -29,7 +29,7 @@ export class Consumer implements RingHalf {
 
   /** Bytes ever read. */
   get position(): bigint {
-    return BigInt(this.#source.position)
+    return this.#source.position
   }
 
   /** Bytes to read. Throws `ERR_RELEASED` once released, as everything here but `size`, `position`, `release()`. */

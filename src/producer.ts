@@ -30,7 +30,7 @@ export class Producer implements RingHalf, Write {
 
   /** Bytes ever written. */
   get position(): bigint {
-    return BigInt(this.#half.position)
+    return this.#half.position
   }
 
   /** Room to write, in bytes. Throws `ERR_RELEASED` once released, as everything here but `size`, `position`, `release()`. */
