@@ -27,7 +27,7 @@ export class Consumer implements RingHalf {
     return this.#source.size
   }
 
-  /** Bytes ever read. */
+  /** Bytes ever read, modulo 2^64. */
   get position(): bigint {
     return this.#source.position
   }

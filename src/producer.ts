@@ -28,7 +28,7 @@ export class Producer implements RingHalf, Write {
     return this.#half.size
   }
 
-  /** Bytes ever written. */
+  /** Bytes ever written, modulo 2^64. */
   get position(): bigint {
     return this.#half.position
   }
