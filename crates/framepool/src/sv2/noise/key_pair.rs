@@ -39,8 +39,10 @@ impl KeyPair {
             Party::Initiator => (self.encoded, theirs),
             Party::Responder => (theirs, self.encoded),
         };
-        let shared = ElligatorSwift::shared_secret(initiators, responders, self.secret, role);
-        Zeroizing::new(shared.to_secret_bytes())
+        let mut shared = ElligatorSwift::shared_secret(initiators, responders, self.secret, role);
+        let bytes = Zeroizing::new(shared.to_secret_bytes());
+        shared.non_secure_erase();
+        bytes
     }
 }
 
