@@ -145,7 +145,7 @@ export type Ticket<T> = {
 export interface RingHalf extends Disposable {
   /** The ring's, in bytes. */
   readonly size: number
-  /** Bytes ever passed through this half. */
+  /** Bytes ever passed through this half, modulo 2^64. */
   readonly position: bigint
   /** Producer: room to write. Consumer: bytes to read. */
   readonly available: number

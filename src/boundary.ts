@@ -8,6 +8,7 @@
 import { createRequire } from 'node:module'
 import { runInNewContext } from 'node:vm'
 import { threadId } from 'node:worker_threads'
+import { ByteCount } from './byte-count.js'
 import { errorOf, FramePoolError, systemErrorInfo } from './errors.js'
 import { platformName } from './platform.js'
 
@@ -276,9 +277,14 @@ export function replyHandle(): Handle {
   return { index: control[Word.Handle]!, generation: control[Word.Generation]! }
 }
 
-/** A number of more than 32 bits that the last call gave. */
+/** A number of at most 53 bits that the last call gave. */
 export function replyWide(): number {
   return control[Word.High]! * 2 ** 32 + control[Word.Low]!
+}
+
+/** A counter that the last call gave. */
+export function replyCount(): ByteCount {
+  return new ByteCount(control[Word.Low]!, control[Word.High]!)
 }
 
 /** Throws it. */
@@ -872,7 +878,7 @@ export function startPump(from: number, to: number, size: number, settled: () =>
 
 /** Bytes that it has written so far. */
 export function pumpMoved(pump: Handle): bigint {
-  return BigInt(guarded(() => native.pumpMoved(pump)))
+  return guarded(() => native.pumpMoved(pump))
 }
 
 /** It reads no more; what was read is still written. */
@@ -882,7 +888,7 @@ export function stopPump(pump: Handle): void {
 
 /** Forgets a pump that is over; the bytes that it has written. */
 export function endPump(pump: Handle): bigint {
-  return BigInt(guarded(() => native.pumpEnd(pump)))
+  return guarded(() => native.pumpEnd(pump))
 }
 
 // ── Objects that change isolates ─────────────────────────────────────────────────────────────────────────────────────

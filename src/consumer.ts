@@ -27,9 +27,9 @@ export class Consumer implements RingHalf {
     return this.#source.size
   }
 
-  /** Bytes ever read. */
+  /** Bytes ever read, modulo 2^64. */
   get position(): bigint {
-    return BigInt(this.#source.position)
+    return this.#source.position
   }
 
   /** Bytes to read. Throws `ERR_RELEASED` once released, as everything here but `size`, `position`, `release()`. */

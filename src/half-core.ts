@@ -10,8 +10,8 @@ import {
   Kind,
   releaseRingHalf,
   reply,
+  replyCount,
   replyHandle,
-  replyWide,
   ringHalfView,
   transferLater,
   transferNow,
@@ -19,6 +19,7 @@ import {
   waitForRing,
   waitForRingSync,
 } from './boundary.js'
+import { ByteCount } from './byte-count.js'
 import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError } from './errors.js'
 import { nativeOperation, nativeWait } from './native-waits.js'
@@ -31,7 +32,7 @@ export class HalfCore implements RingSource {
   readonly #kind: Kind.Producer | Kind.Consumer
   readonly size: number
   readonly memory: ShownMemory
-  position = 0
+  #passed = new ByteCount()
   offset = 0
   lent = false
   /** Node has views of the ring that it may write to, until it drops them: they must not be detached. */
@@ -59,7 +60,8 @@ export class HalfCore implements RingSource {
   /** The one that the last call gave: it has arrived from another isolate. */
   static arrived(kind: Kind.Producer | Kind.Consumer): HalfCore {
     const half = new HalfCore(replyHandle(), kind, reply(Word.Size), reply(Word.Available))
-    half.#moveOn(replyWide())
+    half.#passed = replyCount()
+    half.offset = reply(Word.Low) & (half.size - 1)
     half.#ended = reply(Word.Ended) === 1
     return half
   }
@@ -77,6 +79,10 @@ export class HalfCore implements RingSource {
 
   get memorySize(): number {
     return this.size
+  }
+
+  get position(): bigint {
+    return this.#passed.value
   }
 
   get available(): number {
@@ -123,8 +129,9 @@ export class HalfCore implements RingSource {
   }
 
   #moveOn(count: number): void {
-    this.position += count
-    this.offset = this.position % this.size
+    this.#passed.add(count)
+    // The size is a power of two, at most 2^30, so that the sum's low bits are the place.
+    this.offset = (this.offset + count) & (this.size - 1)
   }
 
   #advance(count: number): void {

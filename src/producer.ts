@@ -28,9 +28,9 @@ export class Producer implements RingHalf, Write {
     return this.#half.size
   }
 
-  /** Bytes ever written. */
+  /** Bytes ever written, modulo 2^64. */
   get position(): bigint {
-    return BigInt(this.#half.position)
+    return this.#half.position
   }
 
   /** Room to write, in bytes. Throws `ERR_RELEASED` once released, as everything here but `size`, `position`, `release()`. */

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { whenAborted } from './abort.js'
 import { integerArgument, optionsArgument, signalArgument } from './arguments.js'
+import { ByteCount } from './byte-count.js'
 import { newRing } from './byte-ring.js'
 import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
 import type { HalfCore } from './half-core.js'
@@ -86,7 +87,7 @@ class OneWay {
   readonly #reader: SocketReader
   readonly #to: Socket
   readonly #onMove: () => void
-  #bytes = 0
+  readonly #bytes = new ByteCount()
   /** The sender has ended its side. */
   ended = false
   /** The receiver has everything, and knows that it was all. */
@@ -133,12 +134,12 @@ class OneWay {
       const taken = writeLentNow(consumer, this.#to, (error) => {
         // The socket that failed says so itself.
         if (error !== null) return
-        this.#bytes += length
+        this.#bytes.add(length)
         this.#flush()
         this.#reader.resume()
       })
       if (!taken) return
-      this.#bytes += length
+      this.#bytes.add(length)
     }
     if (this.ended && !this.#reader.holding && !this.#to.writableEnded) {
       this.#to.once('finish', () => {
@@ -163,7 +164,7 @@ class OneWay {
   release(): number {
     this.#producer.release()
     this.#consumer.release()
-    return this.#bytes
+    return Number(this.#bytes.value)
   }
 }
 

@@ -14,8 +14,8 @@ export interface RingSource {
   readonly memorySize: number
   /** Bytes to write, or to read. */
   readonly available: number
-  /** Bytes ever written, or read. */
-  readonly position: number
+  /** Bytes ever written, or read, modulo 2^64. */
+  readonly position: bigint
   /** Where in the ring the first available byte lies. */
   readonly offset: number
   /** The other half will do nothing any more. */

@@ -233,7 +233,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SlotBacklog, Slic
       this.lastLength = this.alone
       this.alone = 0
       // The count is a word of the control block.
-      if (++this.cameAndWent === MAX_BYTES) this.settle()
+      if (++this.cameAndWent === MAX_BYTES) this.tell()
     } else {
       this.released |= bit
     }

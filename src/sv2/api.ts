@@ -34,6 +34,7 @@ export interface InitiatorOptions extends SessionOptions {
   authorityPublicKey?: string
 }
 
+/** Counts are exact up to 2^53, and rounded to a number beyond: native code counts in 64 bits. */
 export interface SessionStats {
   framesIn: number
   framesOut: number

@@ -6,13 +6,13 @@ const QUIET_MS = 1_000
 /** A session whose output has grown. */
 interface GrownOutput {
   /** Bytes that ever went out. */
-  readonly position: number
+  readonly position: bigint
   /** Gives memory back: so many bytes, none while something is in the output or it is in use. */
   shrink(): number
 }
 
 /** With the position where it was last seen. */
-const grown = new Map<GrownOutput, number>()
+const grown = new Map<GrownOutput, bigint>()
 /** One for all, and only while there are any: a timer for each session would cost more than its frames. */
 let timer: NodeJS.Timeout | null = null
 /** Bytes given back the last time round. */

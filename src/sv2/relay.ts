@@ -11,6 +11,7 @@ import { checkedOptions, type RelayOptions } from './relay-options.js'
 const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000
 const DEFAULT_DRAIN_MS = 5_000
 
+/** Counts are exact up to 2^53, and rounded to a number beyond. */
 export interface RelayStats {
   connections: number
   connectionsTotal: number

@@ -18,6 +18,7 @@ import {
   writeOutput,
   writeOutputLater,
 } from '../boundary.js'
+import { ByteCount } from '../byte-count.js'
 import { DEBUG, trace, untrace } from '../debug.js'
 import { FramePoolError } from '../errors.js'
 import { nativeWait } from '../native-waits.js'
@@ -43,11 +44,12 @@ export class SessionCore implements RingSource {
   /** Why the session closed by itself. */
   error: FramePoolError | null = null
   available = 0
-  position = 0
+  /** Where in the output's ring the first available byte lies. */
+  offset = 0
   lent = false
-  /** Which of the output's rings `memory` is, and the position at which it began. */
+  readonly #passed = new ByteCount()
+  /** Which of the output's rings `memory` is. */
   #generation = 0
-  #ringStart = 0
   readonly #smallestRing: number
   /** True while a socket or a stream takes the output: then closing leaves to it what the output holds. */
   #wired = false
@@ -97,8 +99,8 @@ export class SessionCore implements RingSource {
     return this.state === 'closed'
   }
 
-  get offset(): number {
-    return (this.position - this.#ringStart) % this.memorySize
+  get position(): bigint {
+    return this.#passed.value
   }
 
   atLeast(): number {
@@ -146,8 +148,7 @@ export class SessionCore implements RingSource {
 
   #written(): number {
     const count = reply(Word.Length)
-    this.position += count
-    this.#sync()
+    this.#moveOn(count)
     return count
   }
 
@@ -278,7 +279,14 @@ export class SessionCore implements RingSource {
 
   advance(length: number): void {
     consumeOutput(this.handle, length)
-    this.position += length
+    this.#moveOn(length)
+  }
+
+  /** After a call that took `count` bytes out of the output. */
+  #moveOn(count: number): void {
+    this.#passed.add(count)
+    // The size is a power of two.
+    this.offset = (this.offset + count) & (this.memorySize - 1)
     this.#sync()
   }
 
@@ -352,7 +360,8 @@ export class SessionCore implements RingSource {
 
   #takeRing(): void {
     this.#generation = reply(Word.RingGeneration)
-    this.#ringStart = this.position
+    // Where a ring that takes the place of another begins with what is to be read.
+    this.offset = 0
     this.memorySize = reply(Word.RingSize)
     this.memory = new ShownMemory(() => sessionOutputRegion(this.handle))
   }

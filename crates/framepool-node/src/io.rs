@@ -9,6 +9,7 @@ use framepool::handle::Handle;
 use framepool::io::{Descriptor, Direction, Poller, Port, Pump, Pumped};
 use framepool::ring;
 use napi::Env;
+use napi::bindgen_prelude::BigInt;
 use napi_derive::napi;
 
 use crate::boundary::{Call, ObjectHandle, Reply};
@@ -168,8 +169,8 @@ pub(crate) fn pump_start(call: &mut Call<'_>) -> Reply {
 
 /// Bytes that a pump has written so far.
 #[napi(catch_unwind)]
-pub fn pump_moved(env: Env, pump: ObjectHandle) -> Result<f64> {
-    Ok(EnvState::of(env)?.pumps.get(pump.into()).ok_or_else(Fault::released)?.moved() as f64)
+pub fn pump_moved(env: Env, pump: ObjectHandle) -> Result<BigInt> {
+    Ok(EnvState::of(env)?.pumps.get(pump.into()).ok_or_else(Fault::released)?.moved().into())
 }
 
 /// Reads no more; what was read is still written.
@@ -181,6 +182,6 @@ pub fn pump_stop(env: Env, pump: ObjectHandle) -> Result<()> {
 
 /// Forgets a pump that is over; the bytes that it has written.
 #[napi(catch_unwind)]
-pub fn pump_end(env: Env, pump: ObjectHandle) -> Result<f64> {
-    Ok(EnvState::of(env)?.pumps.remove(pump.into()).ok_or_else(Fault::released)?.moved() as f64)
+pub fn pump_end(env: Env, pump: ObjectHandle) -> Result<BigInt> {
+    Ok(EnvState::of(env)?.pumps.remove(pump.into()).ok_or_else(Fault::released)?.moved().into())
 }

@@ -1,7 +1,7 @@
 //! Handshakes a second of each end, on one core: making the session, answering, and giving it up again.
 //!
-//! `curve` is what of it the curve operations take: those of a responder, done with `secp256k1` alone. Prints one line of
-//! JSON, the median of rounds that take turns.
+//! `curve` is how often a second `secp256k1` alone does the curve operations of a responder by its safe functions, which
+//! randomize their context each time. Prints one line of JSON, the median of rounds that take turns.
 
 mod support;
 #[path = "../tests/sv2_support/mod.rs"]
@@ -11,21 +11,20 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use framepool::sv2::State;
-use secp256k1::ellswift::{ElligatorSwift, ElligatorSwiftParty};
-use secp256k1::rand::thread_rng;
-use secp256k1::{Keypair, Message, SECP256K1};
+use secp256k1::ellswift::{ElligatorSwift, Party};
+use secp256k1::{Keypair, SecretKey, generate_keypair, rand, schnorr};
 use support::{measures, median};
 use sv2_support::{drain, initiator, receive, responder};
 
 /// Three key pairs, two encodings, two shared secrets, one signature.
 fn curve_operations(theirs: ElligatorSwift) {
-    let authority = Keypair::new(SECP256K1, &mut thread_rng());
+    let authority = Keypair::new(&mut rand::rng());
     for _ in 0..2 {
-        let (secret, public) = SECP256K1.generate_keypair(&mut thread_rng());
-        let ours = ElligatorSwift::from_pubkey(public);
-        black_box(ElligatorSwift::shared_secret(theirs, ours, secret, ElligatorSwiftParty::B, None));
+        let (secret, public) = generate_keypair(&mut rand::rng());
+        let ours = ElligatorSwift::from_pubkey_with_rnd(public, rand::random());
+        black_box(ElligatorSwift::shared_secret(theirs, ours, secret, Party::Responder));
     }
-    black_box(SECP256K1.sign_schnorr_with_rng(&Message::from_digest([7; 32]), &authority, &mut thread_rng()));
+    black_box(schnorr::sign(&[7; 32], &authority));
 }
 
 /// How often a second.
@@ -37,7 +36,7 @@ fn rate(count: u32, mut work: impl FnMut(usize)) -> f64 {
 
 fn main() {
     let (rounds, count) = if measures() { (15, 300) } else { (1, 2) };
-    let theirs = ElligatorSwift::from_pubkey(SECP256K1.generate_keypair(&mut thread_rng()).1);
+    let theirs = ElligatorSwift::from_seckey(SecretKey::new(&mut rand::rng()), None);
     let mut rates: [Vec<f64>; 3] = Default::default();
     for _ in 0..rounds {
         let mut initiators: Vec<_> = (0..count).map(|_| initiator()).collect();
@@ -62,7 +61,7 @@ fn main() {
         "{}",
         serde_json::json!({
             "bench": "sv2_handshake", "unit": "handshakes/s", "rounds": rounds, "responder": responder, "initiator": initiator,
-            "curve": { "rate": curve, "share of the responder's time": responder / curve },
+            "curve": { "rate": curve, "responders for one": responder / curve },
         })
     );
 }

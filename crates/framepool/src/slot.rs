@@ -22,11 +22,17 @@
 //! - **Alloc**: no gap holds the message, so it comes from the heap. Every message looks at the pool again.
 //!
 //! When slots or bytes run out, the first of these that holds the message is used: in front mode what was freed at the
-//! end of the front; the gap before the first live slot (front); the gap after the last live slot (back). Bytes written
-//! and not yet taken move with a change of place, in order. Live slices never move.
+//! end of the front, while a slice in the front is alive; the gap before the first live slot (front); the gap after the
+//! last live slot (back). In alloc mode the end of an earlier front comes after these. Bytes written and not yet taken
+//! move with a change of place, in order. Live slices never move.
 //!
 //! A message larger than the capacity comes from the heap and leaves mode and placement as they are. An empty message
 //! takes no slot. A message that has begun on the heap stays there until it is taken.
+//!
+//! `tests/slot_random.rs` compares mode, slot and offset with the crate's pool after every step of random programs. They
+//! are equal up to the end of the program (in a third of them), or up to the first step at which the crate takes the heap
+//! although its pool has room (in two thirds), takes a message back from the heap before it is taken, or shows one of its
+//! faults. Never is ours on the heap where the crate finds room, but for a message that has begun there.
 //!
 //! ```
 //! use buffer_sv2::Buffer;

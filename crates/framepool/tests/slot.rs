@@ -2,9 +2,15 @@
 
 mod shown_support;
 
-use buffer_sv2::{AeadBuffer, Buffer, Write};
+use buffer_sv2::{AeadBuffer, Buffer, BufferFromSystemMemory, BufferPool, Write};
 use framepool::slot::{Mode, OutOfMemory, OutOfRange, Place, Room, SLOTS, Slice, SlotPool, SystemMemory};
 use shown_support::show;
+
+/// The crate's pool, for what it must be equal to.
+fn take_theirs(pool: &mut BufferPool<BufferFromSystemMemory>, bytes: &[u8]) -> buffer_sv2::Slice {
+    pool.get_writable(bytes.len()).copy_from_slice(bytes);
+    pool.get_data_owned()
+}
 
 /// More than any address space has, and still less than the greatest layout.
 const TOO_MUCH: usize = 1 << 60;
@@ -44,6 +50,28 @@ fn case_1_exhaustion() {
         assert_eq!(pool.stats().heap_fallbacks, fallbacks);
     }
     assert!(slices.iter().all(|slice| slice.as_ref() == b"12345"));
+}
+
+#[test]
+fn a_front_that_was_left_for_the_heap_is_as_wide_as_what_is_free() {
+    let (mut ours, mut theirs) = (pool(40), BufferPool::new(40));
+    let mut live: Vec<_> = (0..8).map(|_| (take(&mut ours, b"12345"), take_theirs(&mut theirs, b"12345"))).collect();
+    let mut step = |live: &mut Vec<_>| {
+        let (slice, other) = (take(&mut ours, b"67890"), take_theirs(&mut theirs, b"67890"));
+        assert_eq!(slice.slot(), other.owned.is_none().then_some(other.index), "{ours}");
+        let slot = slice.slot();
+        live.push((slice, other));
+        (slot, ours.to_string())
+    };
+    live.remove(0);
+    assert_eq!(step(&mut live), (Some(1), "92345678  FRONT MODE".into()));
+    assert_eq!(step(&mut live), (None, "92345678  ALLOC MODE".into()));
+    // Slots 2 and 1.
+    live.remove(0);
+    live.remove(6);
+    assert_eq!(step(&mut live), (Some(1), "a-345678  FRONT MODE".into()));
+    assert_eq!(step(&mut live), (Some(2), "ab345678  FRONT MODE".into()));
+    assert_eq!(step(&mut live), (None, "ab345678  ALLOC MODE".into()));
 }
 
 #[test]

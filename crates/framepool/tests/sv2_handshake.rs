@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use framepool::sv2::{Error, FrameHeader, Options, Session, State, generate_authority_keypair};
 use noise_sv2::Responder;
 use rand::Rng;
+use secp256k1::PublicKey;
+use secp256k1::ellswift::ElligatorSwift;
 use sv2_support::{
     HOUR, PUBLIC, SECRET, assert_same, connected, drain, frame, initiator, receive, receive_cut, responder, rng, send,
 };
@@ -104,6 +106,56 @@ fn a_tampered_act_2_fails_at_the_initiator() {
         assert_eq!(receive(&mut initiator, &act2), Err(Error::Handshake), "byte {index}");
         assert_failed(&mut initiator, &Error::Handshake);
     }
+}
+
+/// What shows that `key`, as it is sent, is no string of random bytes: it is the one encoding that follows from its point.
+#[allow(deprecated, reason = "the encoding without a choice, which must not be used, is what is looked for")]
+fn is_recognizable(key: [u8; 64]) -> bool {
+    let key = ElligatorSwift::from_byte_array(key);
+    ElligatorSwift::from_pubkey(PublicKey::from_ellswift(key)) == key
+}
+
+/// Panics unless `keys` look like strings of 64 random bytes. Each limit is ten standard deviations away from the mean: it
+/// refuses less than one in 10^17 sets of strings that are random.
+fn assert_random(keys: &[[u8; 64]]) {
+    assert_eq!(keys.iter().filter(|&&key| is_recognizable(key)).count(), 0, "keys are the encoding of their point");
+
+    let float = |count: usize| f64::from(count as u32);
+    let count = float(keys.len());
+    let half = |of: f64| (of / 2.0 - 5.0 * of.sqrt())..=(of / 2.0 + 5.0 * of.sqrt());
+    let bit = |key: &[u8; 64], bit: usize| key[bit / 8] >> (bit % 8) & 1;
+    for index in 0..512 {
+        let ones: u32 = keys.iter().map(|key| u32::from(bit(key, index))).sum();
+        assert!(half(count).contains(&f64::from(ones)), "bit {index} is 1 in {ones} of {count} keys");
+        // Neither half says anything of the other, nor a key of the next.
+        let other = (index + 256) % 512;
+        let equal = float(keys.iter().filter(|key| bit(key, index) == bit(key, other)).count());
+        assert!(half(count).contains(&equal), "bits {index} and {other} are equal in {equal} of {count} keys");
+        let equal = float(keys.windows(2).filter(|pair| bit(&pair[0], index) == bit(&pair[1], index)).count());
+        assert!(half(count - 1.0).contains(&equal), "bit {index} is that of the key before in {equal} of {count}");
+    }
+    // Chi-squared of the byte values, 255 degrees of freedom, of u and of t.
+    for half in [0..32, 32..64] {
+        let mut seen = [0_u32; 256];
+        keys.iter().flat_map(|key| &key[half.clone()]).for_each(|&byte| seen[usize::from(byte)] += 1);
+        let expected = count * 32.0 / 256.0;
+        let distance: f64 = seen.iter().map(|&seen| (f64::from(seen) - expected).powi(2) / expected).sum();
+        assert!(distance < 255.0 + 10.0 * 510_f64.sqrt() + 100.0, "bytes {half:?} of the keys: chi-squared {distance}");
+    }
+}
+
+#[test]
+fn keys_on_the_wire_look_like_random_bytes() {
+    let (initiators, responders): (Vec<_>, Vec<_>) = (0..2000)
+        .map(|_| {
+            let (mut initiator, mut responder) = (initiator(), responder());
+            let act_1 = drain(&mut initiator);
+            receive(&mut responder, &act_1).unwrap();
+            (<[u8; 64]>::try_from(act_1).unwrap(), *drain(&mut responder).first_chunk().unwrap())
+        })
+        .unzip();
+    assert_random(&initiators);
+    assert_random(&responders);
 }
 
 /// What an initiator with this authority key makes of a server certified by the documented pair.

@@ -88,6 +88,63 @@ fn random_strings_are_refused() {
     }
 }
 
+/// Whether a session takes `text` for a public key, and for a secret key, of whichever pair.
+fn taken(text: &str) -> (bool, bool) {
+    let as_secret = match responder(PUBLIC, text) {
+        Ok(_) => true,
+        Err(error) => error.to_string().contains("does not belong"),
+    };
+    (Session::initiator(Options::default(), Some(text)).is_ok(), as_secret)
+}
+
+/// What the reference implementation's crate says of the same.
+fn taken_by_key_utils(text: &str) -> (bool, bool) {
+    (text.parse::<Secp256k1PublicKey>().is_ok(), text.parse::<Secp256k1SecretKey>().is_ok())
+}
+
+#[test]
+fn key_utils_takes_and_refuses_the_same_keys() {
+    let mut rng = rng();
+    let mut seen = [(false, false); 3].map(|which| (which, 0));
+    seen[1].0 = (true, false);
+    seen[2].0 = (false, true);
+    for _ in 0..5000 {
+        // Often a key: half of all x coordinates are on the curve, and almost all secrets are below its order.
+        let mut bytes: Vec<u8> = (0..[32, 34][rng.gen_range(0..2)]).map(|_| rng.r#gen()).collect();
+        if bytes.len() == 34 {
+            bytes[..2].copy_from_slice(&[[1, 0], [1, 0], [0, 1], [2, 0], [1, 1]][rng.gen_range(0..5)]);
+        }
+        match rng.gen_range(0..10) {
+            0 => bytes.truncate(rng.gen_range(0..34)),
+            1 => bytes.extend([0, 7, 9]),
+            2 => bytes.fill([0, 255][rng.gen_range(0..2)]),
+            _ => (),
+        }
+        let text = bs58::encode(&bytes).with_check().into_string();
+        let answer = taken(&text);
+        assert_eq!(answer, taken_by_key_utils(&text), "{bytes:?}");
+        seen.iter_mut().filter(|(which, _)| *which == answer).for_each(|(_, count)| *count += 1);
+    }
+    assert!(seen.iter().all(|(_, count)| *count > 200), "{seen:?}");
+}
+
+#[test]
+fn key_utils_prints_generated_keys_alike() {
+    for _ in 0..100 {
+        let (public, secret) = generate_authority_keypair();
+        let theirs: Secp256k1SecretKey = secret.parse().unwrap();
+        assert_eq!((theirs.to_string(), Secp256k1PublicKey::from(theirs).to_string()), (secret, public));
+    }
+}
+
+#[test]
+fn a_text_of_any_length_is_refused_at_once() {
+    // Decoding takes time with the square of the length: minutes for a megabyte.
+    for length in [129, 1 << 20] {
+        assert!(refusal(responder(PUBLIC, &"z".repeat(length))).contains("wrong length"));
+    }
+}
+
 #[test]
 fn the_output_size_is_checked() {
     for size in [0, 100, usize::MAX] {

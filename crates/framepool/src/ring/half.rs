@@ -22,7 +22,7 @@ pub trait Half: Send {
     /// What becomes of the ring's memory when neither half needs it any more, for debug mode.
     fn guard(&self) -> &Guard;
 
-    /// Bytes that have ever passed through this half.
+    /// Bytes that have ever passed through this half, modulo 2⁶⁴.
     fn position(&self) -> u64;
 
     /// Bytes that this half can write, or read, now. Only this half makes it less.

@@ -457,22 +457,24 @@ impl SlotPool {
         true
     }
 
-    /// The first gap that holds `bytes`, in the order that the module's documentation gives. Something is alive.
+    /// The first gap that holds `bytes`, in the order that the module's documentation gives. Something is alive, and the gap
+    /// in hand, unless in alloc mode, does not hold them.
     fn find_gap(&self, live: u8, bytes: usize) -> Option<Gap> {
         let after = |slots: u8| SLOTS - slots.leading_zeros() as usize;
         let first_live = live.trailing_zeros() as usize;
-        let front_freed = || {
+        // Once nothing of a front is alive, the gap before the first live slot contains it, and may be wider.
+        let rest_of_front = (self.gap.is_front() && first_live < self.gap.end_slot).then(|| {
             let slot = after(live & ((1 << self.gap.end_slot) - 1));
             Gap { slot, offset: self.end_of(slot, live), ..self.gap }
-        };
+        });
         let front = || Gap { slot: 0, offset: 0, end_slot: first_live, end: self.starts[first_live] };
         let back = |slot| Gap::to_the_end(slot, self.end_of(slot, live), self.capacity());
         [
-            Some(self.gap),
-            self.gap.is_front().then(front_freed),
+            rest_of_front.filter(|_| self.mode == Mode::Front),
             (first_live > 0).then(front),
             // The crate goes back no further than to the back's first slot, even if the front's last ones are free.
             Some(back(after(live).max(self.back_start))),
+            rest_of_front,
             Some(back(after(live))),
         ]
         .into_iter()

@@ -1,7 +1,7 @@
 use std::mem;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use secp256k1::rand::thread_rng;
+use secp256k1::rand;
 
 use super::input::Input;
 use super::noise::{ACT_1, ACT_2, Initiator, Responder, Transport};
@@ -20,7 +20,7 @@ impl Handshake {
     pub(super) fn initiator(authority: Option<&str>, output: &mut Output) -> Result<Self, Error> {
         let authority = authority.map(keys::parse_public).transpose()?;
         output.reserve(ACT_1, ACT_1)?;
-        let (initiator, act_1) = Initiator::new(authority.map(|key| key.0), &mut thread_rng());
+        let (initiator, act_1) = Initiator::new(authority, &mut rand::rng());
         output.push(&act_1);
         Ok(Self::Initiator(Box::new(initiator)))
     }
@@ -30,8 +30,8 @@ impl Handshake {
         let mut secret_key = keys::parse_secret(secret_key)?;
         // Certificates count their seconds in 32 bits.
         let validity = u32::try_from(validity.as_secs()).unwrap_or(u32::MAX);
-        let responder = Responder::new(&public_key.0, &secret_key.0, validity);
-        secret_key.0.non_secure_erase();
+        let responder = Responder::new(&public_key, &secret_key, validity);
+        secret_key.non_secure_erase();
         responder
             .map(|responder| Self::Responder(Box::new(responder)))
             .ok_or_else(|| Error::Key("the authority public key does not belong to the secret key".into()))
@@ -65,7 +65,7 @@ impl Handshake {
                 let mut act_1 = [0; ACT_1];
                 input.read(&mut act_1);
                 output.reserve(ACT_2, ACT_2)?;
-                let (act_2, transport) = responder.answer(&act_1, now, &mut thread_rng())?;
+                let (act_2, transport) = responder.answer(&act_1, now, &mut rand::rng())?;
                 output.push(&act_2);
                 Ok(transport)
             }

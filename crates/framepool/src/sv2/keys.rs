@@ -1,30 +1,67 @@
 //! Authority keys: base58check strings, as the reference implementation prints them.
 
-use key_utils::{Secp256k1PublicKey, Secp256k1SecretKey};
-use secp256k1::rand::thread_rng;
+use secp256k1::{SecretKey, XOnlyPublicKey, rand};
+use zeroize::Zeroizing;
 
 use super::Error;
 
+/// What a public key begins with: its version, 1, in little-endian order.
+const VERSION: [u8; 2] = [1, 0];
+
 /// A new authority key pair as base58check strings: (public, secret).
 pub fn generate_authority_keypair() -> (String, String) {
-    let secret = Secp256k1SecretKey(secp256k1::SecretKey::new(&mut thread_rng()));
-    (Secp256k1PublicKey::from(secret).to_string(), secret.to_string())
+    let mut secret = SecretKey::new(&mut rand::rng());
+    let (public, _) = secret.x_only_public_key();
+    let texts = (
+        bs58::encode([&VERSION[..], &public.to_byte_array()].concat()).with_check().into_string(),
+        bs58::encode(secret.as_secret_bytes()).with_check().into_string(),
+    );
+    secret.non_secure_erase();
+    texts
 }
 
-pub(super) fn parse_public(text: &str) -> Result<Secp256k1PublicKey, Error> {
-    text.parse().map_err(|error| Error::Key(format!("the authority public key {}", fault(&error))))
+pub(super) fn parse_public(text: &str) -> Result<XOnlyPublicKey, Error> {
+    public_key(text).map_err(|fault| Error::Key(format!("the authority public key {fault}")))
 }
 
-pub(super) fn parse_secret(text: &str) -> Result<Secp256k1SecretKey, Error> {
-    text.parse().map_err(|error| Error::Key(format!("the authority secret key {}", fault(&error))))
+pub(super) fn parse_secret(text: &str) -> Result<SecretKey, Error> {
+    secret_key(text).map_err(|fault| Error::Key(format!("the authority secret key {fault}")))
 }
 
-/// The crate's own texts quote characters of the key; a secret must not reach a log that way.
-fn fault(error: &key_utils::Error) -> &'static str {
-    match error {
-        key_utils::Error::Bs58Decode(_) => "is not base58check, or was mistyped: its checksum does not match",
-        key_utils::Error::KeyVersion(_) => "has an unknown version: expected version 1",
-        key_utils::Error::KeyLength => "has the wrong length",
-        key_utils::Error::Secp256k1(_) | key_utils::Error::Custom(_) => "is not a secp256k1 key",
+fn public_key(text: &str) -> Result<XOnlyPublicKey, &'static str> {
+    let bytes = decode::<34>(text)?;
+    let [v0, v1, ref key @ ..] = *bytes;
+    if [v0, v1] != VERSION {
+        return Err("has an unknown version: expected version 1");
     }
+    XOnlyPublicKey::from_byte_array(*key).map_err(|_| NO_KEY)
+}
+
+fn secret_key(text: &str) -> Result<SecretKey, &'static str> {
+    SecretKey::from_secret_bytes(*decode(text)?).map_err(|_| NO_KEY)
+}
+
+const LENGTH: &str = "has the wrong length";
+const NO_KEY: &str = "is not a secp256k1 key";
+
+/// More characters than any key has, but few enough that decoding them takes no time to speak of.
+const LONGEST: usize = 128;
+
+/// The `N` bytes that `text` stands for, without their checksum; they are cleared when they are dropped. The crate's own
+/// errors quote characters of the text; a secret must not reach a log that way.
+fn decode<const N: usize>(text: &str) -> Result<Zeroizing<[u8; N]>, &'static str> {
+    if text.len() > LONGEST {
+        return Err(LENGTH);
+    }
+    let mut buffer = Zeroizing::new([0; LONGEST]);
+    let length = bs58::decode(text)
+        .with_check(None)
+        .onto(&mut buffer[..])
+        .map_err(|_| "is not base58check, or was mistyped: its checksum does not match")?;
+    if length != N {
+        return Err(LENGTH);
+    }
+    let mut bytes = Zeroizing::new([0; N]);
+    bytes.copy_from_slice(&buffer[..N]);
+    Ok(bytes)
 }

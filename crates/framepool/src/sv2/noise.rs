@@ -15,6 +15,7 @@
 
 mod certificate;
 mod cipher_state;
+mod curve;
 mod initiator;
 mod key_pair;
 mod responder;

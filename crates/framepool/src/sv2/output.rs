@@ -64,7 +64,7 @@ impl Ring {
 
     /// Bytes at hand.
     fn available(&self) -> usize {
-        (self.producer.position() - self.consumer.position()) as usize
+        self.producer.position().wrapping_sub(self.consumer.position()) as usize
     }
 
     /// Bytes that have room.
@@ -226,9 +226,9 @@ impl Output {
         self.pending() <= self.largest / 2
     }
 
-    /// Bytes ever drained.
+    /// Bytes ever drained, modulo 2⁶⁴.
     pub fn position(&self) -> u64 {
-        self.before + self.ring.consumer.position()
+        self.before.wrapping_add(self.ring.consumer.position())
     }
 
     /// The ring's size at present, in bytes.
@@ -306,7 +306,7 @@ impl Output {
         if let Ok(ring) = Ring::new(size) {
             ring.producer.guard().follow(self.ring.producer.guard());
             let mut old = mem::replace(&mut self.ring, Shown::new(ring));
-            self.before += old.consumer.position();
+            self.before = self.before.wrapping_add(old.consumer.position());
             // Copied, not taken: whoever looks at the old one goes on seeing what it held. A count of 0 is always valid.
             let _ = old.owner_mut().consumer.io_slices(|bytes, _| {
                 for part in bytes {

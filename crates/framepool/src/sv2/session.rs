@@ -245,7 +245,7 @@ impl Session {
             frames_in: self.frames_in,
             frames_out: self.frames_out,
             bytes_in: self.bytes_in,
-            bytes_out: self.output.position() + self.output.pending() as u64,
+            bytes_out: self.output.position().wrapping_add(self.output.pending() as u64),
             memory_bytes: mem::size_of::<Self>() + self.held.capacity() + self.output.memory_bytes() + phase,
         }
     }

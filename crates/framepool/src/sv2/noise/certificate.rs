@@ -1,8 +1,9 @@
 use ring::digest::{SHA256, digest};
 use secp256k1::rand::{CryptoRng, Rng};
-use secp256k1::schnorr::Signature;
-use secp256k1::{Keypair, Message, SECP256K1, XOnlyPublicKey};
+use secp256k1::schnorr::{self, Signature};
+use secp256k1::{Keypair, XOnlyPublicKey};
 
+use super::curve;
 use crate::sv2::Error;
 
 /// Version u16, valid from u32, not valid after u32, signature.
@@ -29,8 +30,10 @@ pub(super) fn sign(
     certificate[2..6].copy_from_slice(&now.to_le_bytes());
     certificate[6..TERMS].copy_from_slice(&now.saturating_add(validity).to_le_bytes());
     let message = signed_message(&certificate, server_key);
-    let signature = SECP256K1.sign_schnorr_with_rng(&message, authority, rng);
-    certificate[TERMS..].copy_from_slice(signature.as_ref());
+    let mut random = [0; 32];
+    rng.fill_bytes(&mut random);
+    let signature = curve::sign(&message, authority, &random);
+    certificate[TERMS..].copy_from_slice(signature.as_byte_array());
     certificate
 }
 
@@ -52,16 +55,15 @@ pub(super) fn verify(
     if now < valid_from || now > not_valid_after {
         return Err(Error::Certificate);
     }
-    Signature::from_slice(signature)
-        .and_then(|signature| SECP256K1.verify_schnorr(&signature, &signed_message(certificate, server_key), authority))
-        .map_err(|_| Error::Certificate)
+    let message = signed_message(certificate, server_key);
+    schnorr::verify(&Signature::from_byte_array(*signature), &message, authority).map_err(|_| Error::Certificate)
 }
 
-fn signed_message(certificate: &[u8; SIZE], server_key: &XOnlyPublicKey) -> Message {
+fn signed_message(certificate: &[u8; SIZE], server_key: &XOnlyPublicKey) -> [u8; 32] {
     let mut bytes = [0; TERMS + 32];
     bytes[..TERMS].copy_from_slice(&certificate[..TERMS]);
-    bytes[TERMS..].copy_from_slice(&server_key.serialize());
+    bytes[TERMS..].copy_from_slice(&server_key.to_byte_array());
     let mut hash = [0; 32];
     hash.copy_from_slice(digest(&SHA256, &bytes).as_ref());
-    Message::from_digest(hash)
+    hash
 }

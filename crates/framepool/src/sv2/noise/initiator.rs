@@ -1,4 +1,4 @@
-use secp256k1::ellswift::{ElligatorSwift, ElligatorSwiftParty};
+use secp256k1::ellswift::{ElligatorSwift, Party};
 use secp256k1::rand::{CryptoRng, Rng};
 use secp256k1::{PublicKey, XOnlyPublicKey};
 
@@ -39,11 +39,11 @@ impl Initiator {
         let (their_static, certificate) = rest.split_at_mut(ENCODED_KEY + TAG);
 
         self.symmetric.mix_hash(their_ephemeral);
-        self.mix_shared_secret(ElligatorSwift::from_array(*their_ephemeral))?;
+        self.mix_shared_secret(ElligatorSwift::from_byte_array(*their_ephemeral))?;
 
         self.symmetric.decrypt_and_hash(their_static).map_err(|_| Error::Handshake)?;
         let their_static = their_static.first_chunk().ok_or(Error::Handshake)?;
-        let their_static = ElligatorSwift::from_array(*their_static);
+        let their_static = ElligatorSwift::from_byte_array(*their_static);
         self.mix_shared_secret(their_static)?;
 
         self.symmetric.decrypt_and_hash(certificate).map_err(|_| Error::Handshake)?;
@@ -54,6 +54,6 @@ impl Initiator {
     }
 
     fn mix_shared_secret(&mut self, theirs: ElligatorSwift) -> Result<(), Error> {
-        self.symmetric.mix_key(&self.ephemeral.shared_secret(theirs, ElligatorSwiftParty::A))
+        self.symmetric.mix_key(&self.ephemeral.shared_secret(theirs, Party::Initiator))
     }
 }

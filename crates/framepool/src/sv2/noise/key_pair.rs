@@ -1,9 +1,9 @@
-use secp256k1::ellswift::{ElligatorSwift, ElligatorSwiftParty};
+use secp256k1::ellswift::{ElligatorSwift, Party};
 use secp256k1::rand::{CryptoRng, Rng};
-use secp256k1::{Keypair, Parity, SECP256K1, SecretKey, XOnlyPublicKey};
+use secp256k1::{Keypair, SecretKey, XOnlyPublicKey};
 use zeroize::Zeroizing;
 
-use super::ENCODED_KEY;
+use super::{ENCODED_KEY, curve};
 
 /// A key pair of one handshake, ephemeral or static. Its secret is erased when it is dropped.
 pub(super) struct KeyPair {
@@ -13,32 +13,36 @@ pub(super) struct KeyPair {
 }
 
 impl KeyPair {
-    /// A new pair. Of the two secrets that have the public key's x coordinate it is the one with an even y, as for
-    /// signatures, so that x alone stands for the key.
+    /// A new pair, whose encoding nobody can tell from 64 random bytes.
+    ///
+    /// A public key has about 2^256 encodings. Which of them it gets is drawn here: one that followed from the key could be
+    /// recognized, by decoding it and encoding the result again. The key may have an odd y, which is the parity of the
+    /// encoding's last byte. The shared secret and the certificate take only its x.
     pub(super) fn generate(rng: &mut (impl Rng + CryptoRng)) -> Self {
-        let (mut secret, mut public) = SECP256K1.generate_keypair(rng);
-        let (x_only, parity) = public.x_only_public_key();
-        if parity == Parity::Odd {
-            secret = secret.negate();
-            public = public.negate(SECP256K1);
-        }
-        Self { secret, encoded: ElligatorSwift::from_pubkey(public), x_only }
+        let secret = SecretKey::new(rng);
+        let public = curve::public_key(&secret);
+        let mut choice = [0; 32];
+        rng.fill_bytes(&mut choice);
+        let encoded = ElligatorSwift::from_pubkey_with_rnd(public, choice);
+        Self { secret, encoded, x_only: public.x_only_public_key().0 }
     }
 
     /// The public key as it is sent.
     pub(super) fn to_bytes(&self) -> [u8; ENCODED_KEY] {
-        self.encoded.to_array()
+        self.encoded.to_byte_array()
     }
 
     /// The secret that this end's pair shares with the other end's public key.
-    pub(super) fn shared_secret(&self, theirs: ElligatorSwift, role: ElligatorSwiftParty) -> Zeroizing<[u8; 32]> {
+    pub(super) fn shared_secret(&self, theirs: ElligatorSwift, role: Party) -> Zeroizing<[u8; 32]> {
         // The hash takes both keys, the initiator's first.
         let (initiators, responders) = match role {
-            ElligatorSwiftParty::A => (self.encoded, theirs),
-            ElligatorSwiftParty::B => (theirs, self.encoded),
+            Party::Initiator => (self.encoded, theirs),
+            Party::Responder => (theirs, self.encoded),
         };
-        let shared = ElligatorSwift::shared_secret(initiators, responders, self.secret, role, None);
-        Zeroizing::new(shared.to_secret_bytes())
+        let mut shared = ElligatorSwift::shared_secret(initiators, responders, self.secret, role);
+        let bytes = Zeroizing::new(shared.to_secret_bytes());
+        shared.non_secure_erase();
+        bytes
     }
 }
 

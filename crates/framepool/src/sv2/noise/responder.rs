@@ -1,10 +1,10 @@
-use secp256k1::ellswift::{ElligatorSwift, ElligatorSwiftParty};
+use secp256k1::ellswift::{ElligatorSwift, Party};
 use secp256k1::rand::{CryptoRng, Rng};
-use secp256k1::{Keypair, SECP256K1, SecretKey, XOnlyPublicKey};
+use secp256k1::{SecretKey, XOnlyPublicKey};
 
 use super::key_pair::{AuthorityPair, KeyPair};
 use super::symmetric_state::SymmetricState;
-use super::{ACT_1, ACT_2, ENCODED_KEY, TAG, Transport, certificate};
+use super::{ACT_1, ACT_2, ENCODED_KEY, TAG, Transport, certificate, curve};
 use crate::sv2::Error;
 
 /// The end that is connected to, which waits for act 1.
@@ -19,7 +19,7 @@ pub(in crate::sv2) struct Responder {
 impl Responder {
     /// `None` if the authority's keys are not a pair.
     pub(in crate::sv2) fn new(public: &XOnlyPublicKey, secret: &SecretKey, validity: u32) -> Option<Self> {
-        let authority = AuthorityPair(Keypair::from_secret_key(SECP256K1, secret));
+        let authority = AuthorityPair(curve::key_pair(secret));
         let (own_public, _) = authority.0.x_only_public_key();
         (own_public == *public).then_some(Self { authority, validity })
     }
@@ -35,7 +35,7 @@ impl Responder {
         symmetric.mix_hash(act_1);
         // The empty payload, which every message of the framework has.
         symmetric.mix_hash(b"");
-        let their_ephemeral = ElligatorSwift::from_array(*act_1);
+        let their_ephemeral = ElligatorSwift::from_byte_array(*act_1);
         let (ephemeral, fixed) = (KeyPair::generate(rng), KeyPair::generate(rng));
 
         let mut act_2 = [0; ACT_2];
@@ -44,10 +44,10 @@ impl Responder {
 
         own_ephemeral.copy_from_slice(&ephemeral.to_bytes());
         symmetric.mix_hash(own_ephemeral);
-        symmetric.mix_key(&ephemeral.shared_secret(their_ephemeral, ElligatorSwiftParty::B))?;
+        symmetric.mix_key(&ephemeral.shared_secret(their_ephemeral, Party::Responder))?;
 
         seal(&mut symmetric, &fixed.to_bytes(), own_static)?;
-        symmetric.mix_key(&fixed.shared_secret(their_ephemeral, ElligatorSwiftParty::B))?;
+        symmetric.mix_key(&fixed.shared_secret(their_ephemeral, Party::Responder))?;
 
         let signed = certificate::sign(&fixed.x_only, now, self.validity, &self.authority.0, rng);
         seal(&mut symmetric, &signed, certificate)?;

@@ -1,9 +1,11 @@
 //! Our handshake against that of `noise_sv2`, an independent implementation.
 
+use std::time::Duration;
+
 use noise_sv2::NoiseEngine;
 use secp256k1::rand::rngs::StdRng;
-use secp256k1::rand::{RngCore, SeedableRng, thread_rng};
-use secp256k1::{Keypair, SECP256K1, XOnlyPublicKey};
+use secp256k1::rand::{self, CryptoRng, RngCore, SeedableRng};
+use secp256k1::{Keypair, Parity, SecretKey, XOnlyPublicKey, schnorr};
 
 use super::*;
 use crate::sv2::Error;
@@ -14,7 +16,7 @@ const VALIDITY: u32 = 3600;
 /// The seed of `FRAMEPOOL_SEED`, or a new one; prints it.
 fn seed() -> u64 {
     let seed = std::env::var("FRAMEPOOL_SEED")
-        .map_or_else(|_| thread_rng().next_u64(), |text| text.parse().expect("FRAMEPOOL_SEED is a decimal u64"));
+        .map_or_else(|_| rand::random(), |text| text.parse().expect("FRAMEPOOL_SEED is a decimal u64"));
     println!("FRAMEPOOL_SEED={seed}");
     seed
 }
@@ -23,14 +25,75 @@ fn rng(seed: u64) -> StdRng {
     StdRng::seed_from_u64(seed)
 }
 
+/// The generator that `noise_sv2` takes; it gives what that of the same seed gives to us.
+fn their_rng(seed: u64) -> ::rand::rngs::StdRng {
+    ::rand::SeedableRng::seed_from_u64(seed)
+}
+
 fn authority(seed: u64) -> (Keypair, XOnlyPublicKey) {
-    let pair = Keypair::new(SECP256K1, &mut rng(!seed));
+    let pair = Keypair::new(&mut rng(!seed));
     (pair, pair.x_only_public_key().0)
 }
 
 fn our_responder(authority: &Keypair) -> Responder {
     Responder::new(&authority.x_only_public_key().0, &authority.secret_key(), VALIDITY).expect("the keys are a pair")
 }
+
+fn their_initiator(authority: &XOnlyPublicKey, seed: u64) -> Box<noise_sv2::Initiator> {
+    noise_sv2::Initiator::from_raw_k_with_rng(authority.to_byte_array(), &mut their_rng(seed)).expect("a key")
+}
+
+/// The generator is that of the responder's static key, and signs the certificate after that.
+fn their_responder(authority: &Keypair, rng: &mut ::rand::rngs::StdRng) -> Box<noise_sv2::Responder> {
+    let (public, secret) = (authority.x_only_public_key().0.to_byte_array(), authority.to_secret_bytes());
+    let validity = Duration::from_secs(VALIDITY.into());
+    noise_sv2::Responder::from_authority_kp_with_rng(&public, &secret, validity, rng).expect("the keys are a pair")
+}
+
+/// Makes us draw what `noise_sv2` draws from the generator of the same seed. Where we draw a key and then the choice of its
+/// encoding, that takes the one of the two keys of an x coordinate that has an even y, and its encoding without a choice.
+struct AsTheyDraw {
+    rng: StdRng,
+    /// Keys still to come.
+    keys: usize,
+    choice_is_next: bool,
+}
+
+impl AsTheyDraw {
+    fn new(seed: u64, keys: usize) -> Self {
+        Self { rng: rng(seed), keys, choice_is_next: false }
+    }
+}
+
+impl RngCore for AsTheyDraw {
+    fn next_u32(&mut self) -> u32 {
+        unreachable!("everything is drawn as bytes")
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        unreachable!("everything is drawn as bytes")
+    }
+
+    fn fill_bytes(&mut self, bytes: &mut [u8]) {
+        if self.choice_is_next {
+            bytes.fill(0);
+            self.choice_is_next = false;
+            return;
+        }
+        self.rng.fill_bytes(bytes);
+        if self.keys > 0 {
+            let mut secret = SecretKey::from_secret_bytes((&*bytes).try_into().expect("32 bytes")).expect("a key");
+            if secret.x_only_public_key().1 == Parity::Odd {
+                secret = secret.negate();
+            }
+            bytes.copy_from_slice(secret.as_secret_bytes());
+            self.keys -= 1;
+            self.choice_is_next = true;
+        }
+    }
+}
+
+impl CryptoRng for AsTheyDraw {}
 
 /// One end in transport, ours or theirs.
 trait End {
@@ -76,20 +139,20 @@ fn assert_connected(one: &mut impl End, other: &mut impl End) {
 }
 
 #[test]
-fn seeded_runs_are_equal_byte_for_byte() {
+fn seeded_runs_are_equal_byte_for_byte_but_for_the_choice_of_encodings() {
     let first = seed();
     for seed in (0..20).map(|index| first.wrapping_add(index)) {
         let (pair, public) = authority(seed);
 
-        let (our_initiator, our_act_1) = Initiator::new(Some(public), &mut rng(seed));
-        let mut their_initiator = noise_sv2::Initiator::new_with_rng(Some(public), &mut rng(seed));
+        let (our_initiator, our_act_1) = Initiator::new(Some(public), &mut AsTheyDraw::new(seed, 1));
+        let mut their_initiator = their_initiator(&public, seed);
         let their_act_1 = their_initiator.step_0().expect("act 1");
         assert_eq!(our_act_1, their_act_1);
 
-        let mut responder_rng = rng(seed ^ 1);
+        let mut responder_rng = their_rng(seed ^ 1);
         let (our_act_2, mut our_server) =
-            our_responder(&pair).answer(&our_act_1, NOW, &mut rng(seed ^ 1)).expect("any act 1 will do");
-        let mut their_responder = noise_sv2::Responder::new_with_rng(pair, VALIDITY, &mut responder_rng);
+            our_responder(&pair).answer(&our_act_1, NOW, &mut AsTheyDraw::new(seed ^ 1, 2)).expect("any act 1 will do");
+        let mut their_responder = their_responder(&pair, &mut responder_rng);
         let (their_act_2, mut their_server) =
             their_responder.step_1_with_now_rng(their_act_1, NOW, &mut responder_rng).expect("any act 1 will do");
         assert_eq!(our_act_2, their_act_2);
@@ -118,10 +181,11 @@ fn seeded_runs_are_equal_byte_for_byte() {
 fn our_initiator_with_their_responder() {
     let seed = seed();
     let (pair, public) = authority(seed);
-    let mut rng = rng(seed);
-    let (initiator, act_1) = Initiator::new(Some(public), &mut rng);
-    let mut responder = noise_sv2::Responder::new_with_rng(pair, VALIDITY, &mut rng);
-    let (mut act_2, mut server) = responder.step_1_with_now_rng(act_1, NOW, &mut rng).expect("any act 1 will do");
+    let mut responder_rng = their_rng(!seed);
+    let (initiator, act_1) = Initiator::new(Some(public), &mut rng(seed));
+    let mut responder = their_responder(&pair, &mut responder_rng);
+    let (mut act_2, mut server) =
+        responder.step_1_with_now_rng(act_1, NOW, &mut responder_rng).expect("any act 1 will do");
     let mut client = initiator.finish(&mut act_2, NOW).expect("act 2 is good");
     assert_connected(&mut client, &mut server);
 }
@@ -130,10 +194,9 @@ fn our_initiator_with_their_responder() {
 fn our_responder_with_their_initiator() {
     let seed = seed();
     let (pair, public) = authority(seed);
-    let mut rng = rng(seed);
-    let mut initiator = noise_sv2::Initiator::new_with_rng(Some(public), &mut rng);
+    let mut initiator = their_initiator(&public, seed);
     let act_1 = initiator.step_0().expect("act 1");
-    let (act_2, mut server) = our_responder(&pair).answer(&act_1, NOW, &mut rng).expect("any act 1 will do");
+    let (act_2, mut server) = our_responder(&pair).answer(&act_1, NOW, &mut rng(!seed)).expect("any act 1 will do");
     let mut client = initiator.step_2_with_now(act_2, NOW).expect("act 2 is good");
     assert_connected(&mut server, &mut client);
 }
@@ -151,14 +214,14 @@ fn corrupted<const N: usize>(message: [u8; N]) -> impl Iterator<Item = [u8; N]> 
 fn after_any_bit_of_act_1_is_changed_neither_initiator_goes_on() {
     let seed = seed();
     let (pair, public) = authority(seed);
-    let (_, act_1) = Initiator::new(Some(public), &mut rng(seed));
+    let (_, act_1) = Initiator::new(Some(public), &mut AsTheyDraw::new(seed, 1));
     for (bit, changed) in corrupted(act_1).enumerate() {
         // Any 64 bytes decode to a key: it is the initiator that notices.
         let (mut act_2, _) = our_responder(&pair).answer(&changed, NOW, &mut rng(seed ^ 1)).expect("any act 1 will do");
-        let mut theirs = noise_sv2::Initiator::new_with_rng(Some(public), &mut rng(seed));
+        let mut theirs = their_initiator(&public, seed);
         assert_eq!(theirs.step_0(), Ok(act_1));
         assert!(theirs.step_2_with_now(act_2, NOW).is_err(), "bit {bit}");
-        let (ours, _) = Initiator::new(Some(public), &mut rng(seed));
+        let (ours, _) = Initiator::new(Some(public), &mut AsTheyDraw::new(seed, 1));
         assert_eq!(ours.finish(&mut act_2, NOW).err(), Some(Error::Handshake), "bit {bit}");
     }
 }
@@ -189,5 +252,24 @@ fn a_certificate_of_another_version_or_another_key_is_refused() {
         assert_eq!(certificate::verify(&changed, &server_key, NOW, Some(&public)), Err(Error::Certificate));
         let version_is_changed = changed[..2] != good[..2];
         assert_eq!(certificate::verify(&changed, &server_key, NOW, None).is_err(), version_is_changed);
+    }
+}
+
+#[test]
+fn the_curve_functions_are_those_of_secp256k1() {
+    let mut rng = rng(seed());
+    for _ in 0..200 {
+        let secret = SecretKey::new(&mut rng);
+        let theirs = Keypair::from_secret_key(&secret);
+        assert_eq!(curve::public_key(&secret), secret.public_key());
+        let ours = curve::key_pair(&secret);
+        assert_eq!(ours.x_only_public_key().0, theirs.x_only_public_key().0);
+        let (mut message, mut random) = ([0; 32], [0; 32]);
+        rng.fill_bytes(&mut message);
+        rng.fill_bytes(&mut random);
+        let signature = schnorr::sign_with_aux_rand(&message, &theirs, &random);
+        for pair in [ours, theirs] {
+            assert_eq!(curve::sign(&message, &pair, &random), signature);
+        }
     }
 }
