@@ -14,6 +14,8 @@ use framepool::sv2::Session;
 use framepool::ticket::Sender;
 use napi::{Env, sys};
 
+use crate::allocator;
+use crate::blocked::Blocked;
 use crate::buddy_pool::BuddyPools;
 use crate::control::{Control, Word};
 use crate::debug::Debug;
@@ -52,6 +54,8 @@ pub(crate) struct EnvState {
     #[cfg(unix)]
     pub(crate) pumps: Table<Pump>,
     pub(crate) waits: Waits,
+    /// A wait that blocks the thread and goes on with the next call.
+    pub(crate) blocked: Option<Blocked>,
     pub(crate) debug: Debug,
     /// Lists what the tables have until the isolate ends.
     published: Option<Published>,
@@ -78,6 +82,7 @@ impl std::ops::Deref for ControlBlock {
 impl EnvState {
     /// This isolate's state, made on first use.
     pub(crate) fn open(env: Env, owner: u32) -> Result<*mut Self> {
+        allocator::check()?;
         if let Some(state) = env.get_instance_data::<Self>().map_err(|error| foreign(&error))? {
             return Ok(std::ptr::from_mut(state));
         }
@@ -103,13 +108,14 @@ impl EnvState {
             #[cfg(unix)]
             pumps: Table::new(&mut isolate),
             waits: Waits::default(),
+            blocked: None,
             debug: Debug::default(),
             published: None,
             fault: None,
         };
         state.published = Some(isolate.publish());
         env.set_instance_data(state, (), |_| {}).map_err(|error| foreign(&error))?;
-        let state = std::ptr::from_mut(Self::of(env)?);
+        let state = std::ptr::from_mut(Self::of_any(env)?);
         // SAFETY: the instance data outlives the environment's cleanup hooks, and `give_back` runs once, on this thread.
         let status = unsafe { sys::napi_add_env_cleanup_hook(env.raw(), Some(give_back), state.cast::<c_void>()) };
         if status != sys::Status::napi_ok {
@@ -118,10 +124,19 @@ impl EnvState {
         Ok(state)
     }
 
-    /// This isolate's state, from an ordinary function.
+    /// This isolate's state, from an ordinary function. `ERR_NO_MEMORY` while the system has no memory.
     pub(crate) fn of(env: Env) -> Result<&'static mut Self> {
+        allocator::check()?;
+        Self::of_any(env)
+    }
+
+    /// The same at any time, from a function that gives something back, or tells what there is.
+    pub(crate) fn of_any(env: Env) -> Result<&'static mut Self> {
         let state = env.get_instance_data::<Self>().map_err(|error| foreign(&error))?;
-        state.ok_or_else(|| Fault::internal("the boundary is not open").into())
+        let state = state.ok_or_else(|| Fault::internal("the boundary is not open"))?;
+        // JavaScript would not be here if it had not been cut off.
+        state.blocked = None;
+        Ok(state)
     }
 
     /// Leaves how a call ended where JavaScript looks for it; gives what the call gave.
@@ -165,6 +180,7 @@ unsafe extern "C" fn give_back(data: *mut c_void) {
         // SAFETY: `data` is the instance data of an environment whose JavaScript has ended: nothing else refers to it
         // while the hook runs.
         let state = unsafe { &mut *data.cast::<EnvState>() };
+        state.blocked = None;
         settle::end(state);
         ticket::PARKED.revoke_sender(state.sender);
         #[cfg(unix)]

@@ -6,6 +6,7 @@ use framepool::slot::{OutOfMemory, Slice};
 
 use crate::boundary::{Call, Reply};
 use crate::control::Word;
+use crate::control::length_word;
 use crate::errors::Fault;
 use crate::external::{Exposure, Shown};
 use crate::inspect::{self, Kind, Listed};
@@ -25,17 +26,19 @@ impl Listed for Shown<Slice> {
 
 /// A slice with a copy of the bytes that the call carries. Out: `Heap`, `Length`.
 pub(crate) fn from(call: &mut Call<'_>) -> Reply {
+    call.state.slices.make_room()?;
     // SAFETY: the bytes are copied before anything else happens.
     let bytes = unsafe { call.bytes()? };
+    let length = length_word(bytes.len())?;
     let mut copy = Vec::new();
     copy.try_reserve_exact(bytes.len()).map_err(|_| OutOfMemory { bytes: bytes.len() })?;
     copy.extend_from_slice(bytes);
-    call.set(Word::Length, copy.len() as u32);
+    call.set(Word::Length, length);
     let mut slice = Slice::from(copy);
     if let Some(quarantine) = call.state.debug.general_quarantine() {
         slice = slice.guarded(quarantine)?;
     }
-    let handle = call.state.slices.insert(Shown::new(slice, Exposure::default()));
+    let handle = call.state.slices.insert(Shown::new(slice, Exposure::default()))?;
     call.set(Word::Heap, handle.index);
     call.set(Word::HeapGeneration, handle.generation);
     Ok(None)

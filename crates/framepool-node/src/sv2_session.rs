@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use framepool::allocator::{WORTH_TRIMMING, trim};
 use framepool::handle::Handle;
+use framepool::slot::OutOfMemory;
 use framepool::sv2::{FrameHeader, Options, Session, State, generate_authority_keypair as generate};
 use napi::Env;
 use napi_derive::napi;
 
+use crate::allocator;
 use crate::boundary::{Call, FaultDetails, ObjectHandle, Reply};
-use crate::control::{Control, Word};
+use crate::control::{Control, Word, length_word};
 use crate::env::EnvState;
 use crate::errors::{Code, Fault, Result};
 use crate::external::{Exposure, Shown};
@@ -54,14 +56,16 @@ pub(crate) fn report(session: &mut Shown<Session>, control: &Control) {
 }
 
 /// `bytes`, copied if they lie in memory that the call is about to write.
-fn apart<'a>(bytes: &'a [u8], written: &[Range<usize>]) -> Cow<'a, [u8]> {
+fn apart<'a>(bytes: &'a [u8], written: &[Range<usize>]) -> std::result::Result<Cow<'a, [u8]>, Fault> {
     let start = bytes.as_ptr().addr();
     let end = start + bytes.len();
-    if written.iter().any(|memory| start < memory.end && memory.start < end) {
-        bytes.to_vec().into()
-    } else {
-        bytes.into()
+    if !written.iter().any(|memory| start < memory.end && memory.start < end) {
+        return Ok(bytes.into());
     }
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(bytes.len()).map_err(|_| OutOfMemory { bytes: bytes.len() })?;
+    copy.extend_from_slice(bytes);
+    Ok(copy.into())
 }
 
 fn span(base: NonNull<u8>, length: usize) -> Range<usize> {
@@ -86,7 +90,13 @@ pub(crate) fn receive(call: &mut Call<'_>) -> Reply {
     let session = sessions.get_mut(handle).ok_or_else(Fault::released)?;
     let entry = slot_pools.get_mut(pool).ok_or_else(Fault::released)?;
     let region = span(entry.pool.region().base(), entry.pool.capacity());
-    let chunk = apart(chunk, &[region, ring_span(session)]);
+    report(session, control);
+    // What fails here has changed nothing.
+    allocator::check()?;
+    // The places of frames in a batch have 32 bits.
+    length_word(chunk.len())?;
+    slices.make_room()?;
+    let chunk = apart(chunk, &[region, ring_span(session)])?;
     // The pool panics where the system has no memory for a batch. The session has lost its place in the stream then.
     let outcome = catch_unwind(AssertUnwindSafe(|| session.receive(&chunk, &mut entry.pool)));
     if outcome.is_err() {
@@ -124,8 +134,10 @@ pub(crate) fn send(call: &mut Call<'_>) -> Reply {
     let payload = unsafe { call.bytes()? };
     let EnvState { sessions, control, .. } = call.state;
     let session = sessions.get_mut(handle).ok_or_else(Fault::released)?;
-    let payload = apart(payload, &[ring_span(session)]);
-    let outcome = session.send(header, &payload);
+    let outcome = allocator::check().and_then(|()| {
+        let payload = apart(payload, &[ring_span(session)])?;
+        Ok(session.send(header, &payload)?)
+    });
     report(session, control);
     outcome?;
     Ok(None)
@@ -146,7 +158,8 @@ pub(crate) fn forward(call: &mut Call<'_>) -> Reply {
     .ok_or_else(Fault::released)?;
     let first = control.get(Word::First) as usize;
     let frames = first..first + control.get(Word::Frames) as usize;
-    let outcome = target.forward(batch, control.get(Word::Table) as usize, frames);
+    let outcome =
+        allocator::check().and_then(|()| Ok(target.forward(batch, control.get(Word::Table) as usize, frames)?));
     report(target, control);
     outcome?;
     Ok(None)
@@ -210,7 +223,7 @@ fn adopt(env: Env, mut session: Session) -> Result<ObjectHandle> {
     if let Some(quarantine) = state.debug.general_quarantine() {
         session.output().guard().set(quarantine);
     }
-    Ok(state.sessions.insert(Shown::new(session, Exposure::default())).into())
+    Ok(state.sessions.insert(Shown::new(session, Exposure::default()))?.into())
 }
 
 /// The end that is connected to. Keys are base58check strings.
@@ -255,7 +268,7 @@ pub struct SessionReport {
 /// What the session reports of itself.
 #[napi(catch_unwind)]
 pub fn session_report(env: Env, handle: ObjectHandle) -> Result<SessionReport> {
-    let state = EnvState::of(env)?;
+    let state = EnvState::of_any(env)?;
     let session = state.sessions.get_mut(Handle::from(handle)).ok_or_else(Fault::released)?;
     report(session, &state.control);
     let counters = session.stats();
@@ -273,7 +286,7 @@ pub fn session_report(env: Env, handle: ObjectHandle) -> Result<SessionReport> {
 /// Gives back the memory that a session's recent traffic needed and that is empty now. The ring may be replaced.
 #[napi(catch_unwind)]
 pub fn session_shrink(env: Env, handle: ObjectHandle) -> Result<()> {
-    let state = EnvState::of(env)?;
+    let state = EnvState::of_any(env)?;
     let session = state.sessions.get_mut(Handle::from(handle)).ok_or_else(Fault::released)?;
     session.shrink();
     report(session, &state.control);
@@ -291,7 +304,7 @@ pub fn trim_after(freed: f64) {
 /// Why the session closed by itself, if it did.
 #[napi(catch_unwind)]
 pub fn session_error(env: Env, handle: ObjectHandle) -> Result<Option<FaultDetails>> {
-    let session = EnvState::of(env)?.sessions.get(Handle::from(handle)).ok_or_else(Fault::released)?;
+    let session = EnvState::of_any(env)?.sessions.get(Handle::from(handle)).ok_or_else(Fault::released)?;
     Ok(session.error().map(|error| FaultDetails {
         code: error.code().to_owned(),
         message: error.to_string(),
@@ -311,7 +324,8 @@ pub struct AuthorityKeypair {
 
 /// A new authority keypair.
 #[napi(catch_unwind)]
-pub fn generate_authority_keypair() -> AuthorityKeypair {
+pub fn generate_authority_keypair() -> Result<AuthorityKeypair> {
+    allocator::check()?;
     let (public_key, secret_key) = generate();
-    AuthorityKeypair { public_key, secret_key }
+    Ok(AuthorityKeypair { public_key, secret_key })
 }

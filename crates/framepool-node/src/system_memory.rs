@@ -29,7 +29,7 @@ fn entry(state: &mut EnvState) -> std::result::Result<&mut Shown<SystemMemory>, 
 
 /// New memory, for one message. Out: `Handle`.
 pub(crate) fn create(call: &mut Call<'_>) -> Reply {
-    let handle = call.state.system_memories.insert(Shown::new(SystemMemory::default(), Exposure::default()));
+    let handle = call.state.system_memories.insert(Shown::new(SystemMemory::default(), Exposure::default()))?;
     call.set(Word::Handle, handle.index);
     call.set(Word::Generation, handle.generation);
     Ok(None)
@@ -43,11 +43,11 @@ pub(crate) fn writable(call: &mut Call<'_>) -> Reply {
     let written = entry.len();
     if entry.exposure.is_shown() {
         // JavaScript could not take its view back, so the memory under it must stay.
-        let old = entry.relocate();
+        let old = entry.relocate()?;
         entry.exposure.leave(old);
     } else if let Some(quarantine) = quarantine {
         // Whoever still writes through an earlier view is to be caught.
-        drop(Guarded::new(entry.relocate().get_data_owned(), &quarantine));
+        drop(Guarded::new(entry.relocate()?.get_data_owned(), &quarantine));
     }
     entry.try_get_writable(length)?;
     call.set(Word::Offset, written as u32);
@@ -57,6 +57,7 @@ pub(crate) fn writable(call: &mut Call<'_>) -> Reply {
 /// What is written, as a heap slice; the memory ends. Out: `Heap`, `Length`.
 pub(crate) fn take(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
+    call.state.slices.make_room()?;
     let mut entry = call.state.system_memories.remove(handle).ok_or_else(Fault::released)?;
     let mut slice = entry.get_data_owned();
     if let Some(quarantine) = call.state.debug.general_quarantine() {
@@ -64,7 +65,7 @@ pub(crate) fn take(call: &mut Call<'_>) -> Reply {
     }
     let exposure = std::mem::take(&mut entry.exposure);
     call.set(Word::Length, slice.len() as u32);
-    let handle = call.state.slices.insert(Shown::new(slice, exposure));
+    let handle = call.state.slices.insert(Shown::new(slice, exposure))?;
     call.set(Word::Heap, handle.index);
     call.set(Word::HeapGeneration, handle.generation);
     Ok(None)

@@ -348,13 +348,13 @@ fn memory_that_the_system_does_not_have_is_an_error() {
 #[test]
 fn relocation_hands_out_the_old_heap_memory() {
     let mut pool = pool(4);
-    assert!(pool.relocate_heap().is_none());
+    assert!(pool.relocate_heap().expect("memory").is_none());
     pool.get_writable(4).copy_from_slice(b"abcd");
-    assert!(pool.relocate_heap().is_none());
+    assert!(pool.relocate_heap().expect("memory").is_none());
     pool.get_writable(4).copy_from_slice(b"efgh");
     pool.danger_set_start(6);
     let exposed = pool.get_data_by_ref(8).as_ptr();
-    let old = pool.relocate_heap().expect("the message is on the heap");
+    let old = pool.relocate_heap().expect("memory").expect("the message is on the heap");
     assert_eq!(old.get_data_by_ref_(8).as_ptr(), exposed);
     assert_ne!(pool.get_data_by_ref(8).as_ptr(), exposed);
     assert_eq!((old.as_ref(), pool.as_ref()), (b"abcdefgh".as_slice(), b"gh".as_slice()));
@@ -365,7 +365,7 @@ fn relocation_hands_out_the_old_heap_memory() {
     memory.get_writable(4).copy_from_slice(b"abcd");
     memory.danger_set_start(1);
     let exposed = memory.get_data_by_ref(4).as_ptr();
-    let old = memory.relocate();
+    let old = memory.relocate().expect("memory");
     assert_eq!((old.get_data_by_ref_(4).as_ptr(), old.as_ref()), (exposed, b"abcd".as_slice()));
     assert_eq!((memory.as_ref(), memory.start()), (b"bcd".as_slice(), 1));
 }

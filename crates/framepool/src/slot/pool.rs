@@ -359,12 +359,14 @@ impl SlotPool {
     }
 
     /// If the message in hand is on the heap: moves it to a fresh allocation and hands out the old one, for a caller
-    /// that exposed a pointer to it and cannot revoke it.
-    ///
-    /// # Panics
-    /// When the system gives no memory.
-    pub fn relocate_heap(&mut self) -> Option<BufferFromSystemMemory> {
-        self.heap.as_mut().map(SystemMemory::relocate)
+    /// that exposed a pointer to it and cannot revoke it. [`OutOfMemory`] changes nothing.
+    pub fn relocate_heap(&mut self) -> Result<Option<BufferFromSystemMemory>, OutOfMemory> {
+        self.heap.as_mut().map(SystemMemory::relocate).transpose()
+    }
+
+    /// The message in hand, if it is on the heap: it is lost to the pool.
+    pub fn take_heap(&mut self) -> Option<SystemMemory> {
+        self.heap.take()
     }
 
     pub(super) fn pending(&self) -> &[u8] {

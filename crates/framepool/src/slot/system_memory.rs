@@ -1,8 +1,10 @@
 //! A buffer on the heap: a new allocation for every slice.
 
-use std::{hint, mem};
+use std::{alloc::Layout, mem};
 
 use buffer_sv2::{AeadBuffer, Buffer, BufferFromSystemMemory};
+
+use crate::allocator::set_aside;
 
 use super::{OutOfMemory, OutOfRange, Slice};
 
@@ -45,8 +47,11 @@ impl SystemMemory {
         if total > self.reserved {
             // A vector at least doubles, so that is what `inner` will ask for.
             let bytes = total.max(self.reserved.saturating_mul(2));
-            probe(bytes)?;
+            let layout = Layout::array::<u8>(bytes).map_err(|_| OutOfMemory { bytes })?;
+            // `inner` cannot fail: without memory it would end the process.
+            let _memory = set_aside(layout).ok_or(OutOfMemory { bytes })?;
             self.reserved = bytes;
+            return Ok(self.inner.get_writable(len));
         }
         Ok(self.inner.get_writable(len))
     }
@@ -74,15 +79,12 @@ impl SystemMemory {
 
     /// Moves what is written to a fresh allocation and hands out the old one, for a caller that exposed a pointer to it
     /// and cannot revoke it.
-    ///
-    /// # Panics
-    /// When the system gives no memory.
-    pub fn relocate(&mut self) -> BufferFromSystemMemory {
+    /// [`OutOfMemory`] changes nothing.
+    pub fn relocate(&mut self) -> Result<BufferFromSystemMemory, OutOfMemory> {
         let mut fresh = Self::new();
-        let room = fresh.try_get_writable(self.len()).unwrap_or_else(|error| panic!("{error}"));
-        room.copy_from_slice(self.pending());
+        fresh.try_get_writable(self.len())?.copy_from_slice(self.pending());
         fresh.start = self.start;
-        mem::replace(self, fresh).inner
+        Ok(mem::replace(self, fresh).inner)
     }
 
     /// `len` is at most [`len`](Self::len).
@@ -107,13 +109,4 @@ impl SystemMemory {
     pub(super) fn no_slice_alive(&self) -> bool {
         true
     }
-}
-
-/// Fails where `inner`, which cannot fail, would abort the process.
-fn probe(bytes: usize) -> Result<(), OutOfMemory> {
-    let mut memory = Vec::<u8>::new();
-    let granted = memory.try_reserve_exact(bytes);
-    // An allocation that nobody sees may be optimised away, its failure with it.
-    hint::black_box(&memory);
-    granted.map_err(|_| OutOfMemory { bytes })
 }
