@@ -1059,9 +1059,12 @@ export function debugEverything(): void {
   guarded(() => native.debugEverything())
 }
 
+/** What is kept of a stack, in characters: it can have any length. */
+const MAX_STACK = 0x4000
+
 /** Notes who acquired an object, for `inspectProcess` and `takeDisturbances`. */
 export function traceObject(kind: string, handle: Handle, stack: string): void {
-  guarded(() => native.trace(kind, handle, stack))
+  guarded(() => native.trace(kind, handle, stack.slice(0, MAX_STACK)))
 }
 
 /** Memory that was found to have been written to after its release; with `all` what is still in quarantine is looked at, too. */

@@ -345,7 +345,7 @@ pub fn inspect() -> Result<Vec<InspectedObject>> {
 /// Notes who acquired an object of this isolate. Objects of other kinds than those below are never traced.
 #[napi(catch_unwind)]
 pub fn trace(env: Env, kind: String, handle: ObjectHandle, stack: String) -> Result<()> {
-    let (state, handle, stack) = (EnvState::of(env)?, Handle::from(handle), Arc::<str>::from(stack));
+    let (state, handle, stack) = (EnvState::of_any(env)?, Handle::from(handle), Arc::<str>::from(stack));
     match kind.as_str() {
         "slot-pool" => {
             if let Some(entry) = state.slot_pools.get(handle) {

@@ -10,7 +10,8 @@ use framepool::allocator::{WORTH_TRIMMING, trim};
 use framepool::handle::Handle;
 use framepool::slot::OutOfMemory;
 use framepool::sv2::{FrameHeader, Options, Session, State, generate_authority_keypair as generate};
-use napi::Env;
+use napi::bindgen_prelude::FromNapiValue;
+use napi::{Env, sys};
 use napi_derive::napi;
 
 use crate::allocator;
@@ -226,24 +227,54 @@ fn adopt(env: Env, mut session: Session) -> Result<ObjectHandle> {
     Ok(state.sessions.insert(Shown::new(session, Exposure::default()))?.into())
 }
 
+/// An authority key's text. What is longer than any key is cut off, and is none.
+pub struct KeyText {
+    bytes: [u8; 256],
+    length: usize,
+}
+
+impl AsRef<str> for KeyText {
+    fn as_ref(&self) -> &str {
+        // Cut off within a character it would be no text.
+        str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
+    }
+}
+
+impl FromNapiValue for KeyText {
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
+        let mut text = Self { bytes: [0; 256], length: 0 };
+        let (bytes, room) = (text.bytes.as_mut_ptr().cast(), text.bytes.len());
+        // SAFETY: both are of the running call, and Node checks the value's type; there is room for `room` bytes.
+        let status = unsafe { sys::napi_get_value_string_utf8(env, value, bytes, room, &raw mut text.length) };
+        if status == sys::Status::napi_ok { Ok(text) } else { Err(napi::Error::from_reason("a key is not text")) }
+    }
+}
+
 /// The end that is connected to. Keys are base58check strings.
 #[napi(catch_unwind)]
 pub fn session_responder(
     env: Env,
     sizes: SessionSizes,
-    public_key: String,
-    secret_key: String,
+    #[napi(ts_arg_type = "string")] public_key: KeyText,
+    #[napi(ts_arg_type = "string")] secret_key: KeyText,
     certificate_validity_seconds: u32,
 ) -> Result<ObjectHandle> {
+    EnvState::of(env)?;
     let validity = Duration::from_secs(u64::from(certificate_validity_seconds));
-    let session = Session::responder(sizes.into(), &public_key, &secret_key, validity).map_err(Fault::from)?;
+    let session =
+        Session::responder(sizes.into(), public_key.as_ref(), secret_key.as_ref(), validity).map_err(Fault::from)?;
     adopt(env, session)
 }
 
 /// The end that connects. Without a key any server is accepted.
 #[napi(catch_unwind)]
-pub fn session_initiator(env: Env, sizes: SessionSizes, authority: Option<String>) -> Result<ObjectHandle> {
-    adopt(env, Session::initiator(sizes.into(), authority.as_deref()).map_err(Fault::from)?)
+pub fn session_initiator(
+    env: Env,
+    sizes: SessionSizes,
+    #[napi(ts_arg_type = "string | undefined | null")] authority: Option<KeyText>,
+) -> Result<ObjectHandle> {
+    EnvState::of(env)?;
+    adopt(env, Session::initiator(sizes.into(), authority.as_ref().map(AsRef::as_ref)).map_err(Fault::from)?)
 }
 
 /// Counters of a session.

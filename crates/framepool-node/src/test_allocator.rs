@@ -2,21 +2,25 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 use napi_derive::napi;
 
 /// How many of the allocations that count come before the one that fails; negative: none fails.
 static AFTER: AtomicI64 = AtomicI64::new(-1);
 static AT_LEAST: AtomicUsize = AtomicUsize::new(0);
+/// Whether all fail.
+static ALL: AtomicBool = AtomicBool::new(false);
 
-/// The system's allocator, but for one request that it refuses.
+/// The system's allocator, but for requests that it refuses.
 pub(crate) struct Failing;
 
 fn refuses(size: usize) -> bool {
-    AFTER.load(Ordering::Relaxed) >= 0
-        && size >= AT_LEAST.load(Ordering::Relaxed)
-        && AFTER.fetch_sub(1, Ordering::Relaxed) == 0
+    if ALL.load(Ordering::Relaxed) {
+        return true;
+    }
+    let counts = AFTER.load(Ordering::Relaxed) >= 0 && size >= AT_LEAST.load(Ordering::Relaxed);
+    counts && AFTER.fetch_sub(1, Ordering::Relaxed) == 0
 }
 
 // SAFETY: every call goes to the system's allocator unchanged, or fails, which each caller must expect.
@@ -53,4 +57,10 @@ pub fn fail_allocation(after: i32, at_least: u32) {
 #[napi]
 pub fn allocation_fails() -> bool {
     AFTER.load(Ordering::Relaxed) >= 0
+}
+
+/// Has every allocation fail from here on, or none.
+#[napi]
+pub fn fail_all_allocations(all: bool) {
+    ALL.store(all, Ordering::Relaxed);
 }

@@ -145,7 +145,8 @@ impl Quarantine {
 
     /// Frees what came first, until the rest is no more than that.
     fn shrink(&self, max_bytes: usize, max_entries: usize) {
-        while let Some(entry) = self.lock().beyond(max_bytes, max_entries) {
+        loop {
+            let Some(entry) = self.lock().beyond(max_bytes, max_entries) else { return };
             self.free(entry);
         }
     }

@@ -58,10 +58,24 @@ struct Chunks {
 struct Chunk {
     /// Null if there is none.
     start: *mut u8,
-    /// Bytes from the start that have been given out.
-    used: usize,
-    /// Blocks in them that have not been freed.
-    live: usize,
+    /// The first of its free pieces, which are linked in the order of their addresses, and never touch each other.
+    first: *mut Piece,
+    /// Bytes in them.
+    free: usize,
+}
+
+/// Free bytes begin with this.
+#[derive(Debug)]
+struct Piece {
+    next: *mut Piece,
+    size: usize,
+}
+
+/// Every piece and every block begins at a multiple of this, and has a multiple of it.
+const GRAIN: usize = size_of::<Piece>();
+
+impl Chunk {
+    const NONE: Self = Self { start: ptr::null_mut(), first: ptr::null_mut(), free: 0 };
 }
 
 impl<A: GlobalAlloc> Reserved<A> {
@@ -73,10 +87,7 @@ impl<A: GlobalAlloc> Reserved<A> {
             lowest: AtomicUsize::new(0),
             span: AtomicUsize::new(0),
             locked: AtomicBool::new(false),
-            chunks: UnsafeCell::new(Chunks {
-                all: [Chunk { start: ptr::null_mut(), used: 0, live: 0 }; MOST_CHUNKS],
-                current: 0,
-            }),
+            chunks: UnsafeCell::new(Chunks { all: [Chunk::NONE; MOST_CHUNKS], current: 0 }),
         }
     }
 
@@ -104,7 +115,8 @@ impl<A: GlobalAlloc> Reserved<A> {
         if start.is_null() {
             return false;
         }
-        chunks.all[index] = Chunk { start, used: 0, live: 0 };
+        // SAFETY: the chunk is as long as its layout says, and nobody else has it.
+        chunks.all[index] = unsafe { Chunk::new(start) };
         chunks.current = index;
         let starts = chunks.all.iter().filter(|chunk| !chunk.start.is_null()).map(|chunk| chunk.start.addr());
         let (lowest, highest) = starts.fold((usize::MAX, 0), |(low, high), start| (low.min(start), high.max(start)));
@@ -126,7 +138,7 @@ impl<A: GlobalAlloc> Reserved<A> {
         }
         self.with_chunks(|chunks| {
             let block = chunks.take(layout);
-            if block.is_null() || chunks.all[chunks.current].used > CHUNK - ENOUGH {
+            if block.is_null() || chunks.all[chunks.current].free < ENOUGH {
                 self.short.store(true, Ordering::Relaxed);
             }
             block
@@ -147,11 +159,15 @@ impl<A: GlobalAlloc> Reserved<A> {
     }
 
     /// Takes a block back; false if it is not the reserve's.
+    ///
+    /// # Safety
+    /// As for `dealloc`.
     #[cold]
-    fn take_back(&self, block: *mut u8, size: usize) -> bool {
+    unsafe fn take_back(&self, block: *mut u8, layout: Layout) -> bool {
         self.with_chunks(|chunks| {
             let Some(index) = chunks.of(block) else { return false };
-            chunks.all[index].free(block, size);
+            // SAFETY: as the caller promises.
+            unsafe { chunks.all[index].free(block, layout) };
             true
         })
     }
@@ -171,7 +187,7 @@ impl<A: GlobalAlloc> Reserved<A> {
 impl Chunks {
     /// Makes one current of which enough is left.
     fn choose(&mut self) -> bool {
-        let enough = |chunk: &Chunk| !chunk.start.is_null() && chunk.used <= CHUNK - ENOUGH;
+        let enough = |chunk: &Chunk| chunk.free >= ENOUGH;
         if enough(&self.all[self.current]) {
             return true;
         }
@@ -194,38 +210,88 @@ impl Chunks {
     }
 }
 
+#[allow(clippy::cast_ptr_alignment, reason = "it is a multiple of `GRAIN`")]
+fn piece_at(place: *mut u8) -> *mut Piece {
+    place.cast()
+}
+
+/// What a block of a layout takes.
+fn grains(layout: Layout) -> Option<usize> {
+    layout.size().max(1).checked_next_multiple_of(GRAIN)
+}
+
 impl Chunk {
-    fn take(&mut self, layout: Layout) -> Option<*mut u8> {
-        if self.start.is_null() {
-            return None;
-        }
-        let free = self.start.addr() + self.used;
-        let offset = free.checked_next_multiple_of(layout.align())? - self.start.addr();
-        let end = offset.checked_add(layout.size())?;
-        if end > CHUNK {
-            return None;
-        }
-        self.used = end;
-        self.live += 1;
-        // SAFETY: the offset lies in the chunk.
-        Some(unsafe { self.start.add(offset) })
+    /// # Safety
+    /// `start` is the start of a block of `CHUNK_LAYOUT` that nothing else uses.
+    unsafe fn new(start: *mut u8) -> Self {
+        let first = piece_at(start);
+        // SAFETY: the chunk is longer than a piece, and aligned to more.
+        unsafe { first.write(Piece { next: ptr::null_mut(), size: CHUNK }) };
+        Self { start, first, free: CHUNK }
     }
 
-    fn free(&mut self, block: *mut u8, size: usize) {
-        let offset = block.addr() - self.start.addr();
-        self.live -= 1;
-        if self.live == 0 {
-            self.used = 0;
-        } else if offset + size == self.used {
-            // Most blocks are freed in the reverse order.
-            self.used = offset;
+    fn take(&mut self, layout: Layout) -> Option<*mut u8> {
+        let size = grains(layout)?;
+        let mut link: *mut *mut Piece = &raw mut self.first;
+        // SAFETY: links lead to free pieces of this chunk, which nobody else uses; what is written to lies in one of them.
+        unsafe {
+            while !(*link).is_null() {
+                let piece = *link;
+                let Piece { next, size: free } = piece.read();
+                let address = piece.addr();
+                let before = address.checked_next_multiple_of(layout.align())? - address;
+                if before + size <= free {
+                    let block = piece.cast::<u8>().add(before);
+                    let mut rest = next;
+                    if before + size < free {
+                        rest = piece_at(block.add(size));
+                        rest.write(Piece { next, size: free - before - size });
+                    }
+                    if before == 0 {
+                        *link = rest;
+                    } else {
+                        piece.write(Piece { next: rest, size: before });
+                    }
+                    self.free -= size;
+                    return Some(block);
+                }
+                link = &raw mut (*piece).next;
+            }
+        }
+        None
+    }
+
+    /// # Safety
+    /// The block is one that was taken from this chunk with this layout, and that nothing uses any more.
+    unsafe fn free(&mut self, block: *mut u8, layout: Layout) {
+        let Some(mut size) = grains(layout) else { return };
+        self.free += size;
+        // SAFETY: links lead to free pieces of this chunk; the block is about to become one, and is as long as `size`.
+        unsafe {
+            let mut link: *mut *mut Piece = &raw mut self.first;
+            let mut before: *mut Piece = ptr::null_mut();
+            while !(*link).is_null() && (*link).addr() < block.addr() {
+                before = *link;
+                link = &raw mut (*before).next;
+            }
+            let mut next = *link;
+            if !next.is_null() && block.addr() + size == next.addr() {
+                size += (*next).size;
+                next = (*next).next;
+            }
+            if !before.is_null() && before.addr() + (*before).size == block.addr() {
+                before.write(Piece { next, size: (*before).size + size });
+            } else {
+                piece_at(block).write(Piece { next, size });
+                *link = piece_at(block);
+            }
         }
     }
 }
 
 // SAFETY: a block comes from the allocator beneath, from a chunk of its own bytes, or was set aside with the same layout; and it
-// goes back where it comes from, which its address tells. Blocks of a chunk do not overlap: each begins behind all that is in
-// use there. Nothing here panics or allocates.
+// goes back where it comes from, which its address tells. Blocks of a chunk do not overlap: each is cut off a piece that is
+// free. Nothing here panics or allocates.
 unsafe impl<A: GlobalAlloc> GlobalAlloc for Reserved<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -278,10 +344,11 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Reserved<A> {
 
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        if self.may_hold(block) && self.take_back(block, layout.size()) {
-            return;
+        // SAFETY: the caller keeps the contract of `dealloc`; if the block is not the reserve's, it comes from beneath.
+        unsafe {
+            if !(self.may_hold(block) && self.take_back(block, layout)) {
+                self.beneath.dealloc(block, layout);
+            }
         }
-        // SAFETY: the caller keeps the contract of `dealloc`, and the block comes from beneath.
-        unsafe { self.beneath.dealloc(block, layout) }
     }
 }
