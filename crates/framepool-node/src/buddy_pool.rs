@@ -97,6 +97,12 @@ impl BuddyPools {
         Ok(handle)
     }
 
+    /// Whether one more pool can be taken in without memory.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.table.has_room() && self.known.len() < self.known.capacity()
+    }
+
     /// Makes sure that one more pool can be taken in.
     pub(crate) fn make_room(&mut self) -> std::result::Result<(), Fault> {
         self.table.make_room()?;

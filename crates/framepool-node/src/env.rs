@@ -33,6 +33,8 @@ use crate::transferable::Transferable;
 /// One isolate's objects. Only its own thread touches them.
 pub(crate) struct EnvState {
     pub(crate) control: Arc<ControlBlock>,
+    /// A wait that blocks the thread and goes on with the next call.
+    pub(crate) blocked: Option<Blocked>,
     /// To whom this isolate's tickets belong.
     pub(crate) sender: Sender,
     /// Copies of the facade that have opened the boundary: a test runner may load it more than once.
@@ -54,8 +56,6 @@ pub(crate) struct EnvState {
     #[cfg(unix)]
     pub(crate) pumps: Table<Pump>,
     pub(crate) waits: Waits,
-    /// A wait that blocks the thread and goes on with the next call.
-    pub(crate) blocked: Option<Blocked>,
     pub(crate) debug: Debug,
     /// Lists what the tables have until the isolate ends.
     published: Option<Published>,
@@ -90,6 +90,7 @@ impl EnvState {
         let mut isolate = Isolate::new(owner, sender);
         let mut state = Self {
             control: Arc::new(ControlBlock(Control::new())),
+            blocked: None,
             sender,
             facades: 0,
             slot_pools: Table::new(&mut isolate),
@@ -108,7 +109,6 @@ impl EnvState {
             #[cfg(unix)]
             pumps: Table::new(&mut isolate),
             waits: Waits::default(),
-            blocked: None,
             debug: Debug::default(),
             published: None,
             fault: None,

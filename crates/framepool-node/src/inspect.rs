@@ -172,10 +172,16 @@ impl<T: Listed> Table<T> {
         Self { objects: HandleTable::default(), listing, traced: false }
     }
 
+    /// Whether the next object can be taken in without memory.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.objects.has_place()
+    }
+
     /// Makes sure that the next object can be taken in. Without memory for it nothing changes.
     #[inline]
     pub(crate) fn make_room(&mut self) -> std::result::Result<(), Fault> {
-        if self.objects.has_place() { Ok(()) } else { self.add_place().map_err(|_| Fault::no_memory()) }
+        if self.has_room() { Ok(()) } else { self.add_place().map_err(|_| Fault::no_memory()) }
     }
 
     #[cold]

@@ -35,6 +35,12 @@ impl Regions {
         Ok(handle)
     }
 
+    /// Whether one more region can be taken in without memory.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.table.has_place() && self.known.len() < self.known.capacity()
+    }
+
     /// Makes sure that one more region can be taken in.
     pub(crate) fn make_room(&mut self) -> Result<(), Fault> {
         let places = if self.table.has_place() { Ok(()) } else { self.table.add_place().map(drop) };

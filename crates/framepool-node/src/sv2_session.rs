@@ -91,13 +91,10 @@ pub(crate) fn receive(call: &mut Call<'_>) -> Reply {
     let session = sessions.get_mut(handle).ok_or_else(Fault::released)?;
     let entry = slot_pools.get_mut(pool).ok_or_else(Fault::released)?;
     let region = span(entry.pool.region().base(), entry.pool.capacity());
-    report(session, control);
-    // What fails here has changed nothing.
-    allocator::check()?;
-    // The places of frames in a batch have 32 bits.
-    length_word(chunk.len())?;
-    slices.make_room()?;
-    let chunk = apart(chunk, &[region, ring_span(session)])?;
+    let ring = ring_span(session);
+    // What fails here has changed nothing. The places of frames in a batch have 32 bits.
+    let ready = allocator::check().and_then(|()| length_word(chunk.len())).and_then(|_| slices.make_room());
+    let chunk = ready.and_then(|()| apart(chunk, &[region, ring])).inspect_err(|_| report(session, control))?;
     // The pool panics where the system has no memory for a batch. The session has lost its place in the stream then.
     let outcome = catch_unwind(AssertUnwindSafe(|| session.receive(&chunk, &mut entry.pool)));
     if outcome.is_err() {

@@ -174,7 +174,22 @@ fn hide<T: Send>(owner: Option<Shown<T>>, hidden: bool) -> Result<Shown<T>, Faul
 }
 
 /// Makes sure that an object of any kind can be taken in. Without memory for it nothing changes.
+#[inline]
 pub(crate) fn make_room(state: &mut EnvState) -> Result<(), Fault> {
+    let has_room = state.slices.has_room()
+        && state.regions.has_room()
+        && state.budget_allocations.has_room()
+        && state.buddy_buffers.has_room()
+        && state.buddy_pools.has_room()
+        && state.ring_halves.has_room()
+        && state.budget_pools.has_room()
+        && state.senders.has_room()
+        && state.receivers.has_room();
+    if has_room { Ok(()) } else { make_more_room(state) }
+}
+
+#[cold]
+fn make_more_room(state: &mut EnvState) -> Result<(), Fault> {
     state.slices.make_room()?;
     state.regions.make_room()?;
     state.budget_allocations.make_room()?;
