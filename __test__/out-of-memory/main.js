@@ -26,6 +26,7 @@ const { failAllocation, allocationFails, failAllAllocations } = createRequire(im
 /** What the reserve does not serve. */
 const LARGE = 2 ** 18 + 1
 const MEBIBYTE = 2 ** 20
+const DEBUG = process.env.FRAMEPOOL_DEBUG === '1'
 
 /** What is alive, without what changes by itself. */
 function census() {
@@ -457,7 +458,8 @@ await drive('Sv2Session.receive piece by piece', {
     }
   },
 })
-{
+// In debug mode no slice lies there.
+if (!DEBUG) {
   // Bytes that lie where the session writes are copied first. Without memory for that, nothing has happened.
   const pool = new SlotPool(4 * MEBIBYTE)
   const [one, other] = pair(pool)
@@ -525,12 +527,15 @@ await drive('Sv2Session.receive piece by piece', {
   refused(() => inspect())
   refused(() => slice.move())
   refused(() => pool.getWritable(5000))
-  // What needs no memory goes on: predicted places, and all that gives something back.
-  assert.equal(Buffer.from(slice.bytes).toString(), 'before')
-  pool.write(Buffer.from('after'))
-  const second = pool.getDataOwned()
-  assert.equal(Buffer.from(second.bytes).toString(), 'after')
-  assert.ok(second.release() && slice.release() && allocation.release())
+  // What needs no memory goes on: predicted places, of which debug mode has none, and all that gives something back.
+  if (!DEBUG) {
+    assert.equal(Buffer.from(slice.bytes).toString(), 'before')
+    pool.write(Buffer.from('after'))
+    const second = pool.getDataOwned()
+    assert.equal(Buffer.from(second.bytes).toString(), 'after')
+    assert.ok(second.release())
+  }
+  assert.ok(slice.release() && allocation.release())
   assert.equal(budget.stats().allocatedBytes, 0)
   ring.producer.end()
   releaseRing(ring)
