@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { Slice, SlotPool, SystemMemoryBuffer } from '../index.js'
+import { ByteRing, Slice, SlotPool, SystemMemoryBuffer } from '../index.js'
+import { generateAuthorityKeypair, Sv2Session } from '../src/sv2/index.js'
 import { counting } from './contract.js'
 import { codeOf } from './support/code-of.js'
 import { detachByStream } from './support/detach.js'
@@ -154,4 +155,42 @@ it('a released slice does not show the slice that came after it', () => {
   expect(first.release()).toBe(false)
   expect(second.bytes).toEqual(counting(3, 4))
   expect(pool.stats().liveSlices).toBe(1)
+})
+
+/** One byte more than a length can have. Nothing of it is ever touched. */
+const TOO_LONG = 2 ** 32
+
+it('no slice is longer than 2^32 − 1 bytes, however it comes about', () => {
+  const bytes = new Uint8Array(TOO_LONG)
+  const before = process.memoryUsage.rss()
+  expect(codeOf(() => Slice.from(bytes))).toBe('ERR_OUT_OF_RANGE')
+  for (const make of [() => new SlotPool(8), () => new SystemMemoryBuffer()]) {
+    const buffer = make()
+    buffer.write(counting(3))
+    expect(codeOf(() => buffer.getWritable(TOO_LONG - 3))).toBe('ERR_OUT_OF_RANGE')
+    expect(codeOf(() => buffer.extendFromSlice(bytes))).toBe('ERR_OUT_OF_RANGE')
+    expect(codeOf(() => buffer.extendFromSlice(bytes.subarray(3)))).toBe('ERR_OUT_OF_RANGE')
+    expect(codeOf(() => buffer.writeAll(bytes))).toBe('ERR_WRITE_ZERO')
+    expect(buffer.bytes).toEqual(counting(3))
+    buffer.getDataOwned().release()
+  }
+  const { publicKey: authorityPublicKey, secretKey: authoritySecretKey } = generateAuthorityKeypair()
+  const pool = new SlotPool(8)
+  const session = Sv2Session.responder({ authorityPublicKey, authoritySecretKey, pool })
+  expect(codeOf(() => session.receive(bytes))).toBe('ERR_OUT_OF_RANGE')
+  expect([session.state, session.stats().bytesIn]).toEqual(['handshake', 0])
+  // It goes on as if nothing had been.
+  const peer = Sv2Session.initiator({ authorityPublicKey })
+  const act = new Uint8Array(peer.output.available)
+  peer.output.read(act)
+  session.receive(act)
+  expect(session.state).toBe('transport')
+  expect(codeOf(() => session.send({ messageType: 1 }, bytes))).toBe('ERR_SV2_FRAME_TOO_LARGE')
+  peer.close()
+  session.close()
+  const { producer, consumer } = new ByteRing(64).intoParts()
+  expect(producer.write(bytes)).toBe(64)
+  expect(consumer.read(bytes)).toBe(64)
+  // It was refused before it was copied.
+  expect(process.memoryUsage.rss() - before).toBeLessThan(2 ** 30)
 })

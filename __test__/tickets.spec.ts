@@ -108,6 +108,27 @@ describe('tickets', () => {
     expect(codeOf(() => adopt(value as never))).toBe('ERR_TICKET')
   })
 
+  it('are compared exactly: no other character passes for a digit', () => {
+    const ticket = Slice.from(Uint8Array.of(7)).move()
+    const text = ticket.framepool as unknown as string
+    const codes = [...text].map((digit) => digit.charCodeAt(0))
+    const others = [
+      ...[0x100, 0x200, 0xff00].map((more) => String.fromCharCode(...codes.map((code) => code + more))),
+      ...codes.map((code, at) => text.slice(0, at) + String.fromCharCode(code + 0x100) + text.slice(at + 1)),
+      // Of one byte each, but not of one in every encoding.
+      ...codes.map((code, at) => text.slice(0, at) + String.fromCharCode(code + 0x80) + text.slice(at + 1)),
+      `${text}\0`,
+      text.slice(0, 31),
+      text.slice(0, 31) + String.fromCharCode(0xd800),
+    ]
+    for (const other of others) expect(codeOf(() => adopt({ framepool: other } as never))).toBe('ERR_TICKET')
+    // Also where the same text is stored with two bytes for each character.
+    const wide = `\u{100}${text}`.slice(1)
+    const slice = adopt({ framepool: wide } as unknown as typeof ticket)
+    expect(slice.bytes).toEqual(Uint8Array.of(7))
+    slice.release()
+  })
+
   it('are read once', () => {
     const slice = Slice.from(pattern(10))
     const { framepool } = slice.move()

@@ -698,10 +698,10 @@ export function allocateBudget(pool: Handle, count: number, zero: boolean, settl
 
 /** Blocks this thread. Out: the allocation. */
 export function allocateBudgetSync(pool: Handle, count: number, zero: boolean, timeoutMs: number): void {
-  writeRequest(pool, count, zero)
-  control[Word.Timeout] = timeoutMs
-  budgetAllocateSync()
-  check()
+  blocking(timeoutMs, () => {
+    writeRequest(pool, count, zero)
+    budgetAllocateSync()
+  })
 }
 
 /** The wait that has begun, at whose end, when nothing is allocated any more, `settled` is called. */
@@ -815,9 +815,10 @@ export function waitForRing(half: Handle, bytes: number, settled: () => void): n
 
 /** Blocks this thread. Out: Available, Ended. */
 export function waitForRingSync(half: Handle, bytes: number, timeoutMs: number): void {
-  control[Word.Length] = bytes
-  control[Word.Timeout] = timeoutMs
-  showing(half, ringWaitSync)
+  blocking(timeoutMs, () => {
+    control[Word.Length] = bytes
+    showing(half, ringWaitSync)
+  })
 }
 
 export function ringHalfView(half: Handle): ArrayBuffer {
@@ -1020,12 +1021,26 @@ export function waitForObject(receiver: Handle, settled: () => void): number {
 
 /** Blocks this thread. */
 export function waitForObjectSync(receiver: Handle, timeoutMs: number): void {
-  control[Word.Timeout] = timeoutMs
-  showing(receiver, channelWaitForObjectSync)
+  blocking(timeoutMs, () => showing(receiver, channelWaitForObjectSync))
 }
 
 export function releaseReceiver(receiver: Handle): void {
   showing(receiver, channelReleaseReceiver)
+}
+
+/**
+ * Blocks this thread until native code says that the wait is over. It blocks for a moment at a time: only here, between two of
+ * them, does an isolate notice that it is to end. Natively the wait goes on, with its place in a queue and its deadline.
+ */
+function blocking(timeoutMs: number, wait: () => void): void {
+  let going = 0
+  do {
+    control[Word.Wait] = going
+    control[Word.Timeout] = timeoutMs
+    wait()
+    check()
+    going = 1
+  } while (control[Word.Wait] !== 0)
 }
 
 // ── Waits ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -1044,9 +1059,12 @@ export function debugEverything(): void {
   guarded(() => native.debugEverything())
 }
 
+/** What is kept of a stack, in characters: it can have any length. */
+const MAX_STACK = 0x4000
+
 /** Notes who acquired an object, for `inspectProcess` and `takeDisturbances`. */
 export function traceObject(kind: string, handle: Handle, stack: string): void {
-  guarded(() => native.trace(kind, handle, stack))
+  guarded(() => native.trace(kind, handle, stack.slice(0, MAX_STACK)))
 }
 
 /** Memory that was found to have been written to after its release; with `all` what is still in quarantine is looked at, too. */

@@ -52,7 +52,7 @@ export class Slice implements Disposable {
     }
   }
 
-  /** A slice that owns a copy of `bytes` on the heap. `ERR_NO_MEMORY` when there is none. */
+  /** A slice that owns a copy of `bytes`, 2^32 − 1 at most, on the heap. `ERR_NO_MEMORY` when there is none. */
   static from(bytes: Uint8Array): Slice {
     const source = nativeBytesArgument(bytes, 'bytes')
     return new Slice(sliceKey, heapMemory(copyToHeap(source)), 0, lengthOf(source), 0)

@@ -163,8 +163,12 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SlotBacklog, Slic
   take(): Slice {
     if (this.written !== 0 && !this.closed) return this.#startSlot === 0 ? this.#takeAlone() : this.#takeBehind()
     this.checkOpen()
-    takeSlot(this)
-    this.caughtUp()
+    try {
+      takeSlot(this)
+    } finally {
+      // Also when nothing was taken, native code had caught up by then.
+      this.caughtUp()
+    }
     this.known = 0
     this.hidden = 0
     const heap = this.#heap

@@ -45,8 +45,9 @@ class SystemMemory implements GrowingMemory, SliceCount {
   }
 
   take(): Slice {
-    takeSystemMemory(this.#handle ?? createSystemMemory())
-    if (DEBUG && this.#handle !== null) untrace(this)
+    this.#handle ??= this.#create()
+    takeSystemMemory(this.#handle)
+    if (DEBUG) untrace(this)
     const shown = this.#shown
     this.#handle = null
     this.#shown = null

@@ -8,7 +8,7 @@ use napi_derive::napi;
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
 /// The system's allocator, counting what is asked of it.
-struct Counting;
+pub(crate) struct Counting;
 
 // SAFETY: every call goes to the system's allocator unchanged; the counter needs no allocation.
 unsafe impl GlobalAlloc for Counting {
@@ -35,9 +35,6 @@ unsafe impl GlobalAlloc for Counting {
         unsafe { System.dealloc(memory, layout) }
     }
 }
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// How often memory was asked for in this process, by all threads.
 #[napi]

@@ -12,6 +12,7 @@ use napi::bindgen_prelude::{JsValue, ToNapiValue, Unknown};
 use napi::{Env, sys};
 use napi_derive::napi;
 
+use crate::allocator;
 use crate::control::{LAYOUT, Word};
 use crate::env::{Entrance, EnvState};
 use crate::errors::{Code, Fault, Result};
@@ -75,9 +76,21 @@ impl Call<'_> {
 /// What a call gives back: a value, or nothing beyond the control block.
 pub(crate) type Reply = std::result::Result<Option<sys::napi_value>, Fault>;
 
+/// What becomes of a call while the system has no memory for the reserve, and of a wait that another call has left.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Entry {
+    /// It is refused.
+    Checked,
+    /// The same; and it goes on with the wait.
+    Waiting,
+    /// It is let in: it gives something back, or has to leave its words first, and checks itself.
+    Open,
+}
+
 /// Runs one call. Failures and panics end in the status word; nothing unwinds into Node.
 #[inline]
 fn enter(
+    entry: Entry,
     env: sys::napi_env,
     info: sys::napi_callback_info,
     body: impl FnOnce(&mut Call<'_>) -> Reply,
@@ -97,8 +110,17 @@ fn enter(
     // SAFETY: the state lives as long as the environment. Calls of one environment do not overlap: where one of them runs
     // JavaScript, the realm is busy.
     let state = unsafe { &mut *entrance.state };
+    if state.blocked.is_some() && entry != Entry::Waiting {
+        // JavaScript would not be here if it had not been cut off.
+        state.blocked = None;
+    }
     let mut call = Call { env, state, argument };
-    let outcome = catch_unwind(AssertUnwindSafe(|| body(&mut call)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        if entry != Entry::Open {
+            allocator::check()?;
+        }
+        body(&mut call)
+    }));
     call.state.conclude(outcome).flatten().unwrap_or(ptr::null_mut())
 }
 
@@ -113,13 +135,22 @@ fn refuse(env: sys::napi_env) -> sys::napi_value {
     ptr::null_mut()
 }
 
+macro_rules! entry {
+    () => {
+        Entry::Checked
+    };
+    ($entry:ident) => {
+        Entry::$entry
+    };
+}
+
 /// Defines the C callback of each bound function.
 macro_rules! bound_functions {
-    ($($(#[$when:meta])? $name:literal => $callback:ident: $body:path,)*) => {
+    ($($(#[$when:meta])? $name:literal => $callback:ident: $body:path $([$entry:ident])?,)*) => {
         $(
             $(#[$when])?
             unsafe extern "C" fn $callback(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-                enter(env, info, $body)
+                enter(entry!($($entry)?), env, info, $body)
             }
         )*
         const BOUND: &[(&str, sys::napi_callback)] = &[$($(#[$when])? ($name, Some($callback)),)*];
@@ -127,78 +158,78 @@ macro_rules! bound_functions {
 }
 
 bound_functions! {
-    "slotWritable" => slot_writable: slot_pool::writable,
-    "slotTake" => slot_take: slot_pool::take,
-    "slotSettle" => slot_settle: slot_pool::settle,
-    "slotTruncate" => slot_truncate: slot_pool::truncate,
+    "slotWritable" => slot_writable: slot_pool::writable [Open],
+    "slotTake" => slot_take: slot_pool::take [Open],
+    "slotSettle" => slot_settle: slot_pool::settle [Open],
+    "slotTruncate" => slot_truncate: slot_pool::truncate [Open],
     "slotRegion" => slot_region: slot_pool::region,
     "slotHeap" => slot_heap: slot_pool::heap,
-    "slotDiscard" => slot_discard: slot_pool::discard,
-    "slotConceal" => slot_conceal: slot_pool::conceal,
-    "slotClose" => slot_close: slot_pool::close,
+    "slotDiscard" => slot_discard: slot_pool::discard [Open],
+    "slotConceal" => slot_conceal: slot_pool::conceal [Open],
+    "slotClose" => slot_close: slot_pool::close [Open],
     "systemCreate" => system_create: system_memory::create,
     "systemWritable" => system_writable: system_memory::writable,
     "systemTake" => system_take: system_memory::take,
-    "systemTruncate" => system_truncate: system_memory::truncate,
+    "systemTruncate" => system_truncate: system_memory::truncate [Open],
     "systemView" => system_view: system_memory::view,
-    "slotRevoke" => slot_revoke: slot_pool::revoke,
+    "slotRevoke" => slot_revoke: slot_pool::revoke [Open],
     "heapFrom" => heap_from: heap_slice::from,
     "heapView" => heap_view: heap_slice::view,
-    "heapRelease" => heap_release: heap_slice::release,
-    "sessionReceive" => session_receive: sv2_session::receive,
-    "sessionSend" => session_send: sv2_session::send,
-    "sessionForward" => session_forward: sv2_session::forward,
+    "heapRelease" => heap_release: heap_slice::release [Open],
+    "sessionReceive" => session_receive: sv2_session::receive [Open],
+    "sessionSend" => session_send: sv2_session::send [Open],
+    "sessionForward" => session_forward: sv2_session::forward [Open],
     "outputRegion" => output_region: sv2_session::output_region,
-    "outputForget" => output_forget: sv2_session::output_forget,
-    "outputConsume" => output_consume: sv2_session::output_consume,
-    "sessionClose" => session_close: sv2_session::close,
+    "outputForget" => output_forget: sv2_session::output_forget [Open],
+    "outputConsume" => output_consume: sv2_session::output_consume [Open],
+    "sessionClose" => session_close: sv2_session::close [Open],
     "linkJoin" => link_join: link_memory::join,
-    "linkStep" => link_step: link_memory::step,
+    "linkStep" => link_step: link_memory::step [Open],
     "linkTryComing" => link_try_coming: link_memory::try_coming,
     "linkTryReplacing" => link_try_replacing: link_memory::try_replacing,
     "linkWait" => link_wait: link_memory::wait,
-    "linkRelease" => link_release: link_memory::release,
-    "linkEnd" => link_end: link_memory::end,
+    "linkRelease" => link_release: link_memory::release [Open],
+    "linkEnd" => link_end: link_memory::end [Open],
     "budgetTry" => budget_try: budget_pool::try_allocate,
     "budgetAllocate" => budget_allocate: budget_pool::allocate,
-    "budgetAllocateSync" => budget_allocate_sync: budget_pool::allocate_sync,
-    "budgetClose" => budget_close: budget_pool::close,
+    "budgetAllocateSync" => budget_allocate_sync: budget_pool::allocate_sync [Waiting],
+    "budgetClose" => budget_close: budget_pool::close [Open],
     "budgetView" => budget_view: budget_pool::view,
-    "budgetRelease" => budget_release: budget_pool::release,
+    "budgetRelease" => budget_release: budget_pool::release [Open],
     "buddyTry" => buddy_try: buddy_pool::try_allocate,
     "buddyAllocate" => buddy_allocate: buddy_pool::allocate,
-    "buddyRelease" => buddy_release: buddy_pool::release,
+    "buddyRelease" => buddy_release: buddy_pool::release [Open],
     "buddyBuffer" => buddy_buffer: buddy_pool::buffer,
     "buddyView" => buddy_view: buddy_pool::view,
     "buddyWatch" => buddy_watch: buddy_pool::watch,
-    "buddyClose" => buddy_close: buddy_pool::close,
-    "ringAdvance" => ring_advance: ring::advance,
+    "buddyClose" => buddy_close: buddy_pool::close [Open],
+    "ringAdvance" => ring_advance: ring::advance [Open],
     "ringWait" => ring_wait: ring::wait,
-    "ringWaitSync" => ring_wait_sync: ring::wait_sync,
+    "ringWaitSync" => ring_wait_sync: ring::wait_sync [Waiting],
     "ringView" => ring_view: ring::view,
-    "ringEnd" => ring_end: ring::end,
-    "ringRelease" => ring_release: ring::release,
+    "ringEnd" => ring_end: ring::end [Open],
+    "ringRelease" => ring_release: ring::release [Open],
     #[cfg(unix)] "ringTransfer" => ring_transfer: io::transfer,
     #[cfg(unix)] "ringTransferLater" => ring_transfer_later: io::transfer_later,
-    #[cfg(unix)] "ringTransferEnd" => ring_transfer_end: io::transfer_end,
+    #[cfg(unix)] "ringTransferEnd" => ring_transfer_end: io::transfer_end [Open],
     #[cfg(unix)] "outputWrite" => output_write: io::output_write,
     #[cfg(unix)] "outputWriteLater" => output_write_later: io::output_write_later,
     #[cfg(unix)] "pumpStart" => pump_start: io::pump_start,
-    "channelAsk" => channel_ask: channel::ask,
+    "channelAsk" => channel_ask: channel::ask [Open],
     "channelSend" => channel_send: channel::send,
     "channelWaitForRoom" => channel_wait_for_room: channel::wait_for_room,
-    "channelEnd" => channel_end: channel::end,
-    "channelReleaseSender" => channel_release_sender: channel::release_sender,
+    "channelEnd" => channel_end: channel::end [Open],
+    "channelReleaseSender" => channel_release_sender: channel::release_sender [Open],
     "channelReceive" => channel_receive: channel::receive,
     "channelWaitForObject" => channel_wait_for_object: channel::wait_for_object,
-    "channelWaitForObjectSync" => channel_wait_for_object_sync: channel::wait_for_object_sync,
-    "channelReleaseReceiver" => channel_release_receiver: channel::release_receiver,
+    "channelWaitForObjectSync" => channel_wait_for_object_sync: channel::wait_for_object_sync [Waiting],
+    "channelReleaseReceiver" => channel_release_receiver: channel::release_receiver [Open],
     "ticketMake" => ticket_make: ticket::make,
     "ticketAdopt" => ticket_adopt: ticket::adopt,
     "regionView" => region_view: regions::view,
     "regionWatch" => region_watch: regions::watch,
-    "regionForget" => region_forget: regions::forget,
-    "waitCancel" => wait_cancel: settle::cancel,
+    "regionForget" => region_forget: regions::forget [Open],
+    "waitCancel" => wait_cancel: settle::cancel [Open],
 }
 
 /// A value that Node made.
@@ -287,7 +318,7 @@ pub struct FaultDetails {
 /// How the last call through the control block failed.
 #[napi(catch_unwind)]
 pub fn last_fault(env: Env) -> Result<FaultDetails> {
-    let fault = EnvState::of(env)?.fault.take().unwrap_or_else(|| Fault::internal("no fault was recorded"));
+    let fault = EnvState::of_any(env)?.fault.take().unwrap_or_else(|| Fault::internal("no fault was recorded"));
     let (syscall, errno) = fault.system.unzip();
     let syscall = syscall.map(str::to_owned);
     Ok(FaultDetails { code: fault.code.0.to_owned(), message: fault.message, syscall, errno })

@@ -86,9 +86,27 @@ impl BuddyPools {
         self.table.get_mut(handle)
     }
 
-    fn find(&mut self, facade: u32, pool: BuddyPool) -> Handle {
-        let Self { table, known } = self;
-        *known.entry((facade, pool.id())).or_insert_with(|| table.insert(BuddyPoolEntry { pool, blocks: Vec::new() }))
+    fn find(&mut self, facade: u32, pool: BuddyPool) -> std::result::Result<Handle, Fault> {
+        let key = (facade, pool.id());
+        if let Some(handle) = self.known.get(&key) {
+            return Ok(*handle);
+        }
+        self.make_room()?;
+        let handle = self.table.insert(BuddyPoolEntry { pool, blocks: Vec::new() })?;
+        self.known.insert(key, handle);
+        Ok(handle)
+    }
+
+    /// Whether one more pool can be taken in without memory.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.table.has_room() && self.known.len() < self.known.capacity()
+    }
+
+    /// Makes sure that one more pool can be taken in.
+    pub(crate) fn make_room(&mut self) -> std::result::Result<(), Fault> {
+        self.table.make_room()?;
+        self.known.try_reserve(1).map_err(|_| Fault::no_memory())
     }
 
     fn remove(&mut self, handle: Handle) -> Option<BuddyPoolEntry> {
@@ -104,10 +122,10 @@ impl BuddyPools {
 }
 
 /// The pool, which this isolate may not have met before. Out: `Pool`.
-pub(crate) fn take_in(state: &mut EnvState, pool: BuddyPool) -> Handle {
-    let handle = state.buddy_pools.find(state.control.get(Word::Facade), pool);
+pub(crate) fn take_in(state: &mut EnvState, pool: BuddyPool) -> std::result::Result<Handle, Fault> {
+    let handle = state.buddy_pools.find(state.control.get(Word::Facade), pool)?;
     state.set_handle(Word::Pool, Word::PoolGeneration, handle);
-    handle
+    Ok(handle)
 }
 
 fn entry(state: &mut EnvState) -> std::result::Result<&mut BuddyPoolEntry, Fault> {
@@ -124,7 +142,7 @@ pub(crate) fn hand_over(state: &mut EnvState, pool: Handle, buffer: Shown<Buffer
     control.set(Word::Block, index as u32);
     control.set(Word::Offset, (buffer.as_slice().as_ptr().addr() - base) as u32);
     control.set(Word::Length, buffer.capacity() as u32);
-    let handle = state.buddy_buffers.insert(buffer);
+    let handle = state.buddy_buffers.insert(buffer)?;
     state.set_handle(Word::Handle, Word::Generation, handle);
     Ok(())
 }
@@ -133,6 +151,7 @@ pub(crate) fn hand_over(state: &mut EnvState, pool: Handle, buffer: Shown<Buffer
 pub(crate) fn try_allocate(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     let size = call.get(Word::Length) as usize;
+    call.state.buddy_buffers.make_room()?;
     match entry(call.state)?.pool.try_allocate(size) {
         Ok(buffer) => hand_over(call.state, handle, Shown::new(buffer))?,
         Err(Error::Limit { .. }) => call.set(Word::Length, 0),
@@ -244,7 +263,7 @@ pub fn buddy_pool_create(env: Env, settings: BuddyPoolSettings) -> Result<Object
         None => BuddyPool::new(settings.into()),
         Some(quarantine) => BuddyPool::guarded(settings.into(), quarantine),
     };
-    Ok(state.buddy_pools.find(state.control.get(Word::Facade), pool).into())
+    Ok(state.buddy_pools.find(state.control.get(Word::Facade), pool)?.into())
 }
 
 /// `stats()` of a buddy pool, as far as the core knows them.
@@ -287,13 +306,13 @@ impl From<Stats> for BuddyPoolReport {
 /// What the pool reports of itself.
 #[napi(catch_unwind)]
 pub fn buddy_pool_report(env: Env, handle: ObjectHandle) -> Result<BuddyPoolReport> {
-    let entry = EnvState::of(env)?.buddy_pools.get(Handle::from(handle)).ok_or_else(Fault::released)?;
+    let entry = EnvState::of_any(env)?.buddy_pools.get(Handle::from(handle)).ok_or_else(Fault::released)?;
     Ok(entry.pool.stats().into())
 }
 
 /// Forgets a pool that is closed and drained. Blocks that JavaScript cannot see any more are unmapped.
 #[napi(catch_unwind)]
 pub fn buddy_pool_end(env: Env, handle: ObjectHandle) -> Result<()> {
-    EnvState::of(env)?.buddy_pools.remove(Handle::from(handle)).ok_or_else(Fault::released)?;
+    EnvState::of_any(env)?.buddy_pools.remove(Handle::from(handle)).ok_or_else(Fault::released)?;
     Ok(())
 }

@@ -1,8 +1,6 @@
 //! Budget pools: `BudgetPool` and `BudgetAllocation` of the facade.
 
-use std::time::Duration;
-
-use framepool::budget::{Allocation, BudgetPool, Stats};
+use framepool::budget::{Allocation, BudgetError, BudgetPool, Stats};
 use framepool::handle::Handle;
 use framepool::shown::Shown;
 use napi::Env;
@@ -14,7 +12,7 @@ use crate::env::EnvState;
 use crate::errors::{Fault, Result};
 use crate::external::array_buffer;
 use crate::inspect::{Kind, Listed};
-use crate::{settle, ticket};
+use crate::{blocked, settle, ticket};
 
 impl Listed for BudgetPool {
     fn kind(&self) -> Kind {
@@ -45,21 +43,22 @@ fn request<'a>(call: &'a Call<'_>) -> std::result::Result<(&'a BudgetPool, usize
 }
 
 /// Hands an allocation to JavaScript. Out: `Handle`, and in `Length` its bytes.
-pub(crate) fn hand_over(state: &mut EnvState, allocation: Shown<Allocation>) {
+pub(crate) fn hand_over(state: &mut EnvState, allocation: Shown<Allocation>) -> std::result::Result<(), Fault> {
     state.control.set(Word::Length, allocation.allocated_bytes() as u32);
-    let handle = state.budget_allocations.insert(allocation);
+    let handle = state.budget_allocations.insert(allocation)?;
     state.set_handle(Word::Handle, Word::Generation, handle);
+    Ok(())
 }
 
-fn hand_over_new(state: &mut EnvState, allocation: Allocation) {
-    hand_over(state, Shown::new(allocation));
+fn hand_over_new(state: &mut EnvState, allocation: Allocation) -> std::result::Result<(), Fault> {
+    hand_over(state, Shown::new(allocation))
 }
 
 /// `Length` buffers now. Out: `Handle` and `Length`, which is 0 when the budget does not allow it.
 pub(crate) fn try_allocate(call: &mut Call<'_>) -> Reply {
     let (pool, count, zero) = request(call)?;
     match pool.try_allocate(count, zero)? {
-        Some(allocation) => hand_over_new(call.state, allocation),
+        Some(allocation) => hand_over_new(call.state, allocation)?,
         None => call.set(Word::Length, 0),
     }
     Ok(None)
@@ -73,17 +72,14 @@ pub(crate) fn allocate(call: &mut Call<'_>) -> Reply {
     if call.state.waits.is_idle()
         && let Some(allocation) = pool.try_allocate(count, zero)?
     {
-        hand_over_new(call.state, allocation);
+        hand_over_new(call.state, allocation)?;
         call.set(Word::Wait, 0);
         return Ok(None);
     }
     let pool = pool.clone();
     settle::begin(call, move |_, wait| {
         let ticket = pool.enqueue(count, move |granted| {
-            wait.settle(move |state| {
-                hand_over_new(state, granted?.allocate(zero)?);
-                Ok(())
-            });
+            wait.settle(move |state| hand_over_new(state, granted?.allocate(zero)?));
         })?;
         Ok(Some(Box::new(move |_| {
             pool.cancel(ticket);
@@ -91,13 +87,21 @@ pub(crate) fn allocate(call: &mut Call<'_>) -> Reply {
     })
 }
 
-/// `Length` buffers, for which this thread is blocked for at most `Timeout` milliseconds. Out: `Handle`, `Length`.
+/// `Length` buffers, for which this thread is blocked: see `blocked::wait`. Out: `Wait`, and if that is 0 `Handle` and `Length`.
+/// The request keeps its place in the queue for as long as the wait goes on.
 pub(crate) fn allocate_sync(call: &mut Call<'_>) -> Reply {
     let (pool, count, zero) = request(call)?;
-    let timeout = Duration::from_millis(call.get(Word::Timeout).into());
-    let allocation = pool.allocate_within(count, zero, timeout)?;
-    hand_over_new(call.state, allocation);
-    Ok(None)
+    let pool = pool.clone();
+    blocked::wait(
+        call,
+        || Ok(Some(pool.line_up(count)?)),
+        |state, place, moment| {
+            let Some(granted) = place.and_then(|place| place.wait(moment)) else { return Ok(false) };
+            hand_over_new(state, granted?.allocate(zero)?)?;
+            Ok(true)
+        },
+        |_| BudgetError::TimedOut.into(),
+    )
 }
 
 /// Refuses all further requests and those that wait, and revokes what has left for other isolates and not arrived; the call carries what is to be called when nothing is allocated any
@@ -138,7 +142,7 @@ pub fn budget_pool_create(env: Env, buffer_size: u32, max_memory: f64) -> Result
         None => BudgetPool::new(buffer_size, max_memory),
         Some(quarantine) => BudgetPool::guarded(buffer_size, max_memory, quarantine),
     };
-    Ok(state.budget_pools.insert(pool.map_err(Fault::from)?).into())
+    Ok(state.budget_pools.insert(pool.map_err(Fault::from)?)?.into())
 }
 
 /// `stats()` of a budget pool.
@@ -168,13 +172,13 @@ impl From<Stats> for BudgetPoolReport {
 /// What the pool reports of itself.
 #[napi(catch_unwind)]
 pub fn budget_pool_report(env: Env, handle: ObjectHandle) -> Result<BudgetPoolReport> {
-    let pool = EnvState::of(env)?.budget_pools.get(Handle::from(handle)).ok_or_else(Fault::released)?;
+    let pool = EnvState::of_any(env)?.budget_pools.get(Handle::from(handle)).ok_or_else(Fault::released)?;
     Ok(pool.stats().into())
 }
 
 /// Forgets a pool that is closed and empty; gives its last report.
 #[napi(catch_unwind)]
 pub fn budget_pool_end(env: Env, handle: ObjectHandle) -> Result<BudgetPoolReport> {
-    let pool = EnvState::of(env)?.budget_pools.remove(Handle::from(handle)).ok_or_else(Fault::released)?;
+    let pool = EnvState::of_any(env)?.budget_pools.remove(Handle::from(handle)).ok_or_else(Fault::released)?;
     Ok(pool.stats().into())
 }

@@ -1,7 +1,6 @@
 //! Channels between isolates: `SliceSender` and `SliceReceiver` of the facade.
 
 use std::task::{Poll, ready};
-use std::time::Duration;
 
 use framepool::channel::{Receiver, Sender, channel};
 use framepool::handle::Handle;
@@ -13,8 +12,9 @@ use crate::control::Word;
 use crate::env::EnvState;
 use crate::errors::{Code, Fault, Result};
 use crate::inspect::{Kind, Listed};
-use crate::polled;
+use crate::ring::nothing_came;
 use crate::transferable::{self, Transferable};
+use crate::{blocked, polled};
 
 impl Listed for Sender<Transferable> {
     fn kind(&self) -> Kind {
@@ -110,6 +110,8 @@ pub(crate) fn release_sender(call: &mut Call<'_>) -> Reply {
 /// Takes the next object in. Out: `Blocked`, 1 if none is there, and then `Ended`; else see `transferable::arrive`.
 pub(crate) fn receive(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
+    // Before it has left the channel, where it would be lost.
+    transferable::make_room(call.state)?;
     let receiver = receiver(call.state, handle)?;
     let Some(object) = receiver.receive() else {
         let ended = receiver.is_at_end();
@@ -139,14 +141,10 @@ pub(crate) fn wait_for_object(call: &mut Call<'_>) -> Reply {
     )
 }
 
-/// The same, blocking this thread for at most `Timeout` milliseconds.
+/// The same, blocking this thread: see `blocked::wait`.
 pub(crate) fn wait_for_object_sync(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
-    let timeout = Duration::from_millis(call.get(Word::Timeout).into());
-    if receiver(call.state, handle)?.wait(timeout) {
-        return Ok(None);
-    }
-    Err(Fault::new(Code::TIMEOUT, format_args!("nothing came in {} ms", timeout.as_millis())))
+    blocked::wait(call, || Ok(None), |state, _, moment| Ok(receiver(state, handle)?.wait(moment)), nothing_came)
 }
 
 /// Frees a receiver, and with it what was sent and not received.
@@ -168,10 +166,9 @@ pub struct ChannelHandles {
 /// A new channel that holds at most `capacity` objects.
 #[napi(catch_unwind)]
 pub fn channel_create(env: Env, capacity: u32) -> Result<ChannelHandles> {
-    let (sender, receiver) = channel(capacity as usize).map_err(Fault::from)?;
     let state = EnvState::of(env)?;
-    Ok(ChannelHandles {
-        sender: state.senders.insert(sender).into(),
-        receiver: state.receivers.insert(receiver).into(),
-    })
+    state.receivers.make_room()?;
+    let (sender, receiver) = channel(capacity as usize).map_err(Fault::from)?;
+    let sender = state.senders.insert(sender)?;
+    Ok(ChannelHandles { sender: sender.into(), receiver: state.receivers.insert(receiver)?.into() })
 }

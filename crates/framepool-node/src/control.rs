@@ -5,7 +5,9 @@
 
 use std::cell::Cell;
 
-use framepool::slot::SLOTS;
+use framepool::slot::{OutOfRange, SLOTS};
+
+use crate::errors::Fault;
 
 /// The words, in order. `src/boundary.ts` has the same list; `controlLayout()` lets a test compare the two.
 #[derive(Clone, Copy, Debug)]
@@ -186,6 +188,11 @@ pub(crate) const WORDS: usize = 72;
 
 // The last ones have no names: see `Control::taken_lengths`.
 const _: () = assert!(LAYOUT.len() + SLOTS <= WORDS);
+
+/// A length as a word: `ERR_OUT_OF_RANGE` if it has more than 32 bits.
+pub(crate) fn length_word(length: usize) -> Result<u32, Fault> {
+    u32::try_from(length).map_err(|_| OutOfRange { value: length, limit: u32::MAX as usize }.into())
+}
 
 /// One isolate's control block.
 ///

@@ -7,7 +7,8 @@ use napi::Env;
 use napi_derive::napi;
 
 use crate::env::EnvState;
-use crate::errors::Result;
+use crate::errors::{Fault, Result};
+use crate::inspect::Text;
 
 /// Bounds of an isolate's quarantine.
 const QUARANTINE_BYTES: usize = 64 << 20;
@@ -44,31 +45,32 @@ pub fn debug_everything(env: Env) -> Result<()> {
 }
 
 /// Memory that was written to after it was released.
-#[napi(object)]
+#[napi(object, object_from_js = false)]
 pub struct DisturbedMemory {
     /// How many bytes it has.
     pub bytes: f64,
     /// The first that was written.
     pub offset: f64,
     /// Who had acquired it.
-    pub stack: Option<String>,
+    #[napi(ts_type = "string")]
+    pub stack: Option<Text>,
 }
 
 /// What was found in this isolate's quarantine since this was last called. `all`: looks at what is still there, too, and
 /// frees it.
 #[napi(catch_unwind)]
 pub fn take_disturbances(env: Env, all: bool) -> Result<Vec<DisturbedMemory>> {
-    let Some(quarantine) = &EnvState::of(env)?.debug.quarantine else { return Ok(Vec::new()) };
+    let Some(quarantine) = &EnvState::of_any(env)?.debug.quarantine else { return Ok(Vec::new()) };
     if all {
         quarantine.clear();
     }
     let disturbances = quarantine.take_disturbances();
-    Ok(disturbances
-        .into_iter()
-        .map(|found| DisturbedMemory {
-            bytes: found.bytes as f64,
-            offset: found.offset as f64,
-            stack: found.origin.map(|stack| stack.to_string()),
-        })
-        .collect())
+    let mut found = Vec::new();
+    found.try_reserve_exact(disturbances.len()).map_err(|_| Fault::no_memory())?;
+    found.extend(disturbances.into_iter().map(|found| DisturbedMemory {
+        bytes: found.bytes as f64,
+        offset: found.offset as f64,
+        stack: found.origin.map(Text),
+    }));
+    Ok(found)
 }

@@ -16,6 +16,8 @@ use framepool::sv2::Session;
 use framepool::ticket::Sender;
 use napi::{Env, sys};
 
+use crate::allocator;
+use crate::blocked::Blocked;
 use crate::buddy_pool::BuddyPools;
 use crate::control::{Control, Word};
 use crate::debug::Debug;
@@ -38,6 +40,8 @@ pub(crate) struct EnvState {
     pub(crate) realm: Arc<Realm>,
     /// Where bound functions come in.
     pub(crate) entrance: Box<Entrance>,
+    /// A wait that blocks the thread and goes on with the next call.
+    pub(crate) blocked: Option<Blocked>,
     /// To whom this isolate's tickets belong.
     pub(crate) sender: Sender,
     /// Copies of the facade that have opened the boundary: a test runner may load it more than once.
@@ -101,6 +105,7 @@ impl std::ops::Deref for ControlBlock {
 impl EnvState {
     /// This isolate's state, made on first use.
     pub(crate) fn open(env: Env, owner: u32) -> Result<*mut Self> {
+        allocator::check()?;
         if let Some(state) = env.get_instance_data::<Self>().map_err(|error| foreign(&error))? {
             return Ok(std::ptr::from_mut(state));
         }
@@ -113,6 +118,7 @@ impl EnvState {
             entrance: Box::new(Entrance { realm, state: std::ptr::null_mut() }),
             shown_control: Shown::new(ControlShare(Arc::clone(&control))),
             control,
+            blocked: None,
             sender,
             facades: 0,
             slot_pools: Table::new(&mut isolate),
@@ -137,7 +143,7 @@ impl EnvState {
         };
         state.published = Some(isolate.publish());
         env.set_instance_data(state, (), |_| {}).map_err(|error| foreign(&error))?;
-        let own = Self::of(env)?;
+        let own = Self::of_any(env)?;
         let realm = Arc::clone(&own.realm);
         let state = std::ptr::from_mut(own);
         // SAFETY: it was made just now, and no reference to it is in use.
@@ -151,11 +157,22 @@ impl EnvState {
         Ok(state)
     }
 
-    /// This isolate's state, from an ordinary function.
+    /// This isolate's state, from an ordinary function. `ERR_NO_MEMORY` while the system has no memory.
     pub(crate) fn of(env: Env) -> Result<&'static mut Self> {
+        allocator::check()?;
+        Self::of_any(env)
+    }
+
+    /// The same at any time, from a function that gives something back, or tells what there is.
+    pub(crate) fn of_any(env: Env) -> Result<&'static mut Self> {
         let state = env.get_instance_data::<Self>().map_err(|error| foreign(&error))?;
         let state = state.ok_or_else(|| Fault::internal("the boundary is not open"))?;
-        if state.realm.is_busy() { Err(Fault::busy().into()) } else { Ok(state) }
+        if state.realm.is_busy() {
+            return Err(Fault::busy().into());
+        }
+        // JavaScript would not be here if it had not been cut off.
+        state.blocked = None;
+        Ok(state)
     }
 
     /// Leaves how a call ended where JavaScript looks for it; gives what the call gave.
@@ -200,6 +217,7 @@ unsafe extern "C" fn give_back(data: *mut c_void) {
         // while the hook runs.
         let state = unsafe { &mut *data.cast::<EnvState>() };
         state.realm.end();
+        state.blocked = None;
         settle::end(state);
         ticket::PARKED.revoke_sender(state.sender);
         #[cfg(unix)]

@@ -58,6 +58,11 @@ impl Fault {
         Self::new(Code::RELEASED, "the object was released")
     }
 
+    /// The system gave no memory for what native code notes of its objects.
+    pub(crate) fn no_memory() -> Self {
+        Self::new(Code::NO_MEMORY, "the system has no memory")
+    }
+
     /// A panic or a broken invariant: a defect of framepool.
     pub(crate) fn internal(what: &str) -> Self {
         Self::new(Code::INTERNAL, format_args!("internal error in framepool: {what}; please report it"))

@@ -247,6 +247,10 @@ impl Backing {
             // It was detached by JavaScript, or belongs to an isolate that could not detach it.
             sights.taken = true;
         }
+        // Before anything is shown, since an `ArrayBuffer` that is not known could not be detached.
+        if !realm.windows.borrow().has_place() {
+            realm.windows.borrow_mut().add_place().map_err(|_| Fault::no_memory())?;
+        }
         // SAFETY: the memory is valid as long as this backing is shared: `Shown` gives its owner to `keep` otherwise.
         let value = unsafe { external_array_buffer(realm.env, span.cast(), span.len(), self)? };
         let mut reference = ptr::null_mut();
@@ -256,7 +260,8 @@ impl Backing {
             sights.taken = true;
             return Err(Fault::internal("an ArrayBuffer cannot be kept"));
         }
-        let handle = realm.windows.borrow_mut().insert(Window { reference, backing: Arc::downgrade(self) });
+        let window = Window { reference, backing: Arc::downgrade(self) };
+        let handle = realm.windows.borrow_mut().insert(window).expect("a place was made");
         sights.window = Some((Arc::clone(realm), handle));
         Ok(value)
     }

@@ -4,6 +4,7 @@ use framepool::slot::{OutOfMemory, Slice};
 
 use crate::boundary::{Call, Reply};
 use crate::control::Word;
+use crate::control::length_word;
 use crate::env::EnvState;
 use crate::errors::Fault;
 use crate::external::array_buffer;
@@ -24,17 +25,19 @@ impl Listed for Slice {
 
 /// A slice with a copy of the bytes that the call carries. Out: `Heap`, `Length`.
 pub(crate) fn from(call: &mut Call<'_>) -> Reply {
+    call.state.slices.make_room()?;
     // SAFETY: the bytes are copied before anything else happens.
     let bytes = unsafe { call.bytes()? };
+    let length = length_word(bytes.len())?;
     let mut copy = Vec::new();
     copy.try_reserve_exact(bytes.len()).map_err(|_| OutOfMemory { bytes: bytes.len() })?;
     copy.extend_from_slice(bytes);
-    call.set(Word::Length, copy.len() as u32);
+    call.set(Word::Length, length);
     let mut slice = Slice::from(copy);
     if let Some(quarantine) = call.state.debug.general_quarantine() {
         slice = slice.guarded(quarantine)?;
     }
-    let handle = call.state.slices.insert(slice);
+    let handle = call.state.slices.insert(slice)?;
     call.set(Word::Heap, handle.index);
     call.set(Word::HeapGeneration, handle.generation);
     Ok(None)

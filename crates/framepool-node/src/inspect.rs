@@ -3,7 +3,7 @@
 //! An isolate's objects belong to its thread. Each table notes in its [`Listing`] what it takes in and gives up; listings
 //! can be read from any thread, so that no isolate has to help another to look, or is kept waiting by it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, TryReserveError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -11,11 +11,13 @@ use framepool::buddy::BuddyPool;
 use framepool::census::Census;
 use framepool::handle::{Handle, HandleTable};
 use framepool::shown::{Memory, Shown};
-use framepool::slot::Region;
+use framepool::slot::{Region, SLOTS};
 use framepool::ticket::Sender;
-use napi::Env;
+use napi::bindgen_prelude::ToNapiValue;
+use napi::{Env, sys};
 use napi_derive::napi;
 
+use crate::allocator;
 use crate::boundary::ObjectHandle;
 use crate::env::EnvState;
 use crate::errors::{Fault, Result};
@@ -93,8 +95,8 @@ struct Origin {
 struct Listing {
     census: Census,
     /// By place in the table, as are the origins.
-    windows: Mutex<HashMap<u32, Window>>,
-    origins: Mutex<HashMap<u32, Origin>>,
+    windows: Mutex<BTreeMap<u32, Window>>,
+    origins: Mutex<BTreeMap<u32, Origin>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -108,7 +110,7 @@ impl Listing {
         locked(&self.origins).remove(&index);
     }
 
-    fn list(&self, owner: u32, list: &mut Vec<InspectedObject>) {
+    fn list(&self, owner: u32, list: &mut Vec<InspectedObject>) -> std::result::Result<(), TryReserveError> {
         let (windows, origins) = (locked(&self.windows), locked(&self.origins));
         for entry in self.census.entries() {
             let (mut bytes, window) = (entry.bytes, windows.get(&entry.index));
@@ -116,16 +118,17 @@ impl Listing {
                 bytes = pool.stats().allocated_memory as u64;
             }
             let origin = origins.get(&entry.index);
+            list.try_reserve(1 + SLOTS)?;
             list.push(InspectedObject {
-                kind: NAMES[usize::from(entry.kind)].to_owned(),
+                kind: NAMES[usize::from(entry.kind)],
                 owner,
                 bytes: bytes as f64,
                 age_ms: origin.map(|origin| origin.since.elapsed().as_secs_f64() * 1e3),
-                stack: origin.map(|origin| origin.stack.to_string()),
+                stack: origin.map(|origin| Text(Arc::clone(&origin.stack))),
             });
             if let Some(Window::Slots(region)) = window {
                 list.extend(region.held_lengths().map(|bytes| InspectedObject {
-                    kind: NAMES[Kind::Slice as usize].to_owned(),
+                    kind: NAMES[Kind::Slice as usize],
                     owner,
                     bytes: bytes as f64,
                     age_ms: None,
@@ -133,6 +136,7 @@ impl Listing {
                 }));
             }
         }
+        Ok(())
     }
 }
 
@@ -170,15 +174,36 @@ impl<T: Listed> Table<T> {
         Self { objects: HandleTable::default(), listing, traced: false }
     }
 
+    /// Whether the next object can be taken in without memory.
     #[inline]
-    pub(crate) fn insert(&mut self, object: T) -> Handle {
+    pub(crate) fn has_room(&self) -> bool {
+        self.objects.has_place()
+    }
+
+    /// Makes sure that the next object can be taken in. Without memory for it nothing changes.
+    #[inline]
+    pub(crate) fn make_room(&mut self) -> std::result::Result<(), Fault> {
+        if self.has_room() { Ok(()) } else { self.add_place().map_err(|_| Fault::no_memory()) }
+    }
+
+    #[cold]
+    fn add_place(&mut self) -> std::result::Result<(), TryReserveError> {
+        self.listing.census.make_room(self.objects.places())?;
+        self.objects.add_place().map(drop)
+    }
+
+    /// Takes an object in. Without memory for that it is dropped: where it must not be lost, [room](Self::make_room) is made
+    /// before.
+    #[inline]
+    pub(crate) fn insert(&mut self, object: T) -> std::result::Result<Handle, Fault> {
+        self.make_room()?;
         let (kind, bytes, window) = (object.kind(), object.bytes(), object.window());
-        let handle = self.objects.insert(object);
+        let handle = self.objects.insert(object).map_err(|_| Fault::no_memory())?;
         if let Some(window) = window {
             locked(&self.listing.windows).insert(handle.index, window);
         }
         self.listing.census.set(handle.index, kind as u8, bytes as u64);
-        handle
+        Ok(handle)
     }
 
     #[inline]
@@ -268,11 +293,21 @@ impl Drop for Published {
     }
 }
 
+/// Text that is shared, not copied, on its way to JavaScript.
+pub struct Text(pub(crate) Arc<str>);
+
+impl ToNapiValue for Text {
+    unsafe fn to_napi_value(env: sys::napi_env, text: Self) -> napi::Result<sys::napi_value> {
+        // SAFETY: as the caller promises.
+        unsafe { <&str>::to_napi_value(env, &text.0) }
+    }
+}
+
 /// One object that is alive.
-#[napi(object)]
+#[napi(object, object_from_js = false)]
 pub struct InspectedObject {
     /// What it is.
-    pub kind: String,
+    pub kind: &'static str,
     /// The thread that it belongs to.
     pub owner: u32,
     /// What it holds.
@@ -280,24 +315,31 @@ pub struct InspectedObject {
     /// In debug mode: how long ago it was acquired, in milliseconds.
     pub age_ms: Option<f64>,
     /// In debug mode: who acquired it.
-    pub stack: Option<String>,
+    #[napi(ts_type = "string")]
+    pub stack: Option<Text>,
 }
 
 /// What is alive in every isolate of the process. Of slices in slots: as far as native code was told of them.
 #[napi(catch_unwind)]
-pub fn inspect() -> Vec<InspectedObject> {
+pub fn inspect() -> Result<Vec<InspectedObject>> {
+    allocator::check()?;
     let isolates = locked(&ISOLATES).clone();
     let mut list = Vec::new();
     for isolate in &isolates {
         for listing in &isolate.listings {
-            listing.list(isolate.owner, &mut list);
+            listing.list(isolate.owner, &mut list).map_err(|_| Fault::no_memory())?;
         }
     }
+    let mut complete = true;
     PARKED.for_each(|sender, object| {
         // One whose isolate is ending is about to be revoked.
         if let Some(isolate) = isolates.iter().find(|isolate| isolate.sender == sender) {
+            complete = complete && list.try_reserve(1).is_ok();
+            if !complete {
+                return;
+            }
             list.push(InspectedObject {
-                kind: "ticket".to_owned(),
+                kind: "ticket",
                 owner: isolate.owner,
                 bytes: object.bytes() as f64,
                 age_ms: None,
@@ -305,13 +347,13 @@ pub fn inspect() -> Vec<InspectedObject> {
             });
         }
     });
-    list
+    if complete { Ok(list) } else { Err(Fault::no_memory().into()) }
 }
 
 /// Notes who acquired an object of this isolate. Objects of other kinds than those below are never traced.
 #[napi(catch_unwind)]
 pub fn trace(env: Env, kind: String, handle: ObjectHandle, stack: String) -> Result<()> {
-    let (state, handle, stack) = (EnvState::of(env)?, Handle::from(handle), Arc::<str>::from(stack));
+    let (state, handle, stack) = (EnvState::of_any(env)?, Handle::from(handle), Arc::<str>::from(stack));
     match kind.as_str() {
         "slot-pool" => {
             if let Some(entry) = state.slot_pools.get(handle) {

@@ -159,7 +159,9 @@ pub(crate) fn pump_start(call: &mut Call<'_>) -> Reply {
     let ring = ring::new(call.get(Word::Length) as usize, ALIGN)?;
     settle::begin(call, move |state, wait| {
         let done = move |pumped: Pumped| wait.settle(move |_| pumped.error.map_or(Ok(()), |error| Err(error.into())));
-        let pump = state.pumps.insert(Pump::start(from, to, ring, done)?);
+        // Before it is started: it could not be undone.
+        state.pumps.make_room()?;
+        let pump = state.pumps.insert(Pump::start(from, to, ring, done)?)?;
         state.control.set(Word::Handle, pump.index);
         state.control.set(Word::Generation, pump.generation);
         // When the isolate dies its pumps go.
@@ -170,18 +172,18 @@ pub(crate) fn pump_start(call: &mut Call<'_>) -> Reply {
 /// Bytes that a pump has written so far.
 #[napi(catch_unwind)]
 pub fn pump_moved(env: Env, pump: ObjectHandle) -> Result<BigInt> {
-    Ok(EnvState::of(env)?.pumps.get(pump.into()).ok_or_else(Fault::released)?.moved().into())
+    Ok(EnvState::of_any(env)?.pumps.get(pump.into()).ok_or_else(Fault::released)?.moved().into())
 }
 
 /// Reads no more; what was read is still written.
 #[napi(catch_unwind)]
 pub fn pump_stop(env: Env, pump: ObjectHandle) -> Result<()> {
-    EnvState::of(env)?.pumps.get(pump.into()).ok_or_else(Fault::released)?.stop();
+    EnvState::of_any(env)?.pumps.get(pump.into()).ok_or_else(Fault::released)?.stop();
     Ok(())
 }
 
 /// Forgets a pump that is over; the bytes that it has written.
 #[napi(catch_unwind)]
 pub fn pump_end(env: Env, pump: ObjectHandle) -> Result<BigInt> {
-    Ok(EnvState::of(env)?.pumps.remove(pump.into()).ok_or_else(Fault::released)?.moved().into())
+    Ok(EnvState::of_any(env)?.pumps.remove(pump.into()).ok_or_else(Fault::released)?.moved().into())
 }

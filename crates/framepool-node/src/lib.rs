@@ -1,6 +1,8 @@
 //! The Node-API binding of framepool: it converts types and lifetimes, and holds no logic of its own.
 //!
 //! - `allocations`: a count of them, in builds that ask for it.
+//! - `allocator`: what becomes of requests when the system has no memory; `test_allocator` has it have none.
+//! - `blocked`: waits that block the thread.
 //! - `boundary`: how JavaScript calls in on per-message paths.
 //! - `transferable`, `ticket`, `regions`: how objects change isolates.
 //! - `control`: the words that such calls pass.
@@ -20,6 +22,8 @@
 
 #[cfg(feature = "count-allocations")]
 mod allocations;
+mod allocator;
+mod blocked;
 mod boundary;
 mod buddy_pool;
 mod budget_pool;
@@ -43,5 +47,7 @@ mod settle;
 mod slot_pool;
 mod sv2_session;
 mod system_memory;
+#[cfg(feature = "failing-allocator")]
+mod test_allocator;
 mod ticket;
 mod transferable;

@@ -134,11 +134,9 @@ pub(crate) fn end(call: &mut Call<'_>) -> Reply {
 pub fn relay_memory_create(env: Env, limit: f64, most_links: Option<u32>) -> Result<ObjectHandle> {
     #[allow(clippy::cast_sign_loss, reason = "the facade checks the range")]
     let limit = limit as usize;
-    Ok(EnvState::of(env)?
-        .relay_memories
-        .budgets
-        .insert(RelayMemory::new(limit, most_links.map(|links| links as usize)))
-        .into())
+    let memory = RelayMemory::new(limit, most_links.map(|links| links as usize));
+    let budgets = &mut EnvState::of(env)?.relay_memories.budgets;
+    Ok(budgets.insert(memory).map_err(|_| Fault::no_memory())?.into())
 }
 
 /// What a new link needs; nothing if the budget has no room for it.
@@ -146,7 +144,8 @@ pub fn relay_memory_create(env: Env, limit: f64, most_links: Option<u32>) -> Res
 pub fn link_create(env: Env, memory: ObjectHandle) -> Result<Option<ObjectHandle>> {
     let RelayMemories { budgets, links } = &mut EnvState::of(env)?.relay_memories;
     let budget = budgets.get(Handle::from(memory)).ok_or_else(Fault::released)?;
-    Ok(budget.link().map(|link| links.insert(link).into()))
+    let Some(link) = budget.link() else { return Ok(None) };
+    Ok(Some(links.insert(link).map_err(|_| Fault::no_memory())?.into()))
 }
 
 /// What the connections of a relay have of its budget.
@@ -161,7 +160,7 @@ pub struct RelayMemoryReport {
 /// What the budget reports of itself.
 #[napi(catch_unwind)]
 pub fn relay_memory_report(env: Env, handle: ObjectHandle) -> Result<RelayMemoryReport> {
-    let budget = EnvState::of(env)?.relay_memories.budgets.get(Handle::from(handle)).ok_or_else(Fault::released)?;
+    let budget = EnvState::of_any(env)?.relay_memories.budgets.get(Handle::from(handle)).ok_or_else(Fault::released)?;
     let stats = budget.stats();
     Ok(RelayMemoryReport { reserved: stats.reserved as f64, waiting: stats.waiting as f64 })
 }
@@ -169,6 +168,6 @@ pub fn relay_memory_report(env: Env, handle: ObjectHandle) -> Result<RelayMemory
 /// Forgets a budget; links that are left keep it.
 #[napi(catch_unwind)]
 pub fn relay_memory_end(env: Env, handle: ObjectHandle) -> Result<()> {
-    EnvState::of(env)?.relay_memories.budgets.remove(Handle::from(handle)).ok_or_else(Fault::released)?;
+    EnvState::of_any(env)?.relay_memories.budgets.remove(Handle::from(handle)).ok_or_else(Fault::released)?;
     Ok(())
 }

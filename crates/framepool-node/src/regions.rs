@@ -24,11 +24,28 @@ pub(crate) struct Regions {
 }
 
 impl Regions {
-    fn find(&mut self, facade: u32, region: &Arc<Region>) -> Handle {
-        let Self { table, known } = self;
-        *known
-            .entry((facade, Arc::as_ptr(region).addr()))
-            .or_insert_with(|| table.insert(Shown::new(Arc::clone(region))))
+    fn find(&mut self, facade: u32, region: &Arc<Region>) -> Result<Handle, Fault> {
+        let key = (facade, Arc::as_ptr(region).addr());
+        if let Some(handle) = self.known.get(&key) {
+            return Ok(*handle);
+        }
+        self.make_room()?;
+        let shown = Shown::new(Arc::clone(region));
+        let handle = self.table.insert(shown).map_err(|_| Fault::no_memory())?;
+        self.known.insert(key, handle);
+        Ok(handle)
+    }
+
+    /// Whether one more region can be taken in without memory.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.table.has_place() && self.known.len() < self.known.capacity()
+    }
+
+    /// Makes sure that one more region can be taken in.
+    pub(crate) fn make_room(&mut self) -> Result<(), Fault> {
+        let places = if self.table.has_place() { Ok(()) } else { self.table.add_place().map(drop) };
+        places.and(self.known.try_reserve(1)).map_err(|_| Fault::no_memory())
     }
 
     pub(crate) fn clear(&mut self) {
@@ -46,10 +63,10 @@ pub(crate) fn take_in(state: &mut EnvState, slice: Slice) -> Result<(), Fault> {
     state.control.set(Word::Offset, slice.offset().unwrap_or(0) as u32);
     state.control.set(Word::Length, slice.len() as u32);
     if let Some(region) = slice.region() {
-        let handle = state.regions.find(state.control.get(Word::Facade), region);
+        let handle = state.regions.find(state.control.get(Word::Facade), region)?;
         state.set_handle(Word::Region, Word::RegionGeneration, handle);
     }
-    let handle = state.slices.insert(slice);
+    let handle = state.slices.insert(slice)?;
     state.set_handle(Word::Heap, Word::HeapGeneration, handle);
     Ok(())
 }

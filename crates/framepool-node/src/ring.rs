@@ -3,7 +3,6 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 use framepool::handle::Handle;
 #[cfg(unix)]
@@ -19,7 +18,7 @@ use crate::env::EnvState;
 use crate::errors::{Code, Fault, Result};
 use crate::external::array_buffer;
 use crate::inspect::{Kind, Listed};
-use crate::polled;
+use crate::{blocked, polled};
 
 /// A half of this isolate.
 pub(crate) struct RingHalf {
@@ -168,17 +167,28 @@ pub(crate) fn wait(call: &mut Call<'_>) -> Reply {
     )
 }
 
-/// The same, blocking this thread for at most `Timeout` milliseconds. Out: `Available`, `Ended`.
+/// The same, blocking this thread: see `blocked::wait`. Out: `Wait`, and if that is 0 `Available`, `Ended`.
 pub(crate) fn wait_sync(call: &mut Call<'_>) -> Reply {
+    let handle = call.state.handle(Word::Handle, Word::Generation);
     let bytes = call.get(Word::Length) as usize;
-    let timeout = Duration::from_millis(call.get(Word::Timeout).into());
-    let half = called(call)?;
-    let available = ring::wait(&mut **half, bytes, timeout)
-        .ok_or_else(|| Fault::new(Code::TIMEOUT, format_args!("nothing came in {} ms", timeout.as_millis())))?;
-    let ended = half.other_ended();
-    call.set(Word::Available, available as u32);
-    call.set(Word::Ended, u32::from(ended));
-    Ok(None)
+    blocked::wait(
+        call,
+        || Ok(None),
+        |state, _, moment| {
+            let half = half(state, handle)?;
+            let Some(available) = ring::wait(&mut **half, bytes, moment) else { return Ok(false) };
+            let ended = half.other_ended();
+            state.control.set(Word::Available, available as u32);
+            state.control.set(Word::Ended, u32::from(ended));
+            Ok(true)
+        },
+        nothing_came,
+    )
+}
+
+/// What a wait that blocks fails with.
+pub(crate) fn nothing_came(timeout: u32) -> Fault {
+    Fault::new(Code::TIMEOUT, format_args!("nothing came in {timeout} ms"))
 }
 
 /// The `ArrayBuffer` over the ring, for the half's own views.
@@ -219,14 +229,14 @@ pub struct RingHandles {
 /// A new ring of `size` bytes whose memory is aligned to `align`.
 #[napi(catch_unwind)]
 pub fn ring_create(env: Env, size: u32, align: u32) -> Result<RingHandles> {
-    let (producer, consumer) = ring::new(size as usize, align as usize).map_err(Fault::from)?;
     let state = EnvState::of(env)?;
+    let (producer, consumer) = ring::new(size as usize, align as usize).map_err(Fault::from)?;
     if let Some(quarantine) = state.debug.general_quarantine() {
         producer.guard().set(quarantine);
     }
-    let mut add = |half| state.ring_halves.insert(RingHalf::new(half)).into();
-    Ok(RingHandles {
-        producer: add(EitherHalf::Producer(Shown::new(producer))),
-        consumer: add(EitherHalf::Consumer(Shown::new(consumer))),
-    })
+    let halves = &mut state.ring_halves;
+    let producer = halves.insert(RingHalf::new(EitherHalf::Producer(Shown::new(producer))))?;
+    let consumer = RingHalf::new(EitherHalf::Consumer(Shown::new(consumer)));
+    let consumer = halves.insert(consumer).inspect_err(|_| drop(halves.remove(producer)))?;
+    Ok(RingHandles { producer: producer.into(), consumer: consumer.into() })
 }

@@ -6,7 +6,7 @@
 //! the order in which they were settled. A wait for a future is polled in the same way: see `polled`. One threadsafe
 //! function per isolate does the waking; it keeps the event loop alive while a wait is pending.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
@@ -48,7 +48,9 @@ impl Wait {
         if state.settled.is_empty() {
             alarm.ring();
         }
-        state.settled.push_back((self.id, delivery));
+        let number = state.next;
+        state.next += 1;
+        state.settled.insert(number, (self.id, delivery));
     }
 }
 
@@ -58,7 +60,10 @@ struct Inbox(Mutex<InboxState>);
 
 #[derive(Default)]
 struct InboxState {
-    settled: VecDeque<(u32, Delivery)>,
+    /// By number, in the order in which they were settled. Not in one piece of memory, which could not grow where there is none.
+    settled: BTreeMap<u64, (u32, Delivery)>,
+    /// Of the next.
+    next: u64,
     /// `None` before the isolate's first wait, and again once the isolate has ended.
     alarm: Option<Alarm>,
 }
@@ -170,7 +175,7 @@ struct Pending {
 #[derive(Default)]
 pub(crate) struct Waits {
     inbox: Arc<Inbox>,
-    pending: HashMap<u32, Pending>,
+    pending: BTreeMap<u32, Pending>,
     /// Those of them that keep the event loop alive.
     awaited: usize,
     last: u32,
@@ -233,7 +238,7 @@ pub(crate) fn end(state: &mut EnvState) {
     for (_, pending) in std::mem::take(&mut state.waits.pending) {
         (pending.cancel)(state);
     }
-    let InboxState { settled, alarm } = std::mem::take(&mut *state.waits.inbox.lock());
+    let InboxState { settled, alarm, .. } = std::mem::take(&mut *state.waits.inbox.lock());
     drop(settled);
     if let Some(Alarm(function)) = alarm {
         // SAFETY: no thread can reach the function any more; this was its only user.
@@ -300,8 +305,8 @@ pub(crate) fn cancel(call: &mut Call<'_>) -> Reply {
     let Some(pending) = call.state.waits.remove(call.env, id) else { return Ok(None) };
     (pending.cancel)(call.state);
     let mut inbox = call.state.waits.inbox.lock();
-    let place = inbox.settled.iter().position(|&(wait, _)| wait == id);
-    let granted = place.and_then(|place| inbox.settled.remove(place));
+    let number = inbox.settled.iter().find(|(_, (wait, _))| *wait == id).map(|(&number, _)| number);
+    let granted = number.and_then(|number| inbox.settled.remove(&number));
     drop(inbox);
     drop(granted);
     Ok(None)
@@ -315,9 +320,13 @@ unsafe extern "C" fn deliver(env: sys::napi_env, _: sys::napi_value, state: *mut
     }
     let state = state.cast::<EnvState>();
     // SAFETY: the state outlives its environment, and no bound function is running: this is a turn of the event loop.
-    let inbox = Arc::clone(unsafe { &(*state).waits.inbox });
+    let inbox = unsafe {
+        // A wait that blocked the thread was cut off.
+        (*state).blocked = None;
+        Arc::clone(&(*state).waits.inbox)
+    };
     let settled = std::mem::take(&mut inbox.lock().settled);
-    for (id, delivery) in settled {
+    for (id, delivery) in settled.into_values() {
         // SAFETY: as above. The reference ends before JavaScript runs.
         let callback = catch_unwind(AssertUnwindSafe(|| unsafe { deliver_one(env, &mut *state, id, delivery) }));
         if let Ok(Some(callback)) = callback {

@@ -10,6 +10,7 @@ use framepool::sv2::Batch;
 use napi::Env;
 use napi_derive::napi;
 
+use crate::allocator;
 use crate::boundary::{Call, ObjectHandle, Reply};
 use crate::control::{Control, Word};
 use crate::env::EnvState;
@@ -104,7 +105,11 @@ impl SlotPoolEntry {
 
     /// Hands a slice to JavaScript: by its slot if it has one, else as a heap slice of its own.
     #[inline]
-    fn hand_over(taken: Taken, heap: &mut crate::heap_slice::Table, control: &Control) {
+    fn hand_over(
+        taken: Taken,
+        heap: &mut crate::heap_slice::Table,
+        control: &Control,
+    ) -> std::result::Result<(), Fault> {
         match taken {
             Taken::Held { slot, offset, len } => {
                 control.set(Word::Slot, u32::from(slot));
@@ -116,11 +121,12 @@ impl SlotPoolEntry {
                 control.set(Word::Slot, slice.slot().map_or(0, u32::from));
                 control.set(Word::Offset, 0);
                 control.set(Word::Length, slice.len() as u32);
-                let handle = heap.insert(slice);
+                let handle = heap.insert(slice)?;
                 control.set(Word::Heap, handle.index);
                 control.set(Word::HeapGeneration, handle.generation);
             }
         }
+        Ok(())
     }
 
     /// The same for a batch of frames.
@@ -136,8 +142,7 @@ impl SlotPoolEntry {
             None => self.pool.hold(batch.slice),
             Some(quarantine) => Taken::Heap(batch.slice.guarded(quarantine)?),
         };
-        Self::hand_over(taken, heap, control);
-        Ok(())
+        Self::hand_over(taken, heap, control)
     }
 }
 
@@ -166,7 +171,9 @@ fn entry(state: &mut EnvState) -> std::result::Result<&mut SlotPoolEntry, Fault>
 pub(crate) fn writable(call: &mut Call<'_>) -> Reply {
     let control = call.state.control.clone();
     let entry = entry(call.state)?;
+    // JavaScript forgets its backlog whether or not the rest fails.
     entry.catch_up(&control)?;
+    allocator::check()?;
     let (written, place) = (entry.pool.len(), entry.pool.heap_sight().map(|sight| sight.span().cast::<u8>()));
     if let Some(quarantine) = &entry.quarantine {
         // Whoever still writes through an earlier view is to be caught.
@@ -190,12 +197,16 @@ pub(crate) fn take(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     let EnvState { slot_pools, slices, control, .. } = call.state;
     let entry = slot_pools.get_mut(handle).ok_or_else(Fault::released)?;
+    // JavaScript forgets its backlog whether or not the rest fails.
     entry.catch_up(control)?;
+    entry.report(control);
+    allocator::check()?;
+    slices.make_room()?;
     let taken = match &entry.quarantine {
         None => entry.pool.take_held(),
         Some(quarantine) => Taken::Heap(entry.pool.take_guarded(quarantine)?),
     };
-    SlotPoolEntry::hand_over(taken, slices, control);
+    SlotPoolEntry::hand_over(taken, slices, control)?;
     entry.report(control);
     Ok(None)
 }
@@ -270,14 +281,14 @@ pub(crate) fn close(call: &mut Call<'_>) -> Reply {
 /// A new pool of `capacity` bytes. `debug`: its slices are guarded.
 #[napi(catch_unwind)]
 pub fn slot_pool_create(env: Env, capacity: u32, debug: bool) -> Result<ObjectHandle> {
-    let pool = SlotPool::new(capacity as usize).map_err(Fault::from)?;
     let state = EnvState::of(env)?;
+    let pool = SlotPool::new(capacity as usize).map_err(Fault::from)?;
     let quarantine = debug.then(|| Arc::clone(state.debug.quarantine()));
     if let Some(quarantine) = &quarantine {
         pool.region().guard().set(quarantine);
     }
     let region = Shown::new(Arc::clone(pool.region()));
-    Ok(state.slot_pools.insert(SlotPoolEntry { pool, region, quarantine }).into())
+    Ok(state.slot_pools.insert(SlotPoolEntry { pool, region, quarantine })?.into())
 }
 
 /// `SlotPoolStats` as far as the core knows them, and the line that the pool prints.
@@ -301,7 +312,7 @@ pub struct SlotPoolReport {
 #[napi(catch_unwind)]
 pub fn slot_pool_report(env: Env, handle: ObjectHandle) -> Result<SlotPoolReport> {
     let handle = Handle::from(handle);
-    let entry = EnvState::of(env)?.slot_pools.get(handle).ok_or_else(Fault::released)?;
+    let entry = EnvState::of_any(env)?.slot_pools.get(handle).ok_or_else(Fault::released)?;
     let stats = entry.pool.stats();
     Ok(SlotPoolReport {
         mode: match stats.mode {

@@ -8,12 +8,15 @@ use std::time::Duration;
 
 use framepool::allocator::{WORTH_TRIMMING, trim};
 use framepool::handle::Handle;
+use framepool::slot::OutOfMemory;
 use framepool::sv2::{FrameHeader, Options, Session, State, generate_authority_keypair as generate};
-use napi::Env;
+use napi::bindgen_prelude::FromNapiValue;
+use napi::{Env, sys};
 use napi_derive::napi;
 
+use crate::allocator;
 use crate::boundary::{Call, FaultDetails, ObjectHandle, Reply};
-use crate::control::{Control, Word};
+use crate::control::{Control, Word, length_word};
 use crate::env::EnvState;
 use crate::errors::{Code, Fault, Result};
 use crate::external::array_buffer;
@@ -50,14 +53,16 @@ pub(crate) fn report(session: &mut Session, control: &Control) {
 }
 
 /// `bytes`, copied if they lie in memory that the call is about to write.
-fn apart<'a>(bytes: &'a [u8], written: &[Range<usize>]) -> Cow<'a, [u8]> {
+fn apart<'a>(bytes: &'a [u8], written: &[Range<usize>]) -> std::result::Result<Cow<'a, [u8]>, Fault> {
     let start = bytes.as_ptr().addr();
     let end = start + bytes.len();
-    if written.iter().any(|memory| start < memory.end && memory.start < end) {
-        bytes.to_vec().into()
-    } else {
-        bytes.into()
+    if !written.iter().any(|memory| start < memory.end && memory.start < end) {
+        return Ok(bytes.into());
     }
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(bytes.len()).map_err(|_| OutOfMemory { bytes: bytes.len() })?;
+    copy.extend_from_slice(bytes);
+    Ok(copy.into())
 }
 
 fn span(base: NonNull<u8>, length: usize) -> Range<usize> {
@@ -84,7 +89,10 @@ pub(crate) fn receive(call: &mut Call<'_>) -> Reply {
     let session = sessions.get_mut(handle).ok_or_else(Fault::released)?;
     let entry = slot_pools.get_mut(pool).ok_or_else(Fault::released)?;
     let region = span(entry.pool.region().base(), entry.pool.capacity());
-    let chunk = apart(chunk, &[region, ring_span(session)]);
+    let ring = ring_span(session);
+    // What fails here has changed nothing. The places of frames in a batch have 32 bits.
+    let ready = allocator::check().and_then(|()| length_word(chunk.len())).and_then(|_| slices.make_room());
+    let chunk = ready.and_then(|()| apart(chunk, &[region, ring])).inspect_err(|_| report(session, control))?;
     // The pool panics where the system has no memory for a batch. The session has lost its place in the stream then.
     let outcome = catch_unwind(AssertUnwindSafe(|| session.receive(&chunk, &mut entry.pool)));
     if outcome.is_err() {
@@ -122,8 +130,10 @@ pub(crate) fn send(call: &mut Call<'_>) -> Reply {
     let payload = unsafe { call.bytes()? };
     let EnvState { sessions, control, .. } = call.state;
     let session = sessions.get_mut(handle).ok_or_else(Fault::released)?;
-    let payload = apart(payload, &[ring_span(session)]);
-    let outcome = session.send(header, &payload);
+    let outcome = allocator::check().and_then(|()| {
+        let payload = apart(payload, &[ring_span(session)])?;
+        Ok(session.send(header, &payload)?)
+    });
     report(session, control);
     outcome?;
     Ok(None)
@@ -144,7 +154,8 @@ pub(crate) fn forward(call: &mut Call<'_>) -> Reply {
     .ok_or_else(Fault::released)?;
     let first = control.get(Word::First) as usize;
     let frames = first..first + control.get(Word::Frames) as usize;
-    let outcome = target.forward(batch, control.get(Word::Table) as usize, frames);
+    let outcome =
+        allocator::check().and_then(|()| Ok(target.forward(batch, control.get(Word::Table) as usize, frames)?));
     report(target, control);
     outcome?;
     Ok(None)
@@ -211,7 +222,30 @@ fn adopt(env: Env, mut session: Session) -> Result<ObjectHandle> {
     if let Some(quarantine) = state.debug.general_quarantine() {
         session.output().guard().set(quarantine);
     }
-    Ok(state.sessions.insert(session).into())
+    Ok(state.sessions.insert(session)?.into())
+}
+
+/// An authority key's text. What is longer than any key is cut off, and is none.
+pub struct KeyText {
+    bytes: [u8; 256],
+    length: usize,
+}
+
+impl AsRef<str> for KeyText {
+    fn as_ref(&self) -> &str {
+        // Cut off within a character it would be no text.
+        str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
+    }
+}
+
+impl FromNapiValue for KeyText {
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
+        let mut text = Self { bytes: [0; 256], length: 0 };
+        let (bytes, room) = (text.bytes.as_mut_ptr().cast(), text.bytes.len());
+        // SAFETY: both are of the running call, and Node checks the value's type; there is room for `room` bytes.
+        let status = unsafe { sys::napi_get_value_string_utf8(env, value, bytes, room, &raw mut text.length) };
+        if status == sys::Status::napi_ok { Ok(text) } else { Err(napi::Error::from_reason("a key is not text")) }
+    }
 }
 
 /// The end that is connected to. Keys are base58check strings.
@@ -219,19 +253,26 @@ fn adopt(env: Env, mut session: Session) -> Result<ObjectHandle> {
 pub fn session_responder(
     env: Env,
     sizes: SessionSizes,
-    public_key: String,
-    secret_key: String,
+    #[napi(ts_arg_type = "string")] public_key: KeyText,
+    #[napi(ts_arg_type = "string")] secret_key: KeyText,
     certificate_validity_seconds: u32,
 ) -> Result<ObjectHandle> {
+    EnvState::of(env)?;
     let validity = Duration::from_secs(u64::from(certificate_validity_seconds));
-    let session = Session::responder(sizes.into(), &public_key, &secret_key, validity).map_err(Fault::from)?;
+    let session =
+        Session::responder(sizes.into(), public_key.as_ref(), secret_key.as_ref(), validity).map_err(Fault::from)?;
     adopt(env, session)
 }
 
 /// The end that connects. Without a key any server is accepted.
 #[napi(catch_unwind)]
-pub fn session_initiator(env: Env, sizes: SessionSizes, authority: Option<String>) -> Result<ObjectHandle> {
-    adopt(env, Session::initiator(sizes.into(), authority.as_deref()).map_err(Fault::from)?)
+pub fn session_initiator(
+    env: Env,
+    sizes: SessionSizes,
+    #[napi(ts_arg_type = "string | undefined | null")] authority: Option<KeyText>,
+) -> Result<ObjectHandle> {
+    EnvState::of(env)?;
+    adopt(env, Session::initiator(sizes.into(), authority.as_ref().map(AsRef::as_ref)).map_err(Fault::from)?)
 }
 
 /// Counters of a session.
@@ -256,7 +297,7 @@ pub struct SessionReport {
 /// What the session reports of itself.
 #[napi(catch_unwind)]
 pub fn session_report(env: Env, handle: ObjectHandle) -> Result<SessionReport> {
-    let state = EnvState::of(env)?;
+    let state = EnvState::of_any(env)?;
     let session = state.sessions.get_mut(Handle::from(handle)).ok_or_else(Fault::released)?;
     report(session, &state.control);
     let counters = session.stats();
@@ -274,7 +315,7 @@ pub fn session_report(env: Env, handle: ObjectHandle) -> Result<SessionReport> {
 /// Gives back the memory that a session's recent traffic needed and that is empty now. The ring may be replaced.
 #[napi(catch_unwind)]
 pub fn session_shrink(env: Env, handle: ObjectHandle) -> Result<()> {
-    let state = EnvState::of(env)?;
+    let state = EnvState::of_any(env)?;
     let session = state.sessions.get_mut(Handle::from(handle)).ok_or_else(Fault::released)?;
     session.shrink();
     report(session, &state.control);
@@ -292,7 +333,7 @@ pub fn trim_after(freed: f64) {
 /// Why the session closed by itself, if it did.
 #[napi(catch_unwind)]
 pub fn session_error(env: Env, handle: ObjectHandle) -> Result<Option<FaultDetails>> {
-    let session = EnvState::of(env)?.sessions.get(Handle::from(handle)).ok_or_else(Fault::released)?;
+    let session = EnvState::of_any(env)?.sessions.get(Handle::from(handle)).ok_or_else(Fault::released)?;
     Ok(session.error().map(|error| FaultDetails {
         code: error.code().to_owned(),
         message: error.to_string(),
@@ -312,7 +353,8 @@ pub struct AuthorityKeypair {
 
 /// A new authority keypair.
 #[napi(catch_unwind)]
-pub fn generate_authority_keypair() -> AuthorityKeypair {
+pub fn generate_authority_keypair() -> Result<AuthorityKeypair> {
+    allocator::check()?;
     let (public_key, secret_key) = generate();
-    AuthorityKeypair { public_key, secret_key }
+    Ok(AuthorityKeypair { public_key, secret_key })
 }

@@ -28,7 +28,7 @@ fn entry(state: &mut EnvState) -> std::result::Result<&mut SystemMemory, Fault> 
 
 /// New memory, for one message. Out: `Handle`.
 pub(crate) fn create(call: &mut Call<'_>) -> Reply {
-    let handle = call.state.system_memories.insert(SystemMemory::default());
+    let handle = call.state.system_memories.insert(SystemMemory::default())?;
     call.set(Word::Handle, handle.index);
     call.set(Word::Generation, handle.generation);
     Ok(None)
@@ -54,13 +54,14 @@ pub(crate) fn writable(call: &mut Call<'_>) -> Reply {
 /// What is written, as a heap slice; the memory ends. Out: `Heap`, `Length`.
 pub(crate) fn take(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
+    call.state.slices.make_room()?;
     let mut entry = call.state.system_memories.remove(handle).ok_or_else(Fault::released)?;
     let mut slice = entry.get_data_owned();
     if let Some(quarantine) = call.state.debug.general_quarantine() {
         slice = slice.guarded(quarantine)?;
     }
     call.set(Word::Length, slice.len() as u32);
-    let handle = call.state.slices.insert(slice);
+    let handle = call.state.slices.insert(slice)?;
     call.set(Word::Heap, handle.index);
     call.set(Word::HeapGeneration, handle.generation);
     Ok(None)

@@ -36,14 +36,24 @@ pub(crate) fn make(call: &mut Call<'_>) -> Reply {
 pub(crate) fn adopt(call: &mut Call<'_>) -> Reply {
     /// One more than a nonce has, so that a longer text is not taken for one; and Node adds a zero.
     const ROOM: usize = 34;
-    let (mut text, mut length) = ([0_u8; ROOM], 0);
-    // SAFETY: `argument` is a value of the running call, of which Node checks the type; there is room for `ROOM` bytes.
-    let status = unsafe {
-        sys::napi_get_value_string_latin1(call.env, call.argument, text.as_mut_ptr().cast(), ROOM, &raw mut length)
-    };
-    let nonce = if status == sys::Status::napi_ok { str::from_utf8(&text[..length]).ok() } else { None };
-    let object = nonce.and_then(|text| text.parse().ok()).and_then(|nonce| PARKED.redeem(nonce));
+    // Before it is redeemed, since it would be lost then.
+    transferable::make_room(call.state)?;
+    let (mut text, mut length) = ([0_u16; ROOM], 0);
+    // All of each unit: read as bytes, other characters could pass for digits.
+    // SAFETY: `argument` is a value of the running call, of which Node checks the type; there is room for `ROOM` units.
+    let status =
+        unsafe { sys::napi_get_value_string_utf16(call.env, call.argument, text.as_mut_ptr(), ROOM, &raw mut length) };
+    let nonce = if status == sys::Status::napi_ok { nonce_of(&text[..length]) } else { None };
+    let object = nonce.and_then(|nonce| PARKED.redeem(nonce));
     let no_ticket = "no ticket: it was used or revoked, or comes from elsewhere";
     transferable::arrive(call.state, object.ok_or_else(|| Fault::new(Code::TICKET, no_ticket))?)?;
     Ok(None)
+}
+
+fn nonce_of(units: &[u16]) -> Option<Nonce> {
+    let mut bytes = [0; 33];
+    for (byte, unit) in bytes.get_mut(..units.len())?.iter_mut().zip(units) {
+        *byte = u8::try_from(*unit).ok()?;
+    }
+    str::from_utf8(&bytes[..units.len()]).ok()?.parse().ok()
 }

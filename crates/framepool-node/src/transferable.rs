@@ -167,7 +167,36 @@ fn concealed<T: Memory>(owner: Option<Shown<T>>) -> Result<Shown<T>, Fault> {
     Ok(owner)
 }
 
-/// Takes an object into this isolate. Out: its `Kind` and what the object's module says of it.
+/// Makes sure that an object of any kind can be taken in. Without memory for it nothing changes.
+#[inline]
+pub(crate) fn make_room(state: &mut EnvState) -> Result<(), Fault> {
+    let has_room = state.slices.has_room()
+        && state.regions.has_room()
+        && state.budget_allocations.has_room()
+        && state.buddy_buffers.has_room()
+        && state.buddy_pools.has_room()
+        && state.ring_halves.has_room()
+        && state.budget_pools.has_room()
+        && state.senders.has_room()
+        && state.receivers.has_room();
+    if has_room { Ok(()) } else { make_more_room(state) }
+}
+
+#[cold]
+fn make_more_room(state: &mut EnvState) -> Result<(), Fault> {
+    state.slices.make_room()?;
+    state.regions.make_room()?;
+    state.budget_allocations.make_room()?;
+    state.buddy_buffers.make_room()?;
+    state.buddy_pools.make_room()?;
+    state.ring_halves.make_room()?;
+    state.budget_pools.make_room()?;
+    state.senders.make_room()?;
+    state.receivers.make_room()
+}
+
+/// Takes an object into this isolate, for which [room was made](make_room). Out: its `Kind` and what the object's module
+/// says of it.
 pub(crate) fn arrive(state: &mut EnvState, object: Transferable) -> Result<(), Fault> {
     let kind = match object {
         Transferable::Slice(slice) => {
@@ -176,12 +205,12 @@ pub(crate) fn arrive(state: &mut EnvState, object: Transferable) -> Result<(), F
         }
         Transferable::Allocation(allocation) => {
             state.control.set(Word::Size, (allocation.allocated_bytes() / allocation.count()) as u32);
-            budget_pool::hand_over(state, allocation);
+            budget_pool::hand_over(state, allocation)?;
             Kind::Allocation
         }
         Transferable::BuddyBuffer(buffer, length) => {
             state.control.set(Word::Size, length);
-            let pool = buddy_pool::take_in(state, buffer.pool());
+            let pool = buddy_pool::take_in(state, buffer.pool())?;
             buddy_pool::hand_over(state, pool, buffer)?;
             Kind::BuddyBuffer
         }
@@ -195,28 +224,28 @@ pub(crate) fn arrive(state: &mut EnvState, object: Transferable) -> Result<(), F
             set_wide(control, half.position());
             control.set(Word::Available, half.available() as u32);
             control.set(Word::Ended, u32::from(half.has_ended()));
-            let handle = state.ring_halves.insert(RingHalf::new(half));
+            let handle = state.ring_halves.insert(RingHalf::new(half))?;
             state.set_handle(Word::Handle, Word::Generation, handle);
             kind
         }
         Transferable::BudgetPool(pool) => {
             state.control.set(Word::Size, pool.buffer_size() as u32);
             set_wide(&state.control, pool.max_memory() as u64);
-            let handle = state.budget_pools.insert(pool);
+            let handle = state.budget_pools.insert(pool)?;
             state.set_handle(Word::Handle, Word::Generation, handle);
             Kind::BudgetPool
         }
         Transferable::BuddyPool(pool) => {
-            buddy_pool::take_in(state, pool);
+            buddy_pool::take_in(state, pool)?;
             Kind::BuddyPool
         }
         Transferable::Sender(sender) => {
-            let handle = state.senders.insert(sender);
+            let handle = state.senders.insert(sender)?;
             state.set_handle(Word::Handle, Word::Generation, handle);
             Kind::Sender
         }
         Transferable::Receiver(receiver) => {
-            let handle = state.receivers.insert(receiver);
+            let handle = state.receivers.insert(receiver)?;
             state.set_handle(Word::Handle, Word::Generation, handle);
             Kind::Receiver
         }

@@ -1,4 +1,14 @@
-//! What the system's allocator keeps.
+//! What the system's allocator keeps, and what becomes of requests that it refuses.
+//!
+//! - [`Reserved`]: a global allocator that serves small requests from a reserve when the system has no memory.
+//! - [`set_aside`]: makes sure of the memory that code which cannot fail is about to ask for.
+//! - [`trim`]: lets the system have what was freed.
+
+mod reserve;
+mod set_aside;
+
+pub use reserve::{LARGEST_SMALL, Reserved};
+pub use set_aside::{SetAside, set_aside};
 
 /// Freed bytes from which on [`trim`] is worth its look at every free block.
 pub const WORTH_TRIMMING: usize = 1 << 20;

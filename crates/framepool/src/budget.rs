@@ -20,11 +20,13 @@
 mod allocation;
 mod error;
 pub(crate) mod ledger;
+mod place;
 mod pool;
 
 pub use allocation::{Allocation, Reservation};
 pub use error::BudgetError;
 pub use ledger::{Closed, Ticket};
+pub use place::Place;
 pub use pool::{BudgetPool, Stats};
 
 /// The most buffers of one allocation: the limit that the crate documents.

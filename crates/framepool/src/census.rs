@@ -3,6 +3,7 @@
 //! The owner's own tables belong to its thread. So it notes here what it takes in and gives up, which costs it a store; any
 //! thread may read, and finds each entry as it was a moment ago.
 
+use std::collections::TryReserveError;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -34,20 +35,26 @@ const MAX_BYTES: u64 = (1 << 48) - 1;
 const ALIVE: u64 = 1 << 63;
 
 impl Census {
-    /// There is something at `index`.
+    /// Makes room for something at `index`. Without memory for it nothing changes.
+    pub fn make_room(&self, index: u32) -> Result<(), TryReserveError> {
+        let (row, _) = locate(index);
+        if self.rows[row].get().is_none() {
+            let mut words = Vec::new();
+            words.try_reserve_exact(FIRST << row)?;
+            words.resize_with(FIRST << row, AtomicU64::default);
+            // One thread writes, so that there is still none.
+            let _ = self.rows[row].set(words.into_boxed_slice());
+        }
+        Ok(())
+    }
+
+    /// There is something at `index`, for which [room was made](Self::make_room).
     #[inline]
     pub fn set(&self, index: u32, kind: u8, bytes: u64) {
         let (row, at) = locate(index);
-        let words = match self.rows[row].get() {
-            Some(words) => words,
-            None => self.grow(row),
-        };
-        words[at].store(ALIVE | u64::from(kind) << 48 | bytes.min(MAX_BYTES), Ordering::Relaxed);
-    }
-
-    #[cold]
-    fn grow(&self, row: usize) -> &[AtomicU64] {
-        self.rows[row].get_or_init(|| (0..FIRST << row).map(|_| AtomicU64::new(0)).collect())
+        if let Some(words) = self.rows[row].get() {
+            words[at].store(ALIVE | u64::from(kind) << 48 | bytes.min(MAX_BYTES), Ordering::Relaxed);
+        }
     }
 
     /// There is nothing at `index` any more.
@@ -80,6 +87,11 @@ fn locate(index: u32) -> (usize, usize) {
 mod tests {
     use super::*;
 
+    fn set(census: &Census, index: u32, kind: u8, bytes: u64) {
+        census.make_room(index).expect("memory");
+        census.set(index, kind, bytes);
+    }
+
     fn entry(index: u32, kind: u8, bytes: u64) -> Entry {
         Entry { index, kind, bytes }
     }
@@ -88,21 +100,21 @@ mod tests {
     fn it_knows_what_was_set_and_not_cleared() {
         let census = Census::default();
         census.clear(5);
-        census.set(0, 0, 0);
-        census.set(1, 127, MAX_BYTES);
-        census.set(2, 3, 4);
+        set(&census, 0, 0, 0);
+        set(&census, 1, 127, MAX_BYTES);
+        set(&census, 2, 3, 4);
         census.clear(2);
-        census.set(200, 1, 10);
+        set(&census, 200, 1, 10);
         // The row between them has nothing.
-        census.set(70, 2, 20);
+        set(&census, 70, 2, 20);
         assert!(census.entries().eq([entry(0, 0, 0), entry(1, 127, MAX_BYTES), entry(70, 2, 20), entry(200, 1, 10)]));
     }
 
     #[test]
     fn a_place_can_be_used_again() {
         let census = Census::default();
-        census.set(1, 2, 3);
-        census.set(1, 4, 5);
+        set(&census, 1, 2, 3);
+        set(&census, 1, 4, 5);
         assert!(census.entries().eq([entry(1, 4, 5)]));
     }
 
@@ -121,7 +133,7 @@ mod tests {
     fn another_thread_finds_what_is_there() {
         let census = Census::default();
         std::thread::scope(|scope| {
-            let writer = scope.spawn(|| (0..10_000).for_each(|index| census.set(index, 1, u64::from(index))));
+            let writer = scope.spawn(|| (0..10_000).for_each(|index| set(&census, index, 1, u64::from(index))));
             while !writer.is_finished() {
                 assert!(census.entries().all(|entry| entry.bytes == u64::from(entry.index)));
             }

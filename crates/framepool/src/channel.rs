@@ -16,7 +16,6 @@
 //! ```
 
 use std::cell::UnsafeCell;
-use std::iter;
 use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
@@ -32,7 +31,7 @@ pub const MAX_CAPACITY: usize = 1 << 16;
 #[derive(Debug)]
 struct Places<T> {
     places: Box<[UnsafeCell<Option<T>>]>,
-    /// Held while the receiver goes and empties its places.
+    /// Held while the receiver goes, and while it empties one of its places then.
     going: Mutex<()>,
 }
 
@@ -76,8 +75,10 @@ pub fn channel<T: Send>(capacity: usize) -> Result<(Sender<T>, Receiver<T>), Rin
         return Err(RingError::Size(capacity));
     }
     let (producer, consumer) = ring::new(capacity.next_power_of_two(), 1)?;
-    let places = (0..producer.size()).map(|_| UnsafeCell::new(None)).collect();
-    let places = Arc::new(Places { places, going: Mutex::default() });
+    let mut places = Vec::new();
+    places.try_reserve_exact(producer.size()).map_err(|_| RingError::NoMemory)?;
+    places.resize_with(producer.size(), || UnsafeCell::new(None));
+    let places = Arc::new(Places { places: places.into_boxed_slice(), going: Mutex::default() });
     let sender = Sender { producer, places: Arc::clone(&places), capacity };
     Ok((sender, Receiver { consumer, places }))
 }
@@ -122,7 +123,7 @@ impl<T: Send> Sender<T> {
         // so either it has seen the object there, or its end is seen here.
         if self.producer.other_ended() {
             let _gone = self.places.lock();
-            // SAFETY: the receiver has ended, which it does with the lock held, and has emptied its places.
+            // SAFETY: the receiver has ended, which it does with the lock held, as it is whenever it empties a place after that.
             if let Some(item) = unsafe { self.places.take(position) } {
                 return Err(SendError::Closed(item));
             }
@@ -170,7 +171,7 @@ impl<T: Send> Receiver<T> {
         if self.consumer.available() == 0 {
             return None;
         }
-        // SAFETY: one is available.
+        // SAFETY: one is available. Once this end has gone, the lock is held here and by the sender.
         let item = unsafe { self.places.take(self.consumer.position()) };
         // One is available, and only this end makes that less.
         let _ = self.consumer.advance(1);
@@ -205,9 +206,13 @@ impl<T: Send> Drop for Receiver<T> {
         let going = places.lock();
         self.consumer.end();
         fence(Ordering::SeqCst);
-        let left: Vec<T> = iter::from_fn(|| self.receive()).collect();
         drop(going);
-        // With nothing locked: what it takes to drop them is not known here.
-        drop(left);
+        while self.consumer.available() > 0 {
+            let going = places.lock();
+            let item = self.receive();
+            drop(going);
+            // With nothing locked: what it takes to drop it is not known here. None: the sender has just taken it back.
+            drop(item);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Handles: how a caller that cannot hold a reference names an object.
 
+use std::collections::TryReserveError;
+
 /// Names one object of a [`HandleTable`]. A handle whose object was removed names nothing, ever again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Handle {
@@ -19,6 +21,7 @@ struct Entry<T> {
 #[derive(Debug)]
 pub struct HandleTable<T> {
     entries: Vec<Entry<T>>,
+    /// Has room for every place, so that to remove an object needs no memory.
     free: Vec<u32>,
 }
 
@@ -29,26 +32,49 @@ impl<T> Default for HandleTable<T> {
 }
 
 impl<T> HandleTable<T> {
-    /// Takes `value` in.
+    /// Whether the next [`insert`](Self::insert) needs no memory.
+    #[inline]
+    pub fn has_place(&self) -> bool {
+        !self.free.is_empty()
+    }
+
+    /// How many places there are: the index of the next that is [added](Self::add_place).
+    ///
+    /// # Panics
+    /// When 2³² objects are alive.
+    pub fn places(&self) -> u32 {
+        u32::try_from(self.entries.len()).expect("fewer than 2^32 objects")
+    }
+
+    /// Makes one more place; gives its index. Without memory for it nothing changes.
+    ///
+    /// # Panics
+    /// When 2³² objects are alive.
+    #[cold]
+    pub fn add_place(&mut self) -> Result<u32, TryReserveError> {
+        let places = self.entries.len() + 1;
+        self.free.try_reserve(places - self.free.len())?;
+        self.entries.try_reserve(1)?;
+        let index = self.places();
+        self.entries.push(Entry { generation: 0, value: None });
+        self.free.push(index);
+        Ok(index)
+    }
+
+    /// Takes `value` in. Without memory for its place it is dropped, and nothing changes.
     ///
     /// # Panics
     /// When 2³² objects are alive.
     #[inline]
-    pub fn insert(&mut self, value: T) -> Handle {
+    pub fn insert(&mut self, value: T) -> Result<Handle, TryReserveError> {
         // Made without the value, so that there is one place where that is written, and it need not be moved on the way.
-        if self.free.is_empty() {
-            self.add_place();
+        if !self.has_place() {
+            self.add_place()?;
         }
         let index = self.free.pop().expect("a place was made");
         let entry = &mut self.entries[index as usize];
         entry.value = Some(value);
-        Handle { index, generation: entry.generation }
-    }
-
-    #[cold]
-    fn add_place(&mut self) {
-        self.free.push(u32::try_from(self.entries.len()).expect("fewer than 2^32 objects"));
-        self.entries.push(Entry { generation: 0, value: None });
+        Ok(Handle { index, generation: entry.generation })
     }
 
     /// The object, unless it was removed.
@@ -129,12 +155,16 @@ mod tests {
 
     use super::*;
 
+    fn insert<T>(table: &mut HandleTable<T>, value: T) -> Handle {
+        table.insert(value).expect("memory")
+    }
+
     #[test]
     fn a_stale_handle_finds_nothing() {
         let mut table = HandleTable::default();
-        let first = table.insert("first");
+        let first = insert(&mut table, "first");
         assert_eq!(table.remove(first), Some("first"));
-        let second = table.insert("second");
+        let second = insert(&mut table, "second");
         assert_eq!(second.index, first.index);
         assert_eq!(table.get(first), None);
         assert_eq!(table.get_mut(first), None);
@@ -146,11 +176,11 @@ mod tests {
     fn what_is_discarded_is_dropped_once() {
         let object = Rc::new(());
         let mut table = HandleTable::default();
-        let handle = table.insert(Rc::clone(&object));
+        let handle = insert(&mut table, Rc::clone(&object));
         assert!(table.discard(handle));
         assert_eq!(Rc::strong_count(&object), 1);
         assert!(!table.discard(handle));
-        let next = table.insert(Rc::clone(&object));
+        let next = insert(&mut table, Rc::clone(&object));
         assert_eq!(next.index, handle.index);
         assert!(!table.discard(handle), "the place has another object now");
         assert_eq!(Rc::strong_count(&object), 2);
@@ -159,18 +189,18 @@ mod tests {
     #[test]
     fn a_place_without_generations_left_is_not_reused() {
         let mut table = HandleTable::default();
-        let handle = table.insert(1);
+        let handle = insert(&mut table, 1);
         table.entries[0].generation = u32::MAX;
         let last = Handle { generation: u32::MAX, ..handle };
         assert_eq!(table.remove(last), Some(1));
-        assert_ne!(table.insert(2).index, last.index);
+        assert_ne!(insert(&mut table, 2).index, last.index);
         assert_eq!(table.get(last), None);
     }
 
     #[test]
     fn clear_empties_it() {
         let mut table = HandleTable::default();
-        let handles = [table.insert(1), table.insert(2)];
+        let handles = [insert(&mut table, 1), insert(&mut table, 2)];
         table.clear();
         assert!(table.is_empty());
         assert_eq!(table.len(), 0);

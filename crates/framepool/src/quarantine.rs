@@ -19,9 +19,10 @@
 //! # Ok::<(), std::collections::TryReserveError>(())
 //! ```
 
-use std::collections::{TryReserveError, VecDeque};
+use std::collections::{BTreeMap, TryReserveError};
 use std::fmt;
 use std::mem;
+use std::ops::Bound;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -73,7 +74,10 @@ pub struct Quarantine {
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<Entry>,
+    /// By number, in the order in which they came. Not a queue in one piece, which would have to grow where memory is freed.
+    queue: BTreeMap<u64, Entry>,
+    /// Of the next entry.
+    next: u64,
     /// Of what is in the queue.
     bytes: usize,
     disturbances: Vec<Disturbance>,
@@ -103,16 +107,25 @@ impl Quarantine {
 
     /// Frees everything, after a last look at it.
     pub fn clear(&self) {
-        let freed = self.lock().shrink(0, 0);
-        self.free(freed);
+        self.shrink(0, 0);
     }
 
     /// Frees what [belongs to `pool`](Keep::pool), after a last look at it; false if there was nothing.
     pub fn give_back(&self, pool: usize) -> bool {
-        let freed = self.lock().take(pool);
-        let found = !freed.is_empty();
-        self.free(freed);
+        let (mut found, mut after) = (false, Bound::Unbounded);
+        while let Some((number, entry)) = self.take_after(after, pool) {
+            self.free(entry);
+            (found, after) = (true, Bound::Excluded(number));
+        }
         found
+    }
+
+    /// The first entry of `pool` behind a number.
+    fn take_after(&self, after: Bound<u64>, pool: usize) -> Option<(u64, Entry)> {
+        let mut state = self.lock();
+        let mut behind = state.queue.range((after, Bound::Unbounded));
+        let number = *behind.find(|(_, entry)| entry.memory.pool() == Some(pool))?.0;
+        state.take(number).map(|entry| (number, entry))
     }
 
     /// Fills the memory and keeps it. `origin`: who had acquired it, for the report of a [`Disturbance`].
@@ -124,18 +137,29 @@ impl Quarantine {
         // SAFETY: the span is valid for writes, and nothing else refers to it.
         unsafe { span.cast::<u8>().write_bytes(FILL, span.len()) };
         let mut state = self.lock();
+        let number = state.next;
+        state.next += 1;
         state.bytes += span.len();
-        state.queue.push_back(Entry { memory: Box::new(memory), bytes: span.len(), origin });
-        let freed = state.shrink(self.max_bytes, self.max_entries);
+        state.queue.insert(number, Entry { memory: Box::new(memory), bytes: span.len(), origin });
         drop(state);
-        self.free(freed);
+        self.shrink(self.max_bytes, self.max_entries);
+    }
+
+    /// Frees what came first, until the rest is no more than that.
+    fn shrink(&self, max_bytes: usize, max_entries: usize) {
+        loop {
+            let Some(entry) = self.lock().beyond(max_bytes, max_entries) else { return };
+            self.free(entry);
+        }
     }
 
     /// Not while the state is locked: to whom the memory goes back may have to be woken.
-    fn free(&self, entries: Vec<Entry>) {
-        for mut entry in entries {
-            if let Some(offset) = first_written(entry.memory.span()) {
-                self.lock().disturbances.push(Disturbance { bytes: entry.bytes, offset, origin: entry.origin });
+    fn free(&self, mut entry: Entry) {
+        if let Some(offset) = first_written(entry.memory.span()) {
+            let disturbances = &mut self.lock().disturbances;
+            // Without memory for more of them, those that are there must do.
+            if disturbances.try_reserve(1).is_ok() {
+                disturbances.push(Disturbance { bytes: entry.bytes, offset, origin: entry.origin });
             }
         }
     }
@@ -152,23 +176,19 @@ impl fmt::Debug for Quarantine {
 }
 
 impl State {
-    /// What came first, until the rest is no more than that.
-    fn shrink(&mut self, max_bytes: usize, max_entries: usize) -> Vec<Entry> {
-        let mut freed = Vec::new();
-        while self.bytes > max_bytes || self.queue.len() > max_entries {
-            let Some(entry) = self.queue.pop_front() else { break };
-            self.bytes -= entry.bytes;
-            freed.push(entry);
+    /// What came first, if the rest is not yet no more than that.
+    fn beyond(&mut self, max_bytes: usize, max_entries: usize) -> Option<Entry> {
+        if self.bytes <= max_bytes && self.queue.len() <= max_entries {
+            return None;
         }
-        freed
+        let first = *self.queue.first_key_value()?.0;
+        self.take(first)
     }
 
-    fn take(&mut self, pool: usize) -> Vec<Entry> {
-        let (taken, kept): (Vec<_>, Vec<_>) =
-            mem::take(&mut self.queue).into_iter().partition(|entry| entry.memory.pool() == Some(pool));
-        self.queue = kept.into();
-        self.bytes -= taken.iter().map(|entry| entry.bytes).sum::<usize>();
-        taken
+    fn take(&mut self, number: u64) -> Option<Entry> {
+        let entry = self.queue.remove(&number)?;
+        self.bytes -= entry.bytes;
+        Some(entry)
     }
 }
 

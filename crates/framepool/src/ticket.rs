@@ -16,8 +16,9 @@
 //! # Ok::<(), framepool::SystemError>(())
 //! ```
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Bound;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -25,7 +26,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::SystemError;
 
 /// What a ticket says: 32 lower-case hexadecimal digits as text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nonce(u128);
 
 impl Nonce {
@@ -82,7 +83,8 @@ impl Sender {
 /// Every function may be called on any thread, and holds the lock for moments only: what is revoked is dropped after.
 #[derive(Debug)]
 pub struct Registry<T> {
-    parked: Mutex<HashMap<Nonce, (Sender, T)>>,
+    /// Not a table in one piece, which could not grow without memory.
+    parked: Mutex<BTreeMap<Nonce, (Sender, T)>>,
 }
 
 impl<T> Default for Registry<T> {
@@ -138,12 +140,20 @@ impl<T> Registry<T> {
     }
 
     fn drop_where(&self, mut revoked: impl FnMut(Sender, &T) -> bool) {
-        let dropped: Vec<_> = self.lock().extract_if(|_, (sender, item)| revoked(*sender, item)).collect();
-        // Going back to a pool may wake others and run their code, so it happens with nothing locked.
-        drop(dropped);
+        let mut after = Bound::Unbounded;
+        loop {
+            let mut parked = self.lock();
+            let mut behind = parked.range((after, Bound::Unbounded));
+            let Some((&nonce, _)) = behind.find(|(_, (sender, item))| revoked(*sender, item)) else { return };
+            let dropped = parked.remove(&nonce);
+            drop(parked);
+            // Going back to a pool may wake others and run their code, so it happens with nothing locked.
+            drop(dropped);
+            after = Bound::Excluded(nonce);
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Nonce, (Sender, T)>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Nonce, (Sender, T)>> {
         self.parked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

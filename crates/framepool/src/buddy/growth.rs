@@ -1,7 +1,7 @@
 //! Growing on a thread of its own.
 
 use std::{
-    collections::VecDeque,
+    collections::LinkedList,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
 };
@@ -19,7 +19,7 @@ pub(super) struct Growth(Mutex<Queue>);
 
 #[derive(Default)]
 struct Queue {
-    jobs: VecDeque<Job>,
+    jobs: LinkedList<Job>,
     /// Whether there is a thread.
     running: bool,
 }

@@ -1,11 +1,12 @@
 //! Memory of a budget pool: reserved, then allocated.
 
-use std::hint::black_box;
+use std::alloc::Layout;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
 use frozen_core::bufpool::BufPoolAllocation;
 
+use crate::allocator::set_aside;
 use crate::quarantine::{FILL, Guarded};
 use crate::shown::{self, Shown};
 
@@ -28,11 +29,9 @@ impl Reservation {
             let memory = Guarded::filled(fill, bytes, quarantine).map_err(|_| BudgetError::NoMemory { bytes })?;
             return Ok(Allocation { memory: Memory::Guarded(memory), reservation: self });
         }
-        // The crate ends the process when there is no memory, so it is asked for only what the allocator has just given.
-        // The black box keeps the compiler from dropping an allocation that nothing uses.
-        let mut probe = Vec::<u8>::new();
-        probe.try_reserve_exact(bytes).map_err(|_| BudgetError::NoMemory { bytes })?;
-        drop(black_box(probe));
+        // The crate, which asks for this layout, ends the process when there is no memory.
+        let layout = Layout::array::<u8>(bytes).map_err(|_| BudgetError::NoMemory { bytes })?;
+        let _memory = set_aside(layout).ok_or(BudgetError::NoMemory { bytes })?;
         // The ledger never grants more than the crate's own budget, so this does not wait.
         let memory = self.shared.pool.allocate(self.count);
         if zero {

@@ -4,7 +4,7 @@
 //! threads that release at once can wake in the wrong order; here a grant is all or nothing, and what is granted is handed
 //! over in the order in which it was granted, by one thread at a time, with nothing locked.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, LinkedList};
 use std::error::Error;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -40,9 +40,9 @@ struct State {
     waiting: BTreeMap<Ticket, Waiter>,
     tickets: u64,
     /// Called when the ledger is closed and nothing is reserved any more.
-    on_empty: Vec<Box<dyn FnOnce() + Send>>,
-    /// What is to be handed over, in order.
-    outbox: VecDeque<Box<dyn FnOnce() + Send>>,
+    on_empty: LinkedList<Box<dyn FnOnce() + Send>>,
+    /// What is to be handed over, in order. Not in one piece, since it grows where budget is given back.
+    outbox: LinkedList<Box<dyn FnOnce() + Send>>,
     /// A thread is handing over: what is added to the outbox now is its business.
     handing_over: bool,
 }
@@ -64,7 +64,7 @@ impl State {
             self.outbox.push_back(Box::new(move || deliver(Ok(()))));
         }
         if self.closed && self.reservations == 0 {
-            self.outbox.extend(self.on_empty.drain(..));
+            self.outbox.append(&mut self.on_empty);
         }
     }
 }
@@ -149,7 +149,7 @@ impl Ledger {
         for Waiter { deliver, .. } in std::mem::take(&mut state.waiting).into_values() {
             state.outbox.push_back(Box::new(move || deliver(Err(Closed))));
         }
-        state.on_empty.push(Box::new(done));
+        state.on_empty.push_back(Box::new(done));
         state.serve(self.limit);
         self.hand_over(state);
     }

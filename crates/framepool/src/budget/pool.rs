@@ -10,7 +10,7 @@ use frozen_core::utils::BufferSize;
 use crate::quarantine::Quarantine;
 
 use super::ledger::{Accounts, Ledger};
-use super::{Allocation, BudgetError, Closed, MAX_COUNT, Reservation, Ticket};
+use super::{Allocation, BudgetError, Closed, MAX_COUNT, Place, Reservation, Ticket};
 use crate::allocator::{self, WORTH_TRIMMING};
 
 /// The crate's pool and our ledger, at an address that the crate's allocations point to.
@@ -127,15 +127,15 @@ impl BudgetPool {
     /// `count` buffers when it is this request's turn. Blocks the thread for at most `timeout`, then
     /// [`BudgetError::TimedOut`].
     pub fn allocate_within(&self, count: usize, zero: bool, timeout: Duration) -> Result<Allocation, BudgetError> {
-        let (sender, receiver) = mpsc::sync_channel(1);
-        let ticket = self.enqueue(count, move |granted| drop(sender.send(granted)))?;
-        let granted = match receiver.recv_timeout(timeout) {
-            Ok(granted) => granted,
-            Err(_) if self.cancel(ticket) => return Err(BudgetError::TimedOut),
-            // It was this request's turn just now: what was granted is being handed over.
-            Err(_) => receiver.recv().unwrap_or(Err(Closed)),
-        };
+        let granted = self.line_up(count)?.wait(timeout).ok_or(BudgetError::TimedOut)?;
         granted?.allocate(zero)
+    }
+
+    /// Queues up for `count` buffers, for a thread that waits for its turn.
+    pub fn line_up(&self, count: usize) -> Result<Place, BudgetError> {
+        let (sender, granted) = mpsc::sync_channel(1);
+        let ticket = self.enqueue(count, move |grant| drop(sender.send(grant)))?;
+        Ok(Place { pool: self.clone(), ticket, granted })
     }
 
     /// Queues up for `count` buffers. When it is this request's turn, or the pool is closed, `deliver` is called, once: on

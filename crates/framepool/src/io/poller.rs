@@ -3,7 +3,7 @@
 //! An operation owns what it works on, a duplicate of its descriptor included, until it is over: then it hands it to its
 //! `done`, which runs on this thread and must be short.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, LinkedList};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
@@ -168,18 +168,19 @@ enum Request {
 /// What other threads see of the poller's.
 struct Shared {
     bell: Bell,
-    requests: Mutex<Vec<Request>>,
+    /// Not in one piece, which could not grow without memory.
+    requests: Mutex<LinkedList<Request>>,
     last: AtomicU64,
 }
 
 impl Shared {
     fn ask(&self, request: Request) {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).push_back(request);
         self.bell.ring();
     }
 
     fn run(self: &Arc<Self>) {
-        let mut pending = HashMap::new();
+        let mut pending = BTreeMap::new();
         loop {
             let requests = std::mem::take(&mut *self.requests.lock().unwrap_or_else(PoisonError::into_inner));
             for request in requests {
@@ -203,20 +204,28 @@ impl Shared {
     }
 
     /// Waits until the bell rings or descriptors are ready; gives those that waited for them.
-    fn wait(&self, pending: &HashMap<u64, Pending>) -> Vec<u64> {
+    fn wait(&self, pending: &BTreeMap<u64, Pending>) -> Vec<u64> {
+        let (mut ids, mut fds) = (Vec::<u64>::new(), Vec::<PollFd<'_>>::new());
+        let reserved = ids.try_reserve(pending.len()).and_then(|()| fds.try_reserve(pending.len() + 1));
         let waiting = pending.iter().filter(|(_, pending)| pending.waits_for == WaitsFor::Descriptor);
-        let (ids, mut fds): (Vec<u64>, Vec<PollFd<'_>>) =
-            waiting.map(|(&id, pending)| (id, pending.task.descriptor().poll_fd())).unzip();
-        fds.push(PollFd::new(&self.bell, PollFlags::IN));
-        if rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, None)).is_err() {
-            // The system has no memory for the call: perhaps a little later.
+        if reserved.is_ok() {
+            for (&id, pending) in waiting {
+                ids.push(id);
+                fds.push(pending.task.descriptor().poll_fd());
+            }
+            fds.push(PollFd::new(&self.bell, PollFlags::IN));
+        }
+        if reserved.is_err() || rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, None)).is_err() {
+            // There is no memory for the call: perhaps a little later.
             thread::sleep(Duration::from_millis(10));
             return Vec::new();
         }
         if fds.pop().is_some_and(|bell| !bell.revents().is_empty()) {
             self.bell.heard();
         }
-        ids.into_iter().zip(fds).filter(|(_, fd)| !fd.revents().is_empty()).map(|(id, _)| id).collect()
+        let mut ready = fds.iter().map(|fd| !fd.revents().is_empty());
+        ids.retain(|_| ready.next() == Some(true));
+        ids
     }
 }
 
@@ -228,13 +237,13 @@ struct Pending {
     waker: Waker,
 }
 
-fn attempt(pending: &mut HashMap<u64, Pending>, id: u64, task: Box<dyn Task>, waker: Waker) {
+fn attempt(pending: &mut BTreeMap<u64, Pending>, id: u64, task: Box<dyn Task>, waker: Waker) {
     if let Some((task, waits_for)) = task.attempt(&waker) {
         pending.insert(id, Pending { task, waits_for, waker });
     }
 }
 
-fn attempt_again(pending: &mut HashMap<u64, Pending>, id: u64) {
+fn attempt_again(pending: &mut BTreeMap<u64, Pending>, id: u64) {
     if let Some(Pending { task, waker, .. }) = pending.remove(&id) {
         attempt(pending, id, task, waker);
     }

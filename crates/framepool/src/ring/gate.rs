@@ -6,6 +6,8 @@
 //! moves its counter, then looks at what is wanted. Between the two steps stands a `SeqCst` fence on both sides, so at
 //! least one of them sees what the other did: either the wait is not begun, or it is ended.
 
+use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicUsize, fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,9 +20,17 @@ const NOTHING: usize = usize::MAX;
 pub(super) struct Gate {
     /// Bytes that the least demanding waiter wants, or [`NOTHING`]. Changed only with `waiters` locked.
     wanted: AtomicUsize,
-    waiters: Mutex<Vec<Waiter>>,
+    waiters: Mutex<Waiters>,
     /// Set once, when the half that is waited for will do nothing any more.
     ended: AtomicBool,
+}
+
+/// By number, in the order in which they came. Not in one piece of memory, which could not grow where there is none.
+#[derive(Debug, Default)]
+struct Waiters {
+    all: BTreeMap<u64, Waiter>,
+    /// Of the next.
+    next: u64,
 }
 
 #[derive(Debug)]
@@ -79,8 +89,10 @@ impl Gate {
             return Poll::Ready(available);
         }
         let mut waiters = self.lock();
-        waiters.retain(|waiter| !waiter.waker.will_wake(waker));
-        waiters.push(Waiter { wanted, waker: waker.clone() });
+        waiters.all.retain(|_, waiter| !waiter.waker.will_wake(waker));
+        let number = waiters.next;
+        waiters.next += 1;
+        waiters.all.insert(number, Waiter { wanted, waker: waker.clone() });
         self.publish(&waiters);
         drop(waiters);
         fence(SeqCst);
@@ -96,27 +108,36 @@ impl Gate {
     /// `waker` waits no more.
     pub(super) fn forget(&self, waker: &Waker) {
         let mut waiters = self.lock();
-        waiters.retain(|waiter| !waiter.waker.will_wake(waker));
+        waiters.all.retain(|_, waiter| !waiter.waker.will_wake(waker));
         self.publish(&waiters);
     }
 
     fn wake(&self, available: usize) {
         let mut waiters = self.lock();
-        let satisfied: Vec<Waiter> = waiters.extract_if(.., |waiter| waiter.wanted <= available).collect();
-        self.publish(&waiters);
-        drop(waiters);
-        // Wakers are foreign code: they run with nothing locked.
-        for waiter in satisfied {
-            waiter.waker.wake();
+        // Those that come meanwhile look for themselves.
+        let end = waiters.next;
+        let mut after = Bound::Unbounded;
+        loop {
+            let mut behind = waiters.all.range((after, Bound::Excluded(end)));
+            let Some((&number, _)) = behind.find(|(_, waiter)| waiter.wanted <= available) else { break };
+            let satisfied = waiters.all.remove(&number);
+            self.publish(&waiters);
+            drop(waiters);
+            // Wakers are foreign code: they run with nothing locked.
+            if let Some(Waiter { waker, .. }) = satisfied {
+                waker.wake();
+            }
+            after = Bound::Excluded(number);
+            waiters = self.lock();
         }
     }
 
-    fn publish(&self, waiters: &[Waiter]) {
-        let wanted = waiters.iter().map(|waiter| waiter.wanted).min().unwrap_or(NOTHING);
+    fn publish(&self, waiters: &Waiters) {
+        let wanted = waiters.all.values().map(|waiter| waiter.wanted).min().unwrap_or(NOTHING);
         self.wanted.store(wanted, Relaxed);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Waiter>> {
+    fn lock(&self) -> MutexGuard<'_, Waiters> {
         self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,0 +1,558 @@
+/**
+ * Fails each allocation of framepool's native code in turn, in every public operation. Runs on an addon of its own, with
+ * `failAllocation`: see `out-of-memory.spec.ts`. Prints how often what was refused.
+ */
+import { strict as assert } from 'node:assert'
+import { closeSync, openSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import {
+  adopt,
+  BuddyPool,
+  BudgetPool,
+  ByteRing,
+  inspect,
+  pump,
+  Slice,
+  SliceChannel,
+  SlotPool,
+  SystemMemoryBuffer,
+} from 'framepool'
+import { generateAuthorityKeypair, Sv2Session } from 'framepool/sv2'
+
+const { failAllocation, allocationFails, failAllAllocations } = createRequire(import.meta.url)(
+  process.env.NAPI_RS_NATIVE_LIBRARY_PATH,
+)
+
+/** What the reserve does not serve. */
+const LARGE = 2 ** 18 + 1
+const MEBIBYTE = 2 ** 20
+const DEBUG = process.env.FRAMEPOOL_DEBUG === '1'
+
+/** What is alive, without what changes by itself. */
+function census() {
+  return inspect()
+    .map(({ kind, bytes }) => `${kind} ${bytes}`)
+    .sort()
+    .join('\n')
+}
+
+// Sessions without a pool of their own share one, which stays.
+Sv2Session.initiator().close()
+const atFirst = census()
+
+const counts = { operations: 0, refused: 0 }
+
+/**
+ * Runs `operation` with one allocation after another failing, those of `atLeast` bytes and more, until none fails. Whatever it
+ * gives must be undone by `undo`. What fails changes nothing: `state` gives the same as before.
+ */
+async function drive(name, { operation, undo = () => {}, state = () => null, atLeast = [0, LARGE] }) {
+  counts.operations++
+  for (const least of atLeast) {
+    for (let after = 0, fails = true; fails; after++) {
+      assert.ok(after < 10_000, `${name} never ends`)
+      const before = [census(), state()]
+      let result
+      let failure = null
+      failAllocation(after, least)
+      try {
+        result = await operation()
+      } catch (error) {
+        failure = error
+      }
+      fails = !allocationFails()
+      failAllocation(-1, 0)
+      if (failure === null) {
+        await undo(result)
+      } else {
+        counts.refused++
+        assert.equal(failure.code, 'ERR_NO_MEMORY', `${name}: ${failure.stack}`)
+        assert.ok(fails, `${name} was refused though nothing failed`)
+        assert.deepEqual([census(), state()], before, `${name}: allocation ${after} of ${least} bytes`)
+        // And it can be done right after.
+        await undo(await operation())
+      }
+    }
+  }
+}
+
+const release = (object) => object.release()
+const releaseAll = (objects) => objects.forEach(release)
+const close = (pool) => pool.close()
+
+// ── Slot pools and buffers ───────────────────────────────────────────────────────────────────────────────────────────
+
+await drive('new SlotPool', { operation: () => new SlotPool(MEBIBYTE), undo: close })
+for (const make of [
+  () => new SlotPool(1000),
+  () => new SlotPool(1000, { debug: true }),
+  () => new SystemMemoryBuffer(),
+]) {
+  const buffer = make()
+  const { name } = buffer.constructor
+  const state = () => [buffer.length, Buffer.from(buffer.bytes).toString('latin1')]
+  const drop = () => buffer.getDataOwned().release()
+  buffer.write(Buffer.from('written'))
+  const again = () => {
+    drop()
+    buffer.write(Buffer.from('written'))
+  }
+  await drive(`${name}.getWritable`, { operation: () => buffer.getWritable(MEBIBYTE), undo: again, state })
+  await drive(`${name}.getWritable within`, { operation: () => buffer.getWritable(10), undo: again, state })
+  await drive(`${name}.extendFromSlice`, {
+    operation: () => buffer.extendFromSlice(Buffer.alloc(MEBIBYTE)),
+    undo: again,
+    state,
+  })
+  await drive(`${name}.write`, { operation: () => buffer.write(Buffer.alloc(MEBIBYTE)), undo: again, state })
+  buffer.getWritable(2 * MEBIBYTE)
+  await drive(`${name}.getWritable, shown`, {
+    operation: () => buffer.getWritable(3 * MEBIBYTE),
+    undo: () => {
+      drop()
+      buffer.getWritable(2 * MEBIBYTE)
+    },
+    state: () => buffer.length,
+  })
+  await drive(`${name}.getDataOwned`, {
+    operation: () => buffer.getDataOwned(),
+    undo: (slice) => {
+      slice.release()
+      buffer.getWritable(2 * MEBIBYTE)
+    },
+    state: () => buffer.length,
+  })
+  await drive(`${name}.truncate`, { operation: () => buffer.truncate(buffer.length), state: () => buffer.length })
+  drop()
+  // Small messages in all slots, and more.
+  await drive(`${name}, many slices`, {
+    operation: () => {
+      const slices = []
+      try {
+        for (let count = 0; count < 12; count++) {
+          buffer.write(Buffer.alloc(100))
+          slices.push(buffer.getDataOwned())
+        }
+        return slices
+      } catch (error) {
+        releaseAll(slices)
+        if (buffer.length > 0) drop()
+        throw error
+      }
+    },
+    undo: releaseAll,
+    state: () => buffer.length,
+  })
+  if (buffer instanceof SlotPool) await drive(`${name}.stats`, { operation: () => buffer.stats() })
+  buffer.close?.()
+}
+
+await drive('Slice.from', { operation: () => Slice.from(Buffer.alloc(MEBIBYTE)), undo: release })
+await drive('Slice.bytes', {
+  operation: () => {
+    const slice = Slice.from(Buffer.alloc(100))
+    try {
+      assert.equal(slice.bytes.length, 100)
+    } finally {
+      slice.release()
+    }
+  },
+})
+
+// The tables of the isolate's objects grow, which takes large pieces of memory.
+await drive('many slices', {
+  atLeast: [LARGE],
+  operation: () => {
+    const slices = []
+    try {
+      for (let count = 0; count < 40_000; count++) slices.push(Slice.from(Buffer.of(count)))
+      return slices
+    } catch (error) {
+      // All those that there are work.
+      for (const [index, slice] of slices.entries()) assert.equal(slice.bytes[0], index % 256)
+      releaseAll(slices)
+      throw error
+    }
+  },
+  undo: releaseAll,
+})
+
+// ── Budget and buddy pools ───────────────────────────────────────────────────────────────────────────────────────────
+
+await drive('new BudgetPool', { operation: () => new BudgetPool({ bufferSize: 8, maxMemory: 64 }), undo: close })
+{
+  const pool = new BudgetPool({ bufferSize: 1024, maxMemory: 64 * MEBIBYTE })
+  const state = () => [pool.stats().allocatedBytes, pool.stats().liveAllocations, pool.stats().waiting]
+  for (const count of [1, 4096]) {
+    await drive('BudgetPool.tryAllocate', { operation: () => pool.tryAllocate(count), undo: release, state })
+    await drive('BudgetPool.allocate', { operation: () => pool.allocate(count, { zero: true }), undo: release, state })
+    await drive('BudgetPool.allocateSync', {
+      operation: () => pool.allocateSync(count, { timeoutMs: 0 }),
+      undo: release,
+      state,
+    })
+    await drive('BudgetPool.allocate, in turn', {
+      operation: async () => {
+        const held = pool.tryAllocate(65_535)
+        let granted
+        try {
+          granted = [pool.allocate(count), pool.allocate(count)]
+        } finally {
+          setImmediate(() => held.release())
+        }
+        const outcomes = await Promise.allSettled(granted)
+        for (const { value } of outcomes) value?.release()
+        const failed = outcomes.find(({ reason }) => reason !== undefined)
+        if (failed) throw failed.reason
+      },
+      state,
+    })
+  }
+  await drive('BudgetAllocation.bytes', {
+    operation: () => {
+      const allocation = pool.tryAllocate(1)
+      try {
+        allocation.bytes[0] = 1
+        return adopt(allocation.move())
+      } catch (error) {
+        allocation.release()
+        throw error
+      }
+    },
+    undo: release,
+    state,
+  })
+  await pool.close()
+}
+await drive('BudgetPool.share', {
+  operation: async () => {
+    const pool = new BudgetPool({ bufferSize: 8, maxMemory: 64 })
+    try {
+      const same = adopt(pool.share())
+      await same.close()
+    } finally {
+      await pool.close()
+    }
+  },
+})
+await drive('BudgetPool.close', {
+  operation: async () => {
+    const pool = new BudgetPool({ bufferSize: 8, maxMemory: 64 })
+    const held = pool.tryAllocate(1)
+    const closed = pool.close()
+    held.release()
+    await closed
+  },
+})
+
+await drive('BuddyPool', {
+  operation: async () => {
+    const pool = new BuddyPool({ maxMemory: 2 ** 27 })
+    try {
+      const buffers = [pool.tryAllocate(1), pool.allocateSync(2 ** 18), await pool.allocate(2 ** 26)]
+      buffers[0].bytes[0] = 1
+      const moved = adopt(buffers[0].move())
+      moved.release()
+      releaseAll(buffers)
+      pool.stats()
+    } finally {
+      inspectBuddies(pool)
+      await pool.close()
+    }
+  },
+})
+
+/** Buffers that were lent when something failed are lent no more when their pool is closed: here they would be waited for. */
+function inspectBuddies(pool) {
+  assert.ok(pool.stats().liveBuffers <= 3)
+}
+
+// ── Rings, channels, tickets ─────────────────────────────────────────────────────────────────────────────────────────
+
+const releaseRing = ({ producer, consumer }) => releaseAll([producer, consumer])
+await drive('new ByteRing', { operation: () => new ByteRing(2 * MEBIBYTE).intoParts(), undo: releaseRing })
+await drive('ring traffic', {
+  operation: async () => {
+    const ring = new ByteRing(4096).intoParts()
+    try {
+      ring.producer.write(Buffer.alloc(1000))
+      const target = new Uint8Array(1000)
+      assert.equal(ring.consumer.read(target), 1000)
+      const readable = ring.consumer.readable()
+      ring.producer.write(Buffer.alloc(10))
+      await readable
+      ring.consumer.readableSync(1, { timeoutMs: 0 })
+      ring.producer.writableSync(1, { timeoutMs: 0 })
+    } finally {
+      releaseRing(ring)
+    }
+  },
+})
+await drive('descriptors', {
+  operation: async () => {
+    const [from, to] = [openSync('LICENSE-MIT'), openSync('/dev/null', 'w')]
+    const ring = new ByteRing(4096).intoParts()
+    try {
+      ring.producer.readFrom(from)
+      ring.consumer.writeTo(to)
+      await ring.producer.readFromAsync(from)
+      await pump(openSync('LICENSE-MIT'), to)
+    } finally {
+      releaseRing(ring)
+      closeSync(from)
+      closeSync(to)
+    }
+  },
+  atLeast: [LARGE],
+})
+await drive('SliceChannel.create', {
+  operation: () => SliceChannel.create(2 ** 16),
+  undo: ({ sender, receiver }) => releaseAll([sender, receiver]),
+})
+{
+  const { sender, receiver } = SliceChannel.create(4)
+  const pool = new SlotPool(1000)
+  const items = {
+    heap: () => Slice.from(Buffer.from('heap')),
+    slot: () => {
+      pool.write(Buffer.from('slot'))
+      return pool.getDataOwned()
+    },
+  }
+  for (const [kind, make] of Object.entries(items)) {
+    const item = make()
+    let held = item
+    await drive(`SliceSender.send ${kind}`, {
+      operation: () => assert.ok(sender.send(held)),
+      undo: () => {
+        held = receiver.tryReceive()
+      },
+      state: () => Buffer.from(held.bytes).toString(),
+    })
+    await drive(`SliceReceiver.receive ${kind}`, {
+      operation: async () => {
+        if (held !== null) sender.send(held)
+        held = null
+        return receiver.receive()
+      },
+      undo: (received) => {
+        held = received
+      },
+      // What could not be received is still in the channel.
+      atLeast: [LARGE],
+    })
+    await drive(`move and adopt ${kind}`, {
+      operation: () => {
+        const ticket = held.move()
+        try {
+          return adopt(ticket)
+        } catch (error) {
+          // It can be adopted later.
+          held = adopt(ticket)
+          throw error
+        }
+      },
+      undo: (slice) => {
+        held = slice
+      },
+      state: () => Buffer.from(held.bytes).toString(),
+    })
+    held.release()
+  }
+  releaseAll([sender, receiver])
+  pool.close()
+}
+
+// ── Sv2 sessions ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+await drive('generateAuthorityKeypair', { operation: generateAuthorityKeypair })
+const { publicKey: authorityPublicKey, secretKey: authoritySecretKey } = generateAuthorityKeypair()
+await drive('Sv2Session.initiator', { operation: () => Sv2Session.initiator({ authorityPublicKey }), undo: close })
+await drive('Sv2Session.responder', {
+  operation: () => Sv2Session.responder({ authorityPublicKey, authoritySecretKey }),
+  undo: close,
+})
+
+function output(session) {
+  const bytes = new Uint8Array(session.output.available)
+  session.output.read(bytes)
+  return bytes
+}
+
+/** All that waits in the output. */
+function drain(session) {
+  const parts = []
+  while (session.output.available > 0) parts.push(output(session))
+  return Buffer.concat(parts)
+}
+
+function pair(pool) {
+  const one = Sv2Session.initiator({ authorityPublicKey })
+  const other = Sv2Session.responder({
+    authorityPublicKey,
+    authoritySecretKey,
+    pool,
+    maxFrameSize: 2 ** 24 - 1,
+  })
+  other.receive(output(one))
+  one.receive(output(other))
+  return [one, other]
+}
+
+await drive('handshake', {
+  operation: () => {
+    const pool = new SlotPool(1000)
+    pair(pool).forEach(close)
+    pool.close()
+  },
+})
+const payload = Buffer.alloc(3 * MEBIBYTE, 7)
+await drive('Sv2Session.send', {
+  operation: () => {
+    const pool = new SlotPool(100_000)
+    const [one, other] = pair(pool)
+    try {
+      const state = [one.state, one.stats().framesOut, one.output.available]
+      try {
+        one.send({ messageType: 1 }, payload)
+      } catch (error) {
+        assert.deepEqual([one.state, one.stats().framesOut, one.output.available], state)
+        throw error
+      }
+      const batch = other.receive(drain(one))
+      assert.equal(batch.length, 1)
+      assert.ok(payload.equals(batch.at(0).payload))
+      other.forward(batch, other)
+      batch.release()
+    } catch (error) {
+      // A session that has lost its place in the stream is closed; the others go on.
+      if (other.state !== 'closed') {
+        drain(one)
+        one.send({ messageType: 1 }, Buffer.of(1))
+        assert.ok(one.output.available > 0)
+      }
+      throw error
+    } finally {
+      one.close()
+      other.close()
+      pool.close()
+    }
+  },
+})
+await drive('Sv2Session.receive piece by piece', {
+  operation: () => {
+    const pool = new SlotPool(100_000)
+    const [one, other] = pair(pool)
+    try {
+      one.send({ messageType: 1 }, payload)
+      const wire = drain(one)
+      for (let start = 0; start < wire.length; start += 700_000) {
+        const batch = other.receive(wire.subarray(start, start + 700_000))
+        if (batch.length > 0) assert.ok(payload.equals(batch.at(0).payload))
+        batch.release()
+      }
+    } finally {
+      one.close()
+      other.close()
+      pool.close()
+    }
+  },
+})
+// In debug mode no slice lies there.
+if (!DEBUG) {
+  // Bytes that lie where the session writes are copied first. Without memory for that, nothing has happened.
+  const pool = new SlotPool(4 * MEBIBYTE)
+  const [one, other] = pair(pool)
+  one.send({ messageType: 1 }, Buffer.alloc(2 * MEBIBYTE, 1))
+  const wire = drain(one)
+  pool.getWritable(wire.length).set(wire)
+  const chunk = pool.getDataOwned()
+  failAllocation(0, LARGE)
+  assert.throws(() => other.receive(chunk.bytes), { code: 'ERR_NO_MEMORY' })
+  failAllocation(-1, 0)
+  assert.equal(other.state, 'transport')
+  const batch = other.receive(chunk.bytes)
+  assert.equal(batch.at(0).payload.length, 2 * MEBIBYTE)
+  batch.release()
+  chunk.release()
+  one.close()
+  other.close()
+  pool.close()
+}
+
+// ── What tells ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+{
+  const others = inspect().length
+  const slices = Array.from({ length: 10_000 }, () => Slice.from(Buffer.of(1)))
+  await drive('inspect', { operation: () => assert.equal(inspect().length, others + 10_000), atLeast: [LARGE] })
+  releaseAll(slices)
+}
+
+// ── No memory at all ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+{
+  const pool = new SlotPool(4096)
+  const budget = new BudgetPool({ bufferSize: 64, maxMemory: 6400 })
+  const ring = new ByteRing(64).intoParts()
+  const frames = new SlotPool(1000)
+  const [one, other] = pair(frames)
+  pool.write(Buffer.from('before'))
+  const slice = pool.getDataOwned()
+  const allocation = budget.tryAllocate(1)
+  const kept = []
+  const refused = (call) => assert.throws(call, { code: 'ERR_NO_MEMORY' })
+  failAllAllocations(true)
+  // The reserve lasts for a while.
+  assert.throws(
+    () => {
+      for (;;) kept.push(Slice.from(Buffer.alloc(1000, kept.length)))
+    },
+    { code: 'ERR_NO_MEMORY' },
+  )
+  assert.ok(kept.length > 100)
+  refused(() => new SlotPool(100))
+  refused(() => new ByteRing(64))
+  refused(() => new BuddyPool())
+  refused(() => budget.tryAllocate(1))
+  refused(() => budget.allocateSync(1, { timeoutMs: 0 }))
+  await assert.rejects(budget.allocate(1), { code: 'ERR_NO_MEMORY' })
+  await assert.rejects(ring.consumer.readable(), { code: 'ERR_NO_MEMORY' })
+  refused(() => ring.consumer.readableSync(1, { timeoutMs: 0 }))
+  refused(() => SliceChannel.create(1))
+  refused(() => Sv2Session.initiator())
+  refused(() => one.send({ messageType: 1 }, Buffer.of(1)))
+  refused(() => other.receive(Buffer.alloc(100)))
+  assert.deepEqual([one.state, other.state], ['transport', 'transport'])
+  refused(() => inspect())
+  refused(() => slice.move())
+  refused(() => pool.getWritable(5000))
+  // What needs no memory goes on: predicted places, of which debug mode has none, and all that gives something back.
+  if (!DEBUG) {
+    assert.equal(Buffer.from(slice.bytes).toString(), 'before')
+    pool.write(Buffer.from('after'))
+    const second = pool.getDataOwned()
+    assert.equal(Buffer.from(second.bytes).toString(), 'after')
+    assert.ok(second.release())
+  }
+  assert.ok(slice.release() && allocation.release())
+  assert.equal(budget.stats().allocatedBytes, 0)
+  ring.producer.end()
+  releaseRing(ring)
+  one.close()
+  other.close()
+  releaseAll(kept)
+  await budget.close()
+  // The reserve is whole again, though there is still no other memory.
+  const last = Slice.from(Buffer.from('last'))
+  failAllAllocations(false)
+  assert.equal(Buffer.from(last.bytes).toString(), 'last')
+  last.release()
+  pool.write(Buffer.from('more'))
+  pool.getDataOwned().release()
+  pool.close()
+  frames.close()
+}
+assert.equal(census(), atFirst)
+
+console.log(JSON.stringify(counts))
