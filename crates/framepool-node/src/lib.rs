@@ -11,6 +11,7 @@
 //! - `io`: native I/O on file descriptors.
 //! - `link_memory`: the memory budget of a relay.
 //! - `settle`: how waits end.
+//! - `test_allocator`: makes allocations fail, and freed memory inaccessible, in builds that ask for it.
 //! - `slot_pool`, `system_memory`, `heap_slice`, `budget_pool`, `buddy_pool`, `ring`, `sv2_session`: one file for each kind of object.
 #![allow(unreachable_pub, reason = "what #[napi] exports must be pub")]
 #![allow(clippy::cast_precision_loss, reason = "counters do not reach 2^53")]
@@ -41,5 +42,7 @@ mod settle;
 mod slot_pool;
 mod sv2_session;
 mod system_memory;
+#[cfg(feature = "failing-allocator")]
+mod test_allocator;
 mod ticket;
 mod transferable;
