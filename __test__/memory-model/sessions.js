@@ -1,0 +1,196 @@
+import { bytesOf, copied, joined, lengthOf, part, same } from './intrinsics.js'
+import { GrowingPool } from './growing.js'
+import { size } from './sources.js'
+import { Subject } from './subject.js'
+
+let keys
+
+/** Two sessions that have shaken hands, one of which may receive into a pool that is used besides. */
+export class Sessions extends Subject {
+  static make(world) {
+    const { generateAuthorityKeypair, Sv2Session } = world.framepool
+    keys ??= generateAuthorityKeypair()
+    const { publicKey: authorityPublicKey, secretKey: authoritySecretKey } = keys
+    const pool = world.random.below(4) > 0 ? world.one(GrowingPool)?.buffer : undefined
+    const options = { outputSize: 2 ** (9 + world.random.below(6)), maxFrameSize: 2 ** 20, pool }
+    const client = Sv2Session.initiator({ ...options, pool: undefined, authorityPublicKey })
+    const server = Sv2Session.responder({ ...options, authorityPublicKey, authoritySecretKey })
+    const all = ({ output }) => {
+      const wire = new Uint8Array(output.available)
+      output.read(wire)
+      return wire
+    }
+    try {
+      server.receive(all(client))
+      client.receive(all(server))
+    } catch (error) {
+      // The pool has bytes in it.
+      client.close()
+      server.close()
+      throw error
+    }
+    return new Sessions(world, client, server)
+  }
+
+  #ends
+  #batches = []
+
+  constructor(world, client, server) {
+    super(world)
+    const end = (session) => ({ session, wire: new Uint8Array(0), sent: [] })
+    this.#ends = [end(client), end(server)]
+  }
+
+  get operations() {
+    return [
+      ...['send', 'send', 'burst', 'receive', 'receive', 'receive', 'drain', 'drain', 'drainLater', 'forward', 'look', 'look'],
+      ...['letGo', 'letGo', 'tamper', 'take', 'mark', 'close'],
+    ]
+  }
+
+  get later() {
+    return ['drainLater']
+  }
+
+  /** One direction: from one end to the other. */
+  #direction() {
+    const from = this.world.random.below(2)
+    return [this.#ends[from], this.#ends[1 - from]]
+  }
+
+  send() {
+    this.#send(size(this.world.random, 3000))
+  }
+
+  /** So that the output's ring grows. */
+  burst() {
+    for (let times = 0; times < 3; times++) this.#send(this.world.random.below(60_000))
+  }
+
+  #send(length) {
+    const [from] = this.#direction()
+    const payload = bytesOf(length, this.world.random.below(256))
+    from.session.send(this.world.options({ messageType: this.world.random.below(256) }), payload)
+    from.sent.push(payload)
+  }
+
+  drain() {
+    const [from] = this.#direction()
+    const { output } = from.session
+    let taken = new Uint8Array(0)
+    output.ioSlices((views) => {
+      const all = joined(views.map((view) => copied(this.saw(view))))
+      if (this.world.random.oneIn(3)) this.world.act()
+      const length = lengthOf(all)
+      taken = part(all, 0, this.world.random.oneIn(2) ? length : this.world.random.below(length + 1))
+      return lengthOf(taken)
+    })
+    from.wire = joined([from.wire, taken])
+  }
+
+  /** The output's ring may be replaced while it is lent. */
+  async drainLater() {
+    const [from] = this.#direction()
+    let taken = new Uint8Array(0)
+    const done = from.session.output.ioSlicesAsync(async (views) => {
+      const before = views.map((view) => copied(this.saw(view)))
+      await null
+      const after = views.map((view) => copied(view))
+      // Taken away meanwhile, they are empty.
+      this.world.check(
+        this.disturbed || before.every((bytes, index) => lengthOf(after[index]) === 0 || same(bytes, after[index])),
+        'lent output has changed',
+      )
+      taken = joined(before)
+      return lengthOf(taken)
+    })
+    const payload = bytesOf(this.world.random.below(60_000), 1)
+    from.session.send({ messageType: 1 }, payload)
+    from.sent.push(payload)
+    await done
+    from.wire = joined([from.wire, taken])
+  }
+
+  receive() {
+    const [from, to] = this.#direction()
+    const { random } = this.world
+    const length = lengthOf(from.wire)
+    const chunk = copied(part(from.wire, 0, random.oneIn(2) ? length : random.below(length + 1)))
+    const batch = to.session.receive(chunk)
+    from.wire = part(from.wire, lengthOf(chunk))
+    for (const frame of batch) {
+      const expected = from.sent.shift()
+      const payload = this.saw(frame.payload)
+      if (!this.disturbed) this.world.check(expected && same(payload, expected), 'another payload arrived')
+    }
+    if (batch.length === 0) return
+    const payloads = Array.from(batch, ({ payload }) => copied(payload))
+    if (random.oneIn(2)) batch.retain()
+    else if (random.oneIn(2)) return void batch.release()
+    this.#batches.push({ batch, payloads, retained: false })
+    if (this.#batches.length > 4) this.letGo()
+  }
+
+  look() {
+    const kept = this.#anyBatch()
+    if (kept === undefined) return
+    try {
+      Array.from(kept.batch, ({ payload }, index) => {
+        this.saw(payload)
+        this.world.check(same(payload, kept.payloads[index]), 'a batch has changed')
+      })
+    } catch (error) {
+      if (error?.code !== 'ERR_RELEASED') throw error
+      this.#batches.splice(this.#batches.indexOf(kept), 1)
+    }
+  }
+
+  show() {
+    this.look()
+    for (const { session } of this.#ends) {
+      session.output.ioSlices((views) => {
+        for (const view of views) this.saw(view)
+        return 0
+      })
+    }
+  }
+
+  forward() {
+    const kept = this.#anyBatch()
+    if (kept === undefined) return
+    const { session, sent } = this.world.random.pick(this.#ends)
+    session.forward(kept.batch, session)
+    sent.push(...kept.payloads)
+  }
+
+  #anyBatch() {
+    return this.#batches.length === 0 ? undefined : this.world.random.pick(this.#batches)
+  }
+
+  letGo() {
+    const kept = this.#anyBatch()
+    if (kept === undefined) return
+    this.#batches.splice(this.#batches.indexOf(kept), 1)
+    kept.batch.release()
+  }
+
+  /** What is under way is not known. */
+  resync() {
+    this.#end()
+  }
+
+  verify() {
+    // What an error has left is the session's: it may be closed.
+    if (this.#ends.some(({ session }) => session.state === 'closed')) this.#end()
+  }
+
+  close() {
+    if (this.world.random.oneIn(6)) this.#end()
+  }
+
+  #end() {
+    this.world.drop(this)
+    for (const { session } of this.#ends) session.close()
+    for (const { batch } of this.#batches.splice(0)) batch.release()
+  }
+}
