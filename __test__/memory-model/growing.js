@@ -21,8 +21,11 @@ export class Growing extends Subject {
     ]
   }
 
-  get isEmpty() {
-    return lengthOf(this.#pending) === 0
+  /** Nothing is pending then. */
+  makeRoom() {
+    if (this.gone || lengthOf(this.#pending) === 0) return
+    if (this.world.random.oneIn(2)) this.empty()
+    else this.owned()
   }
 
   writable() {

@@ -64,15 +64,18 @@ async function round(roundSeed) {
   const witness = new Witness(random, 300, note)
   const world = new World({ framepool, native, random, trace, without, witness })
   trace.add(`round FRAMEPOOL_SEED=${roundSeed}`)
-  const until = STEPS
-  for (let step = 0; step < until && performance.now() < end && world.findings.size < MOST_FINDINGS; step++) {
-    const [Kind, most] = random.pick(POPULATION)
+  // Fewer kinds meet each other more often.
+  const population = POPULATION.filter(() => random.below(3) > 0)
+  for (let step = 0; step < STEPS && performance.now() < end && world.findings.size < MOST_FINDINGS; step++) {
+    if (population.length === 0) break
+    const [Kind, most] = random.pick(population)
     if (world.has(Kind.name) && world.count(Kind) < most) make(world, Kind)
     await world.step()
     steps++
     if (random.oneIn(100)) {
-      trace.add('collection')
-      globalThis.gc()
+      const type = random.oneIn(4) ? 'major' : 'minor'
+      trace.add(`(${type} collection)`)
+      globalThis.gc({ type })
       await turn()
     }
   }

@@ -11,8 +11,8 @@ export class Sessions extends Subject {
     const { generateAuthorityKeypair, Sv2Session } = world.framepool
     keys ??= generateAuthorityKeypair()
     const { publicKey: authorityPublicKey, secretKey: authoritySecretKey } = keys
-    const pool = world.random.below(4) > 0 ? world.one(GrowingPool)?.buffer : undefined
-    const options = { outputSize: 2 ** (9 + world.random.below(6)), maxFrameSize: 2 ** 20, pool }
+    const pool = world.random.below(4) > 0 ? world.one(GrowingPool) : undefined
+    const options = { outputSize: 2 ** (9 + world.random.below(6)), maxFrameSize: 2 ** 20, pool: pool?.buffer }
     const client = Sv2Session.initiator({ ...options, pool: undefined, authorityPublicKey })
     const server = Sv2Session.responder({ ...options, authorityPublicKey, authoritySecretKey })
     const all = ({ output }) => {
@@ -20,42 +20,39 @@ export class Sessions extends Subject {
       output.read(wire)
       return wire
     }
+    pool?.makeRoom()
     try {
       server.receive(all(client))
       client.receive(all(server))
     } catch (error) {
-      // The pool has bytes in it.
       client.close()
       server.close()
       throw error
     }
-    return new Sessions(world, client, server)
+    return new Sessions(world, client, server, pool)
   }
 
   #ends
   #batches = []
+  /** Where the server receives, if that is not the pool of all. */
+  #pool
 
-  constructor(world, client, server) {
+  constructor(world, client, server, pool) {
     super(world)
+    this.#pool = pool
     const end = (session) => ({ session, wire: new Uint8Array(0), sent: [] })
     this.#ends = [end(client), end(server)]
   }
 
   get operations() {
     return [
-      ...['send', 'send', 'burst', 'receive', 'receive', 'receive', 'drain', 'drain', 'drainLater', 'forward', 'look', 'look'],
-      ...['letGo', 'letGo', 'tamper', 'take', 'mark', 'close'],
+      ...['send', 'send', 'burst', 'exchange', 'exchange', 'receive', 'receive', 'drain', 'drain', 'drainLater', 'forward', 'look', 'look'],
+      ...['letGo', 'letGo', 'verify', 'tamper', 'take', 'mark', 'close'],
     ]
   }
 
   get later() {
     return ['drainLater']
-  }
-
-  /** One direction: from one end to the other. */
-  #direction() {
-    const from = this.world.random.below(2)
-    return [this.#ends[from], this.#ends[1 - from]]
   }
 
   send() {
@@ -68,21 +65,33 @@ export class Sessions extends Subject {
   }
 
   #send(length) {
-    const [from] = this.#direction()
+    const from = this.#ends[this.world.random.below(2)]
     const payload = bytesOf(length, this.world.random.below(256))
     from.session.send(this.world.options({ messageType: this.world.random.below(256) }), payload)
     from.sent.push(payload)
   }
 
+  /** A frame from one end to the other, as soon as can be. */
+  exchange() {
+    this.send()
+    for (const [index, end] of this.#ends.entries()) {
+      this.#drain(end, true)
+      if (lengthOf(end.wire) > 0) this.#receive(end, this.#ends[1 - index], true)
+    }
+  }
+
   drain() {
-    const [from] = this.#direction()
+    this.#drain(this.#ends[this.world.random.below(2)], this.world.random.oneIn(2))
+  }
+
+  #drain(from, all) {
     const { output } = from.session
     let taken = new Uint8Array(0)
     output.ioSlices((views) => {
-      const all = joined(views.map((view) => copied(this.saw(view))))
+      const bytes = joined(views.map((view) => copied(this.saw(view))))
       if (this.world.random.oneIn(3)) this.world.act()
-      const length = lengthOf(all)
-      taken = part(all, 0, this.world.random.oneIn(2) ? length : this.world.random.below(length + 1))
+      const length = lengthOf(bytes)
+      taken = part(bytes, 0, all ? length : this.world.random.below(length + 1))
       return lengthOf(taken)
     })
     from.wire = joined([from.wire, taken])
@@ -90,7 +99,7 @@ export class Sessions extends Subject {
 
   /** The output's ring may be replaced while it is lent. */
   async drainLater() {
-    const [from] = this.#direction()
+    const from = this.#ends[this.world.random.below(2)]
     let taken = new Uint8Array(0)
     const done = from.session.output.ioSlicesAsync(async (views) => {
       const before = views.map((view) => copied(this.saw(view)))
@@ -112,10 +121,15 @@ export class Sessions extends Subject {
   }
 
   receive() {
-    const [from, to] = this.#direction()
+    const from = this.world.random.below(2)
+    this.#receive(this.#ends[from], this.#ends[1 - from], this.world.random.oneIn(2))
+  }
+
+  #receive(from, to, all) {
     const { random } = this.world
+    if (to === this.#ends[1] && this.#pool && random.below(4) > 0) this.#pool.makeRoom()
     const length = lengthOf(from.wire)
-    const chunk = copied(part(from.wire, 0, random.oneIn(2) ? length : random.below(length + 1)))
+    const chunk = copied(part(from.wire, 0, all ? length : random.below(length + 1)))
     const batch = to.session.receive(chunk)
     from.wire = part(from.wire, lengthOf(chunk))
     for (const frame of batch) {
@@ -181,7 +195,7 @@ export class Sessions extends Subject {
 
   verify() {
     // What an error has left is the session's: it may be closed.
-    if (this.#ends.some(({ session }) => session.state === 'closed')) this.#end()
+    if (this.#pool?.gone || this.#ends.some(({ session }) => session.state === 'closed')) this.#end()
   }
 
   close() {
