@@ -3,7 +3,8 @@
 //
 // Modes: `plain`; `early`, in which a script has replaced parts of the language before framepool is loaded. FRAMEPOOL_DEBUG=1 tries
 // debug mode. With an addon of the feature `guard-pages`, which NAPI_RS_NATIVE_LIBRARY_PATH names, freed memory is inaccessible and
-// allocations fail. FRAMEPOOL_MODEL_WITHOUT leaves out operations and circumstances, by the names that the trace has.
+// allocations fail. FRAMEPOOL_MODEL_WITHOUT is a regular expression for operations and circumstances to leave out, by the names that the
+// trace has: `Sessions.*|hooked`, or `failing Budget.*` for operations during which no allocation is to fail.
 // FRAMEPOOL_MODEL_TOUCHES=1 traces what is touched, too.
 //
 // A run consists of rounds with seeds of their own. It prints what it did as JSON, and what it found on stderr.
@@ -45,7 +46,7 @@ if (mode !== 'early') patchLanguage()
 const path = process.env.NAPI_RS_NATIVE_LIBRARY_PATH
 const addon = path === undefined ? {} : createRequire(import.meta.url)(path)
 const native = addon.failAllocation === undefined ? null : addon
-const without = (process.env.FRAMEPOOL_MODEL_WITHOUT ?? '').split(',')
+const without = new RegExp(`^(${process.env.FRAMEPOOL_MODEL_WITHOUT ?? ''})$`)
 const trace = new Trace(traceFile)
 const end = performance.now() + Number(seconds) * 1000
 let rounds = 0
@@ -85,6 +86,7 @@ async function round(roundSeed) {
 }
 
 function make(world, Kind) {
+  world.note(`new ${Kind.name}`)
   try {
     world.add(Kind.make(world))
   } catch (error) {
