@@ -33,8 +33,9 @@ export class Channel extends Subject {
   receive() {
     const object = this.#receiver.tryReceive()
     if (object === null) return
-    const { constructor, content } = this.#holders.shift()
-    const holder = this.world.add(new constructor(this.world, object, this.disturbed ? null : content))
+    const sent = this.#holders.shift()
+    const Kind = sent.constructor
+    const holder = this.world.add(new Kind(this.world, object, this.disturbed ? null : sent.content))
     holder.verify()
   }
 
@@ -51,7 +52,8 @@ export class Channel extends Subject {
     if (!this.world.random.oneIn(6)) return
     this.world.drop(this)
     this.#sender.end()
-    for (let object = this.#receiver.tryReceive(); object !== null; object = this.#receiver.tryReceive()) object.release()
+    for (let object = this.#receiver.tryReceive(); object !== null; object = this.#receiver.tryReceive())
+      object.release()
   }
 
   resync() {

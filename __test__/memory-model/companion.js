@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { same } from './intrinsics.js'
 import { Holder } from './holders.js'
+import { same } from './intrinsics.js'
 import { Subject } from './subject.js'
 
 const WAYS = ['transfer', 'stream', 'post']
@@ -50,7 +50,8 @@ export class Companion extends Subject {
     const way = this.world.random.oneIn(2) ? this.world.random.pick(WAYS) : null
     const ticket = await this.#ask({ act: 'borrow', ticket: lent.ticket, way })
     const back = this.world.add(new holder.constructor(this.world, this.world.adopt(ticket), null))
-    if (holder.content !== null) this.world.check(same(back.object.bytes, holder.content), 'a worker gave back other bytes')
+    if (holder.content !== null)
+      this.world.check(same(back.object.bytes, holder.content), 'a worker gave back other bytes')
     back.verify()
   }
 

@@ -1,5 +1,5 @@
-import { bytesOf, copied, filled, joined, lengthOf, part, same } from './intrinsics.js'
 import { SliceHolder } from './holders.js'
+import { bytesOf, copied, filled, joined, lengthOf, part, same } from './intrinsics.js'
 import { size, source } from './sources.js'
 import { Subject } from './subject.js'
 
@@ -16,7 +16,19 @@ export class Growing extends Subject {
 
   get operations() {
     return [
-      ...['writable', 'writable', 'writable', 'append', 'append', 'hide', 'truncate', 'empty', 'owned', 'byRef', 'look'],
+      ...[
+        'writable',
+        'writable',
+        'writable',
+        'append',
+        'append',
+        'hide',
+        'truncate',
+        'empty',
+        'owned',
+        'byRef',
+        'look',
+      ],
       ...['tamper', 'take', 'take', 'mark', 'replace'],
     ]
   }
@@ -96,7 +108,10 @@ export class Growing extends Subject {
   verify() {
     if (this.disturbed || this.gone) return
     const { buffer } = this
-    this.world.check(buffer.length === lengthOf(this.#pending), `length is ${buffer.length}, not ${lengthOf(this.#pending)}`)
+    this.world.check(
+      buffer.length === lengthOf(this.#pending),
+      `length is ${buffer.length}, not ${lengthOf(this.#pending)}`,
+    )
     this.world.check(same(buffer.getDataByRef(buffer.length), this.#pending), 'pending bytes are others')
     this.world.check(same(buffer.bytes, part(this.#pending, this.#hidden)), 'the bytes that are not hidden are others')
   }

@@ -16,7 +16,7 @@ import { Companion } from './companion.js'
 import { GrowingHeap, GrowingPool } from './growing.js'
 import { SliceHolder } from './holders.js'
 import { patchLanguage } from './patches.js'
-import { Budget, Buddies } from './pools.js'
+import { Buddies, Budget } from './pools.js'
 import { Ring } from './rings.js'
 import { Sessions } from './sessions.js'
 import { Trace } from './trace.js'
@@ -51,7 +51,7 @@ const trace = new Trace(traceFile)
 const end = performance.now() + Number(seconds) * 1000
 let rounds = 0
 let steps = 0
-let findings = new Map()
+const findings = new Map()
 
 process.on('uncaughtException', (error) => findings.set(`later: ${error?.stack ?? error}`, ''))
 process.on('unhandledRejection', (error) => {

@@ -2,7 +2,10 @@
 const { apply } = Reflect
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype)
 const PATCHED = [
-  [ArrayBuffer.prototype, ['byteLength', 'detached', 'maxByteLength', 'resizable', 'transfer', 'transferToFixedLength', 'slice']],
+  [
+    ArrayBuffer.prototype,
+    ['byteLength', 'detached', 'maxByteLength', 'resizable', 'transfer', 'transferToFixedLength', 'slice'],
+  ],
   [typedArray, ['length', 'byteLength', 'byteOffset', 'buffer', 'set', 'subarray', 'fill', Symbol.toStringTag]],
   [typedArray.constructor, [Symbol.species]],
   [ArrayBuffer, [Symbol.species]],

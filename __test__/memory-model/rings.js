@@ -11,8 +11,6 @@ export class Ring extends Subject {
   #producer
   #consumer
   #content = new Uint8Array(0)
-  /** Ends an asynchronous use of the producer. */
-  #finish = null
   #views = []
 
   constructor(world, { producer, consumer }) {
@@ -137,14 +135,16 @@ export class Ring extends Subject {
     const parts = []
     for await (const part of readable) parts.push(copied(this.world.see(part)))
     await written
-    if (!this.disturbed)
-      this.world.check(same(joined(parts), joined([this.#content, bytes])), 'streams changed bytes')
+    if (!this.disturbed) this.world.check(same(joined(parts), joined([this.#content, bytes])), 'streams changed bytes')
   }
 
   verify() {
     if (this.disturbed) return
     const { available } = this.#consumer
-    this.world.check(available === lengthOf(this.#content), `${available} B in the ring, not ${lengthOf(this.#content)}`)
+    this.world.check(
+      available === lengthOf(this.#content),
+      `${available} B in the ring, not ${lengthOf(this.#content)}`,
+    )
   }
 
   /** What is in it is not known. */

@@ -27,7 +27,12 @@ export function source(world, length) {
       return { bytes, honest: false }
     }
     case 6: {
-      Object.defineProperty(bytes, 'buffer', { get: () => (world.interfere(), bufferOf(bytes)) })
+      Object.defineProperty(bytes, 'buffer', {
+        get: () => {
+          world.interfere()
+          return bufferOf(bytes)
+        },
+      })
       return { bytes, honest: false }
     }
     case 7:

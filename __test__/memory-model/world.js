@@ -10,7 +10,18 @@ const MOST_DEPTH = 3
 const CAN_MARK = !process.version.startsWith('v24.')
 /** What scripts throw. */
 const THROWN = [() => new Hostility('thrown'), () => null, () => undefined, () => 'a string', () => 0]
-const OWN = ['byteLength', 'length', 'buffer', 'byteOffset', 'constructor', 'detached', 'slice', 'transfer', 'set', 'subarray']
+const OWN = [
+  'byteLength',
+  'length',
+  'buffer',
+  'byteOffset',
+  'constructor',
+  'detached',
+  'slice',
+  'transfer',
+  'set',
+  'subarray',
+]
 
 const documented = new Set(['ERR_INVALID_ARG_TYPE', 'ERR_OUT_OF_RANGE'])
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
@@ -109,7 +120,7 @@ export class World {
     if (this.#depth >= MOST_DEPTH || this.subjects.length === 0) return
     const subject = this.random.pick(this.subjects)
     const names = subject.operations.filter((name) => !subject.later.includes(name))
-    this.#run(subject, this.random.pick(names))
+    if (names.length > 0) this.#run(subject, this.random.pick(names))
   }
 
   #run(subject, name) {
