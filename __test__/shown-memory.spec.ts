@@ -1,13 +1,17 @@
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { BUILD_TIMEOUT, guardedAddon } from './support/guarded-addon.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** For programs and workers: a view of the same memory that framepool does not know. */
+/** For programs and workers: a view of the same memory that framepool does not know. Node 20 has no `transfer()`. */
 const TAKE = `
-async function take(view) {
+async function take(view, way = 'stream') {
+  if (way === 'transfer' && view.buffer.transfer) {
+    const { byteOffset, length } = view
+    return new Uint8Array(view.buffer.transfer(), byteOffset, length)
+  }
   const stream = new ReadableStream({ type: 'bytes', start: (controller) => controller.enqueue(view) })
   return (await stream.getReader().read()).value
 }
@@ -44,13 +48,18 @@ describe.runIf(process.platform === 'linux')('memory that JavaScript still sees'
   }, BUILD_TIMEOUT)
 
   function printed(program: string): unknown {
-    const output = execFileSync(process.execPath, ['--input-type=module', '-e', HELPERS + program], {
-      cwd: root,
-      encoding: 'utf8',
-      env: { ...process.env, NAPI_RS_NATIVE_LIBRARY_PATH: addon },
-      timeout: 60_000,
-    })
-    return JSON.parse(output)
+    const { status, signal, stdout, stderr } = spawnSync(
+      process.execPath,
+      ['--input-type=module', '-e', HELPERS + program],
+      {
+        cwd: root,
+        encoding: 'utf8',
+        env: { ...process.env, NAPI_RS_NATIVE_LIBRARY_PATH: addon },
+        timeout: 60_000,
+      },
+    )
+    expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' })
+    return JSON.parse(stdout)
   }
 
   it.each([
@@ -129,7 +138,7 @@ describe.runIf(process.platform === 'linux')('memory that JavaScript still sees'
       ],
       [
         'an allocation',
-        `const allocation = new BudgetPool({ bufferSize: 4096, maxMemory: 4096 }).tryAllocate(1)
+        `const allocation = new BudgetPool({ bufferSize: 4096, maxMemory: 8192 }).tryAllocate(1)
         const show = () => allocation.bytes`,
         'allocation.release()',
       ],
@@ -166,29 +175,29 @@ describe.runIf(process.platform === 'linux')('memory that JavaScript still sees'
       ],
     ])('%s', (_, make, free) => {
       const names = ['byteLength', 'detached', 'maxByteLength', 'transfer', 'constructor', 'slice']
-      for (const name of names) {
-        const program = `
-          ${make}
-          const shown = []
-          const anew = () => {
-            try {
-              shown.push(show())
-            } catch (error) {
-              // It may be gone by now, or in use.
-              if (error.code === undefined) throw error
-            }
+      const parts = names.map(
+        (name) => `{
+        ${make}
+        const shown = []
+        const anew = () => {
+          try {
+            shown.push(show())
+          } catch (error) {
+            // It may be gone by now, or in use.
+            if (error.code === undefined) throw error
           }
-          anew()
-          const { buffer } = shown[0]
-          const real = () => Reflect.get(ArrayBuffer.prototype, '${name}', buffer)
-          Object.defineProperty(buffer, '${name}', { get: () => (anew(), real()) })
-          ${free}
-          shown.forEach(reach)
-          await new Promise(setImmediate)
-          shown.forEach(reach)
-          console.log(true)`
-        expect(printed(program), name).toBe(true)
-      }
+        }
+        anew()
+        const arrayBuffer = shown[0].buffer
+        const real = () => Reflect.get(ArrayBuffer.prototype, '${name}', arrayBuffer)
+        Object.defineProperty(arrayBuffer, '${name}', { get: () => (anew(), real()) })
+        ${free}
+        shown.forEach(reach)
+        await new Promise(setImmediate)
+        shown.forEach(reach)
+      }`,
+      )
+      expect(printed(`${parts.join('\n')}; console.log(true)`)).toBe(true)
     })
   })
 
@@ -203,7 +212,7 @@ describe.runIf(process.platform === 'linux')('memory that JavaScript still sees'
       ],
       [
         'an allocation',
-        'const bytes = new BudgetPool({ bufferSize: 4096, maxMemory: 4096 }).tryAllocate(1).bytes.fill(0x41)',
+        'const bytes = new BudgetPool({ bufferSize: 4096, maxMemory: 8192 }).tryAllocate(1).bytes.fill(0x41)',
       ],
       ['a buddy buffer', 'const bytes = new BuddyPool({ maxMemory: 2 ** 26 }).tryAllocate(5000).bytes.fill(0x41)'],
       [
@@ -227,77 +236,72 @@ describe.runIf(process.platform === 'linux')('memory that JavaScript still sees'
         })`,
       ],
     ]
-    it.each(
-      made.flatMap(([name, make]) => ['exits', 'is terminated', 'throws'].map((end) => [name, end, make] as const)),
-    )('%s, when a worker %s', (_, end, make) => {
+    it.each(made)('%s', (_, make) => {
       const source = `
-          import { parentPort } from 'node:worker_threads'
-          import { BudgetPool, BuddyPool, ByteRing, Slice, SlotPool, SystemMemoryBuffer } from 'framepool'
-          import { Sv2Session } from 'framepool/sv2'
-          ${TAKE}
-          ${make}
-          const chunk = await take(bytes)
-          parentPort.postMessage(chunk, [chunk.buffer])
-          parentPort.once('message', () => {
-            ${end === 'throws' ? "throw new Error('the end')" : 'process.exit()'}
-          })`
+        import { parentPort, workerData } from 'node:worker_threads'
+        import { BudgetPool, BuddyPool, ByteRing, Slice, SlotPool, SystemMemoryBuffer } from 'framepool'
+        import { Sv2Session } from 'framepool/sv2'
+        ${TAKE}
+        ${make}
+        const chunk = await take(bytes, workerData)
+        parentPort.postMessage(chunk, [chunk.buffer])
+        parentPort.once('message', (end) => {
+          if (end === 'throw') throw new Error('the end')
+          process.exit()
+        })`
       const program = `
-          const worker = new Worker(${JSON.stringify(source)}, { eval: true, execArgv: ['--input-type=module'] })
+        for (const [end, way] of [['exit', 'stream'], ['terminate', 'transfer'], ['throw', 'stream']]) {
+          const options = { eval: true, execArgv: ['--input-type=module'], workerData: way }
+          const worker = new Worker(${JSON.stringify(source)}, options)
           worker.on('error', () => {})
           const gone = new Promise((resolve) => worker.on('exit', resolve))
           const [chunk] = await once(worker, 'message')
           reach(chunk)
-          ${end === 'is terminated' ? 'worker.terminate()' : 'worker.postMessage(0)'}
+          if (end === 'terminate') worker.terminate()
+          else worker.postMessage(end)
           await gone
           for (let turn = 0; turn < 3; turn++) {
             reach(chunk)
             await new Promise((resolve) => setTimeout(resolve, 10))
           }
-          console.log(JSON.stringify([chunk.length >= 64, chunk.every((byte) => byte === 0x41)]))`
-      expect(printed(program)).toEqual([true, true])
+          if (chunk.length < 64 || chunk.some((byte) => byte !== 0x41)) throw new Error('other bytes')
+        }
+        console.log(true)`
+      expect(printed(program)).toBe(true)
     })
   })
 
-  it.each([
+  describe.each([
     ['a buffer of system memory', 'new SystemMemoryBuffer()'],
     ['a heap message of a pool', 'new SlotPool(8)'],
-  ])('as %s stays when there was no memory for its growth', (_, make) => {
-    const program = `
-      const buffer = ${make}
-      const taken = await take(buffer.getWritable(5000).fill(1))
-      const codes = []
-      // Each step of growing fails in turn; one that there is not any more grows.
-      for (let after = 0; after < 6; after++) {
-        failAllocation(after, 4000)
-        codes.push(codeOf(() => buffer.getWritable(1)))
+  ])('as %s for whose growth there was no memory', (_, make) => {
+    it.each([0, 1, 2, 3])('at step %i', (step) => {
+      const program = `
+        const buffer = ${make}
+        const taken = await take(buffer.getWritable(5000).fill(1))
+        failAllocation(${step}, 4000)
+        const code = codeOf(() => buffer.getWritable(1).fill(1))
         failAllocation(-1, 0)
         reach(taken)
-      }
-      buffer.getWritable(50_000)
-      reach(taken)
-      const slice = buffer.getDataOwned()
-      slice.release()
-      reach(taken)
-      const other = codes.filter((code) => code !== undefined && code !== 'ERR_NO_MEMORY')
-      console.log(JSON.stringify([codes[0], other, taken.every((byte) => byte === 1)]))`
-    expect(printed(program)).toEqual(['ERR_NO_MEMORY', [], true])
-  })
+        buffer.getWritable(50_000).fill(1)
+        reach(taken)
+        buffer.getDataOwned().release()
+        reach(taken)
+        console.log(JSON.stringify([code ?? 'ERR_NO_MEMORY', taken.every((byte) => byte === 1)]))`
+      expect(printed(program)).toEqual(['ERR_NO_MEMORY', true])
+    })
 
-  it('as a message that could not grow still has its bytes', () => {
-    const program = `
-      const results = []
-      for (const make of [() => new SystemMemoryBuffer(), () => new SlotPool(8)]) {
-        for (let after = 0; after < 4; after++) {
-          const buffer = make()
-          buffer.getWritable(5000).fill(1)
-          failAllocation(after, 4000)
-          const code = codeOf(() => buffer.getWritable(50_000).fill(1))
-          failAllocation(-1, 0)
-          const length = code === undefined ? 55_000 : 5000
-          results.push(code ?? 'ERR_NO_MEMORY', buffer.length === length && buffer.bytes.every((byte) => byte === 1))
-        }
-      }
-      console.log(JSON.stringify([...new Set(results)]))`
-    expect(printed(program)).toEqual(['ERR_NO_MEMORY', true])
+    it.each([0, 1, 2, 3])('at step %i, which nobody took, has the bytes that it had', (step) => {
+      const program = `
+        const buffer = ${make}
+        buffer.getWritable(5000).fill(1)
+        failAllocation(${step}, 4000)
+        const code = codeOf(() => buffer.getWritable(50_000).fill(1))
+        failAllocation(-1, 0)
+        const length = code === undefined ? 55_000 : 5000
+        const whole = buffer.length === length && buffer.bytes.every((byte) => byte === 1)
+        console.log(JSON.stringify([code ?? 'ERR_NO_MEMORY', whole]))`
+      expect(printed(program)).toEqual(['ERR_NO_MEMORY', true])
+    })
   })
 })
