@@ -25,9 +25,9 @@ export class Channel extends Subject {
     const holder = this.world.one(Holder)
     if (holder === undefined || holder.busy > 0) return
     if (!this.#sender.send(holder.object)) return
+    this.#holders.push(holder)
     this.world.drop(holder)
     holder.left()
-    this.#holders.push(holder)
   }
 
   receive() {

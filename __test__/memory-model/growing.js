@@ -86,8 +86,13 @@ export class Growing extends Subject {
   owned() {
     if (this.world.count(SliceHolder) > 12) return
     const slice = this.buffer.getDataOwned()
-    this.world.add(new SliceHolder(this.world, slice, this.disturbed ? null : this.#pending))
-    this.#forget()
+    const holder = this.world.add(new SliceHolder(this.world, slice, this.disturbed ? null : this.#pending))
+    // What was done to the message was done to the slice.
+    holder.excused = this.excused
+    this.excused = false
+    this.shown = null
+    this.#pending = new Uint8Array(0)
+    this.#hidden = 0
   }
 
   byRef() {
@@ -120,11 +125,6 @@ export class Growing extends Subject {
     const { buffer } = this
     this.#pending = copied(buffer.getDataByRef(buffer.length))
     this.#hidden = lengthOf(this.#pending) - lengthOf(buffer.bytes)
-  }
-
-  #forget() {
-    this.#pending = new Uint8Array(0)
-    this.#hidden = 0
   }
 
   /** Now and then a new one comes in its place. */

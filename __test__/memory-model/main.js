@@ -1,7 +1,7 @@
 // Drives everything that touches shown memory in random order, and touches all that it was ever shown, so that memory which was
 // freed, moved or used for something else shows: `node --expose-gc main.js <mode> <seed> <seconds> <trace>`.
 //
-// Modes: `plain`; `early`, in which a script has replaced parts of the language before framepool is loaded. FRAMEPOOL_DEBUG=1 tries
+// Modes: `plain`; `early`, in which a script has replaced parts of the language before framepool is loaded, and lies to it. FRAMEPOOL_DEBUG=1 tries
 // debug mode. With an addon of the feature `guard-pages`, which NAPI_RS_NATIVE_LIBRARY_PATH names, freed memory is inaccessible and
 // allocations fail. FRAMEPOOL_MODEL_WITHOUT is a regular expression for operations and circumstances to leave out, by the names that the
 // trace has: `Sessions.*|hooked`, or `failing Budget.*` for operations during which no allocation is to fail.
@@ -63,7 +63,7 @@ async function round(roundSeed) {
   const random = new Random(roundSeed)
   const note = process.env.FRAMEPOOL_MODEL_TOUCHES === '1' ? (line) => trace.add(line) : null
   const witness = new Witness(random, 300, note)
-  const world = new World({ framepool, native, random, trace, without, witness })
+  const world = new World({ deceived: mode === 'early', framepool, native, random, trace, without, witness })
   trace.add(`round FRAMEPOOL_SEED=${roundSeed}`)
   // Fewer kinds meet each other more often.
   const population = POPULATION.filter(() => random.below(3) > 0)

@@ -45,11 +45,15 @@ export class World {
   #depth = 0
   #step = ''
   /** A script interferes with what is called: it may fail in any way, and what it says of itself may be wrong. */
-  #interfered = false
+  #interfered
   #failing = false
 
-  /** `native`: the addon, if it is one that can make allocations fail. `without` matches operations and circumstances to leave out. */
-  constructor({ framepool, native, random, trace, witness, without }) {
+  /**
+   * `deceived`: framepool itself may have been told lies from the start on, so that only what memory it shows counts.
+   * `native`: the addon, if it is one that can make allocations fail. `without` matches operations and circumstances to leave out.
+   */
+  constructor({ deceived, framepool, native, random, trace, witness, without }) {
+    this.#interfered = deceived
     this.framepool = framepool
     this.random = random
     this.witness = witness
@@ -163,6 +167,7 @@ export class World {
   #end(subject, failed, label) {
     this.#depth--
     subject.busy--
+    if (this.#interfered) subject.excused = true
     if (subject.busy > 0 || subject.gone) return
     try {
       if (subject.disturbed || this.#interfered) withoutHook(() => subject.resync())
