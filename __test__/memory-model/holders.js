@@ -1,4 +1,4 @@
-import { copied, filled, lengthOf, same } from './intrinsics.js'
+import { copied, difference, filled, lengthOf, same } from './intrinsics.js'
 import { size, source } from './sources.js'
 import { Subject } from './subject.js'
 
@@ -59,7 +59,8 @@ export class Holder extends Subject {
     if (this.gone) return
     const { bytes } = this.object
     this.content ??= copied(bytes)
-    if (!this.disturbed) this.world.check(same(bytes, this.content), 'it has other bytes')
+    if (!this.disturbed && !same(bytes, this.content))
+      this.world.check(false, `it has other bytes: ${difference(bytes, this.content)}`)
   }
 
   resync() {

@@ -51,6 +51,13 @@ export function same(a, b) {
   return compare(part(a), part(b)) === 0
 }
 
+/** How two differ, for messages. */
+export function difference(actual, expected) {
+  const [a, b] = [part(actual), part(expected)]
+  const at = a.findIndex((byte, index) => byte !== b[index])
+  return `${lengthOf(a)} and ${lengthOf(b)} B; at ${at}: ${a[at]}, not ${b[at]}`
+}
+
 /** Reads the byte and writes it back in one step, so that whoever else writes there loses nothing. */
 export function touch(view, index) {
   or(view, index, 0)
