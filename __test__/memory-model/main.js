@@ -64,7 +64,7 @@ async function round(roundSeed) {
   const note = process.env.FRAMEPOOL_MODEL_TOUCHES === '1' ? (line) => trace.add(line) : null
   const witness = new Witness(random, 300, note)
   const world = new World({ deceived: mode === 'early', framepool, native, random, trace, without, witness })
-  trace.add(`round FRAMEPOOL_SEED=${roundSeed}`)
+  trace.begin(roundSeed)
   // Fewer kinds meet each other more often.
   const population = POPULATION.filter(() => random.below(3) > 0)
   for (let step = 0; step < STEPS && performance.now() < end && world.findings.size < MOST_FINDINGS; step++) {

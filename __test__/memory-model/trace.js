@@ -3,7 +3,7 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 const WIDTH = 96
 const LINES = 256
 
-/** The last steps, in a file that outlives the process. */
+/** The round and its last steps, in a file that outlives the process. */
 export class Trace {
   #file
   #count = 0
@@ -12,10 +12,18 @@ export class Trace {
     this.#file = openSync(path, 'w')
   }
 
+  /** How to repeat what follows: in the first line. */
+  begin(seed) {
+    this.#write(`FRAMEPOOL_SEED=${seed}`, 0)
+  }
+
   /** Steps within steps are indented. */
   add(step, depth = 0) {
-    const line = `${String(this.#count).padStart(8)} ${'  '.repeat(depth)}${step}`.slice(0, WIDTH - 1).padEnd(WIDTH - 1)
-    writeSync(this.#file, `${line}\n`, (this.#count++ % LINES) * WIDTH)
+    this.#write(`${String(this.#count).padStart(8)} ${'  '.repeat(depth)}${step}`, 1 + (this.#count++ % LINES))
+  }
+
+  #write(text, line) {
+    writeSync(this.#file, `${text.slice(0, WIDTH - 1).padEnd(WIDTH - 1)}\n`, line * WIDTH)
   }
 
   close() {

@@ -6,8 +6,8 @@ import { withHook, withoutHook } from './patches.js'
 
 /** Calls within calls. */
 const MOST_DEPTH = 3
-/** Node 24 ends the process itself at its exit once a live external ArrayBuffer has been marked. */
-const CAN_MARK = !process.version.startsWith('v24.')
+/** Node 24 and 26 end the process themselves at its exit if a live external ArrayBuffer has been marked. */
+const CAN_MARK = !/^v2[46]\./.test(process.version)
 /** What scripts throw. */
 const THROWN = [() => new Hostility('thrown'), () => null, () => undefined, () => 'a string', () => 0]
 const OWN = [
