@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { Holder } from './holders.js'
 import { same } from './intrinsics.js'
+import { Ring } from './rings.js'
 import { Subject } from './subject.js'
 
 const WAYS = ['transfer', 'stream', 'post']
@@ -17,7 +18,7 @@ export class Companion extends Subject {
   #gone = new Promise((resolve) => this.#worker.on('exit', resolve))
 
   get operations() {
-    return ['lend', 'lend', 'give', 'taken', 'taken', 'end']
+    return ['lend', 'lend', 'lendRing', 'give', 'send', 'taken', 'taken', 'end']
   }
 
   get later() {
@@ -27,10 +28,10 @@ export class Companion extends Subject {
   async #ask(message) {
     const answer = once(this.#worker, 'message')
     this.#worker.postMessage(message)
-    const [{ error, taken, ticket }] = await answer
+    const [{ error, taken, ticket, received }] = await answer
     if (error !== undefined) this.world.check(false, `in a worker: ${error}`)
     if (taken !== undefined) this.world.see(taken)
-    return ticket
+    return ticket ?? received
   }
 
   #holder() {
@@ -53,6 +54,33 @@ export class Companion extends Subject {
     if (holder.content !== null)
       this.world.check(same(back.object.bytes, holder.content), 'a worker gave back other bytes')
     back.verify()
+  }
+
+  /** Half of a ring comes back. */
+  async lendRing() {
+    const ring = this.world.one(Ring)
+    if (ring === undefined || ring.busy > 0) return
+    const ticket = ring.lend()
+    // Nothing else can be done with it meanwhile.
+    this.world.drop(ring)
+    const way = this.world.random.oneIn(2) ? this.world.random.pick(WAYS) : null
+    const back = await this.#ask({ act: 'borrow', ticket, way })
+    ring.gone = false
+    this.world.add(ring).comeBack(back)
+  }
+
+  /** By a channel, one end of which it has. */
+  async send() {
+    const holder = this.world.one(Holder)
+    if (holder === undefined || holder.busy > 0) return
+    const { sender, receiver } = this.world.framepool.SliceChannel.create()
+    const ticket = receiver.move()
+    if (!sender.send(holder.object)) return
+    this.world.drop(holder)
+    holder.left()
+    sender.end()
+    const received = await this.#ask({ act: 'receive', ticket })
+    if (holder.content !== null) this.world.check(same(received, holder.content), 'a worker received other bytes')
   }
 
   async give() {

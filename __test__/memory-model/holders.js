@@ -20,7 +20,7 @@ export class Holder extends Subject {
   }
 
   get operations() {
-    return ['look', 'look', 'write', 'write', 'tamper', 'take', 'take', 'mark', 'release', 'moveHome', 'part']
+    return ['look', 'look', 'write', 'write', 'tamper', 'take', 'take', 'mark', 'release', 'moveHome', 'lose', 'part']
   }
 
   /** True when views have length 0 once it is released or has left. */
@@ -88,6 +88,14 @@ export class Holder extends Subject {
       'a view is not empty although its object has gone',
     )
     this.#views = []
+  }
+
+  /** Nobody adopts its ticket. */
+  lose() {
+    if (!this.world.random.oneIn(8)) return
+    this.object.move()
+    this.world.drop(this)
+    this.left()
   }
 
   moveHome() {

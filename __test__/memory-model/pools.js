@@ -16,10 +16,6 @@ class Pool extends Subject {
     return ['allocate', 'allocate', 'report', 'share', 'close']
   }
 
-  get later() {
-    return ['wait']
-  }
-
   report() {
     this.pool.stats()
   }

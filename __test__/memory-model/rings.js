@@ -1,3 +1,4 @@
+import { Writable } from 'node:stream'
 import { bytesOf, copied, filled, joined, lengthOf, part, same } from './intrinsics.js'
 import { source } from './sources.js'
 import { Subject } from './subject.js'
@@ -125,12 +126,24 @@ export class Ring extends Subject {
     this.#consumer = this.world.adopt(this.#consumer.move())
   }
 
+  /** Another isolate has the consumer for a while. */
+  lend() {
+    return this.#consumer.move()
+  }
+
+  comeBack(ticket) {
+    this.#consumer = this.world.adopt(ticket)
+    this.verify()
+  }
+
   async stream() {
-    if (!this.world.random.oneIn(4)) return
+    const { random } = this.world
+    if (!random.oneIn(4)) return
     this.world.drop(this)
-    const readable = this.#consumer.toReadableStream()
-    const writer = this.#producer.toWritableStream().getWriter()
-    const bytes = bytesOf(this.world.random.below(3000), 0x5a)
+    const web = random.oneIn(2)
+    const readable = web ? this.#consumer.toReadableStream() : this.#consumer.toReadable()
+    const writer = (web ? this.#producer.toWritableStream() : Writable.toWeb(this.#producer.toWritable())).getWriter()
+    const bytes = bytesOf(random.below(3000), 0x5a)
     const written = writer.write(bytes).then(() => writer.close())
     const parts = []
     for await (const part of readable) parts.push(copied(this.world.see(part)))

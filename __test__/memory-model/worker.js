@@ -17,21 +17,11 @@ const MAKE = {
   buddy: () => new framepool.BuddyPool({ maxMemory: 2 ** 26 }).tryAllocate(100),
   ring: () => {
     const { producer } = new framepool.ByteRing(1024).intoParts()
-    let bytes
-    producer.ioSlices(([view]) => {
-      bytes = view
-      return 0
-    })
-    return { bytes, release: () => producer.release() }
+    return { bytes: shownOf(producer), release: () => producer.release() }
   },
   session: () => {
     const session = sv2.Sv2Session.initiator()
-    let bytes
-    session.output.ioSlices(([view]) => {
-      bytes = view
-      return 0
-    })
-    return { bytes, release: () => session.close() }
+    return { bytes: shownOf(session.output), release: () => session.close() }
   },
 }
 
@@ -54,6 +44,17 @@ async function take(view, way) {
   }
 }
 
+/** The bytes of an object, or of what is in half of a ring. */
+function shownOf(object) {
+  if (object.ioSlices === undefined) return object.bytes
+  let shown
+  object.ioSlices(([view]) => {
+    shown = view
+    return 0
+  })
+  return shown
+}
+
 async function answer({ act, ticket, way, kind, keep }) {
   if (act === 'make') {
     const object = MAKE[kind](new Uint8Array(1 + random.below(5000)).fill(0x41))
@@ -63,9 +64,14 @@ async function answer({ act, ticket, way, kind, keep }) {
     return { taken }
   }
   const object = framepool.adopt(ticket)
-  witness.see(object.bytes)
-  const taken = way === null ? undefined : await take(object.bytes, way)
-  witness.see(object.bytes)
+  if (act === 'receive') {
+    const item = object.tryReceive()
+    const received = new Uint8Array(witness.see(item.bytes))
+    kept.push(item)
+    return { received }
+  }
+  const taken = way === null ? undefined : await take(shownOf(object), way)
+  witness.see(shownOf(object))
   if (act === 'borrow') return { ticket: object.move(), taken }
   kept.push(object)
   return { taken }
