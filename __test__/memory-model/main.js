@@ -49,6 +49,7 @@ const native = addon.failAllocation === undefined ? null : addon
 const without = new RegExp(`^(${process.env.FRAMEPOOL_MODEL_WITHOUT ?? ''})$`)
 const trace = new Trace(traceFile)
 const end = performance.now() + Number(seconds) * 1000
+const succeeded = {}
 let rounds = 0
 let steps = 0
 const findings = new Map()
@@ -63,7 +64,7 @@ async function round(roundSeed) {
   const random = new Random(roundSeed)
   const note = process.env.FRAMEPOOL_MODEL_TOUCHES === '1' ? (line) => trace.add(line) : null
   const witness = new Witness(random, 300, note)
-  const world = new World({ deceived: mode === 'early', framepool, native, random, trace, without, witness })
+  const world = new World({ deceived: mode === 'early', framepool, native, random, succeeded, trace, without, witness })
   trace.begin(roundSeed)
   // Fewer kinds meet each other more often.
   const population = POPULATION.filter(() => random.below(3) > 0)
@@ -99,5 +100,5 @@ do next = await round(next)
 while (performance.now() < end && findings.size === 0)
 trace.close()
 for (const [what, stack] of findings) console.error(`${what}\n${stack}`)
-console.log(JSON.stringify({ rounds, steps, guarded: native !== null }))
+console.log(JSON.stringify({ guarded: native !== null, rounds, steps, succeeded }))
 process.exit(findings.size === 0 ? 0 : 1)

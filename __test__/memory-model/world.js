@@ -39,6 +39,8 @@ export class World {
   subjects = []
   /** By message. */
   findings = new Map()
+  /** How often each operation succeeded. */
+  succeeded
   #native
   #trace
   #without
@@ -52,7 +54,8 @@ export class World {
    * `deceived`: framepool itself may have been told lies from the start on, so that only what memory it shows counts.
    * `native`: the addon, if it is one that can make allocations fail. `without` matches operations and circumstances to leave out.
    */
-  constructor({ deceived, framepool, native, random, trace, witness, without }) {
+  constructor({ deceived, framepool, native, random, succeeded, trace, witness, without }) {
+    this.succeeded = succeeded
     this.#interfered = deceived
     this.framepool = framepool
     this.random = random
@@ -168,6 +171,7 @@ export class World {
     this.#depth--
     subject.busy--
     if (this.#interfered) subject.excused = true
+    if (!failed) this.succeeded[label] = (this.succeeded[label] ?? 0) + 1
     if (subject.busy > 0 || subject.gone) return
     try {
       if (subject.disturbed || this.#interfered) withoutHook(() => subject.resync())
