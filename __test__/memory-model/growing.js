@@ -46,6 +46,8 @@ export class Growing extends Subject {
     const view = this.saw(this.buffer.getWritable(length))
     this.world.check(this.disturbed || lengthOf(view) === length, 'getWritable() gave another length')
     const byte = random.below(256)
+    // Code that ran meanwhile may have given the place away.
+    if (this.disturbed) return
     filled(view, byte, 0, length)
     this.#pending = joined([this.#pending, bytesOf(length, byte)])
   }

@@ -44,7 +44,8 @@ export class Holder extends Subject {
     const { random } = this.world
     const view = this.look()
     const length = lengthOf(this.content)
-    if (lengthOf(view) !== length) return
+    // Code that ran meanwhile may have given the memory away.
+    if (this.gone || this.disturbed || lengthOf(view) !== length) return
     const from = random.below(length + 1)
     const to = from + random.below(length - from + 1)
     const byte = random.below(256)
