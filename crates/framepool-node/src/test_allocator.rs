@@ -24,12 +24,6 @@ pub fn fail_allocation(after: i32, at_least: u32) {
     UNTIL_FAILURE.store(after.into(), Relaxed);
 }
 
-/// True when an allocation that was asked to fail has not come yet.
-#[napi]
-pub fn allocation_failure_pending() -> bool {
-    UNTIL_FAILURE.load(Relaxed) >= 0
-}
-
 fn fails(size: usize) -> bool {
     size >= COUNTED_FROM.load(Relaxed)
         && UNTIL_FAILURE.load(Relaxed) >= 0
@@ -129,7 +123,7 @@ mod guarded {
     fn span(layout: Layout) -> Option<usize> {
         // What is aligned to more than a page must find such a place.
         let beyond = layout.align().saturating_sub(PAGE);
-        Some(layout.size().checked_next_multiple_of(PAGE)?.checked_add(beyond)?.checked_add(PAGE)?)
+        layout.size().checked_next_multiple_of(PAGE)?.checked_add(beyond)?.checked_add(PAGE)
     }
 
     /// Fresh pages, zeroed. What was asked for ends where they end, as far as its alignment allows, so that reading beyond it
