@@ -6,6 +6,10 @@ ready:
 runtimes *names:
     npm run test:runtimes -- {{names}}
 
+# The model of shown memory, where freed memory is inaccessible, for a while on each Node, or on one: `just memory node-24`.
+memory *names:
+    npm run test:memory -- {{names}}
+
 # The relay demo, with arguments: `just demo --miners 10`.
 demo *args:
     npm start -- {{args}}

@@ -1,19 +1,14 @@
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, expect, it } from 'vitest'
+import { BUILD_TIMEOUT, guardedAddon } from './support/guarded-addon.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const folder = `${root}target/failing-allocator`
-const addon = `${folder}/framepool.node`
+let addon: string
 
 beforeAll(() => {
-  const cargo = ['build', '--quiet', '-p', 'framepool-node', '--features', 'failing-allocator']
-  execFileSync('cargo', cargo, { cwd: root, stdio: 'inherit' })
-  const library = { darwin: 'libframepool_node.dylib', win32: 'framepool_node.dll' }[process.platform as string]
-  mkdirSync(folder, { recursive: true })
-  copyFileSync(`${root}target/debug/${library ?? 'libframepool_node.so'}`, addon)
-}, 600_000)
+  addon = guardedAddon()
+}, BUILD_TIMEOUT)
 
 it.each(['', '1'])(
   'every allocation that fails is ERR_NO_MEMORY or has no effect, and never the end of the process (FRAMEPOOL_DEBUG=%s)',

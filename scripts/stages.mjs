@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { root } from './setup.mjs'
 
-/** The facade's tests on the Node at that path. Programs that they start run on it, too. */
-export function vitest(name, node) {
+/** The facade's tests on the Node at that path, or those files of them. Programs that they start run on it, too. */
+export function vitest(name, node, files = []) {
   const report = join(tmpdir(), `framepool-vitest-${process.pid}.json`)
   const program = join(root, 'node_modules', 'vitest', 'vitest.mjs')
   return {
     name,
     command: node,
-    args: [program, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+    args: [program, 'run', ...files, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
     env: { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` },
     count: () => {
       const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8'))

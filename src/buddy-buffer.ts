@@ -72,7 +72,6 @@ export class BuddyBuffer implements Disposable {
   /** Appends `source` at the logical length. Beyond the capacity: `ERR_OUT_OF_RANGE`, and nothing has changed. */
   extendFromSlice(source: Uint8Array): void {
     const bytes = bytesArgument(source, 'source')
-    const lease = this.#lease
     const all = this.#all(this.#live())
     const added = lengthOf(bytes)
     const length = this.#length + added

@@ -9,7 +9,7 @@ use framepool::allocator::Reserved;
 use crate::allocations::Counting as Beneath;
 use crate::errors::Fault;
 #[cfg(feature = "failing-allocator")]
-use crate::test_allocator::Failing as Beneath;
+use crate::test_allocator::TestAllocator as Beneath;
 #[cfg(not(any(feature = "count-allocations", feature = "failing-allocator")))]
 use std::alloc::System as Beneath;
 

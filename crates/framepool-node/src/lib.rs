@@ -14,6 +14,7 @@
 //! - `last_turn`: how the end of an isolate is noticed in time.
 //! - `link_memory`: the memory budget of a relay.
 //! - `settle`: how waits end.
+//! - `test_allocator`: makes allocations fail, and freed memory inaccessible, in builds that ask for it.
 //! - `slot_pool`, `system_memory`, `heap_slice`, `budget_pool`, `buddy_pool`, `ring`, `sv2_session`: one file for each kind of object.
 #![allow(unreachable_pub, reason = "what #[napi] exports must be pub")]
 #![allow(clippy::cast_precision_loss, reason = "counters do not reach 2^53")]

@@ -1,0 +1,59 @@
+import { spawnSync } from 'node:child_process'
+import { randomInt } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { BUILD_TIMEOUT, guardedAddon } from './support/guarded-addon.js'
+
+/** Of each mode. `npm run test:memory` takes longer. */
+const SECONDS = Number(process.env.FRAMEPOOL_MODEL_SECONDS ?? 4)
+const STEPS_SHOWN = 60
+/** Fewer are too few to tell anything. */
+const OPERATIONS = 40
+
+const program = fileURLToPath(new URL('memory-model/main.js', import.meta.url))
+
+describe.runIf(process.platform === 'linux')('whatever a script does with shown memory', () => {
+  let addon: string
+  beforeAll(() => {
+    addon = guardedAddon()
+  }, BUILD_TIMEOUT)
+
+  it.each([
+    ['', 'plain', {}],
+    [' in debug mode', 'plain', { FRAMEPOOL_DEBUG: '1' }],
+    [', even before framepool is loaded', 'early', {}],
+  ])(
+    'it reaches no freed memory, and no bytes of others%s',
+    (_, mode, env) => {
+      const seed = process.env.FRAMEPOOL_SEED ?? String(randomInt(2 ** 32))
+      console.log(`FRAMEPOOL_SEED=${seed}`)
+      const folder = mkdtempSync(join(tmpdir(), 'framepool-model-'))
+      const trace = join(folder, 'trace')
+      try {
+        const { status, signal, stdout, stderr } = spawnSync(
+          process.execPath,
+          // In debug mode the objects that it loses are warned of.
+          ['--expose-gc', '--no-warnings', program, mode, seed, String(SECONDS), trace],
+          {
+            encoding: 'utf8',
+            timeout: (SECONDS + 120) * 1000,
+            env: { ...process.env, ...env, NAPI_RS_NATIVE_LIBRARY_PATH: addon },
+          },
+        )
+        const [round, ...steps] = readFileSync(trace, 'utf8').split('\n')
+        const last = steps.sort().slice(-STEPS_SHOWN)
+        const origin = [`${mode} ${JSON.stringify(env)} ${round}`, ...last].map((line) => line.trimEnd()).join('\n')
+        expect({ status, signal, stderr }, origin).toEqual({ status: 0, signal: null, stderr: '' })
+        const { guarded, succeeded } = JSON.parse(stdout)
+        expect(guarded).toBe(true)
+        expect(Object.keys(succeeded).length).toBeGreaterThan(OPERATIONS)
+      } finally {
+        rmSync(folder, { recursive: true })
+      }
+    },
+    (SECONDS + 180) * 1000,
+  )
+})

@@ -1,0 +1,162 @@
+import { SliceHolder } from './holders.js'
+import { bytesOf, copied, filled, joined, lengthOf, part, same } from './intrinsics.js'
+import { size, source } from './sources.js'
+import { Subject } from './subject.js'
+
+/** A slot pool or a buffer of system memory, and the bytes that were written to it and not taken. */
+export class Growing extends Subject {
+  buffer
+  #pending = new Uint8Array(0)
+  #hidden = 0
+
+  constructor(world, buffer) {
+    super(world)
+    this.buffer = buffer
+  }
+
+  get operations() {
+    return [
+      ...[
+        'writable',
+        'writable',
+        'writable',
+        'append',
+        'append',
+        'hide',
+        'truncate',
+        'empty',
+        'owned',
+        'byRef',
+        'look',
+      ],
+      ...['tamper', 'take', 'take', 'mark', 'replace'],
+    ]
+  }
+
+  /** Nothing is pending then. */
+  makeRoom() {
+    if (this.gone || lengthOf(this.#pending) === 0) return
+    if (this.world.random.oneIn(2)) this.empty()
+    else this.owned()
+  }
+
+  writable() {
+    const { random } = this.world
+    const length = size(random)
+    const view = this.saw(this.buffer.getWritable(length))
+    this.world.check(this.disturbed || lengthOf(view) === length, 'getWritable() gave another length')
+    const byte = random.below(256)
+    // Code that ran meanwhile may have given the place away.
+    if (this.disturbed) return
+    filled(view, byte, 0, length)
+    this.#pending = joined([this.#pending, bytesOf(length, byte)])
+  }
+
+  append() {
+    const { random } = this.world
+    const { bytes, honest } = source(this.world, size(random))
+    const before = honest ? copied(bytes) : null
+    const way = random.pick(['write', 'writeAll', 'extendFromSlice'])
+    if (!honest) this.disturbed = true
+    this.buffer[way](bytes)
+    if (honest) this.#pending = joined([this.#pending, before])
+  }
+
+  hide() {
+    const index = this.world.random.below(lengthOf(this.#pending) + 1)
+    this.buffer.dangerSetStart(index)
+    this.#hidden = index
+  }
+
+  truncate() {
+    const length = this.world.random.below(lengthOf(this.#pending) - this.#hidden + 1)
+    this.#truncateTo(length)
+  }
+
+  /** To nothing, hidden bytes included. */
+  empty() {
+    this.buffer.dangerSetStart(0)
+    this.#hidden = 0
+    this.#truncateTo(0)
+  }
+
+  #truncateTo(length) {
+    this.buffer.truncate(length)
+    this.#pending = part(this.#pending, 0, this.#hidden + length)
+  }
+
+  owned() {
+    if (this.world.count(SliceHolder) > 12) return
+    const slice = this.buffer.getDataOwned()
+    const holder = this.world.add(new SliceHolder(this.world, slice, this.disturbed ? null : this.#pending))
+    // What was done to the message was done to the slice.
+    holder.excused = this.excused
+    this.excused = false
+    this.shown = null
+    this.#pending = new Uint8Array(0)
+    this.#hidden = 0
+  }
+
+  byRef() {
+    const length = this.world.random.below(lengthOf(this.#pending) + 2)
+    const view = this.saw(this.buffer.getDataByRef(length))
+    if (!this.disturbed) this.world.check(same(view, part(this.#pending, 0, length)), 'pending bytes have changed')
+  }
+
+  look() {
+    this.verify()
+    this.show()
+  }
+
+  show() {
+    this.saw(this.buffer.bytes)
+  }
+
+  verify() {
+    if (this.disturbed || this.gone) return
+    const { buffer } = this
+    this.world.check(
+      buffer.length === lengthOf(this.#pending),
+      `length is ${buffer.length}, not ${lengthOf(this.#pending)}`,
+    )
+    this.world.check(same(buffer.getDataByRef(buffer.length), this.#pending), 'pending bytes are others')
+    this.world.check(same(buffer.bytes, part(this.#pending, this.#hidden)), 'the bytes that are not hidden are others')
+  }
+
+  resync() {
+    const { buffer } = this
+    this.#pending = copied(buffer.getDataByRef(buffer.length))
+    this.#hidden = lengthOf(this.#pending) - lengthOf(buffer.bytes)
+  }
+
+  /** Now and then a new one comes in its place. */
+  replace() {
+    if (!this.world.random.oneIn(10)) return
+    this.world.drop(this)
+    this.buffer.close?.()
+  }
+}
+
+export class GrowingPool extends Growing {
+  static make(world) {
+    const { random } = world
+    const capacity = random.pick([0, 64, 1000, 4096, 10_000])
+    return new GrowingPool(world, new world.framepool.SlotPool(capacity))
+  }
+
+  get operations() {
+    return [...super.operations, 'report']
+  }
+
+  report() {
+    this.buffer.stats()
+    String(this.buffer)
+    void this.buffer.isDroppable
+  }
+}
+
+export class GrowingHeap extends Growing {
+  static make(world) {
+    return new GrowingHeap(world, new world.framepool.SystemMemoryBuffer())
+  }
+}

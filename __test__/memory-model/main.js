@@ -1,0 +1,104 @@
+// Drives everything that touches shown memory in random order, and touches all that it was ever shown, so that memory which was
+// freed, moved or used for something else shows: `node --expose-gc main.js <mode> <seed> <seconds> <trace>`.
+//
+// Modes: `plain`; `early`, in which a script has replaced parts of the language before framepool is loaded, and lies to it. FRAMEPOOL_DEBUG=1 tries
+// debug mode. With an addon of the feature `guard-pages`, which NAPI_RS_NATIVE_LIBRARY_PATH names, freed memory is inaccessible and
+// allocations fail. FRAMEPOOL_MODEL_WITHOUT is a regular expression for operations and circumstances to leave out, by the names that the
+// trace has: `Sessions.*|hooked`, or `failing Budget.*` for operations during which no allocation is to fail.
+// FRAMEPOOL_MODEL_TOUCHES=1 traces what is touched, too.
+//
+// A run consists of rounds with seeds of their own. It prints what it did as JSON, and what it found on stderr.
+import { createRequire } from 'node:module'
+import { setImmediate as turn } from 'node:timers/promises'
+import { Random } from '../hostile/values.js'
+import { Channel } from './channels.js'
+import { Companion } from './companion.js'
+import { GrowingHeap, GrowingPool } from './growing.js'
+import { SliceHolder } from './holders.js'
+import { patchLanguage } from './patches.js'
+import { Buddies, Budget } from './pools.js'
+import { Ring } from './rings.js'
+import { Sessions } from './sessions.js'
+import { Trace } from './trace.js'
+import { Witness } from './witness.js'
+import { World } from './world.js'
+
+const STEPS = 1500
+const MOST_FINDINGS = 10
+/** How many there are at most of each. */
+const POPULATION = [
+  [GrowingPool, 2],
+  [GrowingHeap, 1],
+  [SliceHolder, 2],
+  [Budget, 1],
+  [Buddies, 1],
+  [Ring, 2],
+  [Sessions, 2],
+  [Channel, 1],
+  [Companion, 1],
+]
+
+const [mode, seed, seconds, traceFile] = process.argv.slice(2)
+if (mode === 'early') patchLanguage()
+const framepool = { ...(await import('framepool')), ...(await import('framepool/sv2')) }
+if (mode !== 'early') patchLanguage()
+
+const path = process.env.NAPI_RS_NATIVE_LIBRARY_PATH
+const addon = path === undefined ? {} : createRequire(import.meta.url)(path)
+const native = addon.failAllocation === undefined ? null : addon
+const without = new RegExp(`^(${process.env.FRAMEPOOL_MODEL_WITHOUT ?? ''})$`)
+const trace = new Trace(traceFile)
+const end = performance.now() + Number(seconds) * 1000
+const succeeded = {}
+let rounds = 0
+let steps = 0
+const findings = new Map()
+
+process.on('uncaughtException', (error) => findings.set(`later: ${error?.stack ?? error}`, ''))
+process.on('unhandledRejection', (error) => {
+  if (!/^ERR_(CLOSED|RELEASED)$/.test(error?.code)) findings.set(`later: ${error?.stack ?? error}`, '')
+})
+
+/** One seed leads to one round; the first is the run's own. */
+async function round(roundSeed) {
+  const random = new Random(roundSeed)
+  const note = process.env.FRAMEPOOL_MODEL_TOUCHES === '1' ? (line) => trace.add(line) : null
+  const witness = new Witness(random, 300, note)
+  const world = new World({ deceived: mode === 'early', framepool, native, random, succeeded, trace, without, witness })
+  trace.begin(roundSeed)
+  // Fewer kinds meet each other more often.
+  const population = POPULATION.filter(() => random.below(3) > 0)
+  for (let step = 0; step < STEPS && performance.now() < end && world.findings.size < MOST_FINDINGS; step++) {
+    if (population.length === 0) break
+    const [Kind, most] = random.pick(population)
+    if (world.has(Kind.name) && world.count(Kind) < most) make(world, Kind)
+    await world.step()
+    steps++
+    if (random.oneIn(100)) {
+      const type = random.oneIn(4) ? 'major' : 'minor'
+      trace.add(`(${type} collection)`)
+      globalThis.gc({ type })
+      await turn()
+    }
+  }
+  for (const [what, stack] of world.findings) findings.set(what, stack)
+  rounds++
+  return random.below(2 ** 32)
+}
+
+function make(world, Kind) {
+  world.note(`new ${Kind.name}`)
+  try {
+    world.add(Kind.make(world))
+  } catch (error) {
+    world.judge(error, `new ${Kind.name}`)
+  }
+}
+
+let next = Number(seed)
+do next = await round(next)
+while (performance.now() < end && findings.size === 0)
+trace.close()
+for (const [what, stack] of findings) console.error(`${what}\n${stack}`)
+console.log(JSON.stringify({ guarded: native !== null, rounds, steps, succeeded }))
+process.exit(findings.size === 0 ? 0 : 1)

@@ -1,0 +1,19 @@
+// `npm run test:memory -- [names]`: the tests that run where freed memory is inaccessible, on every supported Node, or on those of
+// the names, for example `node-24`. FRAMEPOOL_MODEL_SECONDS says how long the model runs in each of its modes, by default a minute;
+// FRAMEPOOL_SEED repeats a run.
+
+import { choose, fetch, nodes } from './runtimes.mjs'
+import { build, install } from './setup.mjs'
+import { run, vitest } from './stages.mjs'
+
+process.env.FRAMEPOOL_MODEL_SECONDS ??= '60'
+const chosen = choose(nodes, process.argv.slice(2))
+install()
+build()
+fetch(chosen)
+let allFailed = 0
+for (const { name, program } of chosen) {
+  const { failed } = await run(vitest(name, program, ['memory-model', 'shown-memory']))
+  allFailed += failed
+}
+process.exit(allFailed === 0 ? 0 : 1)
