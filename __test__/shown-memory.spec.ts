@@ -54,7 +54,7 @@ describe.runIf(process.platform === 'linux')('memory that JavaScript still sees'
       {
         cwd: root,
         encoding: 'utf8',
-        env: { ...process.env, NAPI_RS_NATIVE_LIBRARY_PATH: addon },
+        env: { ...process.env, NAPI_RS_NATIVE_LIBRARY_PATH: addon, FRAMEPOOL_GUARD_PAGES: '1' },
         timeout: 60_000,
       },
     )

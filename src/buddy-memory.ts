@@ -56,6 +56,7 @@ export class Lease implements Kept {
     this.capacity = reply(Word.Length)
     this.kind = kindFor(this.capacity)
     this.shown = DEBUG ? ownMemory(this.handle) : null
+    memory.meetBlocks(this.block + 1)
     this.view = memory.view(this)
   }
 }
@@ -119,7 +120,7 @@ export class BuddyMemory {
       if (reply(Word.Ended) === 1) {
         this.end()
       } else {
-        this.#meetBlocks(reply(Word.Block))
+        this.meetBlocks(reply(Word.Block))
         this.#watch()
       }
     }
@@ -175,7 +176,6 @@ export class BuddyMemory {
 
   /** The buffer that the last call gave. */
   claim(): Lease {
-    this.#meetBlocks(reply(Word.Block) + 1)
     return new Lease(this)
   }
 
@@ -190,7 +190,7 @@ export class BuddyMemory {
 
   report(): BuddyPoolReport & { magazine: { buffers: number; bytes: number } } {
     const report = this.#final ?? buddyPoolReport(this.handle)
-    this.#meetBlocks(report.blocks)
+    this.meetBlocks(report.blocks)
     const magazine = this.#magazine.stats()
     return { ...report, liveBuffers: report.liveBuffers - magazine.buffers, magazine }
   }
@@ -233,7 +233,8 @@ export class BuddyMemory {
     return leases.length > 0
   }
 
-  #meetBlocks(count: number): void {
+  /** There are so many blocks. */
+  meetBlocks(count: number): void {
     for (let index = this.#blocks.length; index < count; index++) {
       this.#blocks.push(new ShownMemory(() => buddyBlockView(this.handle, index)))
       this.#onBlock(index)

@@ -1,12 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
-import {
-  closeSlotPool,
-  concealSlotPool,
-  type Handle,
-  replyHeapHandle,
-  revokeSlots,
-  slotPoolReport,
-} from './boundary.js'
+import { closeSlotPool, concealSlotPool, type Handle, revokeSlots, slotPoolReport } from './boundary.js'
 import { trace, untrace } from './debug.js'
 import { TracedHeapMemory } from './heap-memory.js'
 import type { ShownMemory } from './shown-memory.js'
@@ -57,8 +50,8 @@ export class GuardedSlotMemory extends SlotMemory {
     super.truncate(length)
   }
 
-  override claim(_slot: number, heap: ShownMemory | null): OwnedMemory {
-    return new GuardedSlice(replyHeapHandle(), this, heap)
+  override claim(_slot: number, index: number, generation: number, heap: ShownMemory | null): OwnedMemory {
+    return new GuardedSlice({ index, generation }, this, heap)
   }
 
   override close(): void {

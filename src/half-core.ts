@@ -59,10 +59,13 @@ export class HalfCore implements RingSource {
 
   /** The one that the last call gave: it has arrived from another isolate. */
   static arrived(kind: Kind.Producer | Kind.Consumer): HalfCore {
+    const passed = replyCount()
+    const low = reply(Word.Low)
+    const ended = reply(Word.Ended) === 1
     const half = new HalfCore(replyHandle(), kind, reply(Word.Size), reply(Word.Available))
-    half.#passed = replyCount()
-    half.offset = reply(Word.Low) & (half.size - 1)
-    half.#ended = reply(Word.Ended) === 1
+    half.#passed = passed
+    half.offset = low & (half.size - 1)
+    half.#ended = ended
     return half
   }
 

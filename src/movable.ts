@@ -36,12 +36,15 @@ export function arrivedMovable(): Movable {
 }
 
 function arrivedSlice(): Slice {
-  const [slot, offset, length] = [reply(Word.Slot), reply(Word.Offset), reply(Word.Length)]
+  const slot = reply(Word.Slot)
+  const offset = reply(Word.Offset)
+  const length = reply(Word.Length)
   const memory = reply(Word.Own) === 1 ? heapMemory(replyHeapHandle()) : arrivedInSlot(slot)
   return new Slice(sliceKey, memory, offset, length, slot)
 }
 
 function arrivedAllocation(): BudgetAllocation {
-  const [handle, size] = [replyHandle(), reply(Word.Size)]
+  const handle = replyHandle()
+  const size = reply(Word.Size)
   return new BudgetAllocation(allocationKey, handle, reply(Word.Length) / size, size)
 }

@@ -7,7 +7,6 @@ import {
   discardSlot,
   type Handle,
   reply,
-  replyHeapHandle,
   revokeSlots,
   SLOTS,
   type SlotBacklog,
@@ -174,7 +173,10 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SlotBacklog, Slic
     const heap = this.#heap
     this.#heap = null
     const slot = reply(Word.Slot)
-    return new Slice(sliceKey, this.claim(slot, heap), reply(Word.Offset), reply(Word.Length), slot)
+    const offset = reply(Word.Offset)
+    const length = reply(Word.Length)
+    const memory = this.claim(slot, reply(Word.Heap), reply(Word.HeapGeneration), heap)
+    return new Slice(sliceKey, memory, offset, length, slot)
   }
 
   #takeAlone(): Slice {
@@ -206,9 +208,9 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SlotBacklog, Slic
     return new Slice(sliceKey, this, start, length, slot)
   }
 
-  /** Where the slice that the last call gave lies: in this pool or, with slot 0, on the heap. */
-  claim(slot: number, heap: ShownMemory | null): OwnedMemory {
-    if (slot === 0) return heapMemory(replyHeapHandle(), this, heap)
+  /** Where a slice that a call gave lies: in this pool or, with slot 0, on the heap, where the handle of these two numbers names it. */
+  claim(slot: number, index: number, generation: number, heap: ShownMemory | null): OwnedMemory {
+    if (slot === 0) return heapMemory({ index, generation }, this, heap)
     this.live |= 1 << (slot - 1)
     return this
   }

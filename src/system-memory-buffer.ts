@@ -47,13 +47,15 @@ class SystemMemory implements GrowingMemory, SliceCount {
   take(): Slice {
     this.#handle ??= this.#create()
     takeSystemMemory(this.#handle)
+    const heap = replyHeapHandle()
+    const length = reply(Word.Length)
     if (DEBUG) untrace(this)
     const shown = this.#shown
     this.#handle = null
     this.#shown = null
     this.length = 0
     this.hidden = 0
-    return new Slice(sliceKey, heapMemory(replyHeapHandle(), this, shown), 0, reply(Word.Length), 0)
+    return new Slice(sliceKey, heapMemory(heap, this, shown), 0, length, 0)
   }
 
   #create(): Handle {

@@ -27,7 +27,7 @@ import { ShownMemory } from '../shown-memory.js'
 import type { SlotMemory } from '../slot-memory.js'
 import { leftOf, type Waiter, WaitQueue, waitOptions } from '../wait.js'
 import type { FrameBatch, SessionStats } from './api.js'
-import { batchKey, EmptyBatch, ReceivedBatch } from './frame-batch.js'
+import { type BatchSlice, batchKey, EmptyBatch, ReceivedBatch } from './frame-batch.js'
 import { forgetGrown, watchGrown } from './grown-outputs.js'
 
 /** As native code counts them. */
@@ -57,6 +57,8 @@ export class SessionCore implements RingSource {
   onOutput: (() => void) | null = null
   onClosed: (() => void) | null = null
   #over = false
+  /** What the last call has said of the session besides. */
+  readonly #reported = { generation: 0, ringSize: 0, state: 0 }
   #pending = 0
   /** Native code keeps rings that were replaced, since views of them are lent. */
   #replaced = false
@@ -72,9 +74,8 @@ export class SessionCore implements RingSource {
     this.handle = handle
     this.size = outputSize
     this.pool = pool
-    const { available } = sessionReport(handle)
-    this.available = available
-    this.#pending = available
+    sessionReport(handle)
+    this.#read()
     this.#takeRing()
     this.#smallestRing = this.memorySize
     if (DEBUG) trace(this, 'sv2-session', handle, freeSession(handle))
@@ -173,22 +174,30 @@ export class SessionCore implements RingSource {
     const bytes = pool.holds(chunk) || pool.lodger?.holds(chunk) ? new Uint8Array(chunk) : chunk
     pool.lodger?.release()
     receiveIntoSlot(this.handle, pool, bytes)
+    // All of the reply is read before anything that may run a script, which could make other calls.
+    this.#read()
+    const count = reply(Word.Frames)
+    const slot = reply(Word.Slot)
+    const index = reply(Word.Heap)
+    const generation = reply(Word.HeapGeneration)
+    const offset = reply(Word.Offset)
+    const table = reply(Word.Table)
     pool.received()
     const failure = lastFailure()
-    const batch = failure === null ? this.#received() : null
-    this.#sync(failure)
-    if (batch === null) throw failure
+    if (failure !== null || count === 0) {
+      this.#update(failure)
+      if (failure !== null) throw failure
+      return new EmptyBatch()
+    }
+    if (slot === 0) this.#heapFallbacks++
+    const memory = pool.claim(slot, index, generation, null)
+    const batch = this.#received(count, { memory, slot: memory === pool ? slot : 0, offset, table })
+    this.#update(null)
     return batch
   }
 
-  #received(): FrameBatch {
-    const count = reply(Word.Frames)
-    if (count === 0) return new EmptyBatch()
+  #received(count: number, slice: BatchSlice): FrameBatch {
     const { pool } = this
-    const inSlot = reply(Word.Slot)
-    if (inSlot === 0) this.#heapFallbacks++
-    const memory = pool.claim(inSlot, null)
-    const slice = { memory, slot: memory === pool ? inSlot : 0, offset: reply(Word.Offset), table: reply(Word.Table) }
     const batch = new ReceivedBatch(batchKey, slice, pool, count, (change) => {
       this.#retained += change
     })
@@ -330,11 +339,24 @@ export class SessionCore implements RingSource {
 
   /** Takes over what the last call reported of the session; `failure` is what that call failed with. */
   #sync(failure: Error | null = null): void {
+    this.#read()
+    this.#update(failure)
+  }
+
+  /** Reads the session's words before anything that may run a script. */
+  #read(): void {
     this.available = reply(Word.Available)
     this.#pending = reply(Word.Pending)
     this.#over = reply(Word.Over) === 1
-    if (reply(Word.RingGeneration) !== this.#generation) this.#changeRing()
-    const state = STATES[reply(Word.State)]!
+    this.#reported.generation = reply(Word.RingGeneration)
+    this.#reported.ringSize = reply(Word.RingSize)
+    this.#reported.state = reply(Word.State)
+  }
+
+  /** Acts on what was read. */
+  #update(failure: Error | null): void {
+    if (this.#reported.generation !== this.#generation) this.#changeRing()
+    const state = STATES[this.#reported.state]!
     if (state !== this.state && !this.#closed) {
       this.state = state
       if (state === 'closed') this.error = (failure ?? sessionError(this.handle)) as FramePoolError
@@ -359,10 +381,10 @@ export class SessionCore implements RingSource {
   }
 
   #takeRing(): void {
-    this.#generation = reply(Word.RingGeneration)
+    this.#generation = this.#reported.generation
     // Where a ring that takes the place of another begins with what is to be read.
     this.offset = 0
-    this.memorySize = reply(Word.RingSize)
+    this.memorySize = this.#reported.ringSize
     this.memory = new ShownMemory(() => sessionOutputRegion(this.handle))
   }
 

@@ -1,7 +1,7 @@
 //! The allocator of test builds, with the feature `failing-allocator` or `guard-pages`. No published build has it.
 //!
 //! - [`fail_allocation`] lets one allocation fail.
-//! - With `guard-pages` memory that JavaScript can be shown lies on pages of its own, which become inaccessible when it is freed
+//! - With `guard-pages`, in a process that has `FRAMEPOOL_GUARD_PAGES` in its environment, memory that JavaScript can be shown lies on pages of its own, which become inaccessible when it is freed
 //!   and are never used again, so that whoever still reads or writes there dies of a fault.
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -118,6 +118,7 @@ mod guarded {
     use std::ffi::{c_int, c_void};
     use std::ptr;
     use std::sync::Mutex;
+    use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
     const PAGE: usize = 4096;
     /// Of address space, in bytes.
@@ -129,10 +130,28 @@ mod guarded {
     /// What is left of the last reservation: where it begins and ends.
     static LEFT: Mutex<(usize, usize)> = Mutex::new((0, 0));
 
+    /// Whether the process asks for guard pages: 0 as long as that is not known.
+    static ASKED_FOR: AtomicU8 = AtomicU8::new(0);
+    const YES: u8 = 1;
+    const NO: u8 = 2;
+
+    /// Whether `FRAMEPOOL_GUARD_PAGES` is set: a process with very many objects would have more mappings than Linux allows.
+    fn asked_for() -> bool {
+        match ASKED_FOR.load(Relaxed) {
+            0 => {
+                // SAFETY: the name ends with 0. Nobody changes the environment before the addon is loaded.
+                let value = unsafe { libc::getenv(c"FRAMEPOOL_GUARD_PAGES".as_ptr()) };
+                ASKED_FOR.store(if value.is_null() { NO } else { YES }, Relaxed);
+                !value.is_null()
+            }
+            answer => answer == YES,
+        }
+    }
+
     /// Bytes, and all that is large or aligned like the memory of a ring: more than JavaScript can be shown, but not the many small
     /// objects besides, which would take two system calls each.
     pub(super) fn guards(layout: Layout) -> bool {
-        layout.align() == 1 || layout.align() >= CACHE_LINE || layout.size() >= LARGE
+        (layout.align() == 1 || layout.align() >= CACHE_LINE || layout.size() >= LARGE) && asked_for()
     }
 
     /// So many bytes of pages for `layout`, with one behind them that stays inaccessible.
@@ -227,6 +246,13 @@ mod guarded {
     /// As for munmap(2).
     #[unsafe(no_mangle)]
     unsafe extern "C" fn __wrap_munmap(first: *mut c_void, bytes: usize) -> c_int {
+        unsafe extern "C" {
+            fn __real_munmap(first: *mut c_void, bytes: usize) -> c_int;
+        }
+        if !asked_for() {
+            // SAFETY: the caller keeps the contract of munmap(2).
+            return unsafe { __real_munmap(first, bytes) };
+        }
         // SAFETY: the caller gives up these pages.
         unsafe { close(first, bytes.next_multiple_of(PAGE)) };
         0
