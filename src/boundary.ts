@@ -8,7 +8,7 @@
 import { createRequire } from 'node:module'
 import { threadId } from 'node:worker_threads'
 import { errorOf, FramePoolError, systemErrorInfo } from './errors.js'
-import { platformName } from './platform.js'
+import { loadFailure } from './load-failure.js'
 
 type Native = typeof import('./binding.cjs')
 
@@ -1103,12 +1103,6 @@ function load(): Native {
   try {
     return createRequire(import.meta.url)('./binding.cjs') as Native
   } catch (cause) {
-    const message =
-      `framepool has no native addon for ${platformName()}. ` +
-      'Reinstall it without --omit=optional, or in a checkout with Rust installed run `npm run build`.'
-    throw new FramePoolError('ERR_SYSTEM', message, {
-      cause,
-      info: { code: 'ERR_DLOPEN_FAILED', errno: 0, syscall: 'dlopen' },
-    })
+    throw loadFailure(cause)
   }
 }
