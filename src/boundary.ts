@@ -7,7 +7,7 @@
  */
 import { createRequire } from 'node:module'
 import { threadId } from 'node:worker_threads'
-import { errorOf, FramePoolError, systemErrorInfo } from './errors.js'
+import { errorOf, type FramePoolError, systemErrorInfo } from './errors.js'
 import { loadFailure } from './load-failure.js'
 
 type Native = typeof import('./binding.cjs')

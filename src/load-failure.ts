@@ -26,7 +26,9 @@ function explanation([outer = '', ...tried]: string[]): string {
   if (refusal !== undefined && !refusal.startsWith('Unsupported ')) {
     return `${refusal} (framepool's native addon for ${platformName()} is there, but the system or Node does not load it.)`
   }
-  const name = tried.map((message) => /^Cannot find module '(framepool-(?!wasm)[^']+)'/.exec(message)?.[1]).find(Boolean)
+  const name = tried
+    .map((message) => /^Cannot find module '(framepool-(?!wasm)[^']+)'/.exec(message)?.[1])
+    .find(Boolean)
   const remedy = name ? `Install ${name}, as npm does without --omit=optional; or` : 'There is no prebuilt one:'
   return (
     `framepool has no native addon for ${platformName()}. ` +

@@ -30,14 +30,19 @@ export function failure(side: DisconnectSide, error: unknown): Ending {
   const known = error instanceof Error ? error : new Error(errorText(error), { cause: error })
   const { code } = known as { code?: unknown }
   const where = side === 'relay' ? '' : `${side}: `
-  const reason = `${where}${errorText(known)}${known instanceof FramePoolError ? adviceFor(known) : ''}`
-  return { side, code: typeof code === 'string' ? code : 'ERR_INTERNAL', reason, error: known }
+  const limit = known instanceof FramePoolError ? limitOf(known) : ''
+  return {
+    side,
+    code: typeof code === 'string' ? code : 'ERR_INTERNAL',
+    reason: where + limit + errorText(known),
+    error: known,
+  }
 }
 
-/** What an operator can do about `error`. */
-function adviceFor({ code }: FramePoolError): string {
-  if (code === 'ERR_SV2_FRAME_TOO_LARGE') return ' (raise maxFrameSize, or --max-frame-size)'
-  if (code === 'ERR_MEMORY_LIMIT') return ' (raise maxMemory, or --max-memory)'
+/** The option that could be raised, where `error` says that something is over it. */
+function limitOf({ code }: FramePoolError): string {
+  if (code === 'ERR_SV2_FRAME_TOO_LARGE') return 'over maxFrameSize (--max-frame-size): '
+  if (code === 'ERR_MEMORY_LIMIT') return 'over maxMemory (--max-memory): '
   return ''
 }
 

@@ -113,8 +113,8 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     })
     const { address, port: taken } = server.address() as AddressInfo
     const listening = { host: address, port: taken }
-    this.#tell('listening', listening)
-    return { ...listening }
+    this.#tell('listening', { ...listening })
+    return listening
   }
 
   stats(): RelayStats {
