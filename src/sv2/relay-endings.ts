@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { types } from 'node:util'
 import { FramePoolError } from '../errors.js'
 import { errorText } from '../thrown.js'
 import type { DisconnectSide, Ending } from './disconnection.js'
@@ -27,8 +28,9 @@ export const RELAY_CLOSED: Ending = { side: 'relay', code: 'RELAY_CLOSED', reaso
 
 /** A link that `error` broke. */
 export function failure(side: DisconnectSide, error: unknown): Ending {
-  const known = error instanceof Error ? error : new Error(errorText(error), { cause: error })
-  const { code } = known as { code?: unknown }
+  // No code of the error's own is run.
+  const known = types.isNativeError(error) ? error : new Error(errorText(error), { cause: error })
+  const code: unknown = Object.getOwnPropertyDescriptor(known, 'code')?.value
   const where = side === 'relay' ? '' : `${side}: `
   const limit = known instanceof FramePoolError ? limitOf(known) : ''
   return {

@@ -20,6 +20,8 @@ type Direction = 'upstream' | 'downstream'
 /** With a memory budget, a connection's first read brings no more than the first message of a handshake, in bytes. */
 const FIRST_READ = 64
 
+const NOTHING = Buffer.alloc(0)
+
 /** One end of a link. */
 interface Side extends Party {
   readonly wire: SessionSocket
@@ -122,8 +124,7 @@ export class RelayLink {
     try {
       if (this.#memory !== null) joinLink(this.#memory, core.handle)
       const wire = new SessionSocket(core, socket, events, this.#memory === null ? undefined : FIRST_READ)
-      const head = Buffer.alloc(0)
-      side = { session, wire, socket, direction, forwarded: 0, head, lane: null }
+      side = { session, wire, socket, direction, forwarded: 0, head: NOTHING, lane: null }
     } catch (error) {
       session.close()
       throw error
@@ -226,7 +227,7 @@ export class RelayLink {
 
   /** A side has sent its first frame, which only one that knows the keys can do. */
   #heard(from: Side): void {
-    from.head = Buffer.alloc(0)
+    from.head = NOTHING
     if (from === this.#miner) clearTimeout(this.#handshakeTimer)
   }
 
