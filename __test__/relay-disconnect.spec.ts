@@ -477,14 +477,16 @@ describe('what the pool has said before it left', { timeout: PATIENCE_MS }, () =
     expect((await one()).reason).toBe('downstream ended; the pool had sent OpenMiningChannel.Error "of the proxy"')
   })
 
-  it('shows none that came from the miner, was dropped, or is of another extension', async () => {
+  it.each<[string, Partial<RelayOptions>]>([
+    ['', {}],
+    [' with onFrame', { onFrame: ({ messageType }) => (messageType === 0x12 ? 'drop' : 'forward') }],
+  ])('shows none that came from the miner, was dropped, or is of another extension%s', async (_, options) => {
     const pool = await startPool()
-    const onFrame: RelayOptions['onFrame'] = ({ messageType }) => (messageType === 0x12 ? 'drop' : 'forward')
-    const { port, one } = await told(pool.port, { onFrame })
+    const { port, one } = await told(pool.port, options)
     const { miner, peer } = await established(port, pool)
     miner.session.send({ messageType: 0x02 }, error('of the miner'))
     await eventually(() => expect(peer.frames.length).toBe(1))
-    peer.session.send({ messageType: 0x12 }, error('dropped'))
+    if (options.onFrame) peer.session.send({ messageType: 0x12 }, error('dropped'))
     peer.session.send({ messageType: 0x02, extensionType: 1 }, error('of an extension'))
     await eventually(() => expect(miner.frames.length).toBe(1))
     miner.socket.end()

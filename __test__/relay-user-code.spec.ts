@@ -43,7 +43,7 @@ const thrower = (value: unknown) => (): never => {
   throw value
 }
 
-/** What becomes an uncaught exception until the test is over. */
+/** What becomes an uncaught exception, or a rejection that nobody handles, until the test is over. */
 function uncaught(): unknown[] {
   const found: unknown[] = []
   const listeners = process.listeners('uncaughtException')
@@ -52,8 +52,10 @@ function uncaught(): unknown[] {
     found.push(error)
   }
   process.on('uncaughtException', collect)
+  process.prependListener('unhandledRejection', collect)
   onTestFinished(() => {
     process.off('uncaughtException', collect)
+    process.off('unhandledRejection', collect)
     for (const listener of listeners) process.on('uncaughtException', listener)
   })
   return found
@@ -171,11 +173,11 @@ describe('onFrame', { timeout: PATIENCE_MS }, () => {
       }
     }
     const pool = await startPool(keep)
-    const { port } = await startRelay(pool.port, { onFrame: () => Liar.from([1, 2, 3]), maxMemory: 1 << 20 })
+    const { port } = await startRelay(pool.port, { onFrame: () => Liar.from(pattern(30_000)), maxMemory: 1 << 20 })
     const miner = dial(port)
     await miner.session.established()
     miner.session.send({ messageType: 1 }, pattern(10))
-    await eventually(() => expect(pool.peers[0]?.frames[0]?.payload).toEqual(Buffer.from([1, 2, 3])))
+    await eventually(() => expect(pool.peers[0]?.frames[0]?.payload).toEqual(pattern(30_000)))
   })
 
   it('may use the pool that the frames lie in', async () => {

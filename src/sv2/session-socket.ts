@@ -173,7 +173,7 @@ export class SessionSocket {
         const chunk = new Uint8Array(memory.buffer, 0, count)
         this.#read(chunk)
         // For others who listen.
-        if (socket.listenerCount('data') > 0) callUser(() => socket.emit('data', Buffer.from(chunk)))
+        if (socket.listenerCount('data') > 0) socket.emit('data', Buffer.from(chunk))
         // Who holds reading has paused the socket.
         return true
       },
