@@ -105,6 +105,7 @@ describe('limits', { timeout: PATIENCE_MS }, () => {
     const { relay, port } = await startRelay(pool.port, { handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS })
     const reasons = reasonsOf(relay)
     const miner = await established(port)
+    await expectServed(miner)
     const silent = raw(port)
     silent.write(pattern(bytes))
     await closed(silent)
