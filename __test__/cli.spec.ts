@@ -227,6 +227,31 @@ describe('a standard stream that fails', () => {
   })
 })
 
+describe('the log', () => {
+  it('leaves lines out that nobody reads, and says so', async () => {
+    const log = new URL('../dist/src/cli/log.js', import.meta.url).href
+    const code = `import { log } from ${JSON.stringify(log)}
+      for (let line = 0; line < 50_000; line++) log('x'.repeat(100))
+      console.log(process.stderr.writableLength)
+      const timer = setInterval(() => {
+        if (process.stderr.writableLength > 0) return
+        clearInterval(timer)
+        log('read again')
+      }, 10)`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const [waiting] = await once(child.stdout.setEncoding('utf8'), 'data')
+    expect(Number(waiting)).toBeGreaterThan(500_000)
+    expect(Number(waiting)).toBeLessThan(2_000_000)
+    let text = ''
+    child.stderr.setEncoding('utf8').on('data', (chunk) => {
+      text += chunk
+    })
+    expect(await once(child, 'close')).toEqual([0, null])
+    const [, leftOut] = /(\d+) lines were left out: nobody read them\n\S+ read again\n$/.exec(text) ?? []
+    expect(text.match(/ x+\n/g)!.length + Number(leftOut)).toBe(50_000)
+  })
+})
+
 describe('keygen', () => {
   it('makes keys that a session takes, new ones each time', async () => {
     const run = new CliRun(['keygen'])

@@ -42,7 +42,7 @@ export class RelayLink {
   readonly #memory: Handle | null
   readonly #timeouts: { handshakeTimeoutMs: number; idleTimeoutMs: number }
   /** Runs until the miner's first frame: what it sent before could be anybody's bytes. */
-  readonly #handshakeTimer: NodeJS.Timeout
+  #handshakeTimer!: NodeJS.Timeout
   /** Connections that are not closed. */
   #open = 1
   #ready = false
@@ -66,7 +66,7 @@ export class RelayLink {
     this.#memory = memory
     this.#timeouts = timeouts
     this.#miner = this.#wire(Sv2Session.responder(responderOptions(options)), socket, 'downstream')
-    this.#handshakeTimer = setTimeout(() => this.#shakeHandsInTime(), timeouts.handshakeTimeoutMs)
+    this.#startHandshakeTimer()
   }
 
   /** Whether it ended, as `ending` says, before both handshakes were done and the miner had shown that it knows the keys. */
@@ -145,11 +145,15 @@ export class RelayLink {
     })
   }
 
-  #shakeHandsInTime(): void {
+  #startHandshakeTimer(): void {
+    this.#handshakeTimer = setTimeout(() => this.#handshakeIsLate(), this.#timeouts.handshakeTimeoutMs)
+  }
+
+  #handshakeIsLate(): void {
     const [miner, pool] = [this.#miner, this.#pool]
     if (miner.lane?.waiting) {
-      // For a frame whose header has been authenticated.
-      this.#handshakeTimer.refresh()
+      // A frame whose header has been authenticated waits for memory.
+      this.#startHandshakeTimer()
       return
     }
     this.destroy(silence(this.#ready || pool === null ? miner : pool))
