@@ -46,18 +46,18 @@ const thrower = (value: unknown) => (): never => {
 /** What becomes an uncaught exception, or a rejection that nobody handles, until the test is over. */
 function uncaught(): unknown[] {
   const found: unknown[] = []
-  const listeners = process.listeners('uncaughtException')
-  process.removeAllListeners('uncaughtException')
   const collect = (error: unknown): void => {
     found.push(error)
   }
-  process.on('uncaughtException', collect)
-  process.prependListener('unhandledRejection', collect)
-  onTestFinished(() => {
-    process.off('uncaughtException', collect)
-    process.off('unhandledRejection', collect)
-    for (const listener of listeners) process.on('uncaughtException', listener)
-  })
+  for (const event of ['uncaughtException', 'unhandledRejection']) {
+    const listeners = process.rawListeners(event) as (() => void)[]
+    process.removeAllListeners(event)
+    process.on(event, collect)
+    onTestFinished(() => {
+      process.off(event, collect)
+      for (const listener of listeners) process.on(event, listener)
+    })
+  }
   return found
 }
 
@@ -409,6 +409,24 @@ describe('attach', { timeout: PATIENCE_MS }, () => {
     expect(sessions[0]!.error?.code).toBe('ERR_SV2_AEAD')
     await eventually(() => expect(sessions[0]!.stats().memoryBytes).toBe(0))
     session.close()
+  })
+
+  it('goes on after an async onBatch that rejects', async () => {
+    const failures = uncaught()
+    const server = createServer((socket) => {
+      const session = Sv2Session.responder(authority)
+      session.attach(socket, async (batch) => {
+        session.forward(batch, session)
+        throw null
+      })
+    })
+    const client = dial(await listening(server))
+    await client.session.established()
+    for (const messageType of [1, 2]) {
+      client.session.send({ messageType }, pattern(10))
+      await eventually(() => expect(client.frames.length).toBe(messageType))
+    }
+    expect(failures).toEqual([null, null])
   })
 
   it("goes on after a listener of the socket's data that throws", async () => {
