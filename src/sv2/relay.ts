@@ -69,6 +69,10 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
   /** @internal */
   constructor(options: RelayOptions) {
     super({ captureRejections: true })
+    // What the promise was rejected with that a listener has returned. Not a method, which anybody could call.
+    Object.defineProperty(this, captureRejectionSymbol, {
+      value: (reason: unknown, event: string, ...args: unknown[]) => this.#listenerThrew(reason, event, args),
+    })
     this.#options = checkedOptions(options)
     const { maxMemory, maxConnections } = this.#options
     this.#memory = maxMemory === undefined ? null : new RelayMemory(maxMemory, maxConnections)
@@ -198,13 +202,8 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     }
   }
 
-  /** @internal What the promise was rejected with that a listener has returned. */
-  override [captureRejectionSymbol](reason: Error, event: unknown, ...args: unknown[]): void {
-    this.#listenerThrew(reason, event, args)
-  }
-
-  #listenerThrew(thrown: unknown, event: unknown, args: unknown[]): void {
-    const error = threw(`a '${String(event)}' listener`, thrown)
+  #listenerThrew(thrown: unknown, event: string, args: unknown[]): void {
+    const error = threw(`a '${event}' listener`, thrown)
     if (event === 'connection') this.#links.get((args[0] as { id: number }).id)?.destroy(userFault(error))
     else if (event !== 'error' && this.listenerCount('error') > 0) this.#tell('error', error)
     else process.emitWarning(error)
