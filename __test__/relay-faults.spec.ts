@@ -105,10 +105,13 @@ describe('limits', { timeout: PATIENCE_MS }, () => {
     const { relay, port } = await startRelay(pool.port, { handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS })
     const reasons = reasonsOf(relay)
     const miner = await established(port)
+    await expectServed(miner)
     const silent = raw(port)
     silent.write(pattern(bytes))
     await closed(silent)
-    await eventually(() => expect(reasons).toEqual(['handshake timeout']))
+    await eventually(() =>
+      expect(reasons).toEqual([`handshake timeout: downstream sent ${bytes} of the 64 bytes of its first message`]),
+    )
     expect(relay.stats()).toMatchObject({ connections: 1, handshakeFailures: 1 })
     await expectServed(miner)
   })
@@ -119,7 +122,9 @@ describe('limits', { timeout: PATIENCE_MS }, () => {
     const reasons = reasonsOf(relay)
     const miner = dial(port)
     await eventually(() => expect(miner.closed).toBe(true))
-    await eventually(() => expect(reasons).toEqual(['handshake timeout']))
+    await eventually(() =>
+      expect(reasons).toEqual(['handshake timeout: upstream sent 0 of the 234 bytes of its first message']),
+    )
     expect(relay.stats()).toMatchObject({ connections: 0, handshakeFailures: 1, memoryBytes: 0 })
   })
 
@@ -393,6 +398,7 @@ it('a certificate that has expired is not trusted', { timeout: PATIENCE_MS }, as
   await elapsed
   expect(codeOf(() => initiator.receive(act2))).toBe('ERR_SV2_CERTIFICATE')
   expect(initiator.error?.code).toBe('ERR_SV2_CERTIFICATE')
+  expect(initiator.error?.message).toMatch(/: it expired \d\d s ago /)
 })
 
 /** Sends frames until `enough` says so or the session is closed. */

@@ -326,6 +326,9 @@ describe('many miners that read nothing', { timeout: 2 * PATIENCE_MS }, () => {
     const miners = await established(relay.port, MINERS, count)
     await eventually(() => expect(pool.peers.length).toBe(miners.length))
     await eventually(() => expect(pool.peers.every(({ session }) => session.state === 'transport')).toBe(true))
+    // Whoever says nothing at all is cut off in time.
+    for (const miner of miners) await send(miner, [pattern(1)])
+    await eventually(() => expect(pool.peers.every(({ frames }) => frames.length === 1)).toBe(true))
     const before = await relay.report()
     for (const { socket } of miners) socket.pause()
     let enough = false

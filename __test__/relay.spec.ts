@@ -83,12 +83,22 @@ describe('a relay', { timeout: PATIENCE_MS }, () => {
     await first.end()
     await eventually(() => expect(relay.stats().connections).toBe(1))
     await relay.close()
+    const theRest = {
+      remoteAddress: '127.0.0.1',
+      error: null,
+      framesUpstream: 0,
+      framesDownstream: 0,
+      durationMs: expect.any(Number),
+    }
     expect(events).toEqual([
       ['listening', { host, port }],
       ['connection', { id: 1, remoteAddress: '127.0.0.1' }],
       ['connection', { id: 2, remoteAddress: '127.0.0.1' }],
-      ['disconnect', { id: 1, reason: expect.any(String) }],
-      ['disconnect', { id: 2, reason: 'the relay was closed' }],
+      [
+        'disconnect',
+        { id: 1, ...theRest, side: 'downstream', code: 'ENDED_WITHOUT_FRAME', reason: expect.any(String) },
+      ],
+      ['disconnect', { id: 2, ...theRest, side: 'relay', code: 'RELAY_CLOSED', reason: 'the relay was closed' }],
     ])
     expect(host).toBe('127.0.0.1')
     expect(relay.stats()).toMatchObject({ connections: 0, connectionsTotal: 2, memoryBytes: 0 })

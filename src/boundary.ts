@@ -9,8 +9,8 @@ import { createRequire } from 'node:module'
 import { runInNewContext } from 'node:vm'
 import { threadId } from 'node:worker_threads'
 import { ByteCount } from './byte-count.js'
-import { errorOf, FramePoolError, systemErrorInfo } from './errors.js'
-import { platformName } from './platform.js'
+import { errorOf, type FramePoolError, systemErrorInfo } from './errors.js'
+import { loadFailure } from './load-failure.js'
 
 type Native = typeof import('./binding.cjs')
 
@@ -1111,12 +1111,6 @@ function load(): Native {
   try {
     return createRequire(import.meta.url)('./binding.cjs') as Native
   } catch (cause) {
-    const message =
-      `framepool has no native addon for ${platformName()}. ` +
-      'Reinstall it without --omit=optional, or in a checkout with Rust installed run `npm run build`.'
-    throw new FramePoolError('ERR_SYSTEM', message, {
-      cause,
-      info: { code: 'ERR_DLOPEN_FAILED', errno: 0, syscall: 'dlopen' },
-    })
+    throw loadFailure(cause)
   }
 }

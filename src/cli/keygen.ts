@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { generateAuthorityKeypair } from '../sv2/index.js'
+import { print } from './streams.js'
 
 /** `framepool keygen`: a new authority keypair on standard output. */
 export function addKeygenCommand(program: Command): void {
@@ -7,8 +8,11 @@ export function addKeygenCommand(program: Command): void {
     .command('keygen')
     .description('make an authority keypair; whoever has the secret key can pose as your relay')
     .option('--json', 'print one JSON object with publicKey and secretKey')
-    .action(({ json }: { json?: true }) => {
-      const keypair = generateAuthorityKeypair()
-      console.log(json ? JSON.stringify(keypair) : `public key  ${keypair.publicKey}\nsecret key  ${keypair.secretKey}`)
+    .action(async ({ json }: { json?: true }) => {
+      const { publicKey, secretKey } = generateAuthorityKeypair()
+      const text = json
+        ? JSON.stringify({ publicKey, secretKey })
+        : `public key  ${publicKey}\nsecret key  ${secretKey}`
+      await print(`${text}\n`)
     })
 }

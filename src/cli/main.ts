@@ -3,7 +3,9 @@ import { createRequire } from 'node:module'
 import { Command, CommanderError } from 'commander'
 import { addDemoCommand } from './demo.js'
 import { addKeygenCommand } from './keygen.js'
+import { withoutSecrets } from './redaction.js'
 import { addRelayCommand } from './relay.js'
+import { surviveBrokenStreams } from './streams.js'
 
 const EXIT_CODE_USAGE = 2
 
@@ -12,16 +14,16 @@ const program = new Command('framepool')
   .description('Stratum V2 relay, its keys, and a demo that runs on this machine alone')
   .version(version)
   .exitOverride()
-  // What follows `=` may be a secret behind a misspelt option.
-  .configureOutput({ outputError: (text, write) => write(text.replaceAll(/(--[\w-]+)=[^\s']*/g, '$1=…')) })
+  .configureOutput({ outputError: (text, write) => write(withoutSecrets(text, process.argv.slice(2))) })
 addDemoCommand(program)
 addRelayCommand(program)
 addKeygenCommand(program)
 
+surviveBrokenStreams()
 try {
   await program.parseAsync()
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error
   // --help and --version end this way too, with 0.
-  process.exitCode = error.exitCode === 0 ? 0 : EXIT_CODE_USAGE
+  if (error.exitCode !== 0) process.exitCode = EXIT_CODE_USAGE
 }

@@ -27,13 +27,17 @@ export function seconds(maximum: number): (text: string) => number {
   }
 }
 
+/** As many letters and digits as no part of a host name has in a row, but each key. */
+const KEY = /[A-Za-z0-9]{40}/
+
 /** A parser for `host:port`, an IPv6 address in brackets: `127.0.0.1:3333`, `pool.example:3333`, `[::1]:3333`. */
 export function hostAndPort(lowestPort: 0 | 1): (text: string) => Address {
   return (text) => {
     const [, bracketed, plain, digits] = /^(?:\[([\da-fA-F:.%\w]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text) ?? []
     const host = bracketed ?? plain
     const port = Number(digits)
-    if (host === undefined || port < lowestPort || port > 65_535) {
+    // A key in the wrong place must not get into logs as a name that cannot be resolved.
+    if (host === undefined || KEY.test(host) || port < lowestPort || port > 65_535) {
       throw new InvalidArgumentError(
         `Give host:port, an IPv6 address in brackets ([::1]:3333), the port from ${lowestPort} to 65535.`,
       )

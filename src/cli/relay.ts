@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { FramePoolError } from '../../index.js'
-import { createRelay, type Relay, type RelayBudget, type RelayStats } from '../sv2/index.js'
+import { createRelay, type Disconnection, type Relay, type RelayBudget, type RelayStats } from '../sv2/index.js'
+import { log } from './log.js'
 import { type Address, formatAddress, hostAndPort, seconds, wholeNumber } from './options.js'
 import { onInterrupt } from './signals.js'
 
@@ -27,7 +28,7 @@ interface RelayFlags {
   idleTimeout?: number
 }
 
-/** `framepool relay`: runs until SIGINT or SIGTERM, then drains and ends with 0. It logs to standard error. */
+/** `framepool relay`: runs until SIGINT, SIGTERM or SIGHUP, then drains and ends with 0. It logs to standard error. */
 export function addRelayCommand(program: Command): void {
   const command = program.command('relay')
   command
@@ -61,8 +62,10 @@ export function addRelayCommand(program: Command): void {
 
 async function run(command: Command, flags: RelayFlags): Promise<void> {
   const relay = open(command, flags)
+  // Before the first line of the log: a supervisor may send a signal as soon as it reads that.
+  const interrupted = new Promise<void>((resolve) => onInterrupt(resolve))
   relay.on('connection', ({ id, remoteAddress }) => log(`connection ${id} from ${remoteAddress}`))
-  relay.on('disconnect', ({ id, reason }) => log(`connection ${id} ended: ${reason}`))
+  relay.on('disconnect', (disconnection) => log(endLine(disconnection)))
   try {
     log(`listening on ${formatAddress(await relay.listen())}, upstream ${formatAddress(flags.upstream)}`)
   } catch (error) {
@@ -72,8 +75,13 @@ async function run(command: Command, flags: RelayFlags): Promise<void> {
   }
   relay.on('error', (error) => log(`error: ${error.message}`))
 
-  const statsTimer = setInterval(() => log(statsLine(relay.stats())), STATS_INTERVAL_MS)
-  await new Promise<void>((resolve) => onInterrupt(resolve))
+  let last = statsLine(relay.stats())
+  const statsTimer = setInterval(() => {
+    const line = statsLine(relay.stats())
+    if (line !== last) log(line)
+    last = line
+  }, STATS_INTERVAL_MS)
+  await interrupted
   clearInterval(statsTimer)
   log('closing')
   await relay.close({ drainMs: DRAIN_MS })
@@ -83,7 +91,7 @@ async function run(command: Command, flags: RelayFlags): Promise<void> {
 function open(command: Command, flags: RelayFlags): Relay {
   const { listen, upstream, authorityPublicKey, upstreamAuthorityPublicKey } = flags
   const { maxFrameSize, maxConnections, maxMemory, idleTimeout } = flags
-  const authoritySecretKey = secretKey(command, flags)
+  const [authoritySecretKey, source] = secretKey(command, flags)
   try {
     return createRelay({
       listen,
@@ -99,26 +107,38 @@ function open(command: Command, flags: RelayFlags): Relay {
       ...(idleTimeout !== undefined && { idleTimeoutMs: Math.ceil(idleTimeout * 1000) }),
     })
   } catch (error) {
-    if (error instanceof FramePoolError && error.code === 'ERR_SV2_KEY') command.error(`error: ${error.message}`)
-    throw error
+    if (!(error instanceof FramePoolError) || error.code !== 'ERR_SV2_KEY') throw error
+    const names = {
+      'options.authorityPublicKey': '--authority-public-key',
+      'options.authoritySecretKey': source,
+      'options.upstream.authorityPublicKey': '--upstream-authority-public-key',
+    }
+    const message = Object.entries(names).reduce((text, [name, flag]) => text.replace(name, flag), error.message)
+    command.error(`error: ${message}`)
   }
 }
 
-/** From the flag, the file or the environment, in this order. */
-function secretKey(command: Command, { authoritySecretKey, authoritySecretKeyFile }: RelayFlags): string {
-  if (authoritySecretKey !== undefined) return authoritySecretKey
+/** From the flag, the file or the environment, in this order: the key, and where it was found. */
+function secretKey(command: Command, flags: RelayFlags): [key: string, source: string] {
+  const { authoritySecretKey, authoritySecretKeyFile } = flags
+  if (authoritySecretKey !== undefined) return [authoritySecretKey.trim(), '--authority-secret-key']
   if (authoritySecretKeyFile !== undefined) {
     try {
-      return readFileSync(authoritySecretKeyFile, 'utf8').trim()
+      return [readFileSync(authoritySecretKeyFile, 'utf8').trim(), '--authority-secret-key-file']
     } catch (error) {
       command.error(`error: the secret key file cannot be read: ${(error as Error).message}`)
     }
   }
-  const inherited = process.env[SECRET_KEY_VARIABLE]
-  if (inherited === undefined) {
+  // Mounted secrets end with a line end, whether they are mounted as files or as variables.
+  const inherited = process.env[SECRET_KEY_VARIABLE]?.trim()
+  if (!inherited) {
     command.error(`error: give --authority-secret-key, --authority-secret-key-file or ${SECRET_KEY_VARIABLE}`)
   }
-  return inherited
+  return [inherited, SECRET_KEY_VARIABLE]
+}
+
+function endLine({ id, reason, side, code, framesUpstream, framesDownstream, durationMs }: Disconnection): string {
+  return `connection ${id} ended: ${reason} (${side}, ${code}; frames up ${framesUpstream} down ${framesDownstream}; ${durationMs} ms)`
 }
 
 function statsLine(stats: RelayStats): string {
@@ -135,8 +155,4 @@ function statsLine(stats: RelayStats): string {
 
 function budgetPart({ reserved, limit, waiting }: RelayBudget): string {
   return `memory ${reserved} of ${limit} bytes, waited for by ${waiting}`
-}
-
-function log(line: string): void {
-  process.stderr.write(`${new Date().toISOString()} ${line}\n`)
 }

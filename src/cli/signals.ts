@@ -5,7 +5,7 @@
 const SAME_KEYSTROKE_MS = 500
 const EXIT_CODE_INTERRUPTED = 130
 
-/** Runs `stop` on the first SIGINT or SIGTERM, and ends the process on a later one. */
+/** Runs `stop` on the first SIGINT, SIGTERM or SIGHUP, and ends the process on a later one. */
 export function onInterrupt(stop: () => void): void {
   let firstAt: number | null = null
   const handler = (): void => {
@@ -16,6 +16,5 @@ export function onInterrupt(stop: () => void): void {
       process.exit(EXIT_CODE_INTERRUPTED)
     }
   }
-  process.on('SIGINT', handler)
-  process.on('SIGTERM', handler)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, handler)
 }

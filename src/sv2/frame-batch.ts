@@ -32,6 +32,7 @@ export const batchKey = Symbol('framepool.batch')
 let check: (batch: ReceivedBatch) => void
 let placeOfBatch: (batch: object) => FramesPlace | null
 let placeOfFrame: (frame: object) => FramesPlace | null
+let lastOf: (batch: ReceivedBatch, wanted: Uint8Array) => Frame | null
 let isEmptyBatch: (batch: object) => boolean
 let view: (batch: ReceivedBatch, offset: number, length: number) => Uint8Array
 
@@ -62,6 +63,14 @@ export class ReceivedBatch implements FrameBatch, Disposable {
       check(batch)
       const { memory, slot, table } = batch.#slice
       return { place: { slot, owner: memory.owner, table }, first: 0, count: batch.#count }
+    }
+    lastOf = (batch, wanted) => {
+      const table = batch.#entries()
+      for (let at = table.length - ENTRY; at >= 0; at -= ENTRY) {
+        const extension = (table[at + 8]! | (table[at + 9]! << 8)) & ~CHANNEL_BIT
+        if (wanted[table[at + 10]!] === 1 && extension === 0) return batch.#frame(at / ENTRY)
+      }
+      return null
     }
     view = (batch, offset, length) => {
       check(batch)
@@ -117,17 +126,23 @@ export class ReceivedBatch implements FrameBatch, Disposable {
     this.release()
   }
 
-  #frame(index: number): Frame {
+  #entries(): Uint8Array {
     check(this)
-    const { table: tableOffset } = this.#slice
     let table = this.#table
     // A table of another length was detached: see ShownMemory.
-    if (table === null || lengthOf(table) === 0) table = this.#table = view(this, tableOffset, this.#count * ENTRY)
+    if (table === null || lengthOf(table) === 0) {
+      table = this.#table = view(this, this.#slice.table, this.#count * ENTRY)
+    }
+    return table
+  }
+
+  #frame(index: number): Frame {
+    const table = this.#entries()
     const at = index * ENTRY
     const offset = (table[at]! | (table[at + 1]! << 8) | (table[at + 2]! << 16) | (table[at + 3]! << 24)) >>> 0
     const length = (table[at + 4]! | (table[at + 5]! << 8) | (table[at + 6]! << 16) | (table[at + 7]! << 24)) >>> 0
     // The table lies in memory that JavaScript can write: a frame must not reach into another slice.
-    if (offset + length > tableOffset)
+    if (offset + length > this.#slice.table)
       throw new FramePoolError('ERR_INTERNAL', 'the table of the batch was overwritten')
     return new ReceivedFrame(
       batchKey,
@@ -139,6 +154,11 @@ export class ReceivedBatch implements FrameBatch, Disposable {
       table[at + 10]!,
     )
   }
+}
+
+/** The last frame of `batch` whose type, of extension 0, has a 1 in `wanted`. It looks at the table alone. */
+export function lastFrameOf(batch: FrameBatch, wanted: Uint8Array): Frame | null {
+  return batch.length === 0 ? null : lastOf(batch as ReceivedBatch, wanted)
 }
 
 class ReceivedFrame implements Frame {

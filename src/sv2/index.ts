@@ -1,4 +1,5 @@
 export type * from './api.js'
+export type { Disconnection, DisconnectSide, Ending } from './disconnection.js'
 export { generateAuthorityKeypair } from './keys.js'
 export { createRelay, Relay, type RelayEvents, type RelayStats } from './relay.js'
 export type { RelayBudget } from './relay-memory.js'

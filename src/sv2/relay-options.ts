@@ -1,4 +1,5 @@
 import { functionArgument, integerArgument, MAX_BYTES, optionsArgument, stringArgument } from '../arguments.js'
+import { FramePoolError } from '../errors.js'
 import { MAX_TIMEOUT_MS } from '../wait.js'
 import type { Frame, InitiatorOptions, ResponderOptions } from './api.js'
 import { Sv2Session } from './session.js'
@@ -25,11 +26,11 @@ export interface RelayOptions {
    * never have room for, with a quarter of it, closes its connection.
    */
   maxMemory?: number
-  /** How long either handshake may take; default 10,000. */
+  /** How long both handshakes together may take, until the miner's first frame; default 10,000. */
   handshakeTimeoutMs?: number
   /** A connection on which nothing moves for so long is closed; default: never. */
   idleTimeoutMs?: number
-  /** Without it frames are forwarded natively. Return a payload to replace the frame's. What it throws closes the connection. */
+  /** Without it frames are forwarded natively. Return a payload to replace the frame's. What it throws closes the connection, as does what it returns otherwise. */
   onFrame?: (frame: Frame, direction: 'upstream' | 'downstream') => 'forward' | 'drop' | Uint8Array
 }
 
@@ -51,10 +52,23 @@ export function checkedOptions(options: RelayOptions): RelayOptions {
     integerArgument(handshakeTimeoutMs, 'options.handshakeTimeoutMs', 1, MAX_TIMEOUT_MS)
   }
   if (idleTimeoutMs !== undefined) integerArgument(idleTimeoutMs, 'options.idleTimeoutMs', 0, MAX_TIMEOUT_MS)
-  // Making one of each is the check of keys and sizes.
-  Sv2Session.responder(responderOptions(checked)).close()
-  Sv2Session.initiator(initiatorOptions(checked)).close()
+  stringArgument(authorityPublicKey, 'options.authorityPublicKey')
+  stringArgument(authoritySecretKey, 'options.authoritySecretKey')
+  // Making one of each is the check of keys and sizes; the first tells a bad public key from a bad secret one.
+  checkKey('options.authorityPublicKey', () => Sv2Session.initiator({ authorityPublicKey: checked.authorityPublicKey }))
+  checkKey('options.authoritySecretKey', () => Sv2Session.responder(responderOptions(checked)))
+  checkKey('options.upstream.authorityPublicKey', () => Sv2Session.initiator(initiatorOptions(checked)))
   return checked
+}
+
+/** Makes a session for which the key of that name is used: a bad one is named. */
+function checkKey(name: string, make: () => Sv2Session): void {
+  try {
+    make().close()
+  } catch (cause) {
+    if (!(cause instanceof FramePoolError) || cause.code !== 'ERR_SV2_KEY') throw cause
+    throw new FramePoolError('ERR_SV2_KEY', `${name}: ${cause.message}`, { cause })
+  }
 }
 
 function listenOptions(options: RelayOptions['listen'] | undefined) {
@@ -68,6 +82,7 @@ function upstreamOptions(options: RelayOptions['upstream'] | undefined) {
   const { host, port, authorityPublicKey } = optionsArgument(options, 'options.upstream')
   stringArgument(host, 'options.upstream.host')
   integerArgument(port, 'options.upstream.port', 1, 65_535)
+  if (authorityPublicKey !== undefined) stringArgument(authorityPublicKey, 'options.upstream.authorityPublicKey')
   return { host, port, authorityPublicKey }
 }
 

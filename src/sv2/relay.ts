@@ -1,9 +1,12 @@
-import { EventEmitter } from 'node:events'
+import { captureRejectionSymbol, EventEmitter } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { integerArgument, optionsArgument } from '../arguments.js'
 import { endLink } from '../boundary.js'
 import { FramePoolError } from '../errors.js'
+import { threw } from '../thrown.js'
 import { MAX_TIMEOUT_MS } from '../wait.js'
+import type { Disconnection } from './disconnection.js'
+import { userFault } from './relay-endings.js'
 import { RelayLink } from './relay-link.js'
 import { type RelayBudget, RelayMemory } from './relay-memory.js'
 import { checkedOptions, type RelayOptions } from './relay-options.js'
@@ -17,6 +20,7 @@ export interface RelayStats {
   connectionsTotal: number
   /** Refused because of `maxConnections` or `maxMemory`, or for want of memory. */
   rejected: number
+  /** Connections that ended before both handshakes were done, or by their miner before it had sent a frame. */
   handshakeFailures: number
   /** Frames forwarded, and wire bytes sent, in each direction. */
   framesUpstream: number
@@ -34,13 +38,16 @@ export interface RelayStats {
 export interface RelayEvents {
   listening: [address: { host: string; port: number }]
   connection: [connection: { id: number; remoteAddress: string }]
-  disconnect: [connection: { id: number; reason: string }]
+  disconnect: [connection: Disconnection]
   error: [error: Error]
 }
 
 /**
  * Sits between miners and a pool: each miner's connection gets one of its own upstream, and frames are decrypted,
  * re-encrypted and passed on in native code. A slow reader stalls its own peer and nobody else.
+ *
+ * What a listener for `connection` throws, or rejects with if it is async, ends that connection. What another listener
+ * throws is an `error` event, or a process warning where nobody listens for those. Neither stops anything else.
  */
 export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable {
   readonly #options: RelayOptions
@@ -62,13 +69,17 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
 
   /** @internal */
   constructor(options: RelayOptions) {
-    super()
+    super({ captureRejections: true })
+    // What the promise was rejected with that a listener has returned. Not a method, which anybody could call.
+    Object.defineProperty(this, captureRejectionSymbol, {
+      value: (reason: unknown, event: string, ...args: unknown[]) => this.#listenerThrew(reason, event, args),
+    })
     this.#options = checkedOptions(options)
     const { maxMemory, maxConnections } = this.#options
     this.#memory = maxMemory === undefined ? null : new RelayMemory(maxMemory, maxConnections)
     this.#server = createServer((socket) => this.#accept(socket))
     this.#server.on('error', (error) => {
-      if (this.listenerCount('error') > 0) this.emit('error', error)
+      if (this.listenerCount('error') > 0) this.#tell('error', error)
     })
   }
 
@@ -85,18 +96,30 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     }
   }
 
-  #listen(): Promise<{ host: string; port: number }> {
+  async #listen(): Promise<{ host: string; port: number }> {
+    const server = this.#server
     const { host = '127.0.0.1', port } = this.#options.listen
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen(port, host, () => {
-        this.#server.off('error', reject)
-        const { address, port } = this.#server.address() as AddressInfo
-        const listening = { host: address, port }
-        this.emit('listening', listening)
-        resolve(listening)
-      })
+    await new Promise<void>((resolve, reject) => {
+      const heard = (): void => {
+        server.off('error', failed)
+        resolve()
+      }
+      const failed = (error: Error): void => {
+        server.off('listening', heard)
+        reject(error)
+      }
+      server.once('listening', heard).once('error', failed)
+      try {
+        server.listen(port, host)
+      } catch (error) {
+        server.off('error', failed)
+        failed(error as Error)
+      }
     })
+    const { address, port: taken } = server.address() as AddressInfo
+    const listening = { host: address, port: taken }
+    this.#tell('listening', { ...listening })
+    return listening
   }
 
   stats(): RelayStats {
@@ -119,11 +142,14 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     integerArgument(drainMs, 'drainMs', 0, MAX_TIMEOUT_MS)
     const links = this.#links
     const timer = setTimeout(() => {
-      for (const link of links.values()) link.destroy('the relay was closed')
+      for (const link of links.values()) link.destroy()
     }, drainMs)
     this.#closing ??= this.#drain()
-    await this.#closing
-    clearTimeout(timer)
+    try {
+      await this.#closing
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -151,15 +177,37 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
       return
     }
     const id = ++this.#total.connectionsTotal
+    const remoteAddress = socket.remoteAddress ?? ''
+    const start = performance.now()
     this.#links.set(id, link)
-    this.emit('connection', { id, remoteAddress: socket.remoteAddress ?? '' })
-    link.closed.then((reason) => {
+    link.closed.then((ending) => {
       this.#links.delete(id)
-      if (!link.ready) this.#total.handshakeFailures++
+      if (link.failedHandshake(ending)) this.#total.handshakeFailures++
       const { memoryBytes: _freed, ...counters } = link.stats()
       add(this.#total, counters)
-      this.emit('disconnect', { id, reason })
+      const { framesUpstream, framesDownstream } = counters
+      const durationMs = Math.round(performance.now() - start)
+      this.#tell('disconnect', { id, remoteAddress, ...ending, framesUpstream, framesDownstream, durationMs })
     })
+    // Frozen, for its `id` tells which connection a listener ends that rejects.
+    this.#tell('connection', Object.freeze({ id, remoteAddress }))
+  }
+
+  /** Emits an event when all that belongs to it is done: a listener may throw anything. */
+  #tell<E extends keyof RelayEvents>(event: E, ...args: RelayEvents[E]): void {
+    try {
+      // What it is given fits the event, which the types cannot see.
+      ;(this as EventEmitter).emit(event, ...args)
+    } catch (thrown) {
+      this.#listenerThrew(thrown, event, args)
+    }
+  }
+
+  #listenerThrew(thrown: unknown, event: string, args: unknown[]): void {
+    const error = threw(`a '${event}' listener`, thrown)
+    if (event === 'connection') this.#links.get((args[0] as { id: number }).id)?.destroy(userFault(error))
+    else if (event !== 'error' && this.listenerCount('error') > 0) this.#tell('error', error)
+    else process.emitWarning(error)
   }
 
   /** Null where there is no memory for another link, in the budget or at all: those that are alive go on. */

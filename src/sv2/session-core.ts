@@ -67,6 +67,8 @@ export class SessionCore implements RingSource {
   #retained = 0
   /** The last report of a session whose native part is gone. */
   #final: SessionStats | null = null
+  /** What its last message had when its native part went. */
+  #finalPartial = 0
   readonly #waiting = new WaitQueue()
   readonly #reading = new WaitQueue<number>()
 
@@ -256,6 +258,11 @@ export class SessionCore implements RingSource {
     return { framesIn, framesOut, bytesIn, bytesOut, heapFallbacks, retainedBatches, memoryBytes }
   }
 
+  /** Bytes that have come of a message that is not whole. */
+  get partial(): number {
+    return this.#final === null ? sessionReport(this.handle).partial : this.#finalPartial
+  }
+
   /** Nothing can be sent or received any more. */
   close(): void {
     if (this.#closed) return
@@ -399,6 +406,7 @@ export class SessionCore implements RingSource {
     if (!ended || this.lent || this.#final !== null) return
     const abandoned = this.#closed && !this.#wired
     if (!abandoned && this.#pending > 0) return
+    this.#finalPartial = this.partial
     this.#final = { ...this.stats(), memoryBytes: 0 }
     this.available = 0
     this.#pending = 0

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { readDirectly } from '../direct-read.js'
 import { writeLent } from '../socket-write.js'
+import { callUser } from '../thrown.js'
 import type { FrameBatch } from './api.js'
 import type { SessionCore } from './session-core.js'
 
@@ -16,6 +17,8 @@ const CAN_SHARE = process.platform !== 'win32'
 
 /** What happens on a wired socket besides frames. */
 export interface SocketEvents {
+  /** What has come while the handshake is not done, before the session looks at it. */
+  onHandshake?(chunk: Uint8Array): void
   /** The handshake is done. */
   onTransport(): void
   onBatch(batch: FrameBatch): void
@@ -75,7 +78,7 @@ export class SessionSocket {
       onTransport: () => {},
       onBatch: (batch) => {
         answered = false
-        onBatch(batch)
+        callUser(() => onBatch(batch))
         // Only where answers pile up: two ends that send to each other must both go on reading, or neither could drain.
         if (answered && core.over) wired.holdUntilDrained(core)
       },
@@ -199,6 +202,7 @@ export class SessionSocket {
     const core = this.#core
     if (core.otherEnded || this.#ignoring) return
     const { state } = core
+    if (state === 'handshake') this.#events.onHandshake?.(chunk)
     let batch: FrameBatch
     try {
       batch = core.receive(chunk)

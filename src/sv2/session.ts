@@ -142,8 +142,9 @@ export class Sv2Session implements Disposable {
    * Wires the session to a socket: reads, writes, backpressure, errors. Frames come to `onBatch`; while its answers are
    * over the high-water mark nothing more is read. When the peer ends its side, ours ends once the output is empty; on a
    * socket with `allowHalfOpen` it ends with `close()`. A session that fails destroys the socket with its error; the
-   * socket's closing closes the session. What `onBatch` throws is not caught. `ERR_BUSY` when a socket or a stream takes
-   * the output already, `ERR_CLOSED` when the socket is destroyed.
+   * socket's closing closes the session. What `onBatch` throws becomes an uncaught exception once the batch has been dealt
+   * with; a process that survives it gets the next batch. `ERR_BUSY` when a socket or a stream takes the output already,
+   * `ERR_CLOSED` when the socket is destroyed.
    */
   attach(socket: Socket, onBatch: (batch: FrameBatch) => void): void {
     socketArgument(socket, 'socket')

@@ -288,6 +288,8 @@ pub struct SessionReport {
     pub bytes_out: f64,
     /// Native memory that the session holds.
     pub memory_bytes: f64,
+    /// Bytes that have come of a message that is not whole yet.
+    pub partial: f64,
     /// Bytes that the output ring holds.
     pub available: u32,
     /// 0 handshake, 1 transport, 2 closed.
@@ -307,6 +309,7 @@ pub fn session_report(env: Env, handle: ObjectHandle) -> Result<SessionReport> {
         bytes_in: counters.bytes_in as f64,
         bytes_out: counters.bytes_out as f64,
         memory_bytes: counters.memory_bytes as f64,
+        partial: session.partial().come as f64,
         available: state.control.get(Word::Available),
         state: state.control.get(Word::State),
     })

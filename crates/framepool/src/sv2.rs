@@ -31,7 +31,7 @@ mod session;
 mod spare;
 
 pub use batch::{Batch, Frame};
-pub use error::Error;
+pub use error::{CertificateFault, Error};
 pub use frame::{FrameHeader, MAX_PAYLOAD};
 pub use keys::generate_authority_keypair;
 pub use link_memory::{Direction, Grant, LinkMemory, RelayMemory, RelayMemoryStats, Step};

@@ -3,13 +3,43 @@ use std::fmt;
 use super::frame::MAX_PAYLOAD;
 use crate::ring::RingError;
 
+/// What is wrong with a server's certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CertificateFault {
+    /// Its format is of another version than ours.
+    Version(u16),
+    /// It is not signed by the expected authority.
+    Signature,
+    /// Its time ended before our clock's.
+    Expired {
+        /// By so many seconds.
+        ago: u32,
+    },
+    /// Its time begins after our clock's.
+    NotYetValid {
+        /// By so many seconds.
+        ahead: u32,
+    },
+}
+
+impl fmt::Display for CertificateFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version(version) => write!(f, "its version is {version}, and only version 0 is known"),
+            Self::Signature => f.write_str("it is signed by another authority key (check the authority public key)"),
+            Self::Expired { ago } => write!(f, "it expired {ago} s ago (check both clocks)"),
+            Self::NotYetValid { ahead } => write!(f, "it is not valid yet, for another {ahead} s (check both clocks)"),
+        }
+    }
+}
+
 /// Why a session refused a call or was closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
     /// A handshake message could not be decrypted.
     Handshake,
-    /// The server's certificate is not signed by the expected authority, or not valid now.
-    Certificate,
+    /// The server's certificate was refused.
+    Certificate(CertificateFault),
     /// A frame's authentication failed.
     Aead,
     /// A payload is longer than allowed.
@@ -45,7 +75,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Handshake => "ERR_SV2_HANDSHAKE",
-            Self::Certificate => "ERR_SV2_CERTIFICATE",
+            Self::Certificate(_) => "ERR_SV2_CERTIFICATE",
             Self::Aead => "ERR_SV2_AEAD",
             Self::FrameTooLarge { .. } => "ERR_SV2_FRAME_TOO_LARGE",
             Self::State => "ERR_SV2_STATE",
@@ -66,10 +96,7 @@ impl fmt::Display for Error {
                 "the Noise handshake failed: the peer's message cannot be decrypted (its bytes were changed on the \
                  way, or the peer does not speak Stratum V2)",
             ),
-            Self::Certificate => f.write_str(
-                "the server's certificate was refused: it is signed by another authority key, has expired or is not \
-                 valid yet (check the authority public key and both clocks)",
-            ),
+            Self::Certificate(fault) => write!(f, "the server's certificate was refused: {fault}"),
             Self::Aead => {
                 f.write_str("a frame failed authentication: wire bytes were changed, lost, added or reordered")
             }

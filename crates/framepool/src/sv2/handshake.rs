@@ -81,6 +81,11 @@ pub(super) fn now() -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sv2::CertificateFault::{self, Expired, NotYetValid};
+
+    fn refused(fault: CertificateFault) -> Result<(), Error> {
+        Err(Error::Certificate(fault))
+    }
 
     /// Runs a handshake in which the responder's clock shows `signed` and the initiator's shows `checked`.
     fn shake_hands(validity: u64, signed: u32, checked: u32) -> Result<(), Error> {
@@ -107,11 +112,11 @@ mod tests {
         let signed = 1_800_000_000;
         assert_eq!(shake_hands(0, signed, signed), Ok(()));
         assert_eq!(shake_hands(0, signed, signed + 10), Ok(()));
-        assert_eq!(shake_hands(0, signed, signed + 11), Err(Error::Certificate));
+        assert_eq!(shake_hands(0, signed, signed + 11), refused(Expired { ago: 11 }));
         assert_eq!(shake_hands(0, signed, signed - 10), Ok(()));
-        assert_eq!(shake_hands(0, signed, signed - 11), Err(Error::Certificate));
+        assert_eq!(shake_hands(0, signed, signed - 11), refused(NotYetValid { ahead: 11 }));
         assert_eq!(shake_hands(3600, signed, signed + 3610), Ok(()));
-        assert_eq!(shake_hands(3600, signed, signed + 3611), Err(Error::Certificate));
+        assert_eq!(shake_hands(3600, signed, signed + 3611), refused(Expired { ago: 11 }));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use secp256k1::schnorr::{self, Signature};
 use secp256k1::{Keypair, XOnlyPublicKey};
 
 use super::curve;
-use crate::sv2::Error;
+use crate::sv2::{CertificateFault, Error};
 
 /// Version u16, valid from u32, not valid after u32, signature.
 pub(super) const SIZE: usize = TERMS + 64;
@@ -38,7 +38,7 @@ pub(super) fn sign(
 }
 
 /// [`Error::Certificate`] unless `authority` has certified `server_key` for `now`. Without an authority only the version
-/// matters.
+/// matters. The signature comes first: what another key has signed says nothing true about its time.
 pub(super) fn verify(
     certificate: &[u8; SIZE],
     server_key: &XOnlyPublicKey,
@@ -46,17 +46,23 @@ pub(super) fn verify(
     authority: Option<&XOnlyPublicKey>,
 ) -> Result<(), Error> {
     let &[v0, v1, f0, f1, f2, f3, a0, a1, a2, a3, ref signature @ ..] = certificate;
-    if u16::from_le_bytes([v0, v1]) != VERSION {
-        return Err(Error::Certificate);
+    let version = u16::from_le_bytes([v0, v1]);
+    if version != VERSION {
+        return Err(Error::Certificate(CertificateFault::Version(version)));
     }
     let Some(authority) = authority else { return Ok(()) };
-    let valid_from = u32::from_le_bytes([f0, f1, f2, f3]).saturating_sub(LEEWAY);
-    let not_valid_after = u32::from_le_bytes([a0, a1, a2, a3]).saturating_add(LEEWAY);
-    if now < valid_from || now > not_valid_after {
-        return Err(Error::Certificate);
-    }
     let message = signed_message(certificate, server_key);
-    schnorr::verify(&Signature::from_byte_array(*signature), &message, authority).map_err(|_| Error::Certificate)
+    schnorr::verify(&Signature::from_byte_array(*signature), &message, authority)
+        .map_err(|_| Error::Certificate(CertificateFault::Signature))?;
+    let ahead = u32::from_le_bytes([f0, f1, f2, f3]).saturating_sub(now);
+    let ago = now.saturating_sub(u32::from_le_bytes([a0, a1, a2, a3]));
+    if ahead > LEEWAY {
+        return Err(Error::Certificate(CertificateFault::NotYetValid { ahead }));
+    }
+    if ago > LEEWAY {
+        return Err(Error::Certificate(CertificateFault::Expired { ago }));
+    }
+    Ok(())
 }
 
 fn signed_message(certificate: &[u8; SIZE], server_key: &XOnlyPublicKey) -> [u8; 32] {

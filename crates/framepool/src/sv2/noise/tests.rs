@@ -8,7 +8,7 @@ use secp256k1::rand::{self, CryptoRng, RngCore, SeedableRng};
 use secp256k1::{Keypair, Parity, SecretKey, XOnlyPublicKey, schnorr};
 
 use super::*;
-use crate::sv2::Error;
+use crate::sv2::{CertificateFault, Error};
 
 const NOW: u32 = 1_800_000_000;
 const VALIDITY: u32 = 3600;
@@ -245,12 +245,18 @@ fn a_certificate_of_another_version_or_another_key_is_refused() {
     let (pair, public) = authority(seed);
     let (_, server_key) = authority(seed ^ 1);
     let good = certificate::sign(&server_key, NOW, VALIDITY, &pair, &mut rng(seed));
+    let signed_by_another = Err(Error::Certificate(CertificateFault::Signature));
     assert_eq!(certificate::verify(&good, &server_key, NOW, Some(&public)), Ok(()));
-    assert_eq!(certificate::verify(&good, &public, NOW, Some(&public)), Err(Error::Certificate));
-    assert_eq!(certificate::verify(&good, &server_key, NOW, Some(&server_key)), Err(Error::Certificate));
+    assert_eq!(certificate::verify(&good, &public, NOW, Some(&public)), signed_by_another);
+    assert_eq!(certificate::verify(&good, &server_key, NOW, Some(&server_key)), signed_by_another);
     for changed in corrupted(good) {
-        assert_eq!(certificate::verify(&changed, &server_key, NOW, Some(&public)), Err(Error::Certificate));
         let version_is_changed = changed[..2] != good[..2];
+        let fault = if version_is_changed {
+            CertificateFault::Version(u16::from_le_bytes([changed[0], changed[1]]))
+        } else {
+            CertificateFault::Signature
+        };
+        assert_eq!(certificate::verify(&changed, &server_key, NOW, Some(&public)), Err(Error::Certificate(fault)));
         assert_eq!(certificate::verify(&changed, &server_key, NOW, None).is_err(), version_is_changed);
     }
 }

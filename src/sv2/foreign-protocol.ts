@@ -1,0 +1,35 @@
+/** How many bytes of a connection's beginning tell what is spoken on it: as many as the first message of a handshake has. */
+export const HEAD = 64
+
+/** Fewer bytes could be text by chance: what an Sv2 handshake begins with looks random. */
+const LEAST_TEXT = 4
+
+const HTTP = /^(?:[A-Z]{3,10} \S+ HTTP\/\d|(?:GET|POST|PUT|HEAD|DELETE|OPTIONS|CONNECT|PATCH|TRACE|PRI) |HTTP\/\d)/
+const PROXY = /^(?:PROXY (?:TCP|UNKNOWN)|\r\n\r\n\0\r\nQUIT\n)/
+
+/**
+ * The protocol that a connection which begins with `head` speaks, if it is one that is known and not Sv2. Only for
+ * connections that have failed: random bytes look like TLS once in three million times.
+ */
+export function foreignProtocol(head: Uint8Array): string | null {
+  // A record of TLS, or of SSL 3: type, version.
+  const [type = 0, major, minor = 0] = head
+  if (type >= 0x14 && type <= 0x17 && major === 3 && minor <= 4) return 'TLS'
+  const text = Buffer.from(head).toString('latin1')
+  if (PROXY.test(text)) return 'the PROXY protocol'
+  if (!isText(head)) return null
+  if (HTTP.test(text)) return 'HTTP'
+  return /^\s*[[{]/.test(text) ? 'Stratum V1 (JSON)' : 'plain text'
+}
+
+/** Whether `head` is text as far as it goes. No handshake of 64 random bytes is, not even by chance. */
+export function isText(head: Uint8Array): boolean {
+  if (head.length < LEAST_TEXT) return false
+  try {
+    // As a stream, for its last character may be cut.
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(head, { stream: true })
+    return !/[^\P{C}\t\r\n]/u.test(text)
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,62 @@
+import { types } from 'node:util'
+
+/** The longest text that is taken of what was thrown, in characters. */
+const MAX_TEXT = 1000
+
+/** Calls code of the user. What it throws becomes an uncaught exception when the caller is done, and interrupts nothing. */
+export function callUser(call: () => void): void {
+  try {
+    call()
+  } catch (thrown) {
+    queueMicrotask(() => {
+      throw thrown
+    })
+  }
+}
+
+/** What was thrown, or given as an error, on one line: it may be anything, and answer with code that throws. */
+export function thrownText(thrown: unknown): string {
+  try {
+    return oneLine(textOf(thrown))
+  } catch {
+    return 'a value that cannot be shown'
+  }
+}
+
+/** The error for what `source`, code of the user, has thrown. */
+export function threw(source: string, thrown: unknown): Error {
+  return new Error(`${source} threw ${thrownText(thrown)}`, { cause: thrown })
+}
+
+function textOf(thrown: unknown): string {
+  if (typeof thrown === 'string') return JSON.stringify(thrown)
+  if (typeof thrown === 'function') return 'a function'
+  if (typeof thrown !== 'object' || thrown === null) return String(thrown)
+  const { name, message, errors } = thrown as { name?: unknown; message?: unknown; errors?: unknown }
+  if (typeof message !== 'string' && !types.isNativeError(thrown)) return 'an object'
+  const text = [messageText(message, errors)].filter((part) => part !== '')
+  if (typeof name === 'string' && name !== '') text.unshift(name)
+  return text.join(': ')
+}
+
+/** The message of an error on one line. An `AggregateError` has one for each address that was tried, and often no other. */
+export function errorText(error: unknown): string {
+  try {
+    const { message, errors } = error as { message?: unknown; errors?: unknown }
+    return oneLine(messageText(message, errors)) || thrownText(error)
+  } catch {
+    return thrownText(error)
+  }
+}
+
+function messageText(message: unknown, errors: unknown): string {
+  const own = typeof message === 'string' ? message : ''
+  if (!Array.isArray(errors)) return own
+  const each = [...new Set(errors.map(errorText))].join('; ')
+  return own === '' ? each : `${own} (${each})`
+}
+
+function oneLine(text: string): string {
+  const line = text.slice(0, MAX_TEXT).replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
+  return text.length > MAX_TEXT ? `${line}…` : line
+}
