@@ -10,10 +10,10 @@ import {
 } from '../arguments.js'
 import { createInitiator, createResponder, type Handle } from '../boundary.js'
 import { Consumer } from '../consumer.js'
-import { FramePoolError, invalidArgType, outOfRange } from '../errors.js'
-import { ringKey } from '../ring-source.js'
+import { type FramePoolError, invalidArgType, outOfRange } from '../errors.js'
+import { checkIdle, ringKey } from '../ring-source.js'
 import { memoryOf, SlotPool } from '../slot-pool.js'
-import { socketArgument } from '../socket-argument.js'
+import { checkReadable, checkWritable, closedError, socketArgument } from '../socket-argument.js'
 import type {
   Frame,
   FrameBatch,
@@ -149,8 +149,10 @@ export class Sv2Session implements Disposable {
     socketArgument(socket, 'socket')
     if (typeof onBatch !== 'function') throw invalidArgType('onBatch must be a function')
     this.#core.checkOpen()
-    // It would never say that it is closed.
-    if (socket.destroyed) throw new FramePoolError('ERR_CLOSED', 'the socket is closed')
+    checkWritable(socket)
+    checkReadable(socket, 'socket')
+    if (socket.readableEnded) throw closedError('the receiving side of the socket has ended')
+    checkIdle(this.#core)
     SessionSocket.attach(this.#core, socket, onBatch)
   }
 
