@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { type DirectTarget, readDirectly, symbolOf } from './direct-read.js'
@@ -44,6 +43,10 @@ export class BorrowedSocket {
   on(event: string, listener: (...args: never[]) => void): void {
     this.#listeners.push([event, listener])
     this.socket.prependListener(event, listener as () => void)
+    if (event !== 'data') return
+    // Only by this one a stream knows that somebody listens, and begins to flow unless it was paused.
+    this.#listeners.push([event, ignore])
+    this.socket.on(event, ignore)
   }
 
   /** Calls `listener` when the connection is over. */
@@ -74,7 +77,7 @@ export class BorrowedSocket {
     taken.delete(socket)
     this.#readAsBefore?.()
     for (const [event, listener] of this.#listeners) {
-      callSafely(() => EventEmitter.prototype.removeListener.call(socket, event, listener as () => void))
+      callSafely(() => Duplex.prototype.removeListener.call(socket, event, listener as () => void))
     }
     callSafely(() => {
       socket.allowHalfOpen = this.#allowHalfOpen
@@ -92,6 +95,8 @@ export class BorrowedSocket {
     if (state !== undefined && 'flowing' in state) state.flowing = null
   }
 }
+
+function ignore(): void {}
 
 /** Node does not tell otherwise. */
 function hasNoDelay(socket: Socket): boolean {

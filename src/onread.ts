@@ -69,7 +69,7 @@ export class OnReadIntake {
   #read(count: number, source: unknown): boolean {
     if (this.#closed) return false
     // Others than Node can call it, too.
-    integerArgument(count, 'n', 0, this.#half.size)
+    integerArgument(count, 'n', 0, this.#target.room)
     const more = this.#target.filled(count)
     if (!more) void this.#resumeLater(source)
     const onData = this.#onData

@@ -1,5 +1,5 @@
-import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import { throwIfAborted, whenAborted } from './abort.js'
 import { booleanArgument, optionsArgument, signalArgument } from './arguments.js'
 import { checkFree, type RingSource } from './ring-source.js'
@@ -44,7 +44,7 @@ export async function pipeToSocket(
       ['error', fail],
       ['close', onClose],
     ] as const) {
-      callSafely(() => EventEmitter.prototype.removeListener.call(socket, event, listener))
+      callSafely(() => Duplex.prototype.removeListener.call(socket, event, listener))
     }
     stopListening()
   }

@@ -17,6 +17,8 @@ const OVERFLOW = 16 * 1024
 export class ReadTarget {
   readonly #half: HalfCore
   readonly #spare: number
+  /** Of what `next()` gave last, in bytes. */
+  #room = 0
   /** Where the next bytes go, outside of the ring; null: into it. */
   #overflow: Uint8Array | null = null
   #waiting: Uint8Array[] = []
@@ -33,15 +35,22 @@ export class ReadTarget {
     const { available, offset, size } = this.#half
     if (available === 0 || this.holding) {
       this.#overflow = Buffer.allocUnsafeSlow(OVERFLOW)
+      this.#room = OVERFLOW
       return this.#overflow
     }
     this.#overflow = null
-    const length = Math.min(available > this.#spare ? available - this.#spare : available, size - offset)
-    return this.#half.memory.view(offset, length)
+    this.#room = Math.min(available > this.#spare ? available - this.#spare : available, size - offset)
+    return this.#half.memory.view(offset, this.#room)
+  }
+
+  /** The most that can have come into what `next()` gave last, and was not told yet. */
+  get room(): number {
+    return this.#room
   }
 
   /** `count` bytes have come. False: reading must pause until there is room again. */
   filled(count: number): boolean {
+    this.#room = 0
     if (this.#overflow === null) {
       this.#half.advance(count)
     } else {

@@ -7,7 +7,7 @@ import { FramePoolError, invalidArgType } from './errors.js'
 /** Throws the documented error unless `value` is a socket. */
 export function socketArgument(value: unknown, name: string): void {
   // What merely inherits from a socket has no state, and would fail when half of the work is done.
-  if (!types.isProxy(value) && value instanceof Socket && typeof value.writableHighWaterMark === 'number') return
+  if (!types.isProxy(value) && value instanceof Socket && Object.hasOwn(value, '_writableState')) return
   throw invalidArgType(`${name} must be a net.Socket`)
 }
 

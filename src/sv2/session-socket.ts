@@ -88,12 +88,10 @@ export class SessionSocket {
   }
 
   #readData(): void {
-    const socket = this.#socket
     this.#loan.on('data', (chunk: Buffer | string) => {
       if (typeof chunk === 'string') this.destroy(invalidArgType('socket must give bytes: no setEncoding'))
       else this.#readInParts(chunk)
     })
-    if (socket.readableFlowing !== false) socket.resume()
   }
 
   /** For `Sv2Session.attach`: a session that answers on the socket that it reads from. */
