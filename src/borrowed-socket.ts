@@ -81,9 +81,11 @@ export class BorrowedSocket {
     }
     callSafely(() => {
       socket.allowHalfOpen = this.#allowHalfOpen
-      if (!this.#noDelay) socket.setNoDelay(false)
-      this.#flowAsBefore()
     })
+    callSafely(() => {
+      if (!this.#noDelay) socket.setNoDelay(false)
+    })
+    callSafely(() => this.#flowAsBefore())
   }
 
   /** What the next connection brings must neither be lost before anybody listens, nor wait for somebody to resume. */

@@ -70,10 +70,13 @@ async function writeAll(
   try {
     while (!signal.aborted && (source.available > 0 || (await source.wait(1, { signal })) > 0)) {
       const failure = await new Promise<Failure | null>((resolve) => {
-        writeLent(source, socket, (failure) => {
-          // Not for others between two writes either.
-          source.lent = true
-          resolve(failure)
+        writeLent(source, socket, {
+          onThrown: fail,
+          onTaken(failure) {
+            // Not for others between two writes either.
+            source.lent = true
+            resolve(failure)
+          },
         })
       })
       if (failure !== null) await brokenBy(failure, socket, failed, fail)

@@ -170,7 +170,10 @@ class OneWay {
     if (consumer.lent) return
     const length = consumer.available
     if (length > 0) {
-      const taken = writeLentNow(consumer, this.#to.socket, (failure) => this.#taken(length, failure))
+      const taken = writeLentNow(consumer, this.#to.socket, {
+        onThrown: this.#fail,
+        onTaken: (failure) => this.#taken(length, failure),
+      })
       if (!taken) return
       this.#bytes += length
     }
@@ -180,7 +183,7 @@ class OneWay {
   #taken(length: number, failure: Failure | null): void {
     if (failure !== null) {
       setImmediate(() => {
-        // A socket that breaks says itself what is wrong; one whose methods only threw something does not.
+        // A socket that breaks says itself what is wrong.
         if (!this.#to.socket.destroyed) this.#fail(failure.error)
       })
       return

@@ -6,6 +6,17 @@ import type { Failure } from './thrown.js'
 /** The intrinsic one: what a socket holds must not be freed, whatever it claims. */
 const writableLength = Object.getOwnPropertyDescriptor(Duplex.prototype, 'writableLength')!.get!
 
+/** Not those of the socket: what stays corked is held for ever. */
+const { cork, uncork } = Duplex.prototype
+
+/** What becomes of a write. */
+export interface WriteEvents {
+  /** A method of the socket has thrown: it may hold some of the bytes all the same. */
+  onThrown(error: unknown): void
+  /** The socket holds nothing any more, perhaps at once. */
+  onTaken(failure: Failure | null): void
+}
+
 /** Bytes that were written to `socket` and that the system has not taken yet. */
 function heldBy(socket: Socket): number {
   return writableLength.call(socket)
@@ -13,28 +24,34 @@ function heldBy(socket: Socket): number {
 
 /**
  * Writes all that is available to `socket`, as views of the ring. They are lent until the socket holds none of them any more;
- * then they are freed, unless it failed, and `taken` is called, perhaps at once. What its methods throw is a failure, too.
+ * then they are freed, unless it failed.
  */
-export function writeLent(source: RingSource, socket: Socket, taken: (failure: Failure | null) => void): void {
+export function writeLent(source: RingSource, socket: Socket, events: WriteEvents): void {
   const length = source.available
-  write(source, length, socket, (failure) => {
-    source.giveBack(failure ? 0 : length)
-    taken(failure)
+  write(source, length, socket, {
+    onThrown: (error) => events.onThrown(error),
+    onTaken(failure) {
+      source.giveBack(failure ? 0 : length)
+      events.onTaken(failure)
+    },
   })
 }
 
 /**
  * The same, but the views are freed on return where the system has taken all of them by then, which Node tells only on a
- * later tick: then it returns true, and `taken` is not called.
+ * later tick: then it returns true, and `onTaken` is not called.
  */
-export function writeLentNow(source: RingSource, socket: Socket, taken: (failure: Failure | null) => void): boolean {
+export function writeLentNow(source: RingSource, socket: Socket, events: WriteEvents): boolean {
   const length = source.available
   let over = false
-  write(source, length, socket, (failure) => {
-    if (over) return
-    over = true
-    source.giveBack(failure ? 0 : length)
-    taken(failure)
+  write(source, length, socket, {
+    onThrown: (error) => events.onThrown(error),
+    onTaken(failure) {
+      if (over) return
+      over = true
+      source.giveBack(failure ? 0 : length)
+      events.onTaken(failure)
+    },
   })
   // A socket that has just failed holds nothing either, but is not writable any more.
   if (over || heldBy(socket) > 0 || !socket.writable) return false
@@ -43,19 +60,18 @@ export function writeLentNow(source: RingSource, socket: Socket, taken: (failure
   return true
 }
 
-/** `done` is called once, when nothing of what was written is held any more. */
-function write(source: RingSource, length: number, socket: Socket, done: (failure: Failure | null) => void): void {
+function write(source: RingSource, length: number, socket: Socket, events: WriteEvents): void {
   const [first, second] = views(source, length)
   source.lent = true
-  const writes = new Writes(socket, done)
+  const writes = new Writes(socket, events)
   if (second.length === 0) {
     writes.add(first)
   } else {
     // Both in one system call.
-    writes.run(() => socket.cork())
+    cork.call(socket)
     writes.add(first)
     writes.add(second)
-    writes.run(() => socket.uncork())
+    uncork.call(socket)
   }
   writes.finish()
 }
@@ -63,14 +79,14 @@ function write(source: RingSource, length: number, socket: Socket, done: (failur
 /** Writes that are over together. */
 class Writes {
   readonly #socket: Socket
-  readonly #done: (failure: Failure | null) => void
+  readonly #events: WriteEvents
   /** This one is over with `finish()`. */
   #open = 1
   #failure: Failure | null = null
 
-  constructor(socket: Socket, done: (failure: Failure | null) => void) {
+  constructor(socket: Socket, events: WriteEvents) {
     this.#socket = socket
-    this.#done = done
+    this.#events = events
   }
 
   add(bytes: Uint8Array): void {
@@ -85,21 +101,18 @@ class Writes {
       this.finish()
     }
     this.#open++
-    this.run(() => socket.write(bytes, settle))
-    // If the socket has taken the bytes before something threw, it will say when it is done with them.
-    if (this.#failure !== null && heldBy(socket) <= held) settle()
-  }
-
-  run(call: () => unknown): void {
     try {
-      call()
+      socket.write(bytes, settle)
     } catch (error) {
-      this.#failure ??= { error }
+      this.#failure = { error }
+      this.#events.onThrown(error)
+      // If the socket has taken the bytes before that, it will say when it is done with them.
+      if (heldBy(socket) <= held) settle()
     }
   }
 
   finish(): void {
     this.#open--
-    if (this.#open === 0) this.#done(this.#failure)
+    if (this.#open === 0) this.#events.onTaken(this.#failure)
   }
 }

@@ -152,9 +152,9 @@ export class SessionSocket {
     const core = this.#core
     if (core.lent || this.#over || this.#socket.destroyed) return
     if (core.available > 0) {
-      writeLent(core, this.#socket, (failure) => {
-        if (failure === null) this.flush()
-        else this.#writeFailed(failure)
+      writeLent(core, this.#socket, {
+        onThrown: (error) => this.destroy(errorOfThrown(error)),
+        onTaken: (failure) => (failure === null ? this.flush() : this.#writeFailed(failure)),
       })
     } else if (this.#ending) this.#finish()
   }
@@ -181,7 +181,7 @@ export class SessionSocket {
   /** Node destroys a socket only after it has told all its writes that it failed, and would tell those made meanwhile. */
   #writeFailed({ error }: Failure): void {
     setImmediate(() => {
-      // A socket that breaks says itself what is wrong; one whose methods only threw something does not.
+      // A socket that breaks says itself what is wrong.
       if (!this.#over && !this.#socket.destroyed) this.destroy(errorOfThrown(error))
     })
   }
