@@ -538,6 +538,47 @@ describe('what is thrown where nobody can catch it', { timeout: PATIENCE_MS }, (
     expect(told).toEqual([1000, true])
   })
 
+  it('by a listener for data of what a socket reads into: nothing is read into the place of what is still to be read', () => {
+    const told = run(`
+      const results = []
+      const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, index) => (index * 31 + (index >> 8)) % 251))
+      for (const direct of [false, true]) {
+        const { producer, consumer } = new ByteRing(65536).intoParts()
+        const server = net.createServer({ allowHalfOpen: true }, async (socket) => {
+          for (let at = 0; at < bytes.length; at += 1000) { socket.write(bytes.subarray(at, at + 1000)); if (at % 3000 === 0) await sleep(1) }
+          socket.end()
+        })
+        server.listen(0, '127.0.0.1')
+        await once(server, 'listening')
+        const { port } = server.address()
+        let stream
+        if (direct) {
+          const { dialled, accepted } = await connected()
+          relaySockets(net.connect({ port, host: '127.0.0.1' }), dialled, { size: 65536 }).catch(() => {})
+          dialled.on('drain', () => {})
+          accepted.end()
+          // Thrown on ticks of the turn in which the relay has read.
+          const write = dialled.write
+          let count = 0
+          dialled.write = function (...given) { if (count++ % 3 === 0) process.nextTick(() => { throw THROWN[count % 5] }); return write.apply(this, given) }
+          stream = accepted
+        } else {
+          const socket = net.connect({ port, host: '127.0.0.1', onread: producer.onread() })
+          socket.on('end', () => { socket.end(); producer.end() })
+          stream = consumer.toReadable()
+        }
+        const chunks = []
+        stream.on('data', (chunk) => { chunks.push(chunk); if (chunks.length % 3 === 0) throw THROWN[chunks.length % 5] })
+        // Its own listeners for the end are not to be kept from it.
+        await new Promise((resolve) => stream.prependListener('end', resolve))
+        results.push(Buffer.concat(chunks).equals(bytes))
+        server.close()
+      }
+      console.log(JSON.stringify([results, uncaught.length > 20]))
+      process.exit()`)
+    expect(told).toEqual([[true, true], true])
+  })
+
   it('by listeners of a socket: relaySockets and pipeTo hear of everything all the same', () => {
     const told = run(`
       const results = []
@@ -673,16 +714,8 @@ describe('timers', { timeout: PATIENCE_MS }, () => {
       console.log(JSON.stringify(results))
       process.exit()`
     const results = JSON.parse(runProgram(program, 20_000))
-    expect(results).toEqual([
-      'ERR_TIMEOUT',
-      'ERR_TIMEOUT',
-      'ERR_TIMEOUT',
-      'ABORT_ERR',
-      1,
-      1_000_000,
-      'ping',
-      'ERR_TIMEOUT',
-    ])
+    // 20 is the code of a DOMException for an abort.
+    expect(results).toEqual(['ERR_TIMEOUT', 'ERR_TIMEOUT', 'ERR_TIMEOUT', 20, 1, 1_000_000, 'ping', 'ERR_TIMEOUT'])
   })
 })
 

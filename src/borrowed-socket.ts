@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { type DirectTarget, readDirectly, symbolOf } from './direct-read.js'
 import { callSafely } from './thrown.js'
+import { setImmediate } from './timers.js'
 
 /** Those that are borrowed now: each by one. */
 const taken = new WeakSet<Socket>()
@@ -35,6 +36,7 @@ export class BorrowedSocket {
     taken.add(socket)
     // Otherwise Node ends the sending side with the receiving one, before what waits has gone out.
     socket.allowHalfOpen = true
+    for (const event of ['end', 'finish']) this.on(event, () => this.#destroyWhenDone())
     // What comes in pieces goes on in pieces: waiting to fill packets would only delay them.
     socket.setNoDelay(true)
   }
@@ -70,6 +72,15 @@ export class BorrowedSocket {
     } catch {
       Duplex.prototype.destroy.call(this.socket, error)
     }
+  }
+
+  /** As Node does, but not if a listener of the user's has thrown meanwhile. */
+  #destroyWhenDone(): void {
+    const { socket } = this
+    if (!socket.readableEnded || !socket.writableFinished) return
+    setImmediate(() => {
+      if (taken.has(socket) && !socket.destroyed) callSafely(() => this.destroy())
+    })
   }
 
   giveBack(): void {

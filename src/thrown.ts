@@ -1,12 +1,12 @@
 import { inspect, types } from 'node:util'
-import { queueMicrotask } from './timers.js'
+import { setImmediate } from './timers.js'
 
-/** Calls user code from where nothing may be thrown. What it throws is an uncaught exception, right after. */
+/** Calls user code from where nothing may be thrown. What it throws is an uncaught exception, on a later turn. */
 export function callSafely(call: () => void): void {
   try {
     call()
   } catch (error) {
-    queueMicrotask(() => {
+    setImmediate(() => {
       throw error
     })
   }

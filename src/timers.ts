@@ -9,7 +9,12 @@ export type Timer = NodeJS.Timeout
 
 export const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate } = timers
 
-export const queueMicrotask: (callback: () => void) => void = globalThis.queueMicrotask
+const resolved = Promise.resolve()
+
+/** Calls `callback`, which throws nothing, as soon as what runs now is over. */
+export function queueMicrotask(callback: () => void): void {
+  void resolved.then(callback)
+}
 
 /** Milliseconds since some moment: for differences. */
 export const now: () => number = performance.now.bind(performance)
