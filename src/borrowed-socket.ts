@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
-import { type DirectTarget, readDirectly, symbolOf } from './direct-read.js'
+import { type DirectTarget, readDirectly } from './direct-read.js'
+import { symbolOf } from './socket-symbols.js'
 import { callSafely } from './thrown.js'
 import { setImmediate } from './timers.js'
 

@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { hasRead } from './latest-reader.js'
+import { symbolOf } from './socket-symbols.js'
 import { callSafely } from './thrown.js'
 
 /** Memory that a socket reads into. */
@@ -26,9 +28,11 @@ export function readDirectly(socket: Socket, target: DirectTarget): (() => void)
   const [buffer, callback, generator] = ['kBuffer', 'kBufferCb', 'kBufferGen'].map((name) => symbolOf(socket, name))
   if (buffer === undefined || callback === undefined || generator === undefined || internals[buffer]) return null
   const before = [buffer, callback, generator].map((symbol) => [symbol, internals[symbol]] as const)
+  const reader = new WeakRef(socket)
   // Thrown through Node, it would keep Node from asking for the next view: what comes then would go into the last.
   internals[callback] = (count: number): boolean => {
     let more = true
+    hasRead(reader)
     callSafely(() => {
       more = target.filled(count)
     })
@@ -47,9 +51,4 @@ export function readDirectly(socket: Socket, target: DirectTarget): (() => void)
 export function readsByItself(socket: Socket): boolean {
   const buffer = symbolOf(socket, 'kBuffer')
   return buffer !== undefined && Boolean((socket as unknown as Internals)[buffer])
-}
-
-/** The symbol of Node's that `socket` has a property by. */
-export function symbolOf(socket: Socket, name: string): symbol | undefined {
-  return Object.getOwnPropertySymbols(socket).find(({ description }) => description === name)
 }

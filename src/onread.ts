@@ -1,6 +1,7 @@
 import { Socket } from 'node:net'
 import { integerArgument } from './arguments.js'
 import type { HalfCore } from './half-core.js'
+import { hasRead } from './latest-reader.js'
 import { ReadTarget } from './read-target.js'
 import { callSafely } from './thrown.js'
 
@@ -18,6 +19,8 @@ export class OnReadIntake {
   readonly #half: HalfCore
   readonly #target: ReadTarget
   readonly #onData: ((bytes: number) => void) | undefined
+  /** What reads. */
+  #reader: WeakRef<Socket> | null = null
   /** Waits for room. */
   #waiting = false
   /** What is to be done with the half once all that came is in the ring. */
@@ -70,12 +73,18 @@ export class OnReadIntake {
     if (this.#closed) return false
     // Others than Node can call it, too.
     integerArgument(count, 'n', 0, this.#target.room)
+    if (source instanceof Socket) this.#noteRead(source)
     const more = this.#target.filled(count)
     if (!more) void this.#resumeLater(source)
     const onData = this.#onData
     // Thrown through Node, it would keep Node from asking for the next view.
     if (onData !== undefined) callSafely(() => onData(count))
     return more
+  }
+
+  #noteRead(socket: Socket): void {
+    if (this.#reader?.deref() !== socket) this.#reader = new WeakRef(socket)
+    hasRead(this.#reader as WeakRef<Socket>)
   }
 
   async #resumeLater(source: unknown): Promise<void> {
