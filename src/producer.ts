@@ -120,10 +120,12 @@ export class Producer implements RingHalf, Write {
 
   /**
    * What `net.connect({ onread })` takes, so that a socket's bytes land in the ring without a copy. Reading pauses while the
-   * ring is nearly full, and goes on when half of it is free. `onData` is called with the bytes of each read.
+   * ring is nearly full, and goes on when half of it is free. What a source that does not pause (TLS gives all that it has
+   * decrypted) brings to a full ring waits for room in memory of its own. `onData` is called with the bytes of each read;
+   * what it throws is an uncaught exception, and reading goes on.
    *
    * The half is the socket's from here on (`ERR_BUSY`), but for `end()`, which is to be called on the socket's `'end'`, and
-   * `release()`: when the socket has closed. `createServer` has no `onread`: see `relaySockets`. A ring of one byte cannot be
+   * `release()`: when the socket has closed. Both leave what waits for room on its way into the ring. `createServer` has no `onread`: see `relaySockets`. A ring of one byte cannot be
    * read into: `ERR_OUT_OF_RANGE`; nor one that is full: `ERR_WRITE_ZERO`.
    */
   onread(onData?: (bytes: number) => void): OnRead {

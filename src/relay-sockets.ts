@@ -25,7 +25,9 @@ const DEFAULT_SIZE = 512 * 1024
  *   way. `idleTimeoutMs`: both sockets are destroyed when nothing has moved for so long; by default never. `signal`: an
  *   abort destroys both.
  * @returns The bytes each way, when both sockets are closed. Rejects, with both sockets destroyed, with what broke one of
- *   them, `ERR_CLOSED` if one was closed before its end, `ERR_TIMEOUT`, or `signal.reason`.
+ *   them, `ERR_CLOSED` if one was closed before its end, `ERR_TIMEOUT`, or `signal.reason`. At once, and nothing changes:
+ *   with `ERR_CLOSED` where one is closed, has ended its sending side or was never connected (`cause`: what broke it),
+ *   `ERR_INVALID_ARG_TYPE` where one gives text, `ERR_BUSY` where one has an `onread`, a session or a relay of its own.
  */
 export async function relaySockets(
   a: Socket,

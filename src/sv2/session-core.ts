@@ -41,7 +41,7 @@ export class SessionCore implements RingSource {
   memory!: ShownMemory
   memorySize!: number
   state: (typeof STATES)[number] = 'handshake'
-  /** Why the session closed by itself. */
+  /** Why the session closed by itself, or what broke its connection. */
   error: FramePoolError | null = null
   available = 0
   position = 0

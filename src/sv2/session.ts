@@ -84,7 +84,7 @@ export class Sv2Session implements Disposable {
     return this.#core.state
   }
 
-  /** Why the session closed by itself, or null. */
+  /** Why the session closed by itself, or null. What broke its socket is the `cause`: then the code is `ERR_SV2_STATE`. */
   get error(): FramePoolError | null {
     return this.#core.error
   }
@@ -142,8 +142,12 @@ export class Sv2Session implements Disposable {
    * Wires the session to a socket: reads, writes, backpressure, errors. Frames come to `onBatch`; while its answers are
    * over the high-water mark nothing more is read. When the peer ends its side, ours ends once the output is empty; on a
    * socket with `allowHalfOpen` it ends with `close()`. A session that fails destroys the socket with its error; the
-   * socket's closing closes the session. What `onBatch` throws is not caught. `ERR_BUSY` when a socket or a stream takes
-   * the output already, `ERR_CLOSED` when the socket is destroyed.
+   * socket's closing closes the session, and what broke the socket is the `cause` of `error`. Then the socket can be
+   * connected again: no listener and no setting is left on it. What `onBatch` throws is not caught.
+   *
+   * The socket may still be connecting. Refused, and nothing changes: one that is closed, has ended in either direction or
+   * was never connected (`ERR_CLOSED`, with what broke it as `cause`), one that gives text (`ERR_INVALID_ARG_TYPE`), one
+   * with an `onread`, a session or a relay of its own, and an output that a socket or a stream takes already (`ERR_BUSY`).
    */
   attach(socket: Socket, onBatch: (batch: FrameBatch) => void): void {
     socketArgument(socket, 'socket')
