@@ -560,6 +560,7 @@ describe('what is thrown where nobody can catch it', { timeout: PATIENCE_MS }, (
       for (const thrown of THROWN) {
         const left = await connected(), right = await connected()
         for (const socket of [left.accepted, right.dialled]) for (const event of ['end', 'close', 'data', 'finish']) socket.on(event, () => { throw thrown })
+        for (const socket of [left.accepted, right.dialled]) socket.on('removeListener', () => { throw thrown })
         left.accepted.pause(), right.dialled.pause()
         const relayed = relaySockets(left.accepted, right.dialled)
         left.dialled.end('ping'), right.accepted.end('pong')

@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { integerArgument, optionsArgument } from '../arguments.js'
 import { endLink } from '../boundary.js'
 import { FramePoolError } from '../errors.js'
+import { clearTimeout, setTimeout } from '../timers.js'
 import { MAX_TIMEOUT_MS } from '../wait.js'
 import { RelayLink } from './relay-link.js'
 import { type RelayBudget, RelayMemory } from './relay-memory.js'
