@@ -78,9 +78,10 @@ export class BorrowedSocket {
   /** As Node does, but not if a listener of the user's has thrown meanwhile. */
   #destroyWhenDone(): void {
     const { socket } = this
-    if (!socket.readableEnded || !socket.writableFinished) return
+    const isDone = (): boolean => taken.has(socket) && socket.readableEnded && socket.writableFinished
+    if (!isDone()) return
     setImmediate(() => {
-      if (taken.has(socket) && !socket.destroyed) callSafely(() => this.destroy())
+      if (isDone() && !socket.destroyed) callSafely(() => this.destroy())
     })
   }
 

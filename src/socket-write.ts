@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { type RingSource, views } from './ring-source.js'
 import type { Failure } from './thrown.js'
+import { setImmediate } from './timers.js'
 
 /** The intrinsic one: what a socket holds must not be freed, whatever it claims. */
 const writableLength = Object.getOwnPropertyDescriptor(Duplex.prototype, 'writableLength')!.get!
@@ -13,7 +14,7 @@ const { cork, uncork } = Duplex.prototype
 export interface WriteEvents {
   /** A method of the socket has thrown: it may hold some of the bytes all the same. */
   onThrown(error: unknown): void
-  /** The socket holds nothing any more, perhaps at once. */
+  /** The socket holds nothing any more. */
   onTaken(failure: Failure | null): void
 }
 
@@ -24,14 +25,14 @@ function heldBy(socket: Socket): number {
 
 /**
  * Writes all that is available to `socket`, as views of the ring. They are lent until the socket holds none of them any more;
- * then they are freed, unless it failed.
+ * then what it has taken is freed: all, unless it failed.
  */
 export function writeLent(source: RingSource, socket: Socket, events: WriteEvents): void {
   const length = source.available
   write(source, length, socket, {
     onThrown: (error) => events.onThrown(error),
-    onTaken(failure) {
-      source.giveBack(failure ? 0 : length)
+    onTaken(failure, bytes) {
+      source.giveBack(bytes)
       events.onTaken(failure)
     },
   })
@@ -46,10 +47,10 @@ export function writeLentNow(source: RingSource, socket: Socket, events: WriteEv
   let over = false
   write(source, length, socket, {
     onThrown: (error) => events.onThrown(error),
-    onTaken(failure) {
+    onTaken(failure, bytes) {
       if (over) return
       over = true
-      source.giveBack(failure ? 0 : length)
+      source.giveBack(bytes)
       events.onTaken(failure)
     },
   })
@@ -60,7 +61,13 @@ export function writeLentNow(source: RingSource, socket: Socket, events: WriteEv
   return true
 }
 
-function write(source: RingSource, length: number, socket: Socket, events: WriteEvents): void {
+/** The same, and how many bytes the socket has taken. */
+interface Taking {
+  onThrown(error: unknown): void
+  onTaken(failure: Failure | null, bytes: number): void
+}
+
+function write(source: RingSource, length: number, socket: Socket, events: Taking): void {
   const [first, second] = views(source, length)
   source.lent = true
   const writes = new Writes(socket, events)
@@ -79,12 +86,13 @@ function write(source: RingSource, length: number, socket: Socket, events: Write
 /** Writes that are over together. */
 class Writes {
   readonly #socket: Socket
-  readonly #events: WriteEvents
+  readonly #events: Taking
   /** This one is over with `finish()`. */
   #open = 1
   #failure: Failure | null = null
+  #taken = 0
 
-  constructor(socket: Socket, events: WriteEvents) {
+  constructor(socket: Socket, events: Taking) {
     this.#socket = socket
     this.#events = events
   }
@@ -94,25 +102,28 @@ class Writes {
     const socket = this.#socket
     const held = heldBy(socket)
     let over = false
-    const settle = (error?: unknown): void => {
+    const settle = (taken: number): void => {
       if (over) return
       over = true
-      if (error != null) this.#failure ??= { error }
+      this.#taken += taken
       this.finish()
     }
     this.#open++
     try {
-      socket.write(bytes, settle)
+      socket.write(bytes, (error?: Error | null) => {
+        if (error != null) this.#failure ??= { error }
+        settle(error == null ? bytes.length : 0)
+      })
     } catch (error) {
       this.#failure = { error }
       this.#events.onThrown(error)
-      // If the socket has taken the bytes before that, it will say when it is done with them.
-      if (heldBy(socket) <= held) settle()
+      // If the socket has taken the bytes before that, it will say so: at once, or when it holds them no more.
+      if (heldBy(socket) <= held) setImmediate(() => settle(0))
     }
   }
 
   finish(): void {
     this.#open--
-    if (this.#open === 0) this.#events.onTaken(this.#failure)
+    if (this.#open === 0) this.#events.onTaken(this.#failure, this.#taken)
   }
 }
