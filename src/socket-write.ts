@@ -61,7 +61,7 @@ export function writeLentNow(source: RingSource, socket: Socket, events: WriteEv
   return true
 }
 
-/** The same, and how many bytes the socket has taken. */
+/** Tells also how many bytes the socket has taken. */
 interface Taking {
   onThrown(error: unknown): void
   onTaken(failure: Failure | null, bytes: number): void
