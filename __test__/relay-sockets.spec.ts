@@ -119,6 +119,27 @@ describe('passes on', () => {
     await exchange({ left: left.dialled, right }, relayed, [pattern(100_000), pattern(50_000, 3)])
   })
 
+  it.each([2, 64, 4096])('what Node reads while the other is still connecting, rings of %i bytes', async (size) => {
+    const { dialled: left, accepted: a } = await connected()
+    left.write(pattern(1000))
+    await eventually(() => expect(a.readableLength).toBe(1000))
+    const server = createServer({ allowHalfOpen: true })
+    let resolveName!: () => void
+    const lookup = (_host: string, _options: unknown, found: (...answer: unknown[]) => void): void => {
+      resolveName = () => found(null, [{ address: '127.0.0.1', family: 4 }])
+    }
+    const b = connect({ port: await listening(server), host: 'slow', lookup: lookup as never, allowHalfOpen: true })
+    const relayed = relaySockets(a, b, { size })
+    left.end(pattern(20_000, 7))
+    await quiet()
+    resolveName()
+    const { accepted: right } = await accept(server, b)
+    right.end()
+    left.resume()
+    expect((await received(right)).equals(Buffer.concat([pattern(1000), pattern(20_000, 7)]))).toBe(true)
+    expect(await relayed).toEqual({ aToB: 21_000, bToA: 0 })
+  })
+
   it('between Unix domain sockets', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'framepool-'))
     onTestFinished(() => rmSync(folder, { recursive: true }))

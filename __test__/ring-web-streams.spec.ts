@@ -392,3 +392,16 @@ describe('from ring to ring', () => {
     expect([source.producer.ended, sink.consumer.ended]).toEqual([true, true])
   })
 })
+
+it("a stream that was cancelled while it waited leaves a session's output to who has it by then", async () => {
+  const { initiator } = pair()
+  const reader = initiator.output.toReadableStream().getReader()
+  const reading = reader.read()
+  await turn()
+  void reader.cancel()
+  const next = initiator.output.toReadable()
+  expect(await reading).toMatchObject({ done: true })
+  await turn()
+  expect(codeOf(() => initiator.output.read(Buffer.alloc(1)))).toBe('ERR_BUSY')
+  next.destroy()
+})

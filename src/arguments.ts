@@ -1,4 +1,5 @@
 import { types } from 'node:util'
+import { isAborted } from './abort.js'
 import { invalidArgType, outOfRange } from './errors.js'
 
 /** The largest size, offset or length: 2^32 − 1 bytes. */
@@ -66,14 +67,12 @@ export function booleanArgument(value: unknown, name: string): boolean {
   return value
 }
 
-const aborted = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted')?.get as () => boolean
-
 /** `value` as a signal, if there is one, or the documented error. */
 export function signalArgument(value: unknown): void {
   if (value === undefined) return
   try {
     // Its prototype alone would not do, and a Proxy answers to everything.
-    if (!types.isProxy(value) && typeof aborted.call(value) === 'boolean') return
+    if (!types.isProxy(value) && typeof isAborted(value as AbortSignal) === 'boolean') return
   } catch {
     // Only a real one has an answer.
   }

@@ -6,7 +6,8 @@ import { BLOCK_SIZE, BuddyMemory, capacityOf, kindFor, type Lease } from './budd
 import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError, invalidArgType } from './errors.js'
 import { nativeWait } from './native-waits.js'
-import { MAX_TIMEOUT_MS } from './wait.js'
+import { setImmediate, setImmediate } from './timers.js'
+import { MAX_TIMEOUT_MS, waitOptions } from './wait.js'
 
 const MAX_WATERMARK = 0xffff_ffff
 
@@ -67,10 +68,13 @@ export class BuddyPool implements AsyncDisposable {
     let recent: Lease | undefined
     let waited = false
     const buffer = nativeWait(
-      options,
+      () => {
+        const given = waitOptions(options)
+        zero = options !== undefined && zeroArgument(options)
+        return given
+      },
       (settled) => {
         const kind = kindOf(size)
-        zero = options !== undefined && zeroArgument(options)
         recent = memory.recent(kind)
         if (recent !== undefined) return 0
         const wait = memory.begin(size, settled)
@@ -107,7 +111,7 @@ export class BuddyPool implements AsyncDisposable {
    */
   close(): Promise<void> {
     this.#closing ??= nativeWait(
-      undefined,
+      () => ({}),
       (settled) => this.#memory.close(settled),
       () => {
         this.#memory.end()

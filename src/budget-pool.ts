@@ -18,7 +18,7 @@ import { allocationKey, BudgetAllocation } from './budget-allocation.js'
 import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError, outOfRange } from './errors.js'
 import { nativeWait } from './native-waits.js'
-import { MAX_TIMEOUT_MS } from './wait.js'
+import { MAX_TIMEOUT_MS, waitOptions } from './wait.js'
 
 const BUFFER_SIZES: readonly number[] = [8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384]
 
@@ -84,19 +84,25 @@ export class BudgetPool implements AsyncDisposable {
    */
   tryAllocate(count: number, options?: AllocateOptions): BudgetAllocation | null {
     this.#checkCount(count)
+    const zero = options !== undefined && zeroArgument(options)
     this.#checkOpen()
-    const allowed = tryAllocateBudget(this.#handle, count, options !== undefined && zeroArgument(options))
+    const allowed = tryAllocateBudget(this.#handle, count, zero)
     return allowed ? this.#claim(count) : null
   }
 
   /** `count` buffers when it is this request's turn. Promises settle in the order asked. What is wrong rejects. */
   allocate(count: number, options?: WaitOptions & AllocateOptions): Promise<BudgetAllocation> {
+    let zero = false
     return nativeWait(
-      options,
+      () => {
+        const given = waitOptions(options)
+        zero = options !== undefined && zeroArgument(options)
+        return given
+      },
       (settled) => {
         this.#checkCount(count)
         this.#checkOpen()
-        return allocateBudget(this.#handle, count, options !== undefined && zeroArgument(options), settled)
+        return allocateBudget(this.#handle, count, zero, settled)
       },
       () => this.#claim(count),
     )
@@ -109,8 +115,9 @@ export class BudgetPool implements AsyncDisposable {
   allocateSync(count: number, options: { timeoutMs: number } & AllocateOptions): BudgetAllocation {
     const timeoutMs = integerArgument(optionsArgument(options, 'options').timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)
     this.#checkCount(count)
+    const zero = zeroArgument(options)
     this.#checkOpen()
-    allocateBudgetSync(this.#handle, count, zeroArgument(options), timeoutMs)
+    allocateBudgetSync(this.#handle, count, zero, timeoutMs)
     return this.#claim(count)
   }
 
@@ -136,7 +143,7 @@ export class BudgetPool implements AsyncDisposable {
    */
   close(): Promise<void> {
     this.#closing ??= nativeWait(
-      undefined,
+      () => ({}),
       (settled) => closeBudgetPool(this.#handle, settled),
       () => {
         this.#final = endBudgetPool(this.#handle)

@@ -111,7 +111,8 @@ export class Consumer implements RingHalf {
    * while it takes none, nothing more is written. Until then this half is busy (`ERR_BUSY`).
    *
    * Rejects with what breaks the socket, `ERR_CLOSED` when it is closed, `signal.reason` on abort, which leaves the socket
-   * as it is; a write that is under way keeps the half busy until it is over.
+   * as it is; a write that is under way keeps the half busy until it is over. The socket may still be connecting; one that
+   * is closed, has ended its sending side or was never connected is `ERR_CLOSED`, with what broke it as `cause`.
    */
   async pipeTo(socket: Socket, options?: { signal?: AbortSignal; end?: boolean }): Promise<void> {
     return pipeToSocket(this.#source, socket, options)

@@ -25,6 +25,7 @@ import { FramePoolError } from './errors.js'
 import { nativeOperation, nativeWait } from './native-waits.js'
 import { checkFree, checkIdle, type RingSource } from './ring-source.js'
 import { ShownMemory } from './shown-memory.js'
+import { waitOptions } from './wait.js'
 
 /** One half of a byte ring, as this isolate knows it. */
 export class HalfCore implements RingSource {
@@ -158,11 +159,12 @@ export class HalfCore implements RingSource {
   }
 
   async wait(bytes: number, options: WaitOptions | undefined): Promise<number> {
+    const given = waitOptions(options)
     this.checkUsable()
     this.#waiting++
     try {
       return await nativeWait(
-        options,
+        () => given,
         (settled) => waitForRing(this.handle, bytes, settled),
         () => this.#claim(),
       )
@@ -184,11 +186,12 @@ export class HalfCore implements RingSource {
   }
 
   async transferAsync(fd: number, options: WaitOptions | undefined): Promise<number> {
+    const given = waitOptions(options)
     checkFree(this)
     this.lent = true
     try {
       return await nativeOperation(
-        options,
+        () => given,
         (settled) => transferLater(this.handle, fd, settled),
         () => endTransfer(this.handle),
         () => this.#transferred(),

@@ -3,7 +3,8 @@ import { cancelWait, checkLastCall } from './boundary.js'
 import { wait } from './wait.js'
 
 /**
- * A promise of what native code gives, now or on a later turn of the event loop, which it keeps alive until then.
+ * A promise of what native code gives, now or on a later turn of the event loop, which it keeps alive until then. `read`: as
+ * for `wait()`.
  *
  * `begin` crosses with the callback that native code is to call at the wait's end, and returns the wait's number, or 0 if
  * what was asked for is there already. Either way `claim` then makes the result from the reply's words. An abort or a
@@ -11,13 +12,13 @@ import { wait } from './wait.js'
  * `claim` throws rejects.
  */
 export function nativeWait<T>(
-  options: WaitOptions | undefined,
+  read: () => WaitOptions,
   begin: (settled: () => void) => number,
   claim: () => T,
 ): Promise<T> {
   let pending = 0
   return wait<T>(
-    options,
+    read,
     (waiter) => {
       pending = begin(() => {
         try {
@@ -31,8 +32,11 @@ export function nativeWait<T>(
       if (pending === 0) waiter.resolve(claim())
     },
     (waiter, reason) => {
-      cancelWait(pending)
-      waiter.reject(reason)
+      try {
+        cancelWait(pending)
+      } finally {
+        waiter.reject(reason)
+      }
     },
   )
 }
@@ -42,14 +46,14 @@ export function nativeWait<T>(
  * makes null of a reply that says that nothing was done, and that rejects; what was done in time is the result.
  */
 export function nativeOperation<T>(
-  options: WaitOptions | undefined,
+  read: () => WaitOptions,
   begin: (settled: () => void) => void,
   stop: () => void,
   claim: () => T | null,
 ): Promise<T> {
   let reason: unknown
   return wait<T>(
-    options,
+    read,
     (waiter) =>
       begin(() => {
         try {

@@ -5,7 +5,7 @@ import { makeTicket } from './boundary.js'
 import { descriptorArgument } from './descriptor.js'
 import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
 import type { HalfCore } from './half-core.js'
-import { type OnRead, onRead } from './onread.js'
+import { type OnRead, OnReadIntake } from './onread.js'
 import { checkFree, checkIdle, ioSlices, ioSlicesAsync, ringKey } from './ring-source.js'
 import { webWritable } from './ring-web-streams.js'
 import { RingWritable } from './ring-writable.js'
@@ -14,8 +14,8 @@ import { MAX_TIMEOUT_MS } from './wait.js'
 /** The writing half of a byte ring. (bytering `Producer`) */
 export class Producer implements RingHalf, Write {
   readonly #half: HalfCore
-  /** A socket reads into the ring. */
-  #reading = false
+  /** A socket reads into the ring by it. */
+  #intake: OnReadIntake | null = null
 
   /** @internal */
   constructor(key: symbol, half: HalfCore) {
@@ -35,7 +35,7 @@ export class Producer implements RingHalf, Write {
 
   /** Room to write, in bytes. Throws `ERR_RELEASED` once released, as everything here but `size`, `position`, `release()`. */
   get available(): number {
-    this.#half.checkAlive()
+    this.#live.checkAlive()
     return this.#half.available
   }
 
@@ -46,7 +46,7 @@ export class Producer implements RingHalf, Write {
 
   /** The consumer has ended or was released: what is written from here on nobody reads. */
   get ended(): boolean {
-    this.#half.checkAlive()
+    this.#live.checkAlive()
     return this.#half.otherEnded
   }
 
@@ -57,26 +57,26 @@ export class Producer implements RingHalf, Write {
    * (`bytering::Producer::io_slices`)
    */
   ioSlices(fill: (bufs: [Uint8Array, Uint8Array], length: number) => number): number {
-    return ioSlices(this.#half, functionArgument(fill, 'fill'))
+    return ioSlices(this.#live, functionArgument(fill, 'fill'))
   }
 
   /** The same with a promise: until it settles, the views are valid and this half is busy (`ERR_BUSY`). */
   async ioSlicesAsync(fill: (bufs: [Uint8Array, Uint8Array], length: number) => Promise<number>): Promise<number> {
-    return ioSlicesAsync(this.#half, functionArgument(fill, 'fill'))
+    return ioSlicesAsync(this.#live, functionArgument(fill, 'fill'))
   }
 
   /** Writes as much as there is room for; returns the bytes written, 0 when the ring is full. */
   write(source: Uint8Array): number {
     const bytes = bytesArgument(source, 'source')
-    checkFree(this.#half)
-    return this.#half.fill(bytes)
+    checkFree(this.#live)
+    return this.#live.fill(bytes)
   }
 
   /** Writes all of `source`, or throws `ERR_WRITE_ZERO` and writes nothing when there is not room for all. */
   writeAll(source: Uint8Array): void {
     const length = lengthOf(bytesArgument(source, 'source'))
-    checkFree(this.#half)
-    const room = this.#half.atLeast(length)
+    checkFree(this.#live)
+    const room = this.#live.atLeast(length)
     if (room < length) {
       throw new FramePoolError('ERR_WRITE_ZERO', `${length} bytes do not fit into the ${room} that the ring has left`)
     }
@@ -91,7 +91,7 @@ export class Producer implements RingHalf, Write {
    * Windows. Throws `ERR_OUT_OF_RANGE` beyond 0 to 2^31 − 1.
    */
   readFrom(fd: number): number | null {
-    return this.#half.transfer(descriptorArgument(fd, 'fd', 'readv'))
+    return this.#live.transfer(descriptorArgument(fd, 'fd', 'readv'))
   }
 
   /**
@@ -100,7 +100,7 @@ export class Producer implements RingHalf, Write {
    * back, and never loses bytes: if some were read by then, it resolves with them. It keeps the process alive.
    */
   async readFromAsync(fd: number, options?: WaitOptions): Promise<number> {
-    return this.#half.transferAsync(descriptorArgument(fd, 'fd', 'readv'), options)
+    return this.#live.transferAsync(descriptorArgument(fd, 'fd', 'readv'), options)
   }
 
   /**
@@ -109,32 +109,34 @@ export class Producer implements RingHalf, Write {
    * and with `ERR_RELEASED` when it is released. It keeps the process alive until then.
    */
   async writable(bytes = 1, options?: WaitOptions): Promise<number> {
-    return this.#half.wait(integerArgument(bytes, 'bytes', 0, this.size), options)
+    return this.#live.wait(integerArgument(bytes, 'bytes', 0, this.size), options)
   }
 
   /** The same, blocking this thread, and with it its event loop, for at most `timeoutMs`: then `ERR_TIMEOUT`. */
   writableSync(bytes: number, options: { timeoutMs: number }): number {
     const timeoutMs = integerArgument(optionsArgument(options, 'options').timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)
-    return this.#half.waitSync(integerArgument(bytes, 'bytes', 0, this.size), timeoutMs)
+    return this.#live.waitSync(integerArgument(bytes, 'bytes', 0, this.size), timeoutMs)
   }
 
   /**
    * What `net.connect({ onread })` takes, so that a socket's bytes land in the ring without a copy. Reading pauses while the
-   * ring is nearly full, and goes on when half of it is free. `onData` is called with the bytes of each read.
+   * ring is nearly full, and goes on when half of it is free. What a source that does not pause (TLS gives all that it has
+   * decrypted) brings to a full ring waits for room in memory of its own. `onData` is called with the bytes of each read;
+   * what it throws is an uncaught exception, and reading goes on.
    *
    * The half is the socket's from here on (`ERR_BUSY`), but for `end()`, which is to be called on the socket's `'end'`, and
-   * `release()`: when the socket has closed. `createServer` has no `onread`: see `relaySockets`. A ring of one byte cannot be
+   * `release()`: when the socket has closed. Both leave what waits for room on its way into the ring. `createServer` has no `onread`: see `relaySockets`. A ring of one byte cannot be
    * read into: `ERR_OUT_OF_RANGE`; nor one that is full: `ERR_WRITE_ZERO`.
    */
   onread(onData?: (bytes: number) => void): OnRead {
     if (onData !== undefined) functionArgument(onData, 'onData')
-    checkFree(this.#half)
+    checkFree(this.#live)
     if (this.size < 2) throw outOfRange('a socket can be read into a ring of two bytes or more')
     if (this.available === 0) throw new FramePoolError('ERR_WRITE_ZERO', 'the ring has no room to begin with')
-    this.#reading = true
-    this.#half.lent = true
-    this.#half.keepShown = true
-    return onRead(this.#half, onData)
+    this.#live.lent = true
+    this.#live.keepShown = true
+    this.#intake = new OnReadIntake(this.#live, onData)
+    return this.#intake.options
   }
 
   /**
@@ -143,23 +145,30 @@ export class Producer implements RingHalf, Write {
    * tell an error from an end. Once it has ended, writing fails with `ERR_CLOSED`. A write that waits keeps the process alive.
    */
   toWritable(options?: RingWritableOptions): Writable {
-    return new RingWritable(ringKey, this.#half, optionsArgument(options, 'options'))
+    return new RingWritable(ringKey, this.#live, optionsArgument(options, 'options'))
   }
 
   /** The same as a web stream of Uint8Arrays; closing or aborting it, or an error, releases this half. */
   toWritableStream(): WritableStream<Uint8Array> {
-    return webWritable(this.#half)
+    return webWritable(this.#live)
   }
 
   /** Nothing more will be written: when the consumer has read what is there, that is all. Idempotent. */
   end(): void {
-    if (!this.#reading) checkIdle(this.#half)
-    this.#half.end()
+    const half = this.#live
+    half.checkAlive()
+    if (this.#intake !== null) {
+      this.#intake.end()
+      return
+    }
+    checkIdle(half)
+    half.end()
   }
 
   /** Ends this half and gives its share of the memory back: views of it have length 0. True the first time, false after. */
   release(): boolean {
-    if (!this.#reading) checkIdle(this.#half)
+    if (this.#intake !== null) return this.#intake.release()
+    checkIdle(this.#half)
     return this.#half.release()
   }
 
@@ -169,10 +178,16 @@ export class Producer implements RingHalf, Write {
    * a callback, a stream, a socket or native I/O.
    */
   move(): Ticket<Producer> {
-    return { framepool: makeTicket((carrier) => this.#half.depart(carrier)) }
+    return { framepool: makeTicket((carrier) => this.#live.depart(carrier)) }
   }
 
   [Symbol.dispose](): void {
     this.release()
+  }
+
+  /** Of a half that was released all that may be left is what a socket has read and the ring had no room for. */
+  get #live(): HalfCore {
+    if (this.#intake?.released) throw new FramePoolError('ERR_RELEASED', 'this half of the ring was released')
+    return this.#half
   }
 }

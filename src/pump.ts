@@ -1,9 +1,11 @@
-import { whenAborted } from './abort.js'
+import { types } from 'node:util'
+import { abortError, isAborted, reasonOf, whenAborted } from './abort.js'
 import type { PumpOptions } from './api.js'
 import { functionArgument, optionsArgument, signalArgument } from './arguments.js'
 import { endPump, type Handle, lastFailure, pumpMoved, startPump, stopPump } from './boundary.js'
 import { powerOfTwo } from './byte-ring.js'
 import { descriptorArgument } from './descriptor.js'
+import { clearInterval, setInterval } from './timers.js'
 
 /** 1 MiB: measured, see benchmark/pump.ts. */
 const DEFAULT_SIZE = 2 ** 20
@@ -30,7 +32,7 @@ export async function pump(from: number, to: number, options?: PumpOptions): Pro
   powerOfTwo(size, 'size')
   signalArgument(signal)
   if (onProgress !== undefined) functionArgument(onProgress, 'onProgress')
-  if (signal?.aborted) throw withBytes(signal.reason, 0n)
+  if (signal !== undefined && isAborted(signal)) throw withBytes(reasonOf(signal), 0n)
   const progress = new Progress(onProgress)
   const { pump, ended } = start(from, to, size)
   const stop = (): void => stopPump(pump)
@@ -46,7 +48,7 @@ export async function pump(from: number, to: number, options?: PumpOptions): Pro
   progress.tell(bytes)
   if (progress.thrown !== null) throw progress.thrown.error
   if (failure !== null) throw Object.assign(failure, { bytes })
-  if (signal?.aborted) throw withBytes(signal.reason, bytes)
+  if (signal !== undefined && isAborted(signal)) throw withBytes(reasonOf(signal), bytes)
   return bytes
 }
 
@@ -81,10 +83,12 @@ class Progress {
   }
 }
 
-function withBytes(reason: unknown, bytes: bigint): Error {
-  if (reason instanceof Error && Object.isExtensible(reason) && !Object.hasOwn(reason, 'bytes')) {
-    return Object.assign(reason, { bytes })
-  }
-  const error = new Error('the pump was stopped', { cause: reason })
-  return Object.assign(error, { name: 'AbortError', code: 'ABORT_ERR', bytes })
+function withBytes(reason: unknown, bytes: bigint): unknown {
+  return takesBytes(reason, bytes) ? reason : Object.assign(abortError('the pump was stopped', reason), { bytes })
+}
+
+/** Gives an error the property `bytes`; false if it cannot take it. Runs no code of the error, which could do anything. */
+function takesBytes(reason: unknown, bytes: bigint): boolean {
+  if (types.isProxy(reason) || !(reason instanceof Error) || Object.hasOwn(reason, 'bytes')) return false
+  return Reflect.defineProperty(reason, 'bytes', { value: bytes, writable: true, enumerable: true, configurable: true })
 }

@@ -1,13 +1,16 @@
 import type { Socket } from 'node:net'
-import { whenAborted } from './abort.js'
+import { throwIfAborted, whenAborted } from './abort.js'
 import { integerArgument, optionsArgument, signalArgument } from './arguments.js'
+import { BorrowedSocket } from './borrowed-socket.js'
 import { ByteCount } from './byte-count.js'
-import { newRing } from './byte-ring.js'
-import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
+import { newRing, powerOfTwo } from './byte-ring.js'
+import { FramePoolError, outOfRange } from './errors.js'
 import type { HalfCore } from './half-core.js'
-import { socketArgument } from './socket-argument.js'
+import { checkReadable, checkWritable, closedError, socketArgument } from './socket-argument.js'
 import { SocketReader } from './socket-reader.js'
 import { writeLentNow } from './socket-write.js'
+import { callSafely, type Failure } from './thrown.js'
+import { clearTimeout, setImmediate, setTimeout, type Timer } from './timers.js'
 import { MAX_TIMEOUT_MS } from './wait.js'
 
 const DEFAULT_SIZE = 512 * 1024
@@ -23,7 +26,9 @@ const DEFAULT_SIZE = 512 * 1024
  *   way. `idleTimeoutMs`: both sockets are destroyed when nothing has moved for so long; by default never. `signal`: an
  *   abort destroys both.
  * @returns The bytes each way, when both sockets are closed. Rejects, with both sockets destroyed, with what broke one of
- *   them, `ERR_CLOSED` if one was closed before its end, `ERR_TIMEOUT`, or `signal.reason`.
+ *   them, `ERR_CLOSED` if one was closed before its end, `ERR_TIMEOUT`, or `signal.reason`. At once, and nothing changes:
+ *   with `ERR_CLOSED` where one is closed, has ended its sending side or was never connected (`cause`: what broke it),
+ *   `ERR_INVALID_ARG_TYPE` where one gives text, `ERR_BUSY` where one has an `onread`, a session or a relay of its own.
  */
 export async function relaySockets(
   a: Socket,
@@ -34,50 +39,83 @@ export async function relaySockets(
   socketArgument(b, 'b')
   if (a === b) throw outOfRange('a and b must be two sockets')
   const { size = DEFAULT_SIZE, idleTimeoutMs, signal } = optionsArgument(options, 'options')
-  integerArgument(size, 'size', 2, 2 ** 30)
+  powerOfTwo(integerArgument(size, 'size', 2, 2 ** 30), 'size')
   if (idleTimeoutMs !== undefined) integerArgument(idleTimeoutMs, 'idleTimeoutMs', 1, MAX_TIMEOUT_MS)
   signalArgument(signal)
-  signal?.throwIfAborted()
   for (const socket of [a, b]) {
-    // Decoded bytes do not come back as they were.
-    if (socket.readableEncoding !== null) throw invalidArgType('a and b must give bytes: no setEncoding')
-    if (socket.destroyed || socket.writableEnded) throw closedError()
+    checkWritable(socket)
+    checkReadable(socket, 'a and b')
   }
-  const rings = [newRing(size), newRing(size)] as const
+  throwIfAborted(signal)
+  const loans = [new BorrowedSocket(a), new BorrowedSocket(b)] as const
+  const rings = newRings(size)
 
   return new Promise((resolve, reject) => {
-    let failure: unknown
-    let failed = false
-    const fail = (reason: unknown): void => {
-      if (!failed) failure = reason
-      failed = true
-      a.destroy()
-      b.destroy()
+    let failure: Failure | null = null
+    let open = 2
+    let timer: Timer | null = null
+    const fail = (error: unknown): void => {
+      failure ??= { error }
+      for (const loan of loans) callSafely(() => loan.destroy())
     }
-    const timer = idleTimeoutMs === undefined ? null : setTimeout(onIdle, idleTimeoutMs)
-    function onIdle(): void {
-      fail(new FramePoolError('ERR_TIMEOUT', `nothing moved between the sockets for ${idleTimeoutMs} ms`))
-    }
-    const stopListening = whenAborted(signal, () => fail(signal?.reason))
     const onMove = (): void => {
       timer?.refresh()
     }
-    const [aToB, bToA] = [new OneWay(rings[0], a, b, onMove, fail), new OneWay(rings[1], b, a, onMove, fail)]
-    let open = 2
-    const onClose = (from: OneWay, to: OneWay): void => {
-      open--
-      if (!from.ended || !to.done) fail(closedError())
-      if (open > 0) return
-      // Only now has Node no use for the rings' memory any more.
+    const [loanA, loanB] = loans
+    const aToB = new OneWay(rings[0], loanA, loanB, onMove, fail)
+    const bToA = new OneWay(rings[1], loanB, loanA, onMove, fail)
+    let stopListening = (): void => {}
+    const finish = (): { aToB: number; bToA: number } => {
       if (timer !== null) clearTimeout(timer)
       stopListening()
-      const bytes = { aToB: aToB.release(), bToA: bToA.release() }
-      if (failed) reject(failure)
+      for (const loan of loans) loan.giveBack()
+      return { aToB: aToB.release(), bToA: bToA.release() }
+    }
+    const onClosed = (from: OneWay, to: OneWay): void => {
+      open--
+      if (!from.ended || !to.done) fail(closedError('a socket was closed before its end'))
+      if (open > 0) return
+      // Only now has Node no use for the rings' memory any more.
+      const bytes = finish()
+      if (failure !== null) reject(failure.error)
       else resolve(bytes)
     }
-    a.on('close', () => onClose(aToB, bToA))
-    b.on('close', () => onClose(bToA, aToB))
+    try {
+      loanA.onClosed(() => onClosed(aToB, bToA))
+      loanB.onClosed(() => onClosed(bToA, aToB))
+    } catch (error) {
+      finish()
+      reject(error)
+      return
+    }
+    // From here on the relay is over when both are closed.
+    try {
+      stopListening = whenAborted(signal, fail)
+      if (idleTimeoutMs !== undefined) {
+        timer = setTimeout(() => {
+          fail(new FramePoolError('ERR_TIMEOUT', `nothing moved between the sockets for ${idleTimeoutMs} ms`))
+        }, idleTimeoutMs)
+      }
+      for (const loan of loans) loan.take()
+      aToB.start()
+      bToA.start()
+    } catch (error) {
+      fail(error)
+    }
   })
+}
+
+type Ring = ReturnType<typeof newRing>
+
+function newRings(size: number): [Ring, Ring] {
+  const first = newRing(size)
+  try {
+    return [first, newRing(size)]
+  } catch (error) {
+    first.producer.release()
+    first.consumer.release()
+    throw error
+  }
 }
 
 /** One direction. */
@@ -85,8 +123,10 @@ class OneWay {
   readonly #producer: HalfCore
   readonly #consumer: HalfCore
   readonly #reader: SocketReader
-  readonly #to: Socket
+  readonly #from: BorrowedSocket
+  readonly #to: BorrowedSocket
   readonly #onMove: () => void
+  readonly #fail: (error: unknown) => void
   readonly #bytes = new ByteCount()
   /** The sender has ended its side. */
   ended = false
@@ -94,34 +134,36 @@ class OneWay {
   done = false
 
   constructor(
-    ring: { producer: HalfCore; consumer: HalfCore },
-    from: Socket,
-    to: Socket,
+    ring: Ring,
+    from: BorrowedSocket,
+    to: BorrowedSocket,
     onMove: () => void,
-    fail: (reason: unknown) => void,
+    fail: (error: unknown) => void,
   ) {
     this.#producer = ring.producer
     this.#consumer = ring.consumer
+    this.#from = from
     this.#to = to
     this.#onMove = onMove
-    // Otherwise Node ends the sending side with the receiving one, before what waits in the ring has gone out.
-    from.allowHalfOpen = true
-    // What comes in pieces goes on in pieces: a relay is not to wait for more.
-    to.setNoDelay(true)
-    from.on('error', fail)
-    from.once('end', () => {
-      this.ended = true
-      this.#flush()
-    })
-    this.#reader = new SocketReader(this.#producer, from, () => {
+    this.#fail = fail
+    const onData = (): void => {
       this.#flush()
       this.#rewind()
-    })
-    this.#reader.resume()
-    if (from.readableEnded) {
-      this.ended = true
-      this.#flush()
     }
+    this.#reader = new SocketReader(this.#producer, from, onData, fail)
+  }
+
+  start(): void {
+    const { socket } = this.#from
+    this.#from.on('error', this.#fail)
+    this.#from.on('end', () => this.#end())
+    this.#reader.resume()
+    if (socket.readableEnded) this.#end()
+  }
+
+  #end(): void {
+    this.ended = true
+    this.#flush()
   }
 
   /** Writes what there is, unless a write is under way: its end goes on with it. */
@@ -131,21 +173,46 @@ class OneWay {
     if (consumer.lent) return
     const length = consumer.available
     if (length > 0) {
-      const taken = writeLentNow(consumer, this.#to, (error) => {
-        // The socket that failed says so itself.
-        if (error !== null) return
-        this.#bytes.add(length)
-        this.#flush()
-        this.#reader.resume()
+      const taken = writeLentNow(consumer, this.#to.socket, {
+        onThrown: this.#fail,
+        onTaken: (failure) => this.#taken(length, failure),
       })
       if (!taken) return
       this.#bytes.add(length)
     }
-    if (this.ended && !this.#reader.holding && !this.#to.writableEnded) {
-      this.#to.once('finish', () => {
+    if (this.ended && !this.#reader.holding) this.#endWriting()
+  }
+
+  #taken(length: number, failure: Failure | null): void {
+    if (failure !== null) {
+      setImmediate(() => {
+        // A socket that breaks says itself what is wrong.
+        if (!this.#to.socket.destroyed) this.#fail(failure.error)
+      })
+      return
+    }
+    this.#bytes.add(length)
+    this.#flush()
+    this.#do(() => this.#reader.resume())
+  }
+
+  #endWriting(): void {
+    const { socket } = this.#to
+    this.#do(() => {
+      if (socket.writableEnded) return
+      this.#to.on('finish', () => {
         this.done = true
       })
-      this.#to.end()
+      socket.end()
+    })
+  }
+
+  /** What a method of a socket throws ends the relay. */
+  #do(call: () => void): void {
+    try {
+      call()
+    } catch (error) {
+      this.#fail(error)
     }
   }
 
@@ -155,7 +222,8 @@ class OneWay {
    */
   #rewind(): void {
     const { size, offset } = this.#producer
-    if (offset === 0 || this.#consumer.lent) return
+    // What a write has failed with may still be there.
+    if (offset === 0 || this.#consumer.lent || this.#producer.atLeast(size) < size) return
     this.#producer.advance(size - offset)
     this.#consumer.advance(size - offset)
   }
@@ -166,8 +234,4 @@ class OneWay {
     this.#consumer.release()
     return Number(this.#bytes.value)
   }
-}
-
-function closedError(): FramePoolError {
-  return new FramePoolError('ERR_CLOSED', 'a socket was closed before its end')
 }

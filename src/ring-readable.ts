@@ -1,6 +1,8 @@
-import { addAbortSignal, Readable } from 'node:stream'
+import { nextTick } from 'node:process'
+import { Readable } from 'node:stream'
 import { callbackify } from 'node:util'
 import type { RingReadableOptions } from './api.js'
+import { destroyOnAbort } from './destroy-on-abort.js'
 import { invalidArgType } from './errors.js'
 import { copyOut } from './ring-copy.js'
 import { type RingSource, ringKey } from './ring-source.js'
@@ -13,6 +15,7 @@ const waitForBytes = callbackify((source: RingSource, signal: AbortSignal) => so
 export class RingReadable extends Readable {
   readonly #source: RingSource
   readonly #closing = new AbortController()
+  #stopListening = (): void => {}
 
   constructor(key: symbol, source: RingSource, options: RingReadableOptions) {
     if (key !== ringKey) throw invalidArgType('a stream over a ring comes from Consumer.toReadable()')
@@ -21,7 +24,8 @@ export class RingReadable extends Readable {
     source.takeOver()
     this.#source = source
     // Not left to the constructor above: a signal that has aborted destroys the stream at once.
-    if (signal !== undefined) addAbortSignal(signal, this)
+    this.#stopListening = destroyOnAbort(this, signal)
+    if (this.destroyed) this.#stopListening()
   }
 
   override _read(size: number): void {
@@ -37,12 +41,23 @@ export class RingReadable extends Readable {
         // A high-water mark of 0 forbids to read ahead, not to read.
         const chunk = Buffer.allocUnsafe(Math.min(available, size || available))
         copyOut(source, chunk)
-        this.push(chunk)
+        this.#give(chunk)
       }
     })
   }
 
+  /** What a listener for `data` throws is passed on, but must not keep the rest from being read. */
+  #give(chunk: Buffer): void {
+    try {
+      this.push(chunk)
+    } catch (error) {
+      nextTick(() => this.read(0))
+      throw error
+    }
+  }
+
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#stopListening()
     // A half that is released ends its waits itself; a session goes on.
     this.#closing.abort()
     this.#source.giveUp()

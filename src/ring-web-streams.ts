@@ -16,31 +16,43 @@ const MAX_CHUNK = 65_536
 export function webReadable(source: RingSource): ReadableStream<Uint8Array> {
   source.takeOver()
   const closing = new AbortController()
+  let open = true
+  // Once: from then on others may have it.
+  const giveUp = (): void => {
+    if (open) source.giveUp()
+    open = false
+  }
   return new ReadableStream({
     type: 'bytes',
     // No `autoAllocateChunkSize`: what is allocated before the wait would be too large for most of what comes.
     async pull(controller) {
-      const available = await source.wait(1, { signal: closing.signal })
-      closing.signal.throwIfAborted()
-      // Only now: while it waited, the reader may have gone and taken its buffer with it.
-      const request = controller.byobRequest
-      if (available === 0) {
-        source.giveUp()
-        controller.close()
-        // A read into a buffer is over only when it has the buffer back.
-        request?.respond(0)
-      } else if (request) {
-        request.respond(copyOut(source, request.view as Uint8Array))
-      } else {
-        // Memory of its own, for the stream detaches it.
-        const chunk = Buffer.allocUnsafeSlow(Math.min(available, MAX_CHUNK))
-        copyOut(source, chunk)
-        controller.enqueue(chunk)
+      try {
+        const available = await source.wait(1, { signal: closing.signal })
+        closing.signal.throwIfAborted()
+        // Only now: while it waited, the reader may have gone and taken its buffer with it.
+        const request = controller.byobRequest
+        if (available === 0) {
+          giveUp()
+          controller.close()
+          // A read into a buffer is over only when it has the buffer back.
+          request?.respond(0)
+        } else if (request) {
+          request.respond(copyOut(source, request.view as Uint8Array))
+        } else {
+          // Memory of its own, for the stream detaches it.
+          const chunk = Buffer.allocUnsafeSlow(Math.min(available, MAX_CHUNK))
+          copyOut(source, chunk)
+          controller.enqueue(chunk)
+        }
+      } catch (error) {
+        // The stream errs, and tells nobody else.
+        giveUp()
+        throw error
       }
     },
     cancel() {
       closing.abort()
-      source.giveUp()
+      giveUp()
     },
   })
 }

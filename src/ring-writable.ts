@@ -1,6 +1,7 @@
-import { addAbortSignal, Writable } from 'node:stream'
+import { Writable } from 'node:stream'
 import { callbackify } from 'node:util'
 import type { RingWritableOptions } from './api.js'
+import { destroyOnAbort } from './destroy-on-abort.js'
 import { invalidArgType } from './errors.js'
 import type { HalfCore } from './half-core.js'
 import { copyAllIn } from './ring-copy.js'
@@ -18,6 +19,7 @@ const write = callbackify(copyAllIn)
 export class RingWritable extends Writable {
   readonly #half: HalfCore
   readonly #closing = new AbortController()
+  #stopListening = (): void => {}
 
   constructor(key: symbol, half: HalfCore, options: RingWritableOptions) {
     if (key !== ringKey) throw invalidArgType('a stream over a ring comes from Producer.toWritable()')
@@ -26,7 +28,8 @@ export class RingWritable extends Writable {
     half.takeOver()
     this.#half = half
     // Not left to the constructor above: a signal that has aborted destroys the stream at once.
-    if (signal !== undefined) addAbortSignal(signal, this)
+    this.#stopListening = destroyOnAbort(this, signal)
+    if (this.destroyed) this.#stopListening()
   }
 
   override _write(chunk: Buffer | string, encoding: BufferEncoding, callback: Callback): void {
@@ -47,6 +50,7 @@ export class RingWritable extends Writable {
   }
 
   override _destroy(error: Error | null, callback: Callback): void {
+    this.#stopListening()
     // A write that still waits fails with what has destroyed the stream.
     this.#closing.abort(error ?? undefined)
     this.#half.giveUp()

@@ -16,6 +16,7 @@ import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError, invalidArgType } from './errors.js'
 import { arrivedMovable, type Movable } from './movable.js'
 import { nativeWait } from './native-waits.js'
+import { now } from './timers.js'
 import { leftOf, MAX_TIMEOUT_MS, waitOptions } from './wait.js'
 
 /** Only framepool makes the ends of channels. */
@@ -47,14 +48,14 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
 
   /** The next object as soon as it is there, or null at the end. A pending promise keeps the process alive. */
   async receive(options?: WaitOptions): Promise<T | null> {
-    this.#checkAlive()
-    const start = performance.now()
+    const start = now()
     const given = waitOptions(options)
+    this.#checkAlive()
     this.#waiting++
     try {
       for (let left = given; ; left = leftOf(given, start)) {
         const item = await nativeWait(
-          left,
+          () => left,
           (settled) => waitForObject(this.#handle, settled),
           () => this.tryReceive(),
         )

@@ -16,7 +16,7 @@ import { FramePoolError, invalidArgType } from './errors.js'
 import { departMovable, type Movable, movableArgument } from './movable.js'
 import { nativeWait } from './native-waits.js'
 import { channelKey } from './slice-receiver.js'
-import { type Waiter, WaitQueue } from './wait.js'
+import { type Waiter, WaitQueue, waitOptions } from './wait.js'
 
 /** The sending end of a {@link SliceChannel}. Once its isolate has ended, so has it: what was sent can still be received. */
 export class SliceSender<T extends Movable = Movable> implements Disposable {
@@ -57,9 +57,10 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
    */
   async sendAsync(item: T, options?: WaitOptions): Promise<void> {
     movableArgument(item, 'item')
+    const given = waitOptions(options)
     this.#checkAlive()
     let queued = !this.#waiting.isEmpty
-    const sent = this.#waiting.join(options, (waiter) => {
+    const sent = this.#waiting.join(given, (waiter) => {
       if (!queued) return this.#attempt(item, waiter)
       queued = false
       return false
@@ -133,7 +134,7 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
     }
     const { signal } = this.#watch
     nativeWait(
-      { signal },
+      () => ({ signal }),
       (settled) => waitForRoom(this.#handle, settled),
       () => {},
     ).then(over, over)

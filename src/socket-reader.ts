@@ -1,6 +1,5 @@
-import type { Socket } from 'node:net'
-import { lengthOf, partOf } from './arguments.js'
-import { readDirectly } from './direct-read.js'
+import type { BorrowedSocket } from './borrowed-socket.js'
+import { invalidArgType } from './errors.js'
 import type { HalfCore } from './half-core.js'
 import { ReadTarget } from './read-target.js'
 
@@ -10,74 +9,90 @@ import { ReadTarget } from './read-target.js'
  */
 export class SocketReader {
   readonly #half: HalfCore
-  readonly #socket: Socket
+  readonly #loan: BorrowedSocket
   readonly #target: ReadTarget
   readonly #onData: () => void
-  /** Came before there was room for it. */
-  #backlog: Uint8Array | null
+  readonly #onFailure: (error: unknown) => void
   #paused = true
   #started = false
 
   /**
-   * `socket` gives bytes, not text; reading begins with `resume()`. `onData` is called when some have come: it may free
-   * room, which is read into without a pause, and with all of the ring free it may move both halves on together.
+   * Reading begins with `resume()`. `onData` is called when some bytes have come: it may free room, which is read into
+   * without a pause, and with all of the ring free it may move both halves on together. `onFailure` hears of what cannot be read.
    */
-  constructor(half: HalfCore, socket: Socket, onData: () => void) {
+  constructor(half: HalfCore, loan: BorrowedSocket, onData: () => void, onFailure: (error: unknown) => void) {
     this.#half = half
-    this.#socket = socket
+    this.#loan = loan
     this.#target = new ReadTarget(half)
     this.#onData = onData
-    // What Node has read of an accepted socket by now. Nothing more may be read before all of it is in the ring.
-    this.#backlog = socket.pause().read() as Uint8Array | null
+    this.#onFailure = onFailure
   }
 
   /** Something came that the ring had no room for yet. */
   get holding(): boolean {
-    return this.#backlog !== null
+    return this.#target.holding
   }
 
   /** Reads on if there is room enough. */
   resume(): void {
     if (!this.#paused || this.#half.available < this.#target.resumeAt) return
     this.#paused = false
-    const backlog = this.#backlog
-    this.#backlog = null
-    if (backlog !== null) this.#copy(backlog)
+    if (!this.#started) this.#takeBuffered()
+    if (this.#target.holding) this.#settle()
     if (this.#paused) return
     if (!this.#started) this.#start()
-    this.#socket.resume()
+    this.#loan.socket.resume()
+  }
+
+  /** What Node has read by now. Nothing more may be read before all of it is in the ring. */
+  #takeBuffered(): void {
+    const { socket } = this.#loan
+    socket.pause()
+    for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) this.#target.put(chunk)
   }
 
   #start(): void {
     this.#started = true
     const target = this.#target
-    const direct = readDirectly(this.#socket, {
+    const direct = this.#loan.readDirectly({
       next: () => target.next(),
       filled: (count) => {
-        this.#half.advance(count)
+        target.filled(count)
         this.#onData()
+        if (target.holding) this.#settle()
         if (!target.hasRoom) this.#paused = true
         return !this.#paused
       },
     })
-    if (!direct) this.#socket.on('data', (chunk) => this.#copy(chunk))
+    if (direct) return
+    this.#loan.on('data', (chunk: Uint8Array | string) => {
+      try {
+        this.#read(chunk)
+      } catch (error) {
+        this.#onFailure(error)
+      }
+    })
+  }
+
+  #read(chunk: Uint8Array | string): void {
+    if (typeof chunk === 'string') throw invalidArgType('a and b must give bytes: no setEncoding')
+    this.#target.put(chunk)
+    // If it should be paused, somebody else has resumed it.
+    if (this.#paused) this.#pause()
+    else this.#settle()
   }
 
   #pause(): void {
     this.#paused = true
-    this.#socket.pause()
+    this.#loan.socket.pause()
   }
 
-  #copy(chunk: Uint8Array): void {
-    let rest: Uint8Array | null = chunk
+  /** Moves what waits into the ring, for as long as `onData` frees room. */
+  #settle(): void {
     do {
-      const length = lengthOf(rest)
-      const count = this.#half.fill(rest)
-      rest = count < length ? partOf(rest, count, length - count) : null
-      // Before `onData`, which may ask whether this was all.
-      this.#backlog = rest
+      this.#target.settle()
       this.#onData()
-    } while (rest !== null && this.#half.atLeast(1) > 0)
+    } while (this.#target.holding && this.#half.atLeast(1) > 0)
     // Also when all of it has just fitted: a socket that reads directly needs room to begin with.
     if (this.#half.atLeast(1) === 0) this.#pause()
   }

@@ -1,17 +1,29 @@
 import { types } from 'node:util'
+import { setImmediate } from './timers.js'
 
 /** The longest text that is taken of what was thrown, in characters. */
 const MAX_TEXT = 1000
 
-/** Calls code of the user. What it throws becomes an uncaught exception when the caller is done, and interrupts nothing. */
-export function callUser(call: () => void): void {
+/** Calls code of the user. What it throws becomes an uncaught exception on a later turn, and interrupts nothing. */
+export function callSafely(call: () => void): void {
   try {
     call()
   } catch (thrown) {
-    queueMicrotask(() => {
+    setImmediate(() => {
       throw thrown
     })
   }
+}
+
+/** What was thrown, or an event gave as an error: anything can be. */
+export interface Failure {
+  readonly error: unknown
+}
+
+/** `thrown` as an error: what is none is its `cause`. */
+export function errorOfThrown(thrown: unknown): Error {
+  const isError = types.isNativeError(thrown) || (!types.isProxy(thrown) && thrown instanceof Error)
+  return isError ? thrown : new Error(`${thrownText(thrown)} was thrown`, { cause: thrown })
 }
 
 /** What was thrown, or given as an error, on one line: it may be anything, and answer with code that throws. */

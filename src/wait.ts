@@ -1,7 +1,8 @@
-import { whenAborted } from './abort.js'
+import { isAborted, reasonOf, whenAborted } from './abort.js'
 import type { WaitOptions } from './api.js'
 import { integerArgument, optionsArgument, signalArgument } from './arguments.js'
 import { FramePoolError } from './errors.js'
+import { clearTimeout, now, setTimeout, type Timer } from './timers.js'
 
 /** Settles one wait, once; what comes after is ignored. */
 export interface Waiter<T = void> {
@@ -14,18 +15,20 @@ export const MAX_TIMEOUT_MS = 0x7fff_ffff
 
 /**
  * A promise that `enqueue`'s waiter settles, perhaps at once. An abort (`signal.reason`) or a timeout (`ERR_TIMEOUT`) is
- * told to `giveUp`, once, which takes the waiter out of its queue and rejects it. Wrong options and what `enqueue` throws
- * reject, too.
+ * told to `giveUp`, once, which takes the waiter out of its queue and rejects it. What `read` and `enqueue` throw rejects, too.
+ *
+ * `read` reads all that the caller was given, its `waitOptions()` among it: that may run code which does anything, abort the
+ * signal for example. From there to the end of `enqueue` no such code runs.
  */
 export function wait<T>(
-  options: WaitOptions | undefined,
+  read: () => WaitOptions,
   enqueue: (waiter: Waiter<T>) => void,
   giveUp: (waiter: Waiter<T>, reason: unknown) => void,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    const { signal, timeoutMs } = waitOptions(options)
-    if (signal?.aborted) return reject(signal.reason)
-    let timer: NodeJS.Timeout | undefined
+    const { signal, timeoutMs } = read()
+    if (signal !== undefined && isAborted(signal)) return reject(reasonOf(signal))
+    let timer: Timer | undefined
     let settled = false
     const settle = (): void => {
       settled = true
@@ -46,7 +49,7 @@ export function wait<T>(
       settle()
       giveUp(waiter, reason)
     }
-    const stopListening = whenAborted(signal, () => leave(signal?.reason))
+    const stopListening = whenAborted(signal, leave)
     try {
       enqueue(waiter)
     } catch (error) {
@@ -69,10 +72,10 @@ export function waitOptions(options: WaitOptions | undefined): WaitOptions {
   return given
 }
 
-/** What is left of `options` for another wait, when the first began at `start` (`performance.now()`). */
+/** What is left of `options` for another wait, when the first began at `start` (`now()`). */
 export function leftOf(options: WaitOptions, start: number): WaitOptions {
   if (options.timeoutMs === undefined) return options
-  const timeoutMs = Math.max(0, options.timeoutMs - Math.floor(performance.now() - start))
+  const timeoutMs = Math.max(0, options.timeoutMs - Math.floor(now() - start))
   return { ...options, timeoutMs }
 }
 
@@ -89,7 +92,7 @@ export class WaitQueue<T = void> {
 
   join(options: WaitOptions | undefined, check: Check<T>): Promise<T> {
     return wait<T>(
-      options,
+      () => waitOptions(options),
       (waiter) => {
         if (!check(waiter)) this.#waiting.set(waiter, check)
       },

@@ -1,4 +1,5 @@
 import { trimAfter } from '../boundary.js'
+import { clearInterval, setInterval, type Timer } from '../timers.js'
 
 /** How long nothing must have gone out before an output that has grown gives its memory back. */
 const QUIET_MS = 1_000
@@ -14,7 +15,7 @@ interface GrownOutput {
 /** With the position where it was last seen. */
 const grown = new Map<GrownOutput, bigint>()
 /** One for all, and only while there are any: a timer for each session would cost more than its frames. */
-let timer: NodeJS.Timeout | null = null
+let timer: Timer | null = null
 /** Bytes given back the last time round. */
 let shrunk = 0
 

@@ -97,10 +97,11 @@ export class RelayLane {
   }
 
   async #wait(payload: number): Promise<void> {
-    this.#waiting = new AbortController()
+    const waiting = new AbortController()
+    this.#waiting = waiting
     try {
       await nativeWait(
-        { signal: this.#waiting.signal },
+        () => ({ signal: waiting.signal }),
         (settled) => waitForGrant(this.#way, payload, settled),
         () => {},
       )

@@ -25,6 +25,8 @@ import { nativeWait } from '../native-waits.js'
 import { checkFree, type RingSource } from '../ring-source.js'
 import { ShownMemory } from '../shown-memory.js'
 import type { SlotMemory } from '../slot-memory.js'
+import { errorText } from '../thrown.js'
+import { now } from '../timers.js'
 import { leftOf, type Waiter, WaitQueue, waitOptions } from '../wait.js'
 import type { FrameBatch, SessionStats } from './api.js'
 import { type BatchSlice, batchKey, EmptyBatch, ReceivedBatch } from './frame-batch.js'
@@ -41,7 +43,7 @@ export class SessionCore implements RingSource {
   memory!: ShownMemory
   memorySize!: number
   state: (typeof STATES)[number] = 'handshake'
-  /** Why the session closed by itself. */
+  /** Why the session closed by itself, or what broke its connection. */
   error: FramePoolError | null = null
   available = 0
   /** Where in the output's ring the first available byte lies. */
@@ -134,13 +136,13 @@ export class SessionCore implements RingSource {
   async transferAsync(fd: number, options: WaitOptions | undefined): Promise<number> {
     const given = waitOptions(options)
     checkFree(this)
-    const start = performance.now()
+    const start = now()
     this.lent = true
     try {
       // What is lent stays, so that from here on there is something to write.
       if ((await this.wait(1, given)) === 0) return 0
       return await nativeWait(
-        leftOf(given, start),
+        () => leftOf(given, start),
         (settled) => writeOutputLater(this.handle, fd, settled),
         () => this.#written(),
       )
@@ -279,9 +281,12 @@ export class SessionCore implements RingSource {
     this.#wired = true
   }
 
-  /** The socket is gone, so that nobody takes the output any more. */
-  abandon(): void {
+  /** The socket is gone, so that nobody takes the output any more. `cause`: what broke it, if anything did. */
+  abandon(cause: Error | null): void {
     this.#wired = false
+    if (cause !== null && this.error === null && !this.#closed) {
+      this.error = new FramePoolError('ERR_SV2_STATE', `the connection broke: ${errorText(cause)}`, { cause })
+    }
     this.close()
     this.#freeIfDone()
   }

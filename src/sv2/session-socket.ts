@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net'
-import { readDirectly } from '../direct-read.js'
+import { BorrowedSocket } from '../borrowed-socket.js'
+import { invalidArgType } from '../errors.js'
 import { writeLent } from '../socket-write.js'
-import { callUser } from '../thrown.js'
+import { callSafely, errorOfThrown, type Failure } from '../thrown.js'
+import { queueMicrotask, setImmediate } from '../timers.js'
 import type { FrameBatch } from './api.js'
 import type { SessionCore } from './session-core.js'
 
@@ -37,6 +39,7 @@ export interface SocketEvents {
 export class SessionSocket {
   readonly #core: SessionCore
   readonly #socket: Socket
+  readonly #loan: BorrowedSocket
   readonly #events: SocketEvents
   /** The most that the next read may bring, in bytes: at least 1. */
   quota: number
@@ -47,27 +50,50 @@ export class SessionSocket {
   /** The sending side ends once everything has been written. */
   #ending = false
   #failure: Error | null = null
+  /** The socket is closed: what becomes of it is no business of ours any more. */
+  #over = false
 
   constructor(core: SessionCore, socket: Socket, events: SocketEvents, quota = CHUNK) {
-    core.wire()
     this.#core = core
     this.#socket = socket
+    this.#loan = new BorrowedSocket(socket)
     this.#events = events
     this.quota = quota
-    // Frames are small and answered one by one: waiting to fill packets would only delay them.
-    socket.setNoDelay(true)
-    // Otherwise Node ends the sending side with the receiving one, before what waits in the output has gone out.
-    socket.allowHalfOpen = true
-    if (!this.#readsDirectly()) socket.on('data', (chunk) => this.#readInParts(chunk))
-    socket.on('end', () => events.onEnd())
-    socket.on('error', (error) => {
-      this.#failure ??= error
-    })
-    socket.on('close', () => {
-      core.abandon()
-      events.onClose(this.#failure)
-    })
+    core.wire()
+    try {
+      this.#takeOver()
+    } catch (error) {
+      this.#over = true
+      this.#loan.giveBack()
+      core.giveUp()
+      throw error
+    }
     this.flush()
+  }
+
+  #takeOver(): void {
+    const loan = this.#loan
+    loan.onClosed(() => this.#closed())
+    loan.on('error', (error: unknown) => {
+      this.#failure ??= errorOfThrown(error)
+    })
+    loan.on('end', () => this.#events.onEnd())
+    loan.take()
+    if (!this.#readsDirectly()) this.#readData()
+  }
+
+  #closed(): void {
+    this.#over = true
+    this.#loan.giveBack()
+    this.#core.abandon(this.#failure)
+    this.#events.onClose(this.#failure)
+  }
+
+  #readData(): void {
+    this.#loan.on('data', (chunk: Buffer | string) => {
+      if (typeof chunk === 'string') this.destroy(invalidArgType('socket must give bytes: no setEncoding'))
+      else this.#readInParts(chunk)
+    })
   }
 
   /** For `Sv2Session.attach`: a session that answers on the socket that it reads from. */
@@ -78,7 +104,7 @@ export class SessionSocket {
       onTransport: () => {},
       onBatch: (batch) => {
         answered = false
-        callUser(() => onBatch(batch))
+        callSafely(() => onBatch(batch))
         // Only where answers pile up: two ends that send to each other must both go on reading, or neither could drain.
         if (answered && core.over) wired.holdUntilDrained(core)
       },
@@ -120,17 +146,17 @@ export class SessionSocket {
 
   resume(): void {
     this.#holds--
-    if (this.#holds === 0 && !this.#socket.destroyed) this.#socket.resume()
+    if (this.#holds === 0 && !this.#over && !this.#socket.destroyed) this.#do(() => this.#socket.resume())
   }
 
   /** Writes out what waits, unless a write is under way: its end goes on with it. */
   flush(): void {
     const core = this.#core
-    if (core.lent || this.#socket.destroyed) return
+    if (core.lent || this.#over || this.#socket.destroyed) return
     if (core.available > 0) {
-      writeLent(core, this.#socket, (error) => {
-        // Node destroys a socket only after it has told all its writes that it failed, and would tell those made meanwhile.
-        if (error === null) this.flush()
+      writeLent(core, this.#socket, {
+        onThrown: (error) => this.destroy(errorOfThrown(error)),
+        onTaken: (failure) => (failure === null ? this.flush() : this.#writeFailed(failure)),
       })
     } else if (this.#ending) this.#finish()
   }
@@ -150,13 +176,31 @@ export class SessionSocket {
   /** Ends the sending side, unless those that waited for the output to drain have more to say. */
   #finish(): void {
     setImmediate(() => {
-      if (this.#core.available === 0) this.#socket.end()
+      if (this.#core.available === 0 && !this.#over) this.#do(() => this.#socket.end())
     })
   }
 
+  /** Node destroys a socket only after it has told all its writes that it failed, and would tell those made meanwhile. */
+  #writeFailed({ error }: Failure): void {
+    setImmediate(() => {
+      // A socket that breaks says itself what is wrong.
+      if (!this.#over && !this.#socket.destroyed) this.destroy(errorOfThrown(error))
+    })
+  }
+
+  /** What a method of the socket throws ends the connection. */
+  #do(call: () => void): void {
+    try {
+      call()
+    } catch (error) {
+      this.destroy(errorOfThrown(error))
+    }
+  }
+
   destroy(error?: Error): void {
+    if (this.#over) return
     this.#failure ??= error ?? null
-    this.#socket.destroy(error)
+    this.#loan.destroy(error)
   }
 
   #readsDirectly(): boolean {
@@ -166,7 +210,7 @@ export class SessionSocket {
     chunkMemory ??= new Uint8Array(CHUNK)
     const memory = chunkMemory
     const paused = socket.readableFlowing === false
-    const direct = readDirectly(socket, {
+    const direct = this.#loan.readDirectly({
       // Asked for when the last read has been dealt with: while reading is on hold, the quota is for when it goes on.
       next: () => (this.quota < CHUNK ? memory.subarray(0, this.quota) : memory),
       filled: (count) => {
@@ -189,6 +233,8 @@ export class SessionSocket {
     let rest = chunk
     while (rest.length > 0) {
       if (this.#holds > 0) {
+        // Somebody else may have resumed it, and what goes back would come again and again.
+        this.#socket.pause()
         this.#socket.unshift(rest)
         return
       }

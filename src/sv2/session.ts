@@ -10,10 +10,10 @@ import {
 } from '../arguments.js'
 import { createInitiator, createResponder, type Handle } from '../boundary.js'
 import { Consumer } from '../consumer.js'
-import { FramePoolError, invalidArgType, outOfRange } from '../errors.js'
-import { ringKey } from '../ring-source.js'
+import { type FramePoolError, invalidArgType, outOfRange } from '../errors.js'
+import { checkIdle, ringKey } from '../ring-source.js'
 import { memoryOf, SlotPool } from '../slot-pool.js'
-import { socketArgument } from '../socket-argument.js'
+import { checkReadable, checkWritable, closedError, socketArgument } from '../socket-argument.js'
 import type {
   Frame,
   FrameBatch,
@@ -84,7 +84,7 @@ export class Sv2Session implements Disposable {
     return this.#core.state
   }
 
-  /** Why the session closed by itself, or null. */
+  /** Why the session closed by itself, or null. What broke its socket is the `cause`: then the code is `ERR_SV2_STATE`. */
   get error(): FramePoolError | null {
     return this.#core.error
   }
@@ -142,16 +142,22 @@ export class Sv2Session implements Disposable {
    * Wires the session to a socket: reads, writes, backpressure, errors. Frames come to `onBatch`; while its answers are
    * over the high-water mark nothing more is read. When the peer ends its side, ours ends once the output is empty; on a
    * socket with `allowHalfOpen` it ends with `close()`. A session that fails destroys the socket with its error; the
-   * socket's closing closes the session. What `onBatch` throws becomes an uncaught exception once the batch has been dealt
-   * with; a process that survives it gets the next batch. `ERR_BUSY` when a socket or a stream takes the output already,
-   * `ERR_CLOSED` when the socket is destroyed.
+   * socket's closing closes the session, and what broke the socket is the `cause` of `error`. Then the socket can be
+   * connected again: no listener and no setting is left on it. What `onBatch` throws becomes an uncaught exception once the
+   * batch has been dealt with; a process that survives it gets the next batch.
+   *
+   * The socket may still be connecting. Refused, and nothing changes: one that is closed, has ended in either direction or
+   * was never connected (`ERR_CLOSED`, with what broke it as `cause`), one that gives text (`ERR_INVALID_ARG_TYPE`), one
+   * with an `onread`, a session or a relay of its own, and an output that a socket or a stream takes already (`ERR_BUSY`).
    */
   attach(socket: Socket, onBatch: (batch: FrameBatch) => void): void {
     socketArgument(socket, 'socket')
     if (typeof onBatch !== 'function') throw invalidArgType('onBatch must be a function')
     this.#core.checkOpen()
-    // It would never say that it is closed.
-    if (socket.destroyed) throw new FramePoolError('ERR_CLOSED', 'the socket is closed')
+    checkWritable(socket)
+    checkReadable(socket, 'socket')
+    if (socket.readableEnded) throw closedError('the receiving side of the socket has ended')
+    checkIdle(this.#core)
     SessionSocket.attach(this.#core, socket, onBatch)
   }
 
