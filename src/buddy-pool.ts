@@ -6,7 +6,7 @@ import { BLOCK_SIZE, BuddyMemory, capacityOf, kindFor, type Lease } from './budd
 import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError, invalidArgType } from './errors.js'
 import { nativeWait } from './native-waits.js'
-import { setImmediate, setImmediate } from './timers.js'
+import { setImmediate } from './timers.js'
 import { MAX_TIMEOUT_MS, waitOptions } from './wait.js'
 
 const MAX_WATERMARK = 0xffff_ffff
