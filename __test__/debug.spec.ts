@@ -346,7 +346,7 @@ describe('memory that is written after its release', () => {
 
   it('is nothing where nobody writes', () => {
     const warnings = debugging<Warning[]>(`
-      const pool = new SlotPool(1 << 16)
+      const pool = (globalThis.kept = new SlotPool(1 << 16))
       for (let round = 0; round < 5000; round++) {
         pool.getWritable(1 + round).fill(round)
         pool.getDataOwned().release()

@@ -364,7 +364,7 @@ describe('what breaks the socket is what everything fails with', { timeout: PATI
     ['a string', 'mine', 'mine'],
     ['an Error without a message', Object.assign(new Error(), { code: 'ECODE' }), 'ECODE'],
     ['several', new AggregateError([new Error('one'), new Error('two')]), 'one; two'],
-    ['an Error whose message is none', Object.assign(new Error('x'), { message: 5 }), 'an error without a message'],
+    ['an Error whose message is none', Object.assign(new Error('x'), { message: 5 }), 'broke: Error'],
   ])('a session whose socket is destroyed with %s', async (_, thrown, text) => {
     const { socket } = await endsOf(TCP, 'dialled')
     const session = Sv2Session.initiator()

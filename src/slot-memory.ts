@@ -38,8 +38,6 @@ export function settlePools(): void {
 
 /** What holds a slice of a pool only until someone else wants to write there: a session's batch. */
 export interface Lodger {
-  /** Whether `source` lies in memory that goes with it. */
-  holds(source: Uint8Array): boolean
   release(): boolean
 }
 

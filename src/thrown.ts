@@ -54,8 +54,9 @@ function textOf(thrown: unknown): string {
 /** The message of an error on one line. An `AggregateError` has one for each address that was tried, and often no other. */
 export function errorText(error: unknown): string {
   try {
-    const { message, errors } = error as { message?: unknown; errors?: unknown }
-    return oneLine(messageText(message, errors)) || thrownText(error)
+    const { message, errors, code } = error as { message?: unknown; errors?: unknown; code?: unknown }
+    const text = messageText(message, errors) || (typeof code === 'string' ? code : '')
+    return text === '' ? thrownText(error) : oneLine(text)
   } catch {
     return thrownText(error)
   }

@@ -34,6 +34,7 @@ let placeOfBatch: (batch: object) => FramesPlace | null
 let placeOfFrame: (frame: object) => FramesPlace | null
 let lastOf: (batch: ReceivedBatch, wanted: Uint8Array) => Frame | null
 let isEmptyBatch: (batch: object) => boolean
+let holds: (batch: object, source: Uint8Array) => boolean
 let view: (batch: ReceivedBatch, offset: number, length: number) => Uint8Array
 
 /** One slice of a pool that holds several frames side by side, and behind them the table that says where. */
@@ -72,6 +73,11 @@ export class ReceivedBatch implements FrameBatch, Disposable {
       }
       return null
     }
+    holds = (batch, source) => {
+      if (!(#slice in batch)) return false
+      const { memory } = batch.#slice
+      return memory instanceof HeapMemory && memory.holds(source)
+    }
     view = (batch, offset, length) => {
       check(batch)
       return batch.#slice.memory.view(batch.#slice.offset + offset, length)
@@ -104,12 +110,6 @@ export class ReceivedBatch implements FrameBatch, Disposable {
     else this.#pool.lodger = null
     this.#slice.memory.release(this.#slice.slot)
     return true
-  }
-
-  /** @internal */
-  holds(source: Uint8Array): boolean {
-    const { memory } = this.#slice
-    return memory instanceof HeapMemory && memory.holds(source)
   }
 
   retain(): FrameBatch & Disposable {
@@ -218,6 +218,11 @@ class ReceivedFrame implements Frame {
   get payload(): Uint8Array {
     return view(this.#batch, this.#offset, this.#length)
   }
+}
+
+/** Whether `source` lies in memory that goes with the batch. */
+export function batchHolds(batch: object, source: Uint8Array): boolean {
+  return holds(batch, source)
 }
 
 /** Where frames to be forwarded lie; null where there are none. */

@@ -29,7 +29,7 @@ import { errorText } from '../thrown.js'
 import { now } from '../timers.js'
 import { leftOf, type Waiter, WaitQueue, waitOptions } from '../wait.js'
 import type { FrameBatch, SessionStats } from './api.js'
-import { type BatchSlice, batchKey, EmptyBatch, ReceivedBatch } from './frame-batch.js'
+import { type BatchSlice, batchHolds, batchKey, EmptyBatch, ReceivedBatch } from './frame-batch.js'
 import { forgetGrown, watchGrown } from './grown-outputs.js'
 
 /** As native code counts them. */
@@ -175,7 +175,8 @@ export class SessionCore implements RingSource {
     pool.checkOpen()
     if (pool.length !== 0) throw new FramePoolError('ERR_BUSY', 'the pool holds bytes that were written and not taken')
     // The memory that the chunk lies in may be what is given back here.
-    const bytes = pool.holds(chunk) || pool.lodger?.holds(chunk) ? new Uint8Array(chunk) : chunk
+    const bytes =
+      pool.holds(chunk) || (pool.lodger !== null && batchHolds(pool.lodger, chunk)) ? new Uint8Array(chunk) : chunk
     pool.lodger?.release()
     receiveIntoSlot(this.handle, pool, bytes)
     // All of the reply is read before anything that may run a script, which could make other calls.

@@ -251,18 +251,20 @@ impl Backing {
         if !realm.windows.borrow().has_place() {
             realm.windows.borrow_mut().add_place().map_err(|_| Fault::no_memory())?;
         }
+        // A runtime may run the finalizer before it returns, which looks here.
+        drop(sights);
         // SAFETY: the memory is valid as long as this backing is shared: `Shown` gives its owner to `keep` otherwise.
         let value = unsafe { external_array_buffer(realm.env, span.cast(), span.len(), self)? };
         let mut reference = ptr::null_mut();
         // SAFETY: `value` was made just now.
         let status = unsafe { sys::napi_create_reference(realm.env, value, 1, &raw mut reference) };
         if status != sys::Status::napi_ok {
-            sights.taken = true;
+            self.lock().taken = true;
             return Err(Fault::internal("an ArrayBuffer cannot be kept"));
         }
         let window = Window { reference, backing: Arc::downgrade(self) };
         let handle = realm.windows.borrow_mut().insert(window).expect("a place was made");
-        sights.window = Some((Arc::clone(realm), handle));
+        self.lock().window = Some((Arc::clone(realm), handle));
         Ok(value)
     }
 }

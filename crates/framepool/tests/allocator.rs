@@ -13,6 +13,7 @@ use framepool::buffer_sv2::Buffer;
 use framepool::census::Census;
 use framepool::channel::channel;
 use framepool::handle::HandleTable;
+use framepool::quarantine::Quarantine;
 use framepool::ring::{self, RingError};
 use framepool::slot::{OutOfMemory, SlotPool, SystemMemory};
 
@@ -230,15 +231,17 @@ fn crates_that_cannot_fail_are_not_asked_without_memory() {
         assert_eq!(memory.as_ref(), b"abc");
     });
     memory.get_writable(bytes).fill(1);
-    without_memory(LARGE, || assert!(matches!(memory.relocate(), Err(OutOfMemory { .. }))));
+    let quarantine = Quarantine::new(4 * bytes, 10);
+    without_memory(LARGE, || assert!(matches!(memory.move_on(&quarantine), Err(OutOfMemory { .. }))));
     assert_eq!(memory.as_ref()[..4], *b"abc\x01");
-    assert_eq!(memory.relocate().expect("memory").as_ref()[..3], *b"abc");
+    memory.move_on(&quarantine).expect("memory");
+    assert!(quarantine.bytes() > bytes);
     assert_eq!(memory.as_ref()[..4], *b"abc\x01");
 
     let mut pool = SlotPool::new(16).expect("memory");
     pool.get_writable(bytes).fill(2);
     without_memory(LARGE, || {
-        assert!(pool.relocate_heap().is_err());
+        assert!(pool.move_heap_on(&quarantine).is_err());
         assert!(SlotPool::new(bytes).is_err());
     });
     assert_eq!(pool.get_data_owned().as_ref().len(), bytes);
