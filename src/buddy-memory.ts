@@ -77,6 +77,8 @@ export class BuddyMemory {
   #shared = false
   /** Nothing is kept of a pool that is closed or shared, while someone waits, or in debug mode. */
   #keeps = !DEBUG
+  /** The pool was collected. */
+  #abandoned = false
   /** The last report of a pool whose native part is gone. */
   #final: BuddyPoolReport | null = null
 
@@ -171,7 +173,7 @@ export class BuddyMemory {
   /** A wait that has begun is over. */
   ended(): void {
     this.#waiting--
-    this.#keeps = this.#waiting === 0 && !this.#closed && !this.#shared && !DEBUG
+    this.#keeps = this.#waiting === 0 && !this.#closed && !this.#shared && !this.#abandoned && !DEBUG
   }
 
   /** The buffer that the last call gave. */
@@ -186,6 +188,7 @@ export class BuddyMemory {
   release(lease: Lease): void {
     if (this.#keeps && this.#magazine.keep(lease)) return
     releaseBuddyBuffer(lease.handle)
+    if (this.#abandoned && !this.#closed) this.#closeIfUnused()
   }
 
   report(): BuddyPoolReport & { magazine: { buffers: number; bytes: number } } {
@@ -216,14 +219,21 @@ export class BuddyMemory {
     memories.delete(this.handle.index)
   }
 
-  /** Nobody has the pool here any more who could close it. False if that was done. */
+  /** Nobody has the pool here any more who could close it: it is closed with its last buffer. False if that was done. */
   abandon(): boolean {
     if (this.#closed || this.#final !== null) return false
+    this.#abandoned = true
+    this.#keeps = false
+    this.#emptyMagazine()
+    this.#closeIfUnused()
+    return true
+  }
+
+  #closeIfUnused(): void {
     const { liveBuffers, waiting } = buddyPoolReport(this.handle)
     // What is alive still needs it, and others may have it.
-    const unused = !this.#shared && liveBuffers === 0 && waiting === 0
-    if (unused && this.close(() => this.end()) === 0) this.end()
-    return true
+    if (this.#shared || liveBuffers > 0 || waiting > 0) return
+    if (this.close(() => this.end()) === 0) this.end()
   }
 
   /** False if it was empty. */

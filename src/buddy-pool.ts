@@ -1,9 +1,9 @@
+import { acquired, released } from './acquired.js'
 import type { AllocateOptions, BuddyPoolOptions, BuddyPoolStats, Ticket, WaitOptions } from './api.js'
 import { booleanArgument, integerArgument, optionsArgument } from './arguments.js'
 import { type BuddyPoolSettings, createBuddyPool, makeTicket } from './boundary.js'
 import { BuddyBuffer, buddyKey } from './buddy-buffer.js'
 import { BLOCK_SIZE, BuddyMemory, capacityOf, kindFor, type Lease } from './buddy-memory.js'
-import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError, invalidArgType } from './errors.js'
 import { nativeWait } from './native-waits.js'
 import { setImmediate } from './timers.js'
@@ -33,7 +33,7 @@ export class BuddyPool implements AsyncDisposable {
     this.#memory = new BuddyMemory(createBuddyPool(settingsOf(given, block)), (index) => {
       if (onBlock !== undefined) setImmediate(onBlock, { bytes: BLOCK_SIZE, index })
     })
-    if (DEBUG) trace(this, 'buddy-pool', this.#memory.handle, abandoning(this.#memory))
+    acquired(this, 'buddy-pool', this.#memory.handle, abandoning(this.#memory))
   }
 
   /** What a request of `size` bytes gets: 16, 64 or 256 KiB, 1, 4, 16 or 64 MiB. 0 and above 64 MiB: `ERR_OUT_OF_RANGE`. */
@@ -115,7 +115,7 @@ export class BuddyPool implements AsyncDisposable {
       (settled) => this.#memory.close(settled),
       () => {
         this.#memory.end()
-        if (DEBUG) untrace(this)
+        released(this)
       },
     )
     return this.#closing

@@ -1,3 +1,4 @@
+import { acquired, released } from './acquired.js'
 import type { AllocateOptions, BudgetPoolStats, BufferSize, Ticket, WaitOptions } from './api.js'
 import { booleanArgument, integerArgument, optionsArgument } from './arguments.js'
 import {
@@ -15,7 +16,6 @@ import {
   tryAllocateBudget,
 } from './boundary.js'
 import { allocationKey, BudgetAllocation } from './budget-allocation.js'
-import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError, outOfRange } from './errors.js'
 import { nativeWait } from './native-waits.js'
 import { MAX_TIMEOUT_MS, waitOptions } from './wait.js'
@@ -65,7 +65,7 @@ export class BudgetPool implements AsyncDisposable {
     this.#maxMemory = integerArgument(maxMemory, 'maxMemory', this.#bufferSize + 1, Number.MAX_SAFE_INTEGER)
     this.#maxCount = Math.min(MAX_COUNT, Math.floor(this.#maxMemory / this.#bufferSize))
     this.#handle = config instanceof SharedBudget ? config.handle : createBudgetPool(this.#bufferSize, this.#maxMemory)
-    if (DEBUG) trace(this, 'budget-pool', this.#handle, freePool(this.#handle))
+    acquired(this, 'budget-pool', this.#handle, freePool(this.#handle))
   }
 
   /** In bytes. */
@@ -147,7 +147,7 @@ export class BudgetPool implements AsyncDisposable {
       (settled) => closeBudgetPool(this.#handle, settled),
       () => {
         this.#final = endBudgetPool(this.#handle)
-        if (DEBUG) untrace(this)
+        released(this)
       },
     )
     return this.#closing

@@ -1,10 +1,10 @@
 import { channel } from 'node:diagnostics_channel'
-import { closeSlotPool, concealSlotPool, type Handle, revokeSlots, slotPoolReport } from './boundary.js'
+import { concealSlotPool, type Handle, revokeSlots, slotPoolReport } from './boundary.js'
 import { trace, untrace } from './debug.js'
 import { TracedHeapMemory } from './heap-memory.js'
 import type { ShownMemory } from './shown-memory.js'
 import type { OwnedMemory, Slice } from './slice.js'
-import { SlotMemory } from './slot-memory.js'
+import { freePool, SlotMemory } from './slot-memory.js'
 
 /** Where pools in debug mode tell of changes. */
 const changes = channel('framepool:slot-pool')
@@ -102,8 +102,4 @@ class GuardedSlice extends TracedHeapMemory {
     super.release()
     this.#pool.publish()
   }
-}
-
-function freePool(handle: Handle): () => void {
-  return () => closeSlotPool(handle, true)
 }

@@ -1,3 +1,4 @@
+import { acquired, released } from './acquired.js'
 import type { WaitOptions } from './api.js'
 import { firstOf, lengthOf, partOf } from './arguments.js'
 import {
@@ -20,7 +21,6 @@ import {
   waitForRingSync,
 } from './boundary.js'
 import { ByteCount } from './byte-count.js'
-import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError } from './errors.js'
 import { nativeOperation, nativeWait } from './native-waits.js'
 import { checkFree, checkIdle, type RingSource } from './ring-source.js'
@@ -55,7 +55,7 @@ export class HalfCore implements RingSource {
     this.size = size
     this.#known = available
     this.memory = new ShownMemory(() => ringHalfView(handle))
-    if (DEBUG) trace(this, kind === Kind.Producer ? 'producer' : 'consumer', handle, freeHalf(handle))
+    acquired(this, kind === Kind.Producer ? 'producer' : 'consumer', handle, freeHalf(handle))
   }
 
   /** The one that the last call gave: it has arrived from another isolate. */
@@ -240,7 +240,7 @@ export class HalfCore implements RingSource {
     this.#leave()
     // A socket may read into the ring once more: then its view keeps the memory.
     releaseRingHalf(this.handle, this.keepShown)
-    if (DEBUG) untrace(this)
+    released(this)
     return true
   }
 
@@ -250,7 +250,7 @@ export class HalfCore implements RingSource {
     if (this.#waiting > 0) throw new FramePoolError('ERR_BUSY', 'someone waits for this half of the ring')
     depart(this.#kind, this.handle, carrier)
     this.#leave()
-    if (DEBUG) untrace(this)
+    released(this)
   }
 
   /** This isolate has the half no more. */

@@ -1,3 +1,4 @@
+import { acquired, released } from './acquired.js'
 import type { Ticket, WaitOptions } from './api.js'
 import { integerArgument, optionsArgument } from './arguments.js'
 import {
@@ -12,7 +13,6 @@ import {
   waitForObject,
   waitForObjectSync,
 } from './boundary.js'
-import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError, invalidArgType } from './errors.js'
 import { arrivedMovable, type Movable } from './movable.js'
 import { nativeWait } from './native-waits.js'
@@ -35,7 +35,7 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
   constructor(key: symbol, handle: Handle) {
     if (key !== channelKey) throw invalidArgType('a SliceReceiver comes from SliceChannel.create()')
     this.#handle = handle
-    if (DEBUG) trace(this, 'slice-receiver', handle, freeReceiver(handle))
+    acquired(this, 'slice-receiver', handle, freeReceiver(handle))
   }
 
   /** The next object, the caller's from here on; null when none is there. */
@@ -91,7 +91,7 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
   release(): boolean {
     if (this.#released) return false
     this.#released = true
-    if (DEBUG) untrace(this)
+    released(this)
     releaseReceiver(this.#handle)
     return true
   }
@@ -102,7 +102,7 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
     if (this.#waiting > 0) throw new FramePoolError('ERR_BUSY', 'someone waits for what the channel brings')
     const framepool = makeTicket((carrier) => depart(Kind.Receiver, this.#handle, carrier))
     this.#released = true
-    if (DEBUG) untrace(this)
+    released(this)
     return { framepool }
   }
 

@@ -1,3 +1,4 @@
+import { acquired, released } from './acquired.js'
 import type { Ticket, WaitOptions } from './api.js'
 import {
   askChannel,
@@ -11,7 +12,6 @@ import {
   sendIntoChannel,
   waitForRoom,
 } from './boundary.js'
-import { DEBUG, trace, untrace } from './debug.js'
 import { FramePoolError, invalidArgType } from './errors.js'
 import { departMovable, type Movable, movableArgument } from './movable.js'
 import { nativeWait } from './native-waits.js'
@@ -34,7 +34,7 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
   constructor(key: symbol, handle: Handle) {
     if (key !== channelKey) throw invalidArgType('a SliceSender comes from SliceChannel.create()')
     this.#handle = handle
-    if (DEBUG) trace(this, 'slice-sender', handle, freeSender(handle))
+    acquired(this, 'slice-sender', handle, freeSender(handle))
     this.#carrier = () => {
       this.#room = sendIntoChannel(handle)
     }
@@ -85,7 +85,7 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
   release(): boolean {
     if (this.#released) return false
     this.#released = true
-    if (DEBUG) untrace(this)
+    released(this)
     releaseSender(this.#handle)
     this.#waiting.review()
     return true
@@ -97,7 +97,7 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
     if (this.#watch !== null) throw new FramePoolError('ERR_BUSY', 'someone waits for room in the channel')
     const framepool = makeTicket((carrier) => depart(Kind.Sender, this.#handle, carrier))
     this.#released = true
-    if (DEBUG) untrace(this)
+    released(this)
     return { framepool }
   }
 

@@ -1,3 +1,4 @@
+import { acquired, released } from './acquired.js'
 import { bufferOf, lengthOf, MAX_BYTES, offsetOf } from './arguments.js'
 import {
   type Carrier,
@@ -108,6 +109,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SlotBacklog, Slic
     this.#room = capacity
     this.region = new ShownMemory(() => slotPoolRegion(this.handle))
     pools.add(this.#reference)
+    if (!debug) acquired(this, 'slot-pool', this.handle, freePool(this.handle))
   }
 
   get length(): number {
@@ -361,6 +363,12 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SlotBacklog, Slic
 
   protected free(): void {
     pools.delete(this.#reference)
+    released(this)
     closeSlotPool(this.handle)
   }
+}
+
+/** Not in the constructor, where it would keep the object that it is for. */
+export function freePool(handle: Handle): () => void {
+  return () => closeSlotPool(handle, true)
 }

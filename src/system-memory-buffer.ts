@@ -1,3 +1,4 @@
+import { acquired, released } from './acquired.js'
 import { bufferOf, integerArgument, MAX_BYTES } from './arguments.js'
 import {
   createSystemMemory,
@@ -11,7 +12,6 @@ import {
   Word,
   writableSystemMemory,
 } from './boundary.js'
-import { DEBUG, trace, untrace } from './debug.js'
 import { GrowingBuffer, type GrowingMemory } from './growing-buffer.js'
 import { heapMemory, type SliceCount } from './heap-memory.js'
 import { ShownMemory } from './shown-memory.js'
@@ -49,7 +49,7 @@ class SystemMemory implements GrowingMemory, SliceCount {
     takeSystemMemory(this.#handle)
     const heap = replyHeapHandle()
     const length = reply(Word.Length)
-    if (DEBUG) untrace(this)
+    released(this)
     const shown = this.#shown
     this.#handle = null
     this.#shown = null
@@ -60,7 +60,7 @@ class SystemMemory implements GrowingMemory, SliceCount {
 
   #create(): Handle {
     const handle = createSystemMemory()
-    if (DEBUG) trace(this, 'system-memory-buffer', handle, freeMemory(handle))
+    acquired(this, 'system-memory-buffer', handle, freeMemory(handle))
     return handle
   }
 

@@ -1,3 +1,4 @@
+import { acquired, released } from '../acquired.js'
 import type { WaitOptions } from '../api.js'
 import {
   type BatchPlace,
@@ -19,7 +20,6 @@ import {
   writeOutputLater,
 } from '../boundary.js'
 import { ByteCount } from '../byte-count.js'
-import { DEBUG, trace, untrace } from '../debug.js'
 import { FramePoolError } from '../errors.js'
 import { nativeWait } from '../native-waits.js'
 import { checkFree, type RingSource } from '../ring-source.js'
@@ -66,7 +66,8 @@ export class SessionCore implements RingSource {
   #replaced = false
   #closed = false
   #heapFallbacks = 0
-  #retained = 0
+  /** Apart from the session, which a pool's last batch does not keep. */
+  readonly #retained = { batches: 0 }
   /** The last report of a session whose native part is gone. */
   #final: SessionStats | null = null
   /** What its last message had when its native part went. */
@@ -82,7 +83,7 @@ export class SessionCore implements RingSource {
     this.#read()
     this.#takeRing()
     this.#smallestRing = this.memorySize
-    if (DEBUG) trace(this, 'sv2-session', handle, freeSession(handle))
+    acquired(this, 'sv2-session', handle, freeSession(handle))
   }
 
   /** True when more is waiting in the output than the ring holds comfortably: stop sending, and await `drained`. */
@@ -203,9 +204,7 @@ export class SessionCore implements RingSource {
 
   #received(count: number, slice: BatchSlice): FrameBatch {
     const { pool } = this
-    const batch = new ReceivedBatch(batchKey, slice, pool, count, (change) => {
-      this.#retained += change
-    })
+    const batch = new ReceivedBatch(batchKey, slice, pool, count, retaining(this.#retained))
     pool.lodger = batch
     pool.publish()
     return batch
@@ -255,9 +254,9 @@ export class SessionCore implements RingSource {
   }
 
   stats(): SessionStats {
-    if (this.#final !== null) return { ...this.#final, retainedBatches: this.#retained }
+    if (this.#final !== null) return { ...this.#final, retainedBatches: this.#retained.batches }
     const { framesIn, framesOut, bytesIn, bytesOut, memoryBytes } = sessionReport(this.handle)
-    const [heapFallbacks, retainedBatches] = [this.#heapFallbacks, this.#retained]
+    const [heapFallbacks, retainedBatches] = [this.#heapFallbacks, this.#retained.batches]
     return { framesIn, framesOut, bytesIn, bytesOut, heapFallbacks, retainedBatches, memoryBytes }
   }
 
@@ -418,7 +417,13 @@ export class SessionCore implements RingSource {
     this.#pending = 0
     forgetGrown(this)
     closeSession(this.handle)
-    if (DEBUG) untrace(this)
+    released(this)
+  }
+}
+
+function retaining(retained: { batches: number }): (change: 1 | -1) => void {
+  return (change) => {
+    retained.batches += change
   }
 }
 

@@ -166,22 +166,26 @@ impl Realm {
 
     /// Detaches an `ArrayBuffer`, if that can be done, and forgets it unless it still shows the memory.
     fn close(&self, handle: Handle) -> Closed {
-        let mut windows = self.windows.borrow_mut();
-        let Some(window) = windows.get(handle) else { return Closed::Taken };
-        let closed = match self.value(window) {
+        let value = self.windows.borrow().get(handle).and_then(|window| self.value(window));
+        let closed = match value.filter(|&value| !self.is_detached(value)) {
             None => Closed::Taken,
-            Some(value) if self.is_detached(value) => Closed::Taken,
             Some(value) => {
+                // With nothing borrowed: a runtime may run the finalizer at once.
                 self.detach(value);
                 if self.is_detached(value) { Closed::Detached } else { Closed::Attached }
             }
         };
-        if !matches!(closed, Closed::Attached)
-            && let Some(window) = windows.remove(handle)
-        {
-            self.delete(window);
+        if !matches!(closed, Closed::Attached) {
+            self.forget(handle);
         }
         closed
+    }
+
+    fn forget(&self, handle: Handle) {
+        let window = self.windows.borrow_mut().remove(handle);
+        if let Some(window) = window {
+            self.delete(window);
+        }
     }
 
     /// Lets an `ArrayBuffer` be collected.
@@ -195,10 +199,9 @@ impl Realm {
 
     /// Forgets an `ArrayBuffer`, if it was collected.
     fn sweep(&self, handle: Handle) -> bool {
-        let mut windows = self.windows.borrow_mut();
-        let collected = windows.get(handle).is_none_or(|window| self.value(window).is_none());
-        if collected && let Some(window) = windows.remove(handle) {
-            self.delete(window);
+        let collected = self.windows.borrow().get(handle).is_none_or(|window| self.value(window).is_none());
+        if collected {
+            self.forget(handle);
         }
         collected
     }
@@ -240,9 +243,7 @@ impl Backing {
                     return Ok(value);
                 }
                 drop(windows);
-                if let Some(window) = realm.windows.borrow_mut().remove(handle) {
-                    realm.delete(window);
-                }
+                realm.forget(handle);
             }
             // It was detached by JavaScript, or belongs to an isolate that could not detach it.
             sights.taken = true;
@@ -291,20 +292,20 @@ impl Backing {
 
 impl Exposure for Backing {
     fn conceal(&self) -> bool {
-        let mut sights = self.lock();
-        if let Some((realm, handle)) = sights.window.take() {
+        let window = self.lock().window.take();
+        if let Some((realm, handle)) = window {
             // Of an isolate that has ended, the finalizers tell what holds.
             let closed = if realm.is_here() && !realm.ended.get() { realm.close(handle) } else { Closed::Attached };
             match closed {
                 Closed::Detached => {}
-                Closed::Taken => sights.taken = true,
+                Closed::Taken => self.lock().taken = true,
                 Closed::Attached => {
-                    sights.window = Some((realm, handle));
+                    self.lock().window = Some((realm, handle));
                     return false;
                 }
             }
         }
-        !sights.taken
+        !self.lock().taken
     }
 
     fn keep(&self, owner: Box<dyn Any + Send>) {
@@ -325,9 +326,8 @@ impl Drop for Backing {
         if let Some((realm, handle)) = sights.window.take()
             && realm.is_here()
             && !realm.ended.get()
-            && let Some(window) = realm.windows.borrow_mut().remove(handle)
         {
-            realm.delete(window);
+            realm.forget(handle);
         }
     }
 }

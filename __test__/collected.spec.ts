@@ -1,0 +1,100 @@
+import { execFileSync } from 'node:child_process'
+import { describe, expect, it } from 'vitest'
+
+/** Runs a script with `collect()`, which collects garbage and waits for what comes of it; what it prints as JSON. */
+function run<T>(script: string): T {
+  const program = `
+    import * as framepool from 'framepool'
+    import * as sv2 from 'framepool/sv2'
+    const { BudgetPool, BuddyPool, ByteRing, inspect, Slice, SliceChannel, SlotPool, SystemMemoryBuffer } = framepool
+    const { generateAuthorityKeypair, Sv2Session } = sv2
+    const collect = async () => {
+      for (let turn = 0; turn < 10; turn++) {
+        gc()
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+    }
+    ${script}`
+  const args = ['--expose-gc', '--input-type=module', '-e', program]
+  return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })) as T
+}
+
+describe('what is collected without having been released', () => {
+  it.each([
+    ['a slot pool', 'new SlotPool(1 << 20).getWritable(10)'],
+    [
+      'a slot pool with slices',
+      'const p = new SlotPool(1 << 20); p.writeAll(new Uint8Array(9)); p.getDataOwned().bytes; p.write(new Uint8Array(3)); p.getDataOwned()',
+    ],
+    [
+      'a closed slot pool with a slice',
+      'const p = new SlotPool(1 << 20); p.writeAll(new Uint8Array(9)); p.getDataOwned(); p.close()',
+    ],
+    ['a slot pool with a message on the heap', 'new SlotPool(8).getWritable(100_000)'],
+    ['a message in system memory', 'new SystemMemoryBuffer().getWritable(1 << 20)'],
+    ['a ring', 'new ByteRing(1 << 20)'],
+    [
+      'the halves of a ring',
+      'const { producer, consumer } = new ByteRing(1 << 20).intoParts(); producer.write(new Uint8Array(9)); consumer.ioSlices(() => 0)',
+    ],
+    ['a channel', 'const { sender } = SliceChannel.create(1000); sender.send(Slice.from(new Uint8Array(1 << 20)))'],
+    ['a budget pool', 'new BudgetPool({ bufferSize: 8, maxMemory: 1000 }).tryAllocate(3).release()'],
+    ['a buddy pool', 'new BuddyPool().allocateSync(1 << 20).release()'],
+    ['a buddy pool with a buffer', 'const b = new BuddyPool().allocateSync(1); held.push(b)'],
+    ['a session', 'Sv2Session.initiator().output.ioSlices(() => 0)'],
+    [
+      'a session that has received',
+      'const key = generateAuthorityKeypair(); const s = Sv2Session.responder({ authorityPublicKey: key.publicKey, authoritySecretKey: key.secretKey }); s.receive(new Uint8Array(9))',
+    ],
+  ])('gives its memory back: %s', (_, make) => {
+    const { before, after } = run<{ before: object[]; after: object[] }>(`
+      const held = []
+      const one = () => { ${make} }
+      // What is made once for all, such as the pool of sessions, stays.
+      one()
+      for (const object of held.splice(0)) object.release()
+      await collect()
+      const before = inspect()
+      for (let round = 0; round < 20; round++) one()
+      await collect()
+      for (const object of held.splice(0)) object.release()
+      await collect()
+      console.log(JSON.stringify({ before, after: inspect() }))`)
+    expect(after).toEqual(before)
+  })
+
+  it('leaves views what they show', () => {
+    const shown = run(`
+      const views = (() => {
+        const pool = new SlotPool(1000)
+        const view = pool.getWritable(5)
+        view.set(Buffer.from('hello'))
+        const message = new SystemMemoryBuffer().getWritable(5)
+        message.set(Buffer.from('there'))
+        const { producer } = new ByteRing(64).intoParts()
+        let room
+        producer.ioSlices(([first]) => { room = first; return 0 })
+        room.set(Buffer.from('again'))
+        return [view, message, room.subarray(0, 5)]
+      })()
+      await collect()
+      const listed = inspect().length
+      console.log(JSON.stringify([listed, ...views.map((view) => Buffer.from(view).toString())]))`)
+    expect(shown).toEqual([0, 'hello', 'there', 'again'])
+  })
+
+  it('is freed with the last view', () => {
+    const grown = run<number>(`
+      const one = () => new SlotPool(32 << 20).getWritable(32 << 20).fill(1)
+      const view = one()
+      await collect()
+      const before = process.memoryUsage.rss()
+      for (let round = 0; round < 40; round++) {
+        one()
+        await collect()
+      }
+      console.log(JSON.stringify((process.memoryUsage.rss() - before) / 2 ** 20), view.length > 0 ? '' : 'gone')`)
+    // 1,280 MiB went through.
+    expect(grown).toBeLessThan(200)
+  })
+})
