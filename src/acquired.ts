@@ -9,7 +9,12 @@ const collected = new FinalizationRegistry<() => unknown>((giveBack) => giveBack
  */
 export function acquired(object: object, kind: string, handle: Handle, giveBack: () => unknown): void {
   if (DEBUG) trace(object, kind, handle, giveBack)
-  else collected.register(object, giveBack, object)
+  else whenCollected(object, giveBack)
+}
+
+/** Has `giveBack` called when `object` is collected, as `acquired` does without debug mode. */
+export function whenCollected(object: object, giveBack: () => unknown): void {
+  collected.register(object, giveBack, object)
 }
 
 /** `object` holds nothing natively any more. */

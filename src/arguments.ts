@@ -45,6 +45,23 @@ export function bufferOf(bytes: Uint8Array): ArrayBufferLike {
   return buffer.call(bytes)
 }
 
+const { fill, set } = Uint8Array.prototype
+
+/** Copies `source` to `at` in `target`. Neither is asked for methods of its own. */
+export function copyInto(target: Uint8Array, source: Uint8Array, at: number): void {
+  set.call(target, source, at)
+}
+
+/** Clears it, without a method of its own. */
+export function clear(bytes: Uint8Array): void {
+  fill.call(bytes, 0)
+}
+
+/** Whether its memory was taken from under a view that had bytes. An element is read, which no script can replace. */
+export function isDetached(view: Uint8Array): boolean {
+  return view[0] === undefined
+}
+
 /** A view of `count` of its bytes from `start`, by which nothing of what an array may override is called. */
 export function partOf(bytes: Uint8Array, start: number, count: number): Uint8Array {
   return new Uint8Array(bufferOf(bytes), offsetOf(bytes) + start, count)

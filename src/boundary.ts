@@ -8,7 +8,6 @@
 import { createRequire } from 'node:module'
 import { runInNewContext } from 'node:vm'
 import { threadId } from 'node:worker_threads'
-import { ByteCount } from './byte-count.js'
 import { errorOf, type FramePoolError, systemErrorInfo } from './errors.js'
 import { loadFailure } from './load-failure.js'
 
@@ -282,9 +281,9 @@ export function replyWide(): number {
   return control[Word.High]! * 2 ** 32 + control[Word.Low]!
 }
 
-/** A counter that the last call gave. */
-export function replyCount(): ByteCount {
-  return new ByteCount(control[Word.Low]!, control[Word.High]!)
+/** A position of 64 bits that the last call gave. */
+export function replyPosition(): bigint {
+  return (BigInt(control[Word.High]!) << 32n) | BigInt(control[Word.Low]!)
 }
 
 /** Throws it. */

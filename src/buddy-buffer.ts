@@ -1,5 +1,5 @@
 import type { Ticket } from './api.js'
-import { bytesArgument, firstOf, integerArgument, lengthOf, partOf } from './arguments.js'
+import { bytesArgument, copyInto, firstOf, integerArgument, isDetached, lengthOf, partOf } from './arguments.js'
 import { type Carrier, type Handle, makeTicket, releaseBuddyBuffer } from './boundary.js'
 import type { BuddyMemory, Lease } from './buddy-memory.js'
 import { DEBUG, trace, untrace } from './debug.js'
@@ -28,8 +28,8 @@ export class BuddyBuffer implements Disposable {
     if (key !== buddyKey) throw invalidArgType('a BuddyBuffer comes from a BuddyPool')
     this.#lease = lease
     this.#memory = memory
-    this.#view = lease.view
     this.#length = length ?? lease.capacity
+    this.#view = this.#length === lease.capacity ? lease.view : null
     if (DEBUG) trace(this, 'buddy-buffer', lease.handle, freeBuffer(lease.handle))
   }
 
@@ -48,8 +48,7 @@ export class BuddyBuffer implements Disposable {
    */
   get bytes(): Uint8Array {
     const view = this.#view
-    // A view of another length was detached: see ShownMemory.
-    return view !== null && lengthOf(view) === this.#length ? view : this.#show()
+    return view !== null && (this.#length === 0 || !isDetached(view)) ? view : this.#show()
   }
 
   /** The logical length in bytes. */
@@ -77,7 +76,7 @@ export class BuddyBuffer implements Disposable {
     const length = this.#length + added
     if (length > this.capacity) throw outOfRange(`${length} bytes do not fit into the capacity of ${this.capacity}`)
     // A detached array has no bytes, and set() would refuse it.
-    if (added > 0) all.set(firstOf(bytes, added), this.#length)
+    if (added > 0) copyInto(all, firstOf(bytes, added), this.#length)
     this.#length = length
     this.#view = null
   }
@@ -117,7 +116,7 @@ export class BuddyBuffer implements Disposable {
 
   #all(memory: BuddyMemory): Uint8Array {
     const lease = this.#lease
-    if (lengthOf(lease.view) !== lease.capacity) lease.view = memory.view(lease)
+    if (isDetached(lease.view)) lease.view = memory.view(lease)
     return lease.view
   }
 

@@ -1,6 +1,6 @@
 import { acquired, released } from './acquired.js'
 import type { AllocateOptions, BuddyPoolOptions, BuddyPoolStats, Ticket, WaitOptions } from './api.js'
-import { booleanArgument, integerArgument, optionsArgument } from './arguments.js'
+import { booleanArgument, clear, integerArgument, optionsArgument } from './arguments.js'
 import { type BuddyPoolSettings, createBuddyPool, makeTicket } from './boundary.js'
 import { BuddyBuffer, buddyKey } from './buddy-buffer.js'
 import { BLOCK_SIZE, BuddyMemory, capacityOf, kindFor, type Lease } from './buddy-memory.js'
@@ -127,7 +127,7 @@ export class BuddyPool implements AsyncDisposable {
 
   #lend(lease: Lease, zero: boolean): BuddyBuffer {
     const buffer = new BuddyBuffer(buddyKey, this.#memory, lease)
-    if (zero) buffer.bytes.fill(0)
+    if (zero) clear(buffer.bytes)
     return buffer
   }
 }

@@ -1,5 +1,5 @@
 import type { Ticket } from './api.js'
-import { lengthOf } from './arguments.js'
+import { isDetached } from './arguments.js'
 import {
   budgetAllocationView,
   type Carrier,
@@ -64,8 +64,7 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
   get bytes(): Uint8Array {
     const length = this.#length * this.#bufferSize
     let view = this.#view
-    // A view of another length was detached: see ShownMemory.
-    if (view === null || lengthOf(view) !== length) view = this.#view = this.#memory().view(0, length)
+    if (view === null || isDetached(view)) view = this.#view = this.#memory().view(0, length)
     return view
   }
 

@@ -1,5 +1,5 @@
 import type { AeadBuffer, Buffer } from './api.js'
-import { bytesArgument, firstOf, integerArgument, lengthOf, MAX_BYTES } from './arguments.js'
+import { bytesArgument, copyInto, firstOf, integerArgument, lengthOf, MAX_BYTES } from './arguments.js'
 import { FramePoolError, outOfRange } from './errors.js'
 import type { Slice } from './slice.js'
 
@@ -98,6 +98,6 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
     const bytes = length > 0 && memory.holds(source) ? new Uint8Array(source) : firstOf(source, length)
     const room = memory.writable(length)
     // A detached array has no bytes, and set() would refuse it.
-    if (length > 0) room.set(bytes)
+    if (length > 0) copyInto(room, bytes, 0)
   }
 }

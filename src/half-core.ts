@@ -1,6 +1,6 @@
 import { acquired, released } from './acquired.js'
 import type { WaitOptions } from './api.js'
-import { firstOf, lengthOf, partOf } from './arguments.js'
+import { copyInto, firstOf, isDetached, lengthOf, partOf } from './arguments.js'
 import {
   advanceRing,
   type Carrier,
@@ -11,8 +11,8 @@ import {
   Kind,
   releaseRingHalf,
   reply,
-  replyCount,
   replyHandle,
+  replyPosition,
   ringHalfView,
   transferLater,
   transferNow,
@@ -20,7 +20,6 @@ import {
   waitForRing,
   waitForRingSync,
 } from './boundary.js'
-import { ByteCount } from './byte-count.js'
 import { FramePoolError } from './errors.js'
 import { nativeOperation, nativeWait } from './native-waits.js'
 import { checkFree, checkIdle, type RingSource } from './ring-source.js'
@@ -33,7 +32,10 @@ export class HalfCore implements RingSource {
   readonly #kind: Kind.Producer | Kind.Consumer
   readonly size: number
   readonly memory: ShownMemory
-  #passed = new ByteCount()
+  /** How often this half has come back to the start of the ring. */
+  #rounds = 0
+  /** The position at the start of the first of these rounds. */
+  #start = 0n
   offset = 0
   lent = false
   /** Node has views of the ring that it may write to, until it drops them: they must not be detached. */
@@ -60,12 +62,11 @@ export class HalfCore implements RingSource {
 
   /** The one that the last call gave: it has arrived from another isolate. */
   static arrived(kind: Kind.Producer | Kind.Consumer): HalfCore {
-    const passed = replyCount()
-    const low = reply(Word.Low)
+    const position = replyPosition()
     const ended = reply(Word.Ended) === 1
     const half = new HalfCore(replyHandle(), kind, reply(Word.Size), reply(Word.Available))
-    half.#passed = passed
-    half.offset = low & (half.size - 1)
+    half.offset = Number(position & BigInt(half.size - 1))
+    half.#start = position - BigInt(half.offset)
     half.#ended = ended
     return half
   }
@@ -86,7 +87,8 @@ export class HalfCore implements RingSource {
   }
 
   get position(): bigint {
-    return this.#passed.value
+    // Native code counts modulo 2^64, too.
+    return BigInt.asUintN(64, this.#start + BigInt(this.#rounds) * BigInt(this.size) + BigInt(this.offset))
   }
 
   get available(): number {
@@ -112,16 +114,15 @@ export class HalfCore implements RingSource {
     const { size, offset } = this
     const first = Math.min(count, size - offset)
     const whole = this.#view()
-    whole.set(firstOf(source, first), offset)
-    if (first < count) whole.set(partOf(source, first, count - first))
+    copyInto(whole, firstOf(source, first), offset)
+    if (first < count) copyInto(whole, partOf(source, first, count - first), 0)
     this.advance(count)
     return count
   }
 
   #view(): Uint8Array {
     let whole = this.#whole
-    // A view of another length was detached: see ShownMemory.
-    if (whole === null || lengthOf(whole) !== this.size) whole = this.#whole = this.memory.view(0, this.size)
+    if (whole === null || isDetached(whole)) whole = this.#whole = this.memory.view(0, this.size)
     return whole
   }
 
@@ -133,9 +134,10 @@ export class HalfCore implements RingSource {
   }
 
   #moveOn(count: number): void {
-    this.#passed.add(count)
+    const end = this.offset + count
+    if (end >= this.size) this.#rounds++
     // The size is a power of two, at most 2^30, so that the sum's low bits are the place.
-    this.offset = (this.offset + count) & (this.size - 1)
+    this.offset = end & (this.size - 1)
   }
 
   #advance(count: number): void {

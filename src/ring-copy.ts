@@ -1,10 +1,7 @@
-import { lengthOf, partOf } from './arguments.js'
+import { copyInto, lengthOf, partOf } from './arguments.js'
 import { FramePoolError } from './errors.js'
 import type { HalfCore } from './half-core.js'
 import type { RingSource } from './ring-source.js'
-
-/** The intrinsic one: an array may have another `set`. */
-const setBytes = Uint8Array.prototype.set
 
 /** Copies as much out of the ring as `target` takes; returns how much. */
 export function copyOut(source: RingSource, target: Uint8Array): number {
@@ -13,8 +10,8 @@ export function copyOut(source: RingSource, target: Uint8Array): number {
   if (count === 0) return 0
   const { memory, offset, memorySize } = source
   const first = Math.min(count, memorySize - offset)
-  setBytes.call(target, memory.view(offset, first))
-  if (first < count) setBytes.call(target, memory.view(0, count - first), first)
+  copyInto(target, memory.view(offset, first), 0)
+  if (first < count) copyInto(target, memory.view(0, count - first), first)
   source.advance(count)
   return count
 }

@@ -13,16 +13,17 @@ export class ShownMemory {
   }
 
   view(offset: number, length: number): Uint8Array {
-    this.#buffer ??= this.#show()
     const buffer = this.#buffer
     try {
-      return new Uint8Array(buffer, offset, length)
+      if (buffer !== null) return new Uint8Array(buffer, offset, length)
     } catch (error) {
       // It may have been detached behind our back. The memory is still there, so it is shown anew.
       this.#buffer = this.#show()
       if (this.#buffer === buffer) throw error
       return new Uint8Array(this.#buffer, offset, length)
     }
+    this.#buffer = this.#show()
+    return new Uint8Array(this.#buffer, offset, length)
   }
 
   /** Whether views of `buffer` are views of the memory. */

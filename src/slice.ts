@@ -1,5 +1,5 @@
 import type { Ticket } from './api.js'
-import { lengthOf, nativeBytesArgument } from './arguments.js'
+import { isDetached, lengthOf, nativeBytesArgument } from './arguments.js'
 import { type Carrier, copyToHeap, type Handle, makeTicket } from './boundary.js'
 import { FramePoolError, invalidArgType } from './errors.js'
 import { heapMemory } from './heap-memory.js'
@@ -62,8 +62,10 @@ export class Slice implements Disposable {
   get bytes(): Uint8Array {
     const memory = this.#live()
     let view = this.#view
-    // A view of another length was detached: see ShownMemory.
-    if (view === null || lengthOf(view) !== this.#length) view = this.#view = memory.view(this.#offset, this.#length)
+    // Of an empty view nothing can be seen.
+    if (view === null || (this.#length > 0 && isDetached(view))) {
+      view = this.#view = memory.view(this.#offset, this.#length)
+    }
     return view
   }
 

@@ -21,7 +21,7 @@ import {
 } from './boundary.js'
 import { FramePoolError } from './errors.js'
 import type { GrowingMemory } from './growing-buffer.js'
-import { heapMemory, type SliceCount } from './heap-memory.js'
+import { type HeapMemory, heapMemory, type SliceCount } from './heap-memory.js'
 import { ShownMemory } from './shown-memory.js'
 import { type OwnedMemory, Slice, sliceKey } from './slice.js'
 
@@ -86,8 +86,9 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SlotBacklog, Slic
   written = 0
   known = 0
   hidden = 0
-  /** The batch that goes back when the pool is next received into. */
+  /** The batch that goes back when the pool is next received into, and its memory if that goes with it. */
   lodger: Lodger | null = null
+  lodgerHeap: HeapMemory | null = null
   closed = false
   /** As long as a slice is alive, the next message goes to this slot and begins at `#next`, if it is no longer than `#room`. */
   #slot = 1

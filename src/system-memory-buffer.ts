@@ -1,4 +1,4 @@
-import { acquired, released } from './acquired.js'
+import { whenCollected } from './acquired.js'
 import { bufferOf, integerArgument, MAX_BYTES } from './arguments.js'
 import {
   createSystemMemory,
@@ -12,6 +12,7 @@ import {
   Word,
   writableSystemMemory,
 } from './boundary.js'
+import { DEBUG, trace, untrace } from './debug.js'
 import { GrowingBuffer, type GrowingMemory } from './growing-buffer.js'
 import { heapMemory, type SliceCount } from './heap-memory.js'
 import { ShownMemory } from './shown-memory.js'
@@ -19,15 +20,19 @@ import { Slice, sliceKey } from './slice.js'
 
 class SystemMemory implements GrowingMemory, SliceCount {
   /** Native memory is there only while a message is being written, so a buffer that is dropped leaves nothing behind. */
-  #handle: Handle | null = null
+  readonly #native: { handle: Handle | null } = { handle: null }
   #shown: ShownMemory | null = null
   length = 0
   hidden = 0
   liveHeapSlices = 0
 
+  constructor() {
+    // Debug mode traces each message.
+    if (!DEBUG) whenCollected(this, freeMemoryOf(this.#native))
+  }
+
   writable(length: number): Uint8Array {
-    this.#handle ??= this.#create()
-    const handle = this.#handle
+    const handle = this.#nativeMemory()
     writableSystemMemory(handle, length)
     if (reply(Word.Moved) === 1) this.#shown = new ShownMemory(() => systemMemoryView(handle))
     const before = this.length
@@ -40,28 +45,30 @@ class SystemMemory implements GrowingMemory, SliceCount {
   }
 
   truncate(length: number): void {
-    if (this.#handle !== null) truncateSystemMemory(this.#handle, this.hidden, length)
+    const { handle } = this.#native
+    if (handle !== null) truncateSystemMemory(handle, this.hidden, length)
     this.length = this.hidden + length
   }
 
   take(): Slice {
-    this.#handle ??= this.#create()
-    takeSystemMemory(this.#handle)
+    takeSystemMemory(this.#nativeMemory())
     const heap = replyHeapHandle()
     const length = reply(Word.Length)
-    released(this)
     const shown = this.#shown
-    this.#handle = null
+    this.#native.handle = null
     this.#shown = null
     this.length = 0
     this.hidden = 0
+    if (DEBUG) untrace(this)
     return new Slice(sliceKey, heapMemory(heap, this, shown), 0, length, 0)
   }
 
-  #create(): Handle {
-    const handle = createSystemMemory()
-    acquired(this, 'system-memory-buffer', handle, freeMemory(handle))
-    return handle
+  #nativeMemory(): Handle {
+    if (this.#native.handle === null) {
+      this.#native.handle = createSystemMemory()
+      if (DEBUG) trace(this, 'system-memory-buffer', this.#native.handle, freeMemoryOf({ ...this.#native }))
+    }
+    return this.#native.handle
   }
 
   holds(source: Uint8Array): boolean {
@@ -92,9 +99,11 @@ export class SystemMemoryBuffer extends GrowingBuffer {
   }
 }
 
-function freeMemory(handle: Handle): () => void {
+/** Frees the native memory that there is by then. */
+function freeMemoryOf(native: { readonly handle: Handle | null }): () => void {
   return () => {
-    takeSystemMemory(handle)
+    if (native.handle === null) return
+    takeSystemMemory(native.handle)
     releaseHeapSlice(replyHeapHandle(), true)
   }
 }

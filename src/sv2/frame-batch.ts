@@ -1,7 +1,6 @@
-import { lengthOf } from '../arguments.js'
+import { isDetached } from '../arguments.js'
 import type { BatchPlace } from '../boundary.js'
 import { FramePoolError, invalidArgType } from '../errors.js'
-import { HeapMemory } from '../heap-memory.js'
 import type { OwnedMemory } from '../slice.js'
 import type { SlotMemory } from '../slot-memory.js'
 import type { Frame, FrameBatch } from './api.js'
@@ -34,7 +33,6 @@ let placeOfBatch: (batch: object) => FramesPlace | null
 let placeOfFrame: (frame: object) => FramesPlace | null
 let lastOf: (batch: ReceivedBatch, wanted: Uint8Array) => Frame | null
 let isEmptyBatch: (batch: object) => boolean
-let holds: (batch: object, source: Uint8Array) => boolean
 let view: (batch: ReceivedBatch, offset: number, length: number) => Uint8Array
 
 /** One slice of a pool that holds several frames side by side, and behind them the table that says where. */
@@ -72,11 +70,6 @@ export class ReceivedBatch implements FrameBatch, Disposable {
         if (wanted[table[at + 10]!] === 1 && extension === 0) return batch.#frame(at / ENTRY)
       }
       return null
-    }
-    holds = (batch, source) => {
-      if (!(#slice in batch)) return false
-      const { memory } = batch.#slice
-      return memory instanceof HeapMemory && memory.holds(source)
     }
     view = (batch, offset, length) => {
       check(batch)
@@ -129,8 +122,7 @@ export class ReceivedBatch implements FrameBatch, Disposable {
   #entries(): Uint8Array {
     check(this)
     let table = this.#table
-    // A table of another length was detached: see ShownMemory.
-    if (table === null || lengthOf(table) === 0) {
+    if (table === null || isDetached(table)) {
       table = this.#table = view(this, this.#slice.table, this.#count * ENTRY)
     }
     return table
@@ -218,11 +210,6 @@ class ReceivedFrame implements Frame {
   get payload(): Uint8Array {
     return view(this.#batch, this.#offset, this.#length)
   }
-}
-
-/** Whether `source` lies in memory that goes with the batch. */
-export function batchHolds(batch: object, source: Uint8Array): boolean {
-  return holds(batch, source)
 }
 
 /** Where frames to be forwarded lie; null where there are none. */

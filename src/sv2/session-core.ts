@@ -21,6 +21,7 @@ import {
 } from '../boundary.js'
 import { ByteCount } from '../byte-count.js'
 import { FramePoolError } from '../errors.js'
+import { HeapMemory } from '../heap-memory.js'
 import { nativeWait } from '../native-waits.js'
 import { checkFree, type RingSource } from '../ring-source.js'
 import { ShownMemory } from '../shown-memory.js'
@@ -29,7 +30,7 @@ import { errorText } from '../thrown.js'
 import { now } from '../timers.js'
 import { leftOf, type Waiter, WaitQueue, waitOptions } from '../wait.js'
 import type { FrameBatch, SessionStats } from './api.js'
-import { type BatchSlice, batchHolds, batchKey, EmptyBatch, ReceivedBatch } from './frame-batch.js'
+import { type BatchSlice, batchKey, EmptyBatch, ReceivedBatch } from './frame-batch.js'
 import { forgetGrown, watchGrown } from './grown-outputs.js'
 
 /** As native code counts them. */
@@ -176,8 +177,7 @@ export class SessionCore implements RingSource {
     pool.checkOpen()
     if (pool.length !== 0) throw new FramePoolError('ERR_BUSY', 'the pool holds bytes that were written and not taken')
     // The memory that the chunk lies in may be what is given back here.
-    const bytes =
-      pool.holds(chunk) || (pool.lodger !== null && batchHolds(pool.lodger, chunk)) ? new Uint8Array(chunk) : chunk
+    const bytes = pool.holds(chunk) || pool.lodgerHeap?.holds(chunk) ? new Uint8Array(chunk) : chunk
     pool.lodger?.release()
     receiveIntoSlot(this.handle, pool, bytes)
     // All of the reply is read before anything that may run a script, which could make other calls.
@@ -206,6 +206,7 @@ export class SessionCore implements RingSource {
     const { pool } = this
     const batch = new ReceivedBatch(batchKey, slice, pool, count, retaining(this.#retained))
     pool.lodger = batch
+    pool.lodgerHeap = slice.memory instanceof HeapMemory ? slice.memory : null
     pool.publish()
     return batch
   }

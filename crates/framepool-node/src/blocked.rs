@@ -44,6 +44,7 @@ pub(crate) fn wait(
     call.set(Word::Wait, u32::from(!is_over));
     if !is_over {
         call.state.blocked = Some(blocked);
+        call.state.realm.entrance.waiting.set(true);
     }
     Ok(None)
 }

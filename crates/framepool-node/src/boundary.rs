@@ -104,14 +104,15 @@ fn enter(
     }
     // SAFETY: `data` is the entrance that `open_boundary` bound, which lives as long as the environment.
     let entrance = unsafe { &*data.cast::<Entrance>() };
-    if entrance.realm.is_busy() {
+    if entrance.busy.get() {
         return refuse(env);
     }
     // SAFETY: the state lives as long as the environment. Calls of one environment do not overlap: where one of them runs
-    // JavaScript, the realm is busy.
-    let state = unsafe { &mut *entrance.state };
-    if state.blocked.is_some() && entry != Entry::Waiting {
+    // JavaScript, the entrance is busy.
+    let state = unsafe { &mut *entrance.state.get() };
+    if entrance.waiting.get() && entry != Entry::Waiting {
         // JavaScript would not be here if it had not been cut off.
+        entrance.waiting.set(false);
         state.blocked = None;
     }
     let mut call = Call { env, state, argument };
@@ -255,7 +256,8 @@ pub fn open_boundary(env: Env, owner: u32, transfer: Option<Unknown<'_>>) -> Res
     pin::module();
     let state = EnvState::open(env, owner)?;
     // SAFETY: `open` gave a pointer to this isolate's live state, and no other reference to it is in use.
-    let (state, entrance) = unsafe { (&mut *state, &raw const *(*state).entrance) };
+    let state = unsafe { &mut *state };
+    let entrance = &raw const state.realm.entrance;
     state.facades += 1;
     let raw = env.raw();
     if let Some(transfer) = transfer {

@@ -1,5 +1,6 @@
 //! What one isolate has alive, and how it is given back when the isolate dies.
 
+use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -38,8 +39,6 @@ pub(crate) struct EnvState {
     pub(crate) control: Arc<ControlBlock>,
     pub(crate) shown_control: Shown<ControlShare>,
     pub(crate) realm: Arc<Realm>,
-    /// Where bound functions come in.
-    pub(crate) entrance: Box<Entrance>,
     /// A wait that blocks the thread and goes on with the next call.
     pub(crate) blocked: Option<Blocked>,
     /// To whom this isolate's tickets belong.
@@ -72,8 +71,17 @@ pub(crate) struct EnvState {
 
 /// What a bound function finds first. It lies apart from the state, so that it can be looked at while a call has that.
 pub(crate) struct Entrance {
-    pub(crate) realm: Arc<Realm>,
-    pub(crate) state: *mut EnvState,
+    pub(crate) state: Cell<*mut EnvState>,
+    /// Whether a function of JavaScript runs in the middle of a native call: no other call comes in meanwhile.
+    pub(crate) busy: Cell<bool>,
+    /// Whether there may be a wait that blocks the thread and goes on with the next call.
+    pub(crate) waiting: Cell<bool>,
+}
+
+impl Default for Entrance {
+    fn default() -> Self {
+        Self { state: Cell::new(std::ptr::null_mut()), busy: Cell::new(false), waiting: Cell::new(false) }
+    }
 }
 
 /// The control block, shared with whatever shows it.
@@ -114,8 +122,7 @@ impl EnvState {
         let realm = Arc::new(Realm::new(env.raw()));
         let control = Arc::new(ControlBlock(Control::new()));
         let mut state = Self {
-            realm: Arc::clone(&realm),
-            entrance: Box::new(Entrance { realm, state: std::ptr::null_mut() }),
+            realm,
             shown_control: Shown::new(ControlShare(Arc::clone(&control))),
             control,
             blocked: None,
@@ -146,8 +153,8 @@ impl EnvState {
         let own = Self::of_any(env)?;
         let realm = Arc::clone(&own.realm);
         let state = std::ptr::from_mut(own);
-        // SAFETY: it was made just now, and no reference to it is in use.
-        unsafe { (*state).entrance.state = state };
+        realm.entrance.state.set(state);
+        realm.begin();
         // SAFETY: the instance data outlives the environment's cleanup hooks, and `give_back` runs once, on this thread.
         let status = unsafe { sys::napi_add_env_cleanup_hook(env.raw(), Some(give_back), state.cast::<c_void>()) };
         if status != sys::Status::napi_ok {
@@ -167,7 +174,7 @@ impl EnvState {
     pub(crate) fn of_any(env: Env) -> Result<&'static mut Self> {
         let state = env.get_instance_data::<Self>().map_err(|error| foreign(&error))?;
         let state = state.ok_or_else(|| Fault::internal("the boundary is not open"))?;
-        if state.realm.is_busy() {
+        if state.realm.entrance.busy.get() {
             return Err(Fault::busy().into());
         }
         // JavaScript would not be here if it had not been cut off.

@@ -17,29 +17,42 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread::{self, ThreadId};
 
 use framepool::handle::{Handle, HandleTable};
 use framepool::shown::{Exposure, Sight};
 use napi::sys;
 
+use crate::env::Entrance;
 use crate::errors::{Code, Fault};
 
 thread_local! {
     /// Whether the isolate of this thread is ending: then a finalizer does not say that nothing sees the memory any more.
     static ENDING: Cell<bool> = const { Cell::new(false) };
+    /// The realm of this thread's isolate, from its making to its end.
+    static HERE: Cell<*const Realm> = const { Cell::new(ptr::null()) };
+}
+
+/// How many realms there have been.
+static REALMS: AtomicU64 = AtomicU64::new(0);
+
+/// The realm with this number, if it is the one of this thread and has not ended.
+#[inline]
+fn realm_here(id: u64) -> Option<&'static Realm> {
+    // SAFETY: a realm is there from its making to its end, which both happen on this thread.
+    unsafe { HERE.get().as_ref() }.filter(|realm| realm.id == id)
 }
 
 /// An isolate, as far as its `ArrayBuffer`s are concerned.
 pub(crate) struct Realm {
     env: sys::napi_env,
-    thread: ThreadId,
+    /// No other realm of the process has the same.
+    id: u64,
+    pub(crate) entrance: Entrance,
     /// `ArrayBuffer.prototype.transfer`; null where there is none. It throws where `napi_detach_arraybuffer` would end the
     /// process: with an `ArrayBuffer` that was given to `markAsUntransferable`. Runtimes without it do not know such ones.
     transfer: Cell<sys::napi_ref>,
-    /// Whether that function runs: nothing of ours may be called meanwhile.
-    busy: Cell<bool>,
     ended: Cell<bool>,
     /// `ArrayBuffer`s that show memory, as far as JavaScript has not taken it from them.
     windows: RefCell<HandleTable<Window>>,
@@ -61,7 +74,7 @@ enum Closed {
     Attached,
 }
 
-// SAFETY: whatever is not constant is used only on the isolate's own thread: see `is_here`.
+// SAFETY: whatever is not constant is used only on the isolate's own thread: see `realm_here`.
 unsafe impl Send for Realm {}
 // SAFETY: as above.
 unsafe impl Sync for Realm {}
@@ -71,9 +84,9 @@ impl Realm {
     pub(crate) fn new(env: sys::napi_env) -> Self {
         Self {
             env,
-            thread: thread::current().id(),
+            id: REALMS.fetch_add(1, Ordering::Relaxed),
+            entrance: Entrance::default(),
             transfer: Cell::new(ptr::null_mut()),
-            busy: Cell::new(false),
             ended: Cell::new(false),
             windows: RefCell::default(),
         }
@@ -92,15 +105,9 @@ impl Realm {
         }
     }
 
-    /// Whether a function of JavaScript runs in the middle of a native call.
-    #[inline]
-    pub(crate) fn is_busy(&self) -> bool {
-        self.busy.get()
-    }
-
-    /// Whether this is the isolate's thread.
-    fn is_here(&self) -> bool {
-        thread::current().id() == self.thread
+    /// From here on this is the realm of this thread. It must live until [`end`](Self::end).
+    pub(crate) fn begin(&self) {
+        HERE.set(self);
     }
 
     /// The `ArrayBuffer`s that are left have to be looked at for the last time. After this, what was taken is not freed, and
@@ -112,6 +119,7 @@ impl Realm {
         if self.ended.replace(true) {
             return;
         }
+        HERE.set(ptr::null());
         let mut scope = ptr::null_mut();
         // SAFETY: a plain call of the environment, which is still alive.
         unsafe { sys::napi_open_handle_scope(self.env, &raw mut scope) };
@@ -150,9 +158,9 @@ impl Realm {
             return;
         }
         let (mut function, mut length, mut moved) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
-        self.busy.set(true);
+        self.entrance.busy.set(true);
         // SAFETY: plain Node-API calls of the running environment with values of it. Of our own functions none does anything
-        // meanwhile, since `busy` is set. The bytes go to an `ArrayBuffer` of length 0, and so nowhere.
+        // meanwhile, since the entrance is busy. The bytes go to an `ArrayBuffer` of length 0, and so nowhere.
         unsafe {
             sys::napi_get_reference_value(self.env, self.transfer.get(), &raw mut function);
             sys::napi_create_uint32(self.env, 0, &raw mut length);
@@ -161,7 +169,7 @@ impl Realm {
                 sys::napi_get_and_clear_last_exception(self.env, &raw mut moved);
             }
         }
-        self.busy.set(false);
+        self.entrance.busy.set(false);
     }
 
     /// Detaches an `ArrayBuffer`, if that can be done, and forgets it unless it still shows the memory.
@@ -218,8 +226,8 @@ pub(crate) struct Backing(Mutex<Sights>);
 
 #[derive(Default)]
 struct Sights {
-    /// The `ArrayBuffer` that shows the memory.
-    window: Option<(Arc<Realm>, Handle)>,
+    /// The `ArrayBuffer` that shows the memory, and the number of its realm.
+    window: Option<(u64, Handle)>,
     /// JavaScript has taken the memory from an `ArrayBuffer`.
     taken: bool,
     /// What owns the memory, once nothing but the sights need it.
@@ -232,14 +240,14 @@ impl Backing {
     }
 
     /// The `ArrayBuffer` that shows the memory to `realm`: the one that does already, or else a new one.
-    fn show(self: &Arc<Self>, realm: &Arc<Realm>, span: NonNull<[u8]>) -> Result<sys::napi_value, Fault> {
+    fn show(self: Arc<Self>, realm: &Realm, span: NonNull<[u8]>) -> Result<sys::napi_value, Fault> {
         let mut sights = self.lock();
         if let Some((of, handle)) = sights.window.take() {
-            if Arc::ptr_eq(&of, realm) {
+            if of == realm.id {
                 let windows = realm.windows.borrow();
                 let value = windows.get(handle).and_then(|window| realm.value(window));
                 if let Some(value) = value.filter(|&value| !realm.is_detached(value)) {
-                    sights.window = Some((of.clone(), handle));
+                    sights.window = Some((of, handle));
                     return Ok(value);
                 }
                 drop(windows);
@@ -252,20 +260,18 @@ impl Backing {
         if !realm.windows.borrow().has_place() {
             realm.windows.borrow_mut().add_place().map_err(|_| Fault::no_memory())?;
         }
-        // A runtime may run the finalizer before it returns, which looks here.
-        drop(sights);
         // SAFETY: the memory is valid as long as this backing is shared: `Shown` gives its owner to `keep` otherwise.
-        let value = unsafe { external_array_buffer(realm.env, span.cast(), span.len(), self)? };
+        let value = unsafe { external_array_buffer(realm.env, span.cast(), span.len(), Arc::clone(&self))? };
         let mut reference = ptr::null_mut();
         // SAFETY: `value` was made just now.
         let status = unsafe { sys::napi_create_reference(realm.env, value, 1, &raw mut reference) };
         if status != sys::Status::napi_ok {
-            self.lock().taken = true;
+            sights.taken = true;
             return Err(Fault::internal("an ArrayBuffer cannot be kept"));
         }
-        let window = Window { reference, backing: Arc::downgrade(self) };
+        let window = Window { reference, backing: Arc::downgrade(&self) };
         let handle = realm.windows.borrow_mut().insert(window).expect("a place was made");
-        self.lock().window = Some((Arc::clone(realm), handle));
+        sights.window = Some((realm.id, handle));
         Ok(value)
     }
 }
@@ -273,17 +279,15 @@ impl Backing {
 impl Backing {
     /// An `ArrayBuffer` is gone that had this share.
     fn finalized(self: Arc<Self>) {
-        let mut sights = self.lock();
-        if ENDING.get() && sights.taken {
+        if ENDING.get() && self.lock().taken {
             // Node says so of every `ArrayBuffer` of an isolate that ends, wherever the memory is by now.
-            drop(sights);
             std::mem::forget(self);
             return;
         }
-        if let Some((realm, handle)) = &sights.window
-            && realm.is_here()
-            && !realm.ended.get()
-            && realm.sweep(*handle)
+        // A runtime may run the finalizer while an `ArrayBuffer` is being made, of which there is nothing to forget then.
+        let Ok(mut sights) = self.0.try_lock() else { return };
+        if let Some((id, handle)) = sights.window
+            && realm_here(id).is_some_and(|realm| realm.sweep(handle))
         {
             sights.window = None;
         }
@@ -292,29 +296,34 @@ impl Backing {
 
 impl Exposure for Backing {
     fn conceal(&self) -> bool {
-        let window = self.lock().window.take();
-        if let Some((realm, handle)) = window {
+        let (window, taken) = {
+            let mut sights = self.lock();
+            (sights.window.take(), sights.taken)
+        };
+        if let Some((id, handle)) = window {
             // Of an isolate that has ended, the finalizers tell what holds.
-            let closed = if realm.is_here() && !realm.ended.get() { realm.close(handle) } else { Closed::Attached };
+            let closed = realm_here(id).map_or(Closed::Attached, |realm| realm.close(handle));
             match closed {
                 Closed::Detached => {}
-                Closed::Taken => self.lock().taken = true,
+                Closed::Taken => {
+                    self.lock().taken = true;
+                    return false;
+                }
                 Closed::Attached => {
-                    self.lock().window = Some((realm, handle));
+                    self.lock().window = Some((id, handle));
                     return false;
                 }
             }
         }
-        !self.lock().taken
+        !taken
     }
 
     fn keep(&self, owner: Box<dyn Any + Send>) {
         let mut sights = self.lock();
-        if let Some((realm, handle)) = &sights.window
-            && realm.is_here()
-            && !realm.ended.get()
+        if let Some((id, handle)) = sights.window
+            && let Some(realm) = realm_here(id)
         {
-            realm.let_go(*handle);
+            realm.let_go(handle);
         }
         sights.owner = Some(owner);
     }
@@ -323,9 +332,8 @@ impl Exposure for Backing {
 impl Drop for Backing {
     fn drop(&mut self) {
         let sights = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some((realm, handle)) = sights.window.take()
-            && realm.is_here()
-            && !realm.ended.get()
+        if let Some((id, handle)) = sights.window.take()
+            && let Some(realm) = realm_here(id)
         {
             realm.forget(handle);
         }
@@ -333,7 +341,7 @@ impl Drop for Backing {
 }
 
 /// The `ArrayBuffer` over some memory. JavaScript gets the same one as long as that shows the memory.
-pub(crate) fn array_buffer(realm: &Arc<Realm>, mut sight: Sight<'_>) -> Result<sys::napi_value, Fault> {
+pub(crate) fn array_buffer(realm: &Realm, mut sight: Sight<'_>) -> Result<sys::napi_value, Fault> {
     let span = sight.span();
     let exposure = Arc::clone(sight.exposure(|| Arc::new(Backing::default())));
     let backing = (exposure as Arc<dyn Any + Send + Sync>)
@@ -350,9 +358,9 @@ unsafe fn external_array_buffer(
     env: sys::napi_env,
     data: NonNull<u8>,
     length: usize,
-    backing: &Arc<Backing>,
+    backing: Arc<Backing>,
 ) -> Result<sys::napi_value, Fault> {
-    let hint = Arc::into_raw(Arc::clone(backing)).cast_mut().cast::<c_void>();
+    let hint = Arc::into_raw(backing).cast_mut().cast::<c_void>();
     let mut value = ptr::null_mut();
     // SAFETY: `env` is the environment of the running call; the caller vouches for the memory; `hint` is a share of
     // `backing` that `release` gives back exactly once, or we do below if the call fails.

@@ -130,7 +130,7 @@ pub(crate) fn called<'a>(call: &'a mut Call<'_>) -> std::result::Result<&'a mut 
 /// `Length` bytes were written, or read; 0 only asks. Out: `Available`, `Ended`.
 pub(crate) fn advance(call: &mut Call<'_>) -> Reply {
     let count = call.get(Word::Length) as usize;
-    let half = called(call)?;
+    let half = &mut **called(call)?;
     // In this order: what the other half did before it ended is counted.
     let ended = half.other_ended();
     if count > 0 {
