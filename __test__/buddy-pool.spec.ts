@@ -596,14 +596,11 @@ describe('workers', () => {
 it('no view is asked for methods of its own', async () => {
   const own = make()
   const first = own.allocateSync(1)
+  const { buffer, byteOffset } = first.bytes
   for (const name of ['fill', 'set', 'subarray', 'slice', 'constructor', 'length', 'buffer', 'byteOffset']) {
     Object.defineProperty(first.bytes, name, { value: () => 'other' })
   }
-  const { buffer, byteOffset } = new Proxy(new Uint8Array(0), {
-    get: (_, name) => Reflect.get(Uint8Array.prototype, name, first.bytes),
-  })
   first.setLength(5)
-  expect(first.bytes).toHaveLength(5)
   first.extendFromSlice(Buffer.from('text'))
   expect(Buffer.from(buffer, byteOffset + 5, 4).toString()).toBe('text')
   first.release()
