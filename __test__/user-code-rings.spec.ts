@@ -500,6 +500,8 @@ describe('what is thrown where nobody can catch it', { timeout: PATIENCE_MS }, (
           await once(server, 'listening')
           const dialled = net.connect({ port: server.address().port, host: '127.0.0.1', allowHalfOpen: true })
           const [accepted] = await once(server, 'connection')
+          // Until then Node itself would be stopped by what a listener throws.
+          if (dialled.connecting) await once(dialled, 'connect')
           server.close()
           for (const socket of [dialled, accepted]) socket.on('error', () => {})
           return { dialled, accepted }
