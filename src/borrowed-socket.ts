@@ -22,6 +22,7 @@ export class BorrowedSocket {
   readonly #noDelay: boolean
   readonly #flowing: boolean | null
   readonly #listeners: [event: string, listener: (...args: never[]) => void][] = []
+  #changedDelay = false
   #readAsBefore: (() => void) | null = null
 
   /** Changes nothing yet. */
@@ -40,6 +41,7 @@ export class BorrowedSocket {
     for (const event of ['end', 'finish']) this.on(event, () => this.#destroyWhenDone())
     // What comes in pieces goes on in pieces: waiting to fill packets would only delay them.
     socket.setNoDelay(true)
+    this.#changedDelay = !this.#noDelay
   }
 
   /** Before the listeners that are there: what those throw would keep it from being called. */
@@ -96,7 +98,7 @@ export class BorrowedSocket {
       socket.allowHalfOpen = this.#allowHalfOpen
     })
     callSafely(() => {
-      if (!this.#noDelay) socket.setNoDelay(false)
+      if (this.#changedDelay) socket.setNoDelay(false)
     })
     callSafely(() => this.#flowAsBefore())
   }

@@ -4,6 +4,9 @@ import { setImmediate } from './timers.js'
 /** The longest text that is taken of what was thrown, in characters. */
 const MAX_TEXT = 1000
 
+/** The most errors of an `AggregateError` that are told. */
+const MAX_ERRORS = 8
+
 /** Calls code of the user. What it throws becomes an uncaught exception on a later turn, and interrupts nothing. */
 export function callSafely(call: () => void): void {
   try {
@@ -15,33 +18,38 @@ export function callSafely(call: () => void): void {
   }
 }
 
-/** What was thrown, or an event gave as an error: anything can be. */
+/** Holds what was thrown, or what an event gave as its error: either can be anything. */
 export interface Failure {
   readonly error: unknown
 }
 
-/** `thrown` as an error: what is none is its `cause`. */
+/** Returns `thrown` if it is an error, and otherwise an error whose `cause` it is. */
 export function errorOfThrown(thrown: unknown): Error {
   const isError = types.isNativeError(thrown) || (!types.isProxy(thrown) && thrown instanceof Error)
   return isError ? thrown : new Error(`${thrownText(thrown)} was thrown`, { cause: thrown })
 }
 
-/** What was thrown, or given as an error, on one line: it may be anything, and answer with code that throws. */
+/** Describes on one line what was thrown, or given as an error: it may be anything, and answer with code that throws. */
 export function thrownText(thrown: unknown): string {
-  try {
-    return oneLine(textOf(thrown))
-  } catch {
-    return 'a value that cannot be shown'
-  }
+  return safely(() => textOf(thrown))
 }
 
-/** The error for what `source`, code of the user, has thrown. */
+/** Makes the error for what `source`, code of the user, has thrown. */
 export function threw(source: string, thrown: unknown): Error {
   return new Error(`${source} threw ${thrownText(thrown)}`, { cause: thrown })
 }
 
+/** Gives the message of an error on one line. An `AggregateError` has one for each address that was tried, and often no other. */
+export function errorText(error: unknown): string {
+  return safely(() => {
+    if (typeof error !== 'object' || error === null) return textOf(error)
+    const { message, errors, code } = error as { message?: unknown; errors?: unknown; code?: unknown }
+    return messageText(message, errors) || (typeof code === 'string' ? code : '') || textOf(error)
+  })
+}
+
 function textOf(thrown: unknown): string {
-  if (typeof thrown === 'string') return JSON.stringify(thrown)
+  if (typeof thrown === 'string') return JSON.stringify(thrown.slice(0, MAX_TEXT))
   if (typeof thrown === 'function') return 'a function'
   if (typeof thrown !== 'object' || thrown === null) return String(thrown)
   const { name, message, errors } = thrown as { name?: unknown; message?: unknown; errors?: unknown }
@@ -51,25 +59,31 @@ function textOf(thrown: unknown): string {
   return text.join(': ')
 }
 
-/** The message of an error on one line. An `AggregateError` has one for each address that was tried, and often no other. */
-export function errorText(error: unknown): string {
-  try {
-    const { message, errors, code } = error as { message?: unknown; errors?: unknown; code?: unknown }
-    const text = messageText(message, errors) || (typeof code === 'string' ? code : '')
-    return text === '' ? thrownText(error) : oneLine(text)
-  } catch {
-    return thrownText(error)
-  }
-}
-
 function messageText(message: unknown, errors: unknown): string {
   const own = typeof message === 'string' ? message : ''
   if (!Array.isArray(errors)) return own
-  const each = [...new Set(errors.map(errorText))].join('; ')
-  return own === '' ? each : `${own} (${each})`
+  // Of no more, and of none their own errors: a list can be long, and have itself in it.
+  const each = [...new Set(errors.slice(0, MAX_ERRORS).map(memberText))].join('; ')
+  const all = errors.length > MAX_ERRORS ? `${each}; …` : each
+  return own === '' ? all : `${own} (${all})`
 }
 
-function oneLine(text: string): string {
-  const line = text.slice(0, MAX_TEXT).replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
-  return text.length > MAX_TEXT ? `${line}…` : line
+function memberText(error: unknown): string {
+  return safely(() => {
+    if (typeof error !== 'object' || error === null) return textOf(error)
+    const { message, code } = error as { message?: unknown; code?: unknown }
+    if (typeof message === 'string' && message !== '') return message
+    return typeof code === 'string' ? code : String(error)
+  })
+}
+
+/** Runs `describe`, which may meet code that throws. */
+function safely(describe: () => string): string {
+  try {
+    const text = describe()
+    const line = text.slice(0, MAX_TEXT).replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
+    return text.length > MAX_TEXT ? `${line}…` : line
+  } catch {
+    return 'a value that cannot be shown'
+  }
 }

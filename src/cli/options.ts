@@ -27,8 +27,8 @@ export function seconds(maximum: number): (text: string) => number {
   }
 }
 
-/** As many letters and digits as no part of a host name has in a row, but each key. */
-const KEY = /[A-Za-z0-9]{40}/
+/** As long a run of letters of both cases and digits as each key has. Long parts of host names are written in one case. */
+const KEY = /(?=[a-z0-9]*[A-Z])(?=[A-Z0-9]*[a-z])[A-Za-z0-9]{40}/
 
 /** A parser for `host:port`, an IPv6 address in brackets: `127.0.0.1:3333`, `pool.example:3333`, `[::1]:3333`. */
 export function hostAndPort(lowestPort: 0 | 1): (text: string) => Address {

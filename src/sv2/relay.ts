@@ -3,8 +3,8 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { integerArgument, optionsArgument } from '../arguments.js'
 import { endLink } from '../boundary.js'
 import { FramePoolError } from '../errors.js'
-import { threw } from '../thrown.js'
-import { clearTimeout, setTimeout } from '../timers.js'
+import { callSafely, threw } from '../thrown.js'
+import { clearTimeout, now, setTimeout } from '../timers.js'
 import { MAX_TIMEOUT_MS } from '../wait.js'
 import type { Disconnection } from './disconnection.js'
 import { userFault } from './relay-endings.js'
@@ -179,7 +179,7 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     }
     const id = ++this.#total.connectionsTotal
     const remoteAddress = socket.remoteAddress ?? ''
-    const start = performance.now()
+    const start = now()
     this.#links.set(id, link)
     link.closed.then((ending) => {
       this.#links.delete(id)
@@ -187,7 +187,7 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
       const { memoryBytes: _freed, ...counters } = link.stats()
       add(this.#total, counters)
       const { framesUpstream, framesDownstream } = counters
-      const durationMs = Math.round(performance.now() - start)
+      const durationMs = Math.round(now() - start)
       this.#tell('disconnect', { id, remoteAddress, ...ending, framesUpstream, framesDownstream, durationMs })
     })
     // Frozen, for its `id` tells which connection a listener ends that rejects.
@@ -208,7 +208,7 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     const error = threw(`a '${event}' listener`, thrown)
     if (event === 'connection') this.#links.get((args[0] as { id: number }).id)?.destroy(userFault(error))
     else if (event !== 'error' && this.listenerCount('error') > 0) this.#tell('error', error)
-    else process.emitWarning(error)
+    else callSafely(() => process.emitWarning(error))
   }
 
   /** Null where there is no memory for another link, in the budget or at all: those that are alive go on. */

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import { BorrowedSocket } from '../borrowed-socket.js'
 import { invalidArgType } from '../errors.js'
 import { writeLent } from '../socket-write.js'
@@ -210,6 +210,9 @@ export class SessionSocket {
     chunkMemory ??= new Uint8Array(CHUNK)
     const memory = chunkMemory
     const paused = socket.readableFlowing === false
+    // A method of the socket may throw: before its handle is changed, which could not be undone.
+    if (paused) socket.pause()
+    else socket.resume()
     const direct = this.#loan.readDirectly({
       // Asked for when the last read has been dealt with: while reading is on hold, the quota is for when it goes on.
       next: () => (this.quota < CHUNK ? memory.subarray(0, this.quota) : memory),
@@ -218,13 +221,12 @@ export class SessionSocket {
         this.#read(chunk)
         // For others who listen.
         if (socket.listenerCount('data') > 0) socket.emit('data', Buffer.from(chunk))
-        // Who holds reading has paused the socket.
+        // `hold()` has paused the socket.
         return true
       },
     })
-    // A listener for `data` starts the flow, too, unless the socket was paused before; that only now keeps it from reading.
-    if (direct && paused) socket.pause()
-    else if (direct) socket.resume()
+    // Only now that keeps a paused socket from reading.
+    if (direct && paused) Socket.prototype.pause.call(socket)
     return direct
   }
 

@@ -223,7 +223,8 @@ unsafe extern "C" fn give_back(data: *mut c_void) {
         // SAFETY: `data` is the instance data of an environment whose JavaScript has ended: nothing else refers to it
         // while the hook runs.
         let state = unsafe { &mut *data.cast::<EnvState>() };
-        state.realm.end();
+        // Where the end was noticed in time, nothing is left of it.
+        state.realm.end_without_a_look();
         state.blocked = None;
         settle::end(state);
         ticket::PARKED.revoke_sender(state.sender);

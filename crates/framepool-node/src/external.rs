@@ -116,14 +116,11 @@ impl Realm {
     /// Called on the isolate's thread when JavaScript runs no more.
     pub(crate) fn end(&self) {
         ENDING.set(true);
-        if self.ended.replace(true) {
-            return;
-        }
-        HERE.set(ptr::null());
+        let windows = self.close_all();
         let mut scope = ptr::null_mut();
         // SAFETY: a plain call of the environment, which is still alive.
         unsafe { sys::napi_open_handle_scope(self.env, &raw mut scope) };
-        for window in self.windows.take().into_values() {
+        for window in windows.into_values() {
             let shows = self.value(&window).is_some_and(|value| !self.is_detached(value));
             if let (false, Some(backing)) = (shows, window.backing.upgrade()) {
                 backing.lock().taken = true;
@@ -132,6 +129,20 @@ impl Realm {
         }
         // SAFETY: it was opened here.
         unsafe { sys::napi_close_handle_scope(self.env, scope) };
+    }
+
+    /// Forgets the `ArrayBuffer`s that are left: for runtimes in which the end comes without notice, after they were let go.
+    pub(crate) fn end_without_a_look(&self) {
+        for window in self.close_all().into_values() {
+            self.delete(window);
+        }
+    }
+
+    fn close_all(&self) -> HandleTable<Window> {
+        if !self.ended.replace(true) {
+            HERE.set(ptr::null());
+        }
+        self.windows.take()
     }
 
     /// The `ArrayBuffer`, if it was not collected.
@@ -150,26 +161,33 @@ impl Realm {
         status != sys::Status::napi_ok || detached
     }
 
-    /// Detaches an `ArrayBuffer`, if that can be done.
-    fn detach(&self, value: sys::napi_value) {
+    /// Detaches an `ArrayBuffer`, if that can be done. Returns false if the memory may have gone elsewhere.
+    fn detach(&self, value: sys::napi_value) -> bool {
         if self.transfer.get().is_null() {
             // SAFETY: `value` is an `ArrayBuffer` of this environment.
             unsafe { sys::napi_detach_arraybuffer(self.env, value) };
-            return;
+            return true;
         }
+        let mut nowhere = true;
         let (mut function, mut length, mut moved) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
         self.entrance.busy.set(true);
         // SAFETY: plain Node-API calls of the running environment with values of it. Of our own functions none does anything
-        // meanwhile, since the entrance is busy. The bytes go to an `ArrayBuffer` of length 0, and so nowhere.
+        // meanwhile, since the entrance is busy.
         unsafe {
             sys::napi_get_reference_value(self.env, self.transfer.get(), &raw mut function);
             sys::napi_create_uint32(self.env, 0, &raw mut length);
             let status = sys::napi_call_function(self.env, value, function, 1, &raw const length, &raw mut moved);
-            if status == sys::Status::napi_pending_exception {
+            if status == sys::Status::napi_ok {
+                // The intrinsic one gives an `ArrayBuffer` of length 0, into which no memory has gone.
+                let mut length = usize::MAX;
+                let status = sys::napi_get_arraybuffer_info(self.env, moved, ptr::null_mut(), &raw mut length);
+                nowhere = status == sys::Status::napi_ok && length == 0;
+            } else if status == sys::Status::napi_pending_exception {
                 sys::napi_get_and_clear_last_exception(self.env, &raw mut moved);
             }
         }
         self.entrance.busy.set(false);
+        nowhere
     }
 
     /// Detaches an `ArrayBuffer`, if that can be done, and forgets it unless it still shows the memory.
@@ -179,8 +197,12 @@ impl Realm {
             None => Closed::Taken,
             Some(value) => {
                 // With nothing borrowed: a runtime may run the finalizer at once.
-                self.detach(value);
-                if self.is_detached(value) { Closed::Detached } else { Closed::Attached }
+                let nowhere = self.detach(value);
+                match (self.is_detached(value), nowhere) {
+                    (true, true) => Closed::Detached,
+                    (true, false) => Closed::Taken,
+                    (false, _) => Closed::Attached,
+                }
             }
         };
         if !matches!(closed, Closed::Attached) {
@@ -207,7 +229,13 @@ impl Realm {
 
     /// Forgets an `ArrayBuffer`, if it was collected.
     fn sweep(&self, handle: Handle) -> bool {
+        // Not every runtime has a scope open where it runs finalizers.
+        let mut scope = ptr::null_mut();
+        // SAFETY: a plain call of the environment, which is alive.
+        unsafe { sys::napi_open_handle_scope(self.env, &raw mut scope) };
         let collected = self.windows.borrow().get(handle).is_none_or(|window| self.value(window).is_none());
+        // SAFETY: it was opened here.
+        unsafe { sys::napi_close_handle_scope(self.env, scope) };
         if collected {
             self.forget(handle);
         }
@@ -310,6 +338,10 @@ impl Exposure for Backing {
                     return false;
                 }
                 Closed::Attached => {
+                    // It may be collected from here on, whoever owns the memory.
+                    if let Some(realm) = realm_here(id) {
+                        realm.let_go(handle);
+                    }
                     self.lock().window = Some((id, handle));
                     return false;
                 }

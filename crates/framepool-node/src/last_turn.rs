@@ -5,7 +5,7 @@
 //! which of the `ArrayBuffer`s JavaScript had taken the memory from. So a libuv handle looks, once a turn of the event loop,
 //! whether JavaScript can run at all. If it cannot, this is one of the last turns.
 //!
-//! Runtimes without libuv have no such order, and nothing is watched there.
+//! Other runtimes have no such order, whether or not they have functions of libuv. Nothing is watched there.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr;
@@ -82,6 +82,9 @@ struct Watch {
 
 /// Calls [`Realm::end`] when JavaScript runs no more in the environment, of which this is the thread.
 pub(crate) fn watch(env: sys::napi_env, realm: Arc<Realm>) {
+    if !is_node(env) {
+        return;
+    }
     let Some(libuv) = &*LIBUV else { return };
     let mut event_loop = ptr::null_mut();
     // SAFETY: the environment is the running one. The handle is as large as libuv wants it, and stays where it is until
@@ -96,6 +99,17 @@ pub(crate) fn watch(env: sys::napi_env, realm: Arc<Realm>) {
         (libuv.set_data)(handle, Box::into_raw(Box::new(Watch { env, realm })).cast());
         (libuv.start)(handle, turn);
         (libuv.unref)(handle);
+    }
+}
+
+/// Whether the runtime is Node.
+fn is_node(env: sys::napi_env) -> bool {
+    let mut version = ptr::null();
+    // SAFETY: the environment is the running one, and what it gives lives as long as the process.
+    unsafe {
+        sys::napi_get_node_version(env, &raw mut version) == sys::Status::napi_ok
+            && !version.is_null()
+            && CStr::from_ptr((*version).release) == c"node"
     }
 }
 
