@@ -287,7 +287,7 @@ describe('memory that is written after its release', () => {
     {
       into: 'a buddy buffer',
       bytes: 16384,
-      make: 'const buffer = new BuddyPool().allocateSync(1)',
+      make: 'const buffer = (globalThis.kept = new BuddyPool()).allocateSync(1)',
       look: 'view = buffer.bytes',
       release: 'buffer.release()',
     },

@@ -17,7 +17,7 @@ export function whenCollected(object: object, giveBack: () => unknown): void {
   collected.register(object, giveBack, object)
 }
 
-/** `object` holds nothing natively any more. */
+/** Says that `object` holds nothing natively any more. */
 export function released(object: object): void {
   if (DEBUG) untrace(object)
   else collected.unregister(object)

@@ -44,7 +44,7 @@ export class BorrowedSocket {
     this.#changedDelay = !this.#noDelay
   }
 
-  /** Before the listeners that are there: what those throw would keep it from being called. */
+  /** Adds `listener` before those that are there: what those throw would keep it from being called. */
   on(event: string, listener: (...args: never[]) => void): void {
     this.#listeners.push([event, listener])
     this.socket.prependListener(event, listener as () => void)
@@ -77,7 +77,7 @@ export class BorrowedSocket {
     }
   }
 
-  /** As Node does, but not if a listener of the user's has thrown meanwhile. */
+  /** Destroys a socket that is done, which Node leaves undone if a listener of the user's has thrown. */
   #destroyWhenDone(): void {
     const { socket } = this
     const isDone = (): boolean => taken.has(socket) && socket.readableEnded && socket.writableFinished
@@ -103,7 +103,7 @@ export class BorrowedSocket {
     callSafely(() => this.#flowAsBefore())
   }
 
-  /** What the next connection brings must neither be lost before anybody listens, nor wait for somebody to resume. */
+  /** Puts the flow back: what the next connection brings must neither be lost before anybody listens, nor wait for a `resume()`. */
   #flowAsBefore(): void {
     const { socket } = this
     if (this.#flowing !== false && socket.isPaused()) socket.resume()
@@ -115,7 +115,7 @@ export class BorrowedSocket {
 
 function ignore(): void {}
 
-/** Node does not tell otherwise. */
+/** Returns whether Nagle's algorithm is off, which Node tells only here. */
 function hasNoDelay(socket: Socket): boolean {
   const symbol = symbolOf(socket, 'kSetNoDelay')
   return symbol !== undefined && Boolean((socket as unknown as Record<symbol, unknown>)[symbol])

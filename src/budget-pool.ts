@@ -40,7 +40,7 @@ export class SharedBudget {
 
 /**
  * frozen_core's `BufPool`: equal buffers, allocated as they are asked for, that together never exceed `maxMemory`.
- * Who asks for more than is left waits; those who wait are served first come, first served.
+ * A request for more than is left waits. Requests that wait are served in the order in which they came.
  */
 export class BudgetPool implements AsyncDisposable {
   readonly #bufferSize: BufferSize

@@ -33,7 +33,7 @@ function callerStack(): string {
 let watching = false
 
 /**
- * Keeps the stack of whoever acquires `object`. If it is collected before `untrace`, that is reported and `giveBack` gives
+ * Keeps the stack of the call that acquires `object`. If it is collected before `untrace`, that is reported and `giveBack` gives
  * back what it holds natively, or says with `false` that nothing was left to be given back.
  */
 export function trace(object: object, kind: string, handle: Handle, giveBack: () => unknown): void {

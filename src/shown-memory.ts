@@ -6,7 +6,7 @@ export class ShownMemory {
   #buffer: ArrayBuffer | null
   readonly #show: () => ArrayBuffer
 
-  /** `show` gives the ArrayBuffer over the memory: one that shows it already, or a new one. */
+  /** Takes `show`, which gives the ArrayBuffer over the memory: one that shows it already, or a new one. */
   constructor(show: () => ArrayBuffer, buffer: ArrayBuffer | null = null) {
     this.#show = show
     this.#buffer = buffer
@@ -26,12 +26,12 @@ export class ShownMemory {
     return new Uint8Array(this.#buffer, offset, length)
   }
 
-  /** Whether views of `buffer` are views of the memory. */
+  /** Returns whether views of `buffer` are views of the memory. */
   shows(buffer: ArrayBufferLike): boolean {
     return this.#buffer === buffer
   }
 
-  /** The memory under another owner, at which `show` asks for it. */
+  /** Passes the memory to another owner, of which `show` asks for it from here on. */
   handOver(show: () => ArrayBuffer): ShownMemory {
     return new ShownMemory(show, this.#buffer)
   }
