@@ -22,6 +22,26 @@ const channel = (capacity?: number) => SliceChannel.create<Slice>(capacity)
 const slice = (byte: number): Slice => Slice.from(new Uint8Array(10).fill(byte))
 const firstByte = (item: { bytes: Uint8Array } | null): number | undefined => item?.bytes[0]
 
+describe('a released item', () => {
+  const items = {
+    slice: () => slice(1),
+    buffer: () => new BuddyPool().allocateSync(100),
+    allocation: () => new BudgetPool({ bufferSize: 8, maxMemory: 1000 }).tryAllocate(1)!,
+  }
+  for (const [name, make] of Object.entries(items)) {
+    for (const full of [false, true]) {
+      it(`is refused by ${full ? 'a full' : 'an empty'} channel: ${name}`, () => {
+        const { sender, receiver } = SliceChannel.create(1)
+        if (full) expect(sender.send(slice(2))).toBe(true)
+        const item = make()
+        item.release()
+        expect(codeOf(() => sender.send(item))).toBe('ERR_RELEASED')
+        expect(firstByte(receiver.tryReceive() as Slice | null)).toBe(full ? 2 : undefined)
+      })
+    }
+  }
+})
+
 describe('a channel', () => {
   it('carries slices, buffers and allocations of all kinds without changing them', () => {
     const pool = new SlotPool(4096)

@@ -9,6 +9,7 @@ import { FramePoolError, invalidArgType, outOfRange } from './errors.js'
 export const buddyKey = Symbol('framepool.buddy')
 
 let isOne: (value: object) => value is BuddyBuffer
+let checkOf: (buffer: BuddyBuffer) => void
 let departOf: (buffer: BuddyBuffer, carrier: Carrier) => void
 
 /**
@@ -35,6 +36,9 @@ export class BuddyBuffer implements Disposable {
 
   static {
     isOne = (value) => #memory in value
+    checkOf = (buffer) => {
+      buffer.#live()
+    }
     departOf = (buffer, carrier) => {
       buffer.#live().departBuffer(buffer.#lease, buffer.#length, carrier)
       buffer.#forget()
@@ -131,6 +135,11 @@ export class BuddyBuffer implements Disposable {
 /** False also for what only looks like one. */
 export function isBuddyBuffer(value: object): value is BuddyBuffer {
   return isOne(value)
+}
+
+/** Throws `ERR_RELEASED` if the buffer was released. */
+export function checkBuddyBuffer(buffer: BuddyBuffer): void {
+  checkOf(buffer)
 }
 
 /** The buffer leaves this isolate by `carrier`: for what does not travel as a ticket. */

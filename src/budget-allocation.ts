@@ -17,6 +17,7 @@ import { ShownMemory } from './shown-memory.js'
 export const allocationKey = Symbol('framepool.allocation')
 
 let isOne: (value: object) => value is BudgetAllocation
+let checkOf: (allocation: BudgetAllocation) => void
 let departOf: (allocation: BudgetAllocation, carrier: Carrier) => void
 
 /**
@@ -42,6 +43,9 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
 
   static {
     isOne = (value) => #handle in value
+    checkOf = (allocation) => {
+      allocation.#live()
+    }
     departOf = (allocation, carrier) => {
       const handle = allocation.#live()
       depart(Kind.Allocation, handle, carrier)
@@ -137,6 +141,11 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
 /** False also for what only looks like one. */
 export function isAllocation(value: object): value is BudgetAllocation {
   return isOne(value)
+}
+
+/** Throws `ERR_RELEASED` if the allocation was released. */
+export function checkAllocation(allocation: BudgetAllocation): void {
+  checkOf(allocation)
 }
 
 /** The allocation leaves this isolate by `carrier`: for what does not travel as a ticket. */

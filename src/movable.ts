@@ -1,11 +1,17 @@
 import { type Carrier, Kind, reply, replyHandle, replyHeapHandle, replyPool, Word } from './boundary.js'
-import { BuddyBuffer, buddyKey, departBuddyBuffer, isBuddyBuffer } from './buddy-buffer.js'
+import { BuddyBuffer, buddyKey, checkBuddyBuffer, departBuddyBuffer, isBuddyBuffer } from './buddy-buffer.js'
 import { BuddyMemory } from './buddy-memory.js'
-import { allocationKey, BudgetAllocation, departAllocation, isAllocation } from './budget-allocation.js'
+import {
+  allocationKey,
+  BudgetAllocation,
+  checkAllocation,
+  departAllocation,
+  isAllocation,
+} from './budget-allocation.js'
 import { invalidArgType } from './errors.js'
 import { arrivedInSlot } from './foreign-memory.js'
 import { heapMemory } from './heap-memory.js'
-import { departSlice, isSlice, Slice, sliceKey } from './slice.js'
+import { checkSlice, departSlice, isSlice, Slice, sliceKey } from './slice.js'
 
 /** Bytes with one owner, that can become another isolate's. */
 export type Movable = Slice | BuddyBuffer | BudgetAllocation
@@ -16,6 +22,13 @@ export function movableArgument<T extends Movable>(value: T, name: string): T {
     return value
   }
   throw invalidArgType(`${name} must be a Slice, a BuddyBuffer or a BudgetAllocation`)
+}
+
+/** Throws `ERR_RELEASED` if `item` was released. */
+export function checkMovable(item: Movable): void {
+  if (isSlice(item)) checkSlice(item)
+  else if (isBuddyBuffer(item)) checkBuddyBuffer(item)
+  else checkAllocation(item)
 }
 
 /** `item` leaves this isolate by `carrier`. If that throws, it has not. */

@@ -13,7 +13,7 @@ import {
   waitForRoom,
 } from './boundary.js'
 import { FramePoolError, invalidArgType } from './errors.js'
-import { departMovable, type Movable, movableArgument } from './movable.js'
+import { checkMovable, departMovable, type Movable, movableArgument } from './movable.js'
 import { nativeWait } from './native-waits.js'
 import { channelKey } from './slice-receiver.js'
 import { type Waiter, WaitQueue, waitOptions } from './wait.js'
@@ -48,7 +48,10 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
   send(item: T): boolean {
     movableArgument(item, 'item')
     this.#checkAlive()
-    return this.#waiting.isEmpty && this.#send(item)
+    if (this.#waiting.isEmpty && this.#send(item)) return true
+    // It stays the caller's, if it is that.
+    checkMovable(item)
+    return false
   }
 
   /**

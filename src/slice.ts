@@ -19,6 +19,7 @@ export interface OwnedMemory extends SliceMemory {
 }
 
 let isOne: (value: object) => value is Slice
+let checkOf: (slice: Slice) => void
 let departOf: (slice: Slice, carrier: Carrier) => void
 
 /** Only framepool makes slices. */
@@ -46,6 +47,9 @@ export class Slice implements Disposable {
 
   static {
     isOne = (value) => #memory in value
+    checkOf = (slice) => {
+      slice.#live()
+    }
     departOf = (slice, carrier) => {
       slice.#live().depart(slice.#slot, carrier)
       slice.#forget()
@@ -126,6 +130,11 @@ export class Slice implements Disposable {
 /** False also for what only looks like one. */
 export function isSlice(value: object): value is Slice {
   return isOne(value)
+}
+
+/** Throws `ERR_RELEASED` if the slice was released. */
+export function checkSlice(slice: Slice): void {
+  checkOf(slice)
 }
 
 /** The slice leaves this isolate by `carrier`: for what does not travel as a ticket. */
