@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import dns from 'node:dns'
 import { once } from 'node:events'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
@@ -16,6 +16,7 @@ import { pattern } from './support/pattern.js'
 import { Random } from './support/random.js'
 import { relayOptions, startRelay } from './support/relay.js'
 import { authority, drain } from './support/sessions.js'
+import { raw } from './support/sockets.js'
 
 /** Long enough for handshakes that go well, on a machine that is busy. */
 const HANDSHAKE_TIMEOUT_MS = 1000
@@ -31,16 +32,6 @@ async function told(poolPort: number, options?: Partial<RelayOptions>) {
     return ends[0]!
   }
   return { relay, port, ends, one }
-}
-
-function raw(port: number): Socket {
-  const socket = connect(port, '127.0.0.1')
-  socket.on('error', () => {})
-  socket.resume()
-  onTestFinished(() => {
-    socket.destroy()
-  })
-  return socket
 }
 
 /** A server that is no Sv2 pool: `answer` is given each connection. */

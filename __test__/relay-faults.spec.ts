@@ -1,5 +1,5 @@
 import diagnostics from 'node:diagnostics_channel'
-import { connect, createServer, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { generateAuthorityKeypair, type Relay, Sv2Session } from '../src/sv2/index.js'
 import { codeOf } from './support/code-of.js'
@@ -20,6 +20,7 @@ import { Random } from './support/random.js'
 import { startRelay } from './support/relay.js'
 import { residentMemory } from './support/resident-memory.js'
 import { authority, drain, strangers } from './support/sessions.js'
+import { raw } from './support/sockets.js'
 import { Tally } from './support/tally.js'
 
 const HANDSHAKE_TIMEOUT_MS = 300
@@ -63,17 +64,6 @@ async function expectServed(miner: Peer): Promise<void> {
   await miner.sendAll(sent)
   await eventually(() => expect(miner.frames.length).toBe(before + sent.length))
   expect(miner.frames.slice(before)).toEqual(sent)
-}
-
-/** A socket without a session, with the handler of errors that Node wants. */
-function raw(port: number): Socket {
-  const socket = connect(port, '127.0.0.1')
-  socket.on('error', () => {})
-  socket.resume()
-  onTestFinished(() => {
-    socket.destroy()
-  })
-  return socket
 }
 
 function closed(socket: Socket): Promise<void> {

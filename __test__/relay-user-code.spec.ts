@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { connect, createServer, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createRelay, type Disconnection, type Relay, type RelayOptions, Sv2Session } from '../src/sv2/index.js'
 import { thrownText } from '../src/thrown.js'
@@ -7,6 +7,7 @@ import { dial, echo, eventually, keep, listening, PATIENCE_MS, startPool } from 
 import { pattern } from './support/pattern.js'
 import { relayOptions, startRelay } from './support/relay.js'
 import { authority, drain, pair } from './support/sessions.js'
+import { raw } from './support/sockets.js'
 
 /** What code of users may throw, and how it is shown. */
 const thrown: [shown: string, value: unknown][] = [
@@ -78,16 +79,6 @@ function endsOf(relay: Relay): Disconnection[] {
   const ends: Disconnection[] = []
   relay.on('disconnect', (end) => ends.push(end))
   return ends
-}
-
-function raw(port: number): Socket {
-  const socket = connect(port, '127.0.0.1')
-  socket.on('error', () => {})
-  socket.resume()
-  onTestFinished(() => {
-    socket.destroy()
-  })
-  return socket
 }
 
 /** Sends a frame through, and waits for its echo. */

@@ -11,6 +11,17 @@ export async function connected(): Promise<{ accepted: Socket; dialled: Socket }
   return accept(server, connect({ port, host: '127.0.0.1', allowHalfOpen: true }))
 }
 
+/** Connects to `port` without a session. The test's end closes the socket; it ignores errors and what it reads. */
+export function raw(port: number): Socket {
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => {})
+  socket.resume()
+  onTestFinished(() => {
+    socket.destroy()
+  })
+  return socket
+}
+
 /** What `server` makes of the connection that `dialled` opens. */
 export async function accept(server: Server, dialled: Socket): Promise<{ accepted: Socket; dialled: Socket }> {
   const [accepted] = (await once(server, 'connection')) as [Socket]
