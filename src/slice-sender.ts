@@ -42,20 +42,20 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
 
   /**
    * Sends `item`, which is the receiver's from here on: in this isolate it counts as released, as after `move()`. False when the
-   * channel is full, or others wait in `sendAsync()`: then it stays the caller's, as it does with every error. After `end()`,
-   * or when the receiver has gone: `ERR_CLOSED`.
+   * channel is full, or others wait in `sendAsync()`: then it stays the caller's, as it does with every error. Throws
+   * `ERR_RELEASED` if `item` was released, and `ERR_CLOSED` after `end()` or when the receiver has gone.
    */
   send(item: T): boolean {
     movableArgument(item, 'item')
     this.#checkAlive()
     if (this.#waiting.isEmpty && this.#send(item)) return true
-    // It stays the caller's, if it is that.
+    // A released item is an error, even where there is no room for it.
     checkMovable(item)
     return false
   }
 
   /**
-   * The same as soon as there is room, in the order of the calls. Until then the item is the caller's: released meanwhile it
+   * Sends `item` as soon as there is room, in the order of the calls. Until then the item is the caller's: released meanwhile it
    * rejects with `ERR_RELEASED`. A pending promise keeps the process alive.
    */
   async sendAsync(item: T, options?: WaitOptions): Promise<void> {

@@ -66,7 +66,7 @@ export class Slice implements Disposable {
   get bytes(): Uint8Array {
     const memory = this.#live()
     let view = this.#view
-    // Of an empty view nothing can be seen.
+    // An empty view shows no memory.
     if (view === null || (this.#length > 0 && isDetached(view))) {
       view = this.#view = memory.view(this.#offset, this.#length)
     }
