@@ -109,8 +109,8 @@ export class BudgetPool implements AsyncDisposable {
   }
 
   /**
-   * The same, blocking this thread, and with it its event loop, for at most `timeoutMs`: then `ERR_TIMEOUT`. Only another
-   * thread can make room meanwhile. 0 to 2^31 − 1.
+   * Allocates as `allocate()` does, but blocks this thread and its event loop for at most `timeoutMs` (0 to 2^31 − 1). Throws
+   * `ERR_TIMEOUT` after that. Only another thread can make room meanwhile.
    */
   allocateSync(count: number, options: { timeoutMs: number } & AllocateOptions): BudgetAllocation {
     const timeoutMs = integerArgument(optionsArgument(options, 'options').timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)

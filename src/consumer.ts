@@ -99,7 +99,7 @@ export class Consumer implements RingHalf {
     return this.#source.wait(integerArgument(bytes, 'bytes', 0, this.size), options)
   }
 
-  /** The same, blocking this thread, and with it its event loop, for at most `timeoutMs`: then `ERR_TIMEOUT`. */
+  /** Waits as `readable()` does, but blocks this thread and its event loop. Throws `ERR_TIMEOUT` after `timeoutMs`. */
   readableSync(bytes: number, options: { timeoutMs: number }): number {
     const timeoutMs = integerArgument(optionsArgument(options, 'options').timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)
     return this.#source.waitSync(integerArgument(bytes, 'bytes', 0, this.size), timeoutMs)

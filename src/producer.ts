@@ -112,7 +112,7 @@ export class Producer implements RingHalf, Write {
     return this.#live.wait(integerArgument(bytes, 'bytes', 0, this.size), options)
   }
 
-  /** The same, blocking this thread, and with it its event loop, for at most `timeoutMs`: then `ERR_TIMEOUT`. */
+  /** Waits as `writable()` does, but blocks this thread and its event loop. Throws `ERR_TIMEOUT` after `timeoutMs`. */
   writableSync(bytes: number, options: { timeoutMs: number }): number {
     const timeoutMs = integerArgument(optionsArgument(options, 'options').timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)
     return this.#live.waitSync(integerArgument(bytes, 'bytes', 0, this.size), timeoutMs)
@@ -185,7 +185,7 @@ export class Producer implements RingHalf, Write {
     this.release()
   }
 
-  /** Of a half that was released all that may be left is what a socket has read and the ring had no room for. */
+  /** The half, if it was not released. A released half may only keep what a socket has read and the ring had no room for. */
   get #live(): HalfCore {
     if (this.#intake?.released) throw new FramePoolError('ERR_RELEASED', 'this half of the ring was released')
     return this.#half

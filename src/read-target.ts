@@ -17,7 +17,7 @@ const OVERFLOW = 16 * 1024
 export class ReadTarget {
   readonly #half: HalfCore
   readonly #spare: number
-  /** Of what `next()` gave last, in bytes. */
+  /** The length of what `next()` gave last, in bytes. */
   #room = 0
   /** Where the next bytes go, outside of the ring; null: into it. */
   #overflow: Uint8Array | null = null

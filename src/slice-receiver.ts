@@ -67,7 +67,7 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
     }
   }
 
-  /** The same, blocking this thread, for workers: `ERR_TIMEOUT` after `timeoutMs`. */
+  /** Receives as `receive()` does, but blocks this thread: for workers. Throws `ERR_TIMEOUT` after `timeoutMs`. */
   receiveSync(options: { timeoutMs: number }): T | null {
     const timeoutMs = integerArgument(optionsArgument(options, 'options').timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)
     const item = this.tryReceive()

@@ -62,7 +62,7 @@ function textOf(thrown: unknown): string {
 function messageText(message: unknown, errors: unknown): string {
   const own = typeof message === 'string' ? message : ''
   if (!Array.isArray(errors)) return own
-  // Of no more, and of none their own errors: a list can be long, and have itself in it.
+  // The text names MAX_ERRORS at most, without the errors of each: a list can be long, and can contain itself.
   const each = [...new Set(errors.slice(0, MAX_ERRORS).map(memberText))].join('; ')
   const all = errors.length > MAX_ERRORS ? `${each}; …` : each
   return own === '' ? all : `${own} (${all})`

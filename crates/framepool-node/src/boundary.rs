@@ -81,7 +81,7 @@ pub(crate) type Reply = std::result::Result<Option<sys::napi_value>, Fault>;
 enum Entry {
     /// It is refused.
     Checked,
-    /// The same; and it goes on with the wait.
+    /// It is refused. While there is memory, it goes on with that wait.
     Waiting,
     /// It is let in: it gives something back, or has to leave its words first, and checks itself.
     Open,

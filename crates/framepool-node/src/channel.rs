@@ -141,7 +141,7 @@ pub(crate) fn wait_for_object(call: &mut Call<'_>) -> Reply {
     )
 }
 
-/// The same, blocking this thread: see `blocked::wait`.
+/// Waits for an object and blocks this thread: see `blocked::wait`.
 pub(crate) fn wait_for_object_sync(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     blocked::wait(call, || Ok(None), |state, _, moment| Ok(receiver(state, handle)?.wait(moment)), nothing_came)

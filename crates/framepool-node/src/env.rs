@@ -170,7 +170,7 @@ impl EnvState {
         Self::of_any(env)
     }
 
-    /// The same at any time, from a function that gives something back, or tells what there is.
+    /// This isolate's state, even while the system has no memory: for functions that give something back, or tell what there is.
     pub(crate) fn of_any(env: Env) -> Result<&'static mut Self> {
         let state = env.get_instance_data::<Self>().map_err(|error| foreign(&error))?;
         let state = state.ok_or_else(|| Fault::internal("the boundary is not open"))?;

@@ -329,7 +329,7 @@ impl Exposure for Backing {
             (sights.window.take(), sights.taken)
         };
         if let Some((id, handle)) = window {
-            // Of an isolate that has ended, the finalizers tell what holds.
+            // If the isolate has ended, its finalizers tell what holds.
             let closed = realm_here(id).map_or(Closed::Attached, |realm| realm.close(handle));
             match closed {
                 Closed::Detached => {}

@@ -167,7 +167,7 @@ pub(crate) fn wait(call: &mut Call<'_>) -> Reply {
     )
 }
 
-/// The same, blocking this thread: see `blocked::wait`. Out: `Wait`, and if that is 0 `Available`, `Ended`.
+/// Waits for bytes or room and blocks this thread: see `blocked::wait`. Out: `Wait`, and if that is 0 `Available`, `Ended`.
 pub(crate) fn wait_sync(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     let bytes = call.get(Word::Length) as usize;

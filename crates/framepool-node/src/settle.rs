@@ -62,7 +62,7 @@ struct Inbox(Mutex<InboxState>);
 struct InboxState {
     /// By number, in the order in which they were settled. Not in one piece of memory, which could not grow where there is none.
     settled: BTreeMap<u64, (u32, Delivery)>,
-    /// Of the next.
+    /// The number of the next.
     next: u64,
     /// `None` before the isolate's first wait, and again once the isolate has ended.
     alarm: Option<Alarm>,

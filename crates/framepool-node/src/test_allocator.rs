@@ -121,7 +121,7 @@ mod guarded {
     use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
     const PAGE: usize = 4096;
-    /// Of address space, in bytes.
+    /// The address space that is reserved at once, in bytes.
     const RESERVATION: usize = 1 << 40;
     /// Objects of Rust's are smaller, or are aligned to more than bytes and less than a cache line.
     const LARGE: usize = 1024;

@@ -76,9 +76,9 @@ pub struct Quarantine {
 struct State {
     /// By number, in the order in which they came. Not a queue in one piece, which would have to grow where memory is freed.
     queue: BTreeMap<u64, Entry>,
-    /// Of the next entry.
+    /// The number of the next entry.
     next: u64,
-    /// Of what is in the queue.
+    /// The size of what is in the queue.
     bytes: usize,
     disturbances: Vec<Disturbance>,
 }

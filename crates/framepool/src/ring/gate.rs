@@ -29,7 +29,7 @@ pub(super) struct Gate {
 #[derive(Debug, Default)]
 struct Waiters {
     all: BTreeMap<u64, Waiter>,
-    /// Of the next.
+    /// The number of the next.
     next: u64,
 }
 

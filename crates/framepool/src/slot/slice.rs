@@ -211,7 +211,7 @@ impl From<Vec<u8>> for Slice {
     }
 }
 
-/// The same for bytes that may have been shown.
+/// A slice on the heap that owns `bytes`, which may have been shown.
 impl From<Shown<Vec<u8>>> for Slice {
     fn from(bytes: Shown<Vec<u8>>) -> Self {
         Self(Bytes::Heap(bytes))
