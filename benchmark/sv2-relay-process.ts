@@ -21,7 +21,7 @@ export interface RelayReport {
 }
 
 /** As the addon has it when it was built with the feature `count-allocations`. */
-const { allocations } = createRequire(import.meta.url)('../src/binding.cjs') as { allocations?: () => number }
+const { allocations } = createRequire(import.meta.url)('../src/native/binding.cjs') as { allocations?: () => number }
 let allocationsBefore = 0
 
 setFlagsFromString('--expose-gc')

@@ -4,11 +4,14 @@ import { chmodSync, copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
+const room = 'src/native'
 process.chdir(root)
 rmSync('dist', { recursive: true, force: true })
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
-mkdirSync('dist/src', { recursive: true })
-for (const name of readdirSync('src')) {
-  if (/^binding\.(cjs|d\.cts)$/.test(name) || name.endsWith('.node')) copyFileSync(`src/${name}`, `dist/src/${name}`)
+mkdirSync(`dist/${room}`, { recursive: true })
+for (const name of readdirSync(room)) {
+  if (/^binding\.(cjs|d\.cts)$/.test(name) || name.endsWith('.node')) {
+    copyFileSync(`${room}/${name}`, `dist/${room}/${name}`)
+  }
 }
 chmodSync('dist/src/cli/main.js', 0o755)

@@ -1,5 +1,5 @@
 import type { ReadableOptions, WritableOptions } from 'node:stream'
-import type { Slice } from './slice.js'
+import type { Slice } from './slice/slice.js'
 
 /** buffer_sv2 `Write`. Growing buffers (slot pool, system memory) take everything, spilling to the heap; a ring takes what fits. */
 export interface Write {

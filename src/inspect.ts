@@ -1,5 +1,5 @@
-import { inspectProcess } from './boundary.js'
-import { settlePools } from './slot-memory.js'
+import { inspectProcess } from './native/boundary.js'
+import { settlePools } from './slot/slot-memory.js'
 
 /** Something that is alive. */
 export interface InspectedObject {

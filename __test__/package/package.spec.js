@@ -140,14 +140,14 @@ test('only what users need is in the tarball', (t) => {
     'package.json',
     'scripts',
   ])
-  t.true(existsSync(join(installed, 'dist/src/binding.cjs')))
+  t.true(existsSync(join(installed, 'dist/src/native/binding.cjs')))
 })
 
 test('without an addon for the platform, loading says what to do', (t) => {
   const bare = join(base, 'bare/node_modules/framepool')
   cpSync(join(project, 'node_modules/framepool'), bare, { recursive: true })
-  for (const name of readdirSync(join(bare, 'dist/src'))) {
-    if (name.endsWith('.node')) rmSync(join(bare, 'dist/src', name))
+  for (const name of readdirSync(join(bare, 'dist/src/native'))) {
+    if (name.endsWith('.node')) rmSync(join(bare, 'dist/src/native', name))
   }
   const source = "import('framepool').catch(({ code, message }) => console.log(code, message))"
   const printed = execFileSync(process.execPath, ['-e', source], { cwd: join(base, 'bare'), env, encoding: 'utf8' })

@@ -1,4 +1,4 @@
-import type { SlotPool } from '../slot-pool.js'
+import type { SlotPool } from '../slot/slot-pool.js'
 
 export interface FrameHeader {
   /** 0 … 255. */

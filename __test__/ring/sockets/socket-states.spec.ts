@@ -1,0 +1,534 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect, createServer, Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { ByteRing, relaySockets } from '../../../index.js'
+import { Sv2Session } from '../../../src/sv2/index.js'
+import { eventually, listening, PATIENCE_MS, quiet } from '../../support/network.js'
+import { pattern } from '../../support/pattern.js'
+import { authority, strangers } from '../../support/sessions.js'
+import {
+  deadPort,
+  type Ends,
+  endsOf,
+  KINDS,
+  type Kind,
+  kept,
+  settingsOf,
+  TCP,
+  TLS,
+  UNIX,
+} from '../../support/socket-kinds.js'
+import { connected, received } from '../../support/sockets.js'
+
+type Use = 'attach' | 'relaySockets' | 'pipeTo'
+const USES: Use[] = ['attach', 'relaySockets', 'pipeTo']
+
+/** Has `socket` used, and rejects with what that is refused with; changes nothing of it that should not be. */
+async function refused(use: Use, socket: Socket): Promise<{ code: string; cause?: { code?: string } }> {
+  const before = settingsOf(socket)
+  const destroyed = socket.destroyed
+  let error: unknown
+  if (use === 'attach') {
+    const session = Sv2Session.initiator()
+    const waiting = session.output.available
+    try {
+      session.attach(socket, () => {})
+    } catch (thrown) {
+      error = thrown
+    }
+    // Its output is nobody's: a stream can take it.
+    expect([session.state, session.output.available]).toEqual(['handshake', waiting])
+    session.output.toReadable().destroy()
+    session.close()
+  } else if (use === 'relaySockets') {
+    const { dialled } = await connected()
+    const other = settingsOf(dialled)
+    error = await Promise.race([
+      relaySockets(socket, dialled).catch((thrown: unknown) => thrown),
+      relaySockets(dialled, socket).catch((thrown: unknown) => thrown),
+    ])
+    expect([dialled.destroyed, settingsOf(dialled)]).toEqual([false, other])
+  } else {
+    const { producer, consumer } = new ByteRing(64).intoParts()
+    producer.writeAll(pattern(3))
+    error = await consumer.pipeTo(socket).catch((thrown: unknown) => thrown)
+    expect([consumer.available, consumer.read(Buffer.alloc(8))]).toEqual([3, 3])
+  }
+  expect([socket.destroyed, settingsOf(socket)]).toEqual([destroyed, before])
+  return error as { code: string; cause?: { code?: string } }
+}
+
+const FIRST = 5
+const LARGE = 200_000
+
+/** Has `socket` used, its peer use it the other way round, and everything arrive. `peerFirst`: the peer has begun. */
+async function works(use: Use, { socket, peer }: Ends, resume = false): Promise<void> {
+  if (use === 'attach') {
+    const { initiator, responder } = strangers()
+    const got = { initiator: 0, responder: 0 }
+    // The peer begins, so that its bytes wait where they can.
+    initiator.attach(peer, (batch) => {
+      for (const { payload } of batch) got.initiator += payload.length
+    })
+    responder.attach(socket, (batch) => {
+      for (const { payload } of batch) got.responder += payload.length
+    })
+    if (resume) socket.resume()
+    await Promise.all([initiator.established(), responder.established()])
+    for (const session of [initiator, responder]) {
+      for (const length of [FIRST, LARGE])
+        if (!session.send({ messageType: 1 }, pattern(length))) await session.drained()
+    }
+    const all = FIRST + LARGE
+    await eventually(() => expect(got).toEqual({ initiator: all, responder: all }))
+    initiator.close()
+    responder.close()
+    await eventually(() => expect([socket.destroyed, peer.destroyed]).toEqual([true, true]))
+    expect([initiator.error, responder.error]).toEqual([null, null])
+    return
+  }
+  if (use === 'pipeTo') {
+    const { producer, consumer } = new ByteRing(4096).intoParts()
+    const piped = consumer.pipeTo(socket)
+    const all = received(peer)
+    producer.toWritable().end(pattern(LARGE))
+    await piped
+    expect((await all).equals(pattern(LARGE))).toBe(true)
+    return
+  }
+  const other = await connected()
+  const relayed = relaySockets(socket, other.dialled, { size: 4096 })
+  const [atPeer, atOther] = [received(peer), received(other.accepted)]
+  if (!peer.writableEnded) peer.end(pattern(LARGE))
+  other.accepted.end(pattern(LARGE + 1, 7))
+  expect((await atPeer).equals(pattern(LARGE + 1, 7))).toBe(true)
+  const arrived = await atOther
+  expect(arrived.subarray(arrived.length - LARGE).equals(pattern(LARGE)) || arrived.length === 0).toBe(true)
+  expect(await relayed).toEqual({ aToB: arrived.length, bToA: LARGE + 1 })
+}
+
+type Outcome = 'works' | string
+/** A state, how a connection gets there, and what comes of each use: that it works, or what it is refused with. */
+interface State {
+  name: string
+  make(kind: Kind, side: 'dialled' | 'accepted'): Promise<Ends>
+  outcomes: Record<Use, Outcome>
+  /** The code of what broke the socket, where something did. */
+  cause?: string | undefined
+  /** It must be resumed before anything can come. */
+  paused?: true
+  only?: (kind: Kind, side: 'dialled' | 'accepted') => boolean
+}
+
+const every = (outcome: Outcome): Record<Use, Outcome> => ({ attach: outcome, relaySockets: outcome, pipeTo: outcome })
+const dialled = (_: Kind, side: string): boolean => side === 'dialled'
+
+const STATES: State[] = [
+  { name: 'connected', make: endsOf, outcomes: every('works') },
+  {
+    name: 'still connecting',
+    only: dialled,
+    outcomes: every('works'),
+    // The peer comes once the socket has connected; until then its place is taken by a socket that leads to it.
+    async make(kind) {
+      const standIn = await connected()
+      const { socket, peer } = await kind.dial()
+      void peer.then((real) => standIn.accepted.pipe(real).pipe(standIn.accepted))
+      expect(socket.connecting).toBe(true)
+      return { socket, peer: standIn.dialled }
+    },
+  },
+  {
+    name: 'paused',
+    outcomes: every('works'),
+    paused: true,
+    async make(kind, side) {
+      const ends = await endsOf(kind, side)
+      ends.socket.pause()
+      return ends
+    },
+  },
+  {
+    name: 'with bytes waiting',
+    outcomes: { attach: 'ERR_SV2', relaySockets: 'works', pipeTo: 'works' },
+    async make(kind, side) {
+      const ends = await endsOf(kind, side)
+      ends.peer.write('waiting')
+      // A socket that was accepted is read from the beginning, one that was dialled when somebody asks.
+      ends.socket.read(0)
+      await eventually(() => expect(ends.socket.readableLength).toBe(7))
+      return ends
+    },
+  },
+  {
+    name: 'with an encoding',
+    outcomes: { attach: 'ERR_INVALID_ARG_TYPE', relaySockets: 'ERR_INVALID_ARG_TYPE', pipeTo: 'works' },
+    async make(kind, side) {
+      const ends = await endsOf(kind, side)
+      ends.socket.setEncoding('utf8')
+      return ends
+    },
+  },
+  {
+    name: 'with an onread of its own',
+    only: dialled,
+    outcomes: { attach: 'ERR_BUSY', relaySockets: 'ERR_BUSY', pipeTo: 'works' },
+    make: (kind, side) => endsOf(kind, side, { onread: { buffer: new Uint8Array(100), callback: () => true } }),
+  },
+  {
+    name: 'reading into a ring',
+    only: dialled,
+    outcomes: { attach: 'ERR_BUSY', relaySockets: 'ERR_BUSY', pipeTo: 'works' },
+    make: (kind, side) => endsOf(kind, side, { onread: new ByteRing(64).intoParts().producer.onread() }),
+  },
+  {
+    name: 'with a session',
+    outcomes: { attach: 'ERR_BUSY', relaySockets: 'ERR_BUSY', pipeTo: 'works' },
+    async make(kind, side) {
+      const ends = await endsOf(kind, side)
+      Sv2Session.responder(authority).attach(ends.socket, () => {})
+      return ends
+    },
+  },
+  {
+    name: 'ended',
+    outcomes: every('ERR_CLOSED'),
+    async make(kind, side) {
+      const ends = await endsOf(kind, side)
+      ends.socket.end()
+      return ends
+    },
+  },
+  {
+    name: 'ended by its peer',
+    outcomes: { attach: 'ERR_CLOSED', relaySockets: 'works', pipeTo: 'works' },
+    async make(kind, side) {
+      const ends = await endsOf(kind, side)
+      ends.peer.end()
+      ends.socket.resume()
+      await once(ends.socket, 'end')
+      return ends
+    },
+  },
+  {
+    name: 'destroyed',
+    outcomes: every('ERR_CLOSED'),
+    async make(kind, side) {
+      const ends = await endsOf(kind, side)
+      ends.socket.destroy()
+      return ends
+    },
+  },
+  {
+    name: 'broken',
+    outcomes: every('ERR_CLOSED'),
+    cause: 'EMINE',
+    async make(kind, side) {
+      const ends = await endsOf(kind, side)
+      ends.socket.destroy(Object.assign(new Error('mine'), { code: 'EMINE' }))
+      await new Promise((resolve) => ends.socket.once('close', resolve))
+      return ends
+    },
+  },
+  {
+    name: 'reset',
+    only: (kind) => kind === TCP,
+    outcomes: every('ERR_CLOSED'),
+    cause: 'ECONNRESET',
+    async make(kind, side) {
+      const ends = await endsOf(kind, side)
+      ends.peer.resetAndDestroy()
+      ends.socket.resume()
+      await new Promise((resolve) => ends.socket.once('close', resolve))
+      return ends
+    },
+  },
+]
+
+describe.each(KINDS)('$name', { timeout: PATIENCE_MS }, (kind) => {
+  describe.each(['dialled', 'accepted'] as const)('%s', (side) => {
+    const states = STATES.filter(({ only }) => only?.(kind, side) ?? true)
+    const cases = states.flatMap((state) => USES.map((use) => ({ state, name: state.name, use })))
+    it.each(cases)('$name: $use', async ({ state, use }) => {
+      const outcome = state.outcomes[use]
+      const ends = await state.make(kind, side)
+      if (outcome === 'works') {
+        await works(use, ends, state.paused)
+      } else if (outcome === 'ERR_SV2') {
+        await takesWaitingBytes(ends)
+      } else {
+        const error = await refused(use, ends.socket)
+        expect([error.code, error.cause?.code]).toEqual([outcome, state.cause])
+      }
+    })
+  })
+})
+
+/** What waits comes first: here it is no beginning of a handshake, so that the session fails of it. */
+async function takesWaitingBytes({ socket, peer }: Ends): Promise<void> {
+  const responder = Sv2Session.responder(authority)
+  responder.attach(socket, () => {})
+  peer.write(pattern(2000))
+  await eventually(() => expect(responder.error?.code).toBe('ERR_SV2_AEAD'))
+  expect(responder.stats().bytesIn).toBeGreaterThanOrEqual(0)
+}
+
+describe('no connection', () => {
+  it.each(USES)('%s refuses a socket that was never connected', async (use) => {
+    expect((await refused(use, kept(new Socket()))).code).toBe('ERR_CLOSED')
+  })
+
+  it.each(USES)('%s refuses a socket that could not connect, and says why', async (use) => {
+    const socket = kept(connect(await deadPort(), '127.0.0.1'))
+    await new Promise((resolve) => socket.once('close', resolve))
+    const error = await refused(use, socket)
+    expect([error.code, error.cause?.code]).toEqual(['ERR_CLOSED', 'ECONNREFUSED'])
+  })
+
+  it('what is no socket is refused', async () => {
+    const { socket } = await endsOf(TCP, 'dialled')
+    const none = new Duplex({ read() {}, write: (_chunk, _encoding, callback) => callback() })
+    for (const value of [none, new Proxy(socket, {}), Object.create(socket), {}, null] as Socket[]) {
+      const session = Sv2Session.initiator()
+      expect(() => session.attach(value, () => {})).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }))
+      const { consumer } = new ByteRing(64).intoParts()
+      await expect(consumer.pipeTo(value)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' })
+      await expect(relaySockets(socket, value)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' })
+      expect(consumer.release()).toBe(true)
+    }
+  })
+})
+
+describe('pipes of a child process', { timeout: PATIENCE_MS }, () => {
+  /** Sends back what comes on its standard input, and on descriptor 3. */
+  function child() {
+    const program = `
+      process.stdin.pipe(process.stdout)
+      const socket = new (require('node:net').Socket)({ fd: 3, allowHalfOpen: true })
+      socket.pipe(socket)`
+    const made = spawn(process.execPath, ['-e', program], { stdio: ['pipe', 'pipe', 'inherit', 'pipe'] })
+    onTestFinished(() => void made.kill())
+    const [stdin, stdout, , both] = made.stdio as unknown as [Socket, Socket, null, Socket]
+    for (const socket of [stdin, stdout, both]) kept(socket)
+    return { stdin, stdout, both }
+  }
+
+  it('that are written only: pipeTo works, attach refuses', async () => {
+    const { stdin, stdout } = child()
+    expect((await refused('attach', stdin)).code).toBe('ERR_CLOSED')
+    const { producer, consumer } = new ByteRing(4096).intoParts()
+    const piped = consumer.pipeTo(stdin)
+    producer.toWritable().end(pattern(100_000))
+    let bytes = 0
+    stdout.on('data', ({ length }) => {
+      bytes += length
+    })
+    await piped
+    await eventually(() => expect(bytes).toBe(100_000))
+  })
+
+  it('that go both ways: relaySockets and attach work', async () => {
+    const { dialled, accepted } = await connected()
+    const relayed = relaySockets(child().both, dialled, { size: 4096 })
+    accepted.end(pattern(100_000))
+    expect((await received(accepted)).equals(pattern(100_000))).toBe(true)
+    expect(await relayed).toEqual({ aToB: 100_000, bToA: 100_000 })
+    const session = Sv2Session.initiator()
+    session.attach(child().both, () => {})
+    // What comes back is its own first message, and no answer to it.
+    await eventually(() => expect(session.stats().bytesIn).toBe(64))
+    session.close()
+  })
+})
+
+describe('what breaks the socket is what everything fails with', { timeout: PATIENCE_MS }, () => {
+  it('a session: its error, and the cause of what rejects', async () => {
+    const socket = kept(connect(await deadPort(), '127.0.0.1'))
+    const session = Sv2Session.initiator()
+    session.attach(socket, () => {})
+    const error = (await session.established().catch((thrown: unknown) => thrown)) as Error & { code: string }
+    expect([error.code, error.cause]).toEqual(['ERR_SV2_STATE', expect.objectContaining({ code: 'ECONNREFUSED' })])
+    expect(error.message).toContain('ECONNREFUSED')
+    expect(session.error).toBe(error)
+    for (const promise of [session.established(), session.drained()]) await expect(promise).rejects.toBe(error)
+    for (const call of [() => session.send({ messageType: 1 }, pattern(1)), () => session.receive(pattern(1))]) {
+      expect(call).toThrow(error)
+    }
+    expect(() => session.forward({ [Symbol.iterator]: () => [].values() } as never, session)).toThrow()
+  })
+
+  it.each<[string, unknown, string]>([
+    ['an Error', new Error('mine'), 'mine'],
+    ['a string', 'mine', 'mine'],
+    ['an Error without a message', Object.assign(new Error(), { code: 'ECODE' }), 'ECODE'],
+    ['several', new AggregateError([new Error('one'), new Error('two')]), 'one; two'],
+    ['an Error whose message is none', Object.assign(new Error('x'), { message: 5 }), 'broke: Error'],
+  ])('a session whose socket is destroyed with %s', async (_, thrown, text) => {
+    const { socket } = await endsOf(TCP, 'dialled')
+    const session = Sv2Session.initiator()
+    session.attach(socket, () => {})
+    socket.destroy(thrown as Error)
+    const error = (await session.established().catch((error: unknown) => error)) as Error
+    expect(error.message).toContain(text)
+    const { cause } = error
+    expect(thrown instanceof Error ? cause : (cause as Error).cause).toBe(thrown)
+    expect(session.error).toBe(error)
+  })
+
+  it('a session whose socket is closed has no error', async () => {
+    const { socket } = await endsOf(TCP, 'dialled')
+    const session = Sv2Session.initiator()
+    session.attach(socket, () => {})
+    socket.destroy()
+    await expect(session.established()).rejects.toMatchObject({ code: 'ERR_SV2_STATE' })
+    expect(session.error).toBeNull()
+  })
+
+  it.each(KINDS)('pipeTo and relaySockets: $name', async (kind) => {
+    const why = new Error('mine')
+    const first = await endsOf(kind, 'dialled')
+    const { consumer } = new ByteRing(64).intoParts()
+    const piped = consumer.pipeTo(first.socket)
+    first.socket.destroy(why)
+    await expect(piped).rejects.toBe(why)
+    expect(consumer.release()).toBe(true)
+    const second = await endsOf(kind, 'dialled')
+    const { dialled } = await connected()
+    const relayed = relaySockets(dialled, second.socket)
+    second.socket.destroy(why)
+    await expect(relayed).rejects.toBe(why)
+    expect(dialled.destroyed).toBe(true)
+  })
+})
+
+describe.each([TCP, UNIX])('a socket that is used again: $name', { timeout: PATIENCE_MS }, (kind) => {
+  it('is as it was before, whatever used it', async () => {
+    const server = createServer({ allowHalfOpen: true })
+    const port = await listening(server)
+    const socket = kept(new Socket())
+    const before = settingsOf(socket)
+    for (let round = 0; round < 12; round++) {
+      // The other end of every connection: of the kind that is tried, but for the socket itself.
+      const { socket: other, peer: otherPeer } = await endsOf(kind, 'dialled')
+      const accepting = once(server, 'connection')
+      socket.connect(port, '127.0.0.1')
+      await once(socket, 'connect')
+      const [peer] = (await accepting) as [Socket]
+      kept(peer)
+      const closed = new Promise((resolve) => socket.once('close', resolve))
+      if (round % 3 === 0) {
+        await works('attach', { socket, peer })
+      } else if (round % 3 === 1) {
+        const relayed = relaySockets(socket, other)
+        const [atPeer, atOther] = [received(peer), received(otherPeer)]
+        peer.end(pattern(1000, round))
+        otherPeer.end(pattern(1001, round))
+        expect([await atPeer, await atOther]).toEqual([pattern(1001, round), pattern(1000, round)])
+        await relayed
+      } else {
+        await works('pipeTo', { socket, peer })
+        peer.end()
+        socket.resume()
+      }
+      await closed
+      await quiet()
+      expect(socket.listenerCount('end') - 1).toBeLessThanOrEqual(1)
+      const after = settingsOf(socket) as { internals: unknown; allowHalfOpen: unknown }
+      expect(after).toMatchObject({
+        internals: (before as typeof after).internals,
+        allowHalfOpen: (before as typeof after).allowHalfOpen,
+      })
+      for (const event of ['data', 'close', 'finish']) expect(socket.listenerCount(event)).toBe(0)
+    }
+  })
+
+  it('loses nothing that its next connection brings before anybody listens, and does not wait either', async () => {
+    const server = createServer((peer) => {
+      kept(peer)
+      Sv2Session.initiator().attach(peer, () => {})
+    })
+    const port = await listening(server)
+    const socket = kept(new Socket())
+    for (const hold of [false, true, false]) {
+      const { responder } = strangers()
+      socket.connect(port, '127.0.0.1')
+      await once(socket, 'connect')
+      // What the other end begins with is there by now, and nobody has asked for it.
+      await quiet()
+      responder.attach(socket, () => {})
+      await responder.established({ timeoutMs: 5000 })
+      // As a session does whose answers pile up.
+      if (hold) socket.pause()
+      const closed = once(socket, 'close')
+      socket.destroy()
+      await closed
+    }
+  })
+})
+
+describe('a full ring', { timeout: PATIENCE_MS }, () => {
+  it.each(KINDS)('neither spins nor stalls, nor loses what comes all the same: onread over $name', async (kind) => {
+    for (const size of [2, 4096, 65_536]) {
+      const { producer, consumer } = new ByteRing(size).intoParts()
+      const { socket, peer } = await endsOf(kind, 'dialled', { onread: producer.onread() })
+      const length = size === 2 ? 3000 : 1_000_000
+      socket.on('end', () => producer.end())
+      // What has come and is not in the ring yet must not be lost by that.
+      socket.on('close', () => producer.release())
+      socket.end()
+      peer.end(pattern(length))
+      await quiet()
+      // In time: a reader who is slower than the network, and then one who is not.
+      const chunks: Buffer[] = []
+      for (let turn = 0; (await consumer.readable()) > 0; turn++) {
+        const chunk = Buffer.alloc(turn < 20 ? Math.ceil(size / 3) : size)
+        chunks.push(chunk.subarray(0, consumer.read(chunk)))
+        if (turn < 20) await new Promise(setImmediate)
+      }
+      expect(Buffer.concat(chunks).equals(pattern(length))).toBe(true)
+      await eventually(() => expect(producer.release()).toBe(false))
+      expect(consumer.release()).toBe(true)
+    }
+  })
+
+  it.each(KINDS)('takes what comes when somebody else resumes the socket: $name', async (kind) => {
+    const { socket, peer } = await endsOf(kind, 'accepted')
+    const other = await connected()
+    const relayed = relaySockets(socket, other.dialled, { size: 4096 })
+    peer.write(pattern(3_000_000))
+    const resuming = setInterval(() => socket.resume(), 1)
+    await quiet()
+    await quiet()
+    clearInterval(resuming)
+    peer.end()
+    other.accepted.end()
+    expect((await received(other.accepted)).equals(pattern(3_000_000))).toBe(true)
+    peer.resume()
+    expect(await relayed).toEqual({ aToB: 3_000_000, bToA: 0 })
+  })
+
+  it('does not spin when somebody resumes the socket of a session that is on hold', async () => {
+    const { socket, peer } = await endsOf(TLS, 'accepted')
+    const { initiator, responder } = strangers()
+    initiator.attach(peer, () => {})
+    responder.attach(socket, (batch) => {
+      // Answers pile up while the peer does not read.
+      for (const { payload } of batch)
+        for (let copy = 0; copy < 100; copy++) responder.send({ messageType: 1 }, payload)
+    })
+    await Promise.all([initiator.established(), responder.established()])
+    peer.pause()
+    const resuming = setInterval(() => socket.resume(), 1)
+    for (let index = 0; index < 40; index++) initiator.send({ messageType: 1 }, pattern(50_000))
+    let turns = 0
+    const turning = setInterval(() => turns++, 5)
+    await eventually(() => expect(turns).toBeGreaterThan(20))
+    clearInterval(resuming)
+    clearInterval(turning)
+    peer.resume()
+    await eventually(() => expect(initiator.stats().framesIn).toBe(4000))
+    for (const session of [initiator, responder]) session.close()
+  })
+})

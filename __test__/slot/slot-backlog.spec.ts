@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest'
+import { inspect, SlotPool } from '../../index.js'
+import { memoryOf } from '../../src/slot/slot-pool.js'
+import { MAX_BYTES } from '../../src/support/arguments.js'
+import { DEBUG } from '../support/debug-mode.js'
+
+const slotPools = (): number => inspect().filter(({ kind }) => kind === 'slot-pool').length
+
+/** A pool with a slice of 3 bytes, before which so many others came and went that one more is all that can be counted. */
+function nearTheLimit() {
+  const pool = new SlotPool(64, { debug: false })
+  pool.getWritable(3)
+  const slice = pool.getDataOwned()
+  memoryOf(pool).cameAndWent = MAX_BYTES - 1
+  return { pool, slice }
+}
+
+describe.skipIf(DEBUG)('the slices that came and went without a crossing', () => {
+  it('are told before there are more than a word can count', () => {
+    const { pool, slice } = nearTheLimit()
+    expect(slice.release()).toBe(true)
+    expect(memoryOf(pool).cameAndWent).toBe(0)
+    pool.getWritable(5)
+    const next = pool.getDataOwned()
+    // Each began anew but the first; the digits 1 to 9 and a to z come again and again.
+    expect(pool.stats().resets).toBe(MAX_BYTES)
+    expect(pool.toString()).toBe(`${'123456789abcdefghijklmnopqrstuvwxyz'[MAX_BYTES % 35]}-------  BACK MODE`)
+    expect([next.slot, next.length]).toEqual([1, 5])
+  })
+
+  it('are told also when the pool is closed, which then goes', () => {
+    const before = slotPools()
+    const { pool, slice } = nearTheLimit()
+    pool.close()
+    expect(slice.release()).toBe(true)
+    expect(slotPools()).toBe(before)
+  })
+})

@@ -1,0 +1,124 @@
+import { Socket } from 'node:net'
+import { integerArgument } from '../../support/arguments.js'
+import { callSafely } from '../../support/thrown.js'
+import type { HalfCore } from '../half.js'
+import { hasRead } from './latest-reader.js'
+import { ReadTarget } from './read-target.js'
+
+/** The `onread` option of `net.connect` and `new net.Socket`. */
+export interface OnRead {
+  buffer: () => Uint8Array
+  callback: (n: number, buf: Uint8Array) => boolean
+}
+
+/** What a socket goes on to read into when nobody has a use for it any more. */
+let nowhere: Uint8Array | undefined
+
+/** Reads a socket into a ring: see `Producer.onread`. */
+export class OnReadIntake {
+  readonly #half: HalfCore
+  readonly #target: ReadTarget
+  readonly #onData: ((bytes: number) => void) | undefined
+  /** What reads. */
+  #reader: WeakRef<Socket> | null = null
+  /** Waits for room. */
+  #waiting = false
+  /** What is to be done with the half once all that came is in the ring. */
+  #ended = false
+  #released = false
+
+  constructor(half: HalfCore, onData: ((bytes: number) => void) | undefined) {
+    this.#half = half
+    this.#target = new ReadTarget(half)
+    this.#onData = onData
+  }
+
+  get options(): OnRead {
+    const buffer = (): Uint8Array => {
+      if (!this.#closed) return this.#target.next()
+      nowhere ??= new Uint8Array(1024)
+      return nowhere
+    }
+    const read = (count: number, source: unknown): boolean => this.#read(count, source)
+    // Node calls it on the socket, which is how reading can be resumed.
+    const callback = function (this: unknown, count: number): boolean {
+      return read(count, this)
+    }
+    return { buffer, callback }
+  }
+
+  /** Released; what came is still on its way into the ring perhaps. */
+  get released(): boolean {
+    return this.#released
+  }
+
+  end(): void {
+    this.#ended = true
+    this.#finish()
+  }
+
+  /** False if it was released. */
+  release(): boolean {
+    const first = !this.#released
+    this.#released = true
+    this.#finish()
+    return first
+  }
+
+  get #closed(): boolean {
+    return this.#ended || this.#released || this.#half.closed
+  }
+
+  #read(count: number, source: unknown): boolean {
+    if (this.#closed) return false
+    // Others than Node can call it, too.
+    integerArgument(count, 'n', 0, this.#target.room)
+    if (source instanceof Socket) this.#noteRead(source)
+    const more = this.#target.filled(count)
+    if (!more) void this.#resumeLater(source)
+    const onData = this.#onData
+    // Thrown through Node, it would keep Node from asking for the next view.
+    if (onData !== undefined) callSafely(() => onData(count))
+    return more
+  }
+
+  #noteRead(socket: Socket): void {
+    if (this.#reader?.deref() !== socket) this.#reader = new WeakRef(socket)
+    hasRead(this.#reader as WeakRef<Socket>)
+  }
+
+  async #resumeLater(source: unknown): Promise<void> {
+    // A source that does not pause comes here again.
+    if (this.#waiting) return
+    this.#waiting = true
+    const room = await this.#waitForRoom()
+    this.#waiting = false
+    if (room && !this.#closed && source instanceof Socket) callSafely(() => source.resume())
+  }
+
+  /** Until all that waited is in the ring, and there is room to go on; false if there will be none. */
+  async #waitForRoom(): Promise<boolean> {
+    const target = this.#target
+    try {
+      for (;;) {
+        const wanted = target.holding ? 1 : target.resumeAt
+        const room = await this.#half.wait(wanted, undefined)
+        target.settle()
+        // The consumer has ended: nobody would read what comes.
+        if (room < wanted) target.drop()
+        this.#finish()
+        if (room < wanted) return false
+        if (!target.holding && this.#half.available >= target.resumeAt) return true
+      }
+    } catch {
+      // The half was ended or released.
+      return false
+    }
+  }
+
+  #finish(): void {
+    if (this.#target.holding) return
+    if (this.#ended && !this.#half.closed) this.#half.end()
+    if (this.#released) this.#half.release()
+  }
+}

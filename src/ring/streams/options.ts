@@ -1,0 +1,21 @@
+import type { RingReadableOptions, RingWritableOptions } from '../../api.js'
+import { booleanArgument, integerArgument, signalArgument, stringArgument } from '../../support/arguments.js'
+import { outOfRange } from '../../support/errors.js'
+
+type StreamOptions = RingReadableOptions & RingWritableOptions
+
+/** What is given of the options of a Node stream over a ring, or the documented error, where Node has errors of its own. */
+export function streamOptions(options: StreamOptions): StreamOptions {
+  const { highWaterMark, encoding, defaultEncoding, decodeStrings, emitClose, signal } = options
+  if (highWaterMark !== undefined) integerArgument(highWaterMark, 'highWaterMark', 0, Number.MAX_SAFE_INTEGER)
+  if (encoding !== undefined) encodingArgument(encoding, 'encoding')
+  if (defaultEncoding !== undefined) encodingArgument(defaultEncoding, 'defaultEncoding')
+  if (decodeStrings !== undefined) booleanArgument(decodeStrings, 'decodeStrings')
+  if (emitClose !== undefined) booleanArgument(emitClose, 'emitClose')
+  signalArgument(signal)
+  return { highWaterMark, encoding, defaultEncoding, decodeStrings, emitClose, signal }
+}
+
+function encodingArgument(value: unknown, name: string): void {
+  if (!Buffer.isEncoding(stringArgument(value, name))) throw outOfRange(`${name} must be an encoding that Node knows`)
+}

@@ -1,0 +1,105 @@
+import { channel } from 'node:diagnostics_channel'
+import { concealSlotPool, type Handle, revokeSlots, slotPoolReport } from '../native/boundary.js'
+import type { ShownMemory } from '../native/shown-memory.js'
+import { trace, untrace } from '../native/trace.js'
+import { TracedHeapMemory } from '../slice/heap-memory.js'
+import type { OwnedMemory, Slice } from '../slice/slice.js'
+import { freePool, SlotMemory } from './slot-memory.js'
+
+/** Where pools in debug mode tell of changes. */
+const changes = channel('framepool:slot-pool')
+
+/** What is published on `framepool:slot-pool`. */
+export type SlotPoolChange = { pool: number; capacity: number; mode: string; slots: string } & (
+  | { event: 'mode'; from: string }
+  | { event: 'slot'; slot: number; taken: boolean }
+)
+
+let pools = 0
+
+/**
+ * A slot pool in debug mode. Native code decides the same as always, but is asked each time, and each slice has memory of its
+ * own, so that no view outlives its slice and late writes are found.
+ */
+export class GuardedSlotMemory extends SlotMemory {
+  readonly #id = ++pools
+  #mode = 'back'
+  #slots = '-'.repeat(8)
+
+  constructor(capacity: number) {
+    super(capacity, true)
+    trace(this, 'slot-pool', this.handle, freePool(this.handle))
+  }
+
+  override writable(length: number): Uint8Array {
+    this.#hideViews()
+    const view = this.ask(length)
+    this.publish()
+    return view
+  }
+
+  override take(): Slice {
+    this.#hideViews()
+    const slice = super.take()
+    this.publish()
+    return slice
+  }
+
+  override truncate(length: number): void {
+    this.#hideViews()
+    super.truncate(length)
+  }
+
+  override claim(_slot: number, index: number, generation: number, heap: ShownMemory | null): OwnedMemory {
+    return new GuardedSlice({ index, generation }, this, heap)
+  }
+
+  override close(): void {
+    if (this.closed) return
+    this.#hideViews()
+    // Slices that have left, and have not arrived, count for the native pool alone.
+    revokeSlots(this.handle)
+    super.close()
+  }
+
+  /** Tells those who listen what has changed since the last time. */
+  override publish(): void {
+    if (this.closed || !changes.hasSubscribers) return
+    const { mode, slots } = slotPoolReport(this.handle)
+    const now = { pool: this.#id, capacity: this.capacity, mode, slots }
+    const [from, before] = [this.#mode, this.#slots]
+    this.#mode = mode
+    this.#slots = slots
+    if (mode !== from) changes.publish({ ...now, event: 'mode', from } satisfies SlotPoolChange)
+    for (let slot = 1; slot <= slots.length; slot++) {
+      const [was, is] = [before[slot - 1], slots[slot - 1]]
+      if (is === was) continue
+      if (was !== '-') changes.publish({ ...now, event: 'slot', slot, taken: false } satisfies SlotPoolChange)
+      if (is !== '-') changes.publish({ ...now, event: 'slot', slot, taken: true } satisfies SlotPoolChange)
+    }
+  }
+
+  protected override free(): void {
+    super.free()
+    untrace(this)
+  }
+
+  /** Views of what is being written are good until the next call. Slices have other memory. */
+  #hideViews(): void {
+    concealSlotPool(this.handle)
+  }
+}
+
+class GuardedSlice extends TracedHeapMemory {
+  readonly #pool: GuardedSlotMemory
+
+  constructor(owner: Handle, pool: GuardedSlotMemory, shown: ShownMemory | null) {
+    super(owner, pool, shown)
+    this.#pool = pool
+  }
+
+  override release(): void {
+    super.release()
+    this.#pool.publish()
+  }
+}

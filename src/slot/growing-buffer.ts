@@ -1,0 +1,103 @@
+import type { AeadBuffer, Buffer } from '../api.js'
+import type { Slice } from '../slice/slice.js'
+import { bytesArgument, copyInto, firstOf, integerArgument, lengthOf, MAX_BYTES } from '../support/arguments.js'
+import { FramePoolError, outOfRange } from '../support/errors.js'
+
+/** What a growing buffer writes into. Arguments have been checked. */
+export interface GrowingMemory {
+  /** Bytes written and not yet taken. */
+  readonly length: number
+  /** How many of them `dangerSetStart` hides. */
+  hidden: number
+  /** `length` more bytes, to be filled. */
+  writable(length: number): Uint8Array
+  /** A view of `length` of the bytes written, `from` some place on. */
+  pending(from: number, length: number): Uint8Array
+  /** Keeps the first `length` bytes that are not hidden. */
+  truncate(length: number): void
+  take(): Slice
+  /** Whether `source` lies where bytes are written: they may move when more are asked for. */
+  holds(source: Uint8Array): boolean
+  checkOpen(): void
+}
+
+/** What `SlotPool` and `SystemMemoryBuffer` have in common: buffer_sv2's `Buffer`, `Write` and `AeadBuffer`. */
+export abstract class GrowingBuffer implements Buffer, AeadBuffer {
+  readonly #memory: GrowingMemory
+
+  constructor(memory: GrowingMemory) {
+    this.#memory = memory
+  }
+
+  abstract readonly isDroppable: boolean
+
+  getWritable(length: number): Uint8Array {
+    const memory = this.#memory
+    // The sum is checked too: offsets and lengths are 32 bits wide in the native core.
+    if (!Number.isInteger(length) || length < 0 || memory.length + length > MAX_BYTES) {
+      integerArgument(length, 'length', 0, MAX_BYTES - memory.length)
+    }
+    return memory.writable(length)
+  }
+
+  getDataOwned(): Slice {
+    return this.#memory.take()
+  }
+
+  getDataByRef(length: number): Uint8Array {
+    integerArgument(length, 'length', 0, MAX_BYTES)
+    this.#memory.checkOpen()
+    return this.#memory.pending(0, Math.min(length, this.#memory.length))
+  }
+
+  get length(): number {
+    return this.#memory.length
+  }
+
+  get isEmpty(): boolean {
+    return this.#memory.length === 0
+  }
+
+  dangerSetStart(index: number): void {
+    this.#memory.checkOpen()
+    this.#memory.hidden = integerArgument(index, 'index', 0, this.#memory.length)
+  }
+
+  get bytes(): Uint8Array {
+    const memory = this.#memory
+    memory.checkOpen()
+    return memory.pending(memory.hidden, memory.length - memory.hidden)
+  }
+
+  extendFromSlice(source: Uint8Array): void {
+    this.#append(bytesArgument(source, 'source'), outOfRange)
+  }
+
+  truncate(length: number): void {
+    const memory = this.#memory
+    memory.checkOpen()
+    memory.truncate(integerArgument(length, 'length', 0, memory.length - memory.hidden))
+  }
+
+  write(source: Uint8Array): number {
+    const bytes = bytesArgument(source, 'source')
+    // Counted before, since a view of this buffer may be detached by what follows.
+    const count = Math.min(lengthOf(bytes), MAX_BYTES - this.#memory.length)
+    this.#append(firstOf(bytes, count), outOfRange)
+    return count
+  }
+
+  writeAll(source: Uint8Array): void {
+    this.#append(bytesArgument(source, 'source'), (message) => new FramePoolError('ERR_WRITE_ZERO', message))
+  }
+
+  #append(source: Uint8Array, tooMuch: (message: string) => Error): void {
+    const memory = this.#memory
+    const length = lengthOf(source)
+    if (memory.length + length > MAX_BYTES) throw tooMuch(`a message cannot exceed ${MAX_BYTES} bytes`)
+    const bytes = length > 0 && memory.holds(source) ? new Uint8Array(source) : firstOf(source, length)
+    const room = memory.writable(length)
+    // A detached array has no bytes, and set() would refuse it.
+    if (length > 0) copyInto(room, bytes, 0)
+  }
+}

@@ -1,6 +1,0 @@
-import { authorityKeypair } from '../boundary.js'
-
-/** A new authority keypair, as base58check strings. */
-export function generateAuthorityKeypair(): { publicKey: string; secretKey: string } {
-  return authorityKeypair()
-}

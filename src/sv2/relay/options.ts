@@ -1,0 +1,105 @@
+import {
+  functionArgument,
+  integerArgument,
+  MAX_BYTES,
+  optionsArgument,
+  stringArgument,
+} from '../../support/arguments.js'
+import { FramePoolError } from '../../support/errors.js'
+import { MAX_TIMEOUT_MS } from '../../support/wait.js'
+import type { Frame, InitiatorOptions, ResponderOptions } from '../api.js'
+import { Sv2Session } from '../session/session.js'
+
+/** Enough for a few connections, and for frames of some 40 KiB. */
+const MIN_MEMORY = 1 << 20
+
+export interface RelayOptions {
+  /** Where miners connect; port 0 takes a free one. Default host: 127.0.0.1. */
+  listen: { host?: string; port: number }
+  /** Where each of them is connected to. Without a key any server is accepted. */
+  upstream: { host: string; port: number; authorityPublicKey?: string }
+  /** base58check: what the relay proves to miners that it is. */
+  authorityPublicKey: string
+  authoritySecretKey: string
+  /** In bytes, both ways; default 1 MiB. */
+  maxFrameSize?: number
+  /** More are refused at once; default: no limit. */
+  maxConnections?: number
+  /**
+   * The most native memory that connections may take together, in bytes: at least 1 MiB; default: no limit. A connection
+   * that it has no room for is refused: each takes 36 KiB, or more if `maxConnections` leaves more for each. A frame larger
+   * than 4 KiB, then more, that it has no room for now waits, and its connection is not read meanwhile; one that it could
+   * never have room for, with a quarter of it, closes its connection.
+   */
+  maxMemory?: number
+  /** How long both handshakes together may take, until the miner's first frame; default 10,000. */
+  handshakeTimeoutMs?: number
+  /** A connection on which nothing moves for so long is closed; default: never. */
+  idleTimeoutMs?: number
+  /** Without it frames are forwarded natively. Return a payload to replace the frame's. What it throws closes the connection, as does what it returns otherwise. */
+  onFrame?: (frame: Frame, direction: 'upstream' | 'downstream') => 'forward' | 'drop' | Uint8Array
+}
+
+/** The options, all checked: a bad key should not wait for the first connection. A copy, which nobody can change. */
+export function checkedOptions(options: RelayOptions): RelayOptions {
+  const given = optionsArgument(options, 'options')
+  const { listen, upstream, authorityPublicKey, authoritySecretKey, maxFrameSize } = given
+  const { onFrame, maxConnections, maxMemory, handshakeTimeoutMs, idleTimeoutMs } = given
+  const checked = {
+    listen: listenOptions(listen),
+    upstream: upstreamOptions(upstream),
+    ...{ authorityPublicKey, authoritySecretKey, maxFrameSize },
+    ...{ onFrame, maxConnections, maxMemory, handshakeTimeoutMs, idleTimeoutMs },
+  } as RelayOptions
+  if (onFrame !== undefined) functionArgument(onFrame, 'options.onFrame')
+  if (maxConnections !== undefined) integerArgument(maxConnections, 'options.maxConnections', 0, MAX_BYTES)
+  if (maxMemory !== undefined) integerArgument(maxMemory, 'options.maxMemory', MIN_MEMORY, Number.MAX_SAFE_INTEGER)
+  if (handshakeTimeoutMs !== undefined) {
+    integerArgument(handshakeTimeoutMs, 'options.handshakeTimeoutMs', 1, MAX_TIMEOUT_MS)
+  }
+  if (idleTimeoutMs !== undefined) integerArgument(idleTimeoutMs, 'options.idleTimeoutMs', 0, MAX_TIMEOUT_MS)
+  stringArgument(authorityPublicKey, 'options.authorityPublicKey')
+  stringArgument(authoritySecretKey, 'options.authoritySecretKey')
+  // Making one of each is the check of keys and sizes; the first tells a bad public key from a bad secret one.
+  checkKey('options.authorityPublicKey', () => Sv2Session.initiator({ authorityPublicKey: checked.authorityPublicKey }))
+  checkKey('options.authoritySecretKey', () => Sv2Session.responder(responderOptions(checked)))
+  checkKey('options.upstream.authorityPublicKey', () => Sv2Session.initiator(initiatorOptions(checked)))
+  return checked
+}
+
+/** Makes a session for which the key of that name is used: a bad one is named. */
+function checkKey(name: string, make: () => Sv2Session): void {
+  try {
+    make().close()
+  } catch (cause) {
+    if (!(cause instanceof FramePoolError) || cause.code !== 'ERR_SV2_KEY') throw cause
+    throw new FramePoolError('ERR_SV2_KEY', `${name}: ${cause.message}`, { cause })
+  }
+}
+
+function listenOptions(options: RelayOptions['listen'] | undefined) {
+  const { host, port } = optionsArgument(options, 'options.listen')
+  integerArgument(port, 'options.listen.port', 0, 65_535)
+  if (host !== undefined) stringArgument(host, 'options.listen.host')
+  return { host, port }
+}
+
+function upstreamOptions(options: RelayOptions['upstream'] | undefined) {
+  const { host, port, authorityPublicKey } = optionsArgument(options, 'options.upstream')
+  stringArgument(host, 'options.upstream.host')
+  integerArgument(port, 'options.upstream.port', 1, 65_535)
+  if (authorityPublicKey !== undefined) stringArgument(authorityPublicKey, 'options.upstream.authorityPublicKey')
+  return { host, port, authorityPublicKey }
+}
+
+export function responderOptions(options: RelayOptions): ResponderOptions {
+  const { authorityPublicKey, authoritySecretKey, maxFrameSize } = options
+  return { authorityPublicKey, authoritySecretKey, ...(maxFrameSize !== undefined && { maxFrameSize }) }
+}
+
+export function initiatorOptions({ upstream: { authorityPublicKey }, maxFrameSize }: RelayOptions): InitiatorOptions {
+  return {
+    ...(authorityPublicKey !== undefined && { authorityPublicKey }),
+    ...(maxFrameSize !== undefined && { maxFrameSize }),
+  }
+}

@@ -1,0 +1,236 @@
+import { captureRejectionSymbol, EventEmitter } from 'node:events'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { endLink } from '../../native/boundary.js'
+import { integerArgument, optionsArgument } from '../../support/arguments.js'
+import { FramePoolError } from '../../support/errors.js'
+import { callSafely, threw } from '../../support/thrown.js'
+import { clearTimeout, now, setTimeout } from '../../support/timers.js'
+import { MAX_TIMEOUT_MS } from '../../support/wait.js'
+import type { Disconnection } from './disconnection.js'
+import { userFault } from './endings.js'
+import { RelayLink } from './link.js'
+import { type RelayBudget, RelayMemory } from './memory.js'
+import { checkedOptions, type RelayOptions } from './options.js'
+
+const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000
+const DEFAULT_DRAIN_MS = 5_000
+
+/** Counts are exact up to 2^53, and rounded to a number beyond. */
+export interface RelayStats {
+  connections: number
+  connectionsTotal: number
+  /** Refused because of `maxConnections` or `maxMemory`, or for want of memory. */
+  rejected: number
+  /** Connections that ended before both handshakes were done, or by their miner before it had sent a frame. */
+  handshakeFailures: number
+  /** Frames forwarded, and wire bytes sent, in each direction. */
+  framesUpstream: number
+  framesDownstream: number
+  bytesUpstream: number
+  bytesDownstream: number
+  /** Batches that found no room in the pool. */
+  heapFallbacks: number
+  /** Native memory of the connections alive, in bytes. */
+  memoryBytes: number
+  /** What they have of `maxMemory`; null without. */
+  budget: RelayBudget | null
+}
+
+export interface RelayEvents {
+  listening: [address: { host: string; port: number }]
+  connection: [connection: { id: number; remoteAddress: string }]
+  disconnect: [connection: Disconnection]
+  error: [error: Error]
+}
+
+/**
+ * Sits between miners and a pool: each miner's connection gets one of its own upstream, and frames are decrypted,
+ * re-encrypted and passed on in native code. A slow reader stalls its own peer and nobody else.
+ *
+ * What a listener for `connection` throws, or rejects with if it is async, ends that connection. What another listener
+ * throws is an `error` event, or a process warning where nobody listens for those. Neither stops anything else.
+ */
+export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable {
+  readonly #options: RelayOptions
+  readonly #server: Server
+  readonly #memory: RelayMemory | null
+  readonly #links = new Map<number, RelayLink>()
+  readonly #total = {
+    connectionsTotal: 0,
+    rejected: 0,
+    handshakeFailures: 0,
+    framesUpstream: 0,
+    framesDownstream: 0,
+    bytesUpstream: 0,
+    bytesDownstream: 0,
+    heapFallbacks: 0,
+  }
+  #listening: Promise<{ host: string; port: number }> | null = null
+  #closing: Promise<void> | null = null
+
+  /** @internal */
+  constructor(options: RelayOptions) {
+    super({ captureRejections: true })
+    // What the promise was rejected with that a listener has returned. Not a method, which anybody could call.
+    Object.defineProperty(this, captureRejectionSymbol, {
+      value: (reason: unknown, event: string, ...args: unknown[]) => this.#listenerThrew(reason, event, args),
+    })
+    this.#options = checkedOptions(options)
+    const { maxMemory, maxConnections } = this.#options
+    this.#memory = maxMemory === undefined ? null : new RelayMemory(maxMemory, maxConnections)
+    this.#server = createServer((socket) => this.#accept(socket))
+    this.#server.on('error', (error) => {
+      if (this.listenerCount('error') > 0) this.#tell('error', error)
+    })
+  }
+
+  /** Resolves when the relay accepts connections; rejects with the system's error if it cannot, and may be tried again. */
+  async listen(): Promise<{ host: string; port: number }> {
+    if (this.#closing) throw new FramePoolError('ERR_CLOSED', 'the relay is closed')
+    if (this.#listening) throw new FramePoolError('ERR_BUSY', 'the relay is listening already')
+    this.#listening = this.#listen()
+    try {
+      return await this.#listening
+    } catch (error) {
+      this.#listening = null
+      throw error
+    }
+  }
+
+  async #listen(): Promise<{ host: string; port: number }> {
+    const server = this.#server
+    const { host = '127.0.0.1', port } = this.#options.listen
+    await new Promise<void>((resolve, reject) => {
+      const heard = (): void => {
+        server.off('error', failed)
+        resolve()
+      }
+      const failed = (error: Error): void => {
+        server.off('listening', heard)
+        reject(error)
+      }
+      server.once('listening', heard).once('error', failed)
+      try {
+        server.listen(port, host)
+      } catch (error) {
+        server.off('error', failed)
+        failed(error as Error)
+      }
+    })
+    const { address, port: taken } = server.address() as AddressInfo
+    const listening = { host: address, port: taken }
+    this.#tell('listening', { ...listening })
+    return listening
+  }
+
+  stats(): RelayStats {
+    const stats = { connections: this.#links.size, ...this.#total, memoryBytes: 0 }
+    const budget = this.#memory?.stats() ?? null
+    for (const link of this.#links.values()) {
+      const { memoryBytes, ...counters } = link.stats()
+      add(stats, counters)
+      stats.memoryBytes += memoryBytes
+    }
+    return { ...stats, budget }
+  }
+
+  /**
+   * Accepts no more connections, takes no more from miners, ends the connections to the pool, and lets what was accepted
+   * and its answers through until the pool ends them too. What is not done after `drainMs` (default 5,000) is cut off.
+   */
+  async close(options?: { drainMs?: number }): Promise<void> {
+    const { drainMs = DEFAULT_DRAIN_MS } = optionsArgument(options, 'options')
+    integerArgument(drainMs, 'drainMs', 0, MAX_TIMEOUT_MS)
+    const links = this.#links
+    const timer = setTimeout(() => {
+      for (const link of links.values()) link.destroy()
+    }, drainMs)
+    this.#closing ??= this.#drain()
+    try {
+      await this.#closing
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #drain(): Promise<void> {
+    // A server that is about to listen would go on to do so.
+    await this.#listening?.catch(() => {})
+    const accepted = new Promise<void>((resolve) => {
+      if (this.#server.listening) this.#server.close(() => resolve())
+      else resolve()
+    })
+    for (const link of this.#links.values()) link.drain()
+    await Promise.all([accepted, ...[...this.#links.values()].map((link) => link.closed)])
+    this.#memory?.close()
+  }
+
+  #accept(socket: Socket): void {
+    const { maxConnections = Number.POSITIVE_INFINITY } = this.#options
+    const link = this.#links.size < maxConnections ? this.#link(socket) : null
+    if (link === null) {
+      this.#total.rejected++
+      socket.destroy()
+      return
+    }
+    const id = ++this.#total.connectionsTotal
+    const remoteAddress = socket.remoteAddress ?? ''
+    const start = now()
+    this.#links.set(id, link)
+    link.closed.then((ending) => {
+      this.#links.delete(id)
+      if (link.failedHandshake(ending)) this.#total.handshakeFailures++
+      const { memoryBytes: _freed, ...counters } = link.stats()
+      add(this.#total, counters)
+      const { framesUpstream, framesDownstream } = counters
+      const durationMs = Math.round(now() - start)
+      this.#tell('disconnect', { id, remoteAddress, ...ending, framesUpstream, framesDownstream, durationMs })
+    })
+    // Frozen, for its `id` tells which connection a listener ends that rejects.
+    this.#tell('connection', Object.freeze({ id, remoteAddress }))
+  }
+
+  /** Emits an event when all that belongs to it is done: a listener may throw anything. */
+  #tell<E extends keyof RelayEvents>(event: E, ...args: RelayEvents[E]): void {
+    try {
+      // What it is given fits the event, which the types cannot see.
+      ;(this as EventEmitter).emit(event, ...args)
+    } catch (thrown) {
+      this.#listenerThrew(thrown, event, args)
+    }
+  }
+
+  #listenerThrew(thrown: unknown, event: string, args: unknown[]): void {
+    const error = threw(`a '${event}' listener`, thrown)
+    if (event === 'connection') this.#links.get((args[0] as { id: number }).id)?.destroy(userFault(error))
+    else if (event !== 'error' && this.listenerCount('error') > 0) this.#tell('error', error)
+    else callSafely(() => process.emitWarning(error))
+  }
+
+  /** Null where there is no memory for another link, in the budget or at all: those that are alive go on. */
+  #link(socket: Socket): RelayLink | null {
+    const { handshakeTimeoutMs = DEFAULT_HANDSHAKE_TIMEOUT_MS, idleTimeoutMs = 0 } = this.#options
+    const memory = this.#memory?.link() ?? null
+    if (this.#memory !== null && memory === null) return null
+    try {
+      return new RelayLink(socket, this.#options, { handshakeTimeoutMs, idleTimeoutMs }, memory)
+    } catch {
+      if (memory !== null) endLink(memory)
+      return null
+    }
+  }
+}
+
+/** Adds what one connection counted. */
+function add<K extends string>(total: Record<NoInfer<K>, number>, counters: Record<K, number>): void {
+  for (const key of Object.keys(counters) as K[]) total[key] += counters[key]
+}
+
+/** A relay; it accepts connections once `listen()` is called. Bad options throw here: `ERR_SV2_KEY`, `ERR_OUT_OF_RANGE`. */
+export function createRelay(options: RelayOptions): Relay {
+  return new Relay(options)
+}

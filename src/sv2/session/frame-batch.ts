@@ -1,0 +1,252 @@
+import type { BatchPlace } from '../../native/boundary.js'
+import type { OwnedMemory } from '../../slice/slice.js'
+import type { SlotMemory } from '../../slot/slot-memory.js'
+import { isDetached } from '../../support/arguments.js'
+import { FramePoolError, invalidArgType } from '../../support/errors.js'
+import type { Frame, FrameBatch } from '../api.js'
+
+/** Bytes that one frame takes in a batch's table: u32 offset, u32 length, u16 extension, u8 type, u8 0; little-endian. */
+const ENTRY = 12
+const CHANNEL_BIT = 0x8000
+
+/** Where the core has put the frames. */
+export interface BatchSlice {
+  readonly memory: OwnedMemory
+  readonly slot: number
+  readonly offset: number
+  readonly table: number
+}
+
+/** Frames to be forwarded: which of the batch's, and where it lies. */
+export interface FramesPlace {
+  place: BatchPlace
+  first: number
+  count: number
+}
+
+/** Only framepool makes batches and frames. */
+export const batchKey = Symbol('framepool.batch')
+
+// What this file does with the private parts of its classes, so that nobody else can.
+let check: (batch: ReceivedBatch) => void
+let placeOfBatch: (batch: object) => FramesPlace | null
+let placeOfFrame: (frame: object) => FramesPlace | null
+let lastOf: (batch: ReceivedBatch, wanted: Uint8Array) => Frame | null
+let isEmptyBatch: (batch: object) => boolean
+let view: (batch: ReceivedBatch, offset: number, length: number) => Uint8Array
+
+/** One slice of a pool that holds several frames side by side, and behind them the table that says where. */
+export class ReceivedBatch implements FrameBatch, Disposable {
+  readonly #slice: BatchSlice
+  readonly #pool: SlotMemory
+  readonly #count: number
+  readonly #onRetained: (change: 1 | -1) => void
+  #table: Uint8Array | null = null
+  #released = false
+  #retained = false
+
+  constructor(key: symbol, slice: BatchSlice, pool: SlotMemory, count: number, onRetained: (change: 1 | -1) => void) {
+    if (key !== batchKey) throw invalidArgType('a FrameBatch comes from receive()')
+    this.#slice = slice
+    this.#pool = pool
+    this.#count = count
+    this.#onRetained = onRetained
+  }
+
+  static {
+    check = (batch) => {
+      if (batch.#released) throw new FramePoolError('ERR_RELEASED', 'the batch was released')
+    }
+    placeOfBatch = (batch) => {
+      if (!(#slice in batch)) return null
+      check(batch)
+      const { memory, slot, table } = batch.#slice
+      return { place: { slot, owner: memory.owner, table }, first: 0, count: batch.#count }
+    }
+    lastOf = (batch, wanted) => {
+      const table = batch.#entries()
+      for (let at = table.length - ENTRY; at >= 0; at -= ENTRY) {
+        const extension = (table[at + 8]! | (table[at + 9]! << 8)) & ~CHANNEL_BIT
+        if (wanted[table[at + 10]!] === 1 && extension === 0) return batch.#frame(at / ENTRY)
+      }
+      return null
+    }
+    view = (batch, offset, length) => {
+      check(batch)
+      return batch.#slice.memory.view(batch.#slice.offset + offset, length)
+    }
+  }
+
+  get length(): number {
+    check(this)
+    return this.#count
+  }
+
+  at(index: number): Frame | undefined {
+    check(this)
+    if (typeof index !== 'number') throw invalidArgType(`index must be a number, not ${typeof index}`)
+    const place = Math.trunc(index) || 0
+    const absolute = place < 0 ? place + this.#count : place
+    return absolute >= 0 && absolute < this.#count ? this.#frame(absolute) : undefined
+  }
+
+  *[Symbol.iterator](): Iterator<Frame> {
+    check(this)
+    for (let index = 0; index < this.#count; index++) yield this.#frame(index)
+  }
+
+  release(): boolean {
+    if (this.#released) return false
+    this.#released = true
+    this.#table = null
+    if (this.#retained) this.#onRetained(-1)
+    else this.#pool.lodger = null
+    this.#slice.memory.release(this.#slice.slot)
+    return true
+  }
+
+  retain(): FrameBatch & Disposable {
+    check(this)
+    if (!this.#retained) {
+      this.#retained = true
+      this.#pool.lodger = null
+      this.#onRetained(1)
+    }
+    return this
+  }
+
+  [Symbol.dispose](): void {
+    this.release()
+  }
+
+  #entries(): Uint8Array {
+    check(this)
+    let table = this.#table
+    if (table === null || isDetached(table)) {
+      table = this.#table = view(this, this.#slice.table, this.#count * ENTRY)
+    }
+    return table
+  }
+
+  #frame(index: number): Frame {
+    const table = this.#entries()
+    const at = index * ENTRY
+    const offset = (table[at]! | (table[at + 1]! << 8) | (table[at + 2]! << 16) | (table[at + 3]! << 24)) >>> 0
+    const length = (table[at + 4]! | (table[at + 5]! << 8) | (table[at + 6]! << 16) | (table[at + 7]! << 24)) >>> 0
+    // The table lies in memory that JavaScript can write: a frame must not reach into another slice.
+    if (offset + length > this.#slice.table)
+      throw new FramePoolError('ERR_INTERNAL', 'the table of the batch was overwritten')
+    return new ReceivedFrame(
+      batchKey,
+      this,
+      index,
+      offset,
+      length,
+      table[at + 8]! | (table[at + 9]! << 8),
+      table[at + 10]!,
+    )
+  }
+}
+
+/** The last frame of `batch` whose type, of extension 0, has a 1 in `wanted`. It looks at the table alone. */
+export function lastFrameOf(batch: FrameBatch, wanted: Uint8Array): Frame | null {
+  return batch.length === 0 ? null : lastOf(batch as ReceivedBatch, wanted)
+}
+
+class ReceivedFrame implements Frame {
+  readonly #batch: ReceivedBatch
+  readonly #index: number
+  readonly #offset: number
+  readonly #length: number
+  readonly #extension: number
+  readonly #messageType: number
+
+  constructor(
+    key: symbol,
+    batch: ReceivedBatch,
+    index: number,
+    offset: number,
+    length: number,
+    extension: number,
+    messageType: number,
+  ) {
+    if (key !== batchKey) throw invalidArgType('a Frame comes from a FrameBatch')
+    this.#batch = batch
+    this.#index = index
+    this.#offset = offset
+    this.#length = length
+    this.#extension = extension
+    this.#messageType = messageType
+  }
+
+  static {
+    placeOfFrame = (frame) => {
+      const found = #batch in frame ? placeOfBatch(frame.#batch) : null
+      return found && { ...found, first: (frame as ReceivedFrame).#index, count: 1 }
+    }
+  }
+
+  get messageType(): number {
+    check(this.#batch)
+    return this.#messageType
+  }
+
+  get extensionType(): number {
+    check(this.#batch)
+    return this.#extension & ~CHANNEL_BIT
+  }
+
+  get channelMessage(): boolean {
+    check(this.#batch)
+    return (this.#extension & CHANNEL_BIT) !== 0
+  }
+
+  get channelId(): number | null {
+    if (!this.channelMessage || this.#length < 4) return null
+    const [a, b, c, d] = view(this.#batch, this.#offset, 4) as unknown as [number, number, number, number]
+    return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0
+  }
+
+  get payload(): Uint8Array {
+    return view(this.#batch, this.#offset, this.#length)
+  }
+}
+
+/** Where frames to be forwarded lie; null where there are none. */
+export function placeOf(frames: Frame | FrameBatch): FramesPlace | null {
+  if (typeof frames === 'object' && frames !== null) {
+    const found = placeOfBatch(frames) ?? placeOfFrame(frames)
+    if (found !== null) return found
+    if (isEmptyBatch(frames)) return null
+  }
+  throw invalidArgType('frames must be a Frame or a FrameBatch that receive() gave')
+}
+
+/** What `receive()` gives when no frame is complete: nothing to hold, nothing to release. */
+export class EmptyBatch implements FrameBatch, Disposable {
+  #released = false
+
+  static {
+    isEmptyBatch = (batch) => #released in batch
+  }
+
+  get length(): number {
+    return 0
+  }
+
+  at(): undefined {}
+
+  *[Symbol.iterator](): Iterator<Frame> {}
+
+  release(): boolean {
+    const released = !this.#released
+    this.#released = true
+    return released
+  }
+
+  retain(): FrameBatch & Disposable {
+    return this
+  }
+
+  [Symbol.dispose](): void {}
+}

@@ -1,0 +1,6 @@
+import { authorityKeypair } from '../../native/boundary.js'
+
+/** A new authority keypair, as base58check strings. */
+export function generateAuthorityKeypair(): { publicKey: string; secretKey: string } {
+  return authorityKeypair()
+}
