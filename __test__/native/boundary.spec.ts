@@ -7,9 +7,8 @@ import { detachByStream } from '../support/detach.js'
 
 /** How often native code was called since last asked. */
 const crossings = countCrossings()
-const { BuddyPool, BudgetAllocation, BudgetPool, Slice, SliceChannel, SlotPool, SystemMemoryBuffer } = await import(
-  '../../index.js'
-)
+const { BuddyPool, BudgetAllocation, BudgetPool, ByteRing, Slice, SliceChannel, SlotPool, SystemMemoryBuffer } =
+  await import('../../index.js')
 const boundary = await import('../../src/native/boundary.js')
 const { transferableKinds, closeSlotPool, controlLayout, createSlotPool, slotPoolRegion, slotPoolReport } = boundary
 
@@ -158,6 +157,24 @@ describe.skipIf(DEBUG)('crossings', () => {
     })
     expect(kept).toBe(0)
     void pool.close()
+  })
+
+  it('are at most two for each ring full of bytes while both halves are in this isolate', () => {
+    const { producer, consumer } = new ByteRing(1024).intoParts()
+    const bytes = new Uint8Array(100)
+    const pass = (): void => {
+      producer.write(bytes)
+      consumer.ioSlices((_, length) => length)
+    }
+    pass()
+    // Native code is told when the producer would overtake what it knows of the consumer.
+    expect(
+      crossingsOf(() => {
+        for (let round = 0; round < 100; round++) pass()
+      }),
+    ).toBeLessThanOrEqual(2 * Math.ceil((100 * bytes.length) / 900))
+    expect(crossingsOf(pass)).toBeLessThanOrEqual(2)
+    expect([producer.position, consumer.position]).toEqual([10_200n, 10_200n])
   })
 
   it('are none for what JavaScript knows by itself', () => {

@@ -23,7 +23,6 @@ type Bound = { control: ArrayBuffer; facade: number } & Record<
   | 'slotConceal'
   | 'slotClose'
   | 'slotRevoke'
-  | 'systemCreate'
   | 'systemWritable'
   | 'systemTake'
   | 'systemTruncate'
@@ -195,7 +194,6 @@ const {
   slotConceal,
   slotClose,
   slotRevoke,
-  systemCreate,
   systemWritable,
   systemTake,
   systemTruncate,
@@ -411,16 +409,13 @@ function showing<T>(handle: Handle, call: () => T): T {
 
 // ── System memory ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-export function createSystemMemory(): Handle {
-  systemCreate()
-  check()
-  return replyHandle()
-}
+const NEW: Handle = { index: 0xffff_ffff, generation: 0 }
 
-/** Out: Offset, Moved. */
-export function writableSystemMemory(handle: Handle, length: number): void {
+/** Makes `length` more bytes writable, in new memory when `handle` is null. Returns the memory's handle. Out: Offset, Moved. */
+export function writableSystemMemory(handle: Handle | null, length: number): Handle {
   control[Word.Length] = length
-  showing(handle, systemWritable)
+  showing(handle ?? NEW, systemWritable)
+  return handle ?? replyHandle()
 }
 
 /** Ends the memory. Out: Heap, Length. */

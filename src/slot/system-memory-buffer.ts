@@ -1,6 +1,5 @@
 import { whenCollected } from '../native/acquired.js'
 import {
-  createSystemMemory,
   type Handle,
   releaseHeapSlice,
   reply,
@@ -32,9 +31,11 @@ class SystemMemory implements GrowingMemory, SliceCount {
   }
 
   writable(length: number): Uint8Array {
-    const handle = this.#nativeMemory()
-    writableSystemMemory(handle, length)
-    if (reply(Word.Moved) === 1) this.#shown = new ShownMemory(() => systemMemoryView(handle))
+    const known = this.#native.handle
+    const handle = writableSystemMemory(known, length)
+    const moved = reply(Word.Moved) === 1
+    if (known === null) this.#begin(handle)
+    if (moved) this.#shown = new ShownMemory(() => systemMemoryView(handle))
     const before = this.length
     this.length = before + length
     return this.pending(before, length)
@@ -51,7 +52,8 @@ class SystemMemory implements GrowingMemory, SliceCount {
   }
 
   take(): Slice {
-    takeSystemMemory(this.#nativeMemory())
+    const { handle } = this.#native
+    takeSystemMemory(handle ?? writableSystemMemory(null, 0))
     const heap = replyHeapHandle()
     const length = reply(Word.Length)
     const shown = this.#shown
@@ -59,16 +61,13 @@ class SystemMemory implements GrowingMemory, SliceCount {
     this.#shown = null
     this.length = 0
     this.hidden = 0
-    if (DEBUG) untrace(this)
+    if (DEBUG && handle !== null) untrace(this)
     return new Slice(sliceKey, heapMemory(heap, this, shown), 0, length, 0)
   }
 
-  #nativeMemory(): Handle {
-    if (this.#native.handle === null) {
-      this.#native.handle = createSystemMemory()
-      if (DEBUG) trace(this, 'system-memory-buffer', this.#native.handle, freeMemoryOf({ ...this.#native }))
-    }
-    return this.#native.handle
+  #begin(handle: Handle): void {
+    this.#native.handle = handle
+    if (DEBUG) trace(this, 'system-memory-buffer', handle, freeMemoryOf({ handle }))
   }
 
   holds(source: Uint8Array): boolean {

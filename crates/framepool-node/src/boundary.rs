@@ -168,7 +168,6 @@ bound_functions! {
     "slotDiscard" => slot_discard: slot_pool::discard [Open],
     "slotConceal" => slot_conceal: slot_pool::conceal [Open],
     "slotClose" => slot_close: slot_pool::close [Open],
-    "systemCreate" => system_create: system_memory::create,
     "systemWritable" => system_writable: system_memory::writable,
     "systemTake" => system_take: system_memory::take,
     "systemTruncate" => system_truncate: system_memory::truncate [Open],

@@ -267,8 +267,9 @@ impl Backing {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The `ArrayBuffer` that shows the memory to `realm`: the one that does already, or else a new one.
-    fn show(self: Arc<Self>, realm: &Realm, span: NonNull<[u8]>) -> Result<sys::napi_value, Fault> {
+    /// The `ArrayBuffer` that shows the memory to `realm`: the one that does already, or else a new one, to which `share` of
+    /// this backing goes.
+    fn show(&self, share: Arc<Self>, realm: &Realm, span: NonNull<[u8]>) -> Result<sys::napi_value, Fault> {
         let mut sights = self.lock();
         if let Some((of, handle)) = sights.window.take() {
             if of == realm.id {
@@ -288,8 +289,9 @@ impl Backing {
         if !realm.windows.borrow().has_place() {
             realm.windows.borrow_mut().add_place().map_err(|_| Fault::no_memory())?;
         }
+        let backing = Arc::downgrade(&share);
         // SAFETY: the memory is valid as long as this backing is shared: `Shown` gives its owner to `keep` otherwise.
-        let value = unsafe { external_array_buffer(realm.env, span.cast(), span.len(), Arc::clone(&self))? };
+        let value = unsafe { external_array_buffer(realm.env, span.cast(), span.len(), share)? };
         let mut reference = ptr::null_mut();
         // SAFETY: `value` was made just now.
         let status = unsafe { sys::napi_create_reference(realm.env, value, 1, &raw mut reference) };
@@ -297,7 +299,7 @@ impl Backing {
             sights.taken = true;
             return Err(Fault::internal("an ArrayBuffer cannot be kept"));
         }
-        let window = Window { reference, backing: Arc::downgrade(&self) };
+        let window = Window { reference, backing };
         let handle = realm.windows.borrow_mut().insert(window).expect("a place was made");
         sights.window = Some((realm.id, handle));
         Ok(value)
@@ -312,8 +314,10 @@ impl Backing {
             std::mem::forget(self);
             return;
         }
+        // Dropping the last share forgets the `ArrayBuffer`.
+        let Err(share) = Arc::try_unwrap(self) else { return };
         // A runtime may run the finalizer while an `ArrayBuffer` is being made, of which there is nothing to forget then.
-        let Ok(mut sights) = self.0.try_lock() else { return };
+        let Ok(mut sights) = share.0.try_lock() else { return };
         if let Some((id, handle)) = sights.window
             && realm_here(id).is_some_and(|realm| realm.sweep(handle))
         {
@@ -375,11 +379,13 @@ impl Drop for Backing {
 /// The `ArrayBuffer` over some memory. JavaScript gets the same one as long as that shows the memory.
 pub(crate) fn array_buffer(realm: &Realm, mut sight: Sight<'_>) -> Result<sys::napi_value, Fault> {
     let span = sight.span();
-    let exposure = Arc::clone(sight.exposure(|| Arc::new(Backing::default())));
-    let backing = (exposure as Arc<dyn Any + Send + Sync>)
-        .downcast::<Backing>()
-        .map_err(|_| Fault::internal("a foreign exposure"))?;
-    backing.show(realm, span)
+    let exposure = sight.exposure(|| Arc::new(Backing::default()));
+    let share = (Arc::clone(exposure) as Arc<dyn Any + Send + Sync>).downcast::<Backing>();
+    let backing = (&**exposure as &dyn Any).downcast_ref::<Backing>();
+    match (backing, share) {
+        (Some(backing), Ok(share)) => backing.show(share, realm, span),
+        _ => Err(Fault::internal("a foreign exposure")),
+    }
 }
 
 /// An `ArrayBuffer` over foreign memory, whose finalizer has a share of `backing`.

@@ -26,17 +26,21 @@ fn entry(state: &mut EnvState) -> std::result::Result<&mut SystemMemory, Fault> 
     state.system_memories.get_mut(handle).ok_or_else(Fault::released)
 }
 
-/// New memory, for one message. Out: `Handle`.
-pub(crate) fn create(call: &mut Call<'_>) -> Reply {
-    let handle = call.state.system_memories.insert(SystemMemory::default())?;
-    call.set(Word::Handle, handle.index);
-    call.set(Word::Generation, handle.generation);
-    Ok(None)
-}
+/// Stands for memory that is still to be made, where a call names the memory by its index.
+const NEW: u32 = u32::MAX;
 
-/// `Length` more bytes after what is written. Out: `Offset`.
+/// Makes `Length` more bytes writable, in new memory if `Handle` is [`NEW`]. Out: `Handle` of new memory, `Offset`, `Moved`.
 pub(crate) fn writable(call: &mut Call<'_>) -> Reply {
     let length = call.get(Word::Length) as usize;
+    if call.get(Word::Handle) == NEW {
+        let mut memory = SystemMemory::default();
+        memory.try_get_writable(length)?;
+        let handle = call.state.system_memories.insert(memory)?;
+        call.state.set_handle(Word::Handle, Word::Generation, handle);
+        call.set(Word::Offset, 0);
+        call.set(Word::Moved, 1);
+        return Ok(None);
+    }
     let quarantine = call.state.debug.general_quarantine().cloned();
     let entry = entry(call.state)?;
     let (written, place) = (entry.len(), entry.sight().span().cast::<u8>());
