@@ -1,37 +1,28 @@
-export type {
-  AeadBuffer,
-  AllocateOptions,
-  BuddyPoolOptions,
-  BuddyPoolStats,
-  BudgetPoolStats,
-  Buffer,
-  BufferSize,
-  PoolMode,
-  PumpOptions,
-  RingHalf,
-  RingReadableOptions,
-  RingWritableOptions,
-  SlotPoolStats,
-  Ticket,
-  WaitOptions,
-  Write,
-} from './src/api.js'
 export { BuddyBuffer } from './src/buddy/buddy-buffer.js'
+export type { BuddyPoolOptions, BuddyPoolStats } from './src/buddy/buddy-pool.js'
 export { BuddyPool } from './src/buddy/buddy-pool.js'
 export { BudgetAllocation } from './src/budget/budget-allocation.js'
+export type { BudgetPoolStats, BufferSize } from './src/budget/budget-pool.js'
 export { BudgetPool } from './src/budget/budget-pool.js'
 export { type InspectedObject, inspect } from './src/inspect.js'
 export { ByteRing } from './src/ring/byte-ring.js'
 export { Consumer } from './src/ring/consumer.js'
 export { Producer } from './src/ring/producer.js'
+export type { PumpOptions } from './src/ring/pump.js'
 export { pump } from './src/ring/pump.js'
+export type { RingHalf } from './src/ring/ring-half.js'
 export { relaySockets } from './src/ring/sockets/relay-sockets.js'
+export type { RingReadableOptions, RingWritableOptions } from './src/ring/streams/options.js'
 export { Slice } from './src/slice/slice.js'
+export type { AeadBuffer, Buffer, Write } from './src/slot/buffer.js'
+export type { PoolMode, SlotPoolStats } from './src/slot/slot-pool.js'
 export { SlotPool } from './src/slot/slot-pool.js'
 export { SystemMemoryBuffer } from './src/slot/system-memory-buffer.js'
 export { type ErrorCode, FramePoolError, type SystemErrorInfo } from './src/support/errors.js'
+export type { AllocateOptions, WaitOptions } from './src/support/wait.js'
 export { adopt } from './src/threads/adopt.js'
 export type { Movable } from './src/threads/movable.js'
 export { SliceChannel } from './src/threads/slice-channel.js'
 export { SliceReceiver } from './src/threads/slice-receiver.js'
 export { SliceSender } from './src/threads/slice-sender.js'
+export type { Ticket } from './src/threads/ticket.js'

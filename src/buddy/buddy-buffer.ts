@@ -1,4 +1,3 @@
-import type { Ticket } from '../api.js'
 import { type Carrier, type Handle, makeTicket, releaseBuddyBuffer } from '../native/boundary.js'
 import { DEBUG, trace, untrace } from '../native/trace.js'
 import {
@@ -11,6 +10,7 @@ import {
   partOf,
 } from '../support/arguments.js'
 import { FramePoolError, invalidArgType, outOfRange } from '../support/errors.js'
+import type { Ticket } from '../threads/ticket.js'
 import type { BuddyMemory, Lease } from './buddy-memory.js'
 
 /** Only framepool makes buffers. */

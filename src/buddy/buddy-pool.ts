@@ -1,13 +1,60 @@
-import type { AllocateOptions, BuddyPoolOptions, BuddyPoolStats, Ticket, WaitOptions } from '../api.js'
 import { acquired, released } from '../native/acquired.js'
 import { type BuddyPoolSettings, createBuddyPool, makeTicket } from '../native/boundary.js'
 import { nativeWait } from '../native/wait.js'
 import { booleanArgument, clear, integerArgument, optionsArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
 import { setImmediate } from '../support/timers.js'
+import type { AllocateOptions, WaitOptions } from '../support/wait.js'
 import { MAX_TIMEOUT_MS, waitOptions } from '../support/wait.js'
+import type { Ticket } from '../threads/ticket.js'
 import { BuddyBuffer, buddyKey } from './buddy-buffer.js'
 import { BLOCK_SIZE, BuddyMemory, capacityOf, kindFor, type Lease } from './buddy-memory.js'
+
+export interface BuddyPoolOptions {
+  /** In bytes; default 256 MiB. Rounded down to whole blocks of 64 MiB, at least one. */
+  maxMemory?: number
+  /**
+   * For 1, 4, 16 and 64 MiB, default 16, 8, 2, 0: four free neighbours are merged only when at least that many buffers of
+   * their size are free, or a larger one is waited for. The last one is not used.
+   */
+  mergeWatermarks?: [number, number, number, number]
+  /** In milliseconds, default 50: how long a wait for 4 MiB or more may be passed over before memory is set aside for it. */
+  starvationTimeoutMs?: number
+  /** Empty slabs, 1 MiB each, that are kept for each of 16, 64 and 256 KiB. Default 1. */
+  slabEmptyWatermark?: number
+  /** Whether each thread keeps free chunks of slabs: up to 1 MiB of 16 KiB, 2 MiB of 64 and of 256 KiB. Default true. */
+  threadCache?: boolean
+  /** What happens to each new block before anything is allocated from it. */
+  block?: {
+    /** Asks for transparent huge pages (Linux). Refused: `ERR_SYSTEM`. */
+    hugePages?: boolean
+    /** Keeps it out of swap (Linux). Refused: `ERR_SYSTEM`, whose message names the limit. */
+    lock?: boolean
+    /** Touches every page, so that none is missing at first use. */
+    prefault?: boolean
+    /** Called on a later turn, in the isolate that made the pool, when it first meets the block. */
+    onBlock?: (block: { bytes: number; index: number }) => void
+  }
+}
+
+export interface BuddyPoolStats {
+  /** Bytes of the blocks there are, and of those that are being mapped. */
+  allocatedMemory: number
+  maxMemory: number
+  blocks: number
+  /** Buffers that were allocated and not released. */
+  liveBuffers: number
+  /** `allocate()` calls that wait, for memory or for a block. */
+  waiting: number
+  /** Free buffers of 1, 4, 16 and 64 MiB. Slabs, and memory set aside for a wait, are not free. */
+  freeCounts: [number, number, number, number]
+  /** Buffers of 1, 4, 16 and 64 MiB that could be merged out of four free ones, and were not yet. The first is 0. */
+  pendingCounts: [number, number, number, number]
+  /** Free chunks of 16, 64 and 256 KiB in slabs, without those in thread caches. */
+  slabFreeCounts: [number, number, number]
+  /** Buffers kept by this isolate's magazine, and their bytes: free to the user, acquired to the crate. */
+  magazine: { buffers: number; bytes: number }
+}
 
 const MAX_WATERMARK = 0xffff_ffff
 

@@ -1,4 +1,3 @@
-import type { Ticket } from '../api.js'
 import {
   budgetAllocationView,
   type Carrier,
@@ -12,6 +11,7 @@ import { ShownMemory } from '../native/shown-memory.js'
 import { DEBUG, trace, untrace } from '../native/trace.js'
 import { isDetached } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
+import type { Ticket } from '../threads/ticket.js'
 
 /** Only framepool makes allocations. */
 export const allocationKey = Symbol('framepool.allocation')

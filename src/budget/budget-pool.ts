@@ -1,4 +1,3 @@
-import type { AllocateOptions, BudgetPoolStats, BufferSize, Ticket, WaitOptions } from '../api.js'
 import { acquired, released } from '../native/acquired.js'
 import {
   allocateBudget,
@@ -17,8 +16,22 @@ import {
 import { nativeWait } from '../native/wait.js'
 import { booleanArgument, integerArgument, optionsArgument } from '../support/arguments.js'
 import { FramePoolError, outOfRange } from '../support/errors.js'
+import type { AllocateOptions, WaitOptions } from '../support/wait.js'
 import { MAX_TIMEOUT_MS, waitOptions } from '../support/wait.js'
+import type { Ticket } from '../threads/ticket.js'
 import { allocationKey, BudgetAllocation } from './budget-allocation.js'
+
+export type BufferSize = 8 | 16 | 32 | 64 | 128 | 256 | 512 | 1024 | 2048 | 4096 | 8192 | 16384
+
+export interface BudgetPoolStats {
+  /** What is granted and not yet released. */
+  allocatedBytes: number
+  liveAllocations: number
+  /** Requests for which the budget has no room yet. */
+  waiting: number
+  /** The most that was ever allocated at once. */
+  peakBytes: number
+}
 
 const BUFFER_SIZES: readonly number[] = [8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384]
 

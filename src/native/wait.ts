@@ -1,4 +1,4 @@
-import type { WaitOptions } from '../api.js'
+import type { WaitOptions } from '../support/wait.js'
 import { wait } from '../support/wait.js'
 import { cancelWait, checkLastCall } from './boundary.js'
 

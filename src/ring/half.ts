@@ -1,4 +1,3 @@
-import type { WaitOptions } from '../api.js'
 import { acquired, released } from '../native/acquired.js'
 import {
   advanceRing,
@@ -23,6 +22,7 @@ import { ShownMemory } from '../native/shown-memory.js'
 import { nativeOperation, nativeWait } from '../native/wait.js'
 import { copyInto, firstOf, isDetached, lengthOf, partOf } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
+import type { WaitOptions } from '../support/wait.js'
 import { waitOptions } from '../support/wait.js'
 import { checkFree, checkIdle, type RingSource } from './source.js'
 

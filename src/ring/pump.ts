@@ -1,11 +1,21 @@
 import { types } from 'node:util'
-import type { PumpOptions } from '../api.js'
+
 import { endPump, type Handle, lastFailure, pumpMoved, startPump, stopPump } from '../native/boundary.js'
 import { abortError, isAborted, reasonOf, whenAborted } from '../support/abort.js'
 import { functionArgument, optionsArgument, signalArgument } from '../support/arguments.js'
 import { clearInterval, setInterval } from '../support/timers.js'
 import { powerOfTwo } from './byte-ring.js'
 import { descriptorArgument } from './descriptor.js'
+
+/** Options of `pump`. */
+export interface PumpOptions {
+  /** The ring's, in bytes: a power of two, at most 1 GiB. */
+  size?: number
+  /** An abort ends the reading: see `pump`. */
+  signal?: AbortSignal
+  /** Called with the bytes written so far: about every 100 ms while there are more, and once at the end, whichever it is. What it throws stops the pump. */
+  onProgress?: (bytes: bigint) => void
+}
 
 /** 1 MiB: measured, see benchmark/pump.ts. */
 const DEFAULT_SIZE = 2 ** 20

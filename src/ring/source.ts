@@ -1,7 +1,7 @@
-import type { WaitOptions } from '../api.js'
 import type { Carrier } from '../native/boundary.js'
 import type { ShownMemory } from '../native/shown-memory.js'
 import { FramePoolError } from '../support/errors.js'
+import type { WaitOptions } from '../support/wait.js'
 
 /** Only framepool makes ring halves. */
 export const ringKey = Symbol('framepool.ring')

@@ -1,7 +1,7 @@
-import type { Ticket } from '../api.js'
 import { type Carrier, copyToHeap, type Handle, makeTicket } from '../native/boundary.js'
 import { isDetached, lengthOf, nativeBytesArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
+import type { Ticket } from '../threads/ticket.js'
 import { heapMemory } from './heap-memory.js'
 
 /** Where a slice's bytes lie, and how they go back. */

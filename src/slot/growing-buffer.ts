@@ -1,7 +1,7 @@
-import type { AeadBuffer, Buffer } from '../api.js'
 import type { Slice } from '../slice/slice.js'
 import { bytesArgument, copyInto, firstOf, integerArgument, lengthOf, MAX_BYTES } from '../support/arguments.js'
 import { FramePoolError, outOfRange } from '../support/errors.js'
+import type { AeadBuffer, Buffer } from './buffer.js'
 
 /** What a growing buffer writes into. Arguments have been checked. */
 export interface GrowingMemory {

@@ -1,4 +1,3 @@
-import type { PoolMode, SlotPoolStats } from '../api.js'
 import { SLOTS, slotPoolReport } from '../native/boundary.js'
 import { DEBUG } from '../native/trace.js'
 import { booleanArgument, integerArgument, MAX_BYTES, optionsArgument } from '../support/arguments.js'
@@ -6,6 +5,23 @@ import { invalidArgType } from '../support/errors.js'
 import { GuardedSlotMemory } from './debug-slot-memory.js'
 import { GrowingBuffer } from './growing-buffer.js'
 import { SlotMemory } from './slot-memory.js'
+
+export type PoolMode = 'back' | 'front' | 'alloc'
+
+export interface SlotPoolStats {
+  mode: PoolMode
+  /** In bytes. */
+  capacity: number
+  /** One character a slot: '-' free, else the slice's sequence digit (1…9, a…z, again from 1). Heap slices take no digit. */
+  slots: string
+  /** Slices alive, heap slices included. */
+  liveSlices: number
+  /** Slices that had to come from the heap, since creation. */
+  heapFallbacks: number
+  /** Times that the pool began anew with nothing alive. */
+  resets: number
+  modeChanges: number
+}
 
 let memoryOfPool: (pool: SlotPool) => SlotMemory
 

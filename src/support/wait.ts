@@ -1,8 +1,18 @@
-import type { WaitOptions } from '../api.js'
 import { isAborted, reasonOf, whenAborted } from './abort.js'
 import { integerArgument, optionsArgument, signalArgument } from './arguments.js'
 import { FramePoolError } from './errors.js'
 import { clearTimeout, now, setTimeout, type Timer } from './timers.js'
+
+/** Aborting rejects with `signal.reason`; a timeout, in milliseconds, with `ERR_TIMEOUT`. */
+export interface WaitOptions {
+  signal?: AbortSignal
+  timeoutMs?: number
+}
+
+/** `zero`: cleared memory; otherwise what was there before, as with `Buffer.allocUnsafe`. */
+export interface AllocateOptions {
+  zero?: boolean
+}
 
 /** Settles one wait, once; what comes after is ignored. */
 export interface Waiter<T = void> {

@@ -1,5 +1,5 @@
-import type { BuddyPoolOptions, Ticket } from '../api.js'
 import { BuddyMemory } from '../buddy/buddy-memory.js'
+import type { BuddyPoolOptions } from '../buddy/buddy-pool.js'
 import { BuddyPool } from '../buddy/buddy-pool.js'
 import { BudgetPool, SharedBudget } from '../budget/budget-pool.js'
 import { adoptTicket, Kind, reply, replyHandle, replyPool, replyWide, Word } from '../native/boundary.js'
@@ -12,6 +12,7 @@ import { FramePoolError } from '../support/errors.js'
 import { arrivedMovable } from './movable.js'
 import { channelKey, SliceReceiver } from './slice-receiver.js'
 import { SliceSender } from './slice-sender.js'
+import type { Ticket } from './ticket.js'
 
 /**
  * What a ticket stands for, which this isolate has from here on. Once: a ticket that was used or revoked (its sender has ended,

@@ -1,4 +1,3 @@
-import type { Ticket, WaitOptions } from '../api.js'
 import { acquired, released } from '../native/acquired.js'
 import {
   depart,
@@ -16,8 +15,10 @@ import { nativeWait } from '../native/wait.js'
 import { integerArgument, optionsArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
 import { now } from '../support/timers.js'
+import type { WaitOptions } from '../support/wait.js'
 import { leftOf, MAX_TIMEOUT_MS, waitOptions } from '../support/wait.js'
 import { arrivedMovable, type Movable } from './movable.js'
+import type { Ticket } from './ticket.js'
 
 /** Only framepool makes the ends of channels. */
 export const channelKey = Symbol('framepool.channel')

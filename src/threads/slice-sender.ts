@@ -1,4 +1,3 @@
-import type { Ticket, WaitOptions } from '../api.js'
 import { acquired, released } from '../native/acquired.js'
 import {
   askChannel,
@@ -14,9 +13,11 @@ import {
 } from '../native/boundary.js'
 import { nativeWait } from '../native/wait.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
+import type { WaitOptions } from '../support/wait.js'
 import { type Waiter, WaitQueue, waitOptions } from '../support/wait.js'
 import { checkMovable, departMovable, type Movable, movableArgument } from './movable.js'
 import { channelKey } from './slice-receiver.js'
+import type { Ticket } from './ticket.js'
 
 /** The sending end of a {@link SliceChannel}. Once its isolate has ended, so has it: what was sent can still be received. */
 export class SliceSender<T extends Movable = Movable> implements Disposable {

@@ -1,6 +1,16 @@
-import type { RingReadableOptions, RingWritableOptions } from '../../api.js'
+import type { ReadableOptions, WritableOptions } from 'node:stream'
+
 import { booleanArgument, integerArgument, signalArgument, stringArgument } from '../../support/arguments.js'
 import { outOfRange } from '../../support/errors.js'
+
+/** Node's options that suit a stream of bytes from a ring. */
+export type RingReadableOptions = Pick<ReadableOptions, 'highWaterMark' | 'encoding' | 'emitClose' | 'signal'>
+
+/** Node's options that suit a stream of bytes into a ring. */
+export type RingWritableOptions = Pick<
+  WritableOptions,
+  'highWaterMark' | 'decodeStrings' | 'defaultEncoding' | 'emitClose' | 'signal'
+>
 
 type StreamOptions = RingReadableOptions & RingWritableOptions
 

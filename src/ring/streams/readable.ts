@@ -1,11 +1,11 @@
 import { nextTick } from 'node:process'
 import { Readable } from 'node:stream'
 import { callbackify } from 'node:util'
-import type { RingReadableOptions } from '../../api.js'
 import { invalidArgType } from '../../support/errors.js'
 import { copyOut } from '../copy.js'
 import { type RingSource, ringKey } from '../source.js'
 import { destroyOnAbort } from './destroy-on-abort.js'
+import type { RingReadableOptions } from './options.js'
 import { streamOptions } from './options.js'
 
 /** Not a promise's callback: what a listener throws there would be an unhandled rejection. */

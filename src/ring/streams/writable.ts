@@ -1,11 +1,11 @@
 import { Writable } from 'node:stream'
 import { callbackify } from 'node:util'
-import type { RingWritableOptions } from '../../api.js'
 import { invalidArgType } from '../../support/errors.js'
 import { copyAllIn } from '../copy.js'
 import type { HalfCore } from '../half.js'
 import { ringKey } from '../source.js'
 import { destroyOnAbort } from './destroy-on-abort.js'
+import type { RingWritableOptions } from './options.js'
 import { streamOptions } from './options.js'
 
 type Callback = (error?: Error | null) => void

@@ -7,7 +7,8 @@ import {
 } from '../../support/arguments.js'
 import { FramePoolError } from '../../support/errors.js'
 import { MAX_TIMEOUT_MS } from '../../support/wait.js'
-import type { Frame, InitiatorOptions, ResponderOptions } from '../api.js'
+import type { Frame } from '../session/frame-batch.js'
+import type { InitiatorOptions, ResponderOptions } from '../session/session.js'
 import { Sv2Session } from '../session/session.js'
 
 /** Enough for a few connections, and for frames of some 40 KiB. */

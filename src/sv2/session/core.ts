@@ -1,4 +1,3 @@
-import type { WaitOptions } from '../../api.js'
 import { acquired, released } from '../../native/acquired.js'
 import {
   type BatchPlace,
@@ -28,10 +27,26 @@ import { ByteCount } from '../../support/byte-count.js'
 import { FramePoolError } from '../../support/errors.js'
 import { errorText } from '../../support/thrown.js'
 import { now } from '../../support/timers.js'
+import type { WaitOptions } from '../../support/wait.js'
 import { leftOf, type Waiter, WaitQueue, waitOptions } from '../../support/wait.js'
-import type { FrameBatch, SessionStats } from '../api.js'
+import type { FrameBatch } from './frame-batch.js'
 import { type BatchSlice, batchKey, EmptyBatch, ReceivedBatch } from './frame-batch.js'
 import { forgetGrown, watchGrown } from './grown-outputs.js'
+
+/** Counts are exact up to 2^53, and rounded to a number beyond: native code counts in 64 bits. */
+export interface SessionStats {
+  framesIn: number
+  framesOut: number
+  /** Wire bytes, the handshake included. */
+  bytesIn: number
+  bytesOut: number
+  /** Batches that found no room in the pool. */
+  heapFallbacks: number
+  /** Batches retained and not yet released. */
+  retainedBatches: number
+  /** Native memory that the session holds, in bytes: output, partial frame, scratch. */
+  memoryBytes: number
+}
 
 /** As native code counts them. */
 const STATES = ['handshake', 'transport', 'closed'] as const

@@ -3,7 +3,30 @@ import type { OwnedMemory } from '../../slice/slice.js'
 import type { SlotMemory } from '../../slot/slot-memory.js'
 import { isDetached } from '../../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../../support/errors.js'
-import type { Frame, FrameBatch } from '../api.js'
+
+/** The frames that one `receive()` opened, in order. */
+export interface FrameBatch extends Iterable<Frame> {
+  /** How many frames. */
+  readonly length: number
+  /** Like `Array.prototype.at`. */
+  at(index: number): Frame | undefined
+  /** Gives the memory back. True the first time, false after. */
+  release(): boolean
+  /** Keeps the frames beyond the next `receive()`, until `release()`. */
+  retain(): FrameBatch & Disposable
+}
+
+/** One frame of a batch. Once the batch is released, its members throw `ERR_RELEASED`. */
+export interface Frame {
+  readonly messageType: number
+  /** Without the channel bit. */
+  readonly extensionType: number
+  readonly channelMessage: boolean
+  /** First u32 of the payload of a channel message, else null. */
+  readonly channelId: number | null
+  /** The decrypted payload, not copied. */
+  readonly payload: Uint8Array
+}
 
 /** Bytes that one frame takes in a batch's table: u32 offset, u32 length, u16 extension, u8 type, u8 0; little-endian. */
 const ENTRY = 12

@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net'
-import type { WaitOptions } from '../../api.js'
 import { createInitiator, createResponder, type Handle } from '../../native/boundary.js'
 import { Consumer } from '../../ring/consumer.js'
 import { checkReadable, checkWritable, closedError, socketArgument } from '../../ring/sockets/socket-argument.js'
@@ -14,18 +13,46 @@ import {
   stringArgument,
 } from '../../support/arguments.js'
 import { type FramePoolError, invalidArgType, outOfRange } from '../../support/errors.js'
-import type {
-  Frame,
-  FrameBatch,
-  FrameHeader,
-  InitiatorOptions,
-  ResponderOptions,
-  SessionOptions,
-  SessionStats,
-} from '../api.js'
+import type { WaitOptions } from '../../support/wait.js'
+import type { SessionStats } from './core.js'
 import { SessionCore } from './core.js'
+import type { Frame, FrameBatch } from './frame-batch.js'
 import { placeOf } from './frame-batch.js'
 import { SessionSocket } from './socket.js'
+
+export interface FrameHeader {
+  /** 0 … 255. */
+  messageType: number
+  /** 0 … 32,767; default 0. */
+  extensionType?: number
+  /** Bit 15 of the extension on the wire; default false. */
+  channelMessage?: boolean
+}
+
+export interface SessionOptions {
+  /** In bytes; default 1 MiB, at most 16,777,215. A larger frame is `ERR_SV2_FRAME_TOO_LARGE`, before its bytes are held. */
+  maxFrameSize?: number
+  /**
+   * The most that the output ring grows to, and the output's high-water mark, in bytes: a power of two from 64 to 2^30;
+   * default 64 KiB.
+   */
+  outputSize?: number
+  /** Where received frames are decrypted. Sessions may share one: a batch goes back before the next is made. Default: one pool for all sessions of the isolate. */
+  pool?: SlotPool
+}
+
+export interface ResponderOptions extends SessionOptions {
+  /** base58check, as `generateAuthorityKeypair()` gives it. */
+  authorityPublicKey: string
+  authoritySecretKey: string
+  /** How long the certificate made for each handshake is valid; default 3,600. */
+  certificateValiditySeconds?: number
+}
+
+export interface InitiatorOptions extends SessionOptions {
+  /** Undefined: any server is accepted. */
+  authorityPublicKey?: string
+}
 
 const MAX_FRAME_SIZE = 0xff_ffff
 const DEFAULT_MAX_FRAME_SIZE = 1 << 20

@@ -4,8 +4,8 @@ import { writeLent } from '../../ring/sockets/socket-write.js'
 import { invalidArgType } from '../../support/errors.js'
 import { callSafely, errorOfThrown, type Failure } from '../../support/thrown.js'
 import { queueMicrotask, setImmediate } from '../../support/timers.js'
-import type { FrameBatch } from '../api.js'
 import type { SessionCore } from './core.js'
+import type { FrameBatch } from './frame-batch.js'
 
 /**
  * Where the sockets of this isolate read to. One for all: a session takes in what has come before its socket's read returns, so

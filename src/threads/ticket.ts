@@ -1,0 +1,9 @@
+/**
+ * What `move()` and `share()` give: plain, so that it can be posted to another worker, which has it `adopt()`ed once. Until then
+ * it belongs to its sender.
+ */
+export type Ticket<T> = {
+  readonly framepool: string
+  /** Only in types: what `adopt()` gives for it. */
+  readonly __type?: T
+}
