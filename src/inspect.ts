@@ -1,4 +1,4 @@
-import { inspectProcess } from './native/boundary.js'
+import { inspectProcess } from './native/debug.js'
 import { settlePools } from './slot/slot-memory.js'
 
 /** Something that is alive. */

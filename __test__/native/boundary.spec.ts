@@ -9,8 +9,9 @@ import { detachByStream } from '../support/detach.js'
 const crossings = countCrossings()
 const { BuddyPool, BudgetAllocation, BudgetPool, ByteRing, Slice, SliceChannel, SlotPool, SystemMemoryBuffer } =
   await import('../../index.js')
-const boundary = await import('../../src/native/boundary.js')
-const { transferableKinds, closeSlotPool, controlLayout, createSlotPool, slotPoolRegion, slotPoolReport } = boundary
+const { controlLayout, transferableKinds } = await import('../../src/native/load.js')
+const { closeSlotPool, createSlotPool, slotPoolRegion, slotPoolReport } = await import('../../src/native/slot.js')
+const words = await import('../../src/native/words.js')
 
 /**
  * Puts a counter around every function of the binding. It must come before the facade, which takes hold of them as it is
@@ -45,7 +46,7 @@ describe('the control block', () => {
   it('has the same words and kinds of objects on both sides', () => {
     // To the compiler the enum is nothing but its members; here, where files are compiled one by one, it is an object,
     // which also has the names by number.
-    const { Word, Kind } = boundary as unknown as Record<'Word' | 'Kind', Record<string, string | number>>
+    const { Word, Kind } = words as unknown as Record<'Word' | 'Kind', Record<string, string | number>>
     const numbered = (members: typeof Word): typeof Word =>
       Object.fromEntries(Object.entries(members).filter(([, member]) => typeof member === 'number'))
     const inOrder = (names: string[]): typeof Word => Object.fromEntries(names.map((name, index) => [name, index]))

@@ -126,7 +126,7 @@ describe('a slot pool in debug mode', () => {
     const slice = message(pool, 5)
     const found = inspect().filter(({ kind, bytes, stack }) => kind === 'slice' && bytes === 5 && stack !== undefined)
     expect(found).toHaveLength(1)
-    expect(found[0]!.stack).toContain('debug.spec')
+    expect(found[0]!.stack).toContain('trace.spec')
     expect(found[0]!.ageMs).toBeGreaterThanOrEqual(0)
     slice.release()
     pool.close()

@@ -1,5 +1,7 @@
-import { type Carrier, type Handle, makeTicket, releaseBuddyBuffer } from '../native/boundary.js'
+import { releaseBuddyBuffer } from '../native/buddy.js'
+import type { Handle } from '../native/handle.js'
 import { DEBUG, trace, untrace } from '../native/trace.js'
+import { type Carrier, makeTicket } from '../native/transfer.js'
 import {
   bytesArgument,
   copyInto,

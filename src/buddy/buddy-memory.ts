@@ -4,21 +4,18 @@ import {
   buddyBlockView,
   buddyBufferView,
   buddyPoolReport,
-  type Carrier,
   closeBuddyPool,
-  depart,
   endBuddyPool,
-  type Handle,
-  Kind,
   releaseBuddyBuffer,
-  reply,
-  replyHandle,
   tryAllocateBuddy,
-  Word,
   watchBuddyPool,
-} from '../native/boundary.js'
+} from '../native/buddy.js'
+import { reply, replyHandle } from '../native/call.js'
+import type { Handle } from '../native/handle.js'
 import { ShownMemory } from '../native/shown-memory.js'
 import { DEBUG } from '../native/trace.js'
+import { type Carrier, depart } from '../native/transfer.js'
+import { Kind, Word } from '../native/words.js'
 import { FramePoolError } from '../support/errors.js'
 import { type Kept, Magazine } from './magazine.js'
 

@@ -1,5 +1,6 @@
 import { acquired, released } from '../native/acquired.js'
-import { type BuddyPoolSettings, createBuddyPool, makeTicket } from '../native/boundary.js'
+import { type BuddyPoolSettings, createBuddyPool } from '../native/buddy.js'
+import { makeTicket } from '../native/transfer.js'
 import { nativeWait } from '../native/wait.js'
 import { booleanArgument, clear, integerArgument, optionsArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'

@@ -1,14 +1,9 @@
-import {
-  budgetAllocationView,
-  type Carrier,
-  depart,
-  type Handle,
-  Kind,
-  makeTicket,
-  releaseBudgetAllocation,
-} from '../native/boundary.js'
+import { budgetAllocationView, releaseBudgetAllocation } from '../native/budget.js'
+import type { Handle } from '../native/handle.js'
 import { ShownMemory } from '../native/shown-memory.js'
 import { DEBUG, trace, untrace } from '../native/trace.js'
+import { type Carrier, depart, makeTicket } from '../native/transfer.js'
+import { Kind } from '../native/words.js'
 import { isDetached } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
 import type { Ticket } from '../threads/ticket.js'

@@ -5,15 +5,14 @@ import {
   budgetPoolReport,
   closeBudgetPool,
   createBudgetPool,
-  depart,
   endBudgetPool,
-  type Handle,
-  Kind,
-  makeTicket,
-  replyHandle,
   tryAllocateBudget,
-} from '../native/boundary.js'
+} from '../native/budget.js'
+import { replyHandle } from '../native/call.js'
+import type { Handle } from '../native/handle.js'
+import { depart, makeTicket } from '../native/transfer.js'
 import { nativeWait } from '../native/wait.js'
+import { Kind } from '../native/words.js'
 import { booleanArgument, integerArgument, optionsArgument } from '../support/arguments.js'
 import { FramePoolError, outOfRange } from '../support/errors.js'
 import type { AllocateOptions, WaitOptions } from '../support/wait.js'

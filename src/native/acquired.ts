@@ -1,4 +1,4 @@
-import type { Handle } from './boundary.js'
+import type { Handle } from './handle.js'
 import { DEBUG, trace, untrace } from './trace.js'
 
 const collected = new FinalizationRegistry<() => unknown>((giveBack) => giveBack())

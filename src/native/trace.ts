@@ -1,6 +1,7 @@
 /** Debug mode: who acquired what, what was never released, and what was written to after it was released. */
 import { fileURLToPath } from 'node:url'
-import { debugEverything, type Handle, takeDisturbances, traceObject } from './boundary.js'
+import { debugEverything, takeDisturbances, traceObject } from './debug.js'
+import type { Handle } from './handle.js'
 
 /** `FRAMEPOOL_DEBUG=1` when framepool is imported: everything is in debug mode, and not only what asks for it. */
 export const DEBUG = process.env.FRAMEPOOL_DEBUG === '1'

@@ -1,6 +1,10 @@
 import type { WaitOptions } from '../support/wait.js'
 import { wait } from '../support/wait.js'
-import { cancelWait, checkLastCall } from './boundary.js'
+import { check, control } from './call.js'
+import { bound } from './load.js'
+import { Word } from './words.js'
+
+const { waitCancel } = bound
 
 /**
  * A promise of what native code gives, now or on a later turn of the event loop, which it keeps alive until then. `read`: as
@@ -22,7 +26,7 @@ export function nativeWait<T>(
     (waiter) => {
       pending = begin(() => {
         try {
-          checkLastCall()
+          check()
           waiter.resolve(claim())
         } catch (error) {
           waiter.reject(error)
@@ -57,7 +61,7 @@ export function nativeOperation<T>(
     (waiter) =>
       begin(() => {
         try {
-          checkLastCall()
+          check()
           const result = claim()
           if (result === null) waiter.reject(reason)
           else waiter.resolve(result)
@@ -70,4 +74,11 @@ export function nativeOperation<T>(
       stop()
     },
   )
+}
+
+/** Ends a wait if it is not over; what was granted to it and not yet delivered goes back. */
+function cancelWait(wait: number): void {
+  control[Word.Wait] = wait
+  waitCancel()
+  check()
 }

@@ -1,4 +1,4 @@
-import { createRing } from '../native/boundary.js'
+import { createRing } from '../native/ring.js'
 import { integerArgument } from '../support/arguments.js'
 import { FramePoolError, outOfRange } from '../support/errors.js'
 import { Consumer } from './consumer.js'

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
-import { makeTicket } from '../native/boundary.js'
+import { makeTicket } from '../native/transfer.js'
 import { bytesArgument, functionArgument, integerArgument, optionsArgument } from '../support/arguments.js'
 import { invalidArgType } from '../support/errors.js'
 import type { WaitOptions } from '../support/wait.js'

@@ -1,25 +1,19 @@
 import { acquired, released } from '../native/acquired.js'
+import { reply, replyHandle, replyPosition } from '../native/call.js'
+import { endTransfer, transferLater, transferNow } from '../native/descriptors.js'
+import type { Handle } from '../native/handle.js'
 import {
   advanceRing,
-  type Carrier,
-  depart,
   endRingHalf,
-  endTransfer,
-  type Handle,
-  Kind,
   releaseRingHalf,
-  reply,
-  replyHandle,
-  replyPosition,
   ringHalfView,
-  transferLater,
-  transferNow,
-  Word,
   waitForRing,
   waitForRingSync,
-} from '../native/boundary.js'
+} from '../native/ring.js'
 import { ShownMemory } from '../native/shown-memory.js'
+import { type Carrier, depart } from '../native/transfer.js'
 import { nativeOperation, nativeWait } from '../native/wait.js'
+import { Kind, Word } from '../native/words.js'
 import { copyInto, firstOf, isDetached, lengthOf, partOf } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
 import type { WaitOptions } from '../support/wait.js'

@@ -1,6 +1,8 @@
 import { types } from 'node:util'
 
-import { endPump, type Handle, lastFailure, pumpMoved, startPump, stopPump } from '../native/boundary.js'
+import { lastFailure } from '../native/call.js'
+import { endPump, pumpMoved, startPump, stopPump } from '../native/descriptors.js'
+import type { Handle } from '../native/handle.js'
 import { abortError, isAborted, reasonOf, whenAborted } from '../support/abort.js'
 import { functionArgument, optionsArgument, signalArgument } from '../support/arguments.js'
 import { clearInterval, setInterval } from '../support/timers.js'

@@ -1,18 +1,9 @@
-import {
-  type Carrier,
-  depart,
-  foreignRegionView,
-  forgetRegion,
-  Kind,
-  releaseHeapSlice,
-  reply,
-  replyHeapHandleInto,
-  replyRegion,
-  SLOTS,
-  Word,
-  watchRegion,
-} from '../native/boundary.js'
+import { reply } from '../native/call.js'
+import { releaseHeapSlice, replyHeapHandleInto } from '../native/heap.js'
 import { ShownMemory } from '../native/shown-memory.js'
+import { SLOTS } from '../native/slot.js'
+import { type Carrier, depart, foreignRegionView, forgetRegion, replyRegion, watchRegion } from '../native/transfer.js'
+import { Kind, Word } from '../native/words.js'
 import type { SliceMemory } from './slice.js'
 
 /**

@@ -1,6 +1,9 @@
-import { type Carrier, depart, type Handle, heapSliceView, Kind, releaseHeapSlice } from '../native/boundary.js'
+import type { Handle } from '../native/handle.js'
+import { heapSliceView, releaseHeapSlice } from '../native/heap.js'
 import { ShownMemory } from '../native/shown-memory.js'
 import { DEBUG, trace, untrace } from '../native/trace.js'
+import { type Carrier, depart } from '../native/transfer.js'
+import { Kind } from '../native/words.js'
 import { bufferOf } from '../support/arguments.js'
 import type { OwnedMemory } from './slice.js'
 

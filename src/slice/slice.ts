@@ -1,4 +1,6 @@
-import { type Carrier, copyToHeap, type Handle, makeTicket } from '../native/boundary.js'
+import type { Handle } from '../native/handle.js'
+import { copyToHeap } from '../native/heap.js'
+import { type Carrier, makeTicket } from '../native/transfer.js'
 import { isDetached, lengthOf, nativeBytesArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
 import type { Ticket } from '../threads/ticket.js'

@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
-import { concealSlotPool, type Handle, revokeSlots, slotPoolReport } from '../native/boundary.js'
+import type { Handle } from '../native/handle.js'
 import type { ShownMemory } from '../native/shown-memory.js'
+import { concealSlotPool, revokeSlots, slotPoolReport } from '../native/slot.js'
 import { trace, untrace } from '../native/trace.js'
 import { TracedHeapMemory } from '../slice/heap-memory.js'
 import type { OwnedMemory, Slice } from '../slice/slice.js'

@@ -1,12 +1,11 @@
 import { acquired, released } from '../native/acquired.js'
+import { reply } from '../native/call.js'
+import type { Handle } from '../native/handle.js'
+import { ShownMemory } from '../native/shown-memory.js'
 import {
-  type Carrier,
   closeSlotPool,
   createSlotPool,
-  departSlot,
   discardSlot,
-  type Handle,
-  reply,
   revokeSlots,
   SLOTS,
   type SlotBacklog,
@@ -15,10 +14,10 @@ import {
   slotPoolRegion,
   takeSlot,
   truncateSlot,
-  Word,
   writableSlot,
-} from '../native/boundary.js'
-import { ShownMemory } from '../native/shown-memory.js'
+} from '../native/slot.js'
+import { type Carrier, departSlot } from '../native/transfer.js'
+import { Word } from '../native/words.js'
 import { type HeapMemory, heapMemory, type SliceCount } from '../slice/heap-memory.js'
 import { type OwnedMemory, Slice, sliceKey } from '../slice/slice.js'
 import { bufferOf, lengthOf, MAX_BYTES, offsetOf } from '../support/arguments.js'

@@ -1,4 +1,4 @@
-import { SLOTS, slotPoolReport } from '../native/boundary.js'
+import { SLOTS, slotPoolReport } from '../native/slot.js'
 import { DEBUG } from '../native/trace.js'
 import { booleanArgument, integerArgument, MAX_BYTES, optionsArgument } from '../support/arguments.js'
 import { invalidArgType } from '../support/errors.js'

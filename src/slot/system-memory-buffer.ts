@@ -1,17 +1,11 @@
 import { whenCollected } from '../native/acquired.js'
-import {
-  type Handle,
-  releaseHeapSlice,
-  reply,
-  replyHeapHandle,
-  systemMemoryView,
-  takeSystemMemory,
-  truncateSystemMemory,
-  Word,
-  writableSystemMemory,
-} from '../native/boundary.js'
+import { reply } from '../native/call.js'
+import type { Handle } from '../native/handle.js'
+import { releaseHeapSlice, replyHeapHandle } from '../native/heap.js'
 import { ShownMemory } from '../native/shown-memory.js'
+import { systemMemoryView, takeSystemMemory, truncateSystemMemory, writableSystemMemory } from '../native/system.js'
 import { DEBUG, trace, untrace } from '../native/trace.js'
+import { Word } from '../native/words.js'
 import { heapMemory, type SliceCount } from '../slice/heap-memory.js'
 import { Slice, sliceKey } from '../slice/slice.js'
 import { bufferOf, integerArgument, MAX_BYTES } from '../support/arguments.js'

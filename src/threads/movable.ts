@@ -7,7 +7,10 @@ import {
   departAllocation,
   isAllocation,
 } from '../budget/budget-allocation.js'
-import { type Carrier, Kind, reply, replyHandle, replyHeapHandle, replyPool, Word } from '../native/boundary.js'
+import { reply, replyHandle } from '../native/call.js'
+import { replyHeapHandle } from '../native/heap.js'
+import { type Carrier, replyPool } from '../native/transfer.js'
+import { Kind, Word } from '../native/words.js'
 import { arrivedInSlot } from '../slice/borrowed-memory.js'
 import { heapMemory } from '../slice/heap-memory.js'
 import { checkSlice, departSlice, isSlice, Slice, sliceKey } from '../slice/slice.js'

@@ -1,4 +1,4 @@
-import { createChannel } from '../native/boundary.js'
+import { createChannel } from '../native/channel.js'
 import { integerArgument } from '../support/arguments.js'
 import type { Movable } from './movable.js'
 import { channelKey, SliceReceiver } from './slice-receiver.js'

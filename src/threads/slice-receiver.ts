@@ -1,17 +1,10 @@
 import { acquired, released } from '../native/acquired.js'
-import {
-  depart,
-  type Handle,
-  Kind,
-  makeTicket,
-  receiveFromChannel,
-  releaseReceiver,
-  reply,
-  Word,
-  waitForObject,
-  waitForObjectSync,
-} from '../native/boundary.js'
+import { reply } from '../native/call.js'
+import { receiveFromChannel, releaseReceiver, waitForObject, waitForObjectSync } from '../native/channel.js'
+import type { Handle } from '../native/handle.js'
+import { depart, makeTicket } from '../native/transfer.js'
 import { nativeWait } from '../native/wait.js'
+import { Kind, Word } from '../native/words.js'
 import { integerArgument, optionsArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
 import { now } from '../support/timers.js'

@@ -1,17 +1,9 @@
 import { acquired, released } from '../native/acquired.js'
-import {
-  askChannel,
-  type Carrier,
-  depart,
-  endChannel,
-  type Handle,
-  Kind,
-  makeTicket,
-  releaseSender,
-  sendIntoChannel,
-  waitForRoom,
-} from '../native/boundary.js'
+import { askChannel, endChannel, releaseSender, sendIntoChannel, waitForRoom } from '../native/channel.js'
+import type { Handle } from '../native/handle.js'
+import { type Carrier, depart, makeTicket } from '../native/transfer.js'
 import { nativeWait } from '../native/wait.js'
+import { Kind } from '../native/words.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
 import type { WaitOptions } from '../support/wait.js'
 import { type Waiter, WaitQueue, waitOptions } from '../support/wait.js'

@@ -286,7 +286,7 @@ describe('a relay with a memory budget', { timeout: PATIENCE_MS }, () => {
 
 /** A relay in a process of its own, which looks at its accounts all the time. */
 const RELAY = `
-  import './dist/src/native/boundary.js'
+  import './dist/src/native/load.js'
   if (process.argv[1] === 'in parts') Object.defineProperty(process, 'platform', { value: 'win32' })
   const { createRelay } = await import('./dist/src/sv2/index.js')
   const relay = createRelay(JSON.parse(process.argv[2]))

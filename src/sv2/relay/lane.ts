@@ -1,14 +1,14 @@
+import { reply } from '../../native/call.js'
 import {
   type LinkDirection,
   nextStep,
   releaseGrants,
-  reply,
   tryComing,
   tryReplacing,
-  Word,
   waitForGrant,
-} from '../../native/boundary.js'
+} from '../../native/relay.js'
 import { nativeWait } from '../../native/wait.js'
+import { Word } from '../../native/words.js'
 import type { SessionSocket } from '../session/socket.js'
 
 /** One direction of a link in a relay with a memory budget: has `from` read no more than there is memory for. */

@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { types } from 'node:util'
-import { endLink, type Handle, joinLink } from '../../native/boundary.js'
+import type { Handle } from '../../native/handle.js'
+import { endLink, joinLink } from '../../native/relay.js'
 import { lengthOf } from '../../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../../support/errors.js'
 import { threw } from '../../support/thrown.js'

@@ -1,4 +1,5 @@
-import { createLink, createRelayMemory, endRelayMemory, type Handle, relayMemoryReport } from '../../native/boundary.js'
+import type { Handle } from '../../native/handle.js'
+import { createLink, createRelayMemory, endRelayMemory, relayMemoryReport } from '../../native/relay.js'
 
 /** What a relay's connections have of `maxMemory`. */
 export interface RelayBudget {

@@ -1,6 +1,6 @@
 import { captureRejectionSymbol, EventEmitter } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { endLink } from '../../native/boundary.js'
+import { endLink } from '../../native/relay.js'
 import { integerArgument, optionsArgument } from '../../support/arguments.js'
 import { FramePoolError } from '../../support/errors.js'
 import { callSafely, threw } from '../../support/thrown.js'

@@ -1,25 +1,23 @@
 import { acquired, released } from '../../native/acquired.js'
+import { lastFailure, reply } from '../../native/call.js'
+import { writeOutput, writeOutputLater } from '../../native/descriptors.js'
+import type { Handle } from '../../native/handle.js'
 import {
   type BatchPlace,
   closeSession,
   consumeOutput,
   forgetReplacedOutput,
   forwardFrames,
-  type Handle,
-  lastFailure,
   receiveIntoSlot,
-  reply,
   sendFrame,
   sessionError,
   sessionOutputRegion,
   sessionReport,
   shrinkSession,
-  Word,
-  writeOutput,
-  writeOutputLater,
-} from '../../native/boundary.js'
+} from '../../native/session.js'
 import { ShownMemory } from '../../native/shown-memory.js'
 import { nativeWait } from '../../native/wait.js'
+import { Word } from '../../native/words.js'
 import { checkFree, type RingSource } from '../../ring/source.js'
 import { HeapMemory } from '../../slice/heap-memory.js'
 import type { SlotMemory } from '../../slot/slot-memory.js'

@@ -1,4 +1,4 @@
-import type { BatchPlace } from '../../native/boundary.js'
+import type { BatchPlace } from '../../native/session.js'
 import type { OwnedMemory } from '../../slice/slice.js'
 import type { SlotMemory } from '../../slot/slot-memory.js'
 import { isDetached } from '../../support/arguments.js'

@@ -1,4 +1,4 @@
-import { trimAfter } from '../../native/boundary.js'
+import { trimAfter } from '../../native/session.js'
 import { clearInterval, setInterval, type Timer } from '../../support/timers.js'
 
 /** How long nothing must have gone out before an output that has grown gives its memory back. */

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
-import { createInitiator, createResponder, type Handle } from '../../native/boundary.js'
+import type { Handle } from '../../native/handle.js'
+import { createInitiator, createResponder } from '../../native/session.js'
 import { Consumer } from '../../ring/consumer.js'
 import { checkReadable, checkWritable, closedError, socketArgument } from '../../ring/sockets/socket-argument.js'
 import { checkIdle, ringKey } from '../../ring/source.js'
