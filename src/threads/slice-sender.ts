@@ -105,6 +105,7 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
     return { framepool }
   }
 
+  /** Calls `release()`. */
   [Symbol.dispose](): void {
     this.release()
   }
