@@ -18,16 +18,16 @@ const MIN_MEMORY = 1 << 20
 export interface RelayOptions {
   /** Where miners connect; port 0 takes a free one. Default host: 127.0.0.1. */
   listen: {
-    /** Name or IP address. */
+    /** Name or IP address to listen on. */
     host?: string
-    /** TCP port: 0 to 65,535. */
+    /** TCP port to listen on: 0 to 65,535. */
     port: number
   }
   /** Where each of them is connected to. Without a key any server is accepted. */
   upstream: {
-    /** Name or IP address. */
+    /** Name or IP address of the pool. */
     host: string
-    /** TCP port: 1 to 65,535. */
+    /** TCP port of the pool: 1 to 65,535. */
     port: number
     /** Key that the pool's certificate must be signed with, as base58check. */
     authorityPublicKey?: string

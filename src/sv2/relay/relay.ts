@@ -43,7 +43,7 @@ export interface RelayStats {
 
 /** Events of a relay, with the arguments of their listeners. */
 export interface RelayEvents {
-  /** The relay accepts connections. */
+  /** Emitted when the relay accepts connections. */
   listening: [
     address: {
       /** IP address. */
@@ -52,7 +52,7 @@ export interface RelayEvents {
       port: number
     },
   ]
-  /** A miner has connected. */
+  /** Emitted when a miner has connected. */
   connection: [
     connection: {
       /** Number of the connection. */
@@ -61,9 +61,9 @@ export interface RelayEvents {
       remoteAddress: string
     },
   ]
-  /** A connection has ended. */
+  /** Emitted when a connection has ended. */
   disconnect: [connection: Disconnection]
-  /** The server failed, or a listener threw. */
+  /** Emitted when the server fails or a listener throws. */
   error: [error: Error]
 }
 

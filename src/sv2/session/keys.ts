@@ -2,9 +2,9 @@ import { authorityKeypair } from '../../native/boundary.js'
 
 /** A new authority keypair, as base58check strings. */
 export function generateAuthorityKeypair(): {
-  /** For `authorityPublicKey`. */
+  /** Public key, for the option `authorityPublicKey`. */
   publicKey: string
-  /** For `authoritySecretKey`. */
+  /** Secret key, for the option `authoritySecretKey`. */
   secretKey: string
 } {
   return authorityKeypair()

@@ -112,7 +112,7 @@ export class Sv2Session implements Disposable {
     return create(options, (sizes) => createInitiator(sizes, authorityPublicKey))
   }
 
-  /** What the session does at present: it shakes hands, carries frames, or is closed. */
+  /** State of the session: it shakes hands, carries frames, or is closed. */
   get state(): 'handshake' | 'transport' | 'closed' {
     return this.#core.state
   }
