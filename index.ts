@@ -1,3 +1,8 @@
+/**
+ * Buffer pools, byte rings, and channels between threads.
+ *
+ * @module framepool
+ */
 export { BuddyBuffer } from './src/buddy/buddy-buffer.js'
 export type { BuddyPoolOptions, BuddyPoolStats } from './src/buddy/buddy-pool.js'
 export { BuddyPool } from './src/buddy/buddy-pool.js'

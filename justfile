@@ -20,6 +20,10 @@ build:
 lint:
     npm run lint
 
+# The API reference, into docs/api/.
+docs:
+    npm run docs
+
 format:
     npm run format
 

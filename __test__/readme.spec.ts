@@ -4,7 +4,10 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const pages = ['README.md', ...readdirSync(`${root}docs`).map((name) => `docs/${name}`)]
+const pages = ['', 'docs/', 'docs/decisions/'].flatMap((folder) => {
+  const names = readdirSync(root + folder).filter((name) => name.endsWith('.md'))
+  return names.map((name) => folder + name)
+})
 
 describe.each(pages)('%s', (page) => {
   const examples = [...readFileSync(root + page, 'utf8').matchAll(/^```js\n(.*?)^```$/gms)].map(([, source]) => source!)

@@ -114,6 +114,7 @@ export class BuddyBuffer implements Disposable {
     return { framepool: makeTicket((carrier) => departOf(this, carrier)) }
   }
 
+  /** Calls `release()`. */
   [Symbol.dispose](): void {
     this.release()
   }

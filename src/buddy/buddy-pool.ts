@@ -11,11 +11,12 @@ import type { Ticket } from '../threads/ticket.js'
 import { BuddyBuffer, buddyKey } from './buddy-buffer.js'
 import { BLOCK_SIZE, BuddyMemory, capacityOf, kindFor, type Lease } from './buddy-memory.js'
 
+/** Options of `new BuddyPool()`. */
 export interface BuddyPoolOptions {
   /** In bytes; default 256 MiB. Rounded down to whole blocks of 64 MiB, at least one. */
   maxMemory?: number
   /**
-   * For 1, 4, 16 and 64 MiB, default 16, 8, 2, 0: four free neighbours are merged only when at least that many buffers of
+   * For 1, 4, 16 and 64 MiB, default 16, 8, 2, 0: four free neighbors are merged only when at least that many buffers of
    * their size are free, or a larger one is waited for. The last one is not used.
    */
   mergeWatermarks?: [number, number, number, number]
@@ -38,10 +39,13 @@ export interface BuddyPoolOptions {
   }
 }
 
+/** Figures of a buddy pool: see `BuddyPool.stats()`. */
 export interface BuddyPoolStats {
   /** Bytes of the blocks there are, and of those that are being mapped. */
   allocatedMemory: number
+  /** Limit of the pool, in bytes: `maxMemory` rounded down to whole blocks. */
   maxMemory: number
+  /** Blocks of 64 MiB that are mapped. */
   blocks: number
   /** Buffers that were allocated and not released. */
   liveBuffers: number
@@ -54,7 +58,12 @@ export interface BuddyPoolStats {
   /** Free chunks of 16, 64 and 256 KiB in slabs, without those in thread caches. */
   slabFreeCounts: [number, number, number]
   /** Buffers kept by this isolate's magazine, and their bytes: free to the user, acquired to the crate. */
-  magazine: { buffers: number; bytes: number }
+  magazine: {
+    /** Buffers in the magazine. */
+    buffers: number
+    /** Bytes of those buffers. */
+    bytes: number
+  }
 }
 
 const MAX_WATERMARK = 0xffff_ffff
@@ -134,6 +143,7 @@ export class BuddyPool implements AsyncDisposable {
     return waited ? buffer.finally(() => memory.ended()) : buffer
   }
 
+  /** Returns the pool's figures. */
   stats(): BuddyPoolStats {
     const { freeCounts, pendingCounts, slabFreeCounts, ...report } = this.#memory.report()
     return {
@@ -169,6 +179,7 @@ export class BuddyPool implements AsyncDisposable {
     return this.#closing
   }
 
+  /** Calls `close()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

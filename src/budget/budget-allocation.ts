@@ -108,6 +108,7 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
     return { framepool: makeTicket((carrier) => departOf(this, carrier)) }
   }
 
+  /** Calls `release()`. */
   [Symbol.dispose](): void {
     this.release()
   }

@@ -20,11 +20,14 @@ import { MAX_TIMEOUT_MS, waitOptions } from '../support/wait.js'
 import type { Ticket } from '../threads/ticket.js'
 import { allocationKey, BudgetAllocation } from './budget-allocation.js'
 
+/** Size of one buffer of a `BudgetPool`, in bytes. */
 export type BufferSize = 8 | 16 | 32 | 64 | 128 | 256 | 512 | 1024 | 2048 | 4096 | 8192 | 16384
 
+/** Figures of a budget pool: see `BudgetPool.stats()`. */
 export interface BudgetPoolStats {
   /** What is granted and not yet released. */
   allocatedBytes: number
+  /** Allocations that are not yet released. */
   liveAllocations: number
   /** Requests for which the budget has no room yet. */
   waiting: number
@@ -64,6 +67,8 @@ export class BudgetPool implements AsyncDisposable {
   #final: BudgetPoolStats | null = null
 
   /**
+   * Makes a pool.
+   *
    * @param config `bufferSize`: bytes, a power of two from 8 to 16,384; `maxMemory`: bytes, more than `bufferSize`, at most
    *   2^53 − 1. Anything else: `ERR_OUT_OF_RANGE`. Nothing is allocated yet.
    */
@@ -165,6 +170,7 @@ export class BudgetPool implements AsyncDisposable {
     return this.#closing
   }
 
+  /** Calls `close()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

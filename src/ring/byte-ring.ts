@@ -15,10 +15,13 @@ const DEFAULT_ALIGN = 16
  * may live in different threads.
  */
 export class ByteRing {
+  /** Size of the ring, in bytes. */
   readonly size: number
   #halves: { producer: HalfCore; consumer: HalfCore } | null
 
   /**
+   * Makes a ring and allocates its memory.
+   *
    * @param size Bytes: a power of two, at most 1 GiB.
    * @param align What the memory's address is a multiple of: a power of two, at most 1 GiB, by default 16. Otherwise
    *   `ERR_OUT_OF_RANGE`; `ERR_NO_MEMORY` when the system has none. (`bytering::new`)
@@ -29,7 +32,12 @@ export class ByteRing {
   }
 
   /** The two halves. Once: `ERR_RELEASED` after. */
-  intoParts(): { producer: Producer; consumer: Consumer } {
+  intoParts(): {
+    /** The half that writes. */
+    producer: Producer
+    /** The half that reads. */
+    consumer: Consumer
+  } {
     if (this.#halves === null) throw new FramePoolError('ERR_RELEASED', 'the ring was taken apart')
     const { producer, consumer } = this.#halves
     this.#halves = null

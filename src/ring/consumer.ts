@@ -157,6 +157,7 @@ export class Consumer implements RingHalf {
     return { framepool: makeTicket((carrier) => this.#source.depart(carrier)) }
   }
 
+  /** Calls `release()`. */
   [Symbol.dispose](): void {
     this.release()
   }

@@ -185,6 +185,7 @@ export class Producer implements RingHalf, Write {
     return { framepool: makeTicket((carrier) => this.#live.depart(carrier)) }
   }
 
+  /** Calls `release()`. */
   [Symbol.dispose](): void {
     this.release()
   }

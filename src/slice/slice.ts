@@ -80,6 +80,7 @@ export class Slice implements Disposable {
     return this.#length
   }
 
+  /** True for a slice of 0 bytes. */
   get isEmpty(): boolean {
     return this.#length === 0
   }
@@ -114,6 +115,7 @@ export class Slice implements Disposable {
     return { framepool: makeTicket((carrier) => departOf(this, carrier)) }
   }
 
+  /** Calls `release()`. */
   [Symbol.dispose](): void {
     this.release()
   }

@@ -18,6 +18,7 @@ export interface Buffer extends Write {
   getDataByRef(length: number): Uint8Array
   /** Bytes written and not yet taken, hidden ones included. */
   readonly length: number
+  /** True when nothing is written that was not taken. */
   readonly isEmpty: boolean
   /** True when no slice of it is alive. */
   readonly isDroppable: boolean
@@ -29,6 +30,7 @@ export interface Buffer extends Write {
 export interface AeadBuffer {
   /** From the start set by `dangerSetStart` to the end of what is written. */
   readonly bytes: Uint8Array
+  /** Appends all of `source`. */
   extendFromSlice(source: Uint8Array): void
   /** Keeps the first `length` bytes of `bytes`. More than there are: `ERR_OUT_OF_RANGE`. */
   truncate(length: number): void

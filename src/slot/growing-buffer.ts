@@ -54,6 +54,7 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
     return this.#memory.length
   }
 
+  /** True when nothing is written that was not taken. */
   get isEmpty(): boolean {
     return this.#memory.length === 0
   }
@@ -69,6 +70,7 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
     return memory.pending(memory.hidden, memory.length - memory.hidden)
   }
 
+  /** Appends all of `source`. */
   extendFromSlice(source: Uint8Array): void {
     this.#append(bytesArgument(source, 'source'), outOfRange)
   }

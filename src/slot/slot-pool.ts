@@ -6,9 +6,12 @@ import { GuardedSlotMemory } from './debug-slot-memory.js'
 import { GrowingBuffer } from './growing-buffer.js'
 import { SlotMemory } from './slot-memory.js'
 
+/** Where a slot pool takes its next slice from: see `SlotPool`. */
 export type PoolMode = 'back' | 'front' | 'alloc'
 
+/** Figures of a slot pool: see `SlotPool.stats()`. */
 export interface SlotPoolStats {
+  /** Mode of the pool at present. */
   mode: PoolMode
   /** In bytes. */
   capacity: number
@@ -20,6 +23,7 @@ export interface SlotPoolStats {
   heapFallbacks: number
   /** Times that the pool began anew with nothing alive. */
   resets: number
+  /** Changes of the mode since creation. */
   modeChanges: number
 }
 
@@ -32,10 +36,13 @@ let memoryOfPool: (pool: SlotPool) => SlotMemory
  * there (front mode); else from the heap (alloc mode) until there is room again. With nothing alive it begins anew.
  */
 export class SlotPool extends GrowingBuffer implements Disposable {
+  /** Slots of every pool: 8. */
   static readonly SLOTS = SLOTS
   readonly #memory: SlotMemory
 
   /**
+   * Makes a pool and allocates its memory.
+   *
    * @param capacity In bytes, 0 … 2^32 − 1, else `ERR_OUT_OF_RANGE`. With 0 every slice comes from the heap.
    *   `ERR_NO_MEMORY` when the system has none.
    * @param options `debug`: debug mode, by default that of the process (`FRAMEPOOL_DEBUG=1`).
@@ -61,6 +68,7 @@ export class SlotPool extends GrowingBuffer implements Disposable {
     return this.#memory.capacity
   }
 
+  /** Mode of the pool at present. */
   get mode(): PoolMode {
     return this.#report().mode as PoolMode
   }
@@ -74,6 +82,7 @@ export class SlotPool extends GrowingBuffer implements Disposable {
     return this.#memory.live === 0 && this.#memory.liveHeapSlices === 0
   }
 
+  /** Returns the pool's figures. */
   stats(): SlotPoolStats {
     const { mode, slots, heapFallbacks, resets, modeChanges } = this.#report()
     const { capacity, live, liveHeapSlices } = this.#memory
@@ -95,6 +104,7 @@ export class SlotPool extends GrowingBuffer implements Disposable {
     this.#memory.close()
   }
 
+  /** Calls `close()`. */
   [Symbol.dispose](): void {
     this.close()
   }

@@ -78,7 +78,11 @@ class SystemMemory implements GrowingMemory, SliceCount {
 export class SystemMemoryBuffer extends GrowingBuffer {
   readonly #memory: SystemMemory
 
-  /** @param initialCapacity In bytes, 0 … 2^32 − 1. Accepted as in the crate, which does not use it either. */
+  /**
+   * Makes an empty buffer.
+   *
+   * @param initialCapacity In bytes, 0 … 2^32 − 1. Accepted as in the crate, which does not use it either.
+   */
   constructor(initialCapacity = 0) {
     integerArgument(initialCapacity, 'initialCapacity', 0, MAX_BYTES)
     const memory = new SystemMemory()

@@ -23,8 +23,11 @@ export type ErrorCode =
 
 /** What the operating system said, with `ERR_SYSTEM`. */
 export interface SystemErrorInfo {
+  /** Name of the error, for example `ENOENT`. */
   code: string
+  /** Number of the error, negative as in Node's own errors. */
   errno: number
+  /** System call that failed. */
   syscall: string
 }
 
@@ -35,12 +38,14 @@ export function systemErrorInfo(syscall: string, errno: number): SystemErrorInfo
 
 /** Every error of framepool that is neither a wrong argument type nor a wrong value. */
 export class FramePoolError extends Error {
+  /** Code that names the case. */
   readonly code: ErrorCode
   /** Declared, not defined: only errors of the system have it. */
   declare readonly info?: SystemErrorInfo
   /** Declared, not defined: only errors of `pump` have it. Bytes that it had written. */
   declare readonly bytes?: bigint
 
+  /** Makes an error with `code`. `options.info` is what the operating system said. */
   constructor(code: ErrorCode, message: string, options?: ErrorOptions & { info?: SystemErrorInfo }) {
     super(message, options)
     this.code = code

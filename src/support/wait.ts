@@ -3,14 +3,17 @@ import { integerArgument, optionsArgument, signalArgument } from './arguments.js
 import { FramePoolError } from './errors.js'
 import { clearTimeout, now, setTimeout, type Timer } from './timers.js'
 
-/** Aborting rejects with `signal.reason`; a timeout, in milliseconds, with `ERR_TIMEOUT`. */
+/** Options of a call that waits. */
 export interface WaitOptions {
+  /** Ends the wait when it aborts: the call rejects with `signal.reason`. */
   signal?: AbortSignal
+  /** Longest wait in milliseconds: the call then rejects with `ERR_TIMEOUT`. Default: no limit. */
   timeoutMs?: number
 }
 
-/** `zero`: cleared memory; otherwise what was there before, as with `Buffer.allocUnsafe`. */
+/** Options of an allocation. */
 export interface AllocateOptions {
+  /** Whether the memory is cleared. Default false: it holds what was there before, as with `Buffer.allocUnsafe`. */
   zero?: boolean
 }
 

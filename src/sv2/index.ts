@@ -1,3 +1,8 @@
+/**
+ * Stratum V2 (Sv2) sessions, and a relay between miners and a pool.
+ *
+ * @module framepool/sv2
+ */
 export type { Disconnection, DisconnectSide, Ending } from './relay/disconnection.js'
 export type { RelayBudget } from './relay/memory.js'
 export type { RelayOptions } from './relay/options.js'

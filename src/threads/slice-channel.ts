@@ -13,10 +13,19 @@ const DEFAULT_CAPACITY = 64
  */
 // biome-ignore lint/complexity/noStaticOnlyClass: its users know it as a class, beside `ByteRing`.
 export class SliceChannel {
-  /** @param capacity What may be on its way at a time: 1 to 65,536, by default 64. Otherwise `ERR_OUT_OF_RANGE`. */
+  /**
+   * Makes a channel: its two ends.
+   *
+   * @param capacity What may be on its way at a time: 1 to 65,536, by default 64. Otherwise `ERR_OUT_OF_RANGE`.
+   */
   static create<T extends Movable = Movable>(
     capacity: number = DEFAULT_CAPACITY,
-  ): { sender: SliceSender<T>; receiver: SliceReceiver<T> } {
+  ): {
+    /** The end that sends. */
+    sender: SliceSender<T>
+    /** The end that receives. */
+    receiver: SliceReceiver<T>
+  } {
     const { sender, receiver } = createChannel(integerArgument(capacity, 'capacity', 1, MAX_CAPACITY))
     return { sender: new SliceSender(channelKey, sender), receiver: new SliceReceiver(channelKey, receiver) }
   }

@@ -100,6 +100,7 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
     return { framepool }
   }
 
+  /** Calls `release()`. */
   [Symbol.dispose](): void {
     this.release()
   }

@@ -97,6 +97,7 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
     return { framepool }
   }
 
+  /** Calls `release()`. */
   [Symbol.dispose](): void {
     this.release()
   }

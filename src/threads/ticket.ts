@@ -3,6 +3,7 @@
  * it belongs to its sender.
  */
 export type Ticket<T> = {
+  /** Random text of 32 characters that names the object. */
   readonly framepool: string
   /** Only in types: what `adopt()` gives for it. */
   readonly __type?: T

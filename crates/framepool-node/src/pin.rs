@@ -15,7 +15,7 @@ fn pin() {
     let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
     // SAFETY: `dladdr` only reads the address, which lies in this module, and fills `info`, which is writable and of
     // the right type. `dli_fname` is then null or a NUL-terminated string that lives as long as the module.
-    // `RTLD_NOLOAD` makes `dlopen` run no initialiser: it only marks the loaded module as not to be unloaded.
+    // `RTLD_NOLOAD` makes `dlopen` run no initializer: it only marks the loaded module as not to be unloaded.
     unsafe {
         if libc::dladdr(module as *const libc::c_void, info.as_mut_ptr()) == 0 {
             return;

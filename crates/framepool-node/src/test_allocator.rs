@@ -111,7 +111,7 @@ unsafe impl GlobalAlloc for TestAllocator {
 ///
 /// Address space is taken from large reservations that nothing can access, from the bottom up and once only: a page that was freed
 /// is never used again. Freed pages are mapped anew as inaccessible, which gives their memory back and lets their mapping merge
-/// with its neighbours, so that there are no more mappings than two for each piece of memory that is alive.
+/// with its neighbors, so that there are no more mappings than two for each piece of memory that is alive.
 #[cfg(feature = "guard-pages")]
 mod guarded {
     use std::alloc::{GlobalAlloc, Layout, System};

@@ -7,7 +7,7 @@
 //!
 //! A pool has [`SLOTS`] slots. A live slot holds a contiguous range of the region, and the bytes of slot *i* lie below
 //! those of slot *i* + 1, so what is free is a few *gaps*: the one before the first live slot, the one after the last,
-//! and holes between, which wait until a neighbour is free as well.
+//! and holes between, which wait until a neighbor is free as well.
 //!
 //! ```text
 //! slot         1    2    3      4    5          6  7  8

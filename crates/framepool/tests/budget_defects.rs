@@ -3,7 +3,7 @@
 //!
 //! What would hang runs in threads that are left behind, with pools that are never dropped. Not shown, since no output
 //! can: the notify after the last decrement may touch a pool that is gone, the wake-up of a drop can be lost in the same
-//! way as that of an allocation, and fresh memory is not initialised.
+//! way as that of an allocation, and fresh memory is not initialized.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::process::Command;

@@ -7,7 +7,9 @@ import { ReadTarget } from './read-target.js'
 
 /** The `onread` option of `net.connect` and `new net.Socket`. */
 export interface OnRead {
+  /** Gives Node the memory that it reads into next. */
   buffer: () => Uint8Array
+  /** Takes what Node has read: `n` bytes at the start of `buf`. Returns false to pause the socket. */
   callback: (n: number, buf: Uint8Array) => boolean
 }
 

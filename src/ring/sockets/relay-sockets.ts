@@ -34,7 +34,12 @@ export async function relaySockets(
   a: Socket,
   b: Socket,
   options?: { size?: number; idleTimeoutMs?: number; signal?: AbortSignal },
-): Promise<{ aToB: number; bToA: number }> {
+): Promise<{
+  /** Bytes relayed from `a` to `b`. */
+  aToB: number
+  /** Bytes relayed from `b` to `a`. */
+  bToA: number
+}> {
   socketArgument(a, 'a')
   socketArgument(b, 'b')
   if (a === b) throw outOfRange('a and b must be two sockets')

@@ -18,10 +18,13 @@ export interface Ending {
 
 /** What the event `disconnect` tells of a miner's connection, and the one to the pool that belonged to it. */
 export interface Disconnection extends Ending {
+  /** Number of the connection, as in the event `connection`. */
   id: number
+  /** Address that the miner connected from. */
   remoteAddress: string
-  /** Frames that were passed on to the pool, and to the miner. */
+  /** Frames that were passed on to the pool. */
   framesUpstream: number
+  /** Frames that were passed on to the miner. */
   framesDownstream: number
   /** From when the miner was accepted until both connections were closed. */
   durationMs: number

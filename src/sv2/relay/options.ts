@@ -14,13 +14,27 @@ import { Sv2Session } from '../session/session.js'
 /** Enough for a few connections, and for frames of some 40 KiB. */
 const MIN_MEMORY = 1 << 20
 
+/** Options of `createRelay()`. */
 export interface RelayOptions {
   /** Where miners connect; port 0 takes a free one. Default host: 127.0.0.1. */
-  listen: { host?: string; port: number }
+  listen: {
+    /** Name or IP address to listen on. */
+    host?: string
+    /** TCP port to listen on: 0 to 65,535. */
+    port: number
+  }
   /** Where each of them is connected to. Without a key any server is accepted. */
-  upstream: { host: string; port: number; authorityPublicKey?: string }
+  upstream: {
+    /** Name or IP address of the pool. */
+    host: string
+    /** TCP port of the pool: 1 to 65,535. */
+    port: number
+    /** Key that the pool's certificate must be signed with, as base58check. */
+    authorityPublicKey?: string
+  }
   /** base58check: what the relay proves to miners that it is. */
   authorityPublicKey: string
+  /** Secret key that belongs to `authorityPublicKey`, as base58check. */
   authoritySecretKey: string
   /** In bytes, both ways; default 1 MiB. */
   maxFrameSize?: number

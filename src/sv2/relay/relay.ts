@@ -17,16 +17,21 @@ const DEFAULT_DRAIN_MS = 5_000
 
 /** Counts are exact up to 2^53, and rounded to a number beyond. */
 export interface RelayStats {
+  /** Connections of miners that are open. */
   connections: number
+  /** Connections accepted since the relay was made. */
   connectionsTotal: number
   /** Refused because of `maxConnections` or `maxMemory`, or for want of memory. */
   rejected: number
   /** Connections that ended before both handshakes were done, or by their miner before it had sent a frame. */
   handshakeFailures: number
-  /** Frames forwarded, and wire bytes sent, in each direction. */
+  /** Frames forwarded to the pool. */
   framesUpstream: number
+  /** Frames forwarded to miners. */
   framesDownstream: number
+  /** Wire bytes sent to the pool. */
   bytesUpstream: number
+  /** Wire bytes sent to miners. */
   bytesDownstream: number
   /** Batches that found no room in the pool. */
   heapFallbacks: number
@@ -36,10 +41,29 @@ export interface RelayStats {
   budget: RelayBudget | null
 }
 
+/** Events of a relay, with the arguments of their listeners. */
 export interface RelayEvents {
-  listening: [address: { host: string; port: number }]
-  connection: [connection: { id: number; remoteAddress: string }]
+  /** Emitted when the relay accepts connections. */
+  listening: [
+    address: {
+      /** IP address. */
+      host: string
+      /** TCP port. */
+      port: number
+    },
+  ]
+  /** Emitted when a miner has connected. */
+  connection: [
+    connection: {
+      /** Number of the connection. */
+      id: number
+      /** Address that the miner connected from. */
+      remoteAddress: string
+    },
+  ]
+  /** Emitted when a connection has ended. */
   disconnect: [connection: Disconnection]
+  /** Emitted when the server fails or a listener throws. */
   error: [error: Error]
 }
 
@@ -85,7 +109,12 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
   }
 
   /** Resolves when the relay accepts connections; rejects with the system's error if it cannot, and may be tried again. */
-  async listen(): Promise<{ host: string; port: number }> {
+  async listen(): Promise<{
+    /** IP address that the relay listens on. */
+    host: string
+    /** TCP port that the relay listens on. */
+    port: number
+  }> {
     if (this.#closing) throw new FramePoolError('ERR_CLOSED', 'the relay is closed')
     if (this.#listening) throw new FramePoolError('ERR_BUSY', 'the relay is listening already')
     this.#listening = this.#listen()
@@ -123,6 +152,7 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     return listening
   }
 
+  /** Returns the relay's figures. */
   stats(): RelayStats {
     const stats = { connections: this.#links.size, ...this.#total, memoryBytes: 0 }
     const budget = this.#memory?.stats() ?? null
@@ -153,6 +183,7 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     }
   }
 
+  /** Calls `close()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

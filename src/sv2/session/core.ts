@@ -33,10 +33,13 @@ import { forgetGrown, watchGrown } from './grown-outputs.js'
 
 /** Counts are exact up to 2^53, and rounded to a number beyond: native code counts in 64 bits. */
 export interface SessionStats {
+  /** Frames received. */
   framesIn: number
+  /** Frames sent or forwarded into this session. */
   framesOut: number
-  /** Wire bytes, the handshake included. */
+  /** Wire bytes received, the handshake included. */
   bytesIn: number
+  /** Wire bytes written to the output, the handshake included. */
   bytesOut: number
   /** Batches that found no room in the pool. */
   heapFallbacks: number

@@ -18,9 +18,11 @@ export interface FrameBatch extends Iterable<Frame> {
 
 /** One frame of a batch. Once the batch is released, its members throw `ERR_RELEASED`. */
 export interface Frame {
+  /** Message type: 0 to 255. */
   readonly messageType: number
   /** Without the channel bit. */
   readonly extensionType: number
+  /** True when the channel bit of the header is set. */
   readonly channelMessage: boolean
   /** First u32 of the payload of a channel message, else null. */
   readonly channelId: number | null

@@ -1,6 +1,11 @@
 import { authorityKeypair } from '../../native/session.js'
 
 /** A new authority keypair, as base58check strings. */
-export function generateAuthorityKeypair(): { publicKey: string; secretKey: string } {
+export function generateAuthorityKeypair(): {
+  /** Public key, for the option `authorityPublicKey`. */
+  publicKey: string
+  /** Secret key, for the option `authoritySecretKey`. */
+  secretKey: string
+} {
   return authorityKeypair()
 }

@@ -21,6 +21,7 @@ import type { Frame, FrameBatch } from './frame-batch.js'
 import { placeOf } from './frame-batch.js'
 import { SessionSocket } from './socket.js'
 
+/** Header of a frame to send. */
 export interface FrameHeader {
   /** 0 … 255. */
   messageType: number
@@ -30,6 +31,7 @@ export interface FrameHeader {
   channelMessage?: boolean
 }
 
+/** Options that both roles of an `Sv2Session` have. */
 export interface SessionOptions {
   /** In bytes; default 1 MiB, at most 16,777,215. A larger frame is `ERR_SV2_FRAME_TOO_LARGE`, before its bytes are held. */
   maxFrameSize?: number
@@ -42,14 +44,17 @@ export interface SessionOptions {
   pool?: SlotPool
 }
 
+/** Options of `Sv2Session.responder()`. */
 export interface ResponderOptions extends SessionOptions {
   /** base58check, as `generateAuthorityKeypair()` gives it. */
   authorityPublicKey: string
+  /** Secret key that belongs to `authorityPublicKey`, as base58check. */
   authoritySecretKey: string
   /** How long the certificate made for each handshake is valid; default 3,600. */
   certificateValiditySeconds?: number
 }
 
+/** Options of `Sv2Session.initiator()`. */
 export interface InitiatorOptions extends SessionOptions {
   /** Undefined: any server is accepted. */
   authorityPublicKey?: string
@@ -108,6 +113,7 @@ export class Sv2Session implements Disposable {
     return create(options, (sizes) => createInitiator(sizes, authorityPublicKey))
   }
 
+  /** State of the session: it shakes hands, carries frames, or is closed. */
   get state(): 'handshake' | 'transport' | 'closed' {
     return this.#core.state
   }
@@ -189,6 +195,7 @@ export class Sv2Session implements Disposable {
     SessionSocket.attach(this.#core, socket, onBatch)
   }
 
+  /** Returns the session's figures. */
   stats(): SessionStats {
     return this.#core.stats()
   }
@@ -201,6 +208,7 @@ export class Sv2Session implements Disposable {
     this.#core.close()
   }
 
+  /** Calls `close()`. */
   [Symbol.dispose](): void {
     this.close()
   }

@@ -18,7 +18,7 @@ pub struct BlockPolicy {
 pub struct Options {
     /// In bytes; rounded down to whole blocks, at least one.
     pub max_memory: usize,
-    /// For 1, 4, 16 and 64 MiB: four free neighbours are merged only when at least that many buffers of their size are
+    /// For 1, 4, 16 and 64 MiB: four free neighbors are merged only when at least that many buffers of their size are
     /// free, or a larger one is waited for. The last one is not used.
     pub merge_watermarks: [usize; 4],
     /// How long a wait for 4 MiB or more may be passed over by smaller ones before memory is set aside for it.

@@ -87,7 +87,7 @@ impl Allocation {
     }
 
     /// Start of the memory: [`allocated_bytes`](Self::allocated_bytes) bytes, valid for reads and writes until this is
-    /// dropped, wherever it is moved. They are not initialised unless they were allocated with `zero`.
+    /// dropped, wherever it is moved. They are not initialized unless they were allocated with `zero`.
     pub fn base(&self) -> NonNull<u8> {
         match &self.memory {
             Memory::Crate(memory) => NonNull::new(memory.first()).expect("the crate allocates or ends the process"),

@@ -290,7 +290,7 @@ impl SlotPool {
         let index = self.index_of_own(slot)?;
         let (begin, end) = (self.starts[index], self.ends[index]);
         // SAFETY: the range was cut off the gap when the slot was taken, and nobody else gets its bytes while it is
-        // held; `&self` keeps it held. All of it is initialised.
+        // held; `&self` keeps it held. All of it is initialized.
         Some(unsafe { slice::from_raw_parts(self.region.base().add(begin).as_ptr(), end - begin) })
     }
 
@@ -385,7 +385,7 @@ impl SlotPool {
         match &self.heap {
             Some(heap) => heap.pending(),
             // SAFETY: the range lies in the gap, hence in the region and apart from every live slice; all of it is
-            // initialised.
+            // initialized.
             None => unsafe { slice::from_raw_parts(self.region.base().add(self.gap.offset).as_ptr(), self.written) },
         }
     }

@@ -181,7 +181,7 @@ impl Slice {
 impl AsRef<[u8]> for Slice {
     fn as_ref(&self) -> &[u8] {
         match &self.0 {
-            // SAFETY: the promise of `in_region`, and the region lives as long as the slice. All of it is initialised.
+            // SAFETY: the promise of `in_region`, and the region lives as long as the slice. All of it is initialized.
             Bytes::Held(held) => unsafe {
                 slice::from_raw_parts(held.region.base().add(held.range.start).as_ptr(), held.range.len())
             },

@@ -14,7 +14,7 @@ use super::{OutOfMemory, OutOfRange, Slice, slice::reserve};
 /// The memory at least doubles when it grows. It moves then; while a message fits, the memory stays where it is.
 #[derive(Debug, Default)]
 pub struct SystemMemory {
-    /// All of it is initialised, also what is not written yet.
+    /// All of it is initialized, also what is not written yet.
     memory: Shown<Vec<u8>>,
     /// Bytes written, at most those of `memory`.
     len: usize,
