@@ -125,7 +125,9 @@ it('the TypeScript in the pages has no type errors', async () => {
 describe('The pages tell of everything', () => {
   it('docs/README.md leads to every page', () => {
     const listed = linksOf('docs/README.md').map((link) => join('docs', link.split('#')[0]!).replaceAll('\\', '/'))
-    const missing = pages.filter((page) => page.startsWith('docs/') && page !== 'docs/README.md' && !listed.includes(page))
+    const missing = pages.filter(
+      (page) => page.startsWith('docs/') && page !== 'docs/README.md' && !listed.includes(page),
+    )
     expect(missing).toEqual([])
   })
 
@@ -161,7 +163,9 @@ describe('The pages tell of everything', () => {
     }
     // Only a class's own statics: `length`, `name` and `prototype` are every function's.
     members.push(...Object.getOwnPropertyNames(at(name)).filter((key) => !/^(length|name|prototype)$/.test(key)))
-    const missing = members.filter((member) => member !== 'constructor' && !new RegExp(`\`[^\`]*\\b${member}\\b`).test(text))
+    const missing = members.filter(
+      (member) => member !== 'constructor' && !new RegExp(`\`[^\`]*\\b${member}\\b`).test(text),
+    )
     expect(missing).toEqual([])
 
     function at(className: string): object {
@@ -185,7 +189,11 @@ describe('The pages tell of everything', () => {
       return name.endsWith('.ts') && readFileSync(join(root, 'benchmark', name), 'utf8').startsWith('/**')
     })
     const targets = scenarios.flatMap((name) => {
-      return [...readFileSync(join(root, 'benchmark', name), 'utf8').split('*/')[0]!.matchAll(/\bP\d+\b/g)].map(([p]) => p)
+      return [
+        ...readFileSync(join(root, 'benchmark', name), 'utf8')
+          .split('*/')[0]!
+          .matchAll(/\bP\d+\b/g),
+      ].map(([p]) => p)
     })
     const missing = [...targets, ...scenarios.map((name) => name.slice(0, -3))].filter((word) => !text.includes(word))
     expect(missing).toEqual([])
