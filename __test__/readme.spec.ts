@@ -177,6 +177,17 @@ describe('The pages tell of everything', () => {
     expect(textOf('docs/README.md')).toContain(`\`${name}\``)
   })
 
+  it('docs/README.md has every type', () => {
+    const source = (path: string): string => readFileSync(join(root, path), 'utf8')
+    const lists = [source('index.ts'), source('src/sv2/index.ts')].flatMap((text) => [
+      ...[...text.matchAll(/export type \{([^}]*)\}/g)].flatMap(([, list]) => list!.match(/\w+/g)!),
+      ...[...text.matchAll(/\btype (\w+)/g)].map(([, type]) => type!),
+    ])
+    const declared = [...source('src/sv2/api.ts').matchAll(/^export interface (\w+)/gm)].map(([, type]) => type!)
+    const text = textOf('docs/README.md')
+    expect([...lists, ...declared].filter((type) => !text.includes(`\`${type}\``))).toEqual([])
+  })
+
   it('docs/errors.md has every code', () => {
     const codes = readFileSync(join(root, 'src/errors.ts'), 'utf8').match(/(?<=')ERR_[A-Z0-9_]+(?=')/g)!
     const text = textOf('docs/errors.md')
