@@ -122,6 +122,15 @@ it('the TypeScript in the pages has no type errors', async () => {
   }
 }, 60_000)
 
+describe('The pages name files that exist', () => {
+  it.each(pages)('%s', (page) => {
+    const named = textOf(page).match(/\b(?:src|crates|__test__|scripts|benchmark|examples)\/[\w./-]*[\w/]/g) ?? []
+    // A benchmark's results are made by it.
+    const missing = named.filter((path) => !existsSync(join(root, path)) && path !== 'benchmark/results/')
+    expect(missing).toEqual([])
+  })
+})
+
 describe('The pages tell of everything', () => {
   it('docs/README.md leads to every page', () => {
     const listed = ['docs/README.md', 'docs/decisions/README.md'].flatMap((list) =>
