@@ -7,8 +7,8 @@
 mod reserve;
 mod set_aside;
 
-pub use reserve::{LARGEST_SMALL, Reserved};
-pub use set_aside::{SetAside, set_aside};
+pub use reserve::Reserved;
+pub use set_aside::{LARGEST_SMALL, SetAside, set_aside};
 
 /// Freed bytes from which on [`trim`] is worth its look at every free block.
 pub const WORTH_TRIMMING: usize = 1 << 20;

@@ -29,6 +29,8 @@ mod options;
 mod policy;
 mod pool;
 mod retired;
+mod retries;
+mod shared;
 mod wait;
 
 pub use block::{BLOCK_SIZE, Block};

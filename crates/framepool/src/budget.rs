@@ -19,15 +19,14 @@
 
 mod allocation;
 mod error;
-pub(crate) mod ledger;
-mod place;
 mod pool;
+mod request;
+mod shared;
 
 pub use allocation::{Allocation, Reservation};
 pub use error::BudgetError;
-pub use ledger::{Closed, Ticket};
-pub use place::Place;
 pub use pool::{BudgetPool, Stats};
+pub use request::Request;
+pub use shared::MAX_COUNT;
 
-/// The most buffers of one allocation: the limit that the crate documents.
-pub const MAX_COUNT: usize = u16::MAX as usize;
+pub use crate::ledger::{Closed, RequestId};

@@ -12,7 +12,7 @@ mod poller;
 mod port;
 mod pump;
 
-pub use descriptor::{Descriptor, Direction};
+pub use descriptor::{Access, Descriptor};
 pub use poller::{Operation, Poller};
 pub use port::Port;
 pub use pump::{Pump, Pumped};

@@ -5,9 +5,11 @@ pub mod buddy;
 pub mod budget;
 pub mod census;
 pub mod channel;
+mod coded;
 pub mod handle;
 #[cfg(unix)]
 pub mod io;
+mod ledger;
 pub mod quarantine;
 pub mod ring;
 pub mod shown;
@@ -18,4 +20,5 @@ pub mod ticket;
 
 /// The crate whose traits the buffers implement.
 pub use buffer_sv2;
+pub use coded::Coded;
 pub use system_error::SystemError;

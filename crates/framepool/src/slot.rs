@@ -48,6 +48,7 @@
 //! # Ok::<(), framepool::slot::OutOfMemory>(())
 //! ```
 
+mod atomic;
 mod error;
 mod gap;
 mod held;
@@ -59,15 +60,8 @@ mod system_memory;
 mod traits;
 
 pub use error::{OutOfMemory, OutOfRange};
+pub use gap::SLOTS;
 pub use pool::{Mode, Place, Room, SlotPool, Stats, Taken};
 pub use region::Region;
 pub use slice::Slice;
 pub use system_memory::SystemMemory;
-
-/// What `live` stands on; loom's in its test.
-mod atomic {
-    pub(super) use std::sync::atomic::{AtomicU8, Ordering};
-}
-
-/// Slots of a pool: as many slices of its region can be alive at once.
-pub const SLOTS: usize = 8;

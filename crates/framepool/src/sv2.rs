@@ -15,6 +15,7 @@
 //!   extension u16, type u8, length u24: little-endian; extension bit 15 marks a channel message
 //! ```
 
+mod allowance;
 mod batch;
 mod error;
 mod frame;

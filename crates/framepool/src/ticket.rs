@@ -17,13 +17,15 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fmt;
 use std::ops::Bound;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::SystemError;
+use crate::coded::Coded;
+use crate::system_error::SystemError;
 
 /// What a ticket says: 32 lower-case hexadecimal digits as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +53,20 @@ impl fmt::Display for Nonce {
 /// The text is no nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoNonce;
+
+impl fmt::Display for NoNonce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a ticket's nonce is 32 lower-case hexadecimal digits")
+    }
+}
+
+impl Error for NoNonce {}
+
+impl Coded for NoNonce {
+    fn code(&self) -> &'static str {
+        "ERR_TICKET"
+    }
+}
 
 impl FromStr for Nonce {
     type Err = NoNonce;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 use std::{env, thread};
 
-use framepool::budget::{Allocation, BudgetError, BudgetPool, Closed, MAX_COUNT, Reservation, Stats, Ticket};
+use framepool::budget::{Allocation, BudgetError, BudgetPool, Closed, MAX_COUNT, RequestId, Reservation, Stats};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 const KIB: usize = 1024;
@@ -228,7 +228,7 @@ fn a_thousand_requests_of_all_sizes_are_served_in_the_order_asked() {
 /// A request that has been neither granted nor cancelled, as the model knows it.
 struct Asked {
     count: usize,
-    ticket: Ticket,
+    request: RequestId,
     granted: mpsc::Receiver<Result<Reservation, Closed>>,
 }
 
@@ -255,12 +255,12 @@ fn random_programs_do_what_the_model_does() {
                 }
                 3..=5 => {
                     let (sender, granted) = mpsc::channel();
-                    let ticket = pool.enqueue(count, move |granted| drop(sender.send(granted))).unwrap();
-                    queue.push_back(Asked { count, ticket, granted });
+                    let request = pool.enqueue(count, move |granted| drop(sender.send(granted))).unwrap();
+                    queue.push_back(Asked { count, request, granted });
                 }
                 6 if !queue.is_empty() => {
                     let asked = queue.remove(random.gen_range(0..queue.len())).unwrap();
-                    assert!(pool.cancel(asked.ticket));
+                    assert!(pool.cancel(asked.request));
                     assert!(asked.granted.try_recv().is_err());
                 }
                 7 => match pool.allocate_within(count, false, Duration::ZERO) {
@@ -292,7 +292,7 @@ fn random_programs_do_what_the_model_does() {
         }
         // From the back, since a cancelled head would let others move up.
         for asked in queue.iter().rev() {
-            assert!(pool.cancel(asked.ticket));
+            assert!(pool.cancel(asked.request));
         }
     }
 }

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 
 /// Read into the ring, or write out of it, as much as goes.
 fn transfer<P: Port>(port: &mut P, fd: impl AsFd) -> Result<Option<usize>, SystemError> {
-    port.transfer(&Descriptor::borrow(fd.as_fd(), P::DIRECTION)?, usize::MAX)
+    port.transfer(&Descriptor::borrow(fd.as_fd(), P::ACCESS)?, usize::MAX)
 }
 
 fn refusal<P: Port>(port: &mut P, fd: impl AsFd) -> (&'static str, Errno) {
@@ -48,9 +48,9 @@ fn no_more_is_moved_than_is_asked_for() {
     producer.advance(6).unwrap();
     consumer.advance(6).unwrap();
     let (from, to) = (file(b"abcdefgh"), file(b""));
-    let (from, to) = (Descriptor::borrow(from.as_fd(), ring::Producer::DIRECTION), (to.as_fd(), &to));
+    let (from, to) = (Descriptor::borrow(from.as_fd(), ring::Producer::ACCESS), (to.as_fd(), &to));
     assert_eq!(producer.transfer(&from.unwrap(), 5), Ok(Some(5)));
-    let descriptor = Descriptor::borrow(to.0, ring::Consumer::DIRECTION).unwrap();
+    let descriptor = Descriptor::borrow(to.0, ring::Consumer::ACCESS).unwrap();
     assert_eq!(consumer.transfer(&descriptor, 1), Ok(Some(1)));
     assert_eq!(consumer.transfer(&descriptor, 3), Ok(Some(3)));
     assert_eq!(contents(to.1), b"abcd");

@@ -4,6 +4,7 @@ mod sv2_support;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use framepool::Coded;
 use framepool::sv2::{CertificateFault, Error, FrameHeader, Options, Session, State, generate_authority_keypair};
 use noise_sv2::Responder;
 use rand::Rng;

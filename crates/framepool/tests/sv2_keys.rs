@@ -2,6 +2,7 @@
 
 mod sv2_support;
 
+use framepool::Coded;
 use framepool::sv2::{Error, Options, Session, State, generate_authority_keypair};
 use key_utils::{Secp256k1PublicKey, Secp256k1SecretKey};
 use rand::Rng;

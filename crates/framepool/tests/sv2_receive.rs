@@ -3,6 +3,7 @@
 mod sv2_support;
 
 use buffer_sv2::Buffer;
+use framepool::Coded;
 use framepool::sv2::{Error, FrameHeader, Options, Session, State, spare_bytes};
 use rand::Rng;
 use sv2_support::{

@@ -10,10 +10,7 @@ use std::hint;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::set_aside;
-
-/// The largest request, in bytes, that the reserve serves.
-pub const LARGEST_SMALL: usize = 256 << 10;
+use super::set_aside::{self, LARGEST_SMALL};
 
 /// Bytes of a chunk. The system maps lazily, so that it costs no memory before it is needed.
 const CHUNK: usize = 4 << 20;

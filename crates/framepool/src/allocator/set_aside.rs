@@ -10,7 +10,8 @@ use std::hint::black_box;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::LARGEST_SMALL;
+/// The largest request, in bytes, that the reserve serves.
+pub const LARGEST_SMALL: usize = 256 << 10;
 
 /// Whether the global allocator is one that hands out what was set aside, and never fails small requests.
 static HANDED_OUT: AtomicBool = AtomicBool::new(false);

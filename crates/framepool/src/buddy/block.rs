@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::shown::Memory;
 
-use super::BlockPolicy;
+use super::options::BlockPolicy;
 
 /// Bytes of a block, and of the largest buffer.
 pub const BLOCK_SIZE: usize = 64 << 20;

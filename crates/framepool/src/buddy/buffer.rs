@@ -9,7 +9,9 @@ use ruapc_bufpool::DeviceIndex;
 
 use crate::shown::{Memory, Shown};
 
-use super::{BuddyPool, Error, pool::Shared};
+use super::error::Error;
+use super::retired;
+use super::shared::Shared;
 
 /// Exclusive memory of [`capacity`](Self::capacity) bytes in one block; dropped, it goes back to its pool. What lies in
 /// it is what was there before.
@@ -48,9 +50,8 @@ impl Buffer {
         self.bytes.as_mut_slice()
     }
 
-    /// Its pool.
-    pub fn pool(&self) -> BuddyPool {
-        BuddyPool(Arc::clone(&self.held.pool))
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.held.pool
     }
 
     /// Says who acquired it, for the report of a [`Disturbance`](crate::quarantine::Disturbance).
@@ -83,7 +84,7 @@ impl Shown<Buffer> {
 impl Drop for Buffer {
     fn drop(&mut self) {
         let origin = self.origin.take().map(|origin| origin.0);
-        self.held.pool.keep_back(&mut self.bytes, origin);
+        retired::keep_back(&self.held.pool, &mut self.bytes, origin);
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::{fmt, io};
 
-use super::BLOCK_SIZE;
-use crate::SystemError;
+use super::block::BLOCK_SIZE;
+use crate::coded::Coded;
+use crate::system_error::SystemError;
 
 /// Why an allocation failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,19 +24,6 @@ pub enum Error {
     System(SystemError),
 }
 
-impl Error {
-    /// The stable code that users see, for example `ERR_MEMORY_LIMIT`.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Size(_) => "ERR_OUT_OF_RANGE",
-            Self::Limit { .. } => "ERR_MEMORY_LIMIT",
-            Self::Closed => "ERR_CLOSED",
-            Self::NoMemory => "ERR_NO_MEMORY",
-            Self::System(_) => "ERR_SYSTEM",
-        }
-    }
-}
-
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -52,8 +40,34 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+impl Coded for Error {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Size(_) => "ERR_OUT_OF_RANGE",
+            Self::Limit { .. } => "ERR_MEMORY_LIMIT",
+            Self::Closed => "ERR_CLOSED",
+            Self::NoMemory => "ERR_NO_MEMORY",
+            Self::System(_) => "ERR_SYSTEM",
+        }
+    }
+
+    fn system(&self) -> Option<&SystemError> {
+        match self {
+            Self::System(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
 impl From<SystemError> for io::Error {
     fn from(error: SystemError) -> Self {
         Self::other(Error::System(error))
     }
+}
+
+/// How the crate failed.
+pub(super) enum Failure {
+    /// It would have had to grow where it must not.
+    Refused,
+    Error(Error),
 }

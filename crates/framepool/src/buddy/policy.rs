@@ -2,8 +2,8 @@
 
 use ruapc_bufpool::AlignedMemory;
 
-use super::BlockPolicy;
-use crate::SystemError;
+use super::options::BlockPolicy;
+use crate::system_error::SystemError;
 
 impl BlockPolicy {
     /// Applies the policy; on a refusal the block is of no use.

@@ -1,31 +1,22 @@
 //! The pool.
 
-use std::{
-    fmt,
-    future::Future,
-    io::{self, ErrorKind},
-    mem, ptr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-};
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use ruapc_bufpool::{BufferPool, BufferPoolBuilder, Devices};
+use ruapc_bufpool::BufferPool;
 
+use super::block::Block;
+use super::buffer::Buffer;
+use super::error::{Error, Failure};
+use super::options::Options;
+use super::shared::{Shared, check_size};
+use super::wait;
 use crate::quarantine::Quarantine;
-
-use super::{
-    BLOCK_SIZE, Block, Buffer, Error, Options,
-    block::{Blocks, GrowthRefused},
-    growth::Growth,
-    retired::Retired,
-    wait::{self, Retries},
-};
 
 /// Buffers of 16 KiB to 64 MiB. Clones are the same pool. (`ruapc_bufpool::BufferPool`)
 #[derive(Clone, Debug)]
-pub struct BuddyPool(pub(super) Arc<Shared>);
+pub struct BuddyPool(Arc<Shared>);
 
 /// What has become of a pool: see [`BuddyPool::change`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,52 +48,16 @@ pub struct Stats {
     pub slab_free_counts: [usize; 3],
 }
 
-/// What the pool, its buffers and its waits have in common.
-pub(super) struct Shared {
-    /// The crate's pool.
-    pub(super) crates: Arc<BufferPool>,
-    blocks: Arc<Blocks>,
-    pub(super) growth: Growth,
-    pub(super) retries: Retries,
-    pub(super) live: AtomicUsize,
-    pub(super) waiting: AtomicUsize,
-    /// Of a pool in debug mode: where released buffers go first.
-    quarantine: Option<Arc<Quarantine>>,
-    closed: AtomicBool,
-}
-
 impl BuddyPool {
     /// A pool without blocks: the first allocation maps one.
     pub fn new(options: Options) -> Self {
-        Self::make(options, None)
+        Self(Shared::new(options, None))
     }
 
     /// The same for debug mode: released buffers go into `quarantine`, and come back from there as soon as the pool would
     /// otherwise have none, or is closed.
     pub fn guarded(options: Options, quarantine: &Arc<Quarantine>) -> Self {
-        Self::make(options, Some(quarantine))
-    }
-
-    fn make(options: Options, quarantine: Option<&Arc<Quarantine>>) -> Self {
-        let blocks = Arc::new(Blocks::new(options.policy));
-        let devices: Arc<dyn Devices> = blocks.clone();
-        let crates = BufferPoolBuilder::new(devices)
-            .max_memory((options.max_memory / BLOCK_SIZE).max(1) * BLOCK_SIZE)
-            .merge_watermarks(options.merge_watermarks)
-            .starvation_timeout(options.starvation_timeout)
-            .slab_empty_watermark(options.slab_empty_watermark)
-            .thread_cache(options.thread_cache)
-            .build();
-        Self(Arc::new(Shared {
-            crates,
-            blocks,
-            growth: Growth::default(),
-            retries: Retries::default(),
-            live: AtomicUsize::new(0),
-            waiting: AtomicUsize::new(0),
-            quarantine: quarantine.cloned(),
-            closed: AtomicBool::new(false),
-        }))
+        Self(Shared::new(options, Some(quarantine)))
     }
 
     /// Bytes that a request of `size` bytes gets; `None` for 0 and above [`BLOCK_SIZE`].
@@ -112,7 +67,7 @@ impl BuddyPool {
 
     /// The limit in bytes: whole blocks.
     pub fn max_memory(&self) -> usize {
-        self.0.crates.max_memory()
+        self.0.backing.max_memory()
     }
 
     /// What tells pools apart: as long as one of them is there, no other has the same. Clones have the same.
@@ -129,9 +84,9 @@ impl BuddyPool {
     pub fn try_allocate(&self, size: usize) -> Result<Buffer, Error> {
         check_size(size)?;
         self.0.check_open()?;
-        let mut answer = self.0.judge(self.0.crates.allocate(size));
+        let mut answer = self.0.judge(self.0.backing.allocate(size));
         if answer.is_err() && self.0.empty_quarantine() {
-            answer = self.0.judge(self.0.crates.allocate(size));
+            answer = self.0.judge(self.0.backing.allocate(size));
         }
         match answer {
             Ok(buffer) => {
@@ -157,25 +112,22 @@ impl BuddyPool {
 
     /// What the pool reports of itself. Taken piece by piece: other threads may change it meanwhile.
     pub fn stats(&self) -> Stats {
-        let Shared { crates, blocks, live, waiting, .. } = &*self.0;
+        let Shared { backing, blocks, live, waiting, .. } = &*self.0;
         Stats {
-            allocated_memory: crates.allocated_memory(),
-            max_memory: crates.max_memory(),
+            allocated_memory: backing.allocated_memory(),
+            max_memory: backing.max_memory(),
             blocks: blocks.known().len(),
             live_buffers: live.load(Ordering::SeqCst),
             waiting: waiting.load(Ordering::SeqCst),
-            free_counts: crates.free_counts(),
-            pending_counts: crates.pending_counts(),
-            slab_free_counts: crates.slab_free_counts(),
+            free_counts: backing.free_counts(),
+            pending_counts: backing.pending_counts(),
+            slab_free_counts: backing.slab_free_counts(),
         }
     }
 
     /// Refuses all that is asked from here on, and all that wait, with `Error::Closed`. Buffers stay what they are.
     pub fn close(&self) {
-        self.0.closed.store(true, Ordering::SeqCst);
-        self.0.empty_quarantine();
-        self.0.retries.all();
-        self.0.notify_if_closed();
+        self.0.close();
     }
 
     /// Ends when the pool was closed and nothing of it is in use any more: no buffer, no wait, no growth.
@@ -206,87 +158,9 @@ impl BuddyPool {
     }
 }
 
-pub(super) fn check_size(size: usize) -> Result<(), Error> {
-    if (1..=BLOCK_SIZE).contains(&size) { Ok(()) } else { Err(Error::Size(size)) }
-}
-
-/// How the crate failed.
-pub(super) enum Failure {
-    /// It would have had to grow where it must not.
-    Refused,
-    Error(Error),
-}
-
-impl Shared {
-    pub(super) fn check_open(&self) -> Result<(), Error> {
-        if self.closed.load(Ordering::SeqCst) { Err(Error::Closed) } else { Ok(()) }
-    }
-
-    /// Keeps memory that a buffer leaves from being used again at once, if that is wanted and nobody needs it.
-    pub(super) fn keep_back(self: &Arc<Self>, bytes: &mut ruapc_bufpool::Buffer, origin: Option<Arc<str>>) {
-        let Some(quarantine) = &self.quarantine else { return };
-        let bytes = mem::replace(bytes, ruapc_bufpool::Buffer::empty(&self.crates));
-        quarantine.admit(Retired::new(bytes, self), origin);
-        // Who waits, and who closes the pool, says so before it empties the quarantine: so either it finds this, or we find
-        // it.
-        if self.waiting.load(Ordering::SeqCst) > 0 || self.check_open().is_err() {
-            self.empty_quarantine();
-        }
-    }
-
-    /// The pool has back what of it is in quarantine; false if that is nothing.
-    pub(super) fn empty_quarantine(&self) -> bool {
-        self.quarantine.as_ref().is_some_and(|quarantine| quarantine.give_back(ptr::from_ref(self).addr()))
-    }
-
-    /// What the crate's answer means. If it failed to grow, those ask again that waited because it tried.
-    pub(super) fn judge<T>(&self, answer: io::Result<T>) -> Result<T, Failure> {
-        let error = match answer {
-            Ok(value) => return Ok(value),
-            Err(error) => error,
-        };
-        let limit = error.kind() == ErrorKind::OutOfMemory && error.raw_os_error().is_none();
-        if limit {
-            return Err(Failure::Error(Error::Limit { max_memory: self.crates.max_memory() }));
-        }
-        self.retries.all();
-        if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<GrowthRefused>) {
-            return Err(Failure::Refused);
-        }
-        let refused = error.downcast::<Error>().unwrap_or(Error::NoMemory);
-        Err(Failure::Error(refused))
-    }
-
-    /// One of `live` or `waiting` less.
-    pub(super) fn leave(&self, count: &AtomicUsize) {
-        if count.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.notify_if_closed();
-        }
-    }
-
-    pub(super) fn notify_if_closed(&self) {
-        if self.closed.load(Ordering::SeqCst) {
-            self.blocks.changed.notify_waiters();
-        }
-    }
-
-    fn is_drained(&self) -> bool {
-        self.closed.load(Ordering::SeqCst)
-            && self.live.load(Ordering::SeqCst) == 0
-            && self.waiting.load(Ordering::SeqCst) == 0
-            && self.growth.is_idle()
-    }
-}
-
-impl Drop for Shared {
-    /// What is in quarantine keeps the pool's blocks.
-    fn drop(&mut self) {
-        self.empty_quarantine();
-    }
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("crates", &self.crates).finish_non_exhaustive()
+impl Buffer {
+    /// Its pool.
+    pub fn pool(&self) -> BuddyPool {
+        BuddyPool(Arc::clone(self.shared()))
     }
 }

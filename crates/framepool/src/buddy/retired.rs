@@ -1,16 +1,28 @@
 //! Memory of buffers that were released, in quarantine.
 
-use std::{
-    ptr::NonNull,
-    sync::{Arc, Weak},
-};
+use std::mem;
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
 use crate::quarantine::Keep;
 
-use super::pool::Shared;
+use super::shared::Shared;
+
+/// Keeps memory that a buffer leaves from being used again at once, if that is wanted and nobody needs it.
+pub(super) fn keep_back(pool: &Arc<Shared>, bytes: &mut ruapc_bufpool::Buffer, origin: Option<Arc<str>>) {
+    let Some(quarantine) = &pool.quarantine else { return };
+    let bytes = mem::replace(bytes, ruapc_bufpool::Buffer::empty(&pool.backing));
+    quarantine.admit(Retired::new(bytes, pool), origin);
+    // Who waits, and who closes the pool, says so before it empties the quarantine: so either it finds this, or we find
+    // it.
+    if pool.waiting.load(Ordering::SeqCst) > 0 || pool.check_open().is_err() {
+        pool.empty_quarantine();
+    }
+}
 
 /// What was a buffer's. Dropped, it is free, and the pool hears of it.
-pub(super) struct Retired {
+struct Retired {
     // The order matters: as in `Buffer`.
     bytes: ruapc_bufpool::Buffer,
     notice: Notice,
@@ -23,7 +35,7 @@ struct Notice {
 }
 
 impl Retired {
-    pub(super) fn new(bytes: ruapc_bufpool::Buffer, pool: &Arc<Shared>) -> Self {
+    fn new(bytes: ruapc_bufpool::Buffer, pool: &Arc<Shared>) -> Self {
         let notice = Notice { pool: Arc::downgrade(pool), capacity: bytes.capacity() };
         Self { bytes, notice }
     }

@@ -11,59 +11,16 @@
 //! - A wait for which memory was set aside ends: that memory is noticed at the next allocation and handed on at the next
 //!   release, so one of each is made.
 
-use std::{
-    future::poll_fn,
-    pin::pin,
-    sync::{Arc, atomic::Ordering},
-    task::Poll,
-};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
 
-use tokio::sync::Notify;
-
-use super::{
-    BLOCK_SIZE, Buffer, Error,
-    block::without_growth,
-    growth::Growth,
-    pool::{Failure, Shared, check_size},
-};
-
-/// Capacities that are chunks of slabs, in bytes.
-const CHUNKS: [usize; 3] = [16 << 10, 64 << 10, 256 << 10];
-
-/// What makes waits ask again: one for each chunk size, the last for all larger buffers.
-#[derive(Debug, Default)]
-pub(super) struct Retries([Notify; 4]);
-
-impl Retries {
-    fn of(&self, size: usize) -> &Notify {
-        &self.0[CHUNKS.iter().position(|&chunk| size <= chunk).unwrap_or(CHUNKS.len())]
-    }
-
-    pub(super) fn all(&self) {
-        for retry in &self.0 {
-            retry.notify_waiters();
-        }
-    }
-}
-
-impl Shared {
-    /// A buffer of this size came or went. A wait that is not counted yet finds what there is by itself.
-    pub(super) fn help_beside_chunk(&self, size: usize) {
-        if size > CHUNKS[2] || self.waiting.load(Ordering::SeqCst) == 0 {
-            return;
-        }
-        self.retries.of(size).notify_one();
-        // Below the limit nobody waits for memory, only for a growth.
-        if self.crates.allocated_memory() == self.crates.max_memory() {
-            // Where no block is free, this empties the caches, and fails.
-            self.allocate_and_drop(BLOCK_SIZE);
-        }
-    }
-
-    fn allocate_and_drop(&self, size: usize) {
-        drop(self.judge(without_growth(|| self.crates.allocate(size))));
-    }
-}
+use super::block::without_growth;
+use super::buffer::Buffer;
+use super::error::{Error, Failure};
+use super::shared::{Shared, check_size};
 
 /// One wait, counted in its pool.
 struct Waiting {
@@ -100,7 +57,7 @@ pub(super) async fn allocate(pool: Arc<Shared>, size: usize) -> Result<Buffer, E
         let mut retry = pin!(pool.retries.of(size).notified());
         pool.check_open()?;
         let outcome = {
-            let mut granted = pin!(pool.crates.async_allocate(size));
+            let mut granted = pin!(pool.backing.async_allocate(size));
             poll_fn(|context| {
                 loop {
                     if let Poll::Ready(granted) = without_growth(|| granted.as_mut().poll(context)) {
@@ -117,7 +74,7 @@ pub(super) async fn allocate(pool: Arc<Shared>, size: usize) -> Result<Buffer, E
         let Some(granted) = outcome else { continue };
         let granted = match pool.judge(granted) {
             Err(Failure::Refused) => {
-                let grown = Growth::allocate(&pool, size).map_err(Error::System)?;
+                let grown = pool.grow(size).map_err(Error::System)?;
                 grown.await.expect("the thread answers, or it panicked")
             }
             other => other,

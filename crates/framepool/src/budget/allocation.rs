@@ -10,8 +10,8 @@ use crate::allocator::set_aside;
 use crate::quarantine::{FILL, Guarded};
 use crate::shown::{self, Shown};
 
-use super::pool::Shared;
-use super::{BudgetError, BudgetPool};
+use super::error::BudgetError;
+use super::shared::Shared;
 
 /// A part of the budget, not allocated yet. Dropped, it goes back.
 pub struct Reservation {
@@ -33,7 +33,7 @@ impl Reservation {
         let layout = Layout::array::<u8>(bytes).map_err(|_| BudgetError::NoMemory { bytes })?;
         let _memory = set_aside(layout).ok_or(BudgetError::NoMemory { bytes })?;
         // The ledger never grants more than the crate's own budget, so this does not wait.
-        let memory = self.shared.pool.allocate(self.count);
+        let memory = self.shared.backing.allocate(self.count);
         if zero {
             // SAFETY: the allocation is that many bytes long, and nothing else knows of it.
             unsafe { memory.first().write_bytes(0, bytes) };
@@ -76,9 +76,8 @@ impl Allocation {
         }
     }
 
-    /// True for an allocation of `pool`.
-    pub fn is_of(&self, pool: &BudgetPool) -> bool {
-        Arc::ptr_eq(&self.reservation.shared, &pool.shared)
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.reservation.shared
     }
 
     /// Whether its pool is closed.

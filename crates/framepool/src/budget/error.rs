@@ -3,7 +3,9 @@
 use std::error::Error;
 use std::fmt;
 
-use super::{Closed, MAX_COUNT};
+use super::shared::MAX_COUNT;
+use crate::coded::Coded;
+use crate::ledger::Closed;
 
 /// Why a pool could not be made, or memory not allocated. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,17 @@ impl fmt::Display for BudgetError {
 }
 
 impl Error for BudgetError {}
+
+impl Coded for BudgetError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::BufferSize(_) | Self::MaxMemory(_) | Self::Count(_) => "ERR_OUT_OF_RANGE",
+            Self::Closed => Closed.code(),
+            Self::TimedOut => "ERR_TIMEOUT",
+            Self::NoMemory { .. } => "ERR_NO_MEMORY",
+        }
+    }
+}
 
 impl From<Closed> for BudgetError {
     fn from(Closed: Closed) -> Self {

@@ -1,43 +1,17 @@
 //! The pool.
 
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use frozen_core::bufpool::{BufPool, BufPoolCfg};
 use frozen_core::utils::BufferSize;
 
+use super::allocation::{Allocation, Reservation};
+use super::error::BudgetError;
+use super::request::Request;
+use super::shared::{MAX_COUNT, Shared};
+use crate::ledger::{Accounts, Closed, Ledger, RequestId};
 use crate::quarantine::Quarantine;
-
-use super::ledger::{Accounts, Ledger};
-use super::{Allocation, BudgetError, Closed, MAX_COUNT, Place, Reservation, Ticket};
-use crate::allocator::{self, WORTH_TRIMMING};
-
-/// The crate's pool and our ledger, at an address that the crate's allocations point to.
-pub(super) struct Shared {
-    pub(super) pool: BufPool,
-    pub(super) ledger: Ledger,
-    buffer_size: BufferSize,
-    max_memory: usize,
-    /// Of a pool in debug mode: where the memory of its allocations goes.
-    pub(super) quarantine: Option<Arc<Quarantine>>,
-}
-
-impl Shared {
-    pub(super) fn buffer_size(&self) -> usize {
-        self.buffer_size.bytes()
-    }
-}
-
-impl Drop for Shared {
-    /// Nothing is allocated any more. The allocator keeps what was freed for later, which after a pool of some size may be
-    /// most of the process; so it is told to let the system have it.
-    fn drop(&mut self) {
-        if self.ledger.accounts().peak * self.buffer_size() >= WORTH_TRIMMING {
-            allocator::trim();
-        }
-    }
-}
 
 /// What a pool reports of itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,9 +63,9 @@ impl BudgetPool {
         if max_memory <= buffer_size {
             return Err(BudgetError::MaxMemory(max_memory));
         }
-        let pool = BufPool::new(BufPoolCfg { buffer_size: size, max_memory });
+        let backing = BufPool::new(BufPoolCfg { buffer_size: size, max_memory });
         let ledger = Ledger::new(max_memory / buffer_size);
-        Ok(Self { shared: Arc::new(Shared { pool, ledger, buffer_size: size, max_memory, quarantine }) })
+        Ok(Self { shared: Arc::new(Shared { backing, ledger, buffer_size: size, max_memory, quarantine }) })
     }
 
     /// Bytes of a buffer.
@@ -132,10 +106,10 @@ impl BudgetPool {
     }
 
     /// Queues up for `count` buffers, for a thread that waits for its turn.
-    pub fn line_up(&self, count: usize) -> Result<Place, BudgetError> {
+    pub fn line_up(&self, count: usize) -> Result<Request, BudgetError> {
         let (sender, granted) = mpsc::sync_channel(1);
-        let ticket = self.enqueue(count, move |grant| drop(sender.send(grant)))?;
-        Ok(Place { pool: self.clone(), ticket, granted })
+        let id = self.enqueue(count, move |grant| drop(sender.send(grant)))?;
+        Ok(Request { shared: Arc::clone(&self.shared), id, granted })
     }
 
     /// Queues up for `count` buffers. When it is this request's turn, or the pool is closed, `deliver` is called, once: on
@@ -145,7 +119,7 @@ impl BudgetPool {
         &self,
         count: usize,
         deliver: impl FnOnce(Result<Reservation, Closed>) + Send + 'static,
-    ) -> Result<Ticket, BudgetError> {
+    ) -> Result<RequestId, BudgetError> {
         self.check(count)?;
         let shared = Arc::clone(&self.shared);
         let deliver = move |granted: Result<(), Closed>| deliver(granted.map(|()| Reservation { shared, count }));
@@ -154,8 +128,8 @@ impl BudgetPool {
 
     /// Takes a request out of the queue, so that those behind it move up; false if `deliver` has been called or is about
     /// to be.
-    pub fn cancel(&self, ticket: Ticket) -> bool {
-        self.shared.ledger.cancel(ticket)
+    pub fn cancel(&self, request: RequestId) -> bool {
+        self.shared.ledger.cancel(request)
     }
 
     /// What is allocated and who waits.
@@ -174,5 +148,12 @@ impl BudgetPool {
     fn check(&self, count: usize) -> Result<(), BudgetError> {
         let most = MAX_COUNT.min(self.shared.max_memory / self.shared.buffer_size());
         if (1..=most).contains(&count) { Ok(()) } else { Err(BudgetError::Count(count)) }
+    }
+}
+
+impl Allocation {
+    /// True for an allocation of `pool`.
+    pub fn is_of(&self, pool: &BudgetPool) -> bool {
+        Arc::ptr_eq(self.shared(), &pool.shared)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Wake;
 
-use crate::SystemError;
+use crate::system_error::SystemError;
 
 /// Rings until the thread that it belongs to has heard it.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ mod eventfd {
 
     use rustix::event::EventfdFlags;
 
-    use crate::SystemError;
+    use crate::system_error::SystemError;
 
     #[derive(Debug)]
     pub(super) struct Signal(OwnedFd);
@@ -90,7 +90,7 @@ mod pipe {
     use std::io::{PipeReader, PipeWriter};
     use std::os::fd::{AsFd, BorrowedFd};
 
-    use crate::SystemError;
+    use crate::system_error::SystemError;
 
     /// Holds one byte while it is set.
     #[derive(Debug)]

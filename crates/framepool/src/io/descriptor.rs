@@ -12,22 +12,22 @@ use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 use rustix::pipe::PIPE_BUF;
 
-use crate::SystemError;
+use crate::system_error::SystemError;
 
 /// Which way bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
+pub enum Access {
     /// They are read from the descriptor.
-    In,
+    Read,
     /// They are written to it.
-    Out,
+    Write,
 }
 
 /// A descriptor for one direction, on which no call blocks for longer than a disk needs.
 #[derive(Debug)]
 pub struct Descriptor<'fd> {
     fd: Held<'fd>,
-    direction: Direction,
+    access: Access,
     /// Whether calls can block, so that poll(2) must be asked before each.
     blocking: bool,
 }
@@ -40,27 +40,27 @@ enum Held<'fd> {
 
 impl<'fd> Descriptor<'fd> {
     /// `fd` as it is, for calls that are made at once. Sockets are refused with `ENOTSUP`.
-    pub fn borrow(fd: BorrowedFd<'fd>, direction: Direction) -> Result<Self, SystemError> {
-        let (own, blocking) = open(fd, direction)?;
-        Ok(Self { fd: own.map_or(Held::Borrowed(fd), Held::Owned), direction, blocking })
+    pub fn borrow(fd: BorrowedFd<'fd>, access: Access) -> Result<Self, SystemError> {
+        let (own, blocking) = open(fd, access)?;
+        Ok(Self { fd: own.map_or(Held::Borrowed(fd), Held::Owned), access, blocking })
     }
 
     /// A duplicate of `fd`, for calls that are made later: by then it may be closed, and its number used for something
     /// else. Sockets are refused with `ENOTSUP`.
-    pub fn duplicate(fd: BorrowedFd<'_>, direction: Direction) -> Result<Descriptor<'static>, SystemError> {
-        let (own, blocking) = open(fd, direction)?;
+    pub fn duplicate(fd: BorrowedFd<'_>, access: Access) -> Result<Descriptor<'static>, SystemError> {
+        let (own, blocking) = open(fd, access)?;
         let own = match own {
             Some(own) => own,
             None => rustix::io::fcntl_dupfd_cloexec(fd, 0).map_err(|error| SystemError::new("dup", error))?,
         };
-        Ok(Descriptor { fd: Held::Owned(own), direction, blocking })
+        Ok(Descriptor { fd: Held::Owned(own), access, blocking })
     }
 
     /// For a poll(2) that ends when a call may do something.
     pub(super) fn poll_fd(&self) -> PollFd<'_> {
-        let flags = match self.direction {
-            Direction::In => PollFlags::IN,
-            Direction::Out => PollFlags::OUT,
+        let flags = match self.access {
+            Access::Read => PollFlags::IN,
+            Access::Write => PollFlags::OUT,
         };
         PollFd::new(self, flags)
     }
@@ -73,9 +73,9 @@ impl<'fd> Descriptor<'fd> {
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
         let ready = rustix::io::retry_on_intr(|| rustix::event::poll(&mut [self.poll_fd()], Some(&at_once)))
             .map_err(|error| SystemError::new("poll", error))?;
-        let most = match self.direction {
-            Direction::In => usize::MAX,
-            Direction::Out => PIPE_BUF,
+        let most = match self.access {
+            Access::Read => usize::MAX,
+            Access::Write => PIPE_BUF,
         };
         // An error of the descriptor counts as ready: the call tells which it is.
         Ok((ready > 0).then_some(most))
@@ -92,7 +92,7 @@ impl AsFd for Descriptor<'_> {
 }
 
 /// A description of our own if one is needed and can be had, and whether calls can block.
-fn open(fd: BorrowedFd<'_>, direction: Direction) -> Result<(Option<OwnedFd>, bool), SystemError> {
+fn open(fd: BorrowedFd<'_>, access: Access) -> Result<(Option<OwnedFd>, bool), SystemError> {
     let status = rustix::fs::fstat(fd).map_err(|error| SystemError::new("fstat", error))?;
     match FileType::from_raw_mode(status.st_mode) {
         FileType::Socket => Err(SystemError {
@@ -105,9 +105,9 @@ fn open(fd: BorrowedFd<'_>, direction: Direction) -> Result<(Option<OwnedFd>, bo
         FileType::RegularFile | FileType::Directory | FileType::BlockDevice => Ok((None, false)),
         kind => {
             let flags = rustix::fs::fcntl_getfl(fd).map_err(|error| SystemError::new("fcntl", error))?;
-            let wanted = match direction {
-                Direction::In => OFlags::RDONLY,
-                Direction::Out => OFlags::WRONLY,
+            let wanted = match access {
+                Access::Read => OFlags::RDONLY,
+                Access::Write => OFlags::WRONLY,
             };
             let mode = flags & OFlags::ACCMODE;
             // Where the mode does not fit, the call refuses at once.

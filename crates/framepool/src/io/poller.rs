@@ -13,8 +13,9 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags};
 
 use super::bell::Bell;
-use super::{Descriptor, Port};
-use crate::SystemError;
+use super::descriptor::Descriptor;
+use super::port::Port;
+use crate::system_error::SystemError;
 
 /// The process's thread for operations that wait, started when it is first needed. It never ends: there is no last time.
 #[derive(Clone)]

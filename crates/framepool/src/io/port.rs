@@ -3,15 +3,15 @@ use std::io::{self, IoSlice, IoSliceMut};
 
 use rustix::io::retry_on_intr;
 
-use super::{Descriptor, Direction};
-use crate::SystemError;
+use super::descriptor::{Access, Descriptor};
 use crate::ring::{Consumer, Half, Producer};
 use crate::shown::{Memory, Shown};
+use crate::system_error::SystemError;
 
 /// A ring's half as one end of I/O: a producer is filled from a descriptor, a consumer is emptied into one.
 pub trait Port: Half {
     /// Which way a descriptor must be opened for [`transfer`](Self::transfer).
-    const DIRECTION: Direction;
+    const ACCESS: Access;
 
     /// Moves what can be moved now with one call, straight between the descriptor and the ring's memory, `most` bytes at
     /// most.
@@ -22,7 +22,7 @@ pub trait Port: Half {
 }
 
 impl Port for Producer {
-    const DIRECTION: Direction = Direction::In;
+    const ACCESS: Access = Access::Read;
 
     fn transfer(&mut self, descriptor: &Descriptor<'_>, most: usize) -> Result<Option<usize>, SystemError> {
         // In this order: what came before the end is counted.
@@ -46,7 +46,7 @@ impl Port for Producer {
 }
 
 impl Port for Consumer {
-    const DIRECTION: Direction = Direction::Out;
+    const ACCESS: Access = Access::Write;
 
     fn transfer(&mut self, descriptor: &Descriptor<'_>, most: usize) -> Result<Option<usize>, SystemError> {
         // In this order: what came before the end is counted.
@@ -70,7 +70,7 @@ impl Port for Consumer {
 }
 
 impl<P: Port + Memory> Port for Shown<P> {
-    const DIRECTION: Direction = P::DIRECTION;
+    const ACCESS: Access = P::ACCESS;
 
     fn transfer(&mut self, descriptor: &Descriptor<'_>, most: usize) -> Result<Option<usize>, SystemError> {
         self.owner_mut().transfer(descriptor, most)

@@ -10,9 +10,10 @@ use std::thread;
 use rustix::event::{PollFd, PollFlags};
 
 use super::bell::Bell;
-use super::{Descriptor, Direction, Port};
-use crate::SystemError;
+use super::descriptor::{Access, Descriptor};
+use super::port::Port;
 use crate::ring::{Consumer, Half, Producer};
+use crate::system_error::SystemError;
 
 /// A call moves at most this part of the ring, so that there is always something left for the other thread to do.
 const PART: usize = 4;
@@ -46,8 +47,8 @@ impl Pump {
         (producer, consumer): (Producer, Consumer),
         done: impl FnOnce(Pumped) + Send + 'static,
     ) -> Result<Self, SystemError> {
-        let from = Descriptor::duplicate(from, Direction::In)?;
-        let to = Descriptor::duplicate(to, Direction::Out)?;
+        let from = Descriptor::duplicate(from, Access::Read)?;
+        let to = Descriptor::duplicate(to, Access::Write)?;
         let ring_size = producer.size();
         let pump = Self { reading: Control::new()?, writing: Control::new()?, moved: Arc::default(), ring_size };
 

@@ -6,7 +6,9 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use super::{Half, InvalidCount, Link};
+use super::error::InvalidCount;
+use super::half::Half;
+use super::link::Link;
 use crate::quarantine::Guard;
 use crate::shown::{InPlace, Memory};
 

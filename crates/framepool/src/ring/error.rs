@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::coded::Coded;
+
 /// Why a ring could not be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RingError {
@@ -33,6 +35,15 @@ impl fmt::Display for RingError {
 
 impl std::error::Error for RingError {}
 
+impl Coded for RingError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Size(_) | Self::Align(_) => "ERR_OUT_OF_RANGE",
+            Self::NoMemory => "ERR_NO_MEMORY",
+        }
+    }
+}
+
 /// A half was to move on by more than it could.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidCount {
@@ -49,3 +60,9 @@ impl fmt::Display for InvalidCount {
 }
 
 impl std::error::Error for InvalidCount {}
+
+impl Coded for InvalidCount {
+    fn code(&self) -> &'static str {
+        "ERR_INVALID_COUNT"
+    }
+}

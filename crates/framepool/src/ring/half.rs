@@ -4,7 +4,7 @@ use std::task::{Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use super::InvalidCount;
+use super::error::InvalidCount;
 use crate::quarantine::Guard;
 use crate::shown::{Memory, Shown};
 

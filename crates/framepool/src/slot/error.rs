@@ -1,6 +1,9 @@
 //! What the fallible functions of the slot pool report.
 
-use std::{error::Error, fmt};
+use std::error::Error;
+use std::fmt;
+
+use crate::coded::Coded;
 
 /// The system gave no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +19,12 @@ impl fmt::Display for OutOfMemory {
 }
 
 impl Error for OutOfMemory {}
+
+impl Coded for OutOfMemory {
+    fn code(&self) -> &'static str {
+        "ERR_NO_MEMORY"
+    }
+}
 
 /// An argument lies beyond what is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,3 +42,9 @@ impl fmt::Display for OutOfRange {
 }
 
 impl Error for OutOfRange {}
+
+impl Coded for OutOfRange {
+    fn code(&self) -> &'static str {
+        "ERR_OUT_OF_RANGE"
+    }
+}

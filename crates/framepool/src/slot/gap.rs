@@ -1,6 +1,7 @@
 //! A run of free slots and the bytes that belong to it.
 
-use super::SLOTS;
+/// Slots of a pool: as many slices of its region can be alive at once.
+pub const SLOTS: usize = 8;
 
 /// Where the next slices go: slots `slot .. end_slot` (counted from 0) and bytes `offset .. end` of the region, with no
 /// live slice in either.

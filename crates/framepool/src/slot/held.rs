@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
-use super::SLOTS;
+use super::gap::SLOTS;
 
 /// The pool writes, anybody reads, and nothing is ordered by it: who looks may find a slot that has just been taken or given
 /// back either way, or with its former length.

@@ -5,7 +5,11 @@ use std::{fmt, mem, ops::Range, ptr, slice, str, sync::Arc};
 use crate::quarantine::Quarantine;
 use crate::shown::Sight;
 
-use super::{OutOfMemory, OutOfRange, Region, SLOTS, Slice, SystemMemory, gap::Gap};
+use super::error::{OutOfMemory, OutOfRange};
+use super::gap::{Gap, SLOTS};
+use super::region::Region;
+use super::slice::{Slice, reserve};
+use super::system_memory::SystemMemory;
 
 /// Where a pool took its last message from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -243,7 +247,7 @@ impl SlotPool {
 
     /// What is written as a guarded slice: see [`Slice::guarded`]. [`OutOfMemory`] loses nothing that is written.
     pub fn take_guarded(&mut self, quarantine: &Arc<Quarantine>) -> Result<Slice, OutOfMemory> {
-        let own = super::slice::reserve(self.written)?;
+        let own = reserve(self.written)?;
         Ok(self.take().guarded_in(own, quarantine))
     }
 

@@ -14,7 +14,9 @@ use tokio::sync::Notify;
 use crate::quarantine::{Guard, Keep};
 use crate::shown::Memory;
 
-use super::{OutOfMemory, held::HeldSlots, live::LiveSlots};
+use super::error::OutOfMemory;
+use super::held::HeldSlots;
+use super::live::LiveSlots;
 
 /// Alignment of a region's first byte: a cache line.
 const ALIGN: usize = 64;

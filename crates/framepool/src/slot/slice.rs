@@ -5,7 +5,8 @@ use std::{ops::Range, slice, sync::Arc};
 use crate::quarantine::{FILL, Guarded, Quarantine};
 use crate::shown::{Shown, Sight};
 
-use super::{OutOfMemory, Region};
+use super::error::OutOfMemory;
+use super::region::Region;
 
 /// Bytes taken from a buffer. A slice of a pool keeps the pool's memory alive and frees its slot when it is dropped, in
 /// whichever thread that happens. There is no `Clone`: two slices never share bytes.

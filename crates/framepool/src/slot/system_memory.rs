@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::quarantine::{Guarded, Quarantine};
 use crate::shown::{Shown, Sight};
 
-use super::{OutOfMemory, OutOfRange, Slice, slice::reserve};
+use super::error::{OutOfMemory, OutOfRange};
+use super::slice::{Slice, reserve};
 
 /// `buffer_sv2`'s `BufferFromSystemMemory` with checked arguments, growth that can fail, a start that ends with its message,
 /// and memory that may be shown while a message is being written.

@@ -7,7 +7,9 @@
 //! - `truncate` to more than there is does nothing;
 //! - `get_data_by_ref` of more than is written gives what is written.
 
-use super::{Slice, SlotPool, SystemMemory};
+use super::pool::SlotPool;
+use super::slice::Slice;
+use super::system_memory::SystemMemory;
 
 macro_rules! buffer_traits {
     ($buffer:ty) => {

@@ -1,6 +1,7 @@
 use std::fmt;
 
 use super::frame::MAX_PAYLOAD;
+use crate::coded::Coded;
 use crate::ring::RingError;
 
 /// What is wrong with a server's certificate.
@@ -70,25 +71,6 @@ pub enum Error {
     OutputSize(usize),
 }
 
-impl Error {
-    /// The stable code that users see, for example `ERR_SV2_AEAD`.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Handshake => "ERR_SV2_HANDSHAKE",
-            Self::Certificate(_) => "ERR_SV2_CERTIFICATE",
-            Self::Aead => "ERR_SV2_AEAD",
-            Self::FrameTooLarge { .. } => "ERR_SV2_FRAME_TOO_LARGE",
-            Self::State => "ERR_SV2_STATE",
-            Self::Key(_) => "ERR_SV2_KEY",
-            Self::Busy => "ERR_BUSY",
-            Self::Internal => "ERR_INTERNAL",
-            Self::NoMemory => "ERR_NO_MEMORY",
-            Self::MemoryLimit { .. } => "ERR_MEMORY_LIMIT",
-            Self::OutputSize(_) => "ERR_OUT_OF_RANGE",
-        }
-    }
-}
-
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -122,6 +104,24 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl Coded for Error {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Handshake => "ERR_SV2_HANDSHAKE",
+            Self::Certificate(_) => "ERR_SV2_CERTIFICATE",
+            Self::Aead => "ERR_SV2_AEAD",
+            Self::FrameTooLarge { .. } => "ERR_SV2_FRAME_TOO_LARGE",
+            Self::State => "ERR_SV2_STATE",
+            Self::Key(_) => "ERR_SV2_KEY",
+            Self::Busy => "ERR_BUSY",
+            Self::Internal => "ERR_INTERNAL",
+            Self::NoMemory => "ERR_NO_MEMORY",
+            Self::MemoryLimit { .. } => "ERR_MEMORY_LIMIT",
+            Self::OutputSize(_) => "ERR_OUT_OF_RANGE",
+        }
+    }
+}
 
 impl From<RingError> for Error {
     fn from(error: RingError) -> Self {

@@ -3,7 +3,8 @@
 use framing_sv2::header::Header;
 use framing_sv2::{SV2_FRAME_CHUNK_SIZE, SV2_FRAME_HEADER_SIZE};
 
-use super::noise::TAG;
+/// An authentication tag, in bytes.
+pub(super) const TAG: usize = 16;
 
 /// The longest payload that a frame can carry, in bytes: its length is a 24-bit number.
 pub const MAX_PAYLOAD: usize = 0xff_ffff;

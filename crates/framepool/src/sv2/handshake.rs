@@ -3,9 +3,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use secp256k1::rand;
 
+use super::error::Error;
 use super::input::Input;
+use super::keys;
 use super::noise::{ACT_1, ACT_2, Initiator, Responder, Transport};
-use super::{Error, Output, keys};
+use super::output::Output;
 
 /// A handshake that waits for the peer's one message. Boxed, for its state is large and soon gone.
 pub(super) enum Handshake {
@@ -81,7 +83,7 @@ pub(super) fn now() -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sv2::CertificateFault::{self, Expired, NotYetValid};
+    use crate::sv2::error::CertificateFault::{self, Expired, NotYetValid};
 
     fn refused(fault: CertificateFault) -> Result<(), Error> {
         Err(Error::Certificate(fault))

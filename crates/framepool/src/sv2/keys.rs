@@ -3,7 +3,7 @@
 use secp256k1::{SecretKey, XOnlyPublicKey, rand};
 use zeroize::Zeroizing;
 
-use super::Error;
+use super::error::Error;
 
 /// What a public key begins with: its version, 1, in little-endian order.
 const VERSION: [u8; 2] = [1, 0];

@@ -24,11 +24,11 @@
 
 use std::sync::Arc;
 
+use super::allowance::{Allowance, LARGEST_KEPT};
+use super::error::Error;
 use super::frame::{SEALED_HEADER, sealed_payload};
-use super::spare::LARGEST_BOUNDED;
-use super::{Error, Partial, Session};
-use crate::budget::Ticket;
-use crate::budget::ledger::Ledger;
+use super::session::{Partial, Session};
+use crate::ledger::{Ledger, RequestId};
 
 /// The least and the most that a link has under way in one direction of frames that need no grant, in wire bytes. No frame
 /// needs one that is not larger.
@@ -46,7 +46,7 @@ fn share(small: usize) -> usize {
 
 /// What a frame of so many wire bytes takes: first held and then queued, both in one piece; and the output's rings.
 fn needed(wire: usize) -> usize {
-    wire + wire / 8 + 4 * wire.next_power_of_two().min(LARGEST_BOUNDED)
+    wire + wire / 8 + 4 * wire.next_power_of_two().min(LARGEST_KEPT)
 }
 
 /// Where a link's frames go.
@@ -115,8 +115,8 @@ impl RelayMemory {
     }
 
     /// Takes a request out of the queue; false if it has been granted.
-    pub fn cancel(&self, direction: Direction, ticket: Ticket) -> bool {
-        self.frames[direction as usize].cancel(ticket)
+    pub fn cancel(&self, direction: Direction, request: RequestId) -> bool {
+        self.frames[direction as usize].cancel(request)
     }
 
     /// What a frame with `payload` bytes needs, or [`Error::MemoryLimit`] if it can never have that.
@@ -178,7 +178,7 @@ pub struct LinkMemory {
 impl LinkMemory {
     /// The miner's session, or the one to the pool, is of this link. To be called before it is used.
     pub fn join(&self, session: &mut Session) {
-        session.bound(self.memory.small);
+        session.limit(Allowance::bytes(self.memory.small));
     }
 
     /// What to do after each chunk that a session was given, whose frames have gone to the output of `to`. `input`: what it
@@ -233,17 +233,17 @@ impl LinkMemory {
         direction: Direction,
         payload: usize,
         deliver: impl FnOnce(Grant) + Send + 'static,
-    ) -> Result<Ticket, Error> {
+    ) -> Result<RequestId, Error> {
         let (wire, bytes) = self.memory.check(payload)?;
         let memory = Arc::clone(&self.memory);
         let ledger = &self.memory.frames[direction as usize];
-        let ticket = ledger.enqueue(bytes, move |granted| {
+        let request = ledger.enqueue(bytes, move |granted| {
             if granted.is_ok() {
                 deliver(Grant { memory, direction, wire, bytes });
             }
         });
         // The ledger is never closed.
-        ticket.map_err(|_| Error::Internal)
+        request.map_err(|_| Error::Internal)
     }
 
     /// Takes a grant in: see [`try_grant`](Self::try_grant).
@@ -251,7 +251,7 @@ impl LinkMemory {
         let lane = &mut self.lanes[grant.direction as usize];
         lane.grants.push(grant);
         lane.for_input |= coming;
-        to.bound(self.memory.small + lane.granted());
+        to.limit(Allowance::bytes(self.memory.small + lane.granted()));
     }
 
     /// Gives back what was granted, and the ring that it was for, if the output is empty.
@@ -263,7 +263,7 @@ impl LinkMemory {
         let lane = &mut self.lanes[direction as usize];
         lane.grants.clear();
         lane.for_input = false;
-        to.bound(self.memory.small);
+        to.limit(Allowance::bytes(self.memory.small));
     }
 
     /// The budget that it is of.

@@ -19,26 +19,15 @@ mod curve;
 mod initiator;
 mod key_pair;
 mod responder;
+mod shape;
 mod symmetric_state;
+mod transport;
 
-pub(super) use cipher_state::{CipherState, TAG};
+pub(super) use cipher_state::CipherState;
 pub(super) use initiator::Initiator;
 pub(super) use responder::Responder;
-
-/// A public key as it is sent: the `ElligatorSwift` encoding makes it look like random bytes, and any 64 bytes decode to a key.
-const ENCODED_KEY: usize = 64;
-
-/// What the initiator sends, in bytes.
-pub(super) const ACT_1: usize = ENCODED_KEY;
-
-/// What the responder answers, in bytes.
-pub(super) const ACT_2: usize = ENCODED_KEY + (ENCODED_KEY + TAG) + (certificate::SIZE + TAG);
-
-/// The ciphers of an established connection, as one end uses them.
-pub(super) struct Transport {
-    pub(super) sealing: CipherState,
-    pub(super) opening: CipherState,
-}
+pub(super) use shape::{ACT_1, ACT_2};
+pub(super) use transport::Transport;
 
 #[cfg(test)]
 mod tests;

@@ -2,11 +2,11 @@ use buffer_sv2::{AeadBuffer, Buffer};
 use framing_sv2::SV2_FRAME_HEADER_SIZE;
 use framing_sv2::header::Header;
 
-use super::Error;
 use super::batch::{Batch, BatchWriter};
-use super::frame::{CHUNK, SEALED_HEADER, sealed_payload};
+use super::error::Error;
+use super::frame::{CHUNK, SEALED_HEADER, TAG, sealed_payload};
 use super::input::Input;
-use super::noise::{CipherState, TAG};
+use super::noise::CipherState;
 
 /// The receiving half of a transport: wire bytes in, batches out.
 pub(super) struct Opener {

@@ -1,15 +1,16 @@
 use std::ptr::NonNull;
 use std::{io, mem};
 
-use super::Error;
+use super::allowance::Allowance;
+use super::error::Error;
 use super::queue::Queue;
-#[cfg(unix)]
-use crate::SystemError;
 #[cfg(unix)]
 use crate::io::{Descriptor, Port};
 use crate::quarantine::Guard;
 use crate::ring::{self, Consumer, Half, InvalidCount, Producer, Spans};
 use crate::shown::{Memory, Shown, Sight};
+#[cfg(unix)]
+use crate::system_error::SystemError;
 
 /// What must go out on the wire: a byte ring, with a queue behind it for what the ring has no room for.
 ///
@@ -28,8 +29,7 @@ pub struct Output {
     queue: Queue,
     smallest: usize,
     largest: usize,
-    /// The most that may be pending, in bytes: a bounded session's is given by its [`LinkMemory`](super::LinkMemory).
-    allowance: usize,
+    allowance: Allowance,
     /// Rings so far, the first apart.
     generation: u32,
     /// Bytes drained from earlier rings.
@@ -94,16 +94,20 @@ impl Output {
             queue: Queue::default(),
             smallest,
             largest,
-            allowance: usize::MAX,
+            allowance: Allowance::UNLIMITED,
             generation: 0,
             before: 0,
             replaced: Vec::new(),
         })
     }
 
-    /// From here on no memory is larger than it must be, and no more than `allowance` bytes may be pending.
-    pub(super) fn bound(&mut self, allowance: usize) {
-        self.queue.bound();
+    /// How much memory the session may have.
+    pub(super) fn allowance(&self) -> Allowance {
+        self.allowance
+    }
+
+    /// Sets how much memory the session may have.
+    pub(super) fn limit(&mut self, allowance: Allowance) {
         self.allowance = allowance;
     }
 
@@ -111,17 +115,14 @@ impl Output {
     /// [`put_through_queue`](Self::put_through_queue) can fail for want of memory. [`Error::MemoryLimit`] beyond the
     /// allowance.
     pub(super) fn reserve(&mut self, length: usize, longest: usize) -> Result<(), Error> {
-        let needed = self.pending().saturating_add(length);
-        if needed > self.allowance {
-            return Err(Error::MemoryLimit { needed, limit: self.allowance });
-        }
+        self.allowance.check(self.pending().saturating_add(length))?;
         self.refill(length);
         if self.queue.is_empty() && length <= self.ring.room_in_one_piece() {
             return Ok(());
         }
         // What is beyond the ring's room is queued, and so is, for a moment, the piece that does not lie in the ring in one.
         let beyond = length.saturating_sub(self.ring.room());
-        self.queue.reserve(length.min(beyond.saturating_add(longest)))
+        self.queue.reserve(length.min(beyond.saturating_add(longest)), self.allowance)
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
@@ -169,7 +170,7 @@ impl Output {
 
     /// Gives back what was [reserved](Self::reserve) and is not needed any more.
     pub(super) fn release_unused(&mut self) {
-        self.queue.release_unused();
+        self.queue.release_unused(self.allowance);
     }
 
     /// The bytes at hand in the ring, as offsets into its memory ([`base`](Self::base)).
@@ -296,7 +297,7 @@ impl Output {
         }
         if !self.queue.is_empty() {
             let written = self.ring.owner_mut().producer.write(self.queue.front());
-            self.queue.take(written);
+            self.queue.consume(written);
         }
     }
 

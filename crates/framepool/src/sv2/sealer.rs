@@ -1,7 +1,8 @@
 use super::batch::Frame;
+use super::error::Error;
 use super::frame::{CHUNK, SEALED_HEADER, sealed_payload};
 use super::noise::CipherState;
-use super::{Error, Output};
+use super::output::Output;
 
 /// The sending half of a transport: frames in, wire bytes out.
 pub(super) struct Sealer {

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use buffer_sv2::{AeadBuffer, Buffer};
 
-use super::batch::{Frame, frame_at};
-use super::frame::{CHUNK, SEALED_HEADER, sealed_payload};
+use super::allowance::Allowance;
+use super::batch::{Batch, Frame, frame_at};
+use super::error::Error;
+use super::frame::{CHUNK, FrameHeader, MAX_PAYLOAD, SEALED_HEADER, sealed_payload};
 use super::handshake::{self, Handshake};
 use super::input::Input;
+use super::noise;
 use super::opener::Opener;
+use super::output::Output;
 use super::sealer::Sealer;
-use super::{Batch, Error, FrameHeader, MAX_PAYLOAD, Output, noise, spare};
 
 /// How a session is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,8 +70,6 @@ pub struct Session {
     phase: Phase,
     error: Option<Error>,
     max_frame_size: usize,
-    /// Whether its memory comes from a [`LinkMemory`](super::LinkMemory).
-    bounded: bool,
     /// Input that is not whole yet: of a handshake message, a sealed header or a sealed payload. Grows with the bytes
     /// that have come, never with a length that the peer claims.
     held: Vec<u8>,
@@ -137,7 +138,6 @@ impl Session {
             phase: Phase::Handshake(handshake),
             error: None,
             max_frame_size: options.max_frame_size,
-            bounded: false,
             held: Vec::new(),
             output,
             frames_in: 0,
@@ -291,34 +291,24 @@ impl Session {
     fn hold(&mut self, mut held: Vec<u8>, unread: usize, rest: &[u8]) -> Result<(), Error> {
         // It is of one message, header or payload, so it was read as a whole or not at all.
         if unread == 0 {
-            self.keep(mem::take(&mut held));
+            self.output.allowance().keep(mem::take(&mut held));
         }
         let total = unread + rest.len();
         if held.capacity() < total {
             // Ahead of what has come, so that the next chunks are not copied again and again, but not far beyond the frame,
             // whose length was authenticated and checked.
-            let take = if self.bounded { spare::take_bounded } else { spare::take };
-            let mut larger = take(total, self.awaits())?;
+            let mut larger = self.output.allowance().buffer(total, Some(self.awaits()))?;
             larger.extend_from_slice(&held);
-            self.keep(mem::replace(&mut held, larger));
+            self.output.allowance().keep(mem::replace(&mut held, larger));
         }
         held.extend_from_slice(rest);
         self.held = held;
         Ok(())
     }
 
-    /// From here on it has no more memory than it needs, and no more than `allowance` bytes in its output.
-    pub(super) fn bound(&mut self, allowance: usize) {
-        self.bounded = true;
-        self.output.bound(allowance);
-    }
-
-    fn keep(&self, buffer: Vec<u8>) {
-        if self.bounded {
-            spare::give_bounded(buffer);
-        } else {
-            spare::give(buffer);
-        }
+    /// Sets how much memory the session may have.
+    pub(super) fn limit(&mut self, allowance: Allowance) {
+        self.output.limit(allowance);
     }
 
     /// What has come of the message that is not whole yet.
@@ -389,7 +379,7 @@ mod tests {
     /// Two ends of a connection on which `nonce` messages have gone from the first to the second.
     fn worn(nonce: u64) -> (Session, Session) {
         let mut one = Session::initiator(Options::default(), None).expect("memory");
-        let (public_key, secret_key) = super::super::generate_authority_keypair();
+        let (public_key, secret_key) = crate::sv2::keys::generate_authority_keypair();
         let mut other =
             Session::responder(Options::default(), &public_key, &secret_key, Duration::ZERO).expect("a pair");
         for _ in 0..2 {

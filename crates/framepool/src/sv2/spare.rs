@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 
-use super::Error;
+use super::error::Error;
 use super::frame::{MAX_PAYLOAD, SEALED_HEADER};
 
 /// The most that a thread keeps, in bytes: two frames of the largest size, as when one is forwarded, and a mebibyte.
@@ -43,10 +43,6 @@ pub fn spare_bytes() -> usize {
     SPARE.with_borrow(|spare| spare.bytes)
 }
 
-/// The largest buffer of a session of a [`LinkMemory`](super::LinkMemory) that is kept, in bytes. Larger ones are as long as what
-/// is put into them, so that a budget need not pay for more, and are freed.
-pub(super) const LARGEST_BOUNDED: usize = 1 << 16;
-
 /// An empty buffer with room for `needed` bytes. A large one that must be made gets room for growth, but not beyond `most`.
 pub(super) fn take(needed: usize, most: usize) -> Result<Vec<u8>, Error> {
     if let Some(buffer) = SPARE.with_borrow_mut(|spare| spare.take(needed.max(SMALLEST))) {
@@ -60,23 +56,6 @@ pub(super) fn take(needed: usize, most: usize) -> Result<Vec<u8>, Error> {
     };
     buffer.try_reserve_exact(size).map_err(|_| Error::NoMemory)?;
     Ok(buffer)
-}
-
-/// The same for a bounded session: a large buffer has room for `most` bytes from the start.
-pub(super) fn take_bounded(needed: usize, most: usize) -> Result<Vec<u8>, Error> {
-    if needed <= LARGEST_BOUNDED {
-        return take(needed, needed);
-    }
-    let mut buffer = Vec::new();
-    buffer.try_reserve_exact(most.max(needed)).map_err(|_| Error::NoMemory)?;
-    Ok(buffer)
-}
-
-/// Keeps a bounded session's `buffer`, or frees it.
-pub(super) fn give_bounded(buffer: Vec<u8>) {
-    if buffer.capacity() <= LARGEST_BOUNDED {
-        give(buffer);
-    }
 }
 
 /// Keeps `buffer`, whatever is in it, for others.
@@ -118,8 +97,8 @@ impl Spare {
 
 #[cfg(test)]
 mod tests {
-    use super::super::frame::sealed_payload;
     use super::*;
+    use crate::sv2::frame::sealed_payload;
 
     #[test]
     fn what_was_given_is_taken_again() {

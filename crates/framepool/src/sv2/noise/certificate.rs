@@ -4,7 +4,7 @@ use secp256k1::schnorr::{self, Signature};
 use secp256k1::{Keypair, XOnlyPublicKey};
 
 use super::curve;
-use crate::sv2::{CertificateFault, Error};
+use crate::sv2::error::{CertificateFault, Error};
 
 /// Version u16, valid from u32, not valid after u32, signature.
 pub(super) const SIZE: usize = TERMS + 64;

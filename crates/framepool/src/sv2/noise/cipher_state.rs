@@ -1,10 +1,8 @@
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use zeroize::Zeroizing;
 
-use crate::sv2::Error;
-
-/// An authentication tag, in bytes.
-pub(in crate::sv2) const TAG: usize = 16;
+use crate::sv2::error::Error;
+use crate::sv2::frame::TAG;
 
 /// Cleared when it is dropped.
 pub(super) type Key = Zeroizing<[u8; 32]>;
@@ -13,7 +11,7 @@ pub(super) type Key = Zeroizing<[u8; 32]>;
 ///
 /// The cipher's own form of the key is made for each message: it costs a nanosecond, while it could not be cleared, and
 /// takes 17 times the memory.
-pub(in crate::sv2) struct CipherState {
+pub(crate) struct CipherState {
     key: Key,
     /// Of the next message, in range `0 ..= u64::MAX`; the last value is never used.
     nonce: u64,
@@ -25,7 +23,7 @@ impl CipherState {
     }
 
     /// Encrypts `message` in place and returns its tag. [`Error::Aead`] when every nonce has been used.
-    pub(in crate::sv2) fn seal(&mut self, associated: &[u8], message: &mut [u8]) -> Result<[u8; TAG], Error> {
+    pub(crate) fn seal(&mut self, associated: &[u8], message: &mut [u8]) -> Result<[u8; TAG], Error> {
         let (key, nonce, next) = self.next()?;
         let tag = key.seal_in_place_separate_tag(nonce, Aad::from(associated), message).map_err(|_| Error::Aead)?;
         self.nonce = next;
@@ -34,7 +32,7 @@ impl CipherState {
 
     /// Decrypts a message, which ends with its tag, in place. [`Error::Aead`] if it is not what the peer sealed, or when
     /// every nonce has been used; the nonce is then still that of this message, and what is left of it is of no use.
-    pub(in crate::sv2) fn open(&mut self, associated: &[u8], sealed: &mut [u8]) -> Result<(), Error> {
+    pub(crate) fn open(&mut self, associated: &[u8], sealed: &mut [u8]) -> Result<(), Error> {
         let (key, nonce, next) = self.next()?;
         key.open_in_place(nonce, Aad::from(associated), sealed).map_err(|_| Error::Aead)?;
         self.nonce = next;
@@ -53,7 +51,7 @@ impl CipherState {
 
     /// As if `nonce` messages had been sealed or opened.
     #[cfg(test)]
-    pub(in crate::sv2) fn skip_to(&mut self, nonce: u64) {
+    pub(crate) fn skip_to(&mut self, nonce: u64) {
         self.nonce = nonce;
     }
 }

@@ -2,13 +2,16 @@ use secp256k1::ellswift::{ElligatorSwift, Party};
 use secp256k1::rand::{CryptoRng, Rng};
 use secp256k1::{PublicKey, XOnlyPublicKey};
 
+use super::certificate;
 use super::key_pair::KeyPair;
+use super::shape::{ACT_1, ACT_2, ENCODED_KEY};
 use super::symmetric_state::SymmetricState;
-use super::{ACT_1, ACT_2, ENCODED_KEY, TAG, Transport, certificate};
-use crate::sv2::Error;
+use super::transport::Transport;
+use crate::sv2::error::Error;
+use crate::sv2::frame::TAG;
 
 /// The connecting end, which has sent act 1.
-pub(in crate::sv2) struct Initiator {
+pub(crate) struct Initiator {
     symmetric: SymmetricState,
     ephemeral: KeyPair,
     /// Who must have signed the server's certificate; `None` accepts any server.
@@ -17,10 +20,7 @@ pub(in crate::sv2) struct Initiator {
 
 impl Initiator {
     /// The handshake, and the act 1 that begins it.
-    pub(in crate::sv2) fn new(
-        authority: Option<XOnlyPublicKey>,
-        rng: &mut (impl Rng + CryptoRng),
-    ) -> (Self, [u8; ACT_1]) {
+    pub(crate) fn new(authority: Option<XOnlyPublicKey>, rng: &mut (impl Rng + CryptoRng)) -> (Self, [u8; ACT_1]) {
         let mut symmetric = SymmetricState::new();
         let ephemeral = KeyPair::generate(rng);
         let act_1 = ephemeral.to_bytes();
@@ -34,7 +34,7 @@ impl Initiator {
     ///
     /// [`Error::Handshake`] if it is not what a server has sent in answer to this act 1, [`Error::Certificate`] if the
     /// server does not show a certificate of the authority that is valid now.
-    pub(in crate::sv2) fn finish(mut self, act_2: &mut [u8; ACT_2], now: u32) -> Result<Transport, Error> {
+    pub(crate) fn finish(mut self, act_2: &mut [u8; ACT_2], now: u32) -> Result<Transport, Error> {
         let (their_ephemeral, rest) = act_2.split_first_chunk_mut::<ENCODED_KEY>().ok_or(Error::Handshake)?;
         let (their_static, certificate) = rest.split_at_mut(ENCODED_KEY + TAG);
 

@@ -3,7 +3,8 @@ use secp256k1::rand::{CryptoRng, Rng};
 use secp256k1::{Keypair, SecretKey, XOnlyPublicKey};
 use zeroize::Zeroizing;
 
-use super::{ENCODED_KEY, curve};
+use super::curve;
+use super::shape::ENCODED_KEY;
 
 /// A key pair of one handshake, ephemeral or static. Its secret is erased when it is dropped.
 pub(super) struct KeyPair {

@@ -3,14 +3,17 @@ use secp256k1::rand::{CryptoRng, Rng};
 use secp256k1::{SecretKey, XOnlyPublicKey};
 
 use super::key_pair::{AuthorityPair, KeyPair};
+use super::shape::{ACT_1, ACT_2, ENCODED_KEY};
 use super::symmetric_state::SymmetricState;
-use super::{ACT_1, ACT_2, ENCODED_KEY, TAG, Transport, certificate, curve};
-use crate::sv2::Error;
+use super::transport::Transport;
+use super::{certificate, curve};
+use crate::sv2::error::Error;
+use crate::sv2::frame::TAG;
 
 /// The end that is connected to, which waits for act 1.
 ///
 /// Its keys are made when act 1 has come: a connection that says nothing costs no work on the curve.
-pub(in crate::sv2) struct Responder {
+pub(crate) struct Responder {
     authority: AuthorityPair,
     /// Of its certificate, in seconds.
     validity: u32,
@@ -18,14 +21,14 @@ pub(in crate::sv2) struct Responder {
 
 impl Responder {
     /// `None` if the authority's keys are not a pair.
-    pub(in crate::sv2) fn new(public: &XOnlyPublicKey, secret: &SecretKey, validity: u32) -> Option<Self> {
+    pub(crate) fn new(public: &XOnlyPublicKey, secret: &SecretKey, validity: u32) -> Option<Self> {
         let authority = AuthorityPair(curve::key_pair(secret));
         let (own_public, _) = authority.0.x_only_public_key();
         (own_public == *public).then_some(Self { authority, validity })
     }
 
     /// The act 2 that answers `act_1`, whatever its bytes, with a certificate that is valid from `now`, in Unix seconds.
-    pub(in crate::sv2) fn answer(
+    pub(crate) fn answer(
         self,
         act_1: &[u8; ACT_1],
         now: u32,

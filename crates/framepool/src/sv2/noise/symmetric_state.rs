@@ -2,9 +2,10 @@ use ring::digest::{Context, SHA256};
 use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::Transport;
-use super::cipher_state::{CipherState, Key, TAG};
-use crate::sv2::Error;
+use super::cipher_state::{CipherState, Key};
+use super::transport::Transport;
+use crate::sv2::error::Error;
+use crate::sv2::frame::TAG;
 
 const PROTOCOL_NAME: &[u8] = b"Noise_NX_Secp256k1+EllSwift_ChaChaPoly_SHA256";
 

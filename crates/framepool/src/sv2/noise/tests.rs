@@ -8,7 +8,8 @@ use secp256k1::rand::{self, CryptoRng, RngCore, SeedableRng};
 use secp256k1::{Keypair, Parity, SecretKey, XOnlyPublicKey, schnorr};
 
 use super::*;
-use crate::sv2::{CertificateFault, Error};
+use crate::sv2::error::{CertificateFault, Error};
+use crate::sv2::frame::TAG;
 
 const NOW: u32 = 1_800_000_000;
 const VALIDITY: u32 = 3600;

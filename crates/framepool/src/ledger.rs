@@ -9,6 +9,8 @@ use std::error::Error;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::coded::Coded;
+
 /// The pool is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed;
@@ -21,9 +23,15 @@ impl fmt::Display for Closed {
 
 impl Error for Closed {}
 
+impl Coded for Closed {
+    fn code(&self) -> &'static str {
+        "ERR_CLOSED"
+    }
+}
+
 /// A place in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ticket(u64);
+pub struct RequestId(u64);
 
 struct Waiter {
     units: usize,
@@ -37,8 +45,8 @@ struct State {
     peak: usize,
     reservations: usize,
     closed: bool,
-    waiting: BTreeMap<Ticket, Waiter>,
-    tickets: u64,
+    waiting: BTreeMap<RequestId, Waiter>,
+    next_request: u64,
     /// Called when the ledger is closed and nothing is reserved any more.
     on_empty: LinkedList<Box<dyn FnOnce() + Send>>,
     /// What is to be handed over, in order. Not in one piece, since it grows where budget is given back.
@@ -109,23 +117,23 @@ impl Ledger {
         &self,
         units: usize,
         deliver: impl FnOnce(Result<(), Closed>) + Send + 'static,
-    ) -> Result<Ticket, Closed> {
+    ) -> Result<RequestId, Closed> {
         let mut state = self.lock();
         if state.closed {
             return Err(Closed);
         }
-        let ticket = Ticket(state.tickets);
-        state.tickets += 1;
-        state.waiting.insert(ticket, Waiter { units, deliver: Box::new(deliver) });
+        let request = RequestId(state.next_request);
+        state.next_request += 1;
+        state.waiting.insert(request, Waiter { units, deliver: Box::new(deliver) });
         state.serve(self.limit);
         self.hand_over(state);
-        Ok(ticket)
+        Ok(request)
     }
 
     /// Takes a request out of the queue; false if it has been granted or refused.
-    pub(crate) fn cancel(&self, ticket: Ticket) -> bool {
+    pub(crate) fn cancel(&self, request: RequestId) -> bool {
         let mut state = self.lock();
-        let cancelled = state.waiting.remove(&ticket);
+        let cancelled = state.waiting.remove(&request);
         // Those behind may fit where this one did not.
         state.serve(self.limit);
         self.hand_over(state);
