@@ -13,12 +13,10 @@ impl Code {
     pub(crate) const INTERNAL: Self = Self("ERR_INTERNAL");
     pub(crate) const NO_MEMORY: Self = Self("ERR_NO_MEMORY");
     pub(crate) const OUT_OF_RANGE: Self = Self("ERR_OUT_OF_RANGE");
-    pub(crate) const INVALID_COUNT: Self = Self("ERR_INVALID_COUNT");
     pub(crate) const INVALID_ARG_TYPE: Self = Self("ERR_INVALID_ARG_TYPE");
     pub(crate) const CLOSED: Self = Self("ERR_CLOSED");
     pub(crate) const BUSY: Self = Self("ERR_BUSY");
     pub(crate) const TICKET: Self = Self("ERR_TICKET");
-    pub(crate) const SYSTEM: Self = Self("ERR_SYSTEM");
     pub(crate) const TIMEOUT: Self = Self("ERR_TIMEOUT");
     pub(crate) const EXTERNAL_MEMORY: Self = Self("ERR_EXTERNAL_MEMORY");
 }

@@ -1,4 +1,4 @@
-//! One way for every error of the crate to state its case.
+//! How every error of the crate states its code.
 
 use std::error::Error;
 

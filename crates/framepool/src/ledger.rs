@@ -1,8 +1,8 @@
-//! Who may have how much of a budget, in the order asked.
+//! A fair ledger: reservations of a budget, granted in the order in which they were requested.
 //!
-//! A fair semaphore with exact accounts. The usual ones hand out permits piecemeal and wake after unlocking, so that two
-//! threads that release at once can wake in the wrong order; here a grant is all or nothing, and what is granted is handed
-//! over in the order in which it was granted, by one thread at a time, with nothing locked.
+//! It is a semaphore with exact accounts. Ordinary ones hand out permits piecemeal and wake after unlocking, so two
+//! threads that release at the same time can wake waiters in the wrong order. Here a grant is all or nothing. One
+//! thread at a time delivers the grants, in their order, while nothing is locked.
 
 use std::collections::{BTreeMap, LinkedList};
 use std::error::Error;
@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::coded::Coded;
 
-/// The pool is closed.
+/// The error for a request to a closed pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed;
 
@@ -29,7 +29,7 @@ impl Coded for Closed {
     }
 }
 
-/// A place in the queue.
+/// Names a request that was queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RequestId(u64);
 
@@ -41,7 +41,7 @@ struct Waiter {
 #[derive(Default)]
 struct State {
     reserved: usize,
-    /// The most that was ever reserved at once.
+    /// The most units that were ever reserved at once.
     peak: usize,
     reservations: usize,
     closed: bool,
@@ -49,9 +49,9 @@ struct State {
     next_request: u64,
     /// Called when the ledger is closed and nothing is reserved any more.
     on_empty: LinkedList<Box<dyn FnOnce() + Send>>,
-    /// What is to be handed over, in order. Not in one piece, since it grows where budget is given back.
+    /// Deliveries to come, in order. A linked list, because it grows where budget is returned, which must not fail.
     outbox: LinkedList<Box<dyn FnOnce() + Send>>,
-    /// A thread is handing over: what is added to the outbox now is its business.
+    /// Whether a thread is delivering. That thread also delivers what is added meanwhile.
     handing_over: bool,
 }
 
@@ -62,7 +62,7 @@ impl State {
         self.peak = self.peak.max(self.reserved);
     }
 
-    /// Grants to the head of the queue for as long as it fits.
+    /// Grants requests from the head of the queue until one does not fit.
     fn serve(&mut self, limit: usize) {
         while let Some(head) = self.waiting.first_entry()
             && self.reserved + head.get().units <= limit
@@ -77,7 +77,7 @@ impl State {
     }
 }
 
-/// What a [`Ledger`] has in its books.
+/// What a [`Ledger`] has in its books. Sizes are in units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Accounts {
     pub(crate) reserved: usize,
@@ -86,7 +86,7 @@ pub(crate) struct Accounts {
     pub(crate) waiting: usize,
 }
 
-/// A budget of so many units. A reservation that was granted must be given back with [`release`](Self::release).
+/// A budget of a fixed number of units. Every granted reservation must be returned with [`release`](Self::release).
 pub(crate) struct Ledger {
     limit: usize,
     state: Mutex<State>,
@@ -97,7 +97,7 @@ impl Ledger {
         Self { limit, state: Mutex::default() }
     }
 
-    /// Reserves `units` now; false while others wait, or if there is not enough left.
+    /// Reserves `units` now. Returns false if others wait, or if not enough is left.
     #[inline]
     pub(crate) fn try_reserve(&self, units: usize) -> Result<bool, Closed> {
         let mut state = self.lock();
@@ -111,8 +111,9 @@ impl Ledger {
         Ok(granted)
     }
 
-    /// Reserves `units` when it is this request's turn, perhaps at once, and then calls `deliver`, once, on whichever
-    /// thread made room, with nothing locked.
+    /// Queues a request for `units`. Calls `deliver` exactly once, when the request is granted or the ledger is closed:
+    /// on this thread before this function returns, or later on the thread that makes room. Nothing is locked
+    /// meanwhile.
     pub(crate) fn enqueue(
         &self,
         units: usize,
@@ -130,17 +131,17 @@ impl Ledger {
         Ok(request)
     }
 
-    /// Takes a request out of the queue; false if it has been granted or refused.
+    /// Removes a request from the queue. Returns false if it was granted or refused before.
     pub(crate) fn cancel(&self, request: RequestId) -> bool {
         let mut state = self.lock();
         let cancelled = state.waiting.remove(&request);
-        // Those behind may fit where this one did not.
+        // Requests behind it may fit where this one did not.
         state.serve(self.limit);
         self.hand_over(state);
         cancelled.is_some()
     }
 
-    /// Gives back one reservation of `units`.
+    /// Returns one reservation of `units`.
     #[inline]
     pub(crate) fn release(&self, units: usize) {
         let mut state = self.lock();
@@ -150,7 +151,7 @@ impl Ledger {
         self.hand_over(state);
     }
 
-    /// Refuses all that is asked for from now on, and all who wait. `done` is called when nothing is reserved any more.
+    /// Refuses all new requests and all that wait. Calls `done` as soon as nothing is reserved, which may be at once.
     pub(crate) fn close(&self, done: impl FnOnce() + Send + 'static) {
         let mut state = self.lock();
         state.closed = true;
@@ -176,7 +177,7 @@ impl Ledger {
         }
     }
 
-    /// Handing over may release and reserve again, so it happens with nothing locked, in turn.
+    /// Delivers what is in the outbox. A delivery may release and reserve again, so nothing is locked while it runs.
     #[inline]
     fn hand_over<'a>(&'a self, mut state: MutexGuard<'a, State>) {
         if state.handing_over {

@@ -1,11 +1,13 @@
 //! A byte ring for one producer and one consumer, on [`bytering`].
 //!
-//! A thin layer: the ring itself, its counters and its memory are bytering's. Added are what two threads need beside them:
+//! bytering provides the ring, its counters and its memory. This module adds what two threads need beside them:
 //!
-//! - an end: a half that has ended or is gone is noticed by the other ([`Half::other_ended`]);
-//! - waiting for the other half without polling ([`Half::poll`], [`wait`]), see `gate`;
-//! - places as offsets into the ring's memory, not as slices, because the Node binding shows that memory to JavaScript
-//!   as one array buffer and makes its views there.
+//! - An end: a half notices that the other has ended or was dropped ([`Half::other_ended`]).
+//! - Waiting for the other half without polling ([`Half::poll`], [`wait`]).
+//! - Places as offsets into the ring's memory instead of slices. The Node binding shows that memory to JavaScript as
+//!   one array buffer, and makes its views there.
+//!
+//! A ring allocates when it is made, and not after that, except to note a waiter.
 
 mod consumer;
 mod error;

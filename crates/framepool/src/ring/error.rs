@@ -1,15 +1,17 @@
+//! Errors of rings. After an error nothing has changed.
+
 use std::fmt;
 
 use crate::coded::Coded;
 
-/// Why a ring could not be made.
+/// The error of a ring that could not be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RingError {
-    /// The size is not a power of two, or beyond the address space.
+    /// The size in bytes is not a power of two, or beyond the address space.
     Size(usize),
-    /// The alignment is not a power of two.
+    /// The alignment in bytes is not a power of two.
     Align(usize),
-    /// The allocator gave no memory.
+    /// The allocator has no memory.
     NoMemory,
 }
 
@@ -44,12 +46,12 @@ impl Coded for RingError {
     }
 }
 
-/// A half was to move on by more than it could.
+/// The error of a half that was to advance by more than is available.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidCount {
-    /// Bytes asked for.
+    /// Bytes requested.
     pub count: usize,
-    /// Bytes that could be written, or read.
+    /// Bytes that could be written or read.
     pub available: usize,
 }
 

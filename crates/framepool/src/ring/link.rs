@@ -1,4 +1,4 @@
-//! What the halves of a ring share.
+//! State that the halves of a ring share, and the ring's memory after both are gone.
 
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::gate::Gate;
 use crate::quarantine::{Guard, Keep};
 
-/// What both halves know.
+/// State that both halves share.
 #[derive(Debug)]
 pub(super) struct Link {
     /// Start of the ring's memory. Only handed out, never dereferenced here.
@@ -33,16 +33,16 @@ impl Link {
         }
     }
 
-    /// One of the halves is gone; what it is on bytering's side is left. The memory goes where the guard says with the last.
+    /// Takes bytering's half from a half that is dropped. The second call hands the ring's memory to the guard.
     pub(super) fn leave(&self, half: impl Send + 'static) {
-        // What the first did to the memory is done when the second fills it.
+        // AcqRel: what the first half did to the memory happens before the second call fills it.
         if self.one_left.swap(true, Ordering::AcqRel) {
             self.guard.leave(RingMemory { start: self.base, size: self.size, _half: half });
         }
     }
 }
 
-/// A ring of which the halves are gone: one of bytering's that keeps its memory.
+/// The memory of a ring whose halves are gone. One of bytering's halves keeps it alive.
 struct RingMemory<H> {
     start: NonNull<u8>,
     size: usize,
@@ -52,16 +52,16 @@ struct RingMemory<H> {
 // SAFETY: the memory belongs to bytering's half, which is `Send`.
 unsafe impl<H: Send> Send for RingMemory<H> {}
 
-// SAFETY: either half of bytering keeps a share of the memory, which never moves. The other is gone or about to be dropped, and
-//         this one is not used: nothing else refers to the memory.
+// SAFETY: either of bytering's halves keeps the memory alive, which never moves. `leave` makes this value after the
+// first half is gone, out of the second, whose functions are not called any more. So nothing else refers to the memory.
 unsafe impl<H: Send + 'static> Keep for RingMemory<H> {
     fn span(&mut self) -> NonNull<[u8]> {
         NonNull::slice_from_raw_parts(self.start, self.size)
     }
 }
 
-// SAFETY: `base` is an address into the memory that both halves of bytering own a share of. It never changes, and nothing
-//         here reads or writes through it. The gates are `Send` and `Sync` themselves.
+// SAFETY: `base` is only an address here: nothing in this type reads or writes through it, and it never changes. The
+// other fields are `Send` and `Sync`.
 unsafe impl Send for Link {}
 // SAFETY: as above.
 unsafe impl Sync for Link {}

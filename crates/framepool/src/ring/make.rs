@@ -1,4 +1,4 @@
-//! Makes rings.
+//! Makes the two halves of a ring over one piece of memory.
 
 use std::convert::Infallible;
 use std::ptr::NonNull;
@@ -9,14 +9,15 @@ use super::error::RingError;
 use super::link::Link;
 use super::producer::Producer;
 
-/// Makes a ring of `size` bytes whose memory starts at a multiple of `align`; both are powers of two.
+/// Makes a ring of `size` bytes whose memory starts at a multiple of `align`. Both must be powers of two.
 ///
-/// Allocates here and never again (`bytering::new`).
+/// Allocates the ring's memory (`bytering::new`). Returns [`RingError::Size`] or [`RingError::Align`] for other values,
+/// and [`RingError::NoMemory`] if the allocator has none.
 pub fn new(size: usize, align: usize) -> Result<(Producer, Consumer), RingError> {
     let (mut producer, consumer) = bytering::new(size, align)?;
     let mut base = None;
     let offered = producer.slices(|free, _| {
-        // Nothing is written yet: the first span of free space is the whole ring.
+        // Nothing is written yet, so the first span of free space is the whole ring.
         base = free.first_mut().map(|span| NonNull::from(&mut **span).cast());
         Ok::<_, Infallible>(0)
     });
