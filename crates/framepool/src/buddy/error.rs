@@ -1,4 +1,4 @@
-//! Why the buddy pool refuses.
+//! Errors of the buddy pool.
 
 use std::{fmt, io};
 
@@ -6,17 +6,17 @@ use super::block::BLOCK_SIZE;
 use crate::coded::Coded;
 use crate::system_error::SystemError;
 
-/// Why an allocation failed.
+/// The error of an allocation that failed. Nothing has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// A size of 0 or above [`BLOCK_SIZE`].
+    /// The size in bytes is 0 or above [`BLOCK_SIZE`].
     Size(usize),
-    /// Nothing of that size is free and the pool may not grow.
+    /// Nothing of that size is free, and the pool may not grow.
     Limit {
-        /// The pool's limit in bytes.
+        /// The pool's limit, in bytes.
         max_memory: usize,
     },
-    /// The pool was closed.
+    /// The pool is closed.
     Closed,
     /// The system has no memory for another block.
     NoMemory,
@@ -65,9 +65,9 @@ impl From<SystemError> for io::Error {
     }
 }
 
-/// How the crate failed.
+/// A failure of the crate's pool.
 pub(super) enum Failure {
-    /// It would have had to grow where it must not.
+    /// The crate would have had to grow on a thread that must not stall.
     Refused,
     Error(Error),
 }

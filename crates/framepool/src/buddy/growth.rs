@@ -1,4 +1,6 @@
-//! Growing on a thread of its own.
+//! The queue of allocations that need the pool to grow.
+//!
+//! At most one thread serves it, and it ends when the queue is empty.
 
 use std::collections::LinkedList;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,14 +12,14 @@ use crate::system_error::SystemError;
 
 pub(super) type Grown = Result<ruapc_bufpool::Buffer, Failure>;
 
-/// Allocations that need the pool to grow. One thread serves them in turn, and ends when there are none.
+/// Allocations that need the pool to grow. One thread serves them in turn.
 #[derive(Default)]
 pub(super) struct Growth(Mutex<Queue>);
 
 #[derive(Default)]
 struct Queue {
     jobs: LinkedList<Job>,
-    /// Whether there is a thread.
+    /// Whether a thread serves the queue.
     running: bool,
 }
 
@@ -27,9 +29,9 @@ pub(super) struct Job {
 }
 
 impl Growth {
-    /// Queues an allocation of `size` bytes, and calls `start_thread` if no thread serves the queue.
+    /// Queues an allocation of `size` bytes. Calls `start_thread` if no thread serves the queue.
     ///
-    /// Returns the error of `start_thread`, in which case nothing is queued.
+    /// Returns the error of `start_thread`; nothing is queued then.
     pub(super) fn submit(
         &self,
         size: usize,
@@ -45,7 +47,7 @@ impl Growth {
         Ok(receiver)
     }
 
-    /// False while the thread runs: it may hold a buffer.
+    /// Returns false while the thread runs, because it may hold a buffer.
     pub(super) fn is_idle(&self) -> bool {
         !self.queue().running
     }

@@ -1,4 +1,4 @@
-//! The pool.
+//! The buddy pool's public face: allocation, figures and closing.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -14,73 +14,77 @@ use super::shared::{Shared, check_size};
 use super::wait;
 use crate::quarantine::Quarantine;
 
-/// Buffers of 16 KiB to 64 MiB. Clones are the same pool. (`ruapc_bufpool::BufferPool`)
+/// A pool of buffers of 16 KiB to 64 MiB (`ruapc_bufpool::BufferPool`). Clones are the same pool.
 #[derive(Clone, Debug)]
 pub struct BuddyPool(Arc<Shared>);
 
-/// What has become of a pool: see [`BuddyPool::change`].
+/// A change of a pool: see [`BuddyPool::change`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It has so many blocks.
+    /// The pool has this number of blocks.
     Grown(usize),
-    /// It is closed, and nothing of it is in use any more.
+    /// The pool is closed, and nothing of it is in use any more.
     Drained,
 }
 
-/// What the pool reports of itself. Sizes are bytes.
+/// Figures of a pool. Sizes are in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stats {
-    /// Memory of the blocks there are, and of those that are being mapped.
+    /// Memory of the blocks, including blocks that are being mapped.
     pub allocated_memory: usize,
-    /// The limit: whole blocks.
+    /// Limit of the pool, in whole blocks.
     pub max_memory: usize,
-    /// Blocks there are.
+    /// Number of blocks.
     pub blocks: usize,
-    /// Buffers alive.
+    /// Number of buffers alive.
     pub live_buffers: usize,
-    /// Waits that have not ended.
+    /// Number of waits that have not ended.
     pub waiting: usize,
-    /// Free buffers of 1, 4, 16 and 64 MiB. Slabs, and memory set aside for a wait, are not free.
+    /// Free buffers of 1, 4, 16 and 64 MiB. Slabs, and memory that is set aside for a wait, do not count.
     pub free_counts: [usize; 4],
-    /// Buffers of 1, 4, 16 and 64 MiB that could be merged out of four free ones, and were not yet. The first is 0.
+    /// Buffers of 1, 4, 16 and 64 MiB that could be merged from four free ones and were not yet. The first number is 0.
     pub pending_counts: [usize; 4],
-    /// Free chunks of 16, 64 and 256 KiB in slabs, without those in thread caches.
+    /// Free chunks of 16, 64 and 256 KiB in slabs, without the chunks in thread caches.
     pub slab_free_counts: [usize; 3],
 }
 
 impl BuddyPool {
-    /// A pool without blocks: the first allocation maps one.
+    /// Makes a pool without blocks. The first allocation maps one.
     pub fn new(options: Options) -> Self {
         Self(Shared::new(options, None))
     }
 
-    /// The same for debug mode: released buffers go into `quarantine`, and come back from there as soon as the pool would
-    /// otherwise have none, or is closed.
+    /// Makes a pool for debug mode: released buffers go into `quarantine`. They come back as soon as the pool would
+    /// otherwise have no buffer, or is closed.
     pub fn guarded(options: Options, quarantine: &Arc<Quarantine>) -> Self {
         Self(Shared::new(options, Some(quarantine)))
     }
 
-    /// Bytes that a request of `size` bytes gets; `None` for 0 and above [`BLOCK_SIZE`].
+    /// Returns the capacity that a request of `size` bytes gets, or `None` for 0 and above
+    /// [`BLOCK_SIZE`](super::BLOCK_SIZE).
     pub fn capacity_for(size: usize) -> Option<usize> {
         BufferPool::allocation_capacity(size).ok()
     }
 
-    /// The limit in bytes: whole blocks.
+    /// Returns the limit in bytes, which is a number of whole blocks.
     pub fn max_memory(&self) -> usize {
         self.0.backing.max_memory()
     }
 
-    /// What tells pools apart: as long as one of them is there, no other has the same. Clones have the same.
+    /// Returns the identity of the pool. Clones have the same, and no other living pool has it.
     pub fn id(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }
 
-    /// Whether [`close`](Self::close) was called.
+    /// Returns true if [`close`](Self::close) was called.
     pub fn is_closed(&self) -> bool {
         self.0.check_open().is_err()
     }
 
-    /// A buffer of at least `size` bytes, now. May map a block, on this thread; never waits: `Error::Limit` then.
+    /// Returns a buffer of at least `size` bytes without waiting. May map a block on this thread.
+    ///
+    /// Returns [`Error::Limit`] if nothing is free and the pool may not grow, or another error if the size is wrong,
+    /// the pool is closed or the system refuses.
     pub fn try_allocate(&self, size: usize) -> Result<Buffer, Error> {
         check_size(size)?;
         self.0.check_open()?;
@@ -98,19 +102,21 @@ impl BuddyPool {
         }
     }
 
-    /// A buffer of at least `size` bytes, as soon as there is one. The future needs no runtime and never grows on the
-    /// thread that polls it; dropped, it stops waiting and what it was given goes back. Waits for the smallest size are
-    /// served first, and among equals the first; see [`Options::starvation_timeout`].
+    /// Waits for a buffer of at least `size` bytes. The future needs no runtime, and never grows the pool on the thread
+    /// that polls it. Dropping it ends the wait, and a buffer that was granted goes back.
+    ///
+    /// Smaller waits are served first, and waits for the same size in their order; see [`Options::starvation_timeout`].
+    /// Returns an error if the size is wrong, the pool is closed or the system refuses.
     pub fn allocate(&self, size: usize) -> impl Future<Output = Result<Buffer, Error>> + Send + use<> {
         wait::allocate(Arc::clone(&self.0), size)
     }
 
-    /// The blocks from index `from` on. They are counted from 0, in the order in which the pool grew.
+    /// Returns the blocks from index `from` on. Indices count from 0 in the order in which the pool grew.
     pub fn blocks(&self, from: usize) -> Vec<Arc<Block>> {
         self.0.blocks.known().iter().skip(from).cloned().collect()
     }
 
-    /// What the pool reports of itself. Taken piece by piece: other threads may change it meanwhile.
+    /// Returns the figures of the pool. They are read one by one, and other threads may change the pool meanwhile.
     pub fn stats(&self) -> Stats {
         let Shared { backing, blocks, live, waiting, .. } = &*self.0;
         Stats {
@@ -125,12 +131,12 @@ impl BuddyPool {
         }
     }
 
-    /// Refuses all that is asked from here on, and all that wait, with `Error::Closed`. Buffers stay what they are.
+    /// Closes the pool: new requests and waits fail with [`Error::Closed`]. Buffers remain usable.
     pub fn close(&self) {
         self.0.close();
     }
 
-    /// Ends when the pool was closed and nothing of it is in use any more: no buffer, no wait, no growth.
+    /// Waits until the pool is closed and nothing of it is in use: no buffer, no wait, no growth.
     pub fn drained(&self) -> impl Future<Output = ()> + Send + use<> {
         let change = self.change(usize::MAX);
         async move {
@@ -138,12 +144,12 @@ impl BuddyPool {
         }
     }
 
-    /// Ends when the pool has more than `known` blocks, or when it is [`drained`](Self::drained).
+    /// Waits until the pool has more than `known` blocks, or until it is [`drained`](Self::drained).
     pub fn change(&self, known: usize) -> impl Future<Output = Change> + Send + use<> {
         let pool = Arc::clone(&self.0);
         async move {
             loop {
-                // Made before the looks, so that nothing is missed in between.
+                // Registered before the checks, so that no change between them is missed.
                 let changed = pool.blocks.changed.notified();
                 if pool.is_drained() {
                     return Change::Drained;
@@ -159,7 +165,7 @@ impl BuddyPool {
 }
 
 impl Buffer {
-    /// Its pool.
+    /// Returns the pool that the buffer belongs to.
     pub fn pool(&self) -> BuddyPool {
         BuddyPool(Arc::clone(self.shared()))
     }

@@ -1,11 +1,11 @@
-//! What makes waits ask the crate again.
+//! Signals that make waits ask the crate again.
 
 use tokio::sync::Notify;
 
 /// Capacities that are chunks of slabs, in bytes.
 pub(super) const CHUNKS: [usize; 3] = [16 << 10, 64 << 10, 256 << 10];
 
-/// What makes waits ask again: one for each chunk size, the last for all larger buffers.
+/// One signal for each chunk size, and a last one for all larger buffers.
 #[derive(Debug, Default)]
 pub(super) struct Retries([Notify; 4]);
 

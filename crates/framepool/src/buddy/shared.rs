@@ -1,4 +1,6 @@
-//! What a buddy pool, its buffers and its waits share.
+//! State that a buddy pool shares with its buffers and its waits.
+//!
+//! It counts them, and helps the waits that the crate would forget.
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use super::retries::{CHUNKS, Retries};
 use crate::quarantine::Quarantine;
 use crate::system_error::SystemError;
 
-/// What the pool, its buffers and its waits have in common.
+/// State of a pool.
 pub(super) struct Shared {
     /// The crate's pool.
     pub(super) backing: Arc<BufferPool>,
@@ -25,7 +27,7 @@ pub(super) struct Shared {
     pub(super) retries: Retries,
     pub(super) live: AtomicUsize,
     pub(super) waiting: AtomicUsize,
-    /// Of a pool in debug mode: where released buffers go first.
+    /// Where released buffers go first, in debug mode.
     pub(super) quarantine: Option<Arc<Quarantine>>,
     closed: AtomicBool,
 }
@@ -64,12 +66,12 @@ impl Shared {
         if self.closed.load(Ordering::SeqCst) { Err(Error::Closed) } else { Ok(()) }
     }
 
-    /// The pool has back what of it is in quarantine; false if that is nothing.
+    /// Takes back the memory in quarantine. Returns false if there was none.
     pub(super) fn empty_quarantine(&self) -> bool {
         self.quarantine.as_ref().is_some_and(|quarantine| quarantine.give_back(ptr::from_ref(self).addr()))
     }
 
-    /// What the crate's answer means. If it failed to grow, those ask again that waited because it tried.
+    /// Translates an answer of the crate. After a failed growth, wakes the waits that counted on it.
     pub(super) fn judge<T>(&self, answer: io::Result<T>) -> Result<T, Failure> {
         let error = match answer {
             Ok(value) => return Ok(value),
@@ -87,7 +89,7 @@ impl Shared {
         Err(Failure::Error(refused))
     }
 
-    /// One of `live` or `waiting` less.
+    /// Lowers `live` or `waiting` by one. Tells a closed pool when the last one is gone.
     pub(super) fn leave(&self, count: &AtomicUsize) {
         if count.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.notify_if_closed();
@@ -107,15 +109,16 @@ impl Shared {
             && self.growth.is_idle()
     }
 
-    /// A buffer of this size came or went. A wait that is not counted yet finds what there is by itself.
+    /// Helps waits after a buffer of this size came or went. A wait that is not counted yet finds free memory by
+    /// itself.
     pub(super) fn help_beside_chunk(&self, size: usize) {
         if size > CHUNKS[2] || self.waiting.load(Ordering::SeqCst) == 0 {
             return;
         }
         self.retries.of(size).notify_one();
-        // Below the limit nobody waits for memory, only for a growth.
+        // Below the limit, waits need a growth and not memory.
         if self.backing.allocated_memory() == self.backing.max_memory() {
-            // Where no block is free, this empties the caches, and fails.
+            // With no free block, this empties the caches and fails.
             self.allocate_and_drop(BLOCK_SIZE);
         }
     }
@@ -124,7 +127,9 @@ impl Shared {
         drop(self.judge(without_growth(|| self.backing.allocate(size))));
     }
 
-    /// Asks for `size` bytes, growing if need be. If nobody waits for it any more, the buffer goes back.
+    /// Allocates `size` bytes on the growth thread. If nobody waits for the answer any more, the buffer goes back.
+    ///
+    /// Returns an error if the system refuses the thread.
     pub(super) fn grow(self: &Arc<Self>, size: usize) -> Result<oneshot::Receiver<Grown>, SystemError> {
         self.growth.submit(size, || {
             let serving = Arc::clone(self);
@@ -139,7 +144,7 @@ impl Shared {
     fn serve_growth(&self) {
         while let Some(Job { size, done }) = self.growth.next() {
             if !done.is_closed() {
-                // If nobody waits any more, what comes back is dropped here.
+                // The answer is dropped here if nobody waits any more.
                 let _ = done.send(self.judge(self.backing.allocate(size)));
             }
         }
@@ -148,7 +153,7 @@ impl Shared {
 }
 
 impl Drop for Shared {
-    /// What is in quarantine keeps the pool's blocks.
+    /// Frees the memory in quarantine, which keeps blocks alive.
     fn drop(&mut self) {
         self.empty_quarantine();
     }

@@ -1,4 +1,4 @@
-//! A thread's place in the queue of a budget pool.
+//! A thread's request in the queue of a budget pool.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -8,8 +8,8 @@ use super::allocation::Reservation;
 use super::shared::Shared;
 use crate::ledger::{Closed, RequestId};
 
-/// A place in the queue, kept however often the thread looks whether its turn has come. Dropped, it is given up: those behind it
-/// move up, and what was granted to it goes back.
+/// A request that keeps its place in the queue while its thread waits for it in intervals. Dropping it gives the place
+/// up, and returns what was granted.
 pub struct Request {
     pub(super) shared: Arc<Shared>,
     pub(super) id: RequestId,
@@ -17,7 +17,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// Blocks the thread for at most `timeout`. What is granted, or refused, is given once; `None` before that.
+    /// Blocks the thread for at most `timeout`. Returns the grant or the refusal, once, or `None` if there is neither
+    /// yet.
     pub fn wait(&self, timeout: Duration) -> Option<Result<Reservation, Closed>> {
         match self.granted.recv_timeout(timeout) {
             Ok(granted) => Some(granted),
@@ -29,7 +30,7 @@ impl Request {
 
 impl Drop for Request {
     fn drop(&mut self) {
-        // If it was this request's turn just now, what is being handed over goes back with the receiver.
+        // If the request is being granted just now, the reservation goes back with the receiver.
         self.shared.ledger.cancel(self.id);
     }
 }

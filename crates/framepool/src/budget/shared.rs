@@ -1,4 +1,4 @@
-//! What a budget pool shares with its allocations.
+//! State that a budget pool shares with its allocations.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use crate::allocator::{self, WORTH_TRIMMING};
 use crate::ledger::Ledger;
 use crate::quarantine::Quarantine;
 
-/// The most buffers of one allocation: the limit that the crate documents.
+/// The most buffers of one allocation, which is the limit that the crate documents.
 pub const MAX_COUNT: usize = u16::MAX as usize;
 
-/// The crate's pool and our ledger, at an address that the crate's allocations point to.
+/// The crate's pool and our ledger. The address is stable, because the crate's allocations point to its pool.
 pub(super) struct Shared {
     pub(super) backing: BufPool,
     pub(super) ledger: Ledger,
     pub(super) buffer_size: BufferSize,
     pub(super) max_memory: usize,
-    /// Of a pool in debug mode: where the memory of its allocations goes.
+    /// Where the memory of allocations goes, in debug mode.
     pub(super) quarantine: Option<Arc<Quarantine>>,
 }
 
@@ -29,8 +29,8 @@ impl Shared {
 }
 
 impl Drop for Shared {
-    /// Nothing is allocated any more. The allocator keeps what was freed for later, which after a pool of some size may be
-    /// most of the process; so it is told to let the system have it.
+    /// Returns freed memory to the system if the pool was large. The allocator would keep it for later, and it may be
+    /// most of the process.
     fn drop(&mut self) {
         if self.ledger.accounts().peak * self.buffer_size() >= WORTH_TRIMMING {
             allocator::trim();
