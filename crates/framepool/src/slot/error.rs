@@ -1,14 +1,14 @@
-//! What the fallible functions of the slot pool report.
+//! Errors of the slot pool and of the buffer on the heap. After an error nothing that was written is lost.
 
 use std::error::Error;
 use std::fmt;
 
 use crate::coded::Coded;
 
-/// The system gave no memory.
+/// The error of an allocation that the system refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfMemory {
-    /// Bytes asked for; `usize::MAX` if their number does not fit in a `usize`.
+    /// Bytes requested; `usize::MAX` if the number does not fit in a `usize`.
     pub bytes: usize,
 }
 
@@ -26,12 +26,12 @@ impl Coded for OutOfMemory {
     }
 }
 
-/// An argument lies beyond what is written.
+/// The error of an argument beyond what is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfRange {
     /// The argument.
     pub value: usize,
-    /// The greatest value that was legal.
+    /// The greatest legal value.
     pub limit: usize,
 }
 
