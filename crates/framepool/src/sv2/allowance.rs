@@ -1,7 +1,7 @@
-//! How much memory a session may have, and how closely its buffers fit.
+//! The memory that a session may have, and how closely its buffers fit.
 //!
-//! [`Allowance`] is the only place that tells a session of a relay's budget from any other. The session's output carries
-//! it; held input and queued output take their buffers from it.
+//! [`Allowance`] alone tells a session with a relay's budget from any other session. The session's output carries it.
+//! Held input and queued output get their buffers from it.
 
 use super::error::Error;
 use super::spare;
@@ -11,7 +11,7 @@ use super::spare;
 /// Larger buffers have exactly the length of their content, so that a budget need not pay for more, and are freed.
 pub(super) const LARGEST_KEPT: usize = 1 << 16;
 
-/// How much memory a session may have.
+/// The memory that a session may have.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Allowance {
     /// The most bytes that may be pending in the output; `None` for a session without a limit.
@@ -19,10 +19,10 @@ pub(super) struct Allowance {
 }
 
 impl Allowance {
-    /// Sets no limit. Large buffers get room for growth.
+    /// No limit. Large buffers get room for growth.
     pub(super) const UNLIMITED: Self = Self { limit: None };
 
-    /// Lets `limit` bytes be pending in the output. No buffer is larger than it must be.
+    /// Makes an allowance of `limit` bytes that may be pending in the output. No buffer is larger than it must be.
     pub(super) fn bytes(limit: usize) -> Self {
         Self { limit: Some(limit) }
     }
@@ -35,8 +35,8 @@ impl Allowance {
         }
     }
 
-    /// Returns an empty buffer with room for `needed` bytes. `expected` is the length that its content will reach, if that is
-    /// known.
+    /// Returns an empty buffer with room for `needed` bytes. `expected` is the length that its content will reach, if
+    /// that is known.
     ///
     /// Returns [`Error::NoMemory`] if the allocator has none.
     pub(super) fn buffer(self, needed: usize, expected: Option<usize>) -> Result<Vec<u8>, Error> {

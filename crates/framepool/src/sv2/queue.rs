@@ -1,3 +1,5 @@
+//! A queue of bytes for what an output's ring has no room for.
+
 use std::mem;
 
 use super::allowance::Allowance;
@@ -5,12 +7,12 @@ use super::error::Error;
 
 /// Bytes in the order in which they came, in one piece of memory.
 ///
-/// Taking from the front moves a mark, so that what is put in last can be sealed where it lies, and nothing is copied but to
-/// gain or give back at least as much room.
+/// Consuming bytes at the front only moves a mark, so that the last bytes can be sealed in place. Bytes are copied only
+/// to gain or free at least that much room.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     bytes: Vec<u8>,
-    /// Where the queued bytes begin in `bytes`.
+    /// Offset of the first queued byte in `bytes`.
     start: usize,
 }
 
@@ -23,7 +25,9 @@ impl Queue {
         self.len() == 0
     }
 
-    /// Makes room for `length` bytes more.
+    /// Makes room for `length` more bytes.
+    ///
+    /// Returns [`Error::NoMemory`] if the allocator has none.
     pub(super) fn reserve(&mut self, length: usize, allowance: Allowance) -> Result<(), Error> {
         if self.bytes.capacity() - self.bytes.len() >= length {
             return Ok(());
@@ -32,7 +36,8 @@ impl Queue {
         if self.start >= self.len() && self.bytes.capacity() >= needed {
             self.bytes.drain(..self.start);
         } else {
-            // For what is queued in one go, exactly what it takes; for what is added to it, more and more ahead.
+            // The first bytes get exactly the memory that they need. Bytes that are added to others get room for
+            // growth.
             let expected = self.is_empty().then_some(needed);
             self.move_to(allowance.buffer(needed, expected)?, allowance);
         }
@@ -40,7 +45,8 @@ impl Queue {
         Ok(())
     }
 
-    /// What is appended here is queued. It must have been [reserved](Self::reserve).
+    /// Returns the memory whose end is the end of the queue. Bytes that are appended are queued; their room must be
+    /// [reserved](Self::reserve).
     pub(super) fn back(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
@@ -49,7 +55,7 @@ impl Queue {
         &self.bytes[self.start..]
     }
 
-    /// Takes the first `count` bytes, at most [`len`](Self::len). What was reserved stays so.
+    /// Removes the first `count` bytes, at most [`len`](Self::len). Reserved memory is kept.
     pub(super) fn consume(&mut self, count: usize) {
         self.start += count;
         if self.is_empty() {
@@ -58,7 +64,7 @@ impl Queue {
         }
     }
 
-    /// Gives back what was reserved and is not used: all of it if nothing is queued, and most of it if little is.
+    /// Frees reserved memory that is not used: all of it if nothing is queued, and most of it if little is.
     pub(super) fn release_unused(&mut self, allowance: Allowance) {
         if self.is_empty() {
             let buffer = mem::take(&mut self.bytes);

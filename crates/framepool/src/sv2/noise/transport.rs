@@ -1,4 +1,4 @@
-//! What a handshake leaves behind.
+//! The result of a handshake: the ciphers of the connection.
 
 use super::cipher_state::CipherState;
 
