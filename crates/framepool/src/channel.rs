@@ -1,6 +1,6 @@
 //! A channel of owned objects for one sender and one receiver.
 //!
-//! It is a byte [`ring`](crate::ring) of tokens. The ring keeps order and count, wakes waiters, and tells each end that
+//! It is a byte [`ring`] of tokens. The ring keeps order and count, wakes waiters, and tells each end that
 //! the other is gone. Each byte stands for one object, which lies in a place of its own. The ring's counters tell which
 //! place that is, and which end owns it.
 //!

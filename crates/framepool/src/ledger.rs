@@ -196,3 +196,74 @@ impl Ledger {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// Outcomes of requests, in the order of their delivery.
+    type Outcomes = Arc<Mutex<Vec<(&'static str, bool)>>>;
+
+    fn note(outcomes: &Outcomes, name: &'static str) -> impl FnOnce(Result<(), Closed>) + Send + 'static {
+        let outcomes = Arc::clone(outcomes);
+        move |granted| outcomes.lock().expect("no panic").push((name, granted.is_ok()))
+    }
+
+    fn noted(outcomes: &Outcomes) -> Vec<(&'static str, bool)> {
+        std::mem::take(&mut *outcomes.lock().expect("no panic"))
+    }
+
+    #[test]
+    fn a_grant_is_all_or_nothing_and_in_order() {
+        let (ledger, outcomes) = (Ledger::new(10), Outcomes::default());
+        assert_eq!(ledger.try_reserve(6), Ok(true));
+        ledger.enqueue(5, note(&outcomes, "large")).expect("open");
+        ledger.enqueue(1, note(&outcomes, "small")).expect("open");
+        assert_eq!(noted(&outcomes), [], "the small request fits, but comes second");
+        assert_eq!(ledger.try_reserve(1), Ok(false), "others wait");
+        assert_eq!(ledger.accounts(), Accounts { reserved: 6, peak: 6, reservations: 1, waiting: 2 });
+        ledger.release(6);
+        assert_eq!(noted(&outcomes), [("large", true), ("small", true)]);
+        assert_eq!(ledger.accounts(), Accounts { reserved: 6, peak: 6, reservations: 2, waiting: 0 });
+    }
+
+    #[test]
+    fn canceling_the_head_lets_others_move_up() {
+        let (ledger, outcomes) = (Ledger::new(4), Outcomes::default());
+        assert_eq!(ledger.try_reserve(3), Ok(true));
+        let head = ledger.enqueue(2, note(&outcomes, "head")).expect("open");
+        ledger.enqueue(1, note(&outcomes, "next")).expect("open");
+        assert!(ledger.cancel(head));
+        assert_eq!(noted(&outcomes), [("next", true)]);
+        assert!(!ledger.cancel(head));
+    }
+
+    #[test]
+    fn a_closed_ledger_refuses_and_tells_when_it_is_empty() {
+        let (ledger, outcomes) = (Ledger::new(1), Outcomes::default());
+        assert_eq!(ledger.try_reserve(1), Ok(true));
+        ledger.enqueue(1, note(&outcomes, "waits")).expect("open");
+        let empty = note(&outcomes, "empty");
+        ledger.close(move || empty(Ok(())));
+        assert_eq!(noted(&outcomes), [("waits", false)]);
+        assert_eq!(ledger.try_reserve(1), Err(Closed));
+        assert!(ledger.enqueue(1, |_| unreachable!("it is refused")).is_err());
+        ledger.release(1);
+        assert_eq!(noted(&outcomes), [("empty", true)]);
+    }
+
+    #[test]
+    fn a_delivery_may_use_the_ledger() {
+        let (ledger, outcomes) = (Arc::new(Ledger::new(1)), Outcomes::default());
+        let (within, outcome) = (Arc::clone(&ledger), note(&outcomes, "inner"));
+        let deliver = move |granted: Result<(), Closed>| {
+            granted.expect("open");
+            within.enqueue(1, outcome).expect("open");
+            within.release(1);
+        };
+        ledger.enqueue(1, deliver).expect("open");
+        assert_eq!(noted(&outcomes), [("inner", true)]);
+    }
+}

@@ -25,7 +25,7 @@ fn start<P: Port + 'static>(port: P, fd: impl AsFd) -> (Operation, Ended<P>) {
     (Poller::shared().unwrap().transfer(port, descriptor, done), ended)
 }
 
-/// Whether it is still not over, though there was time for it.
+/// Returns true if the operation is not over, though it had time for that.
 fn is_pending<P>(ended: &Ended<P>) -> bool {
     ended.recv_timeout(Duration::from_millis(20)).is_err()
 }
@@ -151,7 +151,7 @@ fn cancelled_operations_give_their_half_back() {
     assert_eq!(outcome, Ok(None));
     assert_eq!(writer.write(b"x").unwrap_err().kind(), std::io::ErrorKind::BrokenPipe, "nothing is left open");
 
-    // While it waits for the ring, too.
+    // An operation that waits for the ring is canceled as well.
     fill(&mut producer);
     let (operation, ended) = start(producer, file(b"abc"));
     assert!(is_pending(&ended));

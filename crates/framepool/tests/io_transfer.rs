@@ -1,4 +1,4 @@
-//! What one call moves between a ring and a descriptor, and that it never blocks.
+//! What one call moves between a ring and a descriptor. It never blocks.
 #![cfg(unix)]
 
 mod io_support;
@@ -14,7 +14,7 @@ use framepool::ring::{self, Half};
 use io_support::{contents, drain, file, fill, is_nonblocking, pipe, set_nonblocking, terminal};
 use rustix::io::Errno;
 
-/// Read into the ring, or write out of it, as much as goes.
+/// Moves as many bytes as possible with one call.
 fn transfer<P: Port>(port: &mut P, fd: impl AsFd) -> Result<Option<usize>, SystemError> {
     port.transfer(&Descriptor::borrow(fd.as_fd(), P::ACCESS)?, usize::MAX)
 }
@@ -122,13 +122,13 @@ fn blocking_terminals_do_not_block() {
         producer.write(b"hello");
         assert_eq!(transfer(&mut consumer, to), Ok(Some(5)));
         while transfer(&mut producer, from) == Ok(None) {
-            // A terminal passes bytes on by and by.
+            // A terminal passes bytes on with a delay.
             std::thread::yield_now();
         }
         assert_eq!(drain(&mut consumer), b"hello");
     }
     fill(&mut producer);
-    // By the slave only: no poll tells how much a master takes without blocking.
+    // Only through the slave: poll(2) does not tell how much a master takes without blocking.
     while transfer(&mut consumer, &slave).unwrap().is_some() {}
     assert_ne!(consumer.available(), 0);
     assert!(!is_nonblocking(&master) && !is_nonblocking(&slave));

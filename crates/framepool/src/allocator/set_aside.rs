@@ -54,14 +54,15 @@ pub struct SetAside {
     _own: std::marker::PhantomData<*mut u8>,
 }
 
-/// Sets memory of `layout` aside for this thread's next allocation of that layout. The layout's size must not be 0.
+/// Sets memory of `layout` aside for this thread's next allocation of that layout.
 ///
 /// Returns `None` if the system has no memory for it.
 #[inline]
 pub fn set_aside(layout: Layout) -> Option<SetAside> {
     let handed_out = HANDED_OUT.load(Ordering::Relaxed);
-    if !handed_out || layout.size() > LARGEST_SMALL {
-        // SAFETY: the layout's size is not 0, as the caller promises.
+    let needed = !handed_out || layout.size() > LARGEST_SMALL;
+    if needed && layout.size() > 0 {
+        // SAFETY: the layout's size is not 0.
         let start = NonNull::new(black_box(unsafe { alloc(layout) }))?;
         if handed_out {
             put(Block { start: start.as_ptr(), size: layout.size(), align: layout.align() });
@@ -95,5 +96,6 @@ mod tests {
     fn memory_that_does_not_exist_is_refused() {
         assert!(set_aside(Layout::array::<u8>(1 << 60).expect("a layout")).is_none());
         assert!(set_aside(Layout::array::<u8>(1 << 20).expect("a layout")).is_some());
+        assert!(set_aside(Layout::new::<()>()).is_some());
     }
 }

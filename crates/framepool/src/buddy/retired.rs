@@ -11,7 +11,7 @@ use crate::quarantine::Keep;
 
 use super::shared::Shared;
 
-/// Keeps the memory of a released buffer in quarantine, if the pool has one and nobody needs the memory.
+/// Keeps the memory of a released buffer in quarantine, if the pool has one and nothing needs the memory.
 pub(super) fn keep_back(pool: &Arc<Shared>, bytes: &mut ruapc_bufpool::Buffer, origin: Option<Arc<str>>) {
     let Some(quarantine) = &pool.quarantine else { return };
     let bytes = mem::replace(bytes, ruapc_bufpool::Buffer::empty(&pool.backing));

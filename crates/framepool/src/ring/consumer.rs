@@ -52,12 +52,12 @@ impl Consumer {
     /// Returns the number of bytes freed. Frees nothing if `drain` fails or returns more than was offered; both are
     /// errors.
     pub fn io_slices(&mut self, drain: impl FnMut(&[IoSlice<'_>], usize) -> io::Result<usize>) -> io::Result<usize> {
-        let taken = self.half.io_slices(drain).map_err(|error| match error {
+        let freed = self.half.io_slices(drain).map_err(|error| match error {
             bytering::ConsumerError::Callback(error) => error,
             invalid @ bytering::ConsumerError::InvalidCount { .. } => io::Error::other(invalid),
         })?;
         self.announce();
-        Ok(taken)
+        Ok(freed)
     }
 
     #[inline]

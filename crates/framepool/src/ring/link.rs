@@ -52,8 +52,9 @@ struct RingMemory<H> {
 // SAFETY: the memory belongs to bytering's half, which is `Send`.
 unsafe impl<H: Send> Send for RingMemory<H> {}
 
-// SAFETY: either of bytering's halves keeps the memory alive, which never moves. `leave` makes this value after the
-// first half is gone, out of the second, whose functions are not called any more. So nothing else refers to the memory.
+// SAFETY: either of bytering's halves keeps the memory alive, which never moves. `leave` makes this value when neither
+// half is used any more: the first is gone or about to be dropped, which does not access the bytes, and the second is in
+// here. So nothing else refers to the memory.
 unsafe impl<H: Send + 'static> Keep for RingMemory<H> {
     fn span(&mut self) -> NonNull<[u8]> {
         NonNull::slice_from_raw_parts(self.start, self.size)
