@@ -53,8 +53,8 @@ struct RingMemory<H> {
 unsafe impl<H: Send> Send for RingMemory<H> {}
 
 // SAFETY: either of bytering's halves keeps the memory alive, which never moves. `leave` makes this value when neither
-// half is used any more: the first is gone or about to be dropped, which does not access the bytes, and the second is in
-// here. So nothing else refers to the memory.
+// half is used any more: the first is gone or about to be dropped, which does not access the bytes, and the second is
+// in here. So nothing else refers to the memory.
 unsafe impl<H: Send + 'static> Keep for RingMemory<H> {
     fn span(&mut self) -> NonNull<[u8]> {
         NonNull::slice_from_raw_parts(self.start, self.size)
