@@ -77,7 +77,7 @@ fn who_waits_is_served_in_order_and_may_leave() {
     let mut link = memory.link().expect("room");
     assert_eq!(link.try_grant(Direction::Upstream, 30_000, true, &mut near), Ok(true));
     let granted = Arc::new(Mutex::new(Vec::new()));
-    let tickets: Vec<_> = (0..3)
+    let requests: Vec<_> = (0..3)
         .map(|name| {
             let granted = Arc::clone(&granted);
             let deliver = move |grant: Grant| granted.lock().unwrap().push((name, grant));
@@ -86,10 +86,10 @@ fn who_waits_is_served_in_order_and_may_leave() {
         .collect();
     assert_eq!(memory.stats().waiting, 3);
     assert_eq!(link.try_grant(Direction::Downstream, 30_000, true, &mut near), Ok(true), "the other way is free");
-    assert!(memory.cancel(Direction::Upstream, tickets[0]));
+    assert!(memory.cancel(Direction::Upstream, requests[0]));
     link.release(Direction::Upstream, &mut near);
     assert_eq!(granted.lock().unwrap().iter().map(|(name, _)| *name).collect::<Vec<_>>(), [1]);
-    assert!(!memory.cancel(Direction::Upstream, tickets[1]));
+    assert!(!memory.cancel(Direction::Upstream, requests[1]));
     // A grant that nobody accepts goes back, and on to the next request.
     let first = granted.lock().unwrap().pop();
     drop(first);
