@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use framepool::budget::Place;
+use framepool::budget::Request;
 
 use crate::boundary::{Call, Reply};
 use crate::control::Word;
@@ -19,7 +19,7 @@ const MOMENT: Duration = Duration::from_millis(10);
 /// A wait that goes on with the next call.
 pub(crate) struct Blocked {
     deadline: Instant,
-    place: Option<Place>,
+    place: Option<Request>,
 }
 
 /// Blocks until `attempt`, which may block for the time that it is given, has taken in what is waited for; at most for `Timeout`
@@ -27,8 +27,8 @@ pub(crate) struct Blocked {
 /// to be called again.
 pub(crate) fn wait(
     call: &mut Call<'_>,
-    begin: impl FnOnce() -> Result<Option<Place>, Fault>,
-    attempt: impl FnOnce(&mut EnvState, Option<&Place>, Duration) -> Result<bool, Fault>,
+    begin: impl FnOnce() -> Result<Option<Request>, Fault>,
+    attempt: impl FnOnce(&mut EnvState, Option<&Request>, Duration) -> Result<bool, Fault>,
     timed_out: impl FnOnce(u32) -> Fault,
 ) -> Reply {
     let timeout = call.get(Word::Timeout);

@@ -2,12 +2,7 @@
 
 use std::fmt;
 
-use framepool::SystemError;
-use framepool::buddy;
-use framepool::budget::{BudgetError, Closed};
-use framepool::ring::{InvalidCount, RingError};
-use framepool::slot;
-use framepool::sv2;
+use framepool::Coded;
 
 /// A code of `ErrorCode` in the public contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,12 +13,10 @@ impl Code {
     pub(crate) const INTERNAL: Self = Self("ERR_INTERNAL");
     pub(crate) const NO_MEMORY: Self = Self("ERR_NO_MEMORY");
     pub(crate) const OUT_OF_RANGE: Self = Self("ERR_OUT_OF_RANGE");
-    pub(crate) const INVALID_COUNT: Self = Self("ERR_INVALID_COUNT");
     pub(crate) const INVALID_ARG_TYPE: Self = Self("ERR_INVALID_ARG_TYPE");
     pub(crate) const CLOSED: Self = Self("ERR_CLOSED");
     pub(crate) const BUSY: Self = Self("ERR_BUSY");
     pub(crate) const TICKET: Self = Self("ERR_TICKET");
-    pub(crate) const SYSTEM: Self = Self("ERR_SYSTEM");
     pub(crate) const TIMEOUT: Self = Self("ERR_TIMEOUT");
     pub(crate) const EXTERNAL_MEMORY: Self = Self("ERR_EXTERNAL_MEMORY");
 }
@@ -69,70 +62,10 @@ impl Fault {
     }
 }
 
-impl From<slot::OutOfMemory> for Fault {
-    fn from(error: slot::OutOfMemory) -> Self {
-        Self::new(Code::NO_MEMORY, error)
-    }
-}
-
-impl From<slot::OutOfRange> for Fault {
-    fn from(error: slot::OutOfRange) -> Self {
-        Self::new(Code::OUT_OF_RANGE, error)
-    }
-}
-
-impl From<BudgetError> for Fault {
-    fn from(error: BudgetError) -> Self {
-        let code = match error {
-            BudgetError::BufferSize(_) | BudgetError::MaxMemory(_) | BudgetError::Count(_) => Code::OUT_OF_RANGE,
-            BudgetError::Closed => Code::CLOSED,
-            BudgetError::TimedOut => Code::TIMEOUT,
-            BudgetError::NoMemory { .. } => Code::NO_MEMORY,
-        };
-        Self::new(code, error)
-    }
-}
-
-impl From<Closed> for Fault {
-    fn from(error: Closed) -> Self {
-        Self::new(Code::CLOSED, error)
-    }
-}
-
-impl From<buddy::Error> for Fault {
-    fn from(error: buddy::Error) -> Self {
-        match error {
-            buddy::Error::System(error) => error.into(),
-            error => Self::new(Code(error.code()), error),
-        }
-    }
-}
-
-impl From<SystemError> for Fault {
-    fn from(error: SystemError) -> Self {
-        Self { system: Some((error.syscall, error.errno)), ..Self::new(Code::SYSTEM, error) }
-    }
-}
-
-impl From<RingError> for Fault {
-    fn from(error: RingError) -> Self {
-        let code = match error {
-            RingError::Size(_) | RingError::Align(_) => Code::OUT_OF_RANGE,
-            RingError::NoMemory => Code::NO_MEMORY,
-        };
-        Self::new(code, error)
-    }
-}
-
-impl From<InvalidCount> for Fault {
-    fn from(error: InvalidCount) -> Self {
-        Self::new(Code::INVALID_COUNT, error)
-    }
-}
-
-impl From<sv2::Error> for Fault {
-    fn from(error: sv2::Error) -> Self {
-        Self::new(Code(error.code()), error)
+impl<E: Coded> From<E> for Fault {
+    fn from(error: E) -> Self {
+        let system = error.system().map(|system| (system.syscall, system.errno));
+        Self { system, ..Self::new(Code(error.code()), error) }
     }
 }
 

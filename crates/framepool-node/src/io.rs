@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use framepool::SystemError;
 use framepool::handle::Handle;
-use framepool::io::{Descriptor, Direction, Poller, Port, Pump, Pumped};
+use framepool::io::{Access, Descriptor, Poller, Port, Pump, Pumped};
 use framepool::ring;
 use napi::Env;
 use napi::bindgen_prelude::BigInt;
@@ -36,7 +36,7 @@ fn report(control: &Control, moved: Option<usize>) {
 }
 
 fn transfer_now<P: Port>(port: &mut P, fd: BorrowedFd<'_>) -> std::result::Result<Option<usize>, SystemError> {
-    port.transfer(&Descriptor::borrow(fd, P::DIRECTION)?, usize::MAX)
+    port.transfer(&Descriptor::borrow(fd, P::ACCESS)?, usize::MAX)
 }
 
 /// Moves what can be moved now between a ring half and `Descriptor`. Out: `Length`, `Blocked`, `Available`.
@@ -60,11 +60,11 @@ pub(crate) fn transfer_later(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     settle::begin(call, move |state, wait| {
         let lent = state.ring_halves.get_mut(handle).ok_or_else(Fault::released)?;
-        let direction = match lent.here()? {
-            EitherHalf::Producer(_) => Direction::In,
-            EitherHalf::Consumer(_) => Direction::Out,
+        let access = match lent.here()? {
+            EitherHalf::Producer(_) => Access::Read,
+            EitherHalf::Consumer(_) => Access::Write,
         };
-        let descriptor = Descriptor::duplicate(fd, direction)?;
+        let descriptor = Descriptor::duplicate(fd, access)?;
         let poller = Poller::shared()?;
         lent.operation = Some(match lent.take()? {
             EitherHalf::Producer(producer) => {
@@ -109,7 +109,7 @@ pub(crate) fn transfer_end(call: &mut Call<'_>) -> Reply {
 
 /// Writes what can be written now of a session's output to `Descriptor`. Out: `Length`, `Blocked`, the session's words.
 pub(crate) fn output_write(call: &mut Call<'_>) -> Reply {
-    let descriptor = Descriptor::borrow(descriptor(call, Word::Descriptor)?, Direction::Out)?;
+    let descriptor = Descriptor::borrow(descriptor(call, Word::Descriptor)?, Access::Write)?;
     let handle = call.state.handle(Word::Handle, Word::Generation);
     let session = call.state.sessions.get_mut(handle).ok_or_else(Fault::released)?;
     let written = session.output().write_to(&descriptor)?;
@@ -120,7 +120,7 @@ pub(crate) fn output_write(call: &mut Call<'_>) -> Reply {
 
 /// The same as soon as it can be done, which the poller says: the output stays with its session. Out: `Wait`.
 pub(crate) fn output_write_later(call: &mut Call<'_>) -> Reply {
-    let descriptor = Arc::new(Descriptor::duplicate(descriptor(call, Word::Descriptor)?, Direction::Out)?);
+    let descriptor = Arc::new(Descriptor::duplicate(descriptor(call, Word::Descriptor)?, Access::Write)?);
     let handle = call.state.handle(Word::Handle, Word::Generation);
     let poller = Poller::shared()?;
     let mut waiting = None;

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::time::Duration;
 
+use framepool::Coded;
 use framepool::allocator::{WORTH_TRIMMING, trim};
 use framepool::handle::Handle;
 use framepool::slot::OutOfMemory;

@@ -1,8 +1,9 @@
-//! ChaCha20-Poly1305 of `ring` and of `aws-lc-rs`: which of the two a session should stand on.
+//! ChaCha20-Poly1305 of `ring` and of `aws-lc-rs`: which of the two should a session use?
 //!
 //! Sealing is in place. Opening takes the message from one place to another, as a session does: `ring` needs a copy for
-//! that, `aws-lc-rs` does not. `ring` makes its key anew for each message, as a session does; `aws-lc-rs` would allocate for
-//! that, so its key is made once. Prints one line of JSON: nanoseconds a message, the median of rounds that take turns.
+//! that, and `aws-lc-rs` does not. `ring` makes its key for each message, as a session does. `aws-lc-rs` would allocate
+//! for that, so its key is made once. Prints one line of JSON: nanoseconds per message, the median of rounds that take
+//! turns.
 
 mod support;
 
@@ -49,7 +50,7 @@ fn aws_open(key: &aws_lc_rs::aead::LessSafeKey, sealed: &[u8], target: &mut [u8]
     key.open_separate_gather(nonce, aws_lc_rs::aead::Aad::empty(), message, tag, target).expect("sealed with this key");
 }
 
-/// Nanoseconds a message.
+/// Returns nanoseconds per message.
 fn round(messages: u32, mut message: impl FnMut()) -> f64 {
     let start = Instant::now();
     for _ in 0..messages {

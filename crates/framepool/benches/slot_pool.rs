@@ -1,7 +1,8 @@
-//! One cycle of a buffer (`get_writable(n)`, touch, `get_data_owned`, drop): our pool, the crate's, the system's memory.
+//! One cycle of a buffer (`get_writable(n)`, touch, `get_data_owned`, drop): our pool, the crate's pool, and the
+//! system's memory.
 //!
-//! Prints one line of JSON: nanoseconds a cycle for each size, the median of rounds that take turns, so that a change of
-//! clock or load meets all three alike. With `--test`, or run by `cargo test`, only that it runs.
+//! Prints one line of JSON: nanoseconds per cycle for each size. It is the median of rounds that take turns, so that a
+//! change of clock or load affects all three. With `--test`, or under `cargo test`, only checks that it runs.
 
 mod support;
 
@@ -14,7 +15,7 @@ use support::{measures, median};
 const SIZES: [usize; 6] = [64, 512, 2048, 4096, 16384, 65536];
 const CAPACITY: usize = 8 * 65536;
 
-/// Nanoseconds a cycle.
+/// Returns nanoseconds per cycle.
 fn round(buffer: &mut impl Buffer, size: usize, cycles: u32) -> f64 {
     let start = Instant::now();
     for cycle in 0..cycles {

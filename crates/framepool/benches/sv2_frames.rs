@@ -1,7 +1,7 @@
-//! Frames encoded and decoded in one thread, one by one: our session and `codec_sv2`, its buffer pool on.
+//! Encoding and decoding frames in one thread, one by one: our session, and `codec_sv2` with its buffer pool.
 //!
-//! Both take a payload, make wire bytes of it, take these in at the other end and show the payload. Prints one line of
-//! JSON: nanoseconds a frame and their ratio, the median of rounds that take turns.
+//! Both take a payload, make wire bytes of it, receive these at the other end and return the payload. Prints one line
+//! of JSON: nanoseconds per frame and their ratio, the median of rounds that take turns.
 
 mod support;
 #[path = "../tests/sv2_support/mod.rs"]
@@ -46,7 +46,7 @@ struct Theirs {
     encoder: NoiseEncoder,
     decoder: NoiseDecoder,
     encrypt: TransportEncryptState,
-    /// `None` while it is lent to the decoder.
+    /// `None` while the decoder has it.
     decrypt: Option<TransportDecryptState>,
 }
 
@@ -77,7 +77,7 @@ impl Theirs {
     }
 }
 
-/// Both ends of a connection of `codec_sv2`.
+/// Makes both ends of a connection of `codec_sv2`.
 fn transports() -> (Transport, Transport) {
     let public: key_utils::Secp256k1PublicKey = sv2_support::PUBLIC.parse().expect("a key");
     let secret: key_utils::Secp256k1SecretKey = sv2_support::SECRET.parse().expect("a key");
@@ -91,7 +91,7 @@ fn transports() -> (Transport, Transport) {
     (initiator.step_2(act_2).expect("the end"), server)
 }
 
-/// Header and payload, as `codec_sv2` takes them.
+/// Returns header and payload in the form that `codec_sv2` takes.
 fn serialized(payload: &[u8]) -> SerializedFrame<Vec<u8>> {
     let mut bytes = HEADER.extension_type.to_le_bytes().to_vec();
     bytes.push(HEADER.message_type);
@@ -114,7 +114,7 @@ fn main() {
             }
             times[0].push(start.elapsed().as_secs_f64() * 1e9 / f64::from(count));
 
-            // What is to be sent is there already, as it is for us.
+            // The frames are made before the measurement, as they are for our session.
             let frames: Vec<_> = (0..count).map(|_| serialized(&payload)).collect();
             let start = Instant::now();
             for frame in frames {

@@ -1,7 +1,7 @@
-//! Handshakes a second of each end, on one core: making the session, answering, and giving it up again.
+//! Handshakes per second of each end, on one core: making the session, answering, and dropping it.
 //!
-//! `curve` is how often a second `secp256k1` alone does the curve operations of a responder by its safe functions, which
-//! randomize their context each time. Prints one line of JSON, the median of rounds that take turns.
+//! `curve` is the rate of `secp256k1` alone, for a responder's curve operations by its safe functions, which randomize
+//! their context each time. Prints one line of JSON, the median of rounds that take turns.
 
 mod support;
 #[path = "../tests/sv2_support/mod.rs"]
@@ -16,7 +16,7 @@ use secp256k1::{Keypair, SecretKey, generate_keypair, rand, schnorr};
 use support::{measures, median};
 use sv2_support::{drain, initiator, receive, responder};
 
-/// Three key pairs, two encodings, two shared secrets, one signature.
+/// Makes three key pairs, two encodings, two shared secrets and one signature.
 fn curve_operations(theirs: ElligatorSwift) {
     let authority = Keypair::new(&mut rand::rng());
     for _ in 0..2 {
@@ -27,7 +27,7 @@ fn curve_operations(theirs: ElligatorSwift) {
     black_box(schnorr::sign(&[7; 32], &authority));
 }
 
-/// How often a second.
+/// Returns the number of calls per second.
 fn rate(count: u32, mut work: impl FnMut(usize)) -> f64 {
     let start = Instant::now();
     (0..count as usize).for_each(&mut work);

@@ -1,8 +1,8 @@
-//! Frames of 16 MiB, sent, drained and received, against sealing and opening alone.
+//! Frames of 16 MiB, sent, drained and received, compared with sealing and opening alone.
 //!
-//! Alone: the same chunks sealed from the payload's memory into the wire's, and opened from there into the payload's, with
-//! the same cipher and nothing else. Wire bytes come in one chunk, or in reads of a socket (64 KiB). Prints one line of JSON:
-//! milliseconds a frame and the ratio, the median of rounds that take turns.
+//! Alone means that the same chunks are sealed from the payload's memory into the wire's, and opened from there into
+//! the payload's, with the same cipher and nothing else. Wire bytes come in one chunk, or in reads of a socket (64
+//! KiB). Prints one line of JSON: milliseconds per frame and the ratio, the median of rounds that take turns.
 
 mod support;
 #[path = "../tests/sv2_support/mod.rs"]

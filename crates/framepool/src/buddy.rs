@@ -1,13 +1,13 @@
-//! The buddy pool: buffers of 16 KiB to 64 MiB out of blocks of 64 MiB, over the crate `ruapc-bufpool`.
+//! The buddy pool: buffers of 16 KiB to 64 MiB from blocks of 64 MiB, on the crate `ruapc-bufpool`.
 //!
-//! The crate allocates, splits, merges and waits; what is added here is what its users need to rely on:
+//! The crate allocates, splits, merges and waits. This module adds what its users rely on:
 //!
-//! - **Blocks** are learned through the crate's `Devices` hook, which is also where a [`BlockPolicy`] is applied.
-//! - **Growth** (mapping a block, with `prefault` touching all of it) never runs on the thread that polls
-//!   [`BuddyPool::allocate`]: it has a thread of its own as long as there is something to do.
-//! - **Waits** that the crate would leave waiting are asked again: beside a growth that failed, beside free chunks of
-//!   a slab or of a cache, behind a reservation whose waiter has gone (`tests/buddy_limits.rs` shows each).
-//! - **Closing**: a closed pool refuses, and [`BuddyPool::drained`] says when nothing of it is in use.
+//! - **Blocks** are announced by the crate's `Devices` hook, which also applies the [`BlockPolicy`].
+//! - **Growth** maps a block, and with `prefault` touches all of it. It never runs on the thread that polls
+//!   [`BuddyPool::allocate`], but on a thread of its own, which ends when there is nothing to do.
+//! - **Waits** that the crate would forget ask again: after a growth that failed, beside free chunks of a slab or of a
+//!   cache, and behind a reservation whose waiter is gone. `tests/buddy_limits.rs` shows each case.
+//! - **Closing**: a closed pool refuses requests, and [`BuddyPool::drained`] tells when nothing of it is in use.
 //!
 //! ```
 //! use framepool::buddy::{BuddyPool, Options};
@@ -29,6 +29,8 @@ mod options;
 mod policy;
 mod pool;
 mod retired;
+mod retries;
+mod shared;
 mod wait;
 
 pub use block::{BLOCK_SIZE, Block};

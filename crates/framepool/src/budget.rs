@@ -1,9 +1,9 @@
-//! A pool of equal buffers within a memory budget, over [`frozen_core::bufpool`].
+//! A pool of buffers of one size within a memory budget, on [`frozen_core::bufpool`].
 //!
-//! The crate allocates and frees; who may allocate is decided here, before it is called. A `Ledger` reserves the budget
-//! first come, first served, so that the crate's own waiting, which is unfair and can lose a wake-up, is never reached
-//! (`tests/budget_defects.rs` shows that and its other faults). Every [`Allocation`] keeps the crate's pool alive and where
-//! it is, so its blocking drop never blocks.
+//! The crate allocates and frees. This module decides who may allocate, before the crate is called. A ledger reserves
+//! the budget in the order of the requests, so the crate's own waiting is never reached: it is unfair and can lose a
+//! wake-up (`tests/budget_defects.rs` shows that and other faults). Every [`Allocation`] keeps the crate's pool alive
+//! and in place, so that pool's blocking drop never blocks.
 //!
 //! ```
 //! use framepool::budget::BudgetPool;
@@ -19,15 +19,14 @@
 
 mod allocation;
 mod error;
-pub(crate) mod ledger;
-mod place;
 mod pool;
+mod request;
+mod shared;
 
 pub use allocation::{Allocation, Reservation};
 pub use error::BudgetError;
-pub use ledger::{Closed, Ticket};
-pub use place::Place;
 pub use pool::{BudgetPool, Stats};
+pub use request::Request;
+pub use shared::MAX_COUNT;
 
-/// The most buffers of one allocation: the limit that the crate documents.
-pub const MAX_COUNT: usize = u16::MAX as usize;
+pub use crate::ledger::{Closed, RequestId};

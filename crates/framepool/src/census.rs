@@ -1,54 +1,55 @@
-//! What an owner has alive, for others to look at.
+//! A list of what its owner has alive, which any thread may read.
 //!
-//! The owner's own tables belong to its thread. So it notes here what it takes in and gives up, which costs it a store; any
-//! thread may read, and finds each entry as it was a moment ago.
+//! The owner's own tables belong to its thread. The owner notes in the census what it acquires and releases, at the
+//! cost of one store. Readers take no lock and see each entry as it was a moment ago.
 
 use std::collections::TryReserveError;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Rows double in size, beginning with this many places, and are never moved or freed before the census is: so a reader
-/// needs no lock.
+/// Places in the first row. Each further row has twice as many places as the row before. Rows are never moved or freed
+/// before the census is, so readers need no lock.
 const FIRST: usize = 64;
 const ROWS: usize = 27;
 
-/// Kinds and sizes of things, by index. One thread writes.
+/// Kinds and sizes of objects, by index. Only one thread may write.
 #[derive(Debug, Default)]
 pub struct Census {
     rows: [OnceLock<Box<[AtomicU64]>>; ROWS],
 }
 
-/// One thing that was alive a moment ago.
+/// An object that was alive a moment ago.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its place.
+    /// Place of the object.
     pub index: u32,
-    /// What it is, as its owner numbers kinds.
+    /// Kind of the object, as its owner numbers kinds, in range `0 ..= 127`.
     pub kind: u8,
-    /// Its size in bytes, at most 2⁴⁸ − 1.
+    /// Size in bytes, at most 2⁴⁸ − 1.
     pub bytes: u64,
 }
 
-/// The longest size that a word has room for.
+/// The largest size that a word has room for.
 const MAX_BYTES: u64 = (1 << 48) - 1;
-/// Tells a place with something from one without.
+/// Tells an occupied place from an empty one.
 const ALIVE: u64 = 1 << 63;
 
 impl Census {
-    /// Makes room for something at `index`. Without memory for it nothing changes.
+    /// Makes room for an object at `index`. Returns an error, and changes nothing, if there is no memory.
     pub fn make_room(&self, index: u32) -> Result<(), TryReserveError> {
         let (row, _) = locate(index);
         if self.rows[row].get().is_none() {
             let mut words = Vec::new();
             words.try_reserve_exact(FIRST << row)?;
             words.resize_with(FIRST << row, AtomicU64::default);
-            // One thread writes, so that there is still none.
+            // Only one thread writes, so the row is still missing.
             let _ = self.rows[row].set(words.into_boxed_slice());
         }
         Ok(())
     }
 
-    /// There is something at `index`, for which [room was made](Self::make_room).
+    /// Notes an object of `kind` with `bytes` bytes at `index`. [`make_room`](Self::make_room) must have succeeded for
+    /// that index. Sizes above 2⁴⁸ − 1 count as that.
     #[inline]
     pub fn set(&self, index: u32, kind: u8, bytes: u64) {
         let (row, at) = locate(index);
@@ -57,7 +58,7 @@ impl Census {
         }
     }
 
-    /// There is nothing at `index` any more.
+    /// Notes that there is no object at `index` any more.
     #[inline]
     pub fn clear(&self, index: u32) {
         let (row, at) = locate(index);
@@ -66,7 +67,7 @@ impl Census {
         }
     }
 
-    /// What is there, by index.
+    /// Returns the objects in the order of their indices.
     pub fn entries(&self) -> impl Iterator<Item = Entry> {
         let words = self.rows.iter().map_while(|row| row.get()).flatten();
         words.zip(0..).filter_map(|(word, index)| {
@@ -76,7 +77,7 @@ impl Census {
     }
 }
 
-/// The row of an index, and its place there.
+/// Returns the row of an index, and its place in that row.
 fn locate(index: u32) -> (usize, usize) {
     let number = index as usize + FIRST;
     let row = number.ilog2() - FIRST.ilog2();
@@ -105,7 +106,7 @@ mod tests {
         set(&census, 2, 3, 4);
         census.clear(2);
         set(&census, 200, 1, 10);
-        // The row between them has nothing.
+        // The row between stays empty.
         set(&census, 70, 2, 20);
         assert!(census.entries().eq([entry(0, 0, 0), entry(1, 127, MAX_BYTES), entry(70, 2, 20), entry(200, 1, 10)]));
     }

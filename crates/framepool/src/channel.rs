@@ -1,8 +1,8 @@
-//! A channel of owned objects for one sender and one receiver: a byte ring of tokens.
+//! A channel of owned objects for one sender and one receiver.
 //!
-//! The ring ([`ring`](crate::ring)) does what it does for bytes: it keeps the order and the count, wakes whoever waits, and
-//! tells either end that the other has gone. Each of its bytes stands for one object, which lies in a place of its own: the
-//! ring's counters say which, and to whom it belongs at the moment.
+//! It is a byte [`ring`] of tokens. The ring keeps order and count, wakes waiters, and tells each end that
+//! the other is gone. Each byte stands for one object, which lies in a place of its own. The ring's counters tell which
+//! place that is, and which end owns it.
 //!
 //! ```
 //! use framepool::channel::{SendError, channel};
@@ -23,44 +23,46 @@ use std::time::Duration;
 
 use crate::ring::{self, Consumer, Half, Producer, RingError};
 
-/// The most that a channel can hold.
+/// The largest capacity of a channel, in objects.
 pub const MAX_CAPACITY: usize = 1 << 16;
 
-/// The objects on their way, each where its token is in the ring, which says whose turn it is: places with a token are the
-/// receiver's, all others the sender's.
+/// The objects on their way. The receiver owns the places whose token is in the ring, and the sender owns all others.
 #[derive(Debug)]
 struct Places<T> {
     places: Box<[UnsafeCell<Option<T>>]>,
-    /// Held while the receiver goes, and while it empties one of its places then.
+    /// Held while the receiver ends, and while it empties each place after that.
     going: Mutex<()>,
 }
 
-// SAFETY: an object is moved by one end to the other, for which `T` is `Send`. A place is used by the end alone whose turn it
-//         is: the ring's counters pass it on with release and acquire.
+// SAFETY: an object moves from one end to the other, for which `T` is `Send`. Only the end that owns a place accesses
+// it: the ring's counters pass ownership with release and acquire, and after the receiver's end the lock does.
 unsafe impl<T: Send> Sync for Places<T> {}
 
 impl<T> Places<T> {
-    /// Puts `item` where the next token goes.
+    /// Puts `item` into the place of the next token.
     ///
     /// # Safety
-    /// For the sender, while there is room in the ring: the place stays its own until it advances.
+    ///
+    /// Only the sender may call it, for its current position, while there is room in the ring. The place belongs to the
+    /// sender until it advances.
     unsafe fn put(&self, position: u64, item: T) {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller owns the place, so this is the only access.
         unsafe { *self.at(position).get() = Some(item) }
     }
 
-    /// Takes what is there.
+    /// Takes the object out of a place.
     ///
     /// # Safety
-    /// For the receiver, where its next token is: the place stays its own until it advances. For the sender, once the receiver
-    /// has gone.
+    ///
+    /// The receiver may call it for its current position, while a token is there. The sender may call it for a place
+    /// that it has just passed on, after the receiver has ended. After the receiver's end both must hold the lock.
     unsafe fn take(&self, position: u64) -> Option<T> {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller owns the place, so this is the only access.
         unsafe { (*self.at(position).get()).take() }
     }
 
     fn at(&self, position: u64) -> &UnsafeCell<Option<T>> {
-        // Truncated or not: the size is a power of two.
+        // The number of places is a power of two, so a truncated position has the same remainder.
         &self.places[position as usize % self.places.len()]
     }
 
@@ -69,7 +71,9 @@ impl<T> Places<T> {
     }
 }
 
-/// Makes a channel that holds at most `capacity` objects, 1 to [`MAX_CAPACITY`].
+/// Makes a channel that holds at most `capacity` objects, in range `1 ..= MAX_CAPACITY`.
+///
+/// Returns [`RingError::Size`] for other capacities, and [`RingError::NoMemory`] if the allocator has none.
 pub fn channel<T: Send>(capacity: usize) -> Result<(Sender<T>, Receiver<T>), RingError> {
     if capacity == 0 || capacity > MAX_CAPACITY {
         return Err(RingError::Size(capacity));
@@ -83,16 +87,16 @@ pub fn channel<T: Send>(capacity: usize) -> Result<(Sender<T>, Receiver<T>), Rin
     Ok((sender, Receiver { consumer, places }))
 }
 
-/// Why an object was not sent, and the object.
+/// The reason why an object was not sent, with that object.
 #[derive(Debug, PartialEq, Eq)]
 pub enum SendError<T> {
     /// The channel is full.
     Full(T),
-    /// The receiver has gone, or the sender has ended.
+    /// The receiver is gone, or the sender has ended.
     Closed(T),
 }
 
-/// The end that sends. Dropped, it ends: what was sent can still be received.
+/// The end that sends. Dropping it ends it: the receiver still gets everything that was sent.
 #[derive(Debug)]
 pub struct Sender<T: Send> {
     producer: Producer,
@@ -101,12 +105,12 @@ pub struct Sender<T: Send> {
 }
 
 impl<T: Send> Sender<T> {
-    /// Objects that can be sent now. Only this end makes it less.
+    /// Returns the number of objects that can be sent now. Only this end makes it smaller.
     pub fn room(&mut self) -> usize {
         self.producer.available().saturating_sub(self.spare())
     }
 
-    /// Sends `item`, which is the receiver's from here on.
+    /// Passes `item` to the receiver. Returns it in the error if the channel is full or closed.
     pub fn send(&mut self, item: T) -> Result<(), SendError<T>> {
         if self.is_closed() {
             return Err(SendError::Closed(item));
@@ -115,15 +119,16 @@ impl<T: Send> Sender<T> {
             return Err(SendError::Full(item));
         }
         let position = self.producer.position();
-        // SAFETY: there is room.
+        // SAFETY: there is room, and this is the sender at its position.
         unsafe { self.places.put(position, item) };
-        // There is room, and only this end makes it less.
+        // There is room, and only this end makes it smaller.
         let _ = self.producer.advance(1);
-        // Behind the fence with which `advance` looks for whoever waits, as the receiver's is between its end and its last look:
-        // so either it has seen the object there, or its end is seen here.
+        // The load comes after the fence in `advance`. The receiver has a fence between its end and its last look. So
+        // either the receiver has seen the object, or its end is seen here.
         if self.producer.other_ended() {
             let _gone = self.places.lock();
-            // SAFETY: the receiver has ended, which it does with the lock held, as it is whenever it empties a place after that.
+            // SAFETY: the receiver has ended. From then on it empties a place only while it holds the lock, which is
+            // held here.
             if let Some(item) = unsafe { self.places.take(position) } {
                 return Err(SendError::Closed(item));
             }
@@ -131,34 +136,34 @@ impl<T: Send> Sender<T> {
         Ok(())
     }
 
-    /// True when nothing can be sent any more: this end has ended, or the receiver has gone.
+    /// Returns true if nothing can be sent any more, because this end has ended or the receiver is gone.
     pub fn is_closed(&self) -> bool {
         self.producer.has_ended() || self.producer.other_ended()
     }
 
-    /// Nothing more will be sent.
+    /// Ends this end: nothing more can be sent.
     pub fn end(&mut self) {
         self.producer.end();
     }
 
-    /// Ready when there is room, or the channel is closed.
+    /// Returns `Ready` once there is room or the channel is closed. Otherwise `waker` is woken then.
     pub fn poll_room(&mut self, waker: &Waker) -> Poll<()> {
         let wanted = self.spare() + 1;
         self.producer.poll(wanted, waker).map(|_| ())
     }
 
-    /// `waker` waits no more.
+    /// Removes `waker` from the waiters.
     pub fn forget(&mut self, waker: &Waker) {
         self.producer.forget(waker);
     }
 
-    /// By how much the ring, whose size is a power of two, is larger than the channel.
+    /// Returns by how many places the ring, whose size is a power of two, is larger than the channel.
     fn spare(&self) -> usize {
         self.places.places.len() - self.capacity
     }
 }
 
-/// The end that receives. Dropped, it drops what was sent and not received.
+/// The end that receives. Dropping it drops every object that was sent and not received.
 #[derive(Debug)]
 pub struct Receiver<T: Send> {
     consumer: Consumer,
@@ -166,35 +171,36 @@ pub struct Receiver<T: Send> {
 }
 
 impl<T: Send> Receiver<T> {
-    /// The next object, if one is there.
+    /// Returns the next object, or `None` if there is none now.
     pub fn receive(&mut self) -> Option<T> {
         if self.consumer.available() == 0 {
             return None;
         }
-        // SAFETY: one is available. Once this end has gone, the lock is held here and by the sender.
+        // SAFETY: a token is available, and this is the receiver at its position. While this end is dropped, the caller
+        // holds the lock.
         let item = unsafe { self.places.take(self.consumer.position()) };
-        // One is available, and only this end makes that less.
+        // One is available, and only this end makes that number smaller.
         let _ = self.consumer.advance(1);
         item
     }
 
-    /// True when nothing is there, and nothing will come.
+    /// Returns true if no object is there and none will come.
     pub fn is_at_end(&mut self) -> bool {
-        // In this order: what came before the end is counted.
+        // The end must be read first, so that all objects that came before it are counted.
         self.consumer.other_ended() && self.consumer.available() == 0
     }
 
-    /// Ready when something is there, or nothing will come.
+    /// Returns `Ready` once an object is there or none will come. Otherwise `waker` is woken then.
     pub fn poll(&mut self, waker: &Waker) -> Poll<()> {
         self.consumer.poll(1, waker).map(|_| ())
     }
 
-    /// `waker` waits no more.
+    /// Removes `waker` from the waiters.
     pub fn forget(&mut self, waker: &Waker) {
         self.consumer.forget(waker);
     }
 
-    /// Blocks this thread until something is there or nothing will come. False: `timeout` has passed first.
+    /// Blocks this thread until an object is there or none will come. Returns false if `timeout` passes first.
     pub fn wait(&mut self, timeout: Duration) -> bool {
         ring::wait(&mut self.consumer, 1, timeout).is_some()
     }
@@ -211,7 +217,8 @@ impl<T: Send> Drop for Receiver<T> {
             let going = places.lock();
             let item = self.receive();
             drop(going);
-            // With nothing locked: what it takes to drop it is not known here. None: the sender has just taken it back.
+            // Dropping the object may run any code, so nothing is locked. It is `None` if the sender has just taken it
+            // back.
             drop(item);
         }
     }

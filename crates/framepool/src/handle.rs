@@ -1,13 +1,15 @@
-//! Handles: how a caller that cannot hold a reference names an object.
+//! Handles: names for objects, for a caller that cannot hold a reference.
+//!
+//! A handle whose object was removed never names another object.
 
 use std::collections::TryReserveError;
 
-/// Names one object of a [`HandleTable`]. A handle whose object was removed names nothing, ever again.
+/// The name of one object of a [`HandleTable`]. After the object was removed, it names nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Handle {
     /// Place in the table.
     pub index: u32,
-    /// How often that place had been emptied when the handle was made.
+    /// How often the place had been emptied when the handle was made.
     pub generation: u32,
 }
 
@@ -17,11 +19,11 @@ struct Entry<T> {
     value: Option<T>,
 }
 
-/// Objects by [`Handle`]. A stale handle finds nothing rather than another object.
+/// Objects by [`Handle`]. A stale handle finds nothing.
 #[derive(Debug)]
 pub struct HandleTable<T> {
     entries: Vec<Entry<T>>,
-    /// Has room for every place, so that to remove an object needs no memory.
+    /// Indices of the empty places. Its capacity covers every place, so removing an object needs no memory.
     free: Vec<u32>,
 }
 
@@ -32,24 +34,26 @@ impl<T> Default for HandleTable<T> {
 }
 
 impl<T> HandleTable<T> {
-    /// Whether the next [`insert`](Self::insert) needs no memory.
+    /// Returns true if the next [`insert`](Self::insert) needs no memory.
     #[inline]
     pub fn has_place(&self) -> bool {
         !self.free.is_empty()
     }
 
-    /// How many places there are: the index of the next that is [added](Self::add_place).
+    /// Returns the number of places, which is the index of the next one that is [added](Self::add_place).
     ///
     /// # Panics
-    /// When 2³² objects are alive.
+    ///
+    /// Panics if there are 2³² places.
     pub fn places(&self) -> u32 {
         u32::try_from(self.entries.len()).expect("fewer than 2^32 objects")
     }
 
-    /// Makes one more place; gives its index. Without memory for it nothing changes.
+    /// Adds a place and returns its index. Returns an error, and changes nothing, if there is no memory.
     ///
     /// # Panics
-    /// When 2³² objects are alive.
+    ///
+    /// Panics if there are 2³² places.
     #[cold]
     pub fn add_place(&mut self) -> Result<u32, TryReserveError> {
         let places = self.entries.len() + 1;
@@ -61,13 +65,15 @@ impl<T> HandleTable<T> {
         Ok(index)
     }
 
-    /// Takes `value` in. Without memory for its place it is dropped, and nothing changes.
+    /// Inserts `value` and returns its handle. Drops `value` and returns an error if there is no memory for its place.
     ///
     /// # Panics
-    /// When 2³² objects are alive.
+    ///
+    /// Panics if there are 2³² places.
     #[inline]
     pub fn insert(&mut self, value: T) -> Result<Handle, TryReserveError> {
-        // Made without the value, so that there is one place where that is written, and it need not be moved on the way.
+        // The place is made before the value is written. The value is then written in one spot of the code, and need
+        // not be moved.
         if !self.has_place() {
             self.add_place()?;
         }
@@ -77,21 +83,21 @@ impl<T> HandleTable<T> {
         Ok(Handle { index, generation: entry.generation })
     }
 
-    /// The object, unless it was removed.
+    /// Returns the object, or `None` if it was removed.
     #[inline]
     pub fn get(&self, handle: Handle) -> Option<&T> {
         let entry = self.entries.get(handle.index as usize)?;
         if entry.generation == handle.generation { entry.value.as_ref() } else { None }
     }
 
-    /// The object, unless it was removed.
+    /// Returns the object, or `None` if it was removed.
     #[inline]
     pub fn get_mut(&mut self, handle: Handle) -> Option<&mut T> {
         let entry = self.entries.get_mut(handle.index as usize)?;
         if entry.generation == handle.generation { entry.value.as_mut() } else { None }
     }
 
-    /// Takes the object out; its handle names nothing from here on.
+    /// Removes the object and returns it. Returns `None` if it was removed before.
     #[inline]
     pub fn remove(&mut self, handle: Handle) -> Option<T> {
         let value = self.entry(handle)?.value.take();
@@ -99,7 +105,7 @@ impl<T> HandleTable<T> {
         value
     }
 
-    /// Drops the object where it is, which costs less than to move it out; false if it was removed before.
+    /// Drops the object in its place, which costs less than moving it out. Returns false if it was removed before.
     #[inline]
     pub fn discard(&mut self, handle: Handle) -> bool {
         let Some(entry) = self.entry(handle) else { return false };
@@ -108,39 +114,39 @@ impl<T> HandleTable<T> {
         true
     }
 
-    /// The place of an object that is there.
+    /// Returns the place of an object that is alive.
     #[inline]
     fn entry(&mut self, handle: Handle) -> Option<&mut Entry<T>> {
         let entry = self.entries.get_mut(handle.index as usize)?;
         if entry.generation == handle.generation && entry.value.is_some() { Some(entry) } else { None }
     }
 
-    /// Has the place of an object that is gone used again.
+    /// Lets the place of a removed object be used again.
     #[inline]
     fn vacate(&mut self, handle: Handle) {
-        // A place whose generations are used up is left empty: reusing it would bring old handles back to life.
+        // A place whose generations are used up stays empty: reusing it would bring old handles back to life.
         if let Some(generation) = handle.generation.checked_add(1) {
             self.entries[handle.index as usize].generation = generation;
             self.free.push(handle.index);
         }
     }
 
-    /// The objects that are alive.
+    /// Returns the objects that are alive.
     pub fn into_values(self) -> impl Iterator<Item = T> {
         self.entries.into_iter().filter_map(|entry| entry.value)
     }
 
-    /// How many objects are alive.
+    /// Returns the number of objects that are alive.
     pub fn len(&self) -> usize {
         self.entries.iter().filter(|entry| entry.value.is_some()).count()
     }
 
-    /// True when no object is alive.
+    /// Returns true if no object is alive.
     pub fn is_empty(&self) -> bool {
         self.entries.iter().all(|entry| entry.value.is_none())
     }
 
-    /// Takes every object out.
+    /// Drops every object.
     pub fn clear(&mut self) {
         for index in 0..self.entries.len() as u32 {
             let generation = self.entries[index as usize].generation;

@@ -1,13 +1,29 @@
-//! The core of framepool: no Node-API anywhere, usable from Rust as it is.
+//! The core of framepool: memory systems for network programs, and Stratum V2 sessions that run on them.
+//!
+//! It knows nothing of Node-API, and can be used from Rust alone.
+//!
+//! - [`slot`]: slices of one preallocated region, handed out in order.
+//! - [`budget`]: buffers of one size within a memory budget.
+//! - [`buddy`]: buffers of 16 KiB to 64 MiB.
+//! - [`ring`]: a byte ring for one producer and one consumer. `io` moves bytes between rings and file descriptors.
+//! - [`channel`]: a channel of objects for one sender and one receiver.
+//! - [`sv2`]: Stratum V2 sessions without I/O, and the memory budget of a relay.
+//! - [`shown`]: memory that code outside may see. [`quarantine`] finds writes to it after its release.
+//! - [`ticket`], [`handle`], [`census`]: how objects change hands, are named and are listed.
+//! - [`allocator`]: what happens when the system has no memory.
+//!
+//! Every error states its code of the public contract through [`Coded`].
 
 pub mod allocator;
 pub mod buddy;
 pub mod budget;
 pub mod census;
 pub mod channel;
+mod coded;
 pub mod handle;
 #[cfg(unix)]
 pub mod io;
+mod ledger;
 pub mod quarantine;
 pub mod ring;
 pub mod shown;
@@ -18,4 +34,5 @@ pub mod ticket;
 
 /// The crate whose traits the buffers implement.
 pub use buffer_sv2;
+pub use coded::Coded;
 pub use system_error::SystemError;

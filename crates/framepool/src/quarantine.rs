@@ -1,9 +1,9 @@
-//! Debug mode: freed memory is kept for a while, so that who still writes to it is caught.
+//! Debug mode: freed memory is kept for a while, so that late writes to it are found.
 //!
-//! [`Guarded`] memory is filled with [`FILL`] when it is dropped, and goes into its [`Quarantine`], which holds what came
-//! last; so does the memory of rings and slot pools that have a [`Guard`], and of guarded budget and buddy pools. When memory
-//! leaves the quarantine it is looked at once more: where it is not as it was left, somebody wrote to it after it was
-//! released, for example a read that the system had not yet finished.
+//! A [`Quarantine`] fills memory with [`FILL`] when it is dropped, keeps the memory that came last, and looks at it
+//! once more before it frees it. If a byte differs, something wrote there after the release, for example a read that
+//! the system had not finished. [`Guarded`] memory goes into quarantine, as does the memory of rings and slot pools
+//! that have a [`Guard`], and of guarded budget and buddy pools.
 //!
 //! ```
 //! use framepool::quarantine::{Guarded, Quarantine};
@@ -12,7 +12,7 @@
 //! let mut memory = Guarded::copy_of(b"hello", &quarantine)?;
 //! let stale = memory.as_mut_ptr();
 //! drop(memory);
-//! // SAFETY: what is in quarantine is not freed.
+//! // SAFETY: memory in quarantine is not freed.
 //! unsafe { stale.add(3).write(b'!') };
 //! quarantine.clear();
 //! assert_eq!(quarantine.take_disturbances()[0].offset, 3);
@@ -29,43 +29,44 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::shown::{InPlace, Memory};
 
-/// What released memory is filled with.
+/// The byte that released memory is filled with.
 pub const FILL: u8 = 0xDB;
 
-/// Memory in quarantine that was written to.
+/// A report of memory that was written to while it was in quarantine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disturbance {
-    /// How many bytes the memory has.
+    /// Length of the memory, in bytes.
     pub bytes: usize,
-    /// The first byte that was written.
+    /// Offset of the first byte that was written.
     pub offset: usize,
-    /// Who had acquired it: see [`Guarded::set_origin`].
+    /// Where the memory was acquired: see [`Guarded::set_origin`].
     pub origin: Option<Arc<str>>,
 }
 
-/// Memory that can be kept in quarantine: its owner, which frees it or gives it back when it is dropped.
+/// An owner of memory that can be kept in quarantine. Dropping it frees the memory or returns it to its pool.
 ///
 /// # Safety
-/// What [`span`](Self::span) gives stays where it is, and valid for reads and writes, until the owner is dropped, wherever that is
-/// moved. Once it is in quarantine nothing refers to it but the quarantine.
+///
+/// The memory that [`span`](Self::span) returns stays in place, and valid for reads and writes, until the owner is
+/// dropped, even if the owner is moved. While the owner is in quarantine, nothing else refers to the memory.
 pub unsafe trait Keep: Send + 'static {
-    /// The memory.
+    /// Returns the memory.
     fn span(&mut self) -> NonNull<[u8]>;
 
-    /// What may need the memory back before its time: see [`Quarantine::give_back`].
+    /// Returns the identity of the pool that may need the memory back early: see [`Quarantine::give_back`].
     fn pool(&self) -> Option<usize> {
         None
     }
 }
 
-// SAFETY: a vector does not move or free its memory when it is moved itself, and what owns it has no reference to it.
+// SAFETY: moving a vector neither moves nor frees its memory, and this value is its only owner.
 unsafe impl Keep for Vec<u8> {
     fn span(&mut self) -> NonNull<[u8]> {
         NonNull::from(self.as_mut_slice())
     }
 }
 
-/// A first-in, first-out queue of freed memory. It is bounded; what no longer fits is freed.
+/// A bounded queue of freed memory, first in, first out. Memory that no longer fits is freed.
 pub struct Quarantine {
     max_bytes: usize,
     max_entries: usize,
@@ -74,11 +75,12 @@ pub struct Quarantine {
 
 #[derive(Default)]
 struct State {
-    /// By number, in the order in which they came. Not a queue in one piece, which would have to grow where memory is freed.
+    /// Entries by number, in the order in which they came. A map, because a queue in one piece would have to grow where
+    /// memory is freed.
     queue: BTreeMap<u64, Entry>,
     /// The number of the next entry.
     next: u64,
-    /// The size of what is in the queue.
+    /// Total size of the entries, in bytes.
     bytes: usize,
     disturbances: Vec<Disturbance>,
 }
@@ -90,27 +92,28 @@ struct Entry {
 }
 
 impl Quarantine {
-    /// Keeps at most `max_bytes` bytes and `max_entries` pieces of memory. Memory that is larger is freed at once.
+    /// Makes a quarantine for at most `max_bytes` bytes in at most `max_entries` pieces. A larger piece of memory is
+    /// freed at once.
     pub fn new(max_bytes: usize, max_entries: usize) -> Arc<Self> {
         Arc::new(Self { max_bytes, max_entries, state: Mutex::default() })
     }
 
-    /// How many bytes are in quarantine.
+    /// Returns the number of bytes in quarantine.
     pub fn bytes(&self) -> usize {
         self.lock().bytes
     }
 
-    /// What was found since this was last called.
+    /// Returns the disturbances that were found since the last call.
     pub fn take_disturbances(&self) -> Vec<Disturbance> {
         mem::take(&mut self.lock().disturbances)
     }
 
-    /// Frees everything, after a last look at it.
+    /// Checks and frees everything.
     pub fn clear(&self) {
         self.shrink(0, 0);
     }
 
-    /// Frees what [belongs to `pool`](Keep::pool), after a last look at it; false if there was nothing.
+    /// Checks and frees the memory that [belongs to `pool`](Keep::pool). Returns false if there was none.
     pub fn give_back(&self, pool: usize) -> bool {
         let (mut found, mut after) = (false, Bound::Unbounded);
         while let Some((number, entry)) = self.take_after(after, pool) {
@@ -120,7 +123,7 @@ impl Quarantine {
         found
     }
 
-    /// The first entry of `pool` behind a number.
+    /// Removes the first entry of `pool` whose number lies behind `after`.
     fn take_after(&self, after: Bound<u64>, pool: usize) -> Option<(u64, Entry)> {
         let mut state = self.lock();
         let mut behind = state.queue.range((after, Bound::Unbounded));
@@ -128,13 +131,14 @@ impl Quarantine {
         state.take(number).map(|entry| (number, entry))
     }
 
-    /// Fills the memory and keeps it. `origin`: who had acquired it, for the report of a [`Disturbance`].
+    /// Fills the memory and keeps it. `origin` tells where the memory was acquired, for the report of a
+    /// [`Disturbance`].
     pub fn admit(&self, mut memory: impl Keep, origin: Option<Arc<str>>) {
         let span = memory.span();
         if span.len() > self.max_bytes {
             return;
         }
-        // SAFETY: the span is valid for writes, and nothing else refers to it.
+        // SAFETY: by the contract of `Keep` the span is valid for writes, and nothing else refers to it.
         unsafe { span.cast::<u8>().write_bytes(FILL, span.len()) };
         let mut state = self.lock();
         let number = state.next;
@@ -145,7 +149,7 @@ impl Quarantine {
         self.shrink(self.max_bytes, self.max_entries);
     }
 
-    /// Frees what came first, until the rest is no more than that.
+    /// Checks and frees the oldest memory until at most `max_bytes` in `max_entries` pieces are left.
     fn shrink(&self, max_bytes: usize, max_entries: usize) {
         loop {
             let Some(entry) = self.lock().beyond(max_bytes, max_entries) else { return };
@@ -153,11 +157,11 @@ impl Quarantine {
         }
     }
 
-    /// Not while the state is locked: to whom the memory goes back may have to be woken.
+    /// Checks and frees an entry. The state must not be locked: returning memory to a pool may wake its waiters.
     fn free(&self, mut entry: Entry) {
         if let Some(offset) = first_written(entry.memory.span()) {
             let disturbances = &mut self.lock().disturbances;
-            // Without memory for more of them, those that are there must do.
+            // Without memory for another report, the earlier ones must do.
             if disturbances.try_reserve(1).is_ok() {
                 disturbances.push(Disturbance { bytes: entry.bytes, offset, origin: entry.origin });
             }
@@ -176,7 +180,7 @@ impl fmt::Debug for Quarantine {
 }
 
 impl State {
-    /// What came first, if the rest is not yet no more than that.
+    /// Removes the oldest entry if there are more than `max_bytes` bytes or `max_entries` entries.
     fn beyond(&mut self, max_bytes: usize, max_entries: usize) -> Option<Entry> {
         if self.bytes <= max_bytes && self.queue.len() <= max_entries {
             return None;
@@ -192,17 +196,17 @@ impl State {
     }
 }
 
-/// Where the memory is not as it was left.
+/// Returns the offset of the first byte that is not [`FILL`].
 fn first_written(memory: NonNull<[u8]>) -> Option<usize> {
     (0..memory.len()).find(|&at| {
-        // Volatile, since who writes here does so without anybody's knowledge.
-        // SAFETY: the memory in quarantine is valid for reads.
+        // SAFETY: memory in quarantine is valid for reads. The read is volatile, because a late write comes from code
+        // that the compiler does not know of.
         unsafe { memory.cast::<u8>().add(at).read_volatile() != FILL }
     })
 }
 
-/// Where memory goes when its last owner is dropped, and who acquired it. At first it is simply freed. Can be set once each,
-/// from any thread.
+/// Decides what happens to memory when its last owner is dropped. At first the memory is simply freed. Quarantine and
+/// origin can be set once each, from any thread.
 #[derive(Debug, Default)]
 pub struct Guard {
     quarantine: OnceLock<Arc<Quarantine>>,
@@ -210,17 +214,17 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// The memory goes into `quarantine`.
+    /// Lets the memory go into `quarantine`. Only the first call counts.
     pub fn set(&self, quarantine: &Arc<Quarantine>) {
         let _ = self.quarantine.set(Arc::clone(quarantine));
     }
 
-    /// Says who acquired the memory, for the report of a [`Disturbance`]. The first counts.
+    /// Notes where the memory was acquired, for the report of a [`Disturbance`]. Only the first call counts.
     pub fn set_origin(&self, origin: Arc<str>) {
         let _ = self.origin.set(origin);
     }
 
-    /// What `other` says holds for this memory, too.
+    /// Adopts the quarantine and the origin of `other`.
     pub(crate) fn follow(&self, other: &Self) {
         if let Some(quarantine) = other.quarantine.get() {
             self.set(quarantine);
@@ -230,7 +234,7 @@ impl Guard {
         }
     }
 
-    /// The memory's owner is not needed any more.
+    /// Takes memory whose last user is gone: keeps it in quarantine, or drops it.
     pub(crate) fn leave(&self, memory: impl Keep) {
         if let Some(quarantine) = self.quarantine.get() {
             quarantine.admit(memory, self.origin.get().cloned());
@@ -247,12 +251,12 @@ pub struct Guarded {
 }
 
 impl Guarded {
-    /// Takes memory over. It stays where it is, now and in quarantine.
+    /// Takes over `memory`. The bytes stay where they are, now and in quarantine.
     pub fn new(memory: Vec<u8>, quarantine: &Arc<Quarantine>) -> Self {
         Self { memory, quarantine: Arc::clone(quarantine), origin: None }
     }
 
-    /// New memory with these bytes.
+    /// Makes new memory with a copy of `bytes`.
     pub fn copy_of(bytes: &[u8], quarantine: &Arc<Quarantine>) -> Result<Self, TryReserveError> {
         let mut memory = Vec::new();
         memory.try_reserve_exact(bytes.len())?;
@@ -260,7 +264,7 @@ impl Guarded {
         Ok(Self::new(memory, quarantine))
     }
 
-    /// New memory of `length` bytes, all of them `byte`.
+    /// Makes new memory of `length` bytes that are all `byte`.
     pub fn filled(byte: u8, length: usize, quarantine: &Arc<Quarantine>) -> Result<Self, TryReserveError> {
         let mut memory = Vec::new();
         memory.try_reserve_exact(length)?;
@@ -268,12 +272,12 @@ impl Guarded {
         Ok(Self::new(memory, quarantine))
     }
 
-    /// The first byte. It neither moves nor is freed before the memory leaves its quarantine.
+    /// Returns the address of the first byte. The memory neither moves nor is freed before it leaves the quarantine.
     pub fn base(&self) -> NonNull<u8> {
         NonNull::new(self.memory.as_ptr().cast_mut()).expect("a vector's pointer is not null")
     }
 
-    /// Says who acquired the memory, for the report of a [`Disturbance`].
+    /// Notes where the memory was acquired, for the report of a [`Disturbance`].
     pub fn set_origin(&mut self, origin: Arc<str>) {
         self.origin = Some(origin);
     }
@@ -285,7 +289,8 @@ impl Drop for Guarded {
     }
 }
 
-// SAFETY: as for the vector in it. Its drop fills the memory and hands it on where it is.
+// SAFETY: the vector keeps its memory in place until it is dropped. Dropping `Guarded` passes the vector on without
+// moving the bytes.
 unsafe impl Memory for Guarded {
     fn span(&self) -> NonNull<[u8]> {
         self.memory.span()

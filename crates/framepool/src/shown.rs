@@ -1,9 +1,8 @@
-//! Memory that somebody outside may see, such as JavaScript through an `ArrayBuffer`.
+//! Memory that code outside may see, such as JavaScript through an `ArrayBuffer`.
 //!
-//! [`Shown`] owns such memory. Whichever way the memory's time ends, be it that its owner is dropped, replaced or sent to
-//! another thread, the decision is made in one place: [`Exposure::conceal`] ends every sight of the memory and says whether
-//! that was possible. If it was not, the memory is kept for as long as it can be seen. There is no other way to the owner of
-//! memory that is shown, so none can be forgotten.
+//! [`Shown`] owns such memory, and is the only way to its owner. Whether the owner is dropped, replaced or sent to
+//! another thread, one function decides: [`Exposure::conceal`] ends every sight of the memory, and tells whether that
+//! succeeded. If it did not, the memory is kept while anything can see it.
 
 use std::any::Any;
 use std::fmt;
@@ -15,73 +14,78 @@ use std::sync::Arc;
 /// An owner of memory.
 ///
 /// # Safety
-/// The bytes of [`span`](Self::span) are valid for reads and writes until the owner is dropped, wherever the owner is moved.
-/// Nothing that a shared reference to the owner allows moves or frees them.
+///
+/// The bytes of [`span`](Self::span) are valid for reads and writes until the owner is dropped, even if the owner is
+/// moved. Nothing that a shared reference to the owner allows moves or frees them.
 pub unsafe trait Memory: Send + 'static {
-    /// The memory.
+    /// Returns the memory.
     fn span(&self) -> NonNull<[u8]>;
 }
 
-/// An owner that can be worked with while its memory stays where it is.
+/// An owner that can be worked with while its memory stays in place.
 ///
 /// # Safety
+///
 /// Nothing that [`access`](Self::access) allows moves or frees the memory.
 pub unsafe trait InPlace: Memory {
-    /// What may be done to the owner. It is unsized, so that the owner cannot be swapped for another.
+    /// The operations that leave the memory in place. The type is unsized, so that the owner cannot be swapped for
+    /// another.
     type Access: ?Sized;
 
-    /// The way to do it.
+    /// Returns the owner for operations that leave the memory in place.
     fn access(&mut self) -> &mut Self::Access;
 }
 
-/// Knows how some memory is seen from outside. Every sight of the memory that may still be open holds a share of it.
+/// Knowledge of how some memory is seen from outside. Every sight of the memory that may still be open holds a share of
+/// it.
 pub trait Exposure: Any + Send + Sync {
     /// Ends the sights of the memory. Returns true if nothing can see the memory any more.
     fn conceal(&self) -> bool;
 
-    /// Keeps `owner`, which owns the memory, for as long as anything can see the memory.
+    /// Keeps `owner`, which owns the memory, while anything can see the memory.
     fn keep(&self, owner: Box<dyn Any + Send>);
 }
 
-/// An owner of memory that may be seen from outside. Dropping it frees the memory only if nothing can see it any more.
+/// An owner of memory that may be seen from outside. Dropping it frees the memory only if nothing can see the memory
+/// any more.
 pub struct Shown<T: Memory> {
     /// `None` only while it is being dropped.
     owner: Option<T>,
-    /// `None` as long as nobody was shown the memory.
+    /// `None` until the memory is shown.
     exposure: Option<Arc<dyn Exposure>>,
 }
 
-/// Some memory, and how it is seen: what it takes to show it.
+/// The right to show some memory, with its exposure so far.
 pub struct Sight<'a> {
     span: NonNull<[u8]>,
     exposure: &'a mut Option<Arc<dyn Exposure>>,
 }
 
 impl Sight<'_> {
-    /// The memory. It lives at least as long as the exposure's sights are open: see [`Exposure::keep`].
+    /// Returns the memory. It lives at least while the sights of its exposure are open: see [`Exposure::keep`].
     pub fn span(&self) -> NonNull<[u8]> {
         self.span
     }
 
-    /// How the memory is seen. The first sight makes it with `make`.
+    /// Returns the exposure of the memory. Makes it with `make` for the first sight.
     pub fn exposure(&mut self, make: impl FnOnce() -> Arc<dyn Exposure>) -> &Arc<dyn Exposure> {
         self.exposure.get_or_insert_with(make)
     }
 }
 
 impl<T: Memory> Shown<T> {
-    /// Takes over an owner whose memory nobody has seen.
+    /// Takes over an owner whose memory nothing outside has seen.
     pub fn new(owner: T) -> Self {
         Self { owner: Some(owner), exposure: None }
     }
 
-    /// What it takes to show the memory.
+    /// Returns the right to show the memory.
     pub fn sight(&mut self) -> Sight<'_> {
         let span = self.span();
         Sight { span, exposure: &mut self.exposure }
     }
 
-    /// The way to work with the owner while the memory stays where it is.
+    /// Returns the owner for operations that leave the memory in place.
     #[inline]
     pub fn access(&mut self) -> &mut T::Access
     where
@@ -90,15 +94,15 @@ impl<T: Memory> Shown<T> {
         self.owner_mut().access()
     }
 
-    /// True if the memory was shown and may still be seen.
+    /// Returns true if the memory was shown and may still be seen.
     pub fn is_exposed(&self) -> bool {
         self.exposure.is_some()
     }
 
-    /// Ends every sight of the memory. Returns true if nothing can see it any more.
+    /// Ends every sight of the memory. Returns true if nothing can see the memory any more.
     pub fn conceal(&mut self) -> bool {
         let Some(exposure) = &self.exposure else { return true };
-        // A sight that is over has given its share back.
+        // A sight that is over has dropped its share.
         let concealed = exposure.conceal() || Arc::strong_count(exposure) == 1;
         if concealed {
             self.exposure = None;
@@ -106,30 +110,31 @@ impl<T: Memory> Shown<T> {
         concealed
     }
 
-    /// Gives the memory up without ending the sights of it: it is freed when the last of them is gone.
+    /// Gives up the memory without ending its sights. It is freed after the last of them is over.
     pub fn abandon(mut self) {
         if let (Some(owner), Some(exposure)) = (self.owner.take(), self.exposure.take()) {
             exposure.keep(Box::new(owner));
         }
     }
 
-    /// The owner, if nothing can see the memory any more. Otherwise the memory is kept for as long as it can be seen.
+    /// Returns the owner if nothing can see the memory any more. Otherwise returns `None`, and the memory is kept while
+    /// it can be seen.
     pub fn into_inner(mut self) -> Option<T> {
         if self.conceal() { self.owner.take() } else { None }
     }
 
-    /// The owner, if nobody was shown the memory.
+    /// Returns the owner if the memory was never shown or is concealed.
     pub(crate) fn unseen(&mut self) -> Option<&mut T> {
         if self.exposure.is_none() { self.owner.as_mut() } else { None }
     }
 
-    /// The owner, for what leaves the memory where it is.
+    /// Returns the owner. The caller must leave the memory in place.
     #[inline]
     pub(crate) fn owner_mut(&mut self) -> &mut T {
         self.owner.as_mut().expect("an owner until it is dropped")
     }
 
-    /// Puts another owner around the memory, which `wrap` leaves where it is.
+    /// Replaces the owner with what `wrap` makes of it. `wrap` must leave the memory in place.
     pub(crate) fn map<U: Memory>(mut self, wrap: impl FnOnce(T) -> U) -> Shown<U> {
         let owner = self.owner.take().expect("an owner until it is dropped");
         Shown { owner: Some(wrap(owner)), exposure: mem::take(&mut self.exposure) }
@@ -167,7 +172,7 @@ impl<T: Memory> Drop for Shown<T> {
     }
 }
 
-// SAFETY: a vector keeps its memory when it is moved; a shared reference can neither move nor free the bytes.
+// SAFETY: moving a vector does not move its memory. A shared reference can neither move nor free the bytes.
 unsafe impl Memory for Vec<u8> {
     fn span(&self) -> NonNull<[u8]> {
         let start = NonNull::new(self.as_ptr().cast_mut()).expect("a vector's pointer is not null");
@@ -185,7 +190,7 @@ unsafe impl InPlace for Vec<u8> {
 }
 
 impl Shown<Vec<u8>> {
-    /// Keeps the first `len` bytes. The others stay allocated: a sight of them may be open.
+    /// Keeps the first `len` bytes. The others stay allocated, because a sight of them may be open.
     pub fn truncate(&mut self, len: usize) {
         self.owner_mut().truncate(len);
     }
@@ -197,10 +202,10 @@ mod tests {
 
     use super::*;
 
-    /// Memory that says when it is freed.
+    /// Memory that counts how often it is freed.
     struct Traced(Vec<u8>, Arc<Mutex<u32>>);
 
-    // SAFETY: as for the vector in it.
+    // SAFETY: the vector in it keeps the contract.
     unsafe impl Memory for Traced {
         fn span(&self) -> NonNull<[u8]> {
             self.0.span()

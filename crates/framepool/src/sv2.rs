@@ -1,11 +1,11 @@
 //! Stratum V2 sessions: Noise handshake and encrypted framing, without I/O.
 //!
-//! A [`Session`] is one end of a connection. Wire bytes go in with [`Session::receive`] and come out as batches of
-//! frames; frames go in with [`Session::send`] or [`Session::forward`] and come out as wire bytes in the
-//! [`Output`]. It stands on `secp256k1` (the handshake's curve), `ring` (hash and cipher)
-//! and `framing_sv2` (header).
+//! A [`Session`] is one end of a connection. Wire bytes enter with [`Session::receive`] and leave as batches of frames.
+//! Frames enter with [`Session::send`] or [`Session::forward`] and leave as wire bytes in the [`Output`]. `secp256k1`
+//! provides the handshake's curve, `ring` hash and cipher, and `framing_sv2` the header. [`RelayMemory`] limits the
+//! memory of all sessions of a relay.
 //!
-//! On the wire, after a handshake of 64 bytes and 234 bytes back:
+//! After a handshake of 64 bytes and 234 bytes back, frames look like this on the wire:
 //!
 //! ```text
 //!    22 B                  up to 65,519 + 16 B       the rest, likewise
@@ -15,6 +15,7 @@
 //!   extension u16, type u8, length u24: little-endian; extension bit 15 marks a channel message
 //! ```
 
+mod allowance;
 mod batch;
 mod error;
 mod frame;

@@ -1,18 +1,20 @@
+//! Errors of the operating system: the call that failed, and why.
+
 use std::{fmt, io};
 
-/// What the operating system said.
+/// A refusal of the operating system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SystemError {
-    /// The call that failed.
+    /// Name of the call that failed.
     pub syscall: &'static str,
-    /// Its `errno`; `ENOSYS` where the system does not have the call.
+    /// `errno` that the call set. `ENOSYS` if the system does not have the call.
     pub errno: i32,
-    /// What was refused, and why.
+    /// Description of what was refused, and why.
     pub message: String,
 }
 
 impl SystemError {
-    /// `syscall` failed with `error`.
+    /// Makes the error of a failed `syscall`. The `errno` is 0 if `error` does not come from the system.
     pub fn new(syscall: &'static str, error: impl Into<io::Error>) -> Self {
         let error = error.into();
         Self { syscall, errno: error.raw_os_error().unwrap_or(0), message: format!("{syscall}: {error}") }

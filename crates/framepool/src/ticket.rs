@@ -1,8 +1,8 @@
 //! Tickets: how an object changes hands between parts of the process that share nothing but a few bytes of text.
 //!
-//! Whoever gives something away leaves it in a [`Registry`] and sends the [`Nonce`] under which it lies there, in whatever
-//! way it likes. Who has the nonce takes the object out, once. Until then it belongs to its sender, with whom it goes
-//! ([`Registry::revoke_sender`]). A nonce is 128 random bits of the system's, so that none can be guessed.
+//! The sender deposits an object in a [`Registry`] under a [`Nonce`], and sends the nonce by any means. The receiver
+//! redeems the nonce once and gets the object. Until then the object belongs to its sender, and
+//! [`Registry::revoke_sender`] drops it. A nonce is 128 random bits of the system, so that nobody can guess one.
 //!
 //! ```
 //! use framepool::ticket::{Nonce, Registry, Sender};
@@ -17,20 +17,22 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fmt;
 use std::ops::Bound;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::SystemError;
+use crate::coded::Coded;
+use crate::system_error::SystemError;
 
-/// What a ticket says: 32 lower-case hexadecimal digits as text.
+/// The content of a ticket. Its text form is 32 lower-case hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nonce(u128);
 
 impl Nonce {
-    /// A new one, from the system's random numbers.
+    /// Makes a new nonce from the system's random numbers.
     pub fn random() -> Result<Self, SystemError> {
         let mut bytes = [0; 16];
         getrandom::getrandom(&mut bytes).map_err(|error| SystemError {
@@ -48,15 +50,29 @@ impl fmt::Display for Nonce {
     }
 }
 
-/// The text is no nonce.
+/// The error for a text that is not a nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoNonce;
+
+impl fmt::Display for NoNonce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a ticket's nonce is 32 lower-case hexadecimal digits")
+    }
+}
+
+impl Error for NoNonce {}
+
+impl Coded for NoNonce {
+    fn code(&self) -> &'static str {
+        "ERR_TICKET"
+    }
+}
 
 impl FromStr for Nonce {
     type Err = NoNonce;
 
     fn from_str(text: &str) -> Result<Self, NoNonce> {
-        // A number of that length can be written in other ways, too.
+        // `from_str_radix` accepts other spellings of a number with 32 digits, too.
         let digits = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         if text.len() != 32 || !digits {
             return Err(NoNonce);
@@ -65,12 +81,12 @@ impl FromStr for Nonce {
     }
 }
 
-/// To whom tickets belong until they are redeemed.
+/// The owner of deposited objects until they are redeemed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sender(u64);
 
 impl Sender {
-    /// One that is no other.
+    /// Makes a sender that differs from every other.
     #[allow(clippy::new_without_default, reason = "each is different, which no default is")]
     pub fn new() -> Self {
         static SENDERS: AtomicU64 = AtomicU64::new(0);
@@ -78,12 +94,12 @@ impl Sender {
     }
 }
 
-/// What was given away and not yet taken.
+/// Objects that were deposited and not yet redeemed.
 ///
-/// Every function may be called on any thread, and holds the lock for moments only: what is revoked is dropped after.
+/// Every function may be called on any thread. Objects are dropped while nothing is locked.
 #[derive(Debug)]
 pub struct Registry<T> {
-    /// Not a table in one piece, which could not grow without memory.
+    /// A map, because a table in one piece could not grow without memory.
     parked: Mutex<BTreeMap<Nonce, (Sender, T)>>,
 }
 
@@ -94,28 +110,28 @@ impl<T> Default for Registry<T> {
 }
 
 impl<T> Registry<T> {
-    /// Leaves `item` under `nonce`, which is new.
+    /// Deposits `item` under `nonce`, which must be new.
     pub fn deposit(&self, nonce: Nonce, sender: Sender, item: T) {
         self.lock().insert(nonce, (sender, item));
     }
 
-    /// Takes out what lies under `nonce`. `None`: nothing does, be it that it was taken or revoked, or that there never was
-    /// such a nonce.
+    /// Removes the object that lies under `nonce` and returns it. Returns `None` if the nonce was redeemed or revoked,
+    /// or never existed.
     pub fn redeem(&self, nonce: Nonce) -> Option<T> {
         self.lock().remove(&nonce).map(|(_, item)| item)
     }
 
-    /// Drops all that `sender` has left and nobody has taken.
+    /// Drops everything that `sender` has deposited and nobody has redeemed.
     pub fn revoke_sender(&self, sender: Sender) {
         self.drop_where(|owner, _| owner == sender);
     }
 
-    /// Drops all that `revoked` is true for, such as what belongs to a pool that is closed.
+    /// Drops every object for which `revoked` returns true, for example all that belongs to a closed pool.
     pub fn revoke(&self, mut revoked: impl FnMut(&T) -> bool) {
         self.drop_where(|_, item| revoked(item));
     }
 
-    /// Drops what lies under `nonce` if `revoked` is true for it.
+    /// Drops the object under `nonce` if `revoked` returns true for it.
     pub fn revoke_if(&self, nonce: Nonce, revoked: impl FnOnce(&T) -> bool) {
         let mut parked = self.lock();
         let found = parked.get(&nonce).is_some_and(|(_, item)| revoked(item));
@@ -124,17 +140,17 @@ impl<T> Registry<T> {
         drop(dropped);
     }
 
-    /// Looks at all that waits to be taken, and whose it is. `look` must not use the registry.
+    /// Calls `look` with every deposited object and its sender. `look` must not use the registry.
     pub fn for_each(&self, mut look: impl FnMut(Sender, &T)) {
         self.lock().values().for_each(|(sender, item)| look(*sender, item));
     }
 
-    /// How many wait to be taken.
+    /// Returns the number of objects that wait to be redeemed.
     pub fn len(&self) -> usize {
         self.lock().len()
     }
 
-    /// True when none does.
+    /// Returns true if no object waits to be redeemed.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -147,7 +163,7 @@ impl<T> Registry<T> {
             let Some((&nonce, _)) = behind.find(|(_, (sender, item))| revoked(*sender, item)) else { return };
             let dropped = parked.remove(&nonce);
             drop(parked);
-            // Going back to a pool may wake others and run their code, so it happens with nothing locked.
+            // Dropping an object may return it to a pool, wake waiters and run their code. So nothing is locked.
             drop(dropped);
             after = Bound::Excluded(nonce);
         }

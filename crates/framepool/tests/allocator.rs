@@ -1,4 +1,4 @@
-//! What becomes of requests that the system refuses. The tests take turns, for there is one reserve.
+//! Requests that the system refuses. The tests take turns, because a process has one reserve.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -18,11 +18,11 @@ use framepool::ring::{self, RingError};
 use framepool::slot::{OutOfMemory, SlotPool, SystemMemory};
 
 thread_local! {
-    /// Requests of so many bytes and more are refused on this thread.
+    /// Requests of at least this many bytes are refused on this thread.
     static REFUSED: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
-/// Whether the system was asked to free what it had not given, or refused.
+/// Whether the allocator was asked to free memory that it had not given, or that it had refused.
 static MISUSED: AtomicBool = AtomicBool::new(false);
 
 struct Failing;
@@ -33,20 +33,21 @@ impl Failing {
     }
 }
 
-/// What the system has given is marked behind its end.
+/// Length of the mark behind every block that the system gives, in bytes.
 const MARK: usize = 8;
 
 fn marked(layout: Layout) -> Layout {
     Layout::from_size_align(layout.size() + MARK, layout.align()).expect("a layout")
 }
 
-// SAFETY: every call goes to the system's allocator with a larger layout, or fails; the mark is behind what the caller has.
+// SAFETY: every call goes to the system's allocator with a larger layout, or fails. The mark lies behind the bytes that
+// the caller has.
 unsafe impl GlobalAlloc for Failing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if Self::refuses(layout.size()) {
             return ptr::null_mut();
         }
-        // SAFETY: the layout is valid, and the mark lies in what it gives.
+        // SAFETY: the layout is valid and not empty, and the mark lies within it.
         unsafe {
             let memory = System.alloc(marked(layout));
             if !memory.is_null() {
@@ -57,7 +58,8 @@ unsafe impl GlobalAlloc for Failing {
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the memory is of `alloc`, or the caller has a defect that shows here.
+        // SAFETY: `alloc` made the memory with this layout and its mark. If not, the caller has the defect that this
+        // test looks for.
         unsafe {
             for at in 0..MARK {
                 if memory.add(layout.size() + at).read() != 0xA5 {
@@ -79,7 +81,7 @@ fn turn() -> MutexGuard<'static, ()> {
     turn
 }
 
-/// Runs `work` while the system refuses this thread `at_least` bytes and more.
+/// Runs `work` while the system refuses this thread all requests of `at_least` bytes or more.
 fn without_memory<T>(at_least: usize, work: impl FnOnce() -> T) -> T {
     struct Restore;
     impl Drop for Restore {
@@ -92,7 +94,7 @@ fn without_memory<T>(at_least: usize, work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// What the reserve never serves.
+/// A size that the reserve never serves.
 const LARGE: usize = LARGEST_SMALL + 1;
 
 #[test]
@@ -109,7 +111,7 @@ fn small_requests_are_served_and_large_ones_fail() {
     });
     assert_eq!(text, "[1, 2, 3]");
     assert!(zeros.iter().all(|&byte| byte == 0));
-    // Out of the reserve, and back to the system.
+    // The block leaves the reserve, and goes back to the system.
     grown.extend(10_000..200_000);
     assert!(grown.iter().copied().eq(0..200_000));
     drop((text, zeros, grown));
@@ -132,7 +134,7 @@ fn blocks_of_the_reserve_do_not_overlap_whatever_is_freed_and_wherever() {
     let _turn = turn();
     thread::scope(|scope| {
         for seed in 1..=4_u64 {
-            // Threads themselves need the system's memory.
+            // Starting a thread needs the system's memory.
             scope.spawn(move || {
                 let mut random = seed;
                 let mut next = move || {
@@ -146,7 +148,7 @@ fn blocks_of_the_reserve_do_not_overlap_whatever_is_freed_and_wherever() {
                             let block = blocks.swap_remove(next() % blocks.len());
                             assert!(block.iter().all(|&byte| byte == block[0]));
                         } else {
-                            // With no more room the reserve refuses, as the system would.
+                            // A full reserve refuses, as the system would.
                             let mut block = Vec::new();
                             if block.try_reserve_exact(1 + next() % 3000).is_ok() {
                                 block.resize(block.capacity(), (round + next()) as u8);
@@ -172,17 +174,17 @@ fn work_is_refused_when_the_reserve_is_half_used_until_there_is_memory_again() {
             work(&mut blocks);
             assert!(blocks.len() < 1000);
         }
-        // What has begun can still be finished.
+        // Work that has begun can still be finished.
         work(&mut blocks);
     });
-    // The system has memory again, though the blocks are there.
+    // The system has memory again, while the blocks are still there.
     assert!(ALLOCATOR.is_ready());
     without_memory(0, || {
         while ALLOCATOR.is_ready() {
             work(&mut blocks);
             assert!(blocks.len() < 1000);
         }
-        // Or they are freed.
+        // The other way: the blocks are freed.
         blocks.clear();
         assert!(ALLOCATOR.is_ready());
     });
@@ -202,7 +204,7 @@ fn what_is_set_aside_is_handed_out_once_to_who_asks_for_it() {
             assert!(Vec::<u8>::new().try_reserve_exact(1 << 20).is_err());
         });
     }
-    // Set aside twice, or not asked for, it is freed; another thread has none of it.
+    // Memory that is set aside twice, or not asked for, is freed. Another thread does not get it.
     let first = set_aside(layout).expect("memory");
     let second = set_aside(layout).expect("memory");
     thread::scope(|scope| {
@@ -258,7 +260,7 @@ fn tables_that_cannot_grow_keep_what_they_have() {
         }
         assert!(handles.len() > 1000);
         assert!(handles.iter().enumerate().all(|(index, &handle)| table.get(handle) == Some(&[index; 4])));
-        // To remove one needs no memory, and its place needs none again.
+        // Removing an object needs no memory, and its place needs none again.
         for &handle in &handles {
             assert!(table.remove(handle).is_some());
         }

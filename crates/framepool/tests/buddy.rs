@@ -1,4 +1,4 @@
-//! The buddy pool, with the crate as the oracle of what is where.
+//! The buddy pool, compared with the crate's own pool.
 
 mod buddy_support;
 
@@ -15,7 +15,7 @@ fn one_block() -> BuddyPool {
     BuddyPool::new(Options { max_memory: BLOCK_SIZE, ..Options::default() })
 }
 
-/// Where a buffer lies in its block.
+/// Returns the offset of a buffer in its block, in bytes.
 fn offset(pool: &BuddyPool, buffer: &Buffer) -> usize {
     buffer.as_slice().as_ptr().addr() - pool.blocks(buffer.block())[0].base().addr().get()
 }
@@ -40,7 +40,8 @@ fn the_limit_is_whole_blocks() {
     }
 }
 
-/// Programs without waits: the same counters as the crate's pool after each step, and no two buffers in one place.
+/// Random programs without waits: after each step the counters equal those of the crate's pool, and no two buffers
+/// overlap.
 #[test]
 fn random_programs_do_what_the_crate_does() {
     let seed = env::var("FRAMEPOOL_SEED").map_or_else(|_| rand::random(), |seed| seed.parse().expect("a u64"));
@@ -93,7 +94,7 @@ fn a_wait_does_not_grow_on_the_thread_that_polls_it() {
         thread::yield_now();
     };
     assert!(buffer.as_slice().iter().all(|&byte| byte == 0));
-    // Now that there is a block, nothing needs to grow.
+    // There is a block now, so nothing needs to grow.
     assert!(Wait::new(pool.allocate(MIB)).poll().is_some());
 }
 

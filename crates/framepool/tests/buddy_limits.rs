@@ -1,5 +1,5 @@
-//! What the crate `ruapc-bufpool` leaves waiting, each shown there and not here; and the refusals of ours that
-//! depend on its messages. When a test of the crate fails after an update, the guard in `buddy/wait.rs` may go.
+//! Waits that the crate `ruapc-bufpool` forgets, each shown there and not here, and our errors that depend on its
+//! messages. When a test of the crate fails after an update, the help in `buddy/wait.rs` may go.
 
 mod buddy_support;
 
@@ -14,7 +14,7 @@ use buddy_support::{KIB, MIB, Wait, block_on};
 use framepool::buddy::{BlockPolicy, BuddyPool, Error, Options};
 use ruapc_bufpool::{AlignedMemory, BufferPool, BufferPoolBuilder, Devices, EmptyDevices, Registration};
 
-fn crates(starvation_timeout: Duration) -> Arc<BufferPool> {
+fn theirs(starvation_timeout: Duration) -> Arc<BufferPool> {
     BufferPoolBuilder::new(Arc::new(EmptyDevices))
         .max_memory(64 * MIB)
         .thread_cache(false)
@@ -28,7 +28,7 @@ fn ours(starvation_timeout: Duration) -> BuddyPool {
 
 #[test]
 fn crate_a_small_wait_is_not_served_by_a_free_chunk() {
-    let pool = crates(Duration::MAX);
+    let pool = theirs(Duration::MAX);
     let _large: Vec<_> = (0..63).map(|_| pool.allocate(MIB).unwrap()).collect();
     let mut chunks: Vec<_> = (0..64).map(|_| pool.allocate(16 * KIB).unwrap()).collect();
     let asked = Arc::clone(&pool);
@@ -90,7 +90,7 @@ fn a_wait_is_not_stuck_beside_chunks_in_a_cache() {
 
 #[test]
 fn crate_a_wait_behind_an_abandoned_reservation_is_stuck() {
-    let pool = crates(Duration::ZERO);
+    let pool = theirs(Duration::ZERO);
     let mut held: Vec<_> = (0..64).map(|_| pool.allocate(MIB).unwrap()).collect();
     let [mut large, mut small] = [64 * MIB, MIB].map(|size| {
         let pool = Arc::clone(&pool);
@@ -121,7 +121,7 @@ fn a_wait_behind_an_abandoned_reservation_is_served() {
 #[derive(Debug)]
 struct Failing(Barrier);
 
-// SAFETY: neither keeps nor accesses the memory.
+// SAFETY: neither function keeps or accesses the memory.
 unsafe impl Devices for Failing {
     fn len(&self) -> usize {
         0
@@ -150,12 +150,12 @@ fn crate_a_wait_beside_a_growth_that_fails_is_stuck() {
     assert!(wait.poll().is_none(), "it waits for ever beside an empty pool");
 }
 
-/// Other threads of this process may keep their privileges: the calls are made without the C library, which would
-/// change all of them, and the threads that a thread starts inherit what it has.
+/// Limits this thread's locked memory. The calls bypass the C library, which would change every thread of the process;
+/// threads that this thread starts inherit the limit.
 #[cfg(target_os = "linux")]
 fn give_up_locking() {
     let limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: plain system calls; `limit` is a valid `rlimit`. Nothing else in this process locks memory.
+    // SAFETY: these are plain system calls, and `limit` is a valid `rlimit`. Nothing else in this process locks memory.
     unsafe {
         libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit);
         libc::syscall(libc::SYS_setresuid, 65_534, 65_534, 65_534);

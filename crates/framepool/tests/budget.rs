@@ -1,4 +1,4 @@
-//! The budget pool: accounts after every step, order, closing, and random programs against a model.
+//! The budget pool: figures after every step, order, closing, and random programs against a model.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -6,18 +6,18 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 use std::{env, thread};
 
-use framepool::budget::{Allocation, BudgetError, BudgetPool, Closed, MAX_COUNT, Reservation, Stats, Ticket};
+use framepool::budget::{Allocation, BudgetError, BudgetPool, Closed, MAX_COUNT, RequestId, Reservation, Stats};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 const KIB: usize = 1024;
-/// Long enough for anything that happens at all.
+/// A timeout that nothing reaches unless it hangs.
 const AMPLE: Duration = Duration::from_mins(1);
 
 fn pool(buffers: usize) -> BudgetPool {
     BudgetPool::new(KIB, buffers * KIB).unwrap()
 }
 
-/// Buffers allocated, allocations, requests that wait, most buffers at once.
+/// Returns the number of buffers allocated, of allocations and of requests that wait, and the most buffers at once.
 fn stats(pool: &BudgetPool) -> (usize, usize, usize, usize) {
     let Stats { allocated_bytes, live_allocations, waiting, peak_bytes } = pool.stats();
     (allocated_bytes / KIB, live_allocations, waiting, peak_bytes / KIB)
@@ -28,12 +28,12 @@ fn now(pool: &BudgetPool, count: usize) -> Option<Allocation> {
 }
 
 fn bytes(allocation: &Allocation) -> Vec<u8> {
-    // SAFETY: only called for memory that was written or cleared.
+    // SAFETY: the allocation has that many bytes. The callers have written or cleared them.
     unsafe { std::slice::from_raw_parts(allocation.base().as_ptr(), allocation.allocated_bytes()) }.to_vec()
 }
 
 fn fill(allocation: &Allocation, byte: u8) {
-    // SAFETY: the allocation is that long.
+    // SAFETY: the allocation has that many bytes.
     unsafe { allocation.base().as_ptr().write_bytes(byte, allocation.allocated_bytes()) };
 }
 
@@ -95,7 +95,7 @@ fn a_budget_that_is_no_multiple_of_the_buffer_size_is_rounded_down() {
 fn memory_is_cleared_on_demand() {
     let pool = pool(64);
     for _ in 0..10 {
-        // What is freed here is what the allocator hands out next.
+        // The allocator hands out again what is freed here.
         let dirty = now(&pool, 64).unwrap();
         fill(&dirty, 0xff);
         drop(dirty);
@@ -175,7 +175,7 @@ fn closing_refuses_and_ends_with_the_last_allocation() {
     assert!(again.load(Ordering::SeqCst), "at once when it is empty");
 }
 
-/// What is granted is handed over one at a time, so a request that is served from within another's delivery comes after it.
+/// Grants are delivered one at a time, so a request that is granted during another's delivery is delivered after it.
 #[test]
 fn a_delivery_may_use_the_pool() {
     let pool = pool(2);
@@ -183,7 +183,7 @@ fn a_delivery_may_use_the_pool() {
     let order = Arc::new(Mutex::new(Vec::new()));
     for index in 0..1000 {
         let order = Arc::clone(&order);
-        // Dropped within its own delivery, each reservation makes room for the next.
+        // Each reservation is dropped within its own delivery, which makes room for the next.
         pool.enqueue(2, move |reservation| {
             order.lock().unwrap().push(index);
             drop(reservation);
@@ -207,7 +207,7 @@ fn a_thousand_requests_of_all_sizes_are_served_in_the_order_asked() {
         pool.enqueue(count, move |reservation| sender.send((index, reservation.unwrap())).unwrap()).unwrap();
     }
     drop((all, sender));
-    // Two threads give back what they get, so that room is made on both at once.
+    // Two threads return what they get, so that both make room at the same time.
     let granted = Mutex::new((granted, Vec::new()));
     thread::scope(|scope| {
         for _ in 0..2 {
@@ -225,10 +225,10 @@ fn a_thousand_requests_of_all_sizes_are_served_in_the_order_asked() {
     assert_eq!(pool.stats().live_allocations, 0);
 }
 
-/// A request that has been neither granted nor cancelled, as the model knows it.
+/// A request that has been neither granted nor canceled, as the model knows it.
 struct Asked {
     count: usize,
-    ticket: Ticket,
+    request: RequestId,
     granted: mpsc::Receiver<Result<Reservation, Closed>>,
 }
 
@@ -255,12 +255,12 @@ fn random_programs_do_what_the_model_does() {
                 }
                 3..=5 => {
                     let (sender, granted) = mpsc::channel();
-                    let ticket = pool.enqueue(count, move |granted| drop(sender.send(granted))).unwrap();
-                    queue.push_back(Asked { count, ticket, granted });
+                    let request = pool.enqueue(count, move |granted| drop(sender.send(granted))).unwrap();
+                    queue.push_back(Asked { count, request, granted });
                 }
                 6 if !queue.is_empty() => {
                     let asked = queue.remove(random.gen_range(0..queue.len())).unwrap();
-                    assert!(pool.cancel(asked.ticket));
+                    assert!(pool.cancel(asked.request));
                     assert!(asked.granted.try_recv().is_err());
                 }
                 7 => match pool.allocate_within(count, false, Duration::ZERO) {
@@ -290,9 +290,9 @@ fn random_programs_do_what_the_model_does() {
             assert_eq!(stats(&pool), (used, held.len(), queue.len(), peak));
             assert!(used <= LIMIT);
         }
-        // From the back, since a cancelled head would let others move up.
+        // From the back, because canceling the head would let others move up.
         for asked in queue.iter().rev() {
-            assert!(pool.cancel(asked.ticket));
+            assert!(pool.cancel(asked.request));
         }
     }
 }

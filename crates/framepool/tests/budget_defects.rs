@@ -1,9 +1,9 @@
-//! Every fault of `frozen-core` 0.0.32's `bufpool` that can be shown: the crate's pool has it, ours does not. A fault that
-//! a later version mends fails its test here, which is the day to look at the crate again.
+//! Every fault of `bufpool` in `frozen-core` 0.0.32 that can be shown: the crate's pool has it, and ours does not. If a
+//! later version mends a fault, its test fails here, and the crate deserves another look.
 //!
-//! What would hang runs in threads that are left behind, with pools that are never dropped. Not shown, since no output
-//! can: the notify after the last decrement may touch a pool that is gone, the wake-up of a drop can be lost in the same
-//! way as that of an allocation, and fresh memory is not initialized.
+//! Code that would hang runs in threads that are left behind, with pools that are never dropped. Three faults have no
+//! output that could show them: the notification after the last decrement may touch a freed pool, the wake-up of a drop
+//! can be lost like the wake-up of an allocation, and fresh memory is not initialized.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::process::Command;
@@ -16,7 +16,7 @@ use frozen_core::bufpool::{BufPool, BufPoolCfg};
 use frozen_core::utils::BufferSize;
 
 const SIZE: usize = 1024;
-/// Long enough for a thread that can go on to do so.
+/// Time in which a thread that can go on does so.
 const A_WHILE: Duration = Duration::from_millis(100);
 
 fn theirs(buffers: usize) -> &'static BufPool {
@@ -28,7 +28,8 @@ fn ours(buffers: usize) -> BudgetPool {
     BudgetPool::new(SIZE, buffers * SIZE).unwrap()
 }
 
-/// Waits for `count` buffers in a thread of its own, and then for ever; says when it has them.
+/// Waits for `count` buffers in a thread of its own, which then never ends. The receiver gets a message when the thread
+/// has them.
 fn wait_for(pool: &'static BufPool, count: usize) -> mpsc::Receiver<()> {
     let (sender, served) = mpsc::channel();
     thread::spawn(move || {
@@ -69,7 +70,7 @@ fn who_comes_late_is_served_first() {
     let pool = theirs(2);
     let one = pool.allocate(1);
     let waiter = wait_for(pool, 2);
-    // It is this that the waiter waits for.
+    // The waiter waits for this allocation.
     let late = pool.allocate(1);
     drop(one);
     assert!(waiter.recv_timeout(A_WHILE).is_err());
@@ -84,7 +85,7 @@ fn who_comes_late_is_served_first() {
     assert!(granted.try_recv().is_ok());
 }
 
-/// With debug assertions these panic; without, the first waits for ever and the second allocates nothing.
+/// With debug assertions these panic. Without them the first waits forever and the second allocates nothing.
 #[test]
 fn wrong_counts_are_not_errors() {
     let pool = theirs(2);
@@ -96,7 +97,7 @@ fn wrong_counts_are_not_errors() {
     }
 }
 
-/// The documented limit of 65,535 buffers is not enforced at all.
+/// The documented limit of 65,535 buffers is not enforced.
 #[test]
 fn the_most_buffers_are_not_enforced() {
     let cfg = BufPoolCfg { buffer_size: BufferSize::S8, max_memory: 1 << 30 };
@@ -117,18 +118,18 @@ fn dropping_the_pool_blocks_until_nothing_is_allocated() {
     });
     let allocation = keep.recv().unwrap();
     assert!(dropped.recv_timeout(A_WHILE).is_err());
-    // Its drop would use the pool that the thread may then be freeing.
+    // Dropping it would use the pool that the thread may be freeing.
     std::mem::forget(allocation);
 
     let pool = ours(2);
     let allocation = pool.try_allocate(1, true).unwrap().unwrap();
     drop(pool);
-    // SAFETY: the allocation is alive, and was cleared.
+    // SAFETY: the allocation is alive and was cleared.
     assert_eq!(unsafe { allocation.base().read() }, 0);
     drop(allocation);
 }
 
-/// An allocation points to its pool, so a pool that moved would be used where it was.
+/// An allocation points to its pool. If the pool moves, the old place is used.
 #[test]
 fn the_pool_must_not_move() {
     let pool = theirs(2);
@@ -142,7 +143,7 @@ fn the_pool_must_not_move() {
     assert_eq!(moved.stats().allocated_bytes, 0);
 }
 
-/// Runs one of the ignored tests below in a process of its own that may have 1 GiB of addresses.
+/// Runs one of the ignored tests below in a process of its own with 1 GiB of address space.
 #[cfg(target_os = "linux")]
 fn run_with_little_memory(test: &str) -> std::process::Output {
     let program = std::env::current_exe().unwrap();

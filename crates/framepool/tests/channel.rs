@@ -1,4 +1,4 @@
-//! Channels of objects: order, capacity, ends, waiting, and that nothing is lost or doubled whoever goes when.
+//! Channels of objects: order, capacity, ends and waits. Nothing is lost or duplicated, whichever end goes first.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -106,7 +106,7 @@ impl Wake for Count {
 
 #[test]
 fn waits_end_with_room_with_an_object_or_with_the_other_end() {
-    // The ring has a byte more than the channel has places.
+    // The ring has one byte more than the channel has places.
     let (mut sender, mut receiver) = channel(3).expect("a channel");
     assert_eq!(sender.poll_room(Waker::noop()), Poll::Ready(()));
     assert_eq!(receiver.poll(Waker::noop()), Poll::Pending);
@@ -199,7 +199,7 @@ fn whoever_goes_at_whatever_moment_every_object_is_dropped_once() {
             receiving.join().expect("the receiver is done");
         } else {
             receiving.join().expect("the receiver is done");
-            // Nothing that it may have left after the receiver's last look waits for this end.
+            // An object that was sent after the receiver's last look must not stay until this end is dropped.
             assert_eq!(DROPPED.load(Ordering::Relaxed), made);
             drop(sender);
         }

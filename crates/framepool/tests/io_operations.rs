@@ -11,7 +11,7 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use framepool::SystemError;
-use framepool::io::{Descriptor, Direction, Operation, Poller, Port};
+use framepool::io::{Access, Descriptor, Operation, Poller, Port};
 use framepool::ring::{self, Half};
 use io_support::{contents, drain, file, fill, pattern, pipe, set_nonblocking, terminal};
 use rustix::io::Errno;
@@ -20,12 +20,12 @@ type Ended<P> = Receiver<(P, Result<Option<usize>, SystemError>)>;
 
 fn start<P: Port + 'static>(port: P, fd: impl AsFd) -> (Operation, Ended<P>) {
     let (sender, ended) = channel();
-    let descriptor = Descriptor::duplicate(fd.as_fd(), P::DIRECTION).unwrap();
+    let descriptor = Descriptor::duplicate(fd.as_fd(), P::ACCESS).unwrap();
     let done = move |port, outcome| _ = sender.send((port, outcome));
     (Poller::shared().unwrap().transfer(port, descriptor, done), ended)
 }
 
-/// Whether it is still not over, though there was time for it.
+/// Returns true if the operation is not over, though it had time for that.
 fn is_pending<P>(ended: &Ended<P>) -> bool {
     ended.recv_timeout(Duration::from_millis(20)).is_err()
 }
@@ -151,7 +151,7 @@ fn cancelled_operations_give_their_half_back() {
     assert_eq!(outcome, Ok(None));
     assert_eq!(writer.write(b"x").unwrap_err().kind(), std::io::ErrorKind::BrokenPipe, "nothing is left open");
 
-    // While it waits for the ring, too.
+    // An operation that waits for the ring is canceled as well.
     fill(&mut producer);
     let (operation, ended) = start(producer, file(b"abc"));
     assert!(is_pending(&ended));
@@ -210,8 +210,8 @@ fn failures_give_the_half_back() {
 #[test]
 fn sockets_are_refused() {
     let (socket, _other) = std::os::unix::net::UnixStream::pair().unwrap();
-    for direction in [Direction::In, Direction::Out] {
-        let error = Descriptor::duplicate(socket.as_fd(), direction).unwrap_err();
+    for access in [Access::Read, Access::Write] {
+        let error = Descriptor::duplicate(socket.as_fd(), access).unwrap_err();
         assert_eq!(error.errno, Errno::NOTSUP.raw_os_error());
     }
 }
@@ -250,7 +250,7 @@ impl Wake for Rung {
 #[test]
 fn readiness_wakes() {
     let (reader, mut writer) = pipe();
-    let descriptor = Arc::new(Descriptor::duplicate(reader.as_fd(), Direction::In).unwrap());
+    let descriptor = Arc::new(Descriptor::duplicate(reader.as_fd(), Access::Read).unwrap());
     let poller = Poller::shared().unwrap();
     let (sender, woken) = channel();
     let waker = Waker::from(Arc::new(Rung(sender)));

@@ -93,7 +93,7 @@ fn stopping_writes_what_was_read() {
     assert_eq!((pumped.bytes, pumped.error), (read.len() as u64, None));
     assert!(read.len() < bytes.len() && read == bytes[..read.len()]);
 
-    // It may wait for something to read.
+    // A pump that waits for something to read ends as well.
     let (from, _source) = pipe();
     let (pump, ended) = start(from, file(b""), MIB);
     assert!(ended.recv_timeout(Duration::from_millis(20)).is_err());
@@ -121,7 +121,7 @@ fn read_errors_come_when_all_is_written() {
     let pumped = ended.recv().unwrap();
     assert_eq!((pumped.bytes, errno(&pumped)), (0, Some(Errno::ISDIR)));
 
-    // A terminal whose master is gone gives what was typed, and then an error.
+    // A terminal without a master gives what was typed, and then an error.
     let (master, slave) = io_support::terminal();
     let (_pump, ended) = start(&master, &to, 4096);
     rustix::io::write(&slave, b"typed").unwrap();
@@ -140,7 +140,7 @@ fn write_errors_end_the_reading() {
     let (_pump, ended) = start(from, to, 4096);
     drop(sink);
     source.write_all(b"abc").unwrap();
-    // No more comes: the reader waits, and has to be told.
+    // No more bytes come: the reader waits, and must be told.
     let pumped = ended.recv().unwrap();
     assert_eq!((pumped.bytes, errno(&pumped)), (0, Some(Errno::PIPE)));
     assert_eq!(source.write(b"x").unwrap_err().kind(), std::io::ErrorKind::BrokenPipe, "nothing is left open");

@@ -1,4 +1,4 @@
-//! What one call moves between a ring and a descriptor, and that it never blocks.
+//! What one call moves between a ring and a descriptor. It never blocks.
 #![cfg(unix)]
 
 mod io_support;
@@ -14,9 +14,9 @@ use framepool::ring::{self, Half};
 use io_support::{contents, drain, file, fill, is_nonblocking, pipe, set_nonblocking, terminal};
 use rustix::io::Errno;
 
-/// Read into the ring, or write out of it, as much as goes.
+/// Moves as many bytes as possible with one call.
 fn transfer<P: Port>(port: &mut P, fd: impl AsFd) -> Result<Option<usize>, SystemError> {
-    port.transfer(&Descriptor::borrow(fd.as_fd(), P::DIRECTION)?, usize::MAX)
+    port.transfer(&Descriptor::borrow(fd.as_fd(), P::ACCESS)?, usize::MAX)
 }
 
 fn refusal<P: Port>(port: &mut P, fd: impl AsFd) -> (&'static str, Errno) {
@@ -48,9 +48,9 @@ fn no_more_is_moved_than_is_asked_for() {
     producer.advance(6).unwrap();
     consumer.advance(6).unwrap();
     let (from, to) = (file(b"abcdefgh"), file(b""));
-    let (from, to) = (Descriptor::borrow(from.as_fd(), ring::Producer::DIRECTION), (to.as_fd(), &to));
+    let (from, to) = (Descriptor::borrow(from.as_fd(), ring::Producer::ACCESS), (to.as_fd(), &to));
     assert_eq!(producer.transfer(&from.unwrap(), 5), Ok(Some(5)));
-    let descriptor = Descriptor::borrow(to.0, ring::Consumer::DIRECTION).unwrap();
+    let descriptor = Descriptor::borrow(to.0, ring::Consumer::ACCESS).unwrap();
     assert_eq!(consumer.transfer(&descriptor, 1), Ok(Some(1)));
     assert_eq!(consumer.transfer(&descriptor, 3), Ok(Some(3)));
     assert_eq!(contents(to.1), b"abcd");
@@ -122,13 +122,13 @@ fn blocking_terminals_do_not_block() {
         producer.write(b"hello");
         assert_eq!(transfer(&mut consumer, to), Ok(Some(5)));
         while transfer(&mut producer, from) == Ok(None) {
-            // A terminal passes bytes on by and by.
+            // A terminal passes bytes on with a delay.
             std::thread::yield_now();
         }
         assert_eq!(drain(&mut consumer), b"hello");
     }
     fill(&mut producer);
-    // By the slave only: no poll tells how much a master takes without blocking.
+    // Only through the slave: poll(2) does not tell how much a master takes without blocking.
     while transfer(&mut consumer, &slave).unwrap().is_some() {}
     assert_ne!(consumer.available(), 0);
     assert!(!is_nonblocking(&master) && !is_nonblocking(&slave));

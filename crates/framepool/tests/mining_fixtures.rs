@@ -1,7 +1,7 @@
-//! The mining messages that the demo speaks, as the published crates lay them out.
+//! The mining messages of the demo, as the published crates encode them.
 //!
-//! `__test__/fixtures/mining-messages.json` holds values and their bytes; the TypeScript encoders are checked against
-//! it. The test fails when the crates produce anything else. With `FRAMEPOOL_WRITE_FIXTURES=1` it writes the file.
+//! `__test__/fixtures/mining-messages.json` has values and their bytes, and the tests of the TypeScript encoders use
+//! it. The test fails if the crates produce anything else. With `FRAMEPOOL_WRITE_FIXTURES=1` it writes the file.
 
 use std::fmt::Write as _;
 
@@ -47,7 +47,7 @@ fn text(value: &str) -> Str0255<'_> {
     value.try_into().expect("at most 255 bytes")
 }
 
-/// 32 bytes that differ from one another, so that a swapped or shifted byte shows.
+/// Returns 32 different bytes, so that a swapped or shifted byte shows.
 fn counting(first: u8) -> [u8; 32] {
     std::array::from_fn(|index| first.wrapping_add(index as u8))
 }

@@ -18,7 +18,7 @@ use framepool::slot::{Slice, SlotPool, SystemMemory};
 use framepool::sv2::{FrameHeader, Options};
 use sv2_support::{connected_with, options};
 
-/// Frees `length` bytes; gives where they lie.
+/// Frees `length` bytes and returns their address.
 fn freed(length: usize, quarantine: &Arc<Quarantine>) -> *mut u8 {
     let mut memory = Guarded::filled(1, length, quarantine).unwrap();
     let start = memory.as_mut_ptr();
@@ -27,12 +27,12 @@ fn freed(length: usize, quarantine: &Arc<Quarantine>) -> *mut u8 {
 }
 
 fn read(start: *const u8, length: usize) -> Vec<u8> {
-    // SAFETY: every test reads only what is in quarantine, hence not freed.
+    // SAFETY: every test reads only memory in quarantine, which is not freed.
     unsafe { std::slice::from_raw_parts(start, length).to_vec() }
 }
 
 fn write(at: *mut u8, byte: u8) {
-    // SAFETY: as in `read`; nothing refers to the memory meanwhile.
+    // SAFETY: as in `read`. Nothing refers to the memory meanwhile.
     unsafe { at.write_volatile(byte) }
 }
 
@@ -205,7 +205,7 @@ fn a_guarded_budget_pool_keeps_its_budget_and_its_accounts() {
 #[test]
 fn what_a_pool_needs_is_given_back_and_nothing_else() {
     struct Of(usize, Vec<u8>);
-    // SAFETY: that of the vector.
+    // SAFETY: the vector keeps the contract.
     unsafe impl Keep for Of {
         fn span(&mut self) -> NonNull<[u8]> {
             self.1.span()
@@ -231,7 +231,7 @@ fn what_a_pool_needs_is_given_back_and_nothing_else() {
     assert_eq!((quarantine.bytes(), quarantine.take_disturbances()), (0, vec![]));
 }
 
-/// A ring whose memory goes into quarantine, and where that lies.
+/// Makes a ring whose memory goes into quarantine. Also returns the address of that memory.
 fn guarded_ring(size: usize, quarantine: &Arc<Quarantine>) -> (Producer, Consumer, *mut u8) {
     let (producer, consumer) = ring::new(size, 16).unwrap();
     producer.guard().set(quarantine);
@@ -294,7 +294,7 @@ fn the_outputs_of_a_session_go_into_quarantine() {
     let first = client.output().base().as_ptr();
     assert_eq!(client.output().size(), 128);
     client.send(FrameHeader { extension_type: 0, message_type: 1 }, &[7; 300]).unwrap();
-    // A larger ring has taken its place.
+    // A larger ring has replaced it.
     assert_eq!((quarantine.bytes(), read(first, 128)), (128, vec![FILL; 128]));
     let second = client.output().base().as_ptr();
     let size = client.output().size();
@@ -350,7 +350,7 @@ fn buddy_buffers_are_kept_back_until_the_pool_needs_them() {
         [Disturbance { bytes: 16 << 20, offset: 1, origin: Some("here".into()) }]
     );
     drop((again, others));
-    // Four of them, which are merged.
+    // The four buffers are merged.
     assert_eq!(quarantine.bytes(), BLOCK_SIZE);
     assert_eq!(pool.try_allocate(BLOCK_SIZE).unwrap().capacity(), BLOCK_SIZE);
     assert_eq!(quarantine.take_disturbances(), []);
@@ -385,7 +385,7 @@ fn no_wait_is_lost_beside_a_quarantine() {
         for _ in 0..4 {
             scope.spawn(|| {
                 for _ in 0..50 {
-                    // Three at a time have room.
+                    // Only three at a time have room.
                     drop(block_on(pool.allocate(16 << 20)).unwrap());
                     drop(block_on(pool.allocate(1 << 20)).unwrap());
                 }

@@ -1,4 +1,4 @@
-//! The byte ring's offsets, against `bytering` itself and a queue as a model.
+//! The byte ring's offsets, compared with `bytering` itself and with a queue as a model.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,12 +12,12 @@ use framepool::ring::{self, Half, InvalidCount, RingError, Spans};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 
-/// The bytes that `spans` describes, read at the ring's base as the Node binding does.
+/// Returns the bytes that `spans` describes. It reads them at the ring's base, as the Node binding does.
 fn bytes_at(consumer: &ring::Consumer, spans: &Spans) -> Vec<u8> {
     assert!(spans.first.end <= consumer.size() && spans.second.end <= consumer.size());
     let mut bytes = Vec::new();
     for span in [&spans.first, &spans.second] {
-        // SAFETY: both spans lie in the ring (asserted above) and the producer writes nothing meanwhile.
+        // SAFETY: both spans lie in the ring, as asserted above. The producer writes nothing meanwhile.
         let part = unsafe { std::slice::from_raw_parts(consumer.base().as_ptr().add(span.start), span.len()) };
         bytes.extend_from_slice(part);
     }
@@ -73,7 +73,7 @@ fn size_and_alignment_are_powers_of_two() {
     }
     assert_eq!(ring::new(8, 3).unwrap_err(), RingError::Align(3));
     assert_eq!(ring::new(8, 0).unwrap_err(), RingError::Align(0));
-    // A size that no address space holds.
+    // No address space has room for this size.
     assert!(matches!(ring::new(1 << (usize::BITS - 1), 1), Err(RingError::Size(_) | RingError::NoMemory)));
 }
 
@@ -85,12 +85,13 @@ fn memory_is_aligned() {
     }
 }
 
-/// Byte number `place` of a stream in which every byte depends on its place, also across powers of two.
+/// Returns byte number `place` of a stream in which every byte depends on its place, even across powers of two.
 fn pattern(place: u64) -> u8 {
     (place % 251) as u8 ^ (place >> 16) as u8
 }
 
-/// 1 GiB through a ring between two threads, in pieces of random sizes; each waits for the other without polling.
+/// Passes 1 GiB through a ring between two threads, in pieces of random sizes. Each thread waits for the other without
+/// polling.
 #[test]
 fn halves_work_on_two_threads() {
     const TOTAL: u64 = 1 << 30;
@@ -101,7 +102,7 @@ fn halves_work_on_two_threads() {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut next = 0;
         while next < TOTAL {
-            // Two that each waited for more than half the ring could wait for each other.
+            // Two threads that each wait for more than half the ring could wait for each other.
             let wanted = rng.gen_range(1..=producer.size() / 2);
             ring::wait(&mut producer, wanted, MINUTE).expect("the reader goes on");
             let most = wanted.min((TOTAL - next) as usize);
@@ -120,7 +121,7 @@ fn halves_work_on_two_threads() {
     let mut next = 0;
     while next < TOTAL {
         let wanted = rng.gen_range(1..=consumer.size() / 2);
-        // Less only at the end.
+        // Fewer bytes come only at the end.
         let available = ring::wait(&mut consumer, wanted, MINUTE).expect("the writer goes on");
         assert!(available >= wanted || next + available as u64 == TOTAL);
         let read = consumer.io_slices(|spans, _| {
@@ -186,7 +187,7 @@ fn nobody_is_woken_before_there_is_enough_or_after_giving_up() {
     let (bell, other) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
     let rung = |bell: &Arc<Bell>| bell.0.load(Ordering::SeqCst);
     let (waker, other_waker) = (Waker::from(Arc::clone(&bell)), Waker::from(Arc::clone(&other)));
-    // Twice: a waker is kept once.
+    // Polled twice, because a waker must be kept only once.
     assert!(consumer.poll(3, &waker).is_pending());
     assert!(consumer.poll(4, &waker).is_pending());
     assert!(consumer.poll(2, &other_waker).is_pending());

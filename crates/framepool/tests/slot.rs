@@ -1,4 +1,4 @@
-//! The slot pool as its description draws it, and its edges.
+//! The slot pool as its description draws it, and its edge cases.
 
 mod shown_support;
 
@@ -6,13 +6,13 @@ use buffer_sv2::{AeadBuffer, Buffer, BufferFromSystemMemory, BufferPool, Write};
 use framepool::slot::{Mode, OutOfMemory, OutOfRange, Place, Room, SLOTS, Slice, SlotPool, SystemMemory};
 use shown_support::show;
 
-/// The crate's pool, for what it must be equal to.
+/// Takes `bytes` from the crate's pool, which ours must equal.
 fn take_theirs(pool: &mut BufferPool<BufferFromSystemMemory>, bytes: &[u8]) -> buffer_sv2::Slice {
     pool.get_writable(bytes.len()).copy_from_slice(bytes);
     pool.get_data_owned()
 }
 
-/// More than any address space has, and still less than the greatest layout.
+/// More bytes than any address space has, and less than the greatest layout.
 const TOO_MUCH: usize = 1 << 60;
 
 fn pool(capacity: usize) -> SlotPool {
@@ -26,7 +26,7 @@ fn take(buffer: &mut impl Buffer<Slice = Slice>, bytes: &[u8]) -> Slice {
     slice
 }
 
-/// Fills all slots of a fresh pool, line by line as each diagram of the description begins.
+/// Fills all slots of a fresh pool, as each diagram of the description begins.
 fn fill(pool: &mut SlotPool) -> Vec<Slice> {
     assert_eq!(pool.to_string(), "--------  BACK MODE");
     (1..=SLOTS)
@@ -66,7 +66,7 @@ fn a_front_that_was_left_for_the_heap_is_as_wide_as_what_is_free() {
     live.remove(0);
     assert_eq!(step(&mut live), (Some(1), "92345678  FRONT MODE".into()));
     assert_eq!(step(&mut live), (None, "92345678  ALLOC MODE".into()));
-    // Slots 2 and 1.
+    // Frees slots 2 and 1.
     live.remove(0);
     live.remove(6);
     assert_eq!(step(&mut live), (Some(1), "a-345678  FRONT MODE".into()));
@@ -94,7 +94,7 @@ fn case_3_back_front_back() {
     let mut slices = fill(&mut pool);
     slices.drain(..2);
     assert_eq!(pool.to_string(), "--345678  BACK MODE");
-    // The diagram of the description has 9 and a swapped: the crate, and we, fill slot 1 first.
+    // The diagram in the description swaps 9 and a: the crate and our pool fill slot 1 first.
     slices.push(take(&mut pool, b"12345"));
     assert_eq!(pool.to_string(), "9-345678  FRONT MODE");
     slices.push(take(&mut pool, b"12345"));
@@ -152,16 +152,16 @@ fn a_tail_that_is_free_down_to_the_front_is_taken_back_whole() {
     let _first = take(&mut pool, &[1; 5]);
     assert_eq!(pool.mode(), Mode::Front);
     drop(slices);
-    // The back began at slot 4, offset 15: 25 bytes. Behind slot 1 there are 35.
+    // The back began at slot 4, offset 15, so it has 25 bytes. There are 35 behind slot 1.
     let second = take(&mut pool, &[2; 35]);
     assert_eq!((second.slot(), second.offset(), pool.mode()), (Some(2), Some(5), Mode::Back));
-    // From now on the back begins there.
+    // The back begins there from now on.
     drop(second);
     let third = take(&mut pool, &[3; 5]);
     assert_eq!((third.slot(), third.offset()), (Some(2), Some(5)));
 }
 
-/// Slot 3 was used before slot 2 grew past its end, so where the back begins depends on whether slot 2 is alive.
+/// Slot 3 was used before slot 2 grew past its end. So where the back begins depends on whether slot 2 is alive.
 #[test]
 fn the_back_begins_above_every_live_slice_of_the_front() {
     for (second_lives, offset) in [(true, 11), (false, 3)] {
@@ -184,7 +184,7 @@ fn the_back_begins_above_every_live_slice_of_the_front() {
 fn a_message_larger_than_the_capacity_leaves_the_pool_as_it_is() {
     let mut pool = pool(40);
     let first = take(&mut pool, &[1; 10]);
-    // Ten bytes are in the region when the message outgrows it: they move along, in order.
+    // Ten bytes are in the region when the message outgrows it. They move with it, in order.
     pool.get_writable(10).fill(2);
     assert_eq!(pool.place(), Place::Region(10));
     pool.get_writable(31).fill(3);
@@ -281,7 +281,7 @@ fn room_is_where_the_next_messages_go() {
     assert_eq!(pool.room(), anew);
 }
 
-/// What both buffers do alike.
+/// Checks what both buffers have in common.
 fn contract<B>(buffer: &mut B)
 where
     B: Buffer<Slice = Slice> + AeadBuffer + Write,
@@ -309,7 +309,7 @@ where
     slice.as_mut()[0] = b'H';
     assert_eq!(buffer_sv2::Slice::from(slice).as_ref(), b"Header body");
 
-    // The start was the last message's.
+    // The start belonged to the last message.
     buffer.get_writable(2).copy_from_slice(b"ok");
     assert_eq!(AsRef::<[u8]>::as_ref(buffer), b"ok");
     buffer.danger_set_start(9);
@@ -400,13 +400,13 @@ fn what_was_shown_stays_as_it_was_when_its_message_moves_or_goes() {
     pool.get_writable(4).copy_from_slice(b"efgh");
     pool.danger_set_start(6);
     let (span, open) = show(pool.heap_sight().expect("the message is on the heap"));
-    // SAFETY: `open` keeps what was shown, and nothing writes to it any more once the message has moved.
+    // SAFETY: `open` keeps the memory that was shown, and nothing writes to it after the message has moved.
     let seen = |bytes: usize| unsafe { std::slice::from_raw_parts(span.as_ptr().cast::<u8>(), bytes) };
     pool.get_writable(100)[0] = b'i';
     assert_eq!((seen(8), &pool.as_ref()[..3]), (&b"abcdefgh"[..], &b"ghi"[..]));
     drop(open);
 
-    // Truncated to nothing, it is given up.
+    // A message that is truncated to nothing is given up.
     pool.danger_set_start(0);
     pool.truncate(0);
     let (span, open) = show(pool.heap_sight().expect("a message stays where it has begun"));
@@ -416,7 +416,7 @@ fn what_was_shown_stays_as_it_was_when_its_message_moves_or_goes() {
     assert_eq!(unsafe { span.as_ref() }[6..9], *b"ghi");
     drop(open);
 
-    // Taken and dropped.
+    // The message is taken and dropped.
     let mut memory = SystemMemory::new();
     memory.get_writable(4).copy_from_slice(b"abcd");
     let (span, open) = show(memory.sight());

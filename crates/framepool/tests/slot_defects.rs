@@ -1,9 +1,9 @@
-//! Every fault of `buffer_sv2` 3.0.1's own pool that we know of: the crate's pool shows it, ours does not. A fault that
-//! a later version of the crate mends fails its test here, which is the day to look at the crate again.
+//! Every known fault of the pool in `buffer_sv2` 3.0.1: the crate's pool shows it, and ours does not. If a later
+//! version mends a fault, its test fails here, and the crate deserves another look.
 //!
-//! Where the crate would read or write memory that is not its own, only lengths and addresses are looked at. One fault
-//! has no test of its own: the crate clears slot bits with relaxed ordering (upstream #2310), which no x86 machine and
-//! no output can show. That ours publishes the bytes is tested in `slot_lifetime.rs`.
+//! Where the crate would access memory that is not its own, only lengths and addresses are compared. One fault has no
+//! test: the crate clears slot bits with relaxed ordering (upstream #2310), which neither an x86 machine nor any output
+//! can show. `slot_lifetime.rs` tests that ours publishes the bytes.
 
 use std::{
     ops::Range,
@@ -41,7 +41,8 @@ fn overlap<S: AsRef<[u8]>>(slices: &[S]) -> bool {
     })
 }
 
-/// Eight slices of 5 bytes; 1 and 2 released; two of 2 bytes, both released; six of 1 byte; then two of 5 bytes.
+/// Takes eight slices of 5 bytes and releases the first two. Takes two of 2 bytes and releases them. Takes six of 1
+/// byte, then two of 5 bytes.
 fn overlapping_program<B: Buffer>(pool: &mut B) -> Vec<B::Slice> {
     let mut slices: Vec<_> = (0..8).map(|_| take(pool, 5)).collect();
     slices.drain(..2);
@@ -58,14 +59,14 @@ fn live_slices_are_overwritten() {
     let slices = overlapping_program(&mut theirs);
     assert!(overlap(&slices));
     drop(slices);
-    // Slots taken twice have been toggled out of step: its drop might wait for ever.
+    // Slots that were taken twice are out of step, so dropping the pool might wait forever.
     std::mem::forget(theirs);
 
     let mut ours = ours();
     assert!(!overlap(&overlapping_program(&mut ours)));
 }
 
-/// One message above the capacity, then small ones with nothing else alive.
+/// Takes one message above the capacity, then small ones with nothing else alive.
 fn mode_after_a_large_message<B: Buffer>(pool: &mut B) {
     take(pool, CAPACITY + 1);
     for _ in 0..100 {
@@ -95,7 +96,7 @@ fn the_length_of_a_pool_slice_is_0() {
     assert_eq!((slice.len(), slice.is_empty(), slice.as_ref().len()), (5, false, 5));
 }
 
-/// Compiles only for a type that is not `Clone`: for one that is, both implementations fit.
+/// Compiles only for a type that is not `Clone`: for a type that is, both implementations apply.
 trait NotClone<Marker> {
     const HOLDS: () = ();
 }
@@ -114,7 +115,7 @@ fn a_clone_frees_the_slot_of_its_original() {
     drop((next, original));
     std::mem::forget(theirs);
 
-    // Ours cannot be cloned (see `NotClone`). A copy is asked for in so many words, and leaves the slot alone.
+    // Ours cannot be cloned (see `NotClone`). A copy must be made explicitly, and does not touch the slot.
     let mut ours = ours();
     let original = take(&mut ours, 5);
     drop(Slice::from(original.as_ref().to_vec()));
@@ -138,7 +139,7 @@ fn the_start_outlives_its_message() {
     assert_eq!(ours.as_ref().len(), 2);
 }
 
-/// Takes both slots of the front and frees them; the next message finds no slot left and looks at what was freed.
+/// Takes both slots of the front and frees them. The next message finds no slot left and looks at the freed ones.
 fn slot_after_a_freed_front<B: Buffer>(pool: &mut B) -> (Vec<B::Slice>, B::Slice) {
     let mut slices: Vec<_> = (0..8).map(|_| take(pool, 5)).collect();
     slices.drain(..2);
@@ -152,7 +153,7 @@ fn slot_after_a_freed_front<B: Buffer>(pool: &mut B) -> (Vec<B::Slice>, B::Slice
 fn the_number_of_slots_taken_goes_stale() {
     let mut theirs = CratePool::new(CAPACITY);
     let (slices, next) = slot_after_a_freed_front(&mut theirs);
-    // Slot 3 is alive: two slices now share it.
+    // Slot 3 is alive: two slices share it now.
     assert_eq!((slices[0].index, next.index), (3, 3));
     drop((slices, next));
     assert!(theirs.is_droppable());

@@ -1,11 +1,11 @@
-//! Slots that a pool holds and lends: they are free again when their slices are gone and the pool has looked.
+//! Slots that a pool holds and lends. They are free again after their slices are gone and the pool has looked.
 
 use std::thread;
 
 use buffer_sv2::Buffer;
 use framepool::slot::{SlotPool, Taken};
 
-/// A message of `len` bytes in a slot that the pool holds.
+/// Takes a message of `len` bytes in a slot that the pool holds.
 fn hold(pool: &mut SlotPool, len: usize) -> usize {
     pool.get_writable(len).fill(len as u8);
     let Taken::Held { slot, .. } = pool.take_held() else { panic!("there is room") };
@@ -20,7 +20,7 @@ fn a_lent_slot_is_free_when_its_slice_is_gone_and_the_pool_has_looked() {
     assert_eq!((slice.as_ref(), slice.slot(), slice.offset()), ([5; 5].as_slice(), Some(1), Some(0)));
     assert_eq!(pool.collect(), 0);
     thread::spawn(move || drop(slice)).join().unwrap();
-    // Until then the pool counts it, and takes the next slot for what comes.
+    // Until then the pool counts the slot, and uses the next one for the next message.
     assert_eq!(pool.live(), 0b1);
     assert_eq!(hold(&mut pool, 6), 2);
     assert_eq!(pool.collect(), 0b1);

@@ -1,4 +1,4 @@
-//! Pools and slices that part: dropped in any order, in any thread.
+//! Pools and slices that are dropped in any order, on any thread.
 
 use std::{
     sync::{Arc, mpsc},
@@ -52,8 +52,8 @@ fn a_pool_without_slices_gives_the_memory_back_itself() {
     assert!(region.upgrade().is_none());
 }
 
-/// Each slice is written to in another thread until it is dropped there; a slot given out again too early would show
-/// those writes in the next message.
+/// Another thread writes to each slice until it drops it there. If a slot were handed out again too early, those writes
+/// would show in the next message.
 #[test]
 fn bytes_released_in_another_thread_are_left_alone() {
     const MESSAGES: u32 = 200_000;

@@ -1,6 +1,6 @@
 //! The queue through which slices come back to their pool, in every order that the memory model allows.
 //!
-//! It is the pool's own file, on loom's atomics.
+//! It uses the pool's own file with loom's atomics.
 
 #[path = "../src/slot"]
 mod slot {
@@ -20,23 +20,23 @@ mod slot {
         bytes: [UnsafeCell<u8>; 2],
     }
 
-    // SAFETY: loom itself reports accesses to the bytes that are not ordered.
+    // SAFETY: loom reports accesses to the bytes that are not ordered.
     unsafe impl Sync for Region {}
 
     impl Region {
         fn write(&self, slot: usize, value: u8) {
-            // SAFETY: loom checks that nobody else has access now.
+            // SAFETY: loom checks that there is no other access now.
             self.bytes[slot].with_mut(|byte| unsafe { *byte = value });
         }
 
         fn read(&self, slot: usize) -> u8 {
-            // SAFETY: loom checks that nobody writes now.
+            // SAFETY: loom checks that there is no write now.
             self.bytes[slot].with(|byte| unsafe { *byte })
         }
     }
 
-    /// Two slices are filled, sent to a thread each, read and written there, and given back; the pool takes each slot
-    /// again as soon as it sees it free, for other bytes.
+    /// Two slices are filled, sent to one thread each, read and written there, and given back. The pool takes each slot
+    /// again for other bytes as soon as it sees it free.
     #[test]
     fn slots_come_back_with_all_that_was_done_to_them() {
         loom::model(|| {

@@ -1,7 +1,8 @@
-//! Random programs: what must hold after every step, and the crate's own pool as the oracle where it is right. Slices are
-//! released between any two steps, of a message too.
+//! Random programs: invariants after every step, and a comparison with the crate's own pool where that is right. Slices
+//! are released between any two steps, also within a message.
 //!
-//! `FRAMEPOOL_SEED` is the seed of the first program; each one after it adds 1. A failure names the seed that repeats it.
+//! `FRAMEPOOL_SEED` is the seed of the first program, and each further one adds 1. A failure names the seed that
+//! repeats it.
 
 use std::{
     env,
@@ -18,7 +19,7 @@ const PROGRAMS: u64 = 100_000;
 const MESSAGES: usize = 40;
 const DIGITS: &[u8] = b"123456789abcdefghijklmnopqrstuvwxyz";
 
-/// Byte `index` of message `message`.
+/// Returns byte `index` of message `message`.
 fn pattern(message: usize, index: usize) -> u8 {
     (message * 59 + index * 7) as u8
 }
@@ -31,7 +32,7 @@ fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
     a.start < b.end && b.start < a.end
 }
 
-/// A slice not yet released, with the crate's for the same message while the two are in step.
+/// A slice that was not released yet, with the crate's slice for that message while the two pools are in step.
 struct Live {
     message: usize,
     ours: Ours,
@@ -44,14 +45,14 @@ impl Live {
     }
 }
 
-/// A message taken from our pool: as a slice, or in a slot that the pool holds for us.
+/// A message taken from our pool, either as a slice or in a slot that the pool holds for us.
 enum Ours {
     Slice(Slice),
     Held { slot: usize, range: Range<usize> },
 }
 
 impl Ours {
-    /// Slot and bytes of the region, for a message that is there.
+    /// Returns the slot and the bytes in the region, if the message has them.
     fn held(&self) -> Option<(usize, Range<usize>)> {
         match self {
             Self::Slice(slice) => {
@@ -79,38 +80,38 @@ impl From<Taken> for Ours {
     }
 }
 
-/// A slice of the crate's pool. `slot` is 0 for one that has none: it is empty or on the heap.
+/// A slice of the crate's pool. `slot` is 0 if it has none, because it is empty or on the heap.
 struct Theirs {
     _slice: buffer_sv2::Slice,
     slot: usize,
     range: Range<usize>,
 }
 
-/// Why the crate's pool is an oracle no longer.
+/// The reason why the crate's pool is no longer compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// Took from the heap what ours has room for.
+    /// It took a message from the heap though ours has room.
     OnHeap,
-    /// Took a message back from the heap before it was taken. Ours stays there.
+    /// It moved a message back from the heap before it was taken. Ours stays there.
     BackFromHeap,
     Panic,
     Overlap,
-    /// Took a slot that is alive.
+    /// It took a slot that is alive.
     SlotTwice,
-    /// In front mode, went on in a slot or bytes that are not before the first live slice.
+    /// In front mode, it used a slot or bytes that are not before the first live slice.
     LeftFront,
-    /// Did not begin anew when nothing was alive.
+    /// It did not begin anew when nothing was alive.
     NoReset,
 }
 
-/// The crate's pool in step with ours, watched for what it does wrong.
+/// The crate's pool in step with ours, watched for its faults.
 struct Oracle {
-    /// Its drop waits until every slot is free: for ever if slots were taken twice (their bits toggle out of step).
+    /// Never dropped: its drop waits until every slot is free, which is never if slots were taken twice.
     pool: ManuallyDrop<BufferPool<BufferFromSystemMemory>>,
     base: usize,
-    /// In front mode: the first live slot when it was entered, and where its bytes begin.
+    /// In front mode: the slot that was the first live one when the mode began, and the offset of its bytes.
     front: Option<(usize, usize)>,
-    /// The last slot taken, and where its bytes end.
+    /// The last slot taken, and the end of its bytes.
     last: (usize, usize),
 }
 
@@ -129,7 +130,7 @@ impl Oracle {
         }
     }
 
-    /// Where the message in hand begins.
+    /// Returns the place of the message in hand.
     fn get_writable(&mut self, len: usize, live: &[Live]) -> Result<Place, End> {
         let address = panic::catch_unwind(AssertUnwindSafe(|| self.pool.get_writable(len).as_ptr().addr()))
             .map_err(|_| End::Panic)?;
@@ -150,7 +151,7 @@ impl Oracle {
         if self.pool.is_front_mode() {
             let first_live = || held().map(|theirs| (theirs.slot, theirs.range.start)).min().expect("else: NoReset");
             let (end_slot, end) = *self.front.get_or_insert_with(first_live);
-            // Still behind the front's last slot: the next slice would take the slot after it.
+            // It is still behind the front's last slot, so the next slice would get the slot after it.
             let front_is_full = (self.last.0 + 1, self.last.1) == (end_slot, begin);
             if range.end > end || front_is_full {
                 return Err(End::LeftFront);
@@ -187,7 +188,7 @@ impl Oracle {
     }
 }
 
-/// What one program did.
+/// Figures of one program.
 #[derive(Default)]
 struct Outcome {
     end: Option<End>,
@@ -196,7 +197,7 @@ struct Outcome {
     predictions: u64,
 }
 
-/// How large the messages of a program are, and how many slices it keeps, released in which order.
+/// The sizes of a program's messages, the number of slices that it keeps, and the order of their release.
 struct Shape {
     capacity: usize,
     largest: usize,
@@ -213,7 +214,7 @@ impl Shape {
             10..=39 => rng.gen_range(17..=128),
             _ => rng.gen_range(129..=600),
         };
-        // Mostly what the crate can do without alloc mode.
+        // Mostly programs that the crate can run without alloc mode.
         let largest = match rng.gen_range(0..6) {
             0..=3 => (capacity / SLOTS).max(1),
             4 => capacity / 3 + 1,
@@ -239,9 +240,9 @@ struct Program {
     message: usize,
     digits: [u8; SLOTS],
     slots_taken: usize,
-    /// Where `room()` said that the message in hand will be taken, if it was written at once.
+    /// The slot that `room()` predicted for the message in hand, if it was written at once.
     predicted_slot: Option<usize>,
-    /// The message in hand did not fit into the region at some time.
+    /// Whether the message in hand was ever too large for the region.
     was_too_large: bool,
     fallbacks: u64,
     outcome: Outcome,
@@ -354,7 +355,7 @@ impl Program {
         }
     }
 
-    /// Whether the gap before the first live slice, or the one after the last, holds `bytes`.
+    /// Returns true if the gap before the first live slice or the one after the last holds `bytes`.
     fn has_room(&self, bytes: usize) -> bool {
         let held = || self.live.iter().filter_map(Live::held);
         let (first_slot, first) = held().min_by_key(|(slot, _)| *slot).expect("else there would be a reset");
@@ -371,7 +372,7 @@ impl Program {
         assert!(hidden.iter().zip(start..).all(|(&byte, index)| byte == pattern(self.message, index)));
         assert_eq!((hidden.len(), self.pool.len()), (len, start + len));
         if let Some(oracle) = &mut self.oracle {
-            // Its start would outlive the message.
+            // The crate's start would outlive the message.
             oracle.pool.truncate(start + len);
         }
     }
@@ -411,7 +412,7 @@ impl Program {
         self.live.push(live);
     }
 
-    /// Goes on without the crate.
+    /// Continues without the crate.
     fn part(&mut self, end: End) {
         self.outcome.end = Some(end);
         for live in &mut self.live {
@@ -436,7 +437,7 @@ impl Program {
         }
     }
 
-    /// What holds between any two messages.
+    /// Checks what must hold between any two messages.
     fn check(&self) {
         let mut slots: [Option<Range<usize>>; SLOTS] = Default::default();
         for live in &self.live {
@@ -463,7 +464,7 @@ fn first_seed() -> u64 {
     env::var("FRAMEPOOL_SEED").map_or_else(|_| rand::random(), |seed| seed.parse().expect("a u64 in decimal"))
 }
 
-/// The crate's panics are expected: it has been caught at one, and its message would be noise.
+/// Silences the crate's panics, which are expected and caught.
 fn silence_the_crate() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
@@ -505,9 +506,9 @@ fn random_programs() {
     );
     println!("messages in step with the crate: {messages}; programs that parted from it: {parted:?}");
     println!("programs that were in back, front, alloc mode: {visited:?}; predictions that held: {predictions}");
-    // Without these the comparisons above could come to nothing unnoticed.
+    // Without these checks the comparisons above could be empty unnoticed.
     assert!(in_step > PROGRAMS / 4 && in_step_with_front > PROGRAMS / 20 && messages > PROGRAMS * 15);
-    // The claim of the README.
+    // The module's documentation states these shares.
     let ended = |end: End| parted.iter().find(|(known, _)| *known == end).map_or(0, |(_, count)| *count);
     assert!(ended(End::OnHeap) > PROGRAMS / 2 && PROGRAMS - in_step - ended(End::OnHeap) < PROGRAMS / 25);
     assert!(visited.iter().all(|&programs| programs > PROGRAMS / 10) && predictions > PROGRAMS);

@@ -1,11 +1,11 @@
-//! `replay_lone` is the same as having been asked for each message.
+//! `replay_lone` has the effect of taking each of the messages.
 
 use buffer_sv2::Buffer;
 use framepool::slot::{SlotPool, Taken};
 
 const CAPACITY: usize = 64;
 
-/// A pool with `digits` messages behind it, left in front mode or in alloc mode with nothing alive.
+/// Makes a pool after `digits` messages, left in front mode or in alloc mode with nothing alive.
 fn used(digits: usize, spill: bool) -> SlotPool {
     let mut pool = SlotPool::new(CAPACITY).unwrap();
     for _ in 0..digits {
@@ -41,7 +41,7 @@ fn replaying_equals_asking() {
                 replayed.replay_lone(lens.len() as u32, *lens.last().unwrap());
                 assert_eq!(asked.stats(), replayed.stats());
 
-                // What comes next is placed and named alike.
+                // The next messages get equal places and digits.
                 for len in [5, 6, 70, 60, 1] {
                     let (a, b) = (take(&mut asked, len), take(&mut replayed, len));
                     assert_eq!(format!("{a:?}"), format!("{b:?}"));

@@ -1,4 +1,4 @@
-//! Frames that are received, forwarded and drained in a steady state ask the allocator for nothing: not one of them.
+//! Receiving, forwarding and draining frames in a steady state makes no allocation at all.
 
 mod sv2_support;
 
@@ -17,10 +17,10 @@ thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The system's allocator, counting what each thread asks for.
+/// The system's allocator, with a count of each thread's requests.
 struct Counting;
 
-// SAFETY: every call goes to the system's allocator unchanged; the counter needs no allocation and no drop.
+// SAFETY: every call goes to the system's allocator unchanged. The counter needs neither an allocation nor a drop.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
@@ -49,10 +49,10 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Of the default options.
+/// The largest ring of the default options, in bytes.
 const LARGEST_RING: usize = 1 << 16;
 
-/// A relay: a client, the session that receives from it, the session that forwards, a server.
+/// A relay: a client, the session that receives from it, the session that forwards, and a server.
 struct Relay {
     client: Session,
     near: Session,
@@ -62,7 +62,7 @@ struct Relay {
     wire: Vec<u8>,
     drained: Vec<u8>,
     frames: usize,
-    /// What it has of a memory budget, if there is one.
+    /// The link's part of a memory budget, if there is one.
     memory: Option<LinkMemory>,
 }
 
@@ -78,8 +78,8 @@ impl Relay {
         Self { client, near, far, server, pool, wire: vec![0; 1 << 19], drained: vec![0; 1 << 19], frames: 0, memory }
     }
 
-    /// `frames` go through the relay. Their wire bytes come to it in chunks that `cut` chooses, and are drained from it at
-    /// every chunk.
+    /// Passes `frames` through the relay. Their wire bytes come in chunks that `cut` chooses, and the relay is drained
+    /// after every chunk.
     fn pass(&mut self, frames: usize, payload: &[u8], mut cut: impl FnMut() -> usize) {
         for _ in 0..frames {
             self.client.send(HEADER, payload).unwrap();
@@ -105,14 +105,14 @@ impl Relay {
     }
 }
 
-/// How often memory is asked for while frames pass through a relay, cut at random, that passed before in the same way.
-/// Of a relay with a memory budget no chunk is longer than it may be.
+/// Returns the number of allocations while frames pass through a relay, cut at random, after frames have passed in that
+/// way before. With a memory budget no chunk is longer than the budget allows.
 fn allocations(length: usize, in_a_round: usize, budget: bool) -> usize {
     let seed = rng().r#gen();
     let mut relay = Relay::new(budget);
     let payload = vec![1; length];
     let wire = 22 + length + if length == 0 { 0 } else { 16 };
-    // So many that the last ends where in the rings the first began: what wrapped wraps again.
+    // With this number of frames the last ends where in the rings the first began, so bytes that wrapped wrap again.
     let frames = LARGEST_RING / (1 << wire.trailing_zeros());
     let longest = if budget { (in_a_round * wire).min(LARGEST_RING / 2) } else { in_a_round * wire };
     let mut pass = || {
@@ -124,7 +124,8 @@ fn allocations(length: usize, in_a_round: usize, budget: bool) -> usize {
         assert_eq!(relay.frames - passed, frames);
         ALLOCATIONS.get() - before
     };
-    // First the rings grow to what the traffic needs, then the spare buffers come to it at every place of the rings.
+    // The rings first grow to what the traffic needs. Then spare buffers grow to what it needs at every place of the
+    // rings.
     assert_ne!(pass(), 0, "buffers are made when they are needed");
     pass();
     pass()

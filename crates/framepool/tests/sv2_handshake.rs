@@ -1,9 +1,10 @@
-//! The handshake: both roles, any cut, every way to fail.
+//! The handshake: both roles, any cut, and every way to fail.
 
 mod sv2_support;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use framepool::Coded;
 use framepool::sv2::{CertificateFault, Error, FrameHeader, Options, Session, State, generate_authority_keypair};
 use noise_sv2::Responder;
 use rand::Rng;
@@ -15,7 +16,7 @@ use sv2_support::{
 
 const HEADER: FrameHeader = FrameHeader { extension_type: 0, message_type: 0 };
 
-/// The session was ended by `error`, and says so from now on.
+/// Checks that `error` ended the session, and that every call now returns it.
 fn assert_failed(session: &mut Session, error: &Error) {
     assert_eq!((session.state(), session.error()), (State::Closed, Some(error)));
     assert_eq!(receive(session, b"").as_ref(), Err(error));
@@ -108,15 +109,16 @@ fn a_tampered_act_2_fails_at_the_initiator() {
     }
 }
 
-/// What shows that `key`, as it is sent, is no string of random bytes: it is the one encoding that follows from its point.
+/// Returns a property of `key` that random bytes do not have: whether it is the one encoding that follows from its
+/// point.
 #[allow(deprecated, reason = "the encoding without a choice, which must not be used, is what is looked for")]
 fn is_recognizable(key: [u8; 64]) -> bool {
     let key = ElligatorSwift::from_byte_array(key);
     ElligatorSwift::from_pubkey(PublicKey::from_ellswift(key)) == key
 }
 
-/// Panics unless `keys` look like strings of 64 random bytes. Each limit is ten standard deviations away from the mean: it
-/// refuses less than one in 10^17 sets of strings that are random.
+/// Panics unless `keys` look like strings of 64 random bytes. Each limit is ten standard deviations from the mean, and
+/// refuses less than one in 10^17 sets of random strings.
 fn assert_random(keys: &[[u8; 64]]) {
     assert_eq!(keys.iter().filter(|&&key| is_recognizable(key)).count(), 0, "keys are the encoding of their point");
 
@@ -127,14 +129,14 @@ fn assert_random(keys: &[[u8; 64]]) {
     for index in 0..512 {
         let ones: u32 = keys.iter().map(|key| u32::from(bit(key, index))).sum();
         assert!(half(count).contains(&f64::from(ones)), "bit {index} is 1 in {ones} of {count} keys");
-        // Neither half says anything of the other, nor a key of the next.
+        // Neither half tells anything of the other, nor one key of the next.
         let other = (index + 256) % 512;
         let equal = float(keys.iter().filter(|key| bit(key, index) == bit(key, other)).count());
         assert!(half(count).contains(&equal), "bits {index} and {other} are equal in {equal} of {count} keys");
         let equal = float(keys.windows(2).filter(|pair| bit(&pair[0], index) == bit(&pair[1], index)).count());
         assert!(half(count - 1.0).contains(&equal), "bit {index} is that of the key before in {equal} of {count}");
     }
-    // Chi-squared of the byte values, 255 degrees of freedom, of u and of t.
+    // Chi-squared of the byte values of u and of t, with 255 degrees of freedom.
     for half in [0..32, 32..64] {
         let mut seen = [0_u32; 256];
         keys.iter().flat_map(|key| &key[half.clone()]).for_each(|&byte| seen[usize::from(byte)] += 1);
@@ -158,7 +160,7 @@ fn keys_on_the_wire_look_like_random_bytes() {
     assert_random(&responders);
 }
 
-/// What an initiator with this authority key makes of a server certified by the documented pair.
+/// Runs an initiator with this authority key against a server that the documented pair certified.
 fn against_documented_server(authority: Option<&str>) -> Session {
     let mut initiator = Session::initiator(Options::default(), authority).unwrap();
     let mut responder = responder();
@@ -181,7 +183,7 @@ fn without_an_authority_any_server_is_accepted() {
     assert_eq!(against_documented_server(None).state(), State::Transport);
 }
 
-/// What an initiator makes of a server whose clock is `behind` by some seconds, certified for 60.
+/// Runs an initiator against a server with a certificate for 60 seconds, whose clock is `behind` by some seconds.
 fn against_late_server(authority: Option<&str>, behind: u32) -> Session {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as u32;
     let public: key_utils::Secp256k1PublicKey = PUBLIC.parse().unwrap();
@@ -202,7 +204,7 @@ fn an_expired_certificate_is_refused() {
     assert_eq!(against_late_server(Some(PUBLIC), 0).state(), State::Transport);
     let mut initiator = against_late_server(Some(PUBLIC), 3600);
     let fault = initiator.error().cloned().expect("it was refused");
-    // Certified for 60 s; clocks count whole seconds, and the test takes its time.
+    // The certificate is for 60 s. Clocks count whole seconds, and the test takes time.
     assert!(matches!(fault, Error::Certificate(CertificateFault::Expired { ago: 3540..3600 })), "{fault}");
     assert_failed(&mut initiator, &fault);
     assert_eq!(against_late_server(None, 3600).state(), State::Transport, "without an authority nothing is checked");
@@ -252,7 +254,7 @@ fn random_bytes_never_panic() {
     for _ in 0..100 {
         for mut session in [initiator(), responder()] {
             let noise: Vec<u8> = (0..rng.gen_range(0..600)).map(|_| rng.r#gen()).collect();
-            // Too little for a whole act, or an error: noise makes no frame.
+            // Noise is either less than a whole act or an error. It never makes a frame.
             let result = receive_cut(&mut session, &noise, || rng.gen_range(1..100));
             assert!(result.as_ref().map_or(true, Vec::is_empty));
             assert_eq!(result.is_err(), session.state() == State::Closed);

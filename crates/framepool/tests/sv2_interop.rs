@@ -14,15 +14,15 @@ use sv2_support::{
     HOUR, Owned, PUBLIC, SECRET, assert_same, drain, frame, initiator, receive, receive_cut, responder, rng, wire,
 };
 
-/// Around every boundary that both implementations cut at, and a megabyte.
+/// Sizes around every boundary at which both implementations cut, and one megabyte.
 const SIZES: [usize; 8] = [0, 1, 65_518, 65_519, 65_520, 131_038, 200_000, 1_000_000];
 
-/// The reference implementation in transport.
+/// The reference implementation after its handshake.
 struct Reference {
     encoder: NoiseEncoder,
     decoder: NoiseDecoder,
     encrypt: TransportEncryptState,
-    /// `None` while it is lent to the decoder.
+    /// `None` while the decoder has it.
     decrypt: Option<TransportDecryptState>,
 }
 

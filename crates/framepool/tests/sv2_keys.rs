@@ -1,7 +1,8 @@
-//! Authority keys.
+//! Authority keys: made, accepted and refused.
 
 mod sv2_support;
 
+use framepool::Coded;
 use framepool::sv2::{Error, Options, Session, State, generate_authority_keypair};
 use key_utils::{Secp256k1PublicKey, Secp256k1SecretKey};
 use rand::Rng;
@@ -43,7 +44,7 @@ fn generated_pairs_differ_and_shake_hands() {
 
 #[test]
 fn a_bad_key_is_named_with_its_fault() {
-    // Of key-utils' own tests: version 12, and one byte short.
+    // From the tests of key-utils: version 12, and one byte short.
     let version = "2myPhc5vkPzuC5FXNK5tee79WmP7uoLh55SxezoF8iqwF3E3rnPY";
     let short = "2wmHTKZkLg2QzXyEXGMBXzKP7JXDUt8yy9SA5hoQwERc92qR6c";
     let mistyped = "9auqWEzQDVyd2oe1JVGFLMLHZtCo2FFqZwtKA5gd9xbuEu7PH73";
@@ -88,8 +89,8 @@ fn random_strings_are_refused() {
     }
 }
 
-/// Whether a session takes `text` for a public key, and for a secret key, of whichever pair.
-fn taken(text: &str) -> (bool, bool) {
+/// Returns whether a session accepts `text` as a public key and as a secret key, of any pair.
+fn accepted(text: &str) -> (bool, bool) {
     let as_secret = match responder(PUBLIC, text) {
         Ok(_) => true,
         Err(error) => error.to_string().contains("does not belong"),
@@ -97,8 +98,8 @@ fn taken(text: &str) -> (bool, bool) {
     (Session::initiator(Options::default(), Some(text)).is_ok(), as_secret)
 }
 
-/// What the reference implementation's crate says of the same.
-fn taken_by_key_utils(text: &str) -> (bool, bool) {
+/// Returns whether the reference implementation's crate accepts `text` as each of the two keys.
+fn accepted_by_key_utils(text: &str) -> (bool, bool) {
     (text.parse::<Secp256k1PublicKey>().is_ok(), text.parse::<Secp256k1SecretKey>().is_ok())
 }
 
@@ -109,7 +110,8 @@ fn key_utils_takes_and_refuses_the_same_keys() {
     seen[1].0 = (true, false);
     seen[2].0 = (false, true);
     for _ in 0..5000 {
-        // Often a key: half of all x coordinates are on the curve, and almost all secrets are below its order.
+        // The bytes are often a key: half of all x coordinates are on the curve, and almost all secrets are below its
+        // order.
         let mut bytes: Vec<u8> = (0..[32, 34][rng.gen_range(0..2)]).map(|_| rng.r#gen()).collect();
         if bytes.len() == 34 {
             bytes[..2].copy_from_slice(&[[1, 0], [1, 0], [0, 1], [2, 0], [1, 1]][rng.gen_range(0..5)]);
@@ -121,8 +123,8 @@ fn key_utils_takes_and_refuses_the_same_keys() {
             _ => (),
         }
         let text = bs58::encode(&bytes).with_check().into_string();
-        let answer = taken(&text);
-        assert_eq!(answer, taken_by_key_utils(&text), "{bytes:?}");
+        let answer = accepted(&text);
+        assert_eq!(answer, accepted_by_key_utils(&text), "{bytes:?}");
         seen.iter_mut().filter(|(which, _)| *which == answer).for_each(|(_, count)| *count += 1);
     }
     assert!(seen.iter().all(|(_, count)| *count > 200), "{seen:?}");
@@ -139,7 +141,7 @@ fn key_utils_prints_generated_keys_alike() {
 
 #[test]
 fn a_text_of_any_length_is_refused_at_once() {
-    // Decoding takes time with the square of the length: minutes for a megabyte.
+    // Decoding takes time with the square of the length, which is minutes for a megabyte.
     for length in [129, 1 << 20] {
         assert!(refusal(responder(PUBLIC, &"z".repeat(length))).contains("wrong length"));
     }

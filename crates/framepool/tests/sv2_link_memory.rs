@@ -1,4 +1,4 @@
-//! The memory budget of a relay: it holds, nobody waits for ever, and no frame is lost or overtaken.
+//! The memory budget of a relay: it holds, no wait lasts forever, and no frame is lost or overtaken.
 
 mod sv2_support;
 
@@ -15,14 +15,14 @@ use sv2_support::{connected, connected_with, rng};
 
 const HEADER: FrameHeader = FrameHeader { extension_type: 0, message_type: 1 };
 const MIB: usize = 1 << 20;
-/// What a link takes.
+/// Memory of a link, in bytes.
 const FLOOR: usize = 36_864;
 
 fn reserved(memory: &RelayMemory) -> usize {
     memory.stats().reserved
 }
 
-/// The two ends of a link, each with the peer that it is connected to.
+/// Makes the two ends of a link, each with the peer that it is connected to.
 fn relayed(options: Options) -> [(Session, Session); 2] {
     [connected_with(options, options), connected_with(options, options)].map(|(peer, session)| (session, peer))
 }
@@ -43,7 +43,7 @@ fn the_share_of_a_link_grows_with_what_there_is_for_it() {
     let share = |limit, links| RelayMemory::new(limit, links).share();
     assert_eq!([share(64 * MIB, None), share(MIB, Some(1000))], [FLOOR, FLOOR]);
     assert_eq!(share(64 * MIB, Some(400)), 2 * (4 * 8192 + 2048));
-    // No more than a ring holds.
+    // A link never gets more than a ring holds.
     assert_eq!(share(64 * MIB, Some(0)), 2 * (4 * 65_536 + 2048));
     let memory = RelayMemory::new(64 * MIB, Some(400));
     let links: Vec<LinkMemory> = (0..400).map_while(|_| memory.link()).collect();
@@ -55,7 +55,7 @@ fn a_frame_that_could_never_be_granted_is_an_error() {
     let memory = RelayMemory::new(MIB, None);
     let [(mut near, _), _] = relayed(Options::default());
     let mut link = memory.link().expect("room");
-    // A quarter: 1.125 times the frame, and 256 KiB for its rings.
+    // A quarter of the budget: 1.125 times the frame, and 256 KiB for its rings.
     let payload = 30_000;
     for direction in [Direction::Upstream, Direction::Downstream] {
         assert_eq!(link.try_grant(direction, payload, true, &mut near), Ok(true));
@@ -77,7 +77,7 @@ fn who_waits_is_served_in_order_and_may_leave() {
     let mut link = memory.link().expect("room");
     assert_eq!(link.try_grant(Direction::Upstream, 30_000, true, &mut near), Ok(true));
     let granted = Arc::new(Mutex::new(Vec::new()));
-    let tickets: Vec<_> = (0..3)
+    let requests: Vec<_> = (0..3)
         .map(|name| {
             let granted = Arc::clone(&granted);
             let deliver = move |grant: Grant| granted.lock().unwrap().push((name, grant));
@@ -86,11 +86,11 @@ fn who_waits_is_served_in_order_and_may_leave() {
         .collect();
     assert_eq!(memory.stats().waiting, 3);
     assert_eq!(link.try_grant(Direction::Downstream, 30_000, true, &mut near), Ok(true), "the other way is free");
-    assert!(memory.cancel(Direction::Upstream, tickets[0]));
+    assert!(memory.cancel(Direction::Upstream, requests[0]));
     link.release(Direction::Upstream, &mut near);
     assert_eq!(granted.lock().unwrap().iter().map(|(name, _)| *name).collect::<Vec<_>>(), [1]);
-    assert!(!memory.cancel(Direction::Upstream, tickets[1]));
-    // A grant that nobody takes goes back, to the next.
+    assert!(!memory.cancel(Direction::Upstream, requests[1]));
+    // A grant that nobody accepts goes back, and on to the next request.
     let first = granted.lock().unwrap().pop();
     drop(first);
     assert_eq!(granted.lock().unwrap().iter().map(|(name, _)| *name).collect::<Vec<_>>(), [2]);
@@ -117,27 +117,27 @@ fn a_replacement_needs_a_grant_beyond_the_small_frames() {
     assert_eq!(sv2_support::receive(&mut peer, &wire), Ok(vec![(HEADER, payload)]));
 }
 
-/// What a direction of a link is about.
+/// What a direction of a link does next.
 enum Turn {
     Read(usize),
     Prepare(Step),
     Wait(Arc<Mutex<Option<Grant>>>),
 }
 
-/// One direction: the session that sends, bytes on their way to the link, and those on their way from it.
+/// One direction: the session that sends, the bytes on their way to the link, and the bytes on their way from it.
 struct Way {
     turn: Turn,
     incoming: VecDeque<u8>,
     sent: VecDeque<Vec<u8>>,
-    /// Payloads that are still to be sent.
+    /// Payloads still to be sent.
     to_send: Vec<Vec<u8>>,
 }
 
 struct Link {
     memory: LinkMemory,
-    /// The miner's, and the one to the pool; each with its peer.
+    /// The miner's session and the session to the upstream server, each with its peer.
     ends: [(Session, Session); 2],
-    /// Upstream, downstream.
+    /// Upstream, then downstream.
     ways: [Way; 2],
 }
 
@@ -170,7 +170,7 @@ impl Link {
         Some(Self { memory, ends, ways })
     }
 
-    /// The sender of direction `index` puts a frame on its way; false when there is none left.
+    /// Lets the sender of direction `index` send a frame. Returns false if it has none left.
     fn send(&mut self, index: usize) -> bool {
         let way = &mut self.ways[index];
         let Some(payload) = way.to_send.pop() else { return false };
@@ -181,7 +181,7 @@ impl Link {
         true
     }
 
-    /// The receiver of direction `index` takes up to `most` bytes; false when there is nothing.
+    /// Lets the receiver of direction `index` take up to `most` bytes. Returns false if there are none.
     fn take(&mut self, index: usize, most: usize) -> bool {
         let (session, peer) = &mut self.ends[1 - index];
         let output = session.output();
@@ -193,7 +193,7 @@ impl Link {
         !wire.is_empty()
     }
 
-    /// The relay does what it can in direction `index`; false if that is nothing.
+    /// Lets the relay do what it can in direction `index`. Returns false if that is nothing.
     fn relay(&mut self, index: usize, rng: &mut StdRng, pool: &mut SlotPool) -> bool {
         let Self { memory, ends, ways } = self;
         let ((from, _), (to, _)) = two(ends, index);
@@ -245,7 +245,7 @@ fn it_holds_and_nobody_waits_for_ever() {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut pool = SlotPool::new(1 << 20).expect("memory");
     for _ in 0..6 {
-        // From one frame at a time to some.
+        // Budgets for one large frame at a time up to a few.
         let limit = rng.gen_range(2 * MIB..6 * MIB);
         let most = rng.gen_range(2..20);
         let memory = RelayMemory::new(limit, rng.r#gen::<bool>().then_some(most));
@@ -257,7 +257,7 @@ fn it_holds_and_nobody_waits_for_ever() {
             assert!(reserved(&memory) <= limit);
         };
         let mut waited = 0;
-        // Some readers do not read for a while.
+        // Some receivers do not read for a while.
         for _ in 0..8 {
             let lazy: Vec<[bool; 2]> = links.iter().map(|_| [rng.r#gen(), rng.r#gen()]).collect();
             for _ in 0..400 {
@@ -278,7 +278,7 @@ fn it_holds_and_nobody_waits_for_ever() {
                 check(&links);
             }
         }
-        // Now all read, so that everything arrives.
+        // All read now, so that everything arrives.
         loop {
             let mut progress = false;
             for link in &mut links {

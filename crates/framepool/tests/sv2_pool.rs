@@ -1,4 +1,4 @@
-//! Sessions on a slot pool: one slot a `receive`, given back with its batch.
+//! Sessions on a slot pool: one slot for each `receive`, freed with its batch.
 
 mod sv2_support;
 

@@ -1,8 +1,9 @@
-//! Receiving: cuts, batches, limits, errors, memory.
+//! Receiving: cuts, batches, limits, errors and memory.
 
 mod sv2_support;
 
 use buffer_sv2::Buffer;
+use framepool::Coded;
 use framepool::sv2::{Error, FrameHeader, Options, Session, State, spare_bytes};
 use rand::Rng;
 use sv2_support::{
@@ -21,7 +22,7 @@ fn every_size_arrives_in_one_chunk() {
         let bytes = wire(&mut client, &frames);
         assert_eq!(bytes.len(), 22 + size + size.div_ceil(65_519) * 16);
         assert_same(&receive(&mut server, &bytes).unwrap(), &frames);
-        // And the other way.
+        // The other direction.
         let bytes = wire(&mut server, &frames);
         assert_same(&receive(&mut client, &bytes).unwrap(), &frames);
     }
@@ -71,7 +72,7 @@ fn the_frames_of_a_chunk_share_one_slice() {
     let sent: Vec<Owned> = (0..1000).map(|index| frame(&mut rng, index % 40)).collect();
     let bytes = wire(&mut client, &sent);
 
-    // The last frame lacks a byte: it is not in the batch, and comes with the byte.
+    // The last frame lacks a byte. It is not in the batch, and comes with that byte.
     let mut pool = pool();
     let (last, first) = bytes.split_last().unwrap();
     let batch = server.receive(first, &mut pool).unwrap().expect("999 frames are whole");
@@ -343,7 +344,7 @@ fn flipped_bits_never_panic() {
                 Err(error) => assert_eq!(error, Error::Aead),
             }
         }
-        // Up to the changed byte all is well; after it nothing comes.
+        // Everything before the changed byte arrives, and nothing after it.
         let mut end = 0;
         let whole = frames.iter().take_while(|(_, payload)| {
             end += 22 + payload.len() + if payload.is_empty() { 0 } else { 16 };

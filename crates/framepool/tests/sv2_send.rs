@@ -1,4 +1,4 @@
-//! Sending and forwarding: the output, its mark, its order, and tables that were tampered with.
+//! Sending and forwarding: the output, its mark, its order, and forged tables.
 
 mod sv2_support;
 
@@ -15,7 +15,7 @@ use sv2_support::{
 
 const HEADER: FrameHeader = FrameHeader { extension_type: 0, message_type: 7 };
 
-/// A client whose output ring has `size` bytes, and its server.
+/// Makes a client whose output ring has `size` bytes, and its server.
 fn with_output(size: usize) -> (Session, Session) {
     connected_with(Options { output_size: size, ..options() }, options())
 }
@@ -83,7 +83,7 @@ fn consuming_more_than_is_at_hand_frees_nothing() {
 #[test]
 fn the_mark_is_the_ring_and_drained_is_half_of_it() {
     let (mut client, _server) = with_output(128);
-    // 22 + 26 + 16 bytes: half the ring.
+    // 22 + 26 + 16 bytes are half the ring.
     assert!(client.output().is_drained());
     assert_eq!(client.send(HEADER, &[0; 26]), Ok(true));
     assert!(client.output().is_drained() && !client.output().is_over_high_water());
@@ -121,7 +121,7 @@ fn output_equals_a_model_under_random_sending_and_draining() {
                 let count = if rng.gen_bool(0.5) {
                     output.read(&mut bytes)
                 } else {
-                    // As a socket does: take part of what is at hand.
+                    // Like a socket, takes a part of what is available.
                     let count = bytes.len().min(output.available());
                     assert_eq!(output.read(&mut bytes[..count]), count);
                     count
@@ -173,14 +173,14 @@ fn an_idle_connection_through_a_relay_holds_little() {
 #[test]
 fn a_frame_is_sealed_at_every_place_of_the_ring() {
     let mut rng = rng();
-    // One piece, one that fills the ring, one beyond it; and several chunks, some of which wrap.
+    // One piece, one that fills the ring, and one beyond it; then several chunks, some of which wrap.
     for (size, lengths) in [(256, &[0, 1, 64, 218, 219, 400][..]), (1 << 18, &[200_000, 131_038])] {
         let options = Options { output_size: size, output_start: size, ..options() };
         let (mut client, mut server) = connected_with(options, options);
         let mut begins = Vec::new();
         for length in lengths {
             for place in (0..size).step_by(size / 256) {
-                // A frame that ends where the next is to begin; the shortest with a payload takes 39 bytes.
+                // A frame that ends where the next is to begin. The shortest frame with a payload has 39 bytes.
                 let at = client.output().position() as usize;
                 let mut step = (place + size - at % size) % size;
                 step += if step < 39 { size } else { 0 };
@@ -196,7 +196,7 @@ fn a_frame_is_sealed_at_every_place_of_the_ring() {
     }
 }
 
-/// An output that grows from 64 to 4,096 bytes.
+/// Makes a client whose output grows from 64 to 4,096 bytes, and its server.
 fn growing() -> (Session, Session) {
     connected_with(Options { output_start: 64, output_size: 4096, ..options() }, options())
 }
@@ -208,10 +208,10 @@ fn the_ring_grows_with_its_traffic_and_shrinks_on_request() {
     assert_eq!(sizes(&mut client), (64, 0), "act 1 fits");
     let idle = client.stats().memory_bytes;
 
-    // 102 bytes on the wire: twice the ring.
+    // 102 bytes on the wire, so the ring doubles.
     send(&mut client, &[(HEADER, vec![1; 64])]);
     assert_eq!(sizes(&mut client), (128, 1));
-    // What is in it moves to the start of the next one.
+    // The bytes in the ring move to the start of the next one.
     client.output().consume(100).unwrap();
     send(&mut client, &[(HEADER, vec![2; 300])]);
     assert_eq!((sizes(&mut client), client.output().available()), ((512, 2), 2 + 338));
@@ -244,7 +244,7 @@ fn frames_survive_growth_and_shrinking() {
                 frame(&mut rng, length)
             })
             .collect();
-        // Perhaps with some of it drained, so that what a ring leaves to the next wraps.
+        // Sometimes with a part drained, so that the bytes that a ring leaves to the next wrap.
         let (some, rest) = sent.split_at(1);
         send(&mut client, some);
         let mut wire = vec![0; rng.gen_range(0..200)];
@@ -280,7 +280,7 @@ fn a_ring_that_was_shown_outlives_its_replacement() {
     assert_eq!(seen, bytes);
     drop(open);
 
-    // Not shown: not kept.
+    // This ring was not shown, so it is not kept.
     drain(&mut client);
     let before = client.stats().memory_bytes - client.output().size();
     client.shrink();
@@ -288,7 +288,7 @@ fn a_ring_that_was_shown_outlives_its_replacement() {
     assert_same(&receive(&mut server, &bytes).unwrap(), &frames);
 }
 
-/// Two connections with a relay between: frames come from `near`, and go to the server behind `far`.
+/// Two connections with a relay between them. Frames come from `near`, and go to the server behind `far`.
 struct Relay {
     client: Session,
     near: Session,
@@ -314,7 +314,7 @@ fn a_batch_is_forwarded_and_comes_back() {
     assert_eq!(far.forward(&batch.slice, batch.table, 0..batch.frames), Ok(false), "more than the output holds");
     assert_same(&receive(&mut server, &drain(&mut far)).unwrap(), &sent);
 
-    // And to the session itself: the client gets its frames back.
+    // The session may forward to itself: the client gets its frames back.
     near.forward(&batch.slice, batch.table, 0..batch.frames).unwrap();
     assert_same(&receive(&mut client, &drain(&mut near)).unwrap(), &sent);
     assert_eq!((near.stats().frames_in, near.stats().frames_out), (7, 7));
@@ -342,7 +342,7 @@ fn a_forged_table_is_refused_and_nothing_sent() {
     let table = batch.table;
     let before = far.stats();
 
-    // The third entry's offset and length. Payloads end at 200.
+    // Offset and length of the third entry. Payloads end at 200.
     let forged: [(u32, u32); 8] = [
         (161, 40),
         (0, 201),

@@ -1,4 +1,4 @@
-//! Tickets: each good for one thing, once, until it is revoked.
+//! Tickets: each is good for one object, once, until it is revoked.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -68,7 +68,7 @@ fn a_ticket_goes_with_its_sender_or_with_what_it_belongs_to() {
     assert_eq!(registry.redeem(fifth), None);
 }
 
-/// What is revoked goes back to its pool, which may hand it on to somebody who uses the registry at once.
+/// A revoked object goes back to its pool, which may pass it on to code that uses the registry at once.
 #[test]
 fn revoking_drops_with_nothing_locked() {
     let registry = Arc::new(Registry::default());

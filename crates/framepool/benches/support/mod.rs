@@ -3,7 +3,7 @@
 
 use std::env;
 
-/// False with `--test`, or run by `cargo test`: then a bench only shows that it runs.
+/// Returns false with `--test` or under `cargo test`. A bench then only checks that it runs.
 pub(crate) fn measures() -> bool {
     let arguments: Vec<_> = env::args().collect();
     arguments.iter().any(|argument| argument == "--bench") && !arguments.contains(&"--test".to_owned())

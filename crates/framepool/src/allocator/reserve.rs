@@ -1,8 +1,9 @@
-//! Memory for the time when the system has none.
+//! A global allocator with a reserve: small requests succeed even when the system has no memory.
 //!
-//! Rust ends the process when a box, a string or a crate's list cannot be allocated. Such requests are small. [`Reserved`]
-//! serves them from chunks that it has allocated before, and says by [`Reserved::is_ready`] whether enough of them is left
-//! for another piece of work. Large requests fail as they would without it: code that makes one must be able to fail.
+//! Rust ends the process when a box, a string or a list of a crate cannot be allocated. Such requests are small.
+//! [`Reserved`] serves them from chunks that it has allocated before. [`Reserved::is_ready`] tells whether enough is
+//! left for another piece of work. Large requests fail as they would without the reserve, so code that makes one must
+//! be able to fail.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::UnsafeCell;
@@ -10,18 +11,15 @@ use std::hint;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::set_aside;
+use super::set_aside::{self, LARGEST_SMALL};
 
-/// The largest request, in bytes, that the reserve serves.
-pub const LARGEST_SMALL: usize = 256 << 10;
-
-/// Bytes of a chunk. The system maps lazily, so that it costs no memory before it is needed.
+/// Bytes of a chunk. The system maps lazily, so an unused chunk costs no memory.
 const CHUNK: usize = 4 << 20;
 
-/// Bytes that must be left of a chunk for another piece of work to begin.
+/// Bytes that a chunk must have left for another piece of work to begin.
 const ENOUGH: usize = CHUNK / 2;
 
-/// Chunks that there can be. A new one is made when what is left of the others is too little, and the system has memory again.
+/// The most chunks. The reserve adds one when the others have too little left and the system has memory again.
 const MOST_CHUNKS: usize = 16;
 
 const CHUNK_LAYOUT: Layout = match Layout::from_size_align(CHUNK, 4096) {
@@ -31,47 +29,48 @@ const CHUNK_LAYOUT: Layout = match Layout::from_size_align(CHUNK, 4096) {
 
 /// A global allocator that serves small requests from a reserve when the allocator beneath has no memory.
 ///
-/// There is one reserve in a process: see [`is_ready`](Self::is_ready).
+/// Call [`is_ready`](Self::is_ready) before each piece of work that must not fail halfway. A process has one reserve.
 #[derive(Debug)]
 pub struct Reserved<A> {
     beneath: A,
-    /// Whether too little of the reserve is left, as at first, when there is none.
+    /// Whether too little of the reserve is left. True at first, when there is no reserve.
     short: AtomicBool,
-    /// The reserve's blocks have addresses from `lowest`, and below `lowest + span`. Other blocks may have, too.
+    /// Addresses of the reserve's blocks lie in `lowest .. lowest + span`. Other blocks may lie there, too.
     lowest: AtomicUsize,
     span: AtomicUsize,
     locked: AtomicBool,
     chunks: UnsafeCell<Chunks>,
 }
 
-// SAFETY: `chunks` is used only with `locked` held; all else are atomics, and the allocator beneath is shared as it says itself.
+// SAFETY: `chunks` is accessed only while `locked` is held. The other fields are atomics, and the allocator beneath,
+// which is `Sync` itself.
 unsafe impl<A: Sync> Sync for Reserved<A> {}
 
 #[derive(Debug)]
 struct Chunks {
     all: [Chunk; MOST_CHUNKS],
-    /// The one that blocks are taken from.
+    /// Index of the chunk that blocks are cut off first.
     current: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Chunk {
-    /// Null if there is none.
+    /// First byte of the chunk; null if there is none.
     start: *mut u8,
-    /// The first of its free pieces, which are linked in the order of their addresses, and never touch each other.
+    /// The first free piece. Pieces are linked in the order of their addresses, and never touch each other.
     first: *mut Piece,
-    /// Bytes in them.
+    /// Bytes in the free pieces.
     free: usize,
 }
 
-/// Free bytes begin with this.
+/// Header of a run of free bytes, stored in its first bytes.
 #[derive(Debug)]
 struct Piece {
     next: *mut Piece,
     size: usize,
 }
 
-/// Every piece and every block begins at a multiple of this, and has a multiple of it.
+/// The unit of pieces and blocks, in bytes. Each begins at a multiple of it and has a multiple of it.
 const GRAIN: usize = size_of::<Piece>();
 
 impl Chunk {
@@ -79,7 +78,7 @@ impl Chunk {
 }
 
 impl<A: GlobalAlloc> Reserved<A> {
-    /// Serves from `beneath` what that can give.
+    /// Makes an allocator without a reserve. `beneath` serves all requests that it can.
     pub const fn new(beneath: A) -> Self {
         Self {
             beneath,
@@ -91,8 +90,10 @@ impl<A: GlobalAlloc> Reserved<A> {
         }
     }
 
-    /// Whether there is a reserve of some megabytes: if not, it is made, and false means that the system has no memory for it.
-    /// To be asked before each piece of work that must not fail half done.
+    /// Returns true if the reserve has at least some megabytes left. Makes or extends the reserve if necessary; false
+    /// means that the system has no memory for that.
+    ///
+    /// Call it before each piece of work that must not fail halfway.
     #[inline]
     pub fn is_ready(&self) -> bool {
         !self.short.load(Ordering::Relaxed) || self.replenish()
@@ -110,18 +111,19 @@ impl<A: GlobalAlloc> Reserved<A> {
 
     fn add_chunk(&self, chunks: &mut Chunks) -> bool {
         let Some(index) = chunks.all.iter().position(|chunk| chunk.start.is_null()) else { return false };
-        // SAFETY: the layout is not empty.
+        // SAFETY: the layout's size is not 0.
         let start = unsafe { self.beneath.alloc(CHUNK_LAYOUT) };
         if start.is_null() {
             return false;
         }
-        // SAFETY: the chunk is as long as its layout says, and nobody else has it.
+        // SAFETY: `start` is a fresh block of `CHUNK_LAYOUT`, and nothing else has its address.
         chunks.all[index] = unsafe { Chunk::new(start) };
         chunks.current = index;
         let starts = chunks.all.iter().filter(|chunk| !chunk.start.is_null()).map(|chunk| chunk.start.addr());
         let (lowest, highest) = starts.fold((usize::MAX, 0), |(low, high), start| (low.min(start), high.max(start)));
-        // For a moment the two may not belong together. That matters to nobody: blocks of the new chunk are given out only
-        // after this, and those of the others lie within the old bounds and the new, whichever is read first.
+        // Between the stores the two values may not belong together. That does no harm: blocks of the new chunk are
+        // handed out only after the last store, and blocks of the other chunks lie within the old bounds and within the
+        // new ones, whichever a reader sees.
         self.span.store(usize::MAX, Ordering::Release);
         self.lowest.store(lowest, Ordering::Release);
         self.span.store(highest + CHUNK - lowest, Ordering::Release);
@@ -145,10 +147,10 @@ impl<A: GlobalAlloc> Reserved<A> {
         })
     }
 
-    /// Whether the block may be the reserve's.
+    /// Returns true if the block may be the reserve's.
     #[inline]
     fn may_hold(&self, block: *mut u8) -> bool {
-        // In this order: see `add_chunk`.
+        // `lowest` must be read before `span`: see `add_chunk`.
         let lowest = self.lowest.load(Ordering::Acquire);
         block.addr().wrapping_sub(lowest) < self.span.load(Ordering::Acquire)
     }
@@ -158,26 +160,30 @@ impl<A: GlobalAlloc> Reserved<A> {
         self.with_chunks(|chunks| chunks.of(block).is_some())
     }
 
-    /// Takes a block back; false if it is not the reserve's.
+    /// Takes a block back. Returns false if the block is not the reserve's.
     ///
     /// # Safety
-    /// As for `dealloc`.
+    ///
+    /// The contract of [`GlobalAlloc::dealloc`] applies.
     #[cold]
     unsafe fn take_back(&self, block: *mut u8, layout: Layout) -> bool {
         self.with_chunks(|chunks| {
             let Some(index) = chunks.of(block) else { return false };
-            // SAFETY: as the caller promises.
+            // SAFETY: by the caller's promise the block was allocated with this layout and is unused. Its address lies
+            // in this chunk, so it was taken from there.
             unsafe { chunks.all[index].free(block, layout) };
             true
         })
     }
 
     fn with_chunks<T>(&self, work: impl FnOnce(&mut Chunks) -> T) -> T {
-        // A mutex may allocate; and it is held for moments only, by those that the system refuses memory.
+        // A mutex might allocate. The lock is held only for moments, and only on threads that the system refused
+        // memory.
         while self.locked.compare_exchange_weak(false, true, Ordering::Acquire, Ordering::Relaxed).is_err() {
             hint::spin_loop();
         }
-        // SAFETY: the lock is held, and `work` neither panics nor comes back here: the allocator beneath is another.
+        // SAFETY: the lock is held, so this is the only reference. `work` neither panics nor reaches this allocator
+        // again: it only asks the allocator beneath.
         let outcome = work(unsafe { &mut *self.chunks.get() });
         self.locked.store(false, Ordering::Release);
         outcome
@@ -185,7 +191,7 @@ impl<A: GlobalAlloc> Reserved<A> {
 }
 
 impl Chunks {
-    /// Makes one current of which enough is left.
+    /// Makes a chunk current that has enough left. Returns false if there is none.
     fn choose(&mut self) -> bool {
         let enough = |chunk: &Chunk| chunk.free >= ENOUGH;
         if enough(&self.all[self.current]) {
@@ -215,17 +221,20 @@ fn piece_at(place: *mut u8) -> *mut Piece {
     place.cast()
 }
 
-/// What a block of a layout takes.
+/// Returns the bytes that a block of this layout occupies, or `None` on overflow.
 fn grains(layout: Layout) -> Option<usize> {
     layout.size().max(1).checked_next_multiple_of(GRAIN)
 }
 
 impl Chunk {
+    /// Makes a chunk that is one free piece.
+    ///
     /// # Safety
+    ///
     /// `start` is the start of a block of `CHUNK_LAYOUT` that nothing else uses.
     unsafe fn new(start: *mut u8) -> Self {
         let first = piece_at(start);
-        // SAFETY: the chunk is longer than a piece, and aligned to more.
+        // SAFETY: the caller gives the whole block, which is longer than a piece and aligned to 4096.
         unsafe { first.write(Piece { next: ptr::null_mut(), size: CHUNK }) };
         Self { start, first, free: CHUNK }
     }
@@ -233,7 +242,8 @@ impl Chunk {
     fn take(&mut self, layout: Layout) -> Option<*mut u8> {
         let size = grains(layout)?;
         let mut link: *mut *mut Piece = &raw mut self.first;
-        // SAFETY: links lead to free pieces of this chunk, which nobody else uses; what is written to lies in one of them.
+        // SAFETY: links lead to free pieces of this chunk, which `&mut self` makes ours alone. Every write goes to such
+        // a piece or to a link.
         unsafe {
             while !(*link).is_null() {
                 let piece = *link;
@@ -261,12 +271,16 @@ impl Chunk {
         None
     }
 
+    /// Makes a block of this chunk free again, and merges it with free neighbors.
+    ///
     /// # Safety
-    /// The block is one that was taken from this chunk with this layout, and that nothing uses any more.
+    ///
+    /// The block was taken from this chunk with this layout, and nothing uses it any more.
     unsafe fn free(&mut self, block: *mut u8, layout: Layout) {
         let Some(mut size) = grains(layout) else { return };
         self.free += size;
-        // SAFETY: links lead to free pieces of this chunk; the block is about to become one, and is as long as `size`.
+        // SAFETY: links lead to free pieces of this chunk, which `&mut self` makes ours alone. The caller gives up the
+        // block, which has `size` bytes.
         unsafe {
             let mut link: *mut *mut Piece = &raw mut self.first;
             let mut before: *mut Piece = ptr::null_mut();
@@ -289,9 +303,10 @@ impl Chunk {
     }
 }
 
-// SAFETY: a block comes from the allocator beneath, from a chunk of its own bytes, or was set aside with the same layout; and it
-// goes back where it comes from, which its address tells. Blocks of a chunk do not overlap: each is cut off a piece that is
-// free. Nothing here panics or allocates.
+// SAFETY: a block comes from the allocator beneath, from the free bytes of a chunk, or was set aside with the same
+// layout. It returns to where it came from: chunks are recognized by their addresses, and blocks that were set aside
+// come from one of the two. Blocks of a chunk do not overlap, because each is cut off a free piece. Nothing here panics
+// or allocates through this allocator.
 unsafe impl<A: GlobalAlloc> GlobalAlloc for Reserved<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -314,7 +329,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Reserved<A> {
         }
         let block = self.serve(layout);
         if !block.is_null() {
-            // SAFETY: it was just made with that size.
+            // SAFETY: `serve` has just handed out the block with at least this size.
             unsafe { block.write_bytes(0, layout.size()) };
         }
         block
@@ -324,13 +339,14 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Reserved<A> {
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let reserved = self.may_hold(block) && self.holds(block);
         if !reserved {
-            // SAFETY: the caller keeps the contract of `realloc`, and the block comes from beneath.
+            // SAFETY: the caller keeps the contract of `realloc`, and the block comes from the allocator beneath.
             let moved = unsafe { self.beneath.realloc(block, layout, size) };
             if !moved.is_null() {
                 return moved;
             }
         }
-        // SAFETY: the caller keeps the contract of `realloc`, by which the new layout is valid and both sizes are not 0.
+        // SAFETY: the caller keeps the contract of `realloc`: `size` is not 0 and valid for this alignment, and the
+        // block has `layout`. The new block is apart from the old one, and both have the bytes that are copied.
         unsafe {
             let wanted = Layout::from_size_align_unchecked(size, layout.align());
             let moved = if reserved { self.alloc(wanted) } else { self.serve(wanted) };
@@ -344,7 +360,8 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Reserved<A> {
 
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`; if the block is not the reserve's, it comes from beneath.
+        // SAFETY: the caller keeps the contract of `dealloc`. A block that is not the reserve's comes from the
+        // allocator beneath.
         unsafe {
             if !(self.may_hold(block) && self.take_back(block, layout)) {
                 self.beneath.dealloc(block, layout);

@@ -1,8 +1,8 @@
-//! Memory for code that ends the process when it gets none.
+//! Memory that is secured before code runs that cannot report a failed allocation.
 //!
-//! Some crates allocate without a way to fail. What one is about to ask for is allocated before it is called, where failing is
-//! possible. Under [`Reserved`](super::Reserved) the very block is then handed to it. Under another allocator the block is
-//! freed first, and what other threads do meanwhile is left to luck.
+//! Some crates end the process when an allocation fails. [`set_aside`] makes that allocation first, where a failure can
+//! be reported. Under [`Reserved`](super::Reserved) the crate then gets that very block. Under another allocator the
+//! block is freed at once, and another thread may take the memory before the crate asks.
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::cell::Cell;
@@ -10,9 +10,10 @@ use std::hint::black_box;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::LARGEST_SMALL;
+/// The largest request, in bytes, that the reserve serves.
+pub const LARGEST_SMALL: usize = 256 << 10;
 
-/// Whether the global allocator is one that hands out what was set aside, and never fails small requests.
+/// Whether the global allocator hands out what was set aside, and never fails small requests.
 static HANDED_OUT: AtomicBool = AtomicBool::new(false);
 
 pub(super) fn rely_on_reserve() {
@@ -29,11 +30,11 @@ struct Block {
 const NONE: Block = Block { start: ptr::null_mut(), size: 0, align: 0 };
 
 thread_local! {
-    /// What was set aside on this thread and not handed out.
+    /// The block that this thread has set aside and not yet handed out.
     static BLOCK: Cell<Block> = const { Cell::new(NONE) };
 }
 
-/// Hands out what was set aside with this layout.
+/// Hands out the block that this thread has set aside, if it has this layout.
 #[inline]
 pub(super) fn take(layout: Layout) -> Option<*mut u8> {
     let block = BLOCK.get();
@@ -44,26 +45,29 @@ pub(super) fn take(layout: Layout) -> Option<*mut u8> {
     Some(block.start)
 }
 
-/// Memory that this thread's next allocation of the layout cannot fail to get. What it has not got by the time this is dropped
-/// is freed.
+/// A guarantee that this thread's next allocation of the layout succeeds. Dropping it frees the memory if it was not
+/// handed out.
 #[derive(Debug)]
 #[must_use]
 pub struct SetAside {
-    /// What was set aside here is freed on the thread that did it.
+    /// Keeps the guarantee on the thread whose memory it is.
     _own: std::marker::PhantomData<*mut u8>,
 }
 
-/// Sets memory aside, of which the layout is not empty; `None` if the system has none.
+/// Sets memory of `layout` aside for this thread's next allocation of that layout.
+///
+/// Returns `None` if the system has no memory for it.
 #[inline]
 pub fn set_aside(layout: Layout) -> Option<SetAside> {
     let handed_out = HANDED_OUT.load(Ordering::Relaxed);
-    if !handed_out || layout.size() > LARGEST_SMALL {
-        // SAFETY: the layout is not empty.
+    let needed = !handed_out || layout.size() > LARGEST_SMALL;
+    if needed && layout.size() > 0 {
+        // SAFETY: the layout's size is not 0.
         let start = NonNull::new(black_box(unsafe { alloc(layout) }))?;
         if handed_out {
             put(Block { start: start.as_ptr(), size: layout.size(), align: layout.align() });
         } else {
-            // SAFETY: it was just allocated with this layout.
+            // SAFETY: the block was just allocated with this layout, and nothing else has it.
             unsafe { dealloc(start.as_ptr(), layout) };
         }
     }
@@ -73,7 +77,7 @@ pub fn set_aside(layout: Layout) -> Option<SetAside> {
 fn put(block: Block) {
     let earlier = BLOCK.replace(block);
     if !earlier.start.is_null() {
-        // SAFETY: it was allocated in `set_aside` with that layout, and not handed out.
+        // SAFETY: `set_aside` allocated the block with this layout, and it was not handed out.
         unsafe { dealloc(earlier.start, Layout::from_size_align_unchecked(earlier.size, earlier.align)) };
     }
 }
@@ -92,5 +96,6 @@ mod tests {
     fn memory_that_does_not_exist_is_refused() {
         assert!(set_aside(Layout::array::<u8>(1 << 60).expect("a layout")).is_none());
         assert!(set_aside(Layout::array::<u8>(1 << 20).expect("a layout")).is_some());
+        assert!(set_aside(Layout::new::<()>()).is_some());
     }
 }

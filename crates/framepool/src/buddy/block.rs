@@ -1,4 +1,6 @@
-//! Blocks of 64 MiB, and the crate's hook through which they are learned.
+//! Blocks of 64 MiB, and the hook by which the crate announces them.
+//!
+//! A block is listed before the first buffer lies in it, and stays in place while anything holds it.
 
 use std::{
     cell::Cell,
@@ -12,41 +14,41 @@ use tokio::sync::Notify;
 
 use crate::shown::Memory;
 
-use super::BlockPolicy;
+use super::options::BlockPolicy;
 
 /// Bytes of a block, and of the largest buffer.
 pub const BLOCK_SIZE: usize = 64 << 20;
 
-/// The memory of one block. It lives as long as its pool or anyone who holds a share of it.
+/// The memory of one block. It lives as long as its pool, or as long as anything holds a share of it.
 ///
-/// NB: the `Devices` contract wants the memory kept only for a registration. Whoever keeps a share beyond the pool, as
-/// the `ArrayBuffer`s of a closed pool do, keeps it from being unmapped and does no more than that: nothing is allocated
-/// from it then. Whoever reads or writes through [`base`](Self::base) must do so within buffers that it holds.
+/// NB: the `Devices` contract intends the memory to be kept for a registration only. A share that outlives the pool, as
+/// the `ArrayBuffer`s of a closed pool do, only keeps the memory mapped: nothing is allocated from it any more. Code
+/// that reads or writes through [`base`](Self::base) must stay within buffers that it holds.
 #[derive(Debug)]
 pub struct Block {
     memory: Arc<AlignedMemory>,
 }
 
 impl Block {
-    /// The first byte.
+    /// Returns the address of the first byte.
     pub fn base(&self) -> NonNull<u8> {
         NonNull::new(self.memory.as_mut_ptr()).expect("a mapping")
     }
 }
 
-// SAFETY: a share of the block keeps its memory, which never moves and is as long as any block.
+// SAFETY: a share of the block keeps its memory mapped, which never moves and has `BLOCK_SIZE` bytes.
 unsafe impl Memory for Arc<Block> {
     fn span(&self) -> NonNull<[u8]> {
         NonNull::slice_from_raw_parts(self.base(), BLOCK_SIZE)
     }
 }
 
-/// A pool's blocks, as the crate's hook tells them.
+/// The blocks of a pool, in the order in which the crate announced them.
 #[derive(Debug)]
 pub(super) struct Blocks {
     policy: BlockPolicy,
     known: Mutex<Vec<Arc<Block>>>,
-    /// There is one more, or something that a closed pool waited for has ended.
+    /// Notified when there is one more block, or when something ended that a closed pool waits for.
     pub(super) changed: Notify,
 }
 
@@ -55,13 +57,13 @@ impl Blocks {
         Self { policy, known: Mutex::default(), changed: Notify::new() }
     }
 
-    /// In the order of their indices. The crate never gives a block back.
+    /// Locks and returns the blocks, in the order of their indices. The crate never gives a block back.
     pub(super) fn known(&self) -> MutexGuard<'_, Vec<Arc<Block>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Lets a buffer say in which block it lies.
+/// The registration of a block, which tells a buffer the index of its block.
 #[derive(Debug)]
 struct BlockIndex(u32);
 
@@ -71,8 +73,9 @@ impl Registration for BlockIndex {
     }
 }
 
-// SAFETY: the memory is written only here, before the crate has it and so before any buffer lies in it. After that it is
-// kept and its address told; see the note on `Block`. Dropping a `BlockIndex` uses no memory.
+// SAFETY: the memory is written only here, before the crate has it, and so before any buffer lies in it. After that
+// only its share and its address are kept: see the note on `Block`. Dropping a `BlockIndex` accesses no memory of the
+// block.
 unsafe impl Devices for Blocks {
     fn len(&self) -> usize {
         1
@@ -92,7 +95,7 @@ unsafe impl Devices for Blocks {
     }
 }
 
-/// The crate would have grown on a thread that must not stall.
+/// The error for a growth on a thread that must not stall.
 #[derive(Debug)]
 pub(super) struct GrowthRefused;
 
@@ -105,11 +108,12 @@ impl fmt::Display for GrowthRefused {
 impl std::error::Error for GrowthRefused {}
 
 thread_local! {
-    /// The crate grows on the thread that asks it, and cannot be asked not to: only the hook can refuse.
+    /// Whether this thread refuses growth. The crate grows on the thread that asks it and has no option against that,
+    /// so the hook refuses.
     static GROWTH_REFUSED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `call`; the crate does not grow meanwhile on this thread, and fails with [`GrowthRefused`] where it would.
+/// Runs `call` without growth on this thread. Where the crate would grow, it fails with [`GrowthRefused`].
 pub(super) fn without_growth<T>(call: impl FnOnce() -> T) -> T {
     struct Restore(bool);
     impl Drop for Restore {

@@ -1,4 +1,6 @@
 //! A buffer of a buddy pool.
+//!
+//! Its memory belongs to it alone until it is dropped.
 
 use std::{
     ptr::NonNull,
@@ -9,56 +11,57 @@ use ruapc_bufpool::DeviceIndex;
 
 use crate::shown::{Memory, Shown};
 
-use super::{BuddyPool, Error, pool::Shared};
+use super::error::Error;
+use super::retired;
+use super::shared::Shared;
 
-/// Exclusive memory of [`capacity`](Self::capacity) bytes in one block; dropped, it goes back to its pool. What lies in
-/// it is what was there before.
+/// Exclusive memory of [`capacity`](Self::capacity) bytes in one block. Dropping it returns the memory to its pool. A
+/// new buffer contains what was there before.
 #[derive(Debug)]
 pub struct Buffer {
-    // The order matters: the bytes are free before the pool hears of it.
+    // Dropped first: the bytes must be free before the pool is told.
     bytes: ruapc_bufpool::Buffer,
     held: Held,
-    /// Boxed, so that buffers are hardly larger for it.
+    /// Boxed, so that it adds little to the size of a buffer.
     origin: Option<Box<Origin>>,
 }
 
-/// Who acquired a buffer.
+/// Where a buffer was acquired.
 #[derive(Debug)]
 struct Origin(Arc<str>);
 
 impl Buffer {
-    /// `Closed` if the pool was closed in the meantime.
+    /// Counts `bytes` as a buffer of the pool. Returns [`Error::Closed`] if the pool was closed meanwhile.
     pub(super) fn new(bytes: ruapc_bufpool::Buffer, pool: &Arc<Shared>) -> Result<Self, Error> {
         let held = Held::new(pool, bytes.capacity())?;
         Ok(Self { bytes, held, origin: None })
     }
 
-    /// In bytes: 16, 64 or 256 KiB, 1, 4, 16 or 64 MiB.
+    /// Returns the size in bytes: 16, 64 or 256 KiB, or 1, 4, 16 or 64 MiB.
     pub fn capacity(&self) -> usize {
         self.bytes.capacity()
     }
 
-    /// All of its bytes.
+    /// Returns all bytes of the buffer.
     pub fn as_slice(&self) -> &[u8] {
         self.bytes.as_slice()
     }
 
-    /// All of its bytes.
+    /// Returns all bytes of the buffer.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         self.bytes.as_mut_slice()
     }
 
-    /// Its pool.
-    pub fn pool(&self) -> BuddyPool {
-        BuddyPool(Arc::clone(&self.held.pool))
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.held.pool
     }
 
-    /// Says who acquired it, for the report of a [`Disturbance`](crate::quarantine::Disturbance).
+    /// Notes where the buffer was acquired, for the report of a [`Disturbance`](crate::quarantine::Disturbance).
     pub fn set_origin(&mut self, origin: Arc<str>) {
         self.origin = Some(Box::new(Origin(origin)));
     }
 
-    /// The index of the block that it lies in.
+    /// Returns the index of the block that holds the buffer: see [`BuddyPool::blocks`](super::BuddyPool::blocks).
     pub fn block(&self) -> usize {
         let key = self.bytes.memory_key(&DeviceIndex::default()).expect("every block is registered");
         key.lkey as usize
@@ -74,7 +77,7 @@ unsafe impl Memory for Buffer {
 }
 
 impl Shown<Buffer> {
-    /// Says who acquired it: see [`Buffer::set_origin`].
+    /// Notes where the buffer was acquired: see [`Buffer::set_origin`].
     pub fn set_origin(&mut self, origin: Arc<str>) {
         self.owner_mut().set_origin(origin);
     }
@@ -83,11 +86,11 @@ impl Shown<Buffer> {
 impl Drop for Buffer {
     fn drop(&mut self) {
         let origin = self.origin.take().map(|origin| origin.0);
-        self.held.pool.keep_back(&mut self.bytes, origin);
+        retired::keep_back(&self.held.pool, &mut self.bytes, origin);
     }
 }
 
-/// Counts one buffer in its pool.
+/// Counts one buffer in its pool until it is dropped.
 #[derive(Debug)]
 struct Held {
     pool: Arc<Shared>,
@@ -96,7 +99,7 @@ struct Held {
 
 impl Held {
     fn new(pool: &Arc<Shared>, capacity: usize) -> Result<Self, Error> {
-        // Counted first: whoever closes the pool looks at the count after.
+        // Counted before the check: `close` sets its flag before it looks at the count.
         pool.live.fetch_add(1, Ordering::SeqCst);
         let held = Self { pool: Arc::clone(pool), capacity };
         pool.check_open()?;

@@ -1,39 +1,27 @@
-//! Why the buddy pool refuses.
+//! Errors of the buddy pool.
 
 use std::{fmt, io};
 
-use super::BLOCK_SIZE;
-use crate::SystemError;
+use super::block::BLOCK_SIZE;
+use crate::coded::Coded;
+use crate::system_error::SystemError;
 
-/// Why an allocation failed.
+/// The error of an allocation that failed. Nothing has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// A size of 0 or above [`BLOCK_SIZE`].
+    /// The size in bytes is 0 or above [`BLOCK_SIZE`].
     Size(usize),
-    /// Nothing of that size is free and the pool may not grow.
+    /// Nothing of that size is free, and the pool may not grow.
     Limit {
-        /// The pool's limit in bytes.
+        /// The pool's limit, in bytes.
         max_memory: usize,
     },
-    /// The pool was closed.
+    /// The pool is closed.
     Closed,
     /// The system has no memory for another block.
     NoMemory,
     /// The system refused a block's policy, or a thread to grow on.
     System(SystemError),
-}
-
-impl Error {
-    /// The stable code that users see, for example `ERR_MEMORY_LIMIT`.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Size(_) => "ERR_OUT_OF_RANGE",
-            Self::Limit { .. } => "ERR_MEMORY_LIMIT",
-            Self::Closed => "ERR_CLOSED",
-            Self::NoMemory => "ERR_NO_MEMORY",
-            Self::System(_) => "ERR_SYSTEM",
-        }
-    }
 }
 
 impl fmt::Display for Error {
@@ -52,8 +40,34 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+impl Coded for Error {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Size(_) => "ERR_OUT_OF_RANGE",
+            Self::Limit { .. } => "ERR_MEMORY_LIMIT",
+            Self::Closed => "ERR_CLOSED",
+            Self::NoMemory => "ERR_NO_MEMORY",
+            Self::System(_) => "ERR_SYSTEM",
+        }
+    }
+
+    fn system(&self) -> Option<&SystemError> {
+        match self {
+            Self::System(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
 impl From<SystemError> for io::Error {
     fn from(error: SystemError) -> Self {
         Self::other(Error::System(error))
     }
+}
+
+/// A failure of the crate's pool.
+pub(super) enum Failure {
+    /// The crate would have had to grow on a thread that must not stall.
+    Refused,
+    Error(Error),
 }

@@ -1,38 +1,38 @@
-//! How a buddy pool is made.
+//! Options of a buddy pool.
 
 use std::time::Duration;
 
-/// What is done to each new block before anything is allocated from it.
+/// What the pool does with each new block before it allocates from it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BlockPolicy {
     /// Ask for transparent huge pages (`MADV_HUGEPAGE`).
     pub huge_pages: bool,
-    /// Keep the block out of swap (`mlock`), which also touches it.
+    /// Keep the block out of swap (`mlock`). This also touches every page.
     pub lock: bool,
-    /// Touch every page, so that none is missing at first use.
+    /// Touch every page, so that no first use has to wait for one.
     pub prefault: bool,
 }
 
-/// How a [`BuddyPool`](super::BuddyPool) is made. All but `policy` is the crate's.
+/// Options of a [`BuddyPool`](super::BuddyPool). All but `policy` are the crate's.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// In bytes; rounded down to whole blocks, at least one.
+    /// Limit in bytes. It is rounded down to whole blocks, and is at least one block.
     pub max_memory: usize,
-    /// For 1, 4, 16 and 64 MiB: four free neighbors are merged only when at least that many buffers of their size are
-    /// free, or a larger one is waited for. The last one is not used.
+    /// Free buffers that must be there before four free neighbors merge, for 1, 4, 16 and 64 MiB. A wait for a larger
+    /// buffer merges them earlier. The last value is not used.
     pub merge_watermarks: [usize; 4],
-    /// How long a wait for 4 MiB or more may be passed over by smaller ones before memory is set aside for it.
+    /// Time during which smaller waits may pass a wait for 4 MiB or more. After it, memory is set aside for that wait.
     pub starvation_timeout: Duration,
-    /// Empty slabs (1 MiB each) that are kept for each of 16, 64 and 256 KiB.
+    /// Empty slabs of 1 MiB that the pool keeps for each of 16, 64 and 256 KiB.
     pub slab_empty_watermark: usize,
     /// Whether each thread keeps free chunks of slabs.
     pub thread_cache: bool,
-    /// For each new block.
+    /// Policy for each new block.
     pub policy: BlockPolicy,
 }
 
 impl Default for Options {
-    /// The crate's own values.
+    /// Returns the crate's own values.
     fn default() -> Self {
         Self {
             max_memory: ruapc_bufpool::DEFAULT_BUFFER_POOL_MEMORY,

@@ -1,12 +1,12 @@
-//! What the system does to a block that no buffer lies in yet.
+//! Applies a [`BlockPolicy`] to a block before any buffer lies in it.
 
 use ruapc_bufpool::AlignedMemory;
 
-use super::BlockPolicy;
-use crate::SystemError;
+use super::options::BlockPolicy;
+use crate::system_error::SystemError;
 
 impl BlockPolicy {
-    /// Applies the policy; on a refusal the block is of no use.
+    /// Applies the policy. If the system refuses, the block must not be used.
     pub(super) fn apply(self, memory: &AlignedMemory) -> Result<(), SystemError> {
         if self.huge_pages {
             system::advise_huge_pages(memory)?;
@@ -21,13 +21,13 @@ impl BlockPolicy {
     }
 }
 
-/// The smallest page of any system that we know. A write more than needed to a larger one costs little.
+/// The smallest page of all supported systems, in bytes. On larger pages the additional writes cost little.
 const PAGE: usize = 4096;
 
 fn prefault(memory: &AlignedMemory) {
     for offset in (0..memory.size()).step_by(PAGE) {
-        // SAFETY: the offset lies in the block, and no buffer does yet, so nothing else accesses it. Volatile: the
-        // value, 0 as everywhere in a new block, is not what the write is for.
+        // SAFETY: the offset lies in the block. No buffer lies there yet, so nothing else accesses it. Volatile,
+        // because only the access matters: the value is 0 as everywhere in a new block.
         unsafe { memory.as_mut_ptr().add(offset).write_volatile(0) };
     }
 }
@@ -44,7 +44,7 @@ mod system {
     }
 
     pub(super) fn advise_huge_pages(memory: &AlignedMemory) -> Result<(), SystemError> {
-        // SAFETY: the range is one mapping of our own; the advice changes no byte of it.
+        // SAFETY: the range is one mapping of our own, and the advice changes no byte of it.
         if unsafe { libc::madvise(memory.as_mut_ptr().cast(), memory.size(), libc::MADV_HUGEPAGE) } == 0 {
             return Ok(());
         }
@@ -52,7 +52,7 @@ mod system {
     }
 
     pub(super) fn lock(memory: &AlignedMemory) -> Result<(), SystemError> {
-        // SAFETY: the range is one mapping of our own. Unmapping it ends the lock.
+        // SAFETY: the range is one mapping of our own, and locking changes no byte of it. Unmapping ends the lock.
         if unsafe { libc::mlock(memory.as_ptr().cast(), memory.size()) } == 0 {
             return Ok(());
         }
@@ -62,10 +62,11 @@ mod system {
         }))
     }
 
-    /// The soft limit that `mlock` obeys.
+    /// Returns the soft limit of `mlock`, as text.
     fn lock_limit() -> String {
         let mut limit = MaybeUninit::<libc::rlimit>::zeroed();
-        // SAFETY: `limit` is writable and of the right type; all zeroes is a value of it.
+        // SAFETY: `limit` is valid for writes of an `rlimit`. All zeroes is a valid value, so it is initialized even if
+        // the call fails.
         let limit = unsafe {
             libc::getrlimit(libc::RLIMIT_MEMLOCK, limit.as_mut_ptr());
             limit.assume_init()
@@ -78,7 +79,7 @@ mod system {
 mod system {
     use super::{AlignedMemory, SystemError};
 
-    /// 78 on every BSD; the number is for people only.
+    /// `ENOSYS` on every BSD.
     const ENOSYS: i32 = 78;
 
     fn missing(syscall: &'static str, what: &str) -> SystemError {

@@ -1,14 +1,16 @@
-//! What the functions of the budget pool report.
+//! Errors of the budget pool.
 
 use std::error::Error;
 use std::fmt;
 
-use super::{Closed, MAX_COUNT};
+use super::shared::MAX_COUNT;
+use crate::coded::Coded;
+use crate::ledger::Closed;
 
-/// Why a pool could not be made, or memory not allocated. Nothing has changed.
+/// The error of a pool that could not be made, or of memory that was not allocated. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BudgetError {
-    /// The buffer size in bytes is no power of two from 8 to 16,384.
+    /// The buffer size in bytes is not a power of two from 8 to 16,384.
     BufferSize(usize),
     /// The budget in bytes is not above the buffer size.
     MaxMemory(usize),
@@ -16,11 +18,11 @@ pub enum BudgetError {
     Count(usize),
     /// The pool is closed.
     Closed,
-    /// The time was up before it was this request's turn.
+    /// The time was up before the request was granted.
     TimedOut,
-    /// The system gave no memory, though the budget has room.
+    /// The system has no memory, though the budget has room.
     NoMemory {
-        /// Bytes asked for.
+        /// Bytes requested.
         bytes: usize,
     },
 }
@@ -39,6 +41,17 @@ impl fmt::Display for BudgetError {
 }
 
 impl Error for BudgetError {}
+
+impl Coded for BudgetError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::BufferSize(_) | Self::MaxMemory(_) | Self::Count(_) => "ERR_OUT_OF_RANGE",
+            Self::Closed => Closed.code(),
+            Self::TimedOut => "ERR_TIMEOUT",
+            Self::NoMemory { .. } => "ERR_NO_MEMORY",
+        }
+    }
+}
 
 impl From<Closed> for BudgetError {
     fn from(Closed: Closed) -> Self {

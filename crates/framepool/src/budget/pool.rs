@@ -1,71 +1,49 @@
-//! The pool.
+//! The budget pool's public face: allocation, requests that wait, figures and closing.
 
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use frozen_core::bufpool::{BufPool, BufPoolCfg};
 use frozen_core::utils::BufferSize;
 
+use super::allocation::{Allocation, Reservation};
+use super::error::BudgetError;
+use super::request::Request;
+use super::shared::{MAX_COUNT, Shared};
+use crate::ledger::{Accounts, Closed, Ledger, RequestId};
 use crate::quarantine::Quarantine;
 
-use super::ledger::{Accounts, Ledger};
-use super::{Allocation, BudgetError, Closed, MAX_COUNT, Place, Reservation, Ticket};
-use crate::allocator::{self, WORTH_TRIMMING};
-
-/// The crate's pool and our ledger, at an address that the crate's allocations point to.
-pub(super) struct Shared {
-    pub(super) pool: BufPool,
-    pub(super) ledger: Ledger,
-    buffer_size: BufferSize,
-    max_memory: usize,
-    /// Of a pool in debug mode: where the memory of its allocations goes.
-    pub(super) quarantine: Option<Arc<Quarantine>>,
-}
-
-impl Shared {
-    pub(super) fn buffer_size(&self) -> usize {
-        self.buffer_size.bytes()
-    }
-}
-
-impl Drop for Shared {
-    /// Nothing is allocated any more. The allocator keeps what was freed for later, which after a pool of some size may be
-    /// most of the process; so it is told to let the system have it.
-    fn drop(&mut self) {
-        if self.ledger.accounts().peak * self.buffer_size() >= WORTH_TRIMMING {
-            allocator::trim();
-        }
-    }
-}
-
-/// What a pool reports of itself.
+/// Figures of a pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Bytes allocated, and reserved for those whose turn has come and who have not allocated yet.
+    /// Bytes allocated, including reservations that were granted and not allocated yet.
     pub allocated_bytes: usize,
-    /// How many allocations these are.
+    /// Number of these allocations and reservations.
     pub live_allocations: usize,
-    /// How many requests wait.
+    /// Number of requests that wait.
     pub waiting: usize,
     /// The most bytes that were allocated at once.
     pub peak_bytes: usize,
 }
 
-/// Equal buffers within a memory budget. Clones are the same pool; dropping them does not close it, and never blocks.
+/// A pool of buffers of one size within a memory budget. Clones are the same pool. Dropping them does not close it, and
+/// never blocks.
 #[derive(Clone)]
 pub struct BudgetPool {
     pub(super) shared: Arc<Shared>,
 }
 
 impl BudgetPool {
-    /// A pool of buffers of `buffer_size` bytes: a power of two from 8 to 16,384. Together its allocations never have
-    /// more than `max_memory` bytes, which must be above `buffer_size`. (`BufPool::new`)
+    /// Makes a pool of buffers of `buffer_size` bytes, a power of two from 8 to 16,384 (`BufPool::new`). All
+    /// allocations together never have more than `max_memory` bytes, which must be above `buffer_size`.
+    ///
+    /// Returns [`BudgetError::BufferSize`] or [`BudgetError::MaxMemory`] for other values.
     pub fn new(buffer_size: usize, max_memory: usize) -> Result<Self, BudgetError> {
         Self::make(buffer_size, max_memory, None)
     }
 
-    /// The same for debug mode: the memory of its allocations goes into `quarantine`, where it does not count.
+    /// Makes a pool for debug mode: the memory of its allocations goes into `quarantine`, where it does not count.
+    /// Arguments and errors are those of [`new`](Self::new).
     pub fn guarded(buffer_size: usize, max_memory: usize, quarantine: &Arc<Quarantine>) -> Result<Self, BudgetError> {
         Self::make(buffer_size, max_memory, Some(Arc::clone(quarantine)))
     }
@@ -89,32 +67,35 @@ impl BudgetPool {
         if max_memory <= buffer_size {
             return Err(BudgetError::MaxMemory(max_memory));
         }
-        let pool = BufPool::new(BufPoolCfg { buffer_size: size, max_memory });
+        let backing = BufPool::new(BufPoolCfg { buffer_size: size, max_memory });
         let ledger = Ledger::new(max_memory / buffer_size);
-        Ok(Self { shared: Arc::new(Shared { pool, ledger, buffer_size: size, max_memory, quarantine }) })
+        Ok(Self { shared: Arc::new(Shared { backing, ledger, buffer_size: size, max_memory, quarantine }) })
     }
 
-    /// Bytes of a buffer.
+    /// Returns the size of one buffer, in bytes.
     pub fn buffer_size(&self) -> usize {
         self.shared.buffer_size()
     }
 
-    /// The budget in bytes.
+    /// Returns the budget, in bytes.
     pub fn max_memory(&self) -> usize {
         self.shared.max_memory
     }
 
-    /// True for clones of each other.
+    /// Returns true if `other` is a clone of this pool.
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
 
-    /// Whether [`close`](Self::close) was called.
+    /// Returns true if [`close`](Self::close) was called.
     pub fn is_closed(&self) -> bool {
         self.shared.ledger.is_closed()
     }
 
-    /// `count` buffers now; `None` while others wait or if the budget has no room. Cleared with `zero`.
+    /// Allocates `count` buffers without waiting. Returns `None` if others wait or the budget has no room. The bytes
+    /// are 0 if `zero` is true.
+    ///
+    /// Returns [`BudgetError::Count`], [`BudgetError::Closed`] or [`BudgetError::NoMemory`].
     #[inline]
     pub fn try_allocate(&self, count: usize, zero: bool) -> Result<Option<Allocation>, BudgetError> {
         self.check(count)?;
@@ -124,49 +105,56 @@ impl BudgetPool {
         Reservation { shared: Arc::clone(&self.shared), count }.allocate(zero).map(Some)
     }
 
-    /// `count` buffers when it is this request's turn. Blocks the thread for at most `timeout`, then
-    /// [`BudgetError::TimedOut`].
+    /// Allocates `count` buffers when the request is granted. Blocks the thread for at most `timeout`. The bytes are 0
+    /// if `zero` is true.
+    ///
+    /// Returns [`BudgetError::TimedOut`] after that time, or the errors of [`try_allocate`](Self::try_allocate).
     pub fn allocate_within(&self, count: usize, zero: bool, timeout: Duration) -> Result<Allocation, BudgetError> {
         let granted = self.line_up(count)?.wait(timeout).ok_or(BudgetError::TimedOut)?;
         granted?.allocate(zero)
     }
 
-    /// Queues up for `count` buffers, for a thread that waits for its turn.
-    pub fn line_up(&self, count: usize) -> Result<Place, BudgetError> {
+    /// Queues a request for `count` buffers, for a thread that waits for it.
+    ///
+    /// Returns [`BudgetError::Count`] or [`BudgetError::Closed`].
+    pub fn line_up(&self, count: usize) -> Result<Request, BudgetError> {
         let (sender, granted) = mpsc::sync_channel(1);
-        let ticket = self.enqueue(count, move |grant| drop(sender.send(grant)))?;
-        Ok(Place { pool: self.clone(), ticket, granted })
+        let id = self.enqueue(count, move |grant| drop(sender.send(grant)))?;
+        Ok(Request { shared: Arc::clone(&self.shared), id, granted })
     }
 
-    /// Queues up for `count` buffers. When it is this request's turn, or the pool is closed, `deliver` is called, once: on
-    /// this thread before this function returns, or on whichever thread makes room. Requests are granted and delivered in
-    /// the order in which they were queued. `deliver` must not panic; it may use the pool, but should be short.
+    /// Queues a request for `count` buffers. Calls `deliver` exactly once, when the request is granted or the pool is
+    /// closed: on this thread before this function returns, or later on the thread that makes room. Grants are
+    /// delivered in the order of the requests.
+    ///
+    /// `deliver` must not panic. It may use the pool, but should be short. Returns [`BudgetError::Count`] or
+    /// [`BudgetError::Closed`].
     pub fn enqueue(
         &self,
         count: usize,
         deliver: impl FnOnce(Result<Reservation, Closed>) + Send + 'static,
-    ) -> Result<Ticket, BudgetError> {
+    ) -> Result<RequestId, BudgetError> {
         self.check(count)?;
         let shared = Arc::clone(&self.shared);
         let deliver = move |granted: Result<(), Closed>| deliver(granted.map(|()| Reservation { shared, count }));
         Ok(self.shared.ledger.enqueue(count, deliver)?)
     }
 
-    /// Takes a request out of the queue, so that those behind it move up; false if `deliver` has been called or is about
-    /// to be.
-    pub fn cancel(&self, ticket: Ticket) -> bool {
-        self.shared.ledger.cancel(ticket)
+    /// Removes a request from the queue, so that those behind it move up. Returns false if `deliver` was called or is
+    /// about to be called.
+    pub fn cancel(&self, request: RequestId) -> bool {
+        self.shared.ledger.cancel(request)
     }
 
-    /// What is allocated and who waits.
+    /// Returns the figures of the pool.
     pub fn stats(&self) -> Stats {
         let Accounts { reserved, peak, reservations, waiting } = self.shared.ledger.accounts();
         let size = self.shared.buffer_size();
         Stats { allocated_bytes: reserved * size, live_allocations: reservations, waiting, peak_bytes: peak * size }
     }
 
-    /// Refuses new requests and those that wait with [`Closed`]; calls `done` when the last allocation is gone, perhaps at
-    /// once. It can be called again.
+    /// Closes the pool: new requests and those that wait fail with [`Closed`]. Calls `done` when the last allocation is
+    /// gone, which may be at once. May be called again.
     pub fn close(&self, done: impl FnOnce() + Send + 'static) {
         self.shared.ledger.close(done);
     }
@@ -174,5 +162,12 @@ impl BudgetPool {
     fn check(&self, count: usize) -> Result<(), BudgetError> {
         let most = MAX_COUNT.min(self.shared.max_memory / self.shared.buffer_size());
         if (1..=most).contains(&count) { Ok(()) } else { Err(BudgetError::Count(count)) }
+    }
+}
+
+impl Allocation {
+    /// Returns true if this is an allocation of `pool`.
+    pub fn is_of(&self, pool: &BudgetPool) -> bool {
+        Arc::ptr_eq(self.shared(), &pool.shared)
     }
 }

@@ -1,17 +1,19 @@
-//! Ends another thread's poll(2).
+//! Ends a poll(2) on another thread.
+//!
+//! A ring of the bell is never lost: it lasts until the thread has heard it.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Wake;
 
-use crate::SystemError;
+use crate::system_error::SystemError;
 
-/// Rings until the thread that it belongs to has heard it.
+/// A bell that rings until its thread has heard it.
 #[derive(Debug)]
 pub(super) struct Bell {
     signal: Signal,
-    /// Whether the signal is set: ringing again then costs no system call.
+    /// Whether the signal is set. Another ring then costs no system call.
     rung: AtomicBool,
 }
 
@@ -26,7 +28,8 @@ impl Bell {
         }
     }
 
-    /// What was done before the bell rang is seen after this. To be called when [`as_fd`](AsFd::as_fd) is readable.
+    /// Silences the bell. Everything that was done before it rang is visible after this call. Call it when
+    /// [`as_fd`](AsFd::as_fd) is readable.
     pub(super) fn heard(&self) {
         self.signal.clear();
         self.rung.swap(false, Ordering::AcqRel);
@@ -34,7 +37,7 @@ impl Bell {
 }
 
 impl AsFd for Bell {
-    /// Readable from the first ring until it is heard.
+    /// Returns a descriptor that is readable from the first ring until the bell is heard.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.signal.as_fd()
     }
@@ -57,7 +60,7 @@ mod eventfd {
 
     use rustix::event::EventfdFlags;
 
-    use crate::SystemError;
+    use crate::system_error::SystemError;
 
     #[derive(Debug)]
     pub(super) struct Signal(OwnedFd);
@@ -69,7 +72,7 @@ mod eventfd {
         }
 
         pub(super) fn set(&self) {
-            // Fails only when the counter is at its end, which is as good.
+            // The write fails only if the counter is at its end, and then the descriptor is readable anyway.
             let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
         }
 
@@ -90,9 +93,9 @@ mod pipe {
     use std::io::{PipeReader, PipeWriter};
     use std::os::fd::{AsFd, BorrowedFd};
 
-    use crate::SystemError;
+    use crate::system_error::SystemError;
 
-    /// Holds one byte while it is set.
+    /// A pipe that holds one byte while the signal is set.
     #[derive(Debug)]
     pub(super) struct Signal(PipeReader, PipeWriter);
 

@@ -1,7 +1,7 @@
 //! The thread on which operations wait for their descriptors.
 //!
-//! An operation owns what it works on, a duplicate of its descriptor included, until it is over: then it hands it to its
-//! `done`, which runs on this thread and must be short.
+//! An operation owns everything that it works on, including a duplicate of its descriptor, until it is over. It then
+//! passes that to its `done`, which runs on this thread and must be short.
 
 use std::collections::{BTreeMap, LinkedList};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,15 +13,19 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags};
 
 use super::bell::Bell;
-use super::{Descriptor, Port};
-use crate::SystemError;
+use super::descriptor::Descriptor;
+use super::port::Port;
+use crate::system_error::SystemError;
 
-/// The process's thread for operations that wait, started when it is first needed. It never ends: there is no last time.
+/// The process's thread for operations that wait. It starts with the first operation and never ends, because there may
+/// always be another one.
 #[derive(Clone)]
 pub struct Poller(Arc<Shared>);
 
 impl Poller {
-    /// The one of this process.
+    /// Returns the poller of this process. Starts its thread if there is none yet.
+    ///
+    /// Returns an error if the system refuses the thread or its bell.
     pub fn shared() -> Result<Self, SystemError> {
         static POLLER: Mutex<Option<Poller>> = Mutex::new(None);
 
@@ -38,9 +42,11 @@ impl Poller {
         Ok(poller.insert(Self(shared)).clone())
     }
 
-    /// Moves bytes between `port` and `descriptor` once, as soon as that can be done: waits for the ring first, then for
-    /// the descriptor. `done` gets the port back, and what [`Port::transfer`] gave, or `None` if it was ended before
-    /// any byte was moved.
+    /// Moves bytes between `port` and `descriptor` once, as soon as that is possible. Waits for the ring first, then
+    /// for the descriptor.
+    ///
+    /// Passes the port to `done`, with the result of [`Port::transfer`], or with `None` if the operation was canceled
+    /// before any byte moved.
     pub fn transfer<P: Port + 'static>(
         &self,
         port: P,
@@ -50,7 +56,7 @@ impl Poller {
         self.start(Box::new(Transfer { port, descriptor, done }))
     }
 
-    /// Wakes `waker` when a call on `descriptor` may do something.
+    /// Wakes `waker` as soon as a call on `descriptor` may do something.
     pub fn when_ready(&self, descriptor: Arc<Descriptor<'static>>, waker: Waker) -> Operation {
         self.start(Box::new(Readiness { descriptor, waker, has_waited: false }))
     }
@@ -62,7 +68,7 @@ impl Poller {
     }
 }
 
-/// An operation that may not be over. Dropped, it is asked to end, which is not waited for.
+/// An operation that may still run. Dropping it cancels the operation without waiting for that.
 pub struct Operation {
     id: u64,
     poller: Arc<Shared>,
@@ -74,9 +80,9 @@ impl Drop for Operation {
     }
 }
 
-/// What the poller's thread works on.
+/// An operation on the poller's thread.
 trait Task: Send {
-    /// Does what can be done; gives itself back if it is not over, and says what it waits for.
+    /// Does what is possible now. If the operation is not over, returns it and what it waits for.
     fn attempt(self: Box<Self>, waker: &Waker) -> Option<(Box<dyn Task>, WaitsFor)>;
 
     fn descriptor(&self) -> &Descriptor<'static>;
@@ -99,7 +105,7 @@ struct Transfer<P, F> {
 impl<P: Port, F: FnOnce(P, Result<Option<usize>, SystemError>)> Transfer<P, F> {
     fn end(self, outcome: Result<Option<usize>, SystemError>) {
         let Self { port, descriptor, done } = self;
-        // Before anybody hears of the end: then nothing of the operation is open any more.
+        // The descriptor is closed before anybody learns of the end, so that nothing of the operation is open then.
         drop(descriptor);
         done(port, outcome);
     }
@@ -165,10 +171,10 @@ enum Request {
     Cancel(u64),
 }
 
-/// What other threads see of the poller's.
+/// State that the poller's thread shares with others.
 struct Shared {
     bell: Bell,
-    /// Not in one piece, which could not grow without memory.
+    /// A list of pieces, because a queue in one piece could not grow without memory.
     requests: Mutex<LinkedList<Request>>,
     last: AtomicU64,
 }
@@ -203,7 +209,7 @@ impl Shared {
         }
     }
 
-    /// Waits until the bell rings or descriptors are ready; gives those that waited for them.
+    /// Waits until the bell rings or descriptors are ready. Returns the tasks that waited for those descriptors.
     fn wait(&self, pending: &BTreeMap<u64, Pending>) -> Vec<u64> {
         let (mut ids, mut fds) = (Vec::<u64>::new(), Vec::<PollFd<'_>>::new());
         let reserved = ids.try_reserve(pending.len()).and_then(|()| fds.try_reserve(pending.len() + 1));
@@ -216,7 +222,7 @@ impl Shared {
             fds.push(PollFd::new(&self.bell, PollFlags::IN));
         }
         if reserved.is_err() || rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, None)).is_err() {
-            // There is no memory for the call: perhaps a little later.
+            // The system has no memory for the call. It may have some a little later.
             thread::sleep(Duration::from_millis(10));
             return Vec::new();
         }
@@ -233,7 +239,7 @@ impl Shared {
 struct Pending {
     task: Box<dyn Task>,
     waits_for: WaitsFor,
-    /// Of its own: a ring knows waiters apart by their wakers.
+    /// A waker of its own for each task, because a ring tells waiters apart by their wakers.
     waker: Waker,
 }
 

@@ -1,31 +1,35 @@
+//! Rings as ends of I/O: one system call between a descriptor and a ring's memory.
+//!
+//! Bytes are never copied in between, and no call blocks.
+
 use std::array;
 use std::io::{self, IoSlice, IoSliceMut};
 
 use rustix::io::retry_on_intr;
 
-use super::{Descriptor, Direction};
-use crate::SystemError;
+use super::descriptor::{Access, Descriptor};
 use crate::ring::{Consumer, Half, Producer};
 use crate::shown::{Memory, Shown};
+use crate::system_error::SystemError;
 
-/// A ring's half as one end of I/O: a producer is filled from a descriptor, a consumer is emptied into one.
+/// A half of a ring as one end of I/O. A producer is filled from a descriptor, and a consumer is emptied into one.
 pub trait Port: Half {
-    /// Which way a descriptor must be opened for [`transfer`](Self::transfer).
-    const DIRECTION: Direction;
+    /// What a descriptor must be opened for, to be used with [`transfer`](Self::transfer).
+    const ACCESS: Access;
 
-    /// Moves what can be moved now with one call, straight between the descriptor and the ring's memory, `most` bytes at
-    /// most.
+    /// Moves at most `most` bytes with one call, directly between the descriptor and the ring's memory.
     ///
-    /// `None`: the call would block, or the ring is full (empty). 0: the end of what is read, or the ring is full (empty)
-    /// and the other half has ended, so that it will stay so.
+    /// Returns the number of bytes moved. `None` means that the call would block, or that the ring is full (when
+    /// reading) or empty (when writing). 0 means that the descriptor has ended, or that the ring is full or empty for
+    /// good because the other half has ended. Returns an error if the system refuses the call.
     fn transfer(&mut self, descriptor: &Descriptor<'_>, most: usize) -> Result<Option<usize>, SystemError>;
 }
 
 impl Port for Producer {
-    const DIRECTION: Direction = Direction::In;
+    const ACCESS: Access = Access::Read;
 
     fn transfer(&mut self, descriptor: &Descriptor<'_>, most: usize) -> Result<Option<usize>, SystemError> {
-        // In this order: what came before the end is counted.
+        // The end must be read first, so that everything that the other half did before is counted.
         let ended = self.other_ended();
         if self.available() == 0 {
             return Ok(ended.then_some(0));
@@ -46,10 +50,10 @@ impl Port for Producer {
 }
 
 impl Port for Consumer {
-    const DIRECTION: Direction = Direction::Out;
+    const ACCESS: Access = Access::Write;
 
     fn transfer(&mut self, descriptor: &Descriptor<'_>, most: usize) -> Result<Option<usize>, SystemError> {
-        // In this order: what came before the end is counted.
+        // The end must be read first, so that everything that the other half did before is counted.
         let ended = self.other_ended();
         if self.available() == 0 {
             return Ok(ended.then_some(0));
@@ -70,7 +74,7 @@ impl Port for Consumer {
 }
 
 impl<P: Port + Memory> Port for Shown<P> {
-    const DIRECTION: Direction = P::DIRECTION;
+    const ACCESS: Access = P::ACCESS;
 
     fn transfer(&mut self, descriptor: &Descriptor<'_>, most: usize) -> Result<Option<usize>, SystemError> {
         self.owner_mut().transfer(descriptor, most)

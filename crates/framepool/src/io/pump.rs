@@ -1,4 +1,6 @@
-//! Everything that one descriptor gives, to another, on two threads with a ring between them.
+//! Moves everything from one descriptor to another, on two threads with a ring between them.
+//!
+//! All bytes that were read are written, in order, unless the pump is dropped or a write fails.
 
 use std::os::fd::BorrowedFd;
 use std::panic::resume_unwind;
@@ -10,24 +12,24 @@ use std::thread;
 use rustix::event::{PollFd, PollFlags};
 
 use super::bell::Bell;
-use super::{Descriptor, Direction, Port};
-use crate::SystemError;
+use super::descriptor::{Access, Descriptor};
+use super::port::Port;
 use crate::ring::{Consumer, Half, Producer};
+use crate::system_error::SystemError;
 
-/// A call moves at most this part of the ring, so that there is always something left for the other thread to do.
+/// The part of the ring that one call moves at most, so that the other thread always has something to do.
 const PART: usize = 4;
 
-/// How a pump ended.
+/// The outcome of a pump.
 #[derive(Debug)]
 pub struct Pumped {
     /// Bytes written.
     pub bytes: u64,
-    /// Why it ended before all was moved, unless it was told to.
+    /// The error that ended the pump early. `None` if it reached the end or was stopped.
     pub error: Option<SystemError>,
 }
 
-/// Two threads that move bytes from one descriptor to another, one reading while the other writes. Dropped, they neither
-/// read nor write any more.
+/// Two threads that move bytes between descriptors: one reads while the other writes. Dropping it stops both.
 #[derive(Debug)]
 pub struct Pump {
     reading: Arc<Control>,
@@ -37,17 +39,19 @@ pub struct Pump {
 }
 
 impl Pump {
-    /// Starts moving bytes through the ring, until the end of `from` or an error. What was read before a read error is
-    /// still written. Works on duplicates of the descriptors, which are closed before `done` is called, on a thread of the
-    /// pump.
+    /// Starts moving bytes through the ring, until `from` ends or a call fails. Bytes that were read before a read
+    /// error are still written.
+    ///
+    /// Works on duplicates of the descriptors. Closes them, then calls `done` on a thread of the pump. Returns an error
+    /// if the system refuses a descriptor, a bell or a thread.
     pub fn start(
         from: BorrowedFd<'_>,
         to: BorrowedFd<'_>,
         (producer, consumer): (Producer, Consumer),
         done: impl FnOnce(Pumped) + Send + 'static,
     ) -> Result<Self, SystemError> {
-        let from = Descriptor::duplicate(from, Direction::In)?;
-        let to = Descriptor::duplicate(to, Direction::Out)?;
+        let from = Descriptor::duplicate(from, Access::Read)?;
+        let to = Descriptor::duplicate(to, Access::Write)?;
         let ring_size = producer.size();
         let pump = Self { reading: Control::new()?, writing: Control::new()?, moved: Arc::default(), ring_size };
 
@@ -60,7 +64,7 @@ impl Pump {
             let add = |count| _ = moved.fetch_add(count as u64, Ordering::Relaxed);
             let written = writing.run(consumer, &to, add);
             drop(to);
-            // It may wait for its descriptor, and nobody takes any more what it reads.
+            // The reader may be waiting for its descriptor, and nobody takes what it reads any more.
             reading.stop();
             let read = reader.join().unwrap_or_else(|panic| resume_unwind(panic));
             done(Pumped { bytes: moved.load(Ordering::Relaxed), error: written.and(read).err() });
@@ -68,17 +72,17 @@ impl Pump {
         writer.map(|_| pump)
     }
 
-    /// The ring between the threads, in bytes.
+    /// Returns the size of the ring between the threads, in bytes.
     pub fn ring_size(&self) -> usize {
         self.ring_size
     }
 
-    /// Bytes written so far.
+    /// Returns the number of bytes written so far.
     pub fn moved(&self) -> u64 {
         self.moved.load(Ordering::Relaxed)
     }
 
-    /// Reads no more. What was read is still written, however long that takes.
+    /// Stops reading. Bytes that were read are still written, however long that takes.
     pub fn stop(&self) {
         self.reading.stop();
     }
@@ -91,7 +95,7 @@ impl Drop for Pump {
     }
 }
 
-/// How one of the threads is reached.
+/// The other threads' control over one of the threads.
 #[derive(Debug)]
 struct Control {
     bell: Arc<Bell>,
@@ -108,7 +112,8 @@ impl Control {
         self.bell.ring();
     }
 
-    /// Moves bytes between `port` and `descriptor` until there are no more; ends the port.
+    /// Moves bytes between `port` and `descriptor` until there are no more, then ends the port by dropping it. `moved`
+    /// is called with the length of each transfer.
     fn run<P: Port>(&self, mut port: P, descriptor: &Descriptor<'_>, moved: impl Fn(usize)) -> Result<(), SystemError> {
         let waker = Waker::from(Arc::clone(&self.bell));
         let most = (port.size() / PART).max(1);

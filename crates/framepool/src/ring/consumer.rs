@@ -1,3 +1,7 @@
+//! The half of a ring that reads.
+//!
+//! Bytes that are available to it do not change until it frees them.
+
 use std::convert::Infallible;
 use std::io::{self, IoSlice, Read};
 use std::mem::ManuallyDrop;
@@ -6,11 +10,13 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use super::{Half, InvalidCount, Link};
+use super::error::InvalidCount;
+use super::half::Half;
+use super::link::Link;
 use crate::quarantine::Guard;
 use crate::shown::{InPlace, Memory};
 
-/// The half that reads.
+/// The half of a ring that reads.
 #[derive(Debug)]
 pub struct Consumer {
     half: ManuallyDrop<bytering::Consumer>,
@@ -22,33 +28,36 @@ impl Consumer {
         Self { half: ManuallyDrop::new(half), link }
     }
 
-    /// What can be read now, without taking it. It stays unchanged until [`advance`](Half::advance), [`read`](Self::read) or
-    /// [`io_slices`](Self::io_slices).
+    /// Returns where the readable bytes lie. They stay unchanged until [`advance`](Half::advance), [`read`](Self::read)
+    /// or [`io_slices`](Self::io_slices) frees them.
     pub fn peek(&mut self) -> Spans {
         let (available, size) = (filled(&mut self.half), self.link.size);
-        // The size is a power of two, so the counter's low bits are the place, also after the counter has wrapped.
+        // The size is a power of two, so the counter's low bits are the place, even after the counter has wrapped.
         let start = self.half.position() & (size - 1);
         let end = size.min(start + available);
         Spans { first: start..end, second: 0..available - (end - start) }
     }
 
-    /// Copies out and frees as much as `target` takes; returns the bytes read, 0 when the ring is empty.
+    /// Copies as many bytes as `target` takes and frees them. Returns the number of bytes read; 0 if the ring is empty.
     pub fn read(&mut self, target: &mut [u8]) -> usize {
-        // As in `Producer::write`: a copy made by bytering itself has a valid count.
+        // As in `Producer::write`: bytering's own copy has a valid count.
         let read = self.half.read(target).unwrap_or(0);
         self.announce();
         read
     }
 
-    /// Offers what can be read as slices, the second empty unless the bytes wrap, and their total length; `drain` returns
-    /// how much it took (`bytering::Consumer::io_slices`). More than offered is an error, and nothing is taken.
+    /// Calls `drain` with the readable bytes as slices and their total length, and frees as many bytes as it returns
+    /// (`bytering::Consumer::io_slices`). The second slice is empty unless the bytes wrap.
+    ///
+    /// Returns the number of bytes freed. Frees nothing if `drain` fails or returns more than was offered; both are
+    /// errors.
     pub fn io_slices(&mut self, drain: impl FnMut(&[IoSlice<'_>], usize) -> io::Result<usize>) -> io::Result<usize> {
-        let taken = self.half.io_slices(drain).map_err(|error| match error {
+        let freed = self.half.io_slices(drain).map_err(|error| match error {
             bytering::ConsumerError::Callback(error) => error,
             invalid @ bytering::ConsumerError::InvalidCount { .. } => io::Error::other(invalid),
         })?;
         self.announce();
-        Ok(taken)
+        Ok(freed)
     }
 
     #[inline]
@@ -123,7 +132,7 @@ impl Half for Consumer {
     }
 }
 
-// SAFETY: either half keeps the ring's memory, which is as long as its size and never moves.
+// SAFETY: either half keeps the ring's memory alive, which has `size` bytes and never moves.
 unsafe impl Memory for Consumer {
     fn span(&self) -> NonNull<[u8]> {
         NonNull::slice_from_raw_parts(self.link.base, self.link.size)
@@ -142,17 +151,17 @@ unsafe impl InPlace for Consumer {
 impl Drop for Consumer {
     fn drop(&mut self) {
         self.end();
-        // SAFETY: nobody uses the half after this.
+        // SAFETY: the consumer is being dropped, so the half is not used after this.
         let half = unsafe { ManuallyDrop::take(&mut self.half) };
         self.link.leave(half);
     }
 }
 
-/// What can be read, as offsets into the ring's memory: `first`, then `second`, which is empty unless the bytes wrap.
+/// Readable bytes as offsets into the ring's memory: `first`, then `second`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spans {
     /// From the oldest byte to the last, or to the ring's end.
     pub first: Range<usize>,
-    /// What wrapped to the ring's start.
+    /// The bytes that wrapped to the ring's start. Empty unless they wrap.
     pub second: Range<usize>,
 }

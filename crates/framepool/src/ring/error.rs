@@ -1,13 +1,17 @@
+//! Errors of rings. After an error nothing has changed.
+
 use std::fmt;
 
-/// Why a ring could not be made.
+use crate::coded::Coded;
+
+/// The error of a ring that could not be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RingError {
-    /// The size is not a power of two, or beyond the address space.
+    /// The size in bytes is not a power of two, or beyond the address space.
     Size(usize),
-    /// The alignment is not a power of two.
+    /// The alignment in bytes is not a power of two.
     Align(usize),
-    /// The allocator gave no memory.
+    /// The allocator has no memory.
     NoMemory,
 }
 
@@ -33,12 +37,21 @@ impl fmt::Display for RingError {
 
 impl std::error::Error for RingError {}
 
-/// A half was to move on by more than it could.
+impl Coded for RingError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Size(_) | Self::Align(_) => "ERR_OUT_OF_RANGE",
+            Self::NoMemory => "ERR_NO_MEMORY",
+        }
+    }
+}
+
+/// The error of a half that was to advance by more than is available.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidCount {
-    /// Bytes asked for.
+    /// Bytes requested.
     pub count: usize,
-    /// Bytes that could be written, or read.
+    /// Bytes that could be written or read.
     pub available: usize,
 }
 
@@ -49,3 +62,9 @@ impl fmt::Display for InvalidCount {
 }
 
 impl std::error::Error for InvalidCount {}
+
+impl Coded for InvalidCount {
+    fn code(&self) -> &'static str {
+        "ERR_INVALID_COUNT"
+    }
+}

@@ -1,10 +1,10 @@
-//! Where one half of a ring waits for the other.
+//! The place where one half of a ring waits for the other.
 //!
-//! Nothing is signalled while nobody waits: then passing bytes costs one fence and one load beside the counter.
+//! While nobody waits, nothing is signaled: passing bytes costs one fence and one load beside the counter.
 //!
-//! No wake-up is lost. The waiting side first says what it wants, then looks at the ring once more; the other side first
-//! moves its counter, then looks at what is wanted. Between the two steps stands a `SeqCst` fence on both sides, so at
-//! least one of them sees what the other did: either the wait is not begun, or it is ended.
+//! No wake-up is lost. The waiting side first publishes what it wants, then looks at the ring again. The other side
+//! first moves its counter, then looks at what is wanted. A `SeqCst` fence stands between the two steps on both sides,
+//! so at least one side sees what the other did: either the wait does not begin, or it ends.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -13,23 +13,24 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-/// What is wanted while nobody waits: more than any ring has.
+/// The value of `wanted` while nobody waits. No ring has that many bytes.
 const NOTHING: usize = usize::MAX;
 
 #[derive(Debug)]
 pub(super) struct Gate {
-    /// Bytes that the least demanding waiter wants, or [`NOTHING`]. Changed only with `waiters` locked.
+    /// Bytes that the least demanding waiter wants, or [`NOTHING`]. Changed only while `waiters` is locked.
     wanted: AtomicUsize,
     waiters: Mutex<Waiters>,
-    /// Set once, when the half that is waited for will do nothing any more.
+    /// Whether the half that is waited for has ended. Never becomes false again.
     ended: AtomicBool,
 }
 
-/// By number, in the order in which they came. Not in one piece of memory, which could not grow where there is none.
+/// Waiters by number, in the order in which they came. A map, because a list in one piece could not grow without
+/// memory.
 #[derive(Debug, Default)]
 struct Waiters {
     all: BTreeMap<u64, Waiter>,
-    /// The number of the next.
+    /// The number of the next waiter.
     next: u64,
 }
 
@@ -46,7 +47,8 @@ impl Default for Gate {
 }
 
 impl Gate {
-    /// The other side has moved its counter; `available` says how much the waiting side can use now.
+    /// Wakes waiters after the other side has moved its counter. `available` returns the bytes that the waiting side
+    /// can use now.
     #[inline]
     pub(super) fn announce(&self, available: impl FnOnce() -> usize) {
         fence(SeqCst);
@@ -59,9 +61,9 @@ impl Gate {
         }
     }
 
-    /// The other side will do nothing any more.
+    /// Notes that the other side has ended, and wakes all waiters.
     pub(super) fn end(&self) {
-        // What it did before is seen by whoever sees this.
+        // Release: a thread that sees the end also sees everything that was done before it.
         self.ended.store(true, Release);
         self.wake_all();
     }
@@ -71,16 +73,16 @@ impl Gate {
         self.ended.load(Acquire)
     }
 
-    /// Whoever waits looks again.
+    /// Wakes all waiters, so that they look again.
     pub(super) fn wake_all(&self) {
         self.wake(NOTHING);
     }
 
-    /// Ready with what is available once that is `wanted` bytes, or when no more will come. Until then `waker` is kept; a
-    /// waker that is kept already is not kept twice.
+    /// Returns the available bytes once there are `wanted`, or once no more will come. Otherwise keeps `waker` to be
+    /// woken then. A waker is kept only once.
     pub(super) fn poll(&self, wanted: usize, waker: &Waker, mut available: impl FnMut() -> usize) -> Poll<usize> {
         let mut look = || {
-            // In this order: what came before the end is counted.
+            // The end must be read first, so that all bytes that came before it are counted.
             let ended = self.ended();
             let available = available();
             (available >= wanted || ended).then_some(available)
@@ -105,7 +107,7 @@ impl Gate {
         }
     }
 
-    /// `waker` waits no more.
+    /// Removes `waker` from the waiters.
     pub(super) fn forget(&self, waker: &Waker) {
         let mut waiters = self.lock();
         waiters.all.retain(|_, waiter| !waiter.waker.will_wake(waker));
@@ -114,7 +116,7 @@ impl Gate {
 
     fn wake(&self, available: usize) {
         let mut waiters = self.lock();
-        // Those that come meanwhile look for themselves.
+        // Waiters that come from now on look for themselves.
         let end = waiters.next;
         let mut after = Bound::Unbounded;
         loop {
@@ -123,7 +125,7 @@ impl Gate {
             let satisfied = waiters.all.remove(&number);
             self.publish(&waiters);
             drop(waiters);
-            // Wakers are foreign code: they run with nothing locked.
+            // Wakers run foreign code, so nothing is locked.
             if let Some(Waiter { waker, .. }) = satisfied {
                 waker.wake();
             }

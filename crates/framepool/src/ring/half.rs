@@ -1,55 +1,58 @@
+//! What the producer and the consumer of a ring have in common.
+
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use super::InvalidCount;
+use super::error::InvalidCount;
 use crate::quarantine::Guard;
 use crate::shown::{Memory, Shown};
 
-/// What the two halves of a ring have in common: the producer works on the ring's room, the consumer on its bytes.
+/// One half of a ring. The producer works on the ring's free room, the consumer on its bytes.
 pub trait Half: Send {
-    /// The ring's size, in bytes.
+    /// Returns the ring's size, in bytes.
     fn size(&self) -> usize;
 
-    /// Start of the ring's memory: [`size`](Self::size) bytes, valid as long as either half lives.
+    /// Returns the start of the ring's memory: [`size`](Self::size) bytes, valid while either half lives.
     ///
-    /// Through it a half may touch only what is available to it: [`available`](Self::available) bytes from
-    /// [`position`](Self::position) modulo the size, across the ring's end. The rest is the other half's.
+    /// A half may access only what is available to it: [`available`](Self::available) bytes from
+    /// [`position`](Self::position) modulo the size, across the ring's end. The rest belongs to the other half.
     fn base(&self) -> NonNull<u8>;
 
-    /// What becomes of the ring's memory when neither half needs it any more, for debug mode.
+    /// Returns the guard that decides, in debug mode, what happens to the ring's memory after both halves are gone.
     fn guard(&self) -> &Guard;
 
-    /// Bytes that have ever passed through this half, modulo 2⁶⁴.
+    /// Returns the number of bytes that have ever passed through this half, modulo 2⁶⁴.
     fn position(&self) -> u64;
 
-    /// Bytes that this half can write, or read, now. Only this half makes it less.
+    /// Returns the bytes that this half can write or read now. Only this half makes the number smaller.
     fn available(&mut self) -> usize;
 
-    /// The first `count` available bytes have been written, or read: they are the other half's from here on. More than
-    /// [`available`](Self::available): nothing changes.
+    /// Passes the first `count` available bytes to the other half.
+    ///
+    /// Returns an error, and changes nothing, if `count` is more than [`available`](Self::available).
     fn advance(&mut self, count: usize) -> Result<(), InvalidCount>;
 
-    /// Whether the other half has ended or is gone: no room, or no bytes, will be added any more.
+    /// Returns true if the other half has ended or was dropped, so that no more room or bytes will come.
     fn other_ended(&self) -> bool;
 
-    /// Whether [`end`](Self::end) was called.
+    /// Returns true if [`end`](Self::end) was called.
     fn has_ended(&self) -> bool;
 
-    /// This half will do nothing any more. Waits on either side are over. Dropping a half ends it, too.
+    /// Ends this half for good, and wakes the waits on either side. Dropping a half ends it, too.
     fn end(&mut self);
 
-    /// Ready with [`available`](Self::available) once that is `bytes`, or when no more will come; until then the other
-    /// half wakes `waker`. More than the ring's size never comes.
+    /// Returns [`available`](Self::available) once it is at least `bytes`, or once no more will come. Otherwise the
+    /// other half wakes `waker` then. A wait for more than the ring's size lasts until the other half ends.
     fn poll(&mut self, bytes: usize, waker: &Waker) -> Poll<usize>;
 
-    /// `waker` waits no more.
+    /// Removes `waker` from the waiters.
     fn forget(&mut self, waker: &Waker);
 }
 
-/// A half whose memory may be seen does what the half does.
+/// Delegates to the half. None of the functions moves its memory.
 impl<H: Half + Memory> Half for Shown<H> {
     fn size(&self) -> usize {
         (**self).size()
@@ -96,8 +99,8 @@ impl<H: Half + Memory> Half for Shown<H> {
     }
 }
 
-/// Blocks this thread until `bytes` are available to `half` or no more will come; returns what is available then, or `None`
-/// when `timeout` has passed first.
+/// Blocks this thread until `bytes` are available to `half` or no more will come. Returns the bytes that are available
+/// then, or `None` if `timeout` passes first.
 pub fn wait(half: &mut dyn Half, bytes: usize, timeout: Duration) -> Option<usize> {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let start = Instant::now();

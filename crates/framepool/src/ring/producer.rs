@@ -1,3 +1,7 @@
+//! The half of a ring that writes.
+//!
+//! Bytes become visible to the consumer in the order in which they were written, and only as a whole count.
+
 use std::convert::Infallible;
 use std::io::{self, IoSliceMut, Write};
 use std::mem::ManuallyDrop;
@@ -5,11 +9,13 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use super::{Half, InvalidCount, Link};
+use super::error::InvalidCount;
+use super::half::Half;
+use super::link::Link;
 use crate::quarantine::Guard;
 use crate::shown::{InPlace, Memory};
 
-/// The half that writes.
+/// The half of a ring that writes.
 #[derive(Debug)]
 pub struct Producer {
     half: ManuallyDrop<bytering::Producer>,
@@ -21,16 +27,20 @@ impl Producer {
         Self { half: ManuallyDrop::new(half), link }
     }
 
-    /// Writes as much of `source` as there is room for; returns the bytes written, 0 when the ring is full.
+    /// Writes as many bytes of `source` as there is room for. Returns the number of bytes written; 0 if the ring is
+    /// full.
     pub fn write(&mut self, source: &[u8]) -> usize {
-        // bytering fails only on a count above what it offered, and its own copy returns none.
+        // bytering fails only on a count above what it offered. Its own copy never returns such a count.
         let written = self.half.write(source).unwrap_or(0);
         self.announce();
         written
     }
 
-    /// Offers the room as slices, the second empty unless the room wraps, and their total length; `fill` returns how much
-    /// it wrote (`bytering::Producer::io_slices`). More than offered is an error, and nothing is written.
+    /// Calls `fill` with the free room as slices and their total length, and passes as many bytes as it returns to the
+    /// consumer (`bytering::Producer::io_slices`). The second slice is empty unless the room wraps.
+    ///
+    /// Returns the number of bytes written. Passes nothing if `fill` fails or returns more than was offered; both are
+    /// errors.
     pub fn io_slices(
         &mut self,
         fill: impl FnMut(&mut [IoSliceMut<'_>], usize) -> io::Result<usize>,
@@ -115,7 +125,7 @@ impl Half for Producer {
     }
 }
 
-// SAFETY: either half keeps the ring's memory, which is as long as its size and never moves.
+// SAFETY: either half keeps the ring's memory alive, which has `size` bytes and never moves.
 unsafe impl Memory for Producer {
     fn span(&self) -> NonNull<[u8]> {
         NonNull::slice_from_raw_parts(self.link.base, self.link.size)
@@ -134,7 +144,7 @@ unsafe impl InPlace for Producer {
 impl Drop for Producer {
     fn drop(&mut self) {
         self.end();
-        // SAFETY: nobody uses the half after this.
+        // SAFETY: the producer is being dropped, so the half is not used after this.
         let half = unsafe { ManuallyDrop::take(&mut self.half) };
         self.link.leave(half);
     }

@@ -1,11 +1,14 @@
-//! What the fallible functions of the slot pool report.
+//! Errors of the slot pool and of the buffer on the heap. After an error nothing that was written is lost.
 
-use std::{error::Error, fmt};
+use std::error::Error;
+use std::fmt;
 
-/// The system gave no memory.
+use crate::coded::Coded;
+
+/// The error of an allocation that the system refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfMemory {
-    /// Bytes asked for; `usize::MAX` if their number does not fit in a `usize`.
+    /// Bytes requested; `usize::MAX` if the number does not fit in a `usize`.
     pub bytes: usize,
 }
 
@@ -17,12 +20,18 @@ impl fmt::Display for OutOfMemory {
 
 impl Error for OutOfMemory {}
 
-/// An argument lies beyond what is written.
+impl Coded for OutOfMemory {
+    fn code(&self) -> &'static str {
+        "ERR_NO_MEMORY"
+    }
+}
+
+/// The error of an argument beyond what is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfRange {
     /// The argument.
     pub value: usize,
-    /// The greatest value that was legal.
+    /// The greatest legal value.
     pub limit: usize,
 }
 
@@ -33,3 +42,9 @@ impl fmt::Display for OutOfRange {
 }
 
 impl Error for OutOfRange {}
+
+impl Coded for OutOfRange {
+    fn code(&self) -> &'static str {
+        "ERR_OUT_OF_RANGE"
+    }
+}

@@ -1,18 +1,19 @@
-//! A run of free slots and the bytes that belong to it.
+//! A run of free slots and the free bytes that belong to it.
 
-use super::SLOTS;
+/// Number of slots of a pool, and so the most slices of its region that can be alive at once.
+pub const SLOTS: usize = 8;
 
-/// Where the next slices go: slots `slot .. end_slot` (counted from 0) and bytes `offset .. end` of the region, with no
-/// live slice in either.
+/// The place of the next slices: slots `slot .. end_slot` (counted from 0) and bytes `offset .. end` of the region. No
+/// live slice has any of them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Gap {
-    /// Slot of the next slice; `end_slot` when none is left.
+    /// Slot of the next slice; `end_slot` if none is left.
     pub(super) slot: usize,
     /// Where the bytes of the next slice begin.
     pub(super) offset: usize,
-    /// In range `1 ..= SLOTS`; less than `SLOTS` only in the front, where slot `end_slot` was live when it was entered.
+    /// In range `1 ..= SLOTS`. Less than `SLOTS` only in the front, which ends at the slot that was the first live one.
     pub(super) end_slot: usize,
-    /// At most the capacity.
+    /// End of the free bytes, at most the capacity.
     pub(super) end: usize,
 }
 
@@ -25,7 +26,7 @@ impl Gap {
         self.end_slot < SLOTS
     }
 
-    /// Bytes that the next slice may have.
+    /// Returns the most bytes that the next slice may have.
     pub(super) fn room(self) -> usize {
         if self.slot < self.end_slot { self.end - self.offset } else { 0 }
     }

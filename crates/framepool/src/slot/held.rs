@@ -1,11 +1,11 @@
-//! Which slots a pool holds without a slice, and how many bytes they have: for those who look on from other threads.
+//! A display of the slots that a pool holds without a [`Slice`](super::Slice), for other threads.
 
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
-use super::SLOTS;
+use super::gap::SLOTS;
 
-/// The pool writes, anybody reads, and nothing is ordered by it: who looks may find a slot that has just been taken or given
-/// back either way, or with its former length.
+/// Held slots and their lengths. The pool writes, and any thread reads. Nothing is ordered by it: a reader may see a
+/// slot that was just occupied or freed in either state, or with its former length.
 #[derive(Debug, Default)]
 pub(super) struct HeldSlots {
     /// Bit *i*: slot *i* + 1.
@@ -14,13 +14,13 @@ pub(super) struct HeldSlots {
 }
 
 impl HeldSlots {
-    /// These slots are held, and no others.
+    /// Shows exactly these slots as held.
     #[inline]
     pub(super) fn show(&self, slots: u8) {
         self.slots.store(slots, Ordering::Relaxed);
     }
 
-    /// A slot (counted from 0) that is to be shown has `len` bytes.
+    /// Sets the length in bytes of a slot (counted from 0) before it is shown.
     #[inline]
     pub(super) fn set_length(&self, slot: usize, len: usize) {
         self.lengths[slot].store(len, Ordering::Relaxed);

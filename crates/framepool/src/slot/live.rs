@@ -1,7 +1,7 @@
-//! Which slots of a region are alive, as any thread may say: the queue through which slices come back to their pool.
+//! The slots of a region that are alive: the queue through which slices come back to their pool.
 //!
-//! A pool has 8 slots, so its queue is a byte. Whoever drops a slice clears the slot's bit, without waiting for anybody; the
-//! pool, which alone sets bits, looks at them when it next has to. `tests/slot_loom.rs` runs this file under loom.
+//! A pool has 8 slots, so its queue is a byte. Any thread that drops a slice clears the slot's bit, without waiting.
+//! Only the pool sets bits, and it reads them when it next has to. `tests/slot_loom.rs` runs this file under loom.
 
 use super::atomic::{AtomicU8, Ordering};
 
@@ -14,15 +14,19 @@ impl LiveSlots {
         Self(AtomicU8::new(0))
     }
 
-    /// Acquire: whoever sees a slot free also sees the last access to its bytes as done, since that came before the
-    /// [`release`](Self::release) whose value is read here. Slices that were released in between by others change other
-    /// bits of the same byte with read-modify-writes, which do not break that release sequence.
+    /// Returns the live slots.
+    ///
+    /// Acquire: the thread that sees a slot free also sees the last access to its bytes as done, because that came
+    /// before the [`release`](Self::release) whose value is read here. Releases of other slots in between are
+    /// read-modify-writes of the same byte, which do not break the release sequence.
     pub(super) fn get(&self) -> u8 {
         self.0.load(Ordering::Acquire)
     }
 
-    /// Marks a slot (counted from 0) alive. Only the pool takes slots, and whatever carries the slice to another thread
-    /// orders this before that thread's `release`, so nothing is ordered by it.
+    /// Marks a slot (counted from 0) alive.
+    ///
+    /// Relaxed: only the pool calls it, and whatever carries the slice to another thread orders this before that
+    /// thread's `release`.
     pub(super) fn take(&self, slot: usize) {
         self.0.fetch_or(1 << slot, Ordering::Relaxed);
     }

@@ -1,20 +1,26 @@
-//! Where the next message goes: the policy of the module's documentation.
+//! The slot pool: decides where the next message goes, by the rules in the documentation of [`slot`](super).
+//!
+//! No live slice is ever moved or overwritten.
 
 use std::{fmt, mem, ops::Range, ptr, slice, str, sync::Arc};
 
 use crate::quarantine::Quarantine;
 use crate::shown::Sight;
 
-use super::{OutOfMemory, OutOfRange, Region, SLOTS, Slice, SystemMemory, gap::Gap};
+use super::error::{OutOfMemory, OutOfRange};
+use super::gap::{Gap, SLOTS};
+use super::region::Region;
+use super::slice::{Slice, reserve};
+use super::system_memory::SystemMemory;
 
-/// Where a pool took its last message from.
+/// Where a pool placed its last message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// After the last live slot.
     Back,
     /// Before the first live slot.
     Front,
-    /// From the heap, since the pool had no room.
+    /// On the heap, because the pool had no room.
     Alloc,
 }
 
@@ -28,92 +34,94 @@ impl fmt::Display for Mode {
     }
 }
 
-/// Where the bytes written and not yet taken begin.
+/// Where the bytes begin that were written and not yet taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// At this offset of the region.
+    /// At this offset of the region, in bytes.
     Region(usize),
     /// In an allocation of their own.
     Heap,
 }
 
-/// What [`SlotPool::take_held`] gives.
+/// The result of [`SlotPool::take_held`].
 #[derive(Debug)]
 pub enum Taken {
     /// The pool holds a slot for the caller.
     Held {
-        /// Names it, in range `1 ..= 8`.
+        /// Number of the slot, in range `1 ..= 8`.
         slot: u8,
         /// Where its bytes begin in the region.
         offset: usize,
-        /// Bytes.
+        /// Length in bytes.
         len: usize,
     },
     /// The message was on the heap, or empty.
     Heap(Slice),
 }
 
-/// A prediction: see [`SlotPool::room`].
+/// A prediction of where the next messages go: see [`SlotPool::room`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
     /// Where the next message will begin in the region.
     pub offset: usize,
-    /// How many bytes it may have at most for that to hold. The messages after it lie behind it as long as all of them fit in here.
+    /// The most bytes that the next message may have for the prediction to hold. The messages after it follow it
+    /// directly while all of them together fit.
     pub bytes: usize,
-    /// The slot that it will be taken in, in range `1 ..= 8`. The messages after it have the next slots.
+    /// Slot of the next message, in range `1 ..= 8`. The messages after it get the next slots.
     pub slot: usize,
-    /// The last of these.
+    /// The last of these slots.
     pub last_slot: usize,
 }
 
-/// What a pool tells about itself.
+/// Figures of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stats {
-    /// See [`Mode`].
+    /// Where the last message was placed.
     pub mode: Mode,
-    /// Bytes of the region.
+    /// Size of the region, in bytes.
     pub capacity: usize,
-    /// A character for each slot: `-` free, else the sequence digit of its slice (1…9, a…z, again from 1).
+    /// A character for each slot: `-` if it is free, otherwise the sequence digit of its slice (1…9, a…z, then again
+    /// from 1).
     pub slots: [u8; SLOTS],
     /// Slices of the region that are alive, in range `0 ..= SLOTS`.
     pub live_slices: u32,
-    /// Messages taken from the heap since creation. Empty ones do not count.
+    /// Messages taken from the heap since the pool was made. Empty messages do not count.
     pub heap_fallbacks: u64,
-    /// Times that everything was free and writing began anew at offset 0.
+    /// Times that writing began anew at offset 0 because everything was free.
     pub resets: u64,
-    /// Times that the mode changed, resets included.
+    /// Times that the mode changed, including by resets.
     pub mode_changes: u64,
 }
 
 const DIGITS: &[u8] = b"123456789abcdefghijklmnopqrstuvwxyz";
 
-/// [`SLOTS`] slices in `capacity` preallocated bytes. The [module](super) tells where they go.
+/// A pool of [`SLOTS`] slices in `capacity` preallocated bytes. The [module](super) documents where they go.
 ///
-/// Allocates on construction, and for messages that come from the heap. Making, taking and freeing a slice of the
-/// region is a handful of atomic operations without waiting. A pool may be dropped before its slices: the last of them
-/// gives the memory back.
+/// Allocates when it is made, and for messages that come from the heap. Making, taking and freeing a slice of the
+/// region costs a few atomic operations and no wait. A pool may be dropped before its slices: the last of them frees
+/// the memory.
 #[derive(Debug)]
 pub struct SlotPool {
     region: Arc<Region>,
     mode: Mode,
-    /// Where the next slice goes. Alloc mode keeps the last one, since a smaller message may fit.
+    /// Where the next slice goes. Alloc mode keeps the last gap, because a smaller message may fit there.
     gap: Gap,
-    /// Bytes of the region written at `gap.offset` and not yet taken. 0 while `heap` is set.
+    /// Bytes written at `gap.offset` and not yet taken. 0 while `heap` is set.
     written: usize,
     /// The message in hand, if it has begun on the heap.
     heap: Option<SystemMemory>,
-    /// Bytes of the message in hand that are hidden, at most its length.
+    /// Hidden bytes of the message in hand, at most its length.
     start: usize,
-    /// First slot of the back: those below it are the front's since the last reset.
+    /// First slot of the back. The slots below it have belonged to the front since the last reset.
     back_start: usize,
-    /// What each slot holds, or held last: bytes `starts[i] .. ends[i]`.
+    /// Bytes `starts[i] .. ends[i]` that each slot holds, or held last.
     starts: [usize; SLOTS],
     ends: [usize; SLOTS],
     digits: [u8; SLOTS],
-    /// Bit *i*: slot *i* + 1 was taken without a [`Slice`]. Such slots never leave the pool's thread, so that taking and
-    /// giving back need no atomic operation: four of them would be half of what a small message costs.
+    /// Bit *i*: slot *i* + 1 was taken without a [`Slice`]. Such a slot never leaves the pool's thread, so taking and
+    /// freeing it need no atomic operations. Four of them would be half the cost of a small message.
     held: u8,
-    /// Those of the held slots whose bytes a [`Slice`] has: see [`lend`](Self::lend).
+    /// The held slots whose bytes a [`Slice`] has: see [`lend`](Self::lend).
     lent: u8,
     /// Index in `DIGITS` of the next slice's digit.
     next_digit: usize,
@@ -123,7 +131,9 @@ pub struct SlotPool {
 }
 
 impl SlotPool {
-    /// Reserves `capacity` bytes, zeroed. With 0 every slice comes from the heap.
+    /// Makes a pool of `capacity` zeroed bytes. With 0 bytes, every slice comes from the heap.
+    ///
+    /// Returns [`OutOfMemory`] if the system has no memory.
     pub fn new(capacity: usize) -> Result<Self, OutOfMemory> {
         Ok(Self {
             region: Arc::new(Region::new(capacity)?),
@@ -145,38 +155,39 @@ impl SlotPool {
         })
     }
 
-    /// Bytes of the region.
+    /// Returns the size of the region, in bytes.
     pub fn capacity(&self) -> usize {
         self.region.len()
     }
 
-    /// Where the last message came from.
+    /// Returns where the last message was placed.
     pub fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// The memory of the pool. Its slices hold it too.
+    /// Returns the memory of the pool. Its slices hold it, too.
     pub fn region(&self) -> &Arc<Region> {
         &self.region
     }
 
-    /// Bytes written and not yet taken, hidden ones included.
+    /// Returns the number of bytes written and not yet taken, including hidden bytes.
     pub fn len(&self) -> usize {
         self.heap.as_ref().map_or(self.written, SystemMemory::len)
     }
 
-    /// True when nothing is written.
+    /// Returns true if nothing is written.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Where the bytes written and not yet taken begin. Each `get_writable` may change it.
+    /// Returns where the bytes begin that were written and not yet taken. Each `get_writable` may change it.
     pub fn place(&self) -> Place {
         if self.heap.is_some() { Place::Heap } else { Place::Region(self.gap.offset) }
     }
 
-    /// Where the next messages will go as long as something is alive, each of them not empty. Which slots are freed meanwhile
-    /// makes no difference. `bytes` is 0 while a message is in hand, and where freed slots would have to be looked for.
+    /// Returns where the next messages will go, if none of them is empty and a slice is alive when each of them begins.
+    /// Slots that are freed meanwhile make no difference. `bytes` is 0 while a message is in hand, and if the pool
+    /// would have to look for freed slots.
     pub fn room(&self) -> Room {
         let anew = self.no_slice_alive();
         let gap = if anew { Gap::to_the_end(0, 0, self.capacity()) } else { self.gap };
@@ -185,18 +196,18 @@ impl SlotPool {
         Room { offset: gap.offset, bytes, slot: gap.slot + 1, last_slot: gap.end_slot }
     }
 
-    /// Bytes hidden by [`try_set_start`](Self::try_set_start).
+    /// Returns the number of bytes that [`try_set_start`](Self::try_set_start) has hidden.
     pub fn start(&self) -> usize {
         self.start
     }
 
-    /// Bit *i*: a slice in slot *i* + 1 is alive.
+    /// Returns the live slots. Bit *i*: a slice in slot *i* + 1 is alive.
     pub fn live(&self) -> u8 {
         self.region.live.get() | self.held
     }
 
-    /// What is written, in a slot that the pool itself holds until [`give_back`](Self::give_back): for a caller that
-    /// names slices by their slot.
+    /// Takes what is written into a slot that the pool itself holds until [`give_back`](Self::give_back), for a caller
+    /// that names slices by their slots.
     pub fn take_held(&mut self) -> Taken {
         self.start = 0;
         if self.heap.is_some() || self.written == 0 {
@@ -207,7 +218,7 @@ impl SlotPool {
         Taken::Held { slot: slot as u8 + 1, offset: range.start, len: range.len() }
     }
 
-    /// The same for a slice that was taken already, or lent. One of another pool is given back as it is, on the heap.
+    /// Holds the slot of a slice that was taken or lent. Returns the bytes of a slice of another pool on the heap.
     pub fn hold(&mut self, slice: Slice) -> Taken {
         let Some(slot) = slice.slot_in(&self.region) else { return Taken::Heap(Vec::from(slice).into()) };
         self.lent &= !(1 << slot);
@@ -215,20 +226,21 @@ impl SlotPool {
         Taken::Held { slot: slot as u8 + 1, offset: self.starts[slot], len: slice.len() }
     }
 
-    /// Makes a slice of a slot (`1 ..= 8`) that the pool holds, to be dropped on any thread. The slot stays held until
-    /// [`collect`](Self::collect), so that slots become free only when the caller asks for it. `None` if the pool does not
-    /// hold it, or has lent it already.
+    /// Makes a slice of a slot (`1 ..= 8`) that the pool holds. The slice may be dropped on any thread. The slot stays
+    /// held until [`collect`](Self::collect), so that it becomes free only when the caller asks.
+    ///
+    /// Returns `None` if the pool does not hold the slot, or has lent it already.
     pub fn lend(&mut self, slot: usize) -> Option<Slice> {
         let index = self.index_of_own(slot)?;
         self.lent |= 1 << index;
         self.show();
-        // SAFETY: the range was cut off the gap when the slot was taken, and is the slot's alone while that is held. As
-        // long as it is lent, the pool itself does not hand out its bytes, and `collect` ends that only once the slice is
-        // gone.
+        // SAFETY: the range was cut off the gap when the slot was taken, and belongs to the slot alone while it is
+        // held. While the slot is lent the pool does not hand out its bytes, and `collect` ends that only after the
+        // slice is gone.
         Some(unsafe { Slice::in_region(Arc::clone(&self.region), index, self.starts[index]..self.ends[index]) })
     }
 
-    /// Frees the lent slots whose slices are gone (bit *i*: slot *i* + 1), and says which.
+    /// Frees the lent slots whose slices are gone. Returns them: bit *i* stands for slot *i* + 1.
     #[inline]
     pub fn collect(&mut self) -> u8 {
         if self.lent == 0 {
@@ -241,9 +253,11 @@ impl SlotPool {
         returned
     }
 
-    /// What is written as a guarded slice: see [`Slice::guarded`]. [`OutOfMemory`] loses nothing that is written.
+    /// Takes what is written as a guarded slice: see [`Slice::guarded`].
+    ///
+    /// Returns [`OutOfMemory`] if the system has no memory; what is written is kept.
     pub fn take_guarded(&mut self, quarantine: &Arc<Quarantine>) -> Result<Slice, OutOfMemory> {
-        let own = super::slice::reserve(self.written)?;
+        let own = reserve(self.written)?;
         Ok(self.take().guarded_in(own, quarantine))
     }
 
@@ -253,31 +267,33 @@ impl SlotPool {
         self.show();
     }
 
-    /// Shows to other threads what is held and not lent.
+    /// Shows to other threads which slots are held and not lent.
     #[inline]
     fn show(&self) {
         self.region.held.show(self.held & !self.lent);
     }
 
-    /// The index of a slot (`1 ..= 8`) that the pool holds and has not lent.
+    /// Returns the index of a slot (`1 ..= 8`) that the pool holds and has not lent.
     fn index_of_own(&self, slot: usize) -> Option<usize> {
         let own = self.held & !self.lent;
         slot.checked_sub(1).filter(|&index| index < SLOTS && own & (1 << index) != 0)
     }
 
-    /// Catches up with `count` messages that were written, taken and given back one after another, each with nothing else
-    /// alive: each began at offset 0, whatever the pool looked like before. The last had `len` bytes, 1 … capacity.
+    /// Catches up with `count` messages that were written, taken and given back one after another while nothing else
+    /// was alive. Each began at offset 0, whatever the state of the pool was before. The last had `len` bytes, in range
+    /// `1 ..= capacity`.
     ///
-    /// For a caller that shares the region and knows that rule: it need not ask for such a message, only report it.
+    /// A caller that shares the region and knows this rule need not ask for such a message, but only reports it.
     ///
     /// # Panics
-    /// When something is alive or written, or a message cannot have been what is reported.
+    ///
+    /// Panics if something is alive or written, or if no message can have been what is reported.
     pub fn replay_lone(&mut self, count: u32, len: usize) {
         assert!(self.live() == 0 && self.is_empty() && self.heap.is_none() && count > 0, "nothing else is alive");
         assert!((1..=self.capacity()).contains(&len), "it fits into the region");
         assert!(self.place_in_region(len), "with nothing alive there is room");
         self.written = len;
-        // After the first, each finds slot 1 used and free again, and begins anew.
+        // Each after the first finds slot 1 used and free again, and resets the pool.
         let others = count - 1;
         self.resets += u64::from(others);
         self.next_digit = (self.next_digit + others as usize) % DIGITS.len();
@@ -285,22 +301,23 @@ impl SlotPool {
         self.start = 0;
     }
 
-    /// The bytes of a slot (`1 ..= 8`) that the pool holds and has not lent.
+    /// Returns the bytes of a slot (`1 ..= 8`) that the pool holds and has not lent.
     pub fn held(&self, slot: usize) -> Option<&[u8]> {
         let index = self.index_of_own(slot)?;
         let (begin, end) = (self.starts[index], self.ends[index]);
-        // SAFETY: the range was cut off the gap when the slot was taken, and nobody else gets its bytes while it is
-        // held; `&self` keeps it held. All of it is initialized.
+        // SAFETY: the range was cut off the gap when the slot was taken, and nothing else gets its bytes while it is
+        // held; `&self` keeps it held. All bytes of the region are initialized.
         Some(unsafe { slice::from_raw_parts(self.region.base().add(begin).as_ptr(), end - begin) })
     }
 
-    /// Frees the slots whose bits are set (bit *i*: slot *i* + 1), of those that the pool holds and has not lent.
+    /// Frees the slots whose bits are set, if the pool holds them and has not lent them. Bit *i* stands for slot *i* +
+    /// 1.
     pub fn give_back(&mut self, slots: u8) {
         self.held &= !slots | self.lent;
         self.show();
     }
 
-    /// Mode, slots and counters as they are now.
+    /// Returns the figures of the pool.
     pub fn stats(&self) -> Stats {
         let live = self.live();
         let mut slots = self.digits;
@@ -320,9 +337,10 @@ impl SlotPool {
         }
     }
 
-    /// `len` more bytes after what is written, with any content. [`OutOfMemory`] loses nothing that is written.
+    /// Returns `len` more bytes after what is written, with any content. The message in hand may move: see
+    /// [`place`](Self::place).
     ///
-    /// Bytes of the message in hand may move: see [`place`](Self::place).
+    /// Returns [`OutOfMemory`] if the message needs the heap and the system has no memory; what is written is kept.
     pub fn try_get_writable(&mut self, len: usize) -> Result<&mut [u8], OutOfMemory> {
         if self.heap.is_some() || !self.place_in_region(len) {
             return self.get_writable_on_heap(len);
@@ -332,8 +350,9 @@ impl SlotPool {
         Ok(&mut self.pending_mut()[begin..])
     }
 
-    /// Hides the first `index` bytes from [`AsRef`] and [`AsMut`] until the next take. [`OutOfRange`] beyond
-    /// [`len`](Self::len).
+    /// Hides the first `index` bytes from [`AsRef`] and [`AsMut`] until the message is taken.
+    ///
+    /// Returns [`OutOfRange`] if `index` is above [`len`](Self::len).
     pub fn try_set_start(&mut self, index: usize) -> Result<(), OutOfRange> {
         let limit = self.len();
         if index > limit {
@@ -343,7 +362,9 @@ impl SlotPool {
         Ok(())
     }
 
-    /// Keeps the first `len` of the bytes that are not hidden. [`OutOfRange`] if there are fewer.
+    /// Keeps the first `len` bytes of those that are not hidden.
+    ///
+    /// Returns [`OutOfRange`] if there are fewer.
     pub fn try_truncate(&mut self, len: usize) -> Result<(), OutOfRange> {
         let limit = self.len() - self.start;
         if len > limit {
@@ -356,24 +377,25 @@ impl SlotPool {
         Ok(())
     }
 
-    /// What it takes to show the memory of the message in hand, if that is on the heap.
+    /// Returns the right to show the memory of the message in hand, if it is on the heap.
     pub fn heap_sight(&mut self) -> Option<Sight<'_>> {
         self.heap.as_mut().map(SystemMemory::sight)
     }
 
-    /// Moves a message in hand that is on the heap: see [`SystemMemory::move_on`].
+    /// Moves the message in hand to fresh memory if it is on the heap: see [`SystemMemory::move_on`].
     pub fn move_heap_on(&mut self, quarantine: &Arc<Quarantine>) -> Result<(), OutOfMemory> {
         self.heap.as_mut().map_or(Ok(()), |heap| heap.move_on(quarantine))
     }
 
-    /// Ends the pool without ending the sights of a message on the heap: see [`Shown::abandon`](crate::shown::Shown::abandon).
+    /// Drops the pool without ending the sights of a message on the heap: see
+    /// [`Shown::abandon`](crate::shown::Shown::abandon).
     pub fn abandon(mut self) {
         if let Some(heap) = self.heap.take() {
             heap.abandon();
         }
     }
 
-    /// Gives up the memory of a message on the heap of which nothing is left: the next message begins anew.
+    /// Frees the memory of a message on the heap if nothing of it is left. The next message begins anew.
     pub fn forget_empty(&mut self) {
         if self.is_empty() {
             self.heap = None;
@@ -384,8 +406,8 @@ impl SlotPool {
     pub(super) fn pending(&self) -> &[u8] {
         match &self.heap {
             Some(heap) => heap.pending(),
-            // SAFETY: the range lies in the gap, hence in the region and apart from every live slice; all of it is
-            // initialized.
+            // SAFETY: the range lies in the gap, so it lies in the region and apart from every live slice. All bytes of
+            // the region are initialized.
             None => unsafe { slice::from_raw_parts(self.region.base().add(self.gap.offset).as_ptr(), self.written) },
         }
     }
@@ -393,7 +415,7 @@ impl SlotPool {
     pub(super) fn pending_mut(&mut self) -> &mut [u8] {
         match &mut self.heap {
             Some(heap) => heap.pending_mut(),
-            // SAFETY: as in `pending`; only the pool hands out the bytes of the gap, and `&mut self` makes this the only
+            // SAFETY: as in `pending`. Only the pool hands out bytes of the gap, and `&mut self` makes this the only
             // reference.
             None => unsafe {
                 slice::from_raw_parts_mut(self.region.base().add(self.gap.offset).as_ptr(), self.written)
@@ -411,12 +433,12 @@ impl SlotPool {
             return Vec::new().into();
         }
         let (slot, range) = self.take_slot();
-        // SAFETY: the range and the slot lay in the gap, which no live slice touches, and have just been cut off it; a
-        // later gap spares them while the slot is alive.
+        // SAFETY: the range and the slot were just cut off the gap, which no live slice touches. Later gaps spare them
+        // while the slot is alive.
         unsafe { Slice::in_region(Arc::clone(&self.region), slot, range) }
     }
 
-    /// Cuts what is written off the gap: the slot, counted from 0, and its bytes.
+    /// Cuts what is written off the gap. Returns the slot, counted from 0, and its bytes.
     fn take_slot(&mut self) -> (usize, Range<usize>) {
         let slot = self.gap.slot;
         let range = self.gap.offset..self.gap.offset + mem::take(&mut self.written);
@@ -433,7 +455,8 @@ impl SlotPool {
         self.live() == 0
     }
 
-    /// Finds a gap for the bytes written and `len` more, and moves those written there. False: they belong on the heap.
+    /// Finds a gap for the written bytes and `len` more, and moves the written bytes there. Returns false if the
+    /// message belongs on the heap.
     fn place_in_region(&mut self, len: usize) -> bool {
         let Some(bytes) = self.written.checked_add(len).filter(|&bytes| bytes <= self.capacity()) else {
             return false;
@@ -457,12 +480,12 @@ impl SlotPool {
         true
     }
 
-    /// The first gap that holds `bytes`, in the order that the module's documentation gives. Something is alive, and the gap
-    /// in hand, unless in alloc mode, does not hold them.
+    /// Returns the first gap that holds `bytes`, in the order that the module documents. Something must be alive.
+    /// Outside alloc mode the gap in hand must be too small.
     fn find_gap(&self, live: u8, bytes: usize) -> Option<Gap> {
         let after = |slots: u8| SLOTS - slots.leading_zeros() as usize;
         let first_live = live.trailing_zeros() as usize;
-        // Once nothing of a front is alive, the gap before the first live slot contains it, and may be wider.
+        // When nothing of a front is alive, the gap before the first live slot contains that front and may be wider.
         let rest_of_front = (self.gap.is_front() && first_live < self.gap.end_slot).then(|| {
             let slot = after(live & ((1 << self.gap.end_slot) - 1));
             Gap { slot, offset: self.end_of(slot, live), ..self.gap }
@@ -472,7 +495,7 @@ impl SlotPool {
         [
             rest_of_front.filter(|_| self.mode == Mode::Front),
             (first_live > 0).then(front),
-            // The crate goes back no further than to the back's first slot, even if the front's last ones are free.
+            // The crate goes back no further than to the back's first slot, even if the front's last slots are free.
             Some(back(after(live).max(self.back_start))),
             rest_of_front,
             Some(back(after(live))),
@@ -482,8 +505,8 @@ impl SlotPool {
         .find(|gap| gap.holds(bytes))
     }
 
-    /// Where the bytes below slot `slots` end: at the end of the slot before, which may be free, or of a live slot below
-    /// it that has since grown past that.
+    /// Returns where the bytes below slot `slots` end. That is the end of the slot before it, which may be free, or of
+    /// a lower live slot that reaches further.
     fn end_of(&self, slots: usize, live: u8) -> usize {
         let counts = |slot: &usize| slot + 1 == slots || live & (1 << slot) != 0;
         (0..slots).filter(counts).map(|slot| self.ends[slot]).max().unwrap_or(0)
@@ -491,8 +514,8 @@ impl SlotPool {
 
     fn move_to(&mut self, gap: Gap) {
         let base = self.region.base().as_ptr();
-        // SAFETY: both ranges lie in the region, the old one in the old gap and the new one in the new gap, apart from
-        // every live slice. They may overlap each other.
+        // SAFETY: the old range lies in the old gap and the new range in the new gap, so both lie in the region and
+        // apart from every live slice. `ptr::copy` allows them to overlap.
         unsafe { ptr::copy(base.add(self.gap.offset), base.add(gap.offset), self.written) };
         self.gap = gap;
         self.set_mode(if gap.is_front() { Mode::Front } else { Mode::Back });
@@ -519,7 +542,7 @@ impl SlotPool {
         self.heap.insert(heap).try_get_writable(len)
     }
 
-    /// A heap buffer with the bytes written so far, and room for `len` more.
+    /// Makes a heap buffer with the bytes written so far, and room for `len` more.
     fn spill(&mut self, len: usize) -> Result<SystemMemory, OutOfMemory> {
         let bytes = self.written.checked_add(len).ok_or(OutOfMemory { bytes: usize::MAX })?;
         let mut heap = SystemMemory::new();
@@ -536,7 +559,7 @@ impl Drop for SlotPool {
     }
 }
 
-/// The slots, then the mode, for example `9a3456b-  BACK MODE`.
+/// Writes the slots, then the mode, for example `9a3456b-  BACK MODE`.
 impl fmt::Display for SlotPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let slots = self.stats().slots;

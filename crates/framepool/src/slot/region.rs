@@ -1,4 +1,6 @@
-//! The preallocated memory of a pool, and which of its slots are alive.
+//! The preallocated memory of a pool, with the state that its slices share.
+//!
+//! The memory lives until the pool and its last slice are gone.
 
 use std::{
     alloc::{Layout, alloc_zeroed, dealloc},
@@ -14,12 +16,14 @@ use tokio::sync::Notify;
 use crate::quarantine::{Guard, Keep};
 use crate::shown::Memory;
 
-use super::{OutOfMemory, held::HeldSlots, live::LiveSlots};
+use super::error::OutOfMemory;
+use super::held::HeldSlots;
+use super::live::LiveSlots;
 
-/// Alignment of a region's first byte: a cache line.
+/// Alignment of a region's first byte, in bytes: a cache line.
 const ALIGN: usize = 64;
 
-/// The memory of one pool. Shared by the pool and its slices, and given back with the last of them.
+/// The memory of one pool. The pool and its slices share it, and the last of them frees it.
 #[derive(Debug)]
 pub struct Region {
     /// `None` only while it is being dropped.
@@ -29,7 +33,7 @@ pub struct Region {
     pub(super) live: LiveSlots,
     pub(super) held: HeldSlots,
     guard: Guard,
-    /// Apart from the memory, which who waits for the end of the pool need not keep.
+    /// Apart from the memory, so that a wait for the pool's end need not keep the memory.
     end: Arc<End>,
 }
 
@@ -40,19 +44,20 @@ struct End {
     notify: Notify,
 }
 
-// SAFETY: the memory belongs to the region alone, whichever thread drops it. Shared access hands out a pointer and
-// atomics; who may use which bytes is decided by the pool, which gives each range to one slice.
+// SAFETY: the region owns the memory, and any thread may free it. A shared reference gives only the address and
+// atomics; the pool gives each range of bytes to at most one slice.
 unsafe impl Send for Region {}
 // SAFETY: as above.
 unsafe impl Sync for Region {}
 
 impl Region {
-    /// `len` zeroed bytes. Pages that are never touched cost no memory where the system maps lazily.
+    /// Allocates `len` zeroed bytes. Where the system maps lazily, pages that are never touched cost no memory.
     pub(super) fn new(len: usize) -> Result<Self, OutOfMemory> {
         let out_of_memory = OutOfMemory { bytes: len };
         let allocation = Allocation::new(len).ok_or(out_of_memory)?;
         let start = allocation.start;
-        // SAFETY: for a byte pointer this is at most ALIGN - 1, which the allocation has in excess of `len`.
+        // SAFETY: for a byte pointer the offset is at most ALIGN - 1, and the allocation has that many bytes more than
+        // `len`.
         let base = unsafe { start.add(start.align_offset(ALIGN)) };
         Ok(Self {
             allocation: Some(allocation),
@@ -65,47 +70,49 @@ impl Region {
         })
     }
 
-    /// What becomes of the memory when the pool and its slices are gone, for debug mode.
+    /// Returns the guard that decides, in debug mode, what happens to the memory after the pool and its slices are
+    /// gone.
     pub fn guard(&self) -> &Guard {
         &self.guard
     }
 
-    /// The first byte, aligned to 64. Not to be read or written when [`len`](Self::len) is 0.
+    /// Returns the address of the first byte, aligned to 64. It must not be accessed if [`len`](Self::len) is 0.
     pub fn base(&self) -> NonNull<u8> {
         self.base
     }
 
-    /// Bytes: the capacity of the pool.
+    /// Returns the number of bytes, which is the capacity of the pool.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// True for a pool of capacity 0.
+    /// Returns true for a pool of capacity 0.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The pool is gone: no more slices will be taken.
+    /// Notes that the pool is gone, so no more slices will come.
     pub(super) fn close(&self) {
         self.end.reached.store(true, Ordering::SeqCst);
         self.end.notify.notify_waiters();
     }
 
-    /// The bytes of each slot whose slice has no object of its own: from any thread, to which it may have changed just now.
+    /// Returns the length of each slot that the pool holds without a slice. May be called on any thread; the values may
+    /// have changed just now.
     pub fn held_lengths(&self) -> impl Iterator<Item = usize> {
         self.held.lengths()
     }
 
-    /// Whether the pool is gone, so that the memory is there only for the slices that are alive.
+    /// Returns true if the pool is gone. The memory then lives only for the slices that are alive.
     pub fn is_closed(&self) -> bool {
         self.end.reached.load(Ordering::SeqCst)
     }
 
-    /// Ends when the pool is gone. Does not keep the memory.
+    /// Waits until the pool is gone. Does not keep the memory alive.
     pub fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
         let end = Arc::clone(&self.end);
         async move {
-            // Made before the look, so that nothing is missed in between.
+            // Registered before the check, so that no notification between is missed.
             let notified = end.notify.notified();
             if !end.reached.load(Ordering::SeqCst) {
                 notified.await;
@@ -114,7 +121,7 @@ impl Region {
     }
 }
 
-// SAFETY: a share of the region keeps its memory, which is as long as it says and never moves.
+// SAFETY: a share of the region keeps its memory alive, which has `len` bytes and never moves.
 unsafe impl Memory for Arc<Region> {
     fn span(&self) -> NonNull<[u8]> {
         NonNull::slice_from_raw_parts(self.base(), self.len())
@@ -128,7 +135,7 @@ impl Drop for Region {
     }
 }
 
-/// Bytes of the system's allocator: zeroed, and [`ALIGN`] − 1 more than are needed.
+/// Zeroed bytes from the system's allocator, [`ALIGN`] − 1 more than needed.
 #[derive(Debug)]
 struct Allocation {
     start: NonNull<u8>,
@@ -136,11 +143,11 @@ struct Allocation {
 }
 
 impl Allocation {
-    /// Aligned by hand: asked for an alignment beyond the allocator's own, the standard library clears the memory
-    /// itself, which touches every page.
+    /// Allocates without an alignment, so that the caller aligns by hand. For an alignment beyond the allocator's own,
+    /// the standard library would clear the memory itself and so touch every page.
     fn new(len: usize) -> Option<Self> {
         let layout = Layout::from_size_align(len.checked_add(ALIGN - 1)?, 1).ok()?;
-        // SAFETY: the layout is at least ALIGN - 1 bytes, never 0.
+        // SAFETY: the layout has at least ALIGN - 1 bytes, so its size is not 0.
         let start = NonNull::new(unsafe { alloc_zeroed(layout) })?;
         Some(Self { start, layout })
     }
@@ -148,22 +155,23 @@ impl Allocation {
 
 impl Drop for Allocation {
     fn drop(&mut self) {
-        // SAFETY: allocated in `new` with this layout, and the owner is gone.
+        // SAFETY: `new` allocated the block with this layout, and this value is its only owner.
         unsafe { dealloc(self.start.as_ptr(), self.layout) }
     }
 }
 
-/// What a region leaves.
+/// The memory that a region leaves for its guard.
 struct RegionMemory {
     base: NonNull<u8>,
     len: usize,
     _allocation: Allocation,
 }
 
-// SAFETY: the memory belongs to the allocation, which any thread may free.
+// SAFETY: the allocation owns the memory, and any thread may free it.
 unsafe impl Send for RegionMemory {}
 
-// SAFETY: the bytes lie in the allocation, which does not move. They were the region's and its slices', which are gone.
+// SAFETY: the bytes lie in the allocation, which does not move. The region and its slices are gone, so nothing else
+// refers to them.
 unsafe impl Keep for RegionMemory {
     fn span(&mut self) -> NonNull<[u8]> {
         NonNull::slice_from_raw_parts(self.base, self.len)

@@ -1,14 +1,17 @@
-//! What a buffer hands out: bytes in a slot of a pool, or on the heap.
+//! Slices: bytes that a buffer has handed out, in a slot of a pool or on the heap.
+//!
+//! Two slices never share bytes.
 
 use std::{ops::Range, slice, sync::Arc};
 
 use crate::quarantine::{FILL, Guarded, Quarantine};
 use crate::shown::{Shown, Sight};
 
-use super::{OutOfMemory, Region};
+use super::error::OutOfMemory;
+use super::region::Region;
 
-/// Bytes taken from a buffer. A slice of a pool keeps the pool's memory alive and frees its slot when it is dropped, in
-/// whichever thread that happens. There is no `Clone`: two slices never share bytes.
+/// Bytes taken from a buffer. A slice of a pool keeps the pool's memory alive. Dropping it frees its slot, on any
+/// thread. There is no `Clone`, because two slices never share bytes.
 #[derive(Debug)]
 pub struct Slice(Bytes);
 
@@ -16,7 +19,7 @@ pub struct Slice(Bytes);
 enum Bytes {
     Held(Held),
     Heap(Shown<Vec<u8>>),
-    /// Boxed, so that slices are no larger for it.
+    /// Boxed, so that it does not make slices larger.
     Guarded(Box<GuardedBytes>),
 }
 
@@ -27,7 +30,7 @@ struct GuardedBytes {
     held: Option<Held>,
 }
 
-/// A range of a region that one slot, counted from 0, holds until this is dropped.
+/// A range of a region that belongs to one slot, counted from 0, until this is dropped.
 #[derive(Debug)]
 struct Held {
     region: Arc<Region>,
@@ -42,16 +45,17 @@ impl Drop for Held {
 }
 
 impl Slice {
-    /// Takes a slot, counted from 0, for the bytes of `range`.
+    /// Makes a slice of the bytes of `range`, and marks `slot`, counted from 0, alive.
     ///
     /// # Safety
-    /// `range` lies in the region. Until the slice is dropped nobody else uses its bytes, nor takes the slot.
+    ///
+    /// `range` lies in the region. Until the slice is dropped, nothing else accesses its bytes or uses the slot.
     pub(super) unsafe fn in_region(region: Arc<Region>, slot: usize, range: Range<usize>) -> Self {
         region.live.take(slot);
         Self(Bytes::Held(Held { region, slot, range }))
     }
 
-    /// Bytes.
+    /// Returns the number of bytes.
     pub fn len(&self) -> usize {
         match &self.0 {
             Bytes::Held(held) => held.range.len(),
@@ -60,12 +64,12 @@ impl Slice {
         }
     }
 
-    /// True when nothing was written.
+    /// Returns true if the slice has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// `1 ..= 8` in a pool, `None` from the heap.
+    /// Returns the slot, in range `1 ..= 8`, or `None` for a slice on the heap.
     pub fn slot(&self) -> Option<u8> {
         match &self.0 {
             Bytes::Held(held) => Some(held.slot as u8 + 1),
@@ -74,7 +78,7 @@ impl Slice {
         }
     }
 
-    /// Where the bytes begin in the pool's region; `None` from the heap, and if it is guarded.
+    /// Returns where the bytes begin in the pool's region, or `None` for a slice that is on the heap or guarded.
     pub fn offset(&self) -> Option<usize> {
         match &self.0 {
             Bytes::Held(held) => Some(held.range.start),
@@ -82,8 +86,10 @@ impl Slice {
         }
     }
 
-    /// The same slice for debug mode: its bytes go into `quarantine` when it is dropped. Those of a pool's slice move to
-    /// memory of their own, and what they leave is filled; the slot stays taken. Without memory for that the slice is lost.
+    /// Makes a guarded slice for debug mode: its bytes go into `quarantine` when it is dropped. The bytes of a pool's
+    /// slice move to memory of their own; their old place is filled, and the slot stays occupied.
+    ///
+    /// Returns [`OutOfMemory`], and drops the slice, if the system has no memory for that.
     pub fn guarded(self, quarantine: &Arc<Quarantine>) -> Result<Self, OutOfMemory> {
         let own = match &self.0 {
             Bytes::Held(_) => reserve(self.len())?,
@@ -92,7 +98,8 @@ impl Slice {
         Ok(self.guarded_in(own, quarantine))
     }
 
-    /// The same with `own`, in which there is room for what has to move.
+    /// Makes a guarded slice in `own`, which must have room for the bytes of a pool's slice: see
+    /// [`guarded`](Self::guarded).
     pub(super) fn guarded_in(mut self, mut own: Vec<u8>, quarantine: &Arc<Quarantine>) -> Self {
         if let Bytes::Held(_) = &self.0 {
             let bytes = self.as_mut();
@@ -108,7 +115,7 @@ impl Slice {
         Self(Bytes::Guarded(Box::new(GuardedBytes { bytes, held })))
     }
 
-    /// Says who acquired the slice, if it is guarded: see [`Guarded::set_origin`].
+    /// Notes where the slice was acquired, if it is guarded: see [`Guarded::set_origin`].
     pub fn set_origin(&mut self, origin: Arc<str>) {
         if let Bytes::Guarded(guarded) = &mut self.0 {
             guarded.bytes.owner_mut().set_origin(origin);
@@ -116,7 +123,7 @@ impl Slice {
     }
 }
 
-/// An empty vector with room for `bytes` bytes.
+/// Returns an empty vector with room for `bytes` bytes.
 pub(super) fn reserve(bytes: usize) -> Result<Vec<u8>, OutOfMemory> {
     let mut own = Vec::new();
     own.try_reserve_exact(bytes).map_err(|_| OutOfMemory { bytes })?;
@@ -124,7 +131,7 @@ pub(super) fn reserve(bytes: usize) -> Result<Vec<u8>, OutOfMemory> {
 }
 
 impl Slice {
-    /// The memory of its pool; `None` from the heap, and if it is guarded.
+    /// Returns the memory of its pool, or `None` for a slice that is on the heap or guarded.
     pub fn region(&self) -> Option<&Arc<Region>> {
         match &self.0 {
             Bytes::Held(held) => Some(&held.region),
@@ -132,7 +139,7 @@ impl Slice {
         }
     }
 
-    /// What it takes to show memory of the slice's own; `None` for a slice that lies in the memory of its pool.
+    /// Returns the right to show memory that belongs to the slice, or `None` for a slice in the memory of its pool.
     pub fn sight(&mut self) -> Option<Sight<'_>> {
         match &mut self.0 {
             Bytes::Held(_) => None,
@@ -141,7 +148,7 @@ impl Slice {
         }
     }
 
-    /// Ends every sight of memory of the slice's own: see [`Shown::conceal`].
+    /// Ends every sight of memory that belongs to the slice: see [`Shown::conceal`].
     pub fn conceal(&mut self) -> bool {
         match &mut self.0 {
             Bytes::Held(_) => true,
@@ -150,7 +157,7 @@ impl Slice {
         }
     }
 
-    /// Gives the slice up without ending the sights of its memory: see [`Shown::abandon`].
+    /// Drops the slice without ending the sights of its memory: see [`Shown::abandon`].
     pub fn abandon(self) {
         match self.0 {
             Bytes::Held(_) => {}
@@ -159,7 +166,7 @@ impl Slice {
         }
     }
 
-    /// True for a slice that holds a slot of that memory's pool.
+    /// Returns true if the slice has a slot of the pool whose memory is `region`.
     pub fn is_of(&self, region: &Region) -> bool {
         let held = match &self.0 {
             Bytes::Held(held) => Some(held),
@@ -169,7 +176,7 @@ impl Slice {
         held.is_some_and(|held| std::ptr::eq(&raw const *held.region, region))
     }
 
-    /// The slot that the slice holds in `region`, counted from 0.
+    /// Returns the slot, counted from 0, that the slice has in `region`.
     pub(super) fn slot_in(&self, region: &Arc<Region>) -> Option<usize> {
         match &self.0 {
             Bytes::Held(held) if Arc::ptr_eq(&held.region, region) => Some(held.slot),
@@ -181,7 +188,8 @@ impl Slice {
 impl AsRef<[u8]> for Slice {
     fn as_ref(&self) -> &[u8] {
         match &self.0 {
-            // SAFETY: the promise of `in_region`, and the region lives as long as the slice. All of it is initialized.
+            // SAFETY: by the promise of `in_region` the range lies in the region and nothing else accesses its bytes.
+            // The slice keeps the region alive. All bytes of the region are initialized.
             Bytes::Held(held) => unsafe {
                 slice::from_raw_parts(held.region.base().add(held.range.start).as_ptr(), held.range.len())
             },
@@ -204,22 +212,22 @@ impl AsMut<[u8]> for Slice {
     }
 }
 
-/// A slice on the heap that owns `bytes`.
+/// Makes a slice on the heap that owns `bytes`.
 impl From<Vec<u8>> for Slice {
     fn from(bytes: Vec<u8>) -> Self {
         Shown::new(bytes).into()
     }
 }
 
-/// A slice on the heap that owns `bytes`, which may have been shown.
+/// Makes a slice on the heap that owns `bytes`, which may have been shown.
 impl From<Shown<Vec<u8>>> for Slice {
     fn from(bytes: Shown<Vec<u8>>) -> Self {
         Self(Bytes::Heap(bytes))
     }
 }
 
-/// Copies the bytes of a pool's slice, or a guarded one, and frees its slot; hands over those of a heap slice as they are,
-/// if nobody was shown them.
+/// Passes on the bytes of a heap slice without a copy, unless they were shown. Copies the bytes of any other slice and
+/// frees its slot.
 impl From<Slice> for Vec<u8> {
     fn from(mut slice: Slice) -> Self {
         match &mut slice.0 {
@@ -232,7 +240,7 @@ impl From<Slice> for Vec<u8> {
     }
 }
 
-/// By copy, as for `Vec<u8>`: the crate's slice cannot refer to memory of ours.
+/// Copies as for `Vec<u8>`, because the crate's slice cannot refer to our memory.
 impl From<Slice> for buffer_sv2::Slice {
     fn from(slice: Slice) -> Self {
         Vec::from(slice).into()

@@ -1,4 +1,6 @@
-//! A buffer on the heap: a new allocation for every slice.
+//! A buffer on the heap that makes a new allocation for every slice.
+//!
+//! A failed allocation is an error and loses nothing.
 
 use std::mem;
 use std::sync::Arc;
@@ -6,45 +8,47 @@ use std::sync::Arc;
 use crate::quarantine::{Guarded, Quarantine};
 use crate::shown::{Shown, Sight};
 
-use super::{OutOfMemory, OutOfRange, Slice, slice::reserve};
+use super::error::{OutOfMemory, OutOfRange};
+use super::slice::{Slice, reserve};
 
-/// `buffer_sv2`'s `BufferFromSystemMemory` with checked arguments, growth that can fail, a start that ends with its message,
-/// and memory that may be shown while a message is being written.
+/// `buffer_sv2`'s `BufferFromSystemMemory` with checked arguments, growth that can fail, and a start that ends with its
+/// message. Its memory may be shown while a message is being written.
 ///
-/// The memory at least doubles when it grows. It moves then; while a message fits, the memory stays where it is.
+/// The memory at least doubles when it grows, and moves. While a message fits, the memory stays in place.
 #[derive(Debug, Default)]
 pub struct SystemMemory {
-    /// All of it is initialized, also what is not written yet.
+    /// Every byte is initialized, including those that are not written yet.
     memory: Shown<Vec<u8>>,
-    /// Bytes written, at most those of `memory`.
+    /// Bytes written, at most the length of `memory`.
     len: usize,
     start: usize,
 }
 
 impl SystemMemory {
-    /// An empty buffer. Allocates nothing yet.
+    /// Makes an empty buffer. Allocates nothing yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Bytes written and not yet taken, hidden ones included.
+    /// Returns the number of bytes written and not yet taken, including hidden bytes.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// True when nothing is written.
+    /// Returns true if nothing is written.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Bytes hidden by [`try_set_start`](Self::try_set_start).
+    /// Returns the number of bytes that [`try_set_start`](Self::try_set_start) has hidden.
     pub fn start(&self) -> usize {
         self.start
     }
 
-    /// `len` more bytes after what is written, with any content. [`OutOfMemory`] changes nothing.
+    /// Returns `len` more bytes after what is written, with any content. Moves what is written if there is no room
+    /// behind it.
     ///
-    /// Moves what is written if there is no room behind it.
+    /// Returns [`OutOfMemory`], and changes nothing, if the system has no memory.
     pub fn try_get_writable(&mut self, len: usize) -> Result<&mut [u8], OutOfMemory> {
         let before = self.len;
         let total = before.checked_add(len).ok_or(OutOfMemory { bytes: usize::MAX })?;
@@ -55,7 +59,7 @@ impl SystemMemory {
         Ok(&mut self.memory.access()[before..total])
     }
 
-    /// `size` is more than there is.
+    /// Grows the memory to `size` bytes, which must be more than there are.
     fn grow(&mut self, size: usize) -> Result<(), OutOfMemory> {
         if let Some(memory) = self.memory.unseen() {
             memory.try_reserve_exact(size - memory.len()).map_err(|_| OutOfMemory { bytes: size })?;
@@ -66,7 +70,7 @@ impl SystemMemory {
         Ok(())
     }
 
-    /// What is written, in fresh memory of `size` bytes.
+    /// Copies what is written to fresh memory of `size` bytes.
     fn copy(&self, size: usize) -> Result<Vec<u8>, OutOfMemory> {
         let mut copy = reserve(size)?;
         copy.extend_from_slice(self.pending());
@@ -74,8 +78,10 @@ impl SystemMemory {
         Ok(copy)
     }
 
-    /// Moves what is written to fresh memory, and what it leaves into `quarantine`: for debug mode, in which a view of the
-    /// bytes is good until the next call. [`OutOfMemory`] changes nothing.
+    /// Moves what is written to fresh memory, and the old memory into `quarantine`. In debug mode a view of the bytes
+    /// is valid only until the next call.
+    ///
+    /// Returns [`OutOfMemory`], and changes nothing, if the system has no memory.
     pub fn move_on(&mut self, quarantine: &Arc<Quarantine>) -> Result<(), OutOfMemory> {
         if self.memory.is_empty() {
             return Ok(());
@@ -87,18 +93,19 @@ impl SystemMemory {
         Ok(())
     }
 
-    /// What it takes to show the memory: what is written, and behind that what will be.
+    /// Returns the right to show the memory: what is written, and the room behind it.
     pub fn sight(&mut self) -> Sight<'_> {
         self.memory.sight()
     }
 
-    /// Ends without ending the sights of the memory: see [`Shown::abandon`].
+    /// Drops the buffer without ending the sights of its memory: see [`Shown::abandon`].
     pub fn abandon(self) {
         self.memory.abandon();
     }
 
-    /// Hides the first `index` bytes from [`AsRef`] and [`AsMut`] until the next take. [`OutOfRange`] beyond
-    /// [`len`](Self::len).
+    /// Hides the first `index` bytes from [`AsRef`] and [`AsMut`] until the message is taken.
+    ///
+    /// Returns [`OutOfRange`] if `index` is above [`len`](Self::len).
     pub fn try_set_start(&mut self, index: usize) -> Result<(), OutOfRange> {
         let limit = self.len();
         if index > limit {
@@ -108,7 +115,9 @@ impl SystemMemory {
         Ok(())
     }
 
-    /// Keeps the first `len` of the bytes that are not hidden. [`OutOfRange`] if there are fewer.
+    /// Keeps the first `len` bytes of those that are not hidden.
+    ///
+    /// Returns [`OutOfRange`] if there are fewer.
     pub fn try_truncate(&mut self, len: usize) -> Result<(), OutOfRange> {
         let limit = self.len() - self.start;
         if len > limit {
@@ -118,7 +127,7 @@ impl SystemMemory {
         Ok(())
     }
 
-    /// `len` is at most [`len`](Self::len).
+    /// Sets the number of written bytes to `len`, which is at most [`len`](Self::len).
     pub(super) fn set_len(&mut self, len: usize) {
         self.len = len;
     }

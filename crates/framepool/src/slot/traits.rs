@@ -1,13 +1,15 @@
-//! The traits of `buffer_sv2`, over the functions that can report an error.
+//! The traits of `buffer_sv2`, on the functions that can report an error.
 //!
-//! Those of the traits that have no way to fail do the nearest harmless thing:
+//! Where a trait has no way to fail, its function does what does least harm:
 //!
-//! - `get_writable` panics when the system gives no memory (a vector would abort the process);
-//! - `danger_set_start` beyond what is written hides all of it; it lasts until the next `get_data_owned`;
-//! - `truncate` to more than there is does nothing;
-//! - `get_data_by_ref` of more than is written gives what is written.
+//! - `get_writable` panics if the system has no memory. A vector would end the process.
+//! - `danger_set_start` beyond what is written hides all of it, until the next `get_data_owned`.
+//! - `truncate` to more than there is does nothing.
+//! - `get_data_by_ref` of more than is written returns what is written.
 
-use super::{Slice, SlotPool, SystemMemory};
+use super::pool::SlotPool;
+use super::slice::Slice;
+use super::system_memory::SystemMemory;
 
 macro_rules! buffer_traits {
     ($buffer:ty) => {

@@ -1,10 +1,12 @@
-//! The frames of one `receive`, side by side in one slice.
+//! The frames of one `receive`, side by side in one slice, with a table that describes them.
+//!
+//! A table that was overwritten never leads outside its batch.
 
 use std::mem;
 
 use super::frame::FrameHeader;
 
-/// Frames decrypted side by side into one slice, with a table that describes them behind the last payload:
+/// Frames decrypted side by side into one slice. A table behind the last payload describes them:
 ///
 /// ```text
 /// ┌───────────┬───────────┬─ … ─┬─────────┬─────────┬─ … ─┐
@@ -13,21 +15,21 @@ use super::frame::FrameHeader;
 /// 0                             table
 /// ```
 ///
-/// An entry is 12 bytes, little-endian: offset in the slice u32, length u32, extension type u16, message type u8, 0.
+/// An entry has 12 bytes, little-endian: offset in the slice u32, length u32, extension type u16, message type u8, 0.
 #[derive(Debug)]
 pub struct Batch<S> {
-    /// Payloads and table.
+    /// Payloads and table. The slice ends with the table.
     pub slice: S,
-    /// Where the table starts in the slice, in bytes.
+    /// Offset of the table in the slice, in bytes.
     pub table: usize,
-    /// How many frames there are, at least one.
+    /// Number of frames, at least 1.
     pub frames: usize,
 }
 
 impl<S: AsRef<[u8]>> Batch<S> {
-    /// A frame, counted from 0; `None` beyond the last.
+    /// Returns a frame, counted from 0, or `None` beyond the last.
     pub fn frame(&self, index: usize) -> Option<Frame<'_>> {
-        // The slice ends with the table.
+        // The slice ends with the table, so an index beyond the last frame lies outside the slice.
         frame_at(self.slice.as_ref(), self.table, index)
     }
 }
@@ -35,17 +37,17 @@ impl<S: AsRef<[u8]>> Batch<S> {
 /// A received frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// Its extension and message type.
+    /// Extension and message type.
     pub header: FrameHeader,
-    /// Its decrypted payload.
+    /// Decrypted payload.
     pub payload: &'a [u8],
 }
 
-/// One entry of the table, in bytes.
+/// Size of a table entry, in bytes.
 const ENTRY: usize = 12;
 
-/// The frame that entry `index` of a batch's table describes; `None` where the entry lies outside the batch, or
-/// describes bytes outside the payloads. The memory may have been overwritten since `receive` wrote it.
+/// Returns the frame that entry `index` of a batch's table describes. Returns `None` if the entry lies outside the
+/// batch, or describes bytes outside the payloads: the memory may have been overwritten since `receive` wrote it.
 pub(super) fn frame_at(batch: &[u8], table: usize, index: usize) -> Option<Frame<'_>> {
     let entry = index.checked_mul(ENTRY)?.checked_add(table)?;
     let &[o0, o1, o2, o3, l0, l1, l2, l3, e0, e1, message_type, _] = batch.get(entry..)?.first_chunk()?;
@@ -55,10 +57,10 @@ pub(super) fn frame_at(batch: &[u8], table: usize, index: usize) -> Option<Frame
     Some(Frame { header: FrameHeader { extension_type: u16::from_le_bytes([e0, e1]), message_type }, payload })
 }
 
-/// Fills a reserved slice: payloads from its front, table entries from its back.
+/// Fills a reserved slice with payloads from its front and table entries from its back.
 ///
-/// The two never meet in a slice as long as the frames' wire bytes: a sealed frame is longer than its payload by a
-/// header of 22 bytes, and by a tag for each chunk.
+/// The two never meet if the slice is as long as the frames' wire bytes: a sealed frame is longer than its payload by a
+/// header of 22 bytes and a tag for each chunk.
 pub(super) struct BatchWriter<'a> {
     memory: &'a mut [u8],
     payloads: usize,
@@ -70,13 +72,13 @@ impl<'a> BatchWriter<'a> {
         Self { memory, payloads: 0, frames: 0 }
     }
 
-    /// Where the next payload goes; longer than the payload by at least a tag.
+    /// Returns the place of the next payload. It is longer than the payload by at least a tag.
     pub(super) fn room(&mut self) -> &mut [u8] {
         let entries = self.memory.len() - self.frames * ENTRY;
         &mut self.memory[self.payloads..entries]
     }
 
-    /// Takes the first `length` bytes of [`room`](Self::room) as the payload of a frame.
+    /// Adds a frame whose payload is the first `length` bytes of [`room`](Self::room).
     pub(super) fn push(&mut self, header: FrameHeader, length: usize) {
         let [o0, o1, o2, o3] = (self.payloads as u32).to_le_bytes();
         let [l0, l1, l2, l3] = (length as u32).to_le_bytes();
@@ -88,7 +90,7 @@ impl<'a> BatchWriter<'a> {
         self.memory[at..at + ENTRY].copy_from_slice(&entry);
     }
 
-    /// Moves the table, in the order of the frames, right behind the payloads.
+    /// Moves the table directly behind the payloads, in the order of the frames.
     pub(super) fn finish(self) -> Written {
         let entries = self.memory.len() - self.frames * ENTRY;
         let (table, _) = self.memory[entries..].as_chunks_mut::<ENTRY>();
@@ -99,7 +101,7 @@ impl<'a> BatchWriter<'a> {
     }
 }
 
-/// What a [`BatchWriter`] wrote: where the table starts, how many frames there are, and the bytes used in all.
+/// The result of a [`BatchWriter`]: where the table starts, the number of frames, and the number of bytes used.
 pub(super) struct Written {
     pub(super) table: usize,
     pub(super) frames: usize,

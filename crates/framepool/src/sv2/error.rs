@@ -1,23 +1,26 @@
+//! Errors of sessions and of a relay's memory.
+
 use std::fmt;
 
 use super::frame::MAX_PAYLOAD;
+use crate::coded::Coded;
 use crate::ring::RingError;
 
-/// What is wrong with a server's certificate.
+/// A fault in a server's certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CertificateFault {
-    /// Its format is of another version than ours.
+    /// The certificate has a format of this version, which is not ours.
     Version(u16),
-    /// It is not signed by the expected authority.
+    /// The expected authority has not signed it.
     Signature,
-    /// Its time ended before our clock's.
+    /// It ended before our clock's time.
     Expired {
-        /// By so many seconds.
+        /// Time since then, in seconds.
         ago: u32,
     },
-    /// Its time begins after our clock's.
+    /// It begins after our clock's time.
     NotYetValid {
-        /// By so many seconds.
+        /// Time until then, in seconds.
         ahead: u32,
     },
 }
@@ -33,7 +36,7 @@ impl fmt::Display for CertificateFault {
     }
 }
 
-/// Why a session refused a call or was closed.
+/// The error that refused a call or closed a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
     /// A handshake message could not be decrypted.
@@ -44,49 +47,31 @@ pub enum Error {
     Aead,
     /// A payload is longer than allowed.
     FrameTooLarge {
-        /// Its length, in bytes.
+        /// Length of the payload, in bytes.
         length: usize,
-        /// The limit, in bytes: [`Options::max_frame_size`](super::Options) in, [`MAX_PAYLOAD`] out.
+        /// Limit in bytes: [`Options::max_frame_size`](super::Options) for received frames, [`MAX_PAYLOAD`] for sent
+        /// frames.
         max: usize,
     },
-    /// The call needs another state: the handshake is not done, or the session was closed.
+    /// The call needs another state: the handshake is not done, or the session is closed.
     State,
-    /// An authority key is unusable; the text says which and why, and holds nothing of the key.
+    /// An authority key cannot be used. The text tells which key and why, and contains nothing of the key.
     Key(String),
-    /// The pool holds bytes that were written and not taken.
+    /// The pool has bytes that were written and not taken.
     Busy,
     /// A batch's frame table does not describe frames of that batch.
     Internal,
-    /// The allocator gave no memory.
+    /// The allocator has no memory.
     NoMemory,
-    /// A frame needs more memory than the budget of its relay gives it.
+    /// A frame needs more memory than the budget of its relay can give it.
     MemoryLimit {
-        /// What it needs, in bytes.
+        /// Bytes needed.
         needed: usize,
-        /// What there is for it, in bytes.
+        /// Bytes that the budget has for it.
         limit: usize,
     },
-    /// The output size is not a power of two that fits in memory.
+    /// The output size in bytes is not a power of two that fits in memory.
     OutputSize(usize),
-}
-
-impl Error {
-    /// The stable code that users see, for example `ERR_SV2_AEAD`.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Handshake => "ERR_SV2_HANDSHAKE",
-            Self::Certificate(_) => "ERR_SV2_CERTIFICATE",
-            Self::Aead => "ERR_SV2_AEAD",
-            Self::FrameTooLarge { .. } => "ERR_SV2_FRAME_TOO_LARGE",
-            Self::State => "ERR_SV2_STATE",
-            Self::Key(_) => "ERR_SV2_KEY",
-            Self::Busy => "ERR_BUSY",
-            Self::Internal => "ERR_INTERNAL",
-            Self::NoMemory => "ERR_NO_MEMORY",
-            Self::MemoryLimit { .. } => "ERR_MEMORY_LIMIT",
-            Self::OutputSize(_) => "ERR_OUT_OF_RANGE",
-        }
-    }
 }
 
 impl fmt::Display for Error {
@@ -122,6 +107,24 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl Coded for Error {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Handshake => "ERR_SV2_HANDSHAKE",
+            Self::Certificate(_) => "ERR_SV2_CERTIFICATE",
+            Self::Aead => "ERR_SV2_AEAD",
+            Self::FrameTooLarge { .. } => "ERR_SV2_FRAME_TOO_LARGE",
+            Self::State => "ERR_SV2_STATE",
+            Self::Key(_) => "ERR_SV2_KEY",
+            Self::Busy => "ERR_BUSY",
+            Self::Internal => "ERR_INTERNAL",
+            Self::NoMemory => "ERR_NO_MEMORY",
+            Self::MemoryLimit { .. } => "ERR_MEMORY_LIMIT",
+            Self::OutputSize(_) => "ERR_OUT_OF_RANGE",
+        }
+    }
+}
 
 impl From<RingError> for Error {
     fn from(error: RingError) -> Self {

@@ -1,30 +1,31 @@
-//! Frame headers, and what a frame takes on the wire.
+//! Frame headers, and the length of frames on the wire.
 
 use framing_sv2::header::Header;
 use framing_sv2::{SV2_FRAME_CHUNK_SIZE, SV2_FRAME_HEADER_SIZE};
 
-use super::noise::TAG;
+/// Length of an authentication tag, in bytes.
+pub(super) const TAG: usize = 16;
 
-/// The longest payload that a frame can carry, in bytes: its length is a 24-bit number.
+/// The longest payload of a frame, in bytes. Its length is a 24-bit number.
 pub const MAX_PAYLOAD: usize = 0xff_ffff;
 
-/// A sealed header, in bytes.
+/// Length of a sealed header, in bytes.
 pub(super) const SEALED_HEADER: usize = SV2_FRAME_HEADER_SIZE + TAG;
 
-/// The most payload that one AEAD chunk carries, in bytes.
+/// The longest part of a payload in one AEAD chunk, in bytes.
 pub(super) const CHUNK: usize = SV2_FRAME_CHUNK_SIZE - TAG;
 
-/// What a frame says about its payload, its length apart.
+/// What a frame's header tells of its payload, without the length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameHeader {
-    /// The protocol extension; bit 15 marks a channel message.
+    /// Protocol extension. Bit 15 marks a channel message.
     pub extension_type: u16,
-    /// The message within the extension.
+    /// Message within the extension.
     pub message_type: u8,
 }
 
 impl FrameHeader {
-    /// The header of a payload of `length` bytes, at most [`MAX_PAYLOAD`], before it is sealed.
+    /// Returns the header of a payload of `length` bytes, at most [`MAX_PAYLOAD`], before it is sealed.
     pub(super) fn encode(self, length: usize) -> [u8; SV2_FRAME_HEADER_SIZE] {
         let [e0, e1] = self.extension_type.to_le_bytes();
         let [l0, l1, l2, _] = (length as u32).to_le_bytes();
@@ -38,7 +39,7 @@ impl From<Header> for FrameHeader {
     }
 }
 
-/// What a payload of `length` bytes takes on the wire: itself and a tag for each chunk.
+/// Returns the wire length of a payload of `length` bytes: the payload and a tag for each chunk.
 pub(super) fn sealed_payload(length: usize) -> usize {
     length + length.div_ceil(CHUNK) * TAG
 }

@@ -1,22 +1,28 @@
+//! The handshake of a session: one message in, at most one message out.
+
 use std::mem;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use secp256k1::rand;
 
+use super::error::Error;
 use super::input::Input;
+use super::keys;
 use super::noise::{ACT_1, ACT_2, Initiator, Responder, Transport};
-use super::{Error, Output, keys};
+use super::output::Output;
 
-/// A handshake that waits for the peer's one message. Boxed, for its state is large and soon gone.
+/// A handshake that waits for the peer's one message. Boxed, because its state is large and short-lived.
 pub(super) enum Handshake {
-    /// Has sent act 1, waits for act 2.
+    /// Has sent act 1 and waits for act 2.
     Initiator(Box<Initiator>),
     /// Waits for act 1.
     Responder(Box<Responder>),
 }
 
 impl Handshake {
-    /// Puts act 1 into `output`. Without an authority key any server is accepted.
+    /// Begins a handshake and puts act 1 into `output`. Without an authority key every server is accepted.
+    ///
+    /// Returns [`Error::Key`] for a bad key, [`Error::NoMemory`] or [`Error::MemoryLimit`].
     pub(super) fn initiator(authority: Option<&str>, output: &mut Output) -> Result<Self, Error> {
         let authority = authority.map(keys::parse_public).transpose()?;
         output.reserve(ACT_1, ACT_1)?;
@@ -37,7 +43,7 @@ impl Handshake {
             .ok_or_else(|| Error::Key("the authority public key does not belong to the secret key".into()))
     }
 
-    /// How long the peer's message is, in bytes.
+    /// Returns the length of the peer's message, in bytes.
     pub(super) fn awaits(&self) -> usize {
         match self {
             Self::Initiator(_) => ACT_2,
@@ -52,8 +58,8 @@ impl Handshake {
         }
     }
 
-    /// Reads the peer's message, all of which is in `input`, and puts the answer, if there is one, into `output`.
-    /// `now` in Unix seconds.
+    /// Reads the peer's message, which must be complete in `input`. Puts the answer, if there is one, into `output`.
+    /// `now` is in Unix seconds.
     pub(super) fn finish(self, input: &mut Input<'_>, output: &mut Output, now: u32) -> Result<Transport, Error> {
         match self {
             Self::Initiator(initiator) => {
@@ -73,7 +79,7 @@ impl Handshake {
     }
 }
 
-/// Unix seconds; a clock before 1970 counts as 1970.
+/// Returns the time in Unix seconds. A clock before 1970 counts as 1970.
 pub(super) fn now() -> u32 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as u32)
 }
@@ -81,13 +87,13 @@ pub(super) fn now() -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sv2::CertificateFault::{self, Expired, NotYetValid};
+    use crate::sv2::error::CertificateFault::{self, Expired, NotYetValid};
 
     fn refused(fault: CertificateFault) -> Result<(), Error> {
         Err(Error::Certificate(fault))
     }
 
-    /// Runs a handshake in which the responder's clock shows `signed` and the initiator's shows `checked`.
+    /// Runs a handshake in which the responder's clock shows `signed` and the initiator's clock shows `checked`.
     fn shake_hands(validity: u64, signed: u32, checked: u32) -> Result<(), Error> {
         let (public_key, secret_key) = keys::generate_authority_keypair();
         let (mut to_responder, mut to_initiator) = (Output::new(256, 256)?, Output::new(256, 256)?);

@@ -1,4 +1,6 @@
-/// The input of one `receive`: what earlier chunks left, then the chunk at hand, read as one run of bytes.
+//! The input of one `receive`, read as one run of bytes.
+
+/// The rest of earlier chunks, followed by the current chunk.
 pub(super) struct Input<'a> {
     held: &'a [u8],
     chunk: &'a [u8],
@@ -9,17 +11,17 @@ impl<'a> Input<'a> {
         Self { held, chunk }
     }
 
-    /// Bytes not yet read.
+    /// Returns the number of unread bytes.
     pub(super) fn len(&self) -> usize {
         self.held.len() + self.chunk.len()
     }
 
-    /// Bytes not yet read of the held part and of the chunk.
+    /// Returns the numbers of unread bytes in the held part and in the chunk.
     pub(super) fn unread(&self) -> (usize, usize) {
         (self.held.len(), self.chunk.len())
     }
 
-    /// Fills `target`, which is at most [`len`](Self::len) bytes.
+    /// Fills `target`, which must not be longer than [`len`](Self::len).
     pub(super) fn read(&mut self, target: &mut [u8]) {
         let from_held = target.len().min(self.held.len());
         let (first, second) = target.split_at_mut(from_held);

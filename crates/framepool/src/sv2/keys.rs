@@ -1,14 +1,16 @@
 //! Authority keys: base58check strings, as the reference implementation prints them.
+//!
+//! Secrets are erased after use, and no error contains any part of a key.
 
 use secp256k1::{SecretKey, XOnlyPublicKey, rand};
 use zeroize::Zeroizing;
 
-use super::Error;
+use super::error::Error;
 
-/// What a public key begins with: its version, 1, in little-endian order.
+/// The first bytes of a public key: version 1, in little-endian order.
 const VERSION: [u8; 2] = [1, 0];
 
-/// A new authority key pair as base58check strings: (public, secret).
+/// Makes an authority key pair. Returns the public and the secret key as base58check strings.
 pub fn generate_authority_keypair() -> (String, String) {
     let mut secret = SecretKey::new(&mut rand::rng());
     let (public, _) = secret.x_only_public_key();
@@ -44,11 +46,12 @@ fn secret_key(text: &str) -> Result<SecretKey, &'static str> {
 const LENGTH: &str = "has the wrong length";
 const NO_KEY: &str = "is not a secp256k1 key";
 
-/// More characters than any key has, but few enough that decoding them takes no time to speak of.
+/// The longest text that is decoded, in bytes. No key is that long, and decoding it takes no noticeable time.
 const LONGEST: usize = 128;
 
-/// The `N` bytes that `text` stands for, without their checksum; they are cleared when they are dropped. The crate's own
-/// errors quote characters of the text; a secret must not reach a log that way.
+/// Decodes the `N` bytes that `text` stands for, without their checksum. The result is erased when it is dropped.
+///
+/// The errors of the crate quote characters of the text. They are replaced, because a secret must not reach a log.
 fn decode<const N: usize>(text: &str) -> Result<Zeroizing<[u8; N]>, &'static str> {
     if text.len() > LONGEST {
         return Err(LENGTH);

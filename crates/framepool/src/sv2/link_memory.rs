@@ -1,86 +1,89 @@
 //! A memory budget for all connections of a relay.
 //!
-//! A *link* is a miner's connection and the one to the pool that belongs to it. Its frames go two ways, each from the input
-//! of one session to the output of the other; a few KiB of small frames are under way in one at a time. The budget is cut
-//! into three:
+//! A *link* is a miner's connection together with the connection to the upstream server that belongs to it. Its frames
+//! go in two directions, each from the input of one session to the output of the other. In each direction a few KiB of
+//! small frames are on their way. The budget has three parts:
 //!
-//! - One half is for links as such. Each takes its share when it is accepted, or is refused. That is all that its handshakes
-//!   and its small frames ever need, so these never wait for anybody's memory. If it is known how many links there can be
-//!   at most, the shares are as large as the half allows, within limits: longer reads cost less.
-//! - A quarter is for the large frames that go up, and a quarter for those that go down. When a frame's header has come and
-//!   the frame is larger than what is under way of small ones, nothing more is read until all that it will need, held and
-//!   then encrypted again, has been granted; then no byte beyond its end is read, and nothing more until it has left the
-//!   output, when the grant goes back. Grants are given in the order in which they were asked for.
+//! - One half is for links as such. Each link gets its share when it is accepted, or is refused. The share covers its
+//!   handshakes and its small frames, so these never wait for memory. If the greatest number of links is known, the
+//!   shares are as large as the half allows, within limits: longer reads cost less.
+//! - One quarter is for large frames that go upstream, and one quarter for those that go downstream. When the header of
+//!   a frame has come and the frame is larger than the share allows, nothing more is read before all its memory is
+//!   granted. The memory is for holding the frame and for encrypting it again. After that no byte beyond the frame's
+//!   end is read, and nothing more until the frame has left the output. The grant then goes back. Grants are given in
+//!   the order of the requests.
 //!
-//! So what is in use never exceeds what is reserved, nor that the limit. And nobody waits in a circle: who has a grant needs
-//! no other, and is done as soon as its own two peers send and read; who waits for one holds no more than its share. A peer
-//! that reads only when it can send may make a frame that goes up wait for one that goes down, or the other way round; that
-//! is why the two have budgets of their own.
+//! So the memory in use never exceeds the reserved memory, which never exceeds the limit. There is no circular wait: a
+//! link with a grant needs no other, and finishes as soon as its two peers send and read. A link that waits for a grant
+//! holds only its share. A peer that reads only when it can send may make a frame in one direction wait for a frame in
+//! the other direction, so each direction has a budget of its own.
 //!
-//! What counts is what [`Session::stats`] counts, and rings that were replaced while JavaScript had views of them. What the
-//! sessions of a thread share is not anybody's and does not count: the pool in which they decrypt, and spare buffers. The
-//! budget is a ledger, not a pool of buffers: a ring needs its memory in one piece, as large as its traffic makes it, and
-//! equal buffers, or those of 16 KiB and more of a buddy pool, would waste most of what an idle connection takes.
+//! The budget covers what [`Session::stats`] counts, and rings that were replaced while JavaScript had views of them.
+//! It does not cover what the sessions of a thread share: the pool in which they decrypt, and spare buffers. The budget
+//! is a ledger and not a pool of buffers. A ring needs its memory in one piece, as large as its traffic makes it.
+//! Buffers of one size, or the 16 KiB and more of a buddy pool, would waste most of what an idle connection uses.
 
 use std::sync::Arc;
 
+use super::allowance::{Allowance, LARGEST_KEPT};
+use super::error::Error;
 use super::frame::{SEALED_HEADER, sealed_payload};
-use super::spare::LARGEST_BOUNDED;
-use super::{Error, Partial, Session};
-use crate::budget::Ticket;
-use crate::budget::ledger::Ledger;
+use super::session::{Partial, Session};
+use crate::ledger::{Ledger, RequestId};
 
-/// The least and the most that a link has under way in one direction of frames that need no grant, in wire bytes. No frame
-/// needs one that is not larger.
+/// The least and the most wire bytes that a link has on their way in one direction without a grant. A frame needs a
+/// grant only if it is larger.
 const SMALL: usize = 4096;
 const LARGEST_SMALL: usize = 1 << 16;
 
-/// What a session takes besides, with the state of its handshake.
+/// Memory of a session besides its buffers, including the state of its handshake.
 const SESSION: usize = 2048;
 
-/// What a link takes that has `small` bytes under way each way, a power of two: in each direction the rings, two while one
-/// takes the place of the other, and what is held or queued, in powers of two, and copied when it grows.
+/// Returns the memory of a link with `small` bytes, a power of two, on their way in each direction. Each direction has
+/// its rings (two while one replaces the other), and held or queued bytes in powers of two, which are copied when they
+/// grow.
 fn share(small: usize) -> usize {
     2 * (4 * small + SESSION)
 }
 
-/// What a frame of so many wire bytes takes: first held and then queued, both in one piece; and the output's rings.
+/// Returns the memory of a frame of `wire` bytes on the wire: first held and then queued, both in one piece, and the
+/// output's rings.
 fn needed(wire: usize) -> usize {
-    wire + wire / 8 + 4 * wire.next_power_of_two().min(LARGEST_BOUNDED)
+    wire + wire / 8 + 4 * wire.next_power_of_two().min(LARGEST_KEPT)
 }
 
-/// Where a link's frames go.
+/// The direction of a link's frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// From the miner to the pool.
+    /// From the miner to the upstream server.
     Upstream,
-    /// From the pool to the miner.
+    /// From the upstream server to the miner.
     Downstream,
 }
 
-/// The memory budget of a relay: see the [module](self).
+/// The memory budget of a relay. The module's documentation explains its parts.
 pub struct RelayMemory {
     limit: usize,
-    /// What a link may have under way in one direction without a grant, in wire bytes.
+    /// Wire bytes that a link may have on their way in one direction without a grant.
     small: usize,
     links: Ledger,
-    /// By [`Direction`].
+    /// One ledger for each [`Direction`].
     frames: [Ledger; 2],
 }
 
-/// What a relay's connections have of its budget.
+/// Figures of a relay's budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RelayMemoryStats {
-    /// The budget, in bytes.
+    /// Budget in bytes.
     pub limit: usize,
     /// Bytes reserved for links and for large frames.
     pub reserved: usize,
-    /// Frames that wait to be granted theirs.
+    /// Number of frames that wait for a grant.
     pub waiting: usize,
 }
 
 impl RelayMemory {
-    /// A budget of `limit` bytes, for so many links at most if that is known.
+    /// Makes a budget of `limit` bytes. `most_links` is the greatest number of links, if it is known.
     pub fn new(limit: usize, most_links: Option<usize>) -> Arc<Self> {
         let mut small = SMALL;
         if let Some(links) = most_links {
@@ -92,19 +95,19 @@ impl RelayMemory {
         Arc::new(Self { limit, small, links: Ledger::new(limit / 2), frames })
     }
 
-    /// What each link takes when it is accepted, in bytes.
+    /// Returns the memory that each link gets when it is accepted, in bytes.
     pub fn share(&self) -> usize {
         share(self.small)
     }
 
-    /// What a new link needs; `None` if the budget has no room for it.
+    /// Reserves the memory of a new link. Returns `None` if the budget has no room for it.
     pub fn link(self: &Arc<Self>) -> Option<LinkMemory> {
         // The ledger is never closed.
         let accepted = self.links.try_reserve(self.share()).unwrap_or(false);
         accepted.then(|| LinkMemory { memory: Arc::clone(self), lanes: Default::default() })
     }
 
-    /// What is reserved and who waits.
+    /// Returns the figures of the budget.
     pub fn stats(&self) -> RelayMemoryStats {
         let mut stats = RelayMemoryStats { limit: self.limit, reserved: self.links.accounts().reserved, waiting: 0 };
         for accounts in self.frames.each_ref().map(Ledger::accounts) {
@@ -114,12 +117,13 @@ impl RelayMemory {
         stats
     }
 
-    /// Takes a request out of the queue; false if it has been granted.
-    pub fn cancel(&self, direction: Direction, ticket: Ticket) -> bool {
-        self.frames[direction as usize].cancel(ticket)
+    /// Removes a request from the queue. Returns false if it was granted before.
+    pub fn cancel(&self, direction: Direction, request: RequestId) -> bool {
+        self.frames[direction as usize].cancel(request)
     }
 
-    /// What a frame with `payload` bytes needs, or [`Error::MemoryLimit`] if it can never have that.
+    /// Returns the wire length of a frame with `payload` bytes, and the memory that it needs, both in bytes. Returns
+    /// [`Error::MemoryLimit`] if the budget can never give that.
     fn check(&self, payload: usize) -> Result<(usize, usize), Error> {
         let wire = SEALED_HEADER + sealed_payload(payload);
         let (needed, limit) = (needed(wire), self.limit / 4);
@@ -127,11 +131,11 @@ impl RelayMemory {
     }
 }
 
-/// The memory of one large frame. Dropped, it goes back to the budget.
+/// The memory of one large frame. Dropping it returns the memory to the budget.
 pub struct Grant {
     memory: Arc<RelayMemory>,
     direction: Direction,
-    /// The frame's wire bytes.
+    /// Length of the frame on the wire, in bytes.
     wire: usize,
     bytes: usize,
 }
@@ -146,43 +150,45 @@ impl Drop for Grant {
 #[derive(Default)]
 struct Lane {
     grants: Vec<Grant>,
-    /// Whether one of them is for the frame that is coming.
+    /// Whether one of the grants is for the incoming frame.
     for_input: bool,
 }
 
 impl Lane {
-    /// How many wire bytes were granted for.
+    /// Returns the total wire bytes of the frames with a grant.
     fn granted(&self) -> usize {
         self.grants.iter().map(|grant| grant.wire).sum()
     }
 }
 
-/// What must happen before one more chunk is read, in this order.
+/// What must happen, in this order, before one more chunk is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// The output is drained to so many bytes; with 0, grants are [given back](LinkMemory::release) then.
+    /// The output is drained to at most this number of bytes. If it is 0, the grants are
+    /// [returned](LinkMemory::release) then.
     pub drained: usize,
-    /// Memory for a frame with so many bytes of payload is granted.
+    /// Memory is granted for a frame with a payload of this number of bytes.
     pub granted: Option<usize>,
-    /// How long the chunk may then be, in bytes; at least 1.
+    /// The chunk has at most this number of bytes, at least 1.
     pub quota: usize,
 }
 
-/// What one link has of its relay's budget. Dropped, all of that goes back.
+/// The part of a relay's budget that one link has. Dropping it returns everything to the budget.
 pub struct LinkMemory {
     memory: Arc<RelayMemory>,
-    /// By [`Direction`].
+    /// One lane for each [`Direction`].
     lanes: [Lane; 2],
 }
 
 impl LinkMemory {
-    /// The miner's session, or the one to the pool, is of this link. To be called before it is used.
+    /// Makes a session part of this link and limits its memory. Call it for both sessions of the link, before they are
+    /// used.
     pub fn join(&self, session: &mut Session) {
-        session.bound(self.memory.small);
+        session.limit(Allowance::bytes(self.memory.small));
     }
 
-    /// What to do after each chunk that a session was given, whose frames have gone to the output of `to`. `input`: what it
-    /// holds then.
+    /// Returns what must happen before the next chunk. Call it after each chunk that a session received, when its
+    /// frames have gone to the output of `to`. `input` is the message that the session then holds.
     pub fn step(&self, direction: Direction, input: &Partial, to: &mut Session) -> Step {
         let (lane, small) = (&self.lanes[direction as usize], self.memory.small);
         let Partial { wire, come, payload, transport } = *input;
@@ -190,12 +196,13 @@ impl LinkMemory {
         if !transport || (lane.for_input && wire > small) {
             return Step { drained: usize::MAX, granted: None, quota: missing };
         }
-        // Who asks for memory has none but the link's share.
+        // A link must have nothing but its share when it asks for a grant.
         let empty = if lane.grants.is_empty() { usize::MAX } else { 0 };
         if wire > small {
             return Step { drained: empty, granted: payload, quota: missing };
         }
-        // Half of the room at least, so that bytes are not read one by one; but never more than is left beside the frame.
+        // Half of the room at least, so that bytes are not read one by one, but never more than is left beside the
+        // frame.
         let left = small.saturating_sub(come).max(1);
         let worth_while = missing.max(small / 2).min(left);
         let pending = to.output().pending();
@@ -203,10 +210,11 @@ impl LinkMemory {
         Step { drained, granted: None, quota: if pending > drained { worth_while } else { left - pending } }
     }
 
-    /// Memory for a frame with `payload` bytes now; false if there is not enough, or others wait. `coming`: it comes in, and
-    /// was asked for by [`step`](Self::step); otherwise it goes out in another's place.
+    /// Grants memory for a frame with `payload` bytes now. Returns false if there is not enough, or if others wait.
+    /// `coming` is true for an incoming frame that [`step`](Self::step) asked for, and false for a frame that goes out
+    /// in place of another.
     ///
-    /// [`Error::MemoryLimit`] if it needs more than is ever granted.
+    /// Returns [`Error::MemoryLimit`] if the frame needs more than the budget can ever give.
     pub fn try_grant(
         &mut self,
         direction: Direction,
@@ -224,37 +232,39 @@ impl LinkMemory {
         Ok(granted)
     }
 
-    /// Queues up for the memory of a frame that comes in. `deliver` is called with it in turn, perhaps at once: it then goes
-    /// to [`accept`](Self::accept). With the ticket the request can be [cancelled](RelayMemory::cancel).
+    /// Queues a request for the memory of an incoming frame. Calls `deliver` with the grant when it is this request's
+    /// turn, which may be at once. The grant then goes to [`accept`](Self::accept). The request can be
+    /// [canceled](RelayMemory::cancel).
     ///
-    /// [`Error::MemoryLimit`] if it needs more than is ever granted.
+    /// Returns [`Error::MemoryLimit`] if the frame needs more than the budget can ever give.
     pub fn enqueue(
         &self,
         direction: Direction,
         payload: usize,
         deliver: impl FnOnce(Grant) + Send + 'static,
-    ) -> Result<Ticket, Error> {
+    ) -> Result<RequestId, Error> {
         let (wire, bytes) = self.memory.check(payload)?;
         let memory = Arc::clone(&self.memory);
         let ledger = &self.memory.frames[direction as usize];
-        let ticket = ledger.enqueue(bytes, move |granted| {
+        let request = ledger.enqueue(bytes, move |granted| {
             if granted.is_ok() {
                 deliver(Grant { memory, direction, wire, bytes });
             }
         });
         // The ledger is never closed.
-        ticket.map_err(|_| Error::Internal)
+        request.map_err(|_| Error::Internal)
     }
 
-    /// Takes a grant in: see [`try_grant`](Self::try_grant).
+    /// Adds a grant to the link and raises the limit of `to`. `coming` has the meaning that
+    /// [`try_grant`](Self::try_grant) gives it.
     pub fn accept(&mut self, grant: Grant, coming: bool, to: &mut Session) {
         let lane = &mut self.lanes[grant.direction as usize];
         lane.grants.push(grant);
         lane.for_input |= coming;
-        to.bound(self.memory.small + lane.granted());
+        to.limit(Allowance::bytes(self.memory.small + lane.granted()));
     }
 
-    /// Gives back what was granted, and the ring that it was for, if the output is empty.
+    /// Returns the grants, and the ring that they were for, if the output is empty.
     pub fn release(&mut self, direction: Direction, to: &mut Session) {
         if to.output().pending() > 0 {
             return;
@@ -263,10 +273,10 @@ impl LinkMemory {
         let lane = &mut self.lanes[direction as usize];
         lane.grants.clear();
         lane.for_input = false;
-        to.bound(self.memory.small);
+        to.limit(Allowance::bytes(self.memory.small));
     }
 
-    /// The budget that it is of.
+    /// Returns the budget that the link belongs to.
     pub fn memory(&self) -> &Arc<RelayMemory> {
         &self.memory
     }

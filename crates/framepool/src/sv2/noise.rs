@@ -1,6 +1,6 @@
 //! The Noise handshake of Stratum V2: `Noise_NX_Secp256k1+EllSwift_ChaChaPoly_SHA256`.
 //!
-//! Written from the protocol's specification (chapter 4, Protocol Security) in the terms of the Noise framework:
+//! It follows the protocol's specification (chapter 4, Protocol Security), in the terms of the Noise framework:
 //!
 //! ```text
 //!           initiator                                    responder
@@ -8,10 +8,9 @@
 //! act 2                            234 B  ◀────────────  e, ee, s, es, certificate
 //! ```
 //!
-//! A [`CipherState`] counts nonces under one key, a `SymmetricState` turns what is exchanged into keys, and the two roles
-//! of the handshake, [`Initiator`] and [`Responder`], are used up by the one message that each waits for. The curve is the
-//! business of `secp256k1`, hash and cipher that of `ring`. Their comparisons (of tags, of signatures) are the only ones
-//! made of secrets.
+//! A [`CipherState`] counts nonces under one key. A `SymmetricState` turns the messages into keys. The roles,
+//! [`Initiator`] and [`Responder`], are consumed by the one message that each waits for. `secp256k1` provides the
+//! curve, and `ring` hash and cipher. Only these two libraries compare secrets (tags and signatures).
 
 mod certificate;
 mod cipher_state;
@@ -19,26 +18,15 @@ mod curve;
 mod initiator;
 mod key_pair;
 mod responder;
+mod shape;
 mod symmetric_state;
+mod transport;
 
-pub(super) use cipher_state::{CipherState, TAG};
+pub(super) use cipher_state::CipherState;
 pub(super) use initiator::Initiator;
 pub(super) use responder::Responder;
-
-/// A public key as it is sent: the `ElligatorSwift` encoding makes it look like random bytes, and any 64 bytes decode to a key.
-const ENCODED_KEY: usize = 64;
-
-/// What the initiator sends, in bytes.
-pub(super) const ACT_1: usize = ENCODED_KEY;
-
-/// What the responder answers, in bytes.
-pub(super) const ACT_2: usize = ENCODED_KEY + (ENCODED_KEY + TAG) + (certificate::SIZE + TAG);
-
-/// The ciphers of an established connection, as one end uses them.
-pub(super) struct Transport {
-    pub(super) sealing: CipherState,
-    pub(super) opening: CipherState,
-}
+pub(super) use shape::{ACT_1, ACT_2};
+pub(super) use transport::Transport;
 
 #[cfg(test)]
 mod tests;

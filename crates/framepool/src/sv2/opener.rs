@@ -1,18 +1,22 @@
+//! The receiving half of an established connection.
+//!
+//! No payload is held or decrypted before its header was authenticated and its length checked.
+
 use buffer_sv2::{AeadBuffer, Buffer};
 use framing_sv2::SV2_FRAME_HEADER_SIZE;
 use framing_sv2::header::Header;
 
-use super::Error;
 use super::batch::{Batch, BatchWriter};
-use super::frame::{CHUNK, SEALED_HEADER, sealed_payload};
+use super::error::Error;
+use super::frame::{CHUNK, SEALED_HEADER, TAG, sealed_payload};
 use super::input::Input;
-use super::noise::{CipherState, TAG};
+use super::noise::CipherState;
 
 /// The receiving half of a transport: wire bytes in, batches out.
 pub(super) struct Opener {
     cipher: CipherState,
     max_frame_size: usize,
-    /// Of the frame whose payload has not all come yet.
+    /// Header of the frame whose payload is not complete yet.
     header: Option<Header>,
 }
 
@@ -21,18 +25,18 @@ impl Opener {
         Self { cipher, max_frame_size, header: None }
     }
 
-    /// How many bytes must be there for the next step.
+    /// Returns the number of bytes that the next step needs.
     pub(super) fn awaits(&self) -> usize {
         self.header.map_or(SEALED_HEADER, |header| sealed_payload(header.payload_length()))
     }
 
-    /// The payload's length of the frame that has begun to come, if its header has come.
+    /// Returns the payload's length of the incoming frame, if its header has come.
     pub(super) fn begun(&self) -> Option<usize> {
         self.header.map(|header| header.payload_length())
     }
 
-    /// Opens every whole frame in `input` into one slice of `pool`, which is empty; without a whole frame the pool is
-    /// not touched. The batch holds the frames before an error.
+    /// Opens every complete frame in `input` into one slice of `pool`, which must be empty. Without a complete frame
+    /// the pool is not touched. The batch has the frames before an error.
     pub(super) fn open<B: Buffer + AeadBuffer>(
         &mut self,
         input: &mut Input<'_>,
@@ -43,9 +47,9 @@ impl Opener {
             Ok(None) => return (None, Ok(())),
             Err(error) => return (None, Err(error)),
         };
-        // A start left over from earlier use would shift `truncate`.
+        // A start that is left from earlier use would shift `truncate`.
         pool.danger_set_start(0);
-        // The first frame's header is read already: with it, these are the wire bytes of all frames that can follow.
+        // The first frame's header is already read. With it, these are the wire bytes of all frames that can follow.
         let mut writer = BatchWriter::new(pool.get_writable(SEALED_HEADER + input.len()));
         let result = self.open_frames(first, input, &mut writer);
         let written = writer.finish();
@@ -66,8 +70,8 @@ impl Opener {
         Ok(())
     }
 
-    /// The header of the next frame if all its wire bytes are there. A header is opened, and its length checked, as
-    /// soon as it has come: before any byte of the payload is held.
+    /// Returns the header of the next frame if all its wire bytes are there. Opens a header and checks its length as
+    /// soon as it has come, before any byte of the payload is held.
     fn next_whole(&mut self, input: &mut Input<'_>) -> Result<Option<Header>, Error> {
         let header = match self.header {
             Some(header) => header,
@@ -91,8 +95,8 @@ impl Opener {
         Ok(header)
     }
 
-    /// Opens a payload in its final place: each chunk is copied there as ciphertext, and its tag is overwritten by the
-    /// chunk after it. `room` is as long as the payload and one tag.
+    /// Opens a payload in its final place. Each chunk is copied there as ciphertext, and the chunk after it overwrites
+    /// its tag. `room` is as long as the payload and one tag.
     fn open_payload(&mut self, input: &mut Input<'_>, room: &mut [u8]) -> Result<(), Error> {
         let mut rest = room;
         while rest.len() > TAG {

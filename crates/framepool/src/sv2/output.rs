@@ -1,40 +1,44 @@
+//! The outgoing wire bytes of a session.
+//!
+//! Nothing is dropped or reordered, and a frame larger than the ring goes out whole.
+
 use std::ptr::NonNull;
 use std::{io, mem};
 
-use super::Error;
+use super::allowance::Allowance;
+use super::error::Error;
 use super::queue::Queue;
-#[cfg(unix)]
-use crate::SystemError;
 #[cfg(unix)]
 use crate::io::{Descriptor, Port};
 use crate::quarantine::Guard;
 use crate::ring::{self, Consumer, Half, InvalidCount, Producer, Spans};
 use crate::shown::{Memory, Shown, Sight};
+#[cfg(unix)]
+use crate::system_error::SystemError;
 
-/// What must go out on the wire: a byte ring, with a queue behind it for what the ring has no room for.
+/// Outgoing wire bytes: a byte ring, and a queue for what does not fit in the ring.
 ///
-/// Bytes go to the ring while the queue is empty, and to the queue after that; each time the ring is drained it is
-/// refilled from the queue. So nothing is ever dropped or reordered, and a frame larger than the ring goes out whole.
+/// Bytes go to the ring while the queue is empty, and to the queue after that. Whenever the ring is drained, it is
+/// refilled from the queue.
 ///
-/// The ring starts small. When more must go out than it holds, a larger one takes its place and its bytes, up to the largest
-/// allowed; [`Session::shrink`](super::Session::shrink) brings the first size back. The largest size is the high-water mark:
-/// with as much pending, [`is_over_high_water`](Self::is_over_high_water) is true; with half of it or less,
-/// [`is_drained`](Self::is_drained) is.
+/// The ring starts small. When it is too small, a larger one replaces it and takes over its bytes, up to the largest
+/// size. [`Session::shrink`](super::Session::shrink) restores the first size. The largest size is also the high-water
+/// mark: [`is_over_high_water`](Self::is_over_high_water) is true while at least that many bytes are pending, and
+/// [`is_drained`](Self::is_drained) while at most half of them are.
 #[derive(Debug)]
 pub struct Output {
     ring: Shown<Ring>,
-    /// Empty unless the ring is full and the largest: every drain refills it. So what the ring takes is never ahead of the
-    /// queue.
+    /// Empty unless the ring is full and has its largest size, because every drain refills the ring. So bytes in the
+    /// ring are never newer than bytes in the queue.
     queue: Queue,
     smallest: usize,
     largest: usize,
-    /// The most that may be pending, in bytes: a bounded session's is given by its [`LinkMemory`](super::LinkMemory).
-    allowance: usize,
-    /// Rings so far, the first apart.
+    allowance: Allowance,
+    /// Number of replaced rings, modulo 2³².
     generation: u32,
     /// Bytes drained from earlier rings.
     before: u64,
-    /// Rings that were shown and have been replaced, until they are [forgotten](Self::forget_replaced).
+    /// Replaced rings that were shown, until they are [forgotten](Self::forget_replaced).
     replaced: Vec<Shown<Ring>>,
 }
 
@@ -44,16 +48,16 @@ struct Ring {
     consumer: Consumer,
 }
 
-// SAFETY: either half keeps the ring's memory, which is as long as its size and never moves.
+// SAFETY: either half keeps the ring's memory alive, which has `size` bytes and never moves.
 unsafe impl Memory for Ring {
     fn span(&self) -> NonNull<[u8]> {
         self.consumer.span()
     }
 }
 
-/// What allocators give anyway. With more, the memory is cleared page by page when it is made, and what is freed does not
-/// fit the next ring, since a search for aligned memory asks for more than its size: closing sessions would not make room
-/// for new ones.
+/// The alignment that allocators give anyway, in bytes. For a larger one the memory would be cleared page by page.
+/// Freed memory would not fit the next ring either, because the search for aligned memory needs more than the ring's
+/// size, so closing sessions would not make room for new ones.
 const ALIGN: usize = 16;
 
 impl Ring {
@@ -62,17 +66,17 @@ impl Ring {
         Ok(Self { producer, consumer })
     }
 
-    /// Bytes at hand.
+    /// Returns the bytes in the ring.
     fn available(&self) -> usize {
         self.producer.position().wrapping_sub(self.consumer.position()) as usize
     }
 
-    /// Bytes that have room.
+    /// Returns the free room, in bytes.
     fn room(&self) -> usize {
         self.consumer.size() - self.available()
     }
 
-    /// Bytes that have room in one piece.
+    /// Returns the free room in one piece, in bytes.
     fn room_in_one_piece(&self) -> usize {
         let size = self.consumer.size();
         // The size is a power of two.
@@ -82,8 +86,10 @@ impl Ring {
 }
 
 impl Output {
-    /// A ring that starts with `smallest` bytes and grows to `largest`, both powers of two; it starts with `largest` if
-    /// that is less.
+    /// Makes an output whose ring starts with `smallest` bytes and grows to `largest`. It starts with `largest` if that
+    /// is less.
+    ///
+    /// Returns [`Error::OutputSize`] if a size is not a power of two, and [`Error::NoMemory`].
     pub(super) fn new(smallest: usize, largest: usize) -> Result<Self, Error> {
         if !largest.is_power_of_two() {
             return Err(Error::OutputSize(largest));
@@ -94,34 +100,37 @@ impl Output {
             queue: Queue::default(),
             smallest,
             largest,
-            allowance: usize::MAX,
+            allowance: Allowance::UNLIMITED,
             generation: 0,
             before: 0,
             replaced: Vec::new(),
         })
     }
 
-    /// From here on no memory is larger than it must be, and no more than `allowance` bytes may be pending.
-    pub(super) fn bound(&mut self, allowance: usize) {
-        self.queue.bound();
+    /// Returns the memory that the session may have.
+    pub(super) fn allowance(&self) -> Allowance {
+        self.allowance
+    }
+
+    /// Sets the memory that the session may have.
+    pub(super) fn limit(&mut self, allowance: Allowance) {
         self.allowance = allowance;
     }
 
-    /// Makes room for `length` bytes more, in pieces of at most `longest`, so that neither [`put`](Self::put) nor
-    /// [`put_through_queue`](Self::put_through_queue) can fail for want of memory. [`Error::MemoryLimit`] beyond the
-    /// allowance.
+    /// Makes room for `length` more bytes, in pieces of at most `longest`. After that neither [`put`](Self::put) nor
+    /// [`put_through_queue`](Self::put_through_queue) fails for lack of memory.
+    ///
+    /// Returns [`Error::MemoryLimit`] beyond the allowance, and [`Error::NoMemory`].
     pub(super) fn reserve(&mut self, length: usize, longest: usize) -> Result<(), Error> {
-        let needed = self.pending().saturating_add(length);
-        if needed > self.allowance {
-            return Err(Error::MemoryLimit { needed, limit: self.allowance });
-        }
+        self.allowance.check(self.pending().saturating_add(length))?;
         self.refill(length);
         if self.queue.is_empty() && length <= self.ring.room_in_one_piece() {
             return Ok(());
         }
-        // What is beyond the ring's room is queued, and so is, for a moment, the piece that does not lie in the ring in one.
+        // Bytes beyond the ring's room are queued. A piece that does not lie in the ring in one piece is queued for a
+        // moment, too.
         let beyond = length.saturating_sub(self.ring.room());
-        self.queue.reserve(length.min(beyond.saturating_add(longest)))
+        self.queue.reserve(length.min(beyond.saturating_add(longest)), self.allowance)
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
@@ -129,8 +138,10 @@ impl Output {
         self.queue.back().extend_from_slice(&bytes[written..]);
     }
 
-    /// Lets `fill` write `length` bytes where they go out from. `None`, and `fill` is not called, if the ring has no room
-    /// for them in one piece, or others are queued before them. They do not go out if `fill` fails.
+    /// Lets `fill` write `length` bytes directly into the ring. They do not go out if `fill` fails.
+    ///
+    /// Returns `None`, without calling `fill`, if the ring has no room for them in one piece or if other bytes are
+    /// queued before them.
     pub(super) fn put(
         &mut self,
         length: usize,
@@ -150,8 +161,8 @@ impl Output {
         Some(result.and(put.map(drop).map_err(|_: io::Error| Error::Internal)))
     }
 
-    /// Lets `append` put bytes behind all others in one piece of memory, from where they come
-    /// into the ring. They do not go out if it fails.
+    /// Lets `append` add bytes to the queue, behind all others and in one piece of memory. From there they move to the
+    /// ring. They do not go out if `append` fails.
     pub(super) fn put_through_queue(
         &mut self,
         append: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
@@ -167,18 +178,19 @@ impl Output {
         result
     }
 
-    /// Gives back what was [reserved](Self::reserve) and is not needed any more.
+    /// Frees [reserved](Self::reserve) memory that is not needed any more.
     pub(super) fn release_unused(&mut self) {
-        self.queue.release_unused();
+        self.queue.release_unused(self.allowance);
     }
 
-    /// The bytes at hand in the ring, as offsets into its memory ([`base`](Self::base)).
+    /// Returns where the bytes in the ring lie, as offsets into its memory: see [`base`](Self::base).
     pub fn peek(&mut self) -> Spans {
         self.ring.owner_mut().consumer.peek()
     }
 
-    /// Frees the first `count` bytes of the ring and refills it. More than [`available`](Self::available): nothing is
-    /// freed.
+    /// Frees the first `count` bytes of the ring and refills it.
+    ///
+    /// Returns an error, and frees nothing, if `count` is more than [`available`](Self::available).
     pub fn consume(&mut self, count: usize) -> Result<(), InvalidCount> {
         self.ring.owner_mut().consumer.advance(count)?;
         self.refill(0);
@@ -186,7 +198,7 @@ impl Output {
         Ok(())
     }
 
-    /// Copies out as much as `target` takes of what is pending, and frees it; returns the bytes read.
+    /// Copies as many pending bytes as `target` takes, and frees them. Returns the number of bytes read.
     pub fn read(&mut self, target: &mut [u8]) -> usize {
         let mut read = 0;
         while read < target.len() && self.available() > 0 {
@@ -197,7 +209,8 @@ impl Output {
         read
     }
 
-    /// Writes what can be written now with one call, and refills the ring: see [`Port::transfer`].
+    /// Writes to a descriptor what one call can write now, and refills the ring. The result is that of
+    /// [`Port::transfer`].
     #[cfg(unix)]
     pub fn write_to(&mut self, descriptor: &Descriptor<'_>) -> Result<Option<usize>, SystemError> {
         let written = self.ring.owner_mut().consumer.transfer(descriptor, usize::MAX);
@@ -206,72 +219,74 @@ impl Output {
         written
     }
 
-    /// Bytes at hand in the ring. 0 only when nothing is pending.
+    /// Returns the number of bytes in the ring. It is 0 only if nothing is pending.
     pub fn available(&self) -> usize {
         self.ring.available()
     }
 
-    /// Bytes that must still go out: in the ring and queued behind it.
+    /// Returns the number of bytes that must still go out, in the ring and in the queue.
     pub fn pending(&self) -> usize {
         self.available() + self.queue.len()
     }
 
-    /// Whether no more should be sent until [`is_drained`](Self::is_drained): as much is pending as the largest ring holds.
+    /// Returns true if at least as much is pending as the largest ring holds. Nothing more should be sent until
+    /// [`is_drained`](Self::is_drained).
     pub fn is_over_high_water(&self) -> bool {
         self.pending() >= self.largest
     }
 
-    /// Whether no more than half the largest ring is pending.
+    /// Returns true if at most half the largest ring is pending.
     pub fn is_drained(&self) -> bool {
         self.pending() <= self.largest / 2
     }
 
-    /// Bytes ever drained, modulo 2⁶⁴.
+    /// Returns the number of bytes ever drained, modulo 2⁶⁴.
     pub fn position(&self) -> u64 {
         self.before.wrapping_add(self.ring.consumer.position())
     }
 
-    /// The ring's size at present, in bytes.
+    /// Returns the current size of the ring, in bytes.
     pub fn size(&self) -> usize {
         self.ring.consumer.size()
     }
 
-    /// Start of the ring's memory: [`size`](Self::size) bytes. Through it only the bytes that [`peek`](Self::peek)
-    /// describes may be read, and only until the next call that changes the output: the ring may be replaced then.
+    /// Returns the start of the ring's memory, which has [`size`](Self::size) bytes. Only the bytes that
+    /// [`peek`](Self::peek) describes may be read, and only until the next call that changes the output, because that
+    /// call may replace the ring.
     pub fn base(&self) -> NonNull<u8> {
         self.ring.consumer.base()
     }
 
-    /// How often the ring has been replaced, counting on from 0 after `u32::MAX`. The first byte that is at hand then lies
-    /// at the start of the new one.
+    /// Returns how often the ring was replaced, modulo 2³². After a replacement the first available byte lies at the
+    /// start of the new ring.
     pub fn generation(&self) -> u32 {
         self.generation
     }
 
-    /// What it takes to show the ring's memory. When the ring is replaced, what was shown stays as it is until
+    /// Returns the right to show the ring's memory. After the ring is replaced, the old memory keeps its content until
     /// [`forget_replaced`](Self::forget_replaced).
     pub fn sight(&mut self) -> Sight<'_> {
         self.ring.sight()
     }
 
-    /// What becomes of the ring's memory when the ring is replaced or the session is gone, for debug mode. Rings to come follow
-    /// the one at present.
+    /// Returns the guard that decides, in debug mode, what happens to the ring's memory after the ring is replaced or
+    /// the session is gone. Later rings adopt it.
     pub fn guard(&self) -> &Guard {
         self.ring.producer.guard()
     }
 
-    /// Gives up the rings that were shown and have been replaced: nobody outside works with their bytes any more.
+    /// Gives up the replaced rings that were shown. Call it when nothing outside works with their bytes any more.
     pub fn forget_replaced(&mut self) {
         self.replaced.clear();
     }
 
-    /// Ends without ending the sights of the rings: see [`Shown::abandon`].
+    /// Drops the output without ending the sights of its rings: see [`Shown::abandon`].
     pub(super) fn abandon(self) {
         self.ring.abandon();
         self.replaced.into_iter().for_each(Shown::abandon);
     }
 
-    /// Brings the first size of the ring back, if it is empty.
+    /// Restores the first size of the ring if the ring is empty.
     pub(super) fn shrink(&mut self) {
         if self.available() == 0 && self.size() > self.smallest {
             self.replace_ring(self.smallest);
@@ -283,8 +298,8 @@ impl Output {
         self.size() + self.queue.memory_bytes() + replaced
     }
 
-    /// Puts what is queued into the ring, as far as it has room. If it has none for all of that and `more` bytes, a larger
-    /// one takes its place first, as far as is allowed.
+    /// Moves queued bytes to the ring. If the ring has no room for all of them and `more` bytes, a larger ring replaces
+    /// it first, up to the largest size.
     fn refill(&mut self, more: usize) {
         if self.size() < self.largest {
             let needed = self.pending().saturating_add(more);
@@ -296,18 +311,19 @@ impl Output {
         }
         if !self.queue.is_empty() {
             let written = self.ring.owner_mut().producer.write(self.queue.front());
-            self.queue.take(written);
+            self.queue.consume(written);
         }
     }
 
-    /// Another ring, with what is in this one, which it has room for. Without memory for it this one goes on: the queue takes
-    /// what it cannot.
+    /// Replaces the ring by one of `size` bytes, which must have room for the current bytes. Without memory the current
+    /// ring stays, and the queue takes what does not fit.
     fn replace_ring(&mut self, size: usize) {
         if let Ok(ring) = Ring::new(size) {
             ring.producer.guard().follow(self.ring.producer.guard());
             let mut old = mem::replace(&mut self.ring, Shown::new(ring));
             self.before = self.before.wrapping_add(old.consumer.position());
-            // Copied, not taken: whoever looks at the old one goes on seeing what it held. A count of 0 is always valid.
+            // The bytes are copied and not taken, so that a view of the old ring keeps its content. A count of 0 is
+            // always valid.
             let _ = old.owner_mut().consumer.io_slices(|bytes, _| {
                 for part in bytes {
                     self.ring.owner_mut().producer.write(part);

@@ -1,7 +1,12 @@
+//! The sending half of an established connection.
+//!
+//! A byte that was not sealed never reaches the wire.
+
 use super::batch::Frame;
+use super::error::Error;
 use super::frame::{CHUNK, SEALED_HEADER, sealed_payload};
 use super::noise::CipherState;
-use super::{Error, Output};
+use super::output::Output;
 
 /// The sending half of a transport: frames in, wire bytes out.
 pub(super) struct Sealer {
@@ -13,8 +18,10 @@ impl Sealer {
         Self { cipher }
     }
 
-    /// Seals a frame into `output`, which has room for it. Fails only after 2^64 − 1 messages: what of the frame is in the
-    /// output by then cannot be taken back, so the session must end.
+    /// Seals a frame into `output`, which must have room for it.
+    ///
+    /// Returns [`Error::Aead`] only after 2^64 − 1 messages. Parts of the frame may be in the output then and cannot be
+    /// taken back, so the session must end.
     pub(super) fn seal(&mut self, frame: Frame<'_>, output: &mut Output) -> Result<(), Error> {
         let header = frame.header.encode(frame.payload.len());
         let mut chunks = frame.payload.chunks(CHUNK);
@@ -22,7 +29,7 @@ impl Sealer {
         chunks.try_for_each(|chunk| self.put(&[], chunk, output))
     }
 
-    /// Seals `header` and `chunk`, each unless it is empty, in one piece.
+    /// Seals `header` and `chunk` in one piece. Either may be empty.
     fn put(&mut self, header: &[u8], chunk: &[u8], output: &mut Output) -> Result<(), Error> {
         let header_length = if header.is_empty() { 0 } else { SEALED_HEADER };
         let put = output.put(header_length + sealed_payload(chunk.len()), |space| {
@@ -38,7 +45,7 @@ impl Sealer {
         })
     }
 
-    /// `space` is as long as `plain` and its tag, or empty if there is nothing to seal.
+    /// Seals `plain` into `space`, which is longer by a tag. Both are empty if there is nothing to seal.
     fn seal_into(&mut self, plain: &[u8], space: &mut [u8]) -> Result<(), Error> {
         if plain.is_empty() {
             return Ok(());

@@ -1,49 +1,56 @@
+//! One end of a Stratum V2 connection.
+//!
+//! A session's memory grows with the bytes that have come, and never with a length that an unauthenticated peer claims.
+
 use std::mem;
 use std::ops::Range;
 use std::time::Duration;
 
 use buffer_sv2::{AeadBuffer, Buffer};
 
-use super::batch::{Frame, frame_at};
-use super::frame::{CHUNK, SEALED_HEADER, sealed_payload};
+use super::allowance::Allowance;
+use super::batch::{Batch, Frame, frame_at};
+use super::error::Error;
+use super::frame::{CHUNK, FrameHeader, MAX_PAYLOAD, SEALED_HEADER, sealed_payload};
 use super::handshake::{self, Handshake};
 use super::input::Input;
+use super::noise;
 use super::opener::Opener;
+use super::output::Output;
 use super::sealer::Sealer;
-use super::{Batch, Error, FrameHeader, MAX_PAYLOAD, Output, noise, spare};
 
-/// How a session is made.
+/// Options of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// The longest payload that is accepted from the peer, in bytes. The protocol itself allows [`MAX_PAYLOAD`]: a
-    /// larger number means the same. What is sent is bounded by the protocol alone.
+    /// The longest payload that is accepted from the peer, in bytes. Numbers above [`MAX_PAYLOAD`], the protocol's
+    /// limit, mean that limit. Sent frames are limited by the protocol alone.
     pub max_frame_size: usize,
-    /// The largest size of the output ring, in bytes: a power of two. It is also the high-water mark.
+    /// The largest size of the output ring, in bytes, which must be a power of two. It is also the high-water mark.
     pub output_size: usize,
-    /// The size with which the output ring starts, in bytes: a power of two. A larger number than `output_size` means the
-    /// same as that: the ring is then never replaced.
+    /// The first size of the output ring, in bytes, which must be a power of two. Numbers above `output_size` mean
+    /// `output_size`; the ring is then never replaced.
     pub output_start: usize,
 }
 
 impl Default for Options {
-    /// Frames up to 1 MiB, an output that grows from 1 KiB to 64 KiB.
+    /// Returns options for frames up to 1 MiB, and an output that grows from 1 KiB to 64 KiB.
     fn default() -> Self {
         Self { max_frame_size: 1 << 20, output_size: 1 << 16, output_start: 1 << 10 }
     }
 }
 
-/// Where a session stands.
+/// The state of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Waits for the peer's handshake message.
     Handshake,
-    /// Frames can go both ways.
+    /// Frames can go in both directions.
     Transport,
-    /// Ended, by [`Session::close`] or by an error. What is in the output can still be drained.
+    /// Ended by [`Session::close`] or by an error. The output can still be drained.
     Closed,
 }
 
-/// What a session has done and what it holds.
+/// Figures of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stats {
     /// Frames received.
@@ -54,23 +61,21 @@ pub struct Stats {
     pub bytes_in: u64,
     /// Wire bytes put into the output, drained or not.
     pub bytes_out: u64,
-    /// Memory that the session holds: output ring and queue, held input, and itself. Batches are not counted.
+    /// Memory of the session, in bytes: output ring and queue, held input, and the session itself. Batches do not
+    /// count.
     pub memory_bytes: usize,
 }
 
 /// One end of a Stratum V2 connection, without I/O: wire bytes in, frames out; frames in, wire bytes out.
 ///
-/// An error in what the peer sent closes the session: [`error`](Self::error) keeps it, and every later call returns it.
+/// An error in what the peer sent closes the session. [`error`](Self::error) keeps it, and every later call returns it.
 /// The errors of a wrong call ([`Error::State`], [`Error::Busy`], [`Error::Internal`], a payload too large to send)
 /// change nothing.
 pub struct Session {
     phase: Phase,
     error: Option<Error>,
     max_frame_size: usize,
-    /// Whether its memory comes from a [`LinkMemory`](super::LinkMemory).
-    bounded: bool,
-    /// Input that is not whole yet: of a handshake message, a sealed header or a sealed payload. Grows with the bytes
-    /// that have come, never with a length that the peer claims.
+    /// Incomplete input: part of a handshake message, a sealed header or a sealed payload.
     held: Vec<u8>,
     output: Output,
     frames_in: u64,
@@ -78,14 +83,15 @@ pub struct Session {
     bytes_in: u64,
 }
 
-/// A message that is not whole yet: of the handshake, a frame, or if no more is known of it a sealed header.
+/// A message that is not complete yet: of the handshake, or a frame. Before its header has come, a frame counts as a
+/// sealed header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Partial {
-    /// Its length on the wire, in bytes; 0 when the session is closed.
+    /// Length of the message on the wire, in bytes. 0 if the session is closed.
     pub wire: usize,
-    /// How many of these bytes have come.
+    /// Bytes of the message that have come.
     pub come: usize,
-    /// The length of the frame's payload in bytes, once its header has come.
+    /// Length of the frame's payload in bytes, once its header has come.
     pub payload: Option<usize>,
     /// Whether the handshake is done.
     pub transport: bool,
@@ -102,14 +108,17 @@ struct Transport {
     sealer: Sealer,
 }
 
-/// The longest chunk that `receive` takes: with it, and a frame held before it, offsets in a batch fit in 32 bits.
+/// The longest chunk that `receive` takes, in bytes. With it, and a frame held before it, offsets in a batch fit in 32
+/// bits.
 const MAX_CHUNK: usize = 1 << 31;
 
 impl Session {
-    /// The server's end. It certifies itself with the authority's keys, base58check strings; the certificate is valid
-    /// from the handshake on for `certificate_validity`, in whole seconds (clients allow ten more).
+    /// Makes the server's end. It certifies itself with the authority's keys, which are base58check strings. The
+    /// certificate is valid from the handshake on for `certificate_validity`, in whole seconds. Clients allow ten
+    /// seconds more.
     ///
-    /// [`Error::Key`] for a bad key or a pair that does not match, [`Error::OutputSize`], [`Error::NoMemory`].
+    /// Returns [`Error::Key`] for a bad key or for keys that are not a pair, [`Error::OutputSize`] or
+    /// [`Error::NoMemory`].
     pub fn responder(
         options: Options,
         public_key: &str,
@@ -121,11 +130,11 @@ impl Session {
         Ok(Self::new(options, handshake, output))
     }
 
-    /// The client's end. `authority` is the public key, a base58check string, that must have signed the server's
-    /// certificate; without it any server is accepted, and the session is encrypted but not authenticated. The first
-    /// handshake message is in the output at once.
+    /// Makes the client's end. `authority` is the public key that must have signed the server's certificate, as a
+    /// base58check string. Without it every server is accepted, and the session is encrypted but not authenticated. The
+    /// first handshake message is in the output at once.
     ///
-    /// [`Error::Key`], [`Error::OutputSize`], [`Error::NoMemory`].
+    /// Returns [`Error::Key`] for a bad key, [`Error::OutputSize`] or [`Error::NoMemory`].
     pub fn initiator(options: Options, authority: Option<&str>) -> Result<Self, Error> {
         let mut output = Output::new(options.output_start, options.output_size)?;
         let handshake = Handshake::initiator(authority, &mut output)?;
@@ -137,7 +146,6 @@ impl Session {
             phase: Phase::Handshake(handshake),
             error: None,
             max_frame_size: options.max_frame_size,
-            bounded: false,
             held: Vec::new(),
             output,
             frames_in: 0,
@@ -146,7 +154,7 @@ impl Session {
         }
     }
 
-    /// Where the session stands.
+    /// Returns the state of the session.
     pub fn state(&self) -> State {
         match self.phase {
             Phase::Handshake(_) => State::Handshake,
@@ -155,20 +163,21 @@ impl Session {
         }
     }
 
-    /// The error that closed the session, if one did.
+    /// Returns the error that closed the session, if one did.
     pub fn error(&self) -> Option<&Error> {
         self.error.as_ref()
     }
 
-    /// Takes wire bytes, cut anywhere, and decrypts the whole frames among them into one slice of `pool`. `None`: no
-    /// frame is whole yet, and no slice was taken.
+    /// Takes wire bytes, cut anywhere, and decrypts the complete frames among them into one slice of `pool`. Returns
+    /// `None`, and takes no slice, if no frame is complete yet.
     ///
-    /// Frames before a bad one are still returned; the session is then closed, and the next call returns the error.
-    /// With none before it this call does: [`Error::Handshake`], [`Error::Certificate`], [`Error::Aead`],
-    /// [`Error::FrameTooLarge`], [`Error::NoMemory`]. [`Error::State`] after [`close`](Self::close).
+    /// Frames before a bad one are still returned. The session is then closed, and the next call returns the error. If
+    /// there is no frame before it, this call returns the error: [`Error::Handshake`], [`Error::Certificate`],
+    /// [`Error::Aead`], [`Error::FrameTooLarge`] or [`Error::NoMemory`]. Returns [`Error::State`] after
+    /// [`close`](Self::close).
     ///
-    /// Nothing is taken in, and the session goes on, with [`Error::Busy`] (the pool holds bytes that were written and
-    /// not taken) and with [`Error::NoMemory`] for a chunk above 2 GiB.
+    /// Two errors take nothing in, and the session goes on: [`Error::Busy`] if the pool has bytes that were written and
+    /// not taken, and [`Error::NoMemory`] for a chunk above 2 GiB.
     pub fn receive<B: Buffer + AeadBuffer>(
         &mut self,
         chunk: &[u8],
@@ -201,41 +210,43 @@ impl Session {
         }
     }
 
-    /// Encrypts a frame into the output. `false`: it is in, but the output is over its high-water mark, so send no more
+    /// Encrypts a frame into the output. Returns false if the output is now over its high-water mark: send no more
     /// until it is drained.
     ///
-    /// [`Error::FrameTooLarge`] above [`MAX_PAYLOAD`], [`Error::State`] outside transport, [`Error::NoMemory`]: nothing
-    /// is sent, and the session goes on.
+    /// Returns [`Error::FrameTooLarge`] above [`MAX_PAYLOAD`], [`Error::State`] outside transport,
+    /// [`Error::MemoryLimit`] or [`Error::NoMemory`]. Nothing is sent then, and the session goes on.
     pub fn send(&mut self, header: FrameHeader, payload: &[u8]) -> Result<bool, Error> {
         self.seal(std::iter::once(Ok(Frame { header, payload })))
     }
 
-    /// Re-encrypts frames of a batch that a session received, this one or another, into the output. `batch` is the
-    /// bytes of its slice, `table` where its table starts, `frames` which of them. `false` as in [`send`](Self::send).
+    /// Encrypts received frames again, into the output. `batch` is the content of a batch's slice, `table` the offset
+    /// of its table, and `frames` selects frames. Any session may have received the batch. Returns false as
+    /// [`send`](Self::send) does.
     ///
-    /// [`Error::Internal`] if an entry of the table lies outside the batch or describes bytes outside its payloads,
-    /// [`Error::State`] outside transport, [`Error::NoMemory`]: nothing is sent, and the session goes on.
+    /// Returns [`Error::Internal`] if an entry of the table lies outside the batch or describes bytes outside its
+    /// payloads, [`Error::State`] outside transport, [`Error::MemoryLimit`] or [`Error::NoMemory`]. Nothing is sent
+    /// then, and the session goes on.
     pub fn forward(&mut self, batch: &[u8], table: usize, frames: Range<usize>) -> Result<bool, Error> {
         self.seal(frames.map(|index| frame_at(batch, table, index).ok_or(Error::Internal)))
     }
 
-    /// Brings the output ring back to its first size if it is empty. For a connection that has fallen silent: traffic that
-    /// goes on would only make it grow again. All other memory goes back by itself.
+    /// Restores the first size of the output ring if the ring is empty. Call it for a connection that has fallen
+    /// silent: with traffic the ring would only grow again. All other memory is freed by itself.
     pub fn shrink(&mut self) {
         self.output.shrink();
     }
 
-    /// What must go out on the wire. It stays drainable when the session is closed.
+    /// Returns the outgoing wire bytes. They can be drained even if the session is closed.
     pub fn output(&mut self) -> &mut Output {
         &mut self.output
     }
 
-    /// Ends the session without ending the sights of its output: see [`Shown::abandon`](crate::shown::Shown::abandon).
+    /// Drops the session without ending the sights of its output: see [`Shown::abandon`](crate::shown::Shown::abandon).
     pub fn abandon(self) {
         self.output.abandon();
     }
 
-    /// What the session has done and what it holds.
+    /// Returns the figures of the session.
     pub fn stats(&self) -> Stats {
         let phase = match &self.phase {
             Phase::Handshake(handshake) => handshake.memory_bytes(),
@@ -250,7 +261,8 @@ impl Session {
         }
     }
 
-    /// Ends the session: its keys and held input go, its output stays drainable. Idempotent; an earlier error stays.
+    /// Ends the session: erases its keys and frees held input. The output can still be drained. An earlier error is
+    /// kept. Further calls do nothing.
     pub fn close(&mut self) {
         self.phase = Phase::Closed;
         self.held = Vec::new();
@@ -261,12 +273,12 @@ impl Session {
         self.close();
     }
 
-    /// Why a call is refused in this state.
+    /// Returns the error for a call that this state refuses.
     fn refusal(&self) -> Error {
         self.error.clone().unwrap_or(Error::State)
     }
 
-    /// Reads what is whole in `input`. The batch holds the frames before an error.
+    /// Reads what is complete in `input`. The batch has the frames before an error.
     fn read<B: Buffer + AeadBuffer>(
         &mut self,
         input: &mut Input<'_>,
@@ -287,47 +299,37 @@ impl Session {
         }
     }
 
-    /// Keeps what was not whole for the next chunk: the last `unread` bytes of `held`, then `rest`.
+    /// Keeps incomplete input for the next chunk: the last `unread` bytes of `held`, then `rest`.
     fn hold(&mut self, mut held: Vec<u8>, unread: usize, rest: &[u8]) -> Result<(), Error> {
-        // It is of one message, header or payload, so it was read as a whole or not at all.
+        // The held bytes belong to one message, header or payload, so they were read completely or not at all.
         if unread == 0 {
-            self.keep(mem::take(&mut held));
+            self.output.allowance().keep(mem::take(&mut held));
         }
         let total = unread + rest.len();
         if held.capacity() < total {
-            // Ahead of what has come, so that the next chunks are not copied again and again, but not far beyond the frame,
-            // whose length was authenticated and checked.
-            let take = if self.bounded { spare::take_bounded } else { spare::take };
-            let mut larger = take(total, self.awaits())?;
+            // Room for the whole message, so that the next chunks are not copied again and again. It is not far beyond
+            // the frame, whose length was authenticated and checked.
+            let mut larger = self.output.allowance().buffer(total, Some(self.awaits()))?;
             larger.extend_from_slice(&held);
-            self.keep(mem::replace(&mut held, larger));
+            self.output.allowance().keep(mem::replace(&mut held, larger));
         }
         held.extend_from_slice(rest);
         self.held = held;
         Ok(())
     }
 
-    /// From here on it has no more memory than it needs, and no more than `allowance` bytes in its output.
-    pub(super) fn bound(&mut self, allowance: usize) {
-        self.bounded = true;
-        self.output.bound(allowance);
+    /// Sets the memory that the session may have.
+    pub(super) fn limit(&mut self, allowance: Allowance) {
+        self.output.limit(allowance);
     }
 
-    fn keep(&self, buffer: Vec<u8>) {
-        if self.bounded {
-            spare::give_bounded(buffer);
-        } else {
-            spare::give(buffer);
-        }
-    }
-
-    /// What has come of the message that is not whole yet.
+    /// Returns the message that is not complete yet, with what has come of it.
     pub fn partial(&self) -> Partial {
         let begun = match &self.phase {
             Phase::Transport(transport) => transport.opener.begun(),
             Phase::Handshake(_) | Phase::Closed => None,
         };
-        // A sealed header is opened as soon as it has come, and not held any more.
+        // A sealed header is opened as soon as it has come, and not held after that.
         let header = begun.map_or(0, |_| SEALED_HEADER);
         Partial {
             wire: header + self.awaits(),
@@ -337,7 +339,7 @@ impl Session {
         }
     }
 
-    /// How many bytes of input must be there for anything to happen.
+    /// Returns the number of input bytes that the next step needs.
     fn awaits(&self) -> usize {
         match &self.phase {
             Phase::Handshake(handshake) => handshake.awaits(),
@@ -346,7 +348,7 @@ impl Session {
         }
     }
 
-    /// Seals all of `frames`, or none if one of them is an error or there is no memory for them.
+    /// Seals all of `frames`, or none if one of them is an error or if there is no memory for them.
     fn seal<'a>(&mut self, frames: impl Iterator<Item = Result<Frame<'a>, Error>> + Clone) -> Result<bool, Error> {
         let Phase::Transport(Transport { sealer, .. }) = &mut self.phase else {
             return Err(self.refusal());
@@ -386,10 +388,10 @@ mod tests {
 
     const HEADER: FrameHeader = FrameHeader { extension_type: 0, message_type: 1 };
 
-    /// Two ends of a connection on which `nonce` messages have gone from the first to the second.
+    /// Makes two ends of a connection on which `nonce` messages have gone from the first to the second.
     fn worn(nonce: u64) -> (Session, Session) {
         let mut one = Session::initiator(Options::default(), None).expect("memory");
-        let (public_key, secret_key) = super::super::generate_authority_keypair();
+        let (public_key, secret_key) = crate::sv2::keys::generate_authority_keypair();
         let mut other =
             Session::responder(Options::default(), &public_key, &secret_key, Duration::ZERO).expect("a pair");
         for _ in 0..2 {
@@ -404,7 +406,7 @@ mod tests {
         (one, other)
     }
 
-    /// The payloads that come when all that `from` has put out goes to `to`.
+    /// Passes everything in the output of `from` to `to`. Returns the received payloads.
     fn pass(from: &mut Session, to: &mut Session) -> Result<Vec<Vec<u8>>, Error> {
         let mut wire = vec![0; from.output().pending()];
         from.output().read(&mut wire);
@@ -415,7 +417,7 @@ mod tests {
 
     #[test]
     fn a_session_ends_before_its_nonces_do() {
-        // Two nonces a frame: two frames can go; of the third only the header could, or nothing.
+        // A frame uses two nonces. Two frames can go; of the third only the header could, or nothing.
         for left in [4, 5] {
             let (mut one, mut other) = worn(u64::MAX - left);
             for text in [b"first", b"other"] {
@@ -434,11 +436,11 @@ mod tests {
     fn nothing_unsealed_goes_out_through_the_queue_either() {
         let (mut one, mut other) = worn(u64::MAX - 5);
         let large = vec![3; 100_000];
-        // Three nonces: more than the ring holds.
+        // The frame uses three nonces, and is more than the ring holds.
         assert_eq!(one.send(HEADER, &large), Ok(false));
         let pending = one.output().pending();
         assert_eq!(one.send(HEADER, &large), Err(Error::Aead));
-        // The piece of header and first chunk is there, the last chunk is not.
+        // The piece with header and first chunk is there, and the last chunk is not.
         assert_eq!(one.output().pending(), pending + SEALED_HEADER + sealed_payload(CHUNK));
         assert_eq!(pass(&mut one, &mut other), Ok(vec![large]));
         assert_eq!(other.state(), State::Transport, "the rest of the frame never comes");

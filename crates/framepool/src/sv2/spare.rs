@@ -1,53 +1,52 @@
-//! Memory that the sessions of a thread have filled and emptied, kept for the next of them.
+//! Buffers that the sessions of a thread have filled and emptied, kept for the next session.
 //!
-//! What a session holds of a frame comes and goes with every chunk. So it owns memory only as long as there is something in
-//! it; and neither does steady traffic ask the allocator, nor does a large frame find pages that must be made first, which
-//! takes longer than its ciphers. What is kept has held nothing but sealed bytes.
+//! A session needs memory for frames only while a chunk is incomplete or queued. With spare buffers, steady traffic
+//! does not call the allocator, and a large frame does not wait for fresh pages, which takes longer than its ciphers.
+//! Spare buffers have held only sealed bytes.
 
 use std::cell::RefCell;
 
-use super::Error;
+use super::error::Error;
 use super::frame::{MAX_PAYLOAD, SEALED_HEADER};
 
-/// The most that a thread keeps, in bytes: two frames of the largest size, as when one is forwarded, and a mebibyte.
+/// The most that a thread keeps, in bytes: two frames of the largest size, as when one is forwarded, and one MiB.
 const MOST: usize = 2 * (SEALED_HEADER + MAX_PAYLOAD + MAX_PAYLOAD / 4096) + (1 << 20);
 
-/// The most buffers of about one size that a thread keeps.
+/// The most buffers of one size class that a thread keeps.
 const MOST_ALIKE: usize = 64;
 
-/// The smallest buffer that is made, in bytes.
+/// Size of the smallest buffer, in bytes.
 const SMALLEST: usize = 64;
 
-/// Up to here buffers are powers of two, so that one fits another's need, and are used for no less than half of what they
-/// hold. Beyond, that would waste too much, and growing step by step copy too much.
+/// The largest buffer, in bytes, whose size is rounded to a power of two, so that it fits other needs. Such a buffer is
+/// used only for at least half of its size. Beyond this size rounding would waste too much, and growing step by step
+/// would copy too much.
 const ROUNDED: usize = 1 << 20;
 
-/// Beyond [`ROUNDED`], a buffer that is handed out has at most so many times the bytes asked for.
+/// The most times by which a buffer above [`ROUNDED`] may be larger than the request.
 const SLACK: usize = 16;
 
 thread_local! {
     static SPARE: RefCell<Spare> = const { RefCell::new(Spare { classes: [const { Vec::new() }; CLASSES], bytes: 0 }) };
 }
 
-/// One for each number of bits in a capacity.
+/// One class for each number of bits in a capacity.
 const CLASSES: usize = usize::BITS as usize;
 
 struct Spare {
-    /// By the logarithm of their capacity.
+    /// Buffers by the logarithm of their capacity.
     classes: [Vec<Vec<u8>>; CLASSES],
     bytes: usize,
 }
 
-/// The memory that this thread keeps for its sessions, in bytes. No session counts it as its own.
+/// Returns the memory that this thread keeps for its sessions, in bytes. It does not count as memory of any session.
 pub fn spare_bytes() -> usize {
     SPARE.with_borrow(|spare| spare.bytes)
 }
 
-/// The largest buffer of a session of a [`LinkMemory`](super::LinkMemory) that is kept, in bytes. Larger ones are as long as what
-/// is put into them, so that a budget need not pay for more, and are freed.
-pub(super) const LARGEST_BOUNDED: usize = 1 << 16;
-
-/// An empty buffer with room for `needed` bytes. A large one that must be made gets room for growth, but not beyond `most`.
+/// Returns an empty buffer with room for `needed` bytes. A new large buffer gets room for growth, up to `most` bytes.
+///
+/// Returns [`Error::NoMemory`] if the allocator has none.
 pub(super) fn take(needed: usize, most: usize) -> Result<Vec<u8>, Error> {
     if let Some(buffer) = SPARE.with_borrow_mut(|spare| spare.take(needed.max(SMALLEST))) {
         return Ok(buffer);
@@ -62,24 +61,7 @@ pub(super) fn take(needed: usize, most: usize) -> Result<Vec<u8>, Error> {
     Ok(buffer)
 }
 
-/// The same for a bounded session: a large buffer has room for `most` bytes from the start.
-pub(super) fn take_bounded(needed: usize, most: usize) -> Result<Vec<u8>, Error> {
-    if needed <= LARGEST_BOUNDED {
-        return take(needed, needed);
-    }
-    let mut buffer = Vec::new();
-    buffer.try_reserve_exact(most.max(needed)).map_err(|_| Error::NoMemory)?;
-    Ok(buffer)
-}
-
-/// Keeps a bounded session's `buffer`, or frees it.
-pub(super) fn give_bounded(buffer: Vec<u8>) {
-    if buffer.capacity() <= LARGEST_BOUNDED {
-        give(buffer);
-    }
-}
-
-/// Keeps `buffer`, whatever is in it, for others.
+/// Keeps `buffer` for other sessions, or frees it. Its content does not matter.
 pub(super) fn give(mut buffer: Vec<u8>) {
     if buffer.capacity() > 0 {
         buffer.clear();
@@ -118,8 +100,8 @@ impl Spare {
 
 #[cfg(test)]
 mod tests {
-    use super::super::frame::sealed_payload;
     use super::*;
+    use crate::sv2::frame::sealed_payload;
 
     #[test]
     fn what_was_given_is_taken_again() {
@@ -127,7 +109,7 @@ mod tests {
         assert_eq!((buffer.capacity(), spare_bytes()), (1024, 0));
         give(buffer);
         assert_eq!(spare_bytes(), 1024);
-        // Also for less, down to a half, but not for more.
+        // It is used again for less, down to half, but not for more.
         for needed in [1000, 1024, 513] {
             let buffer = take(needed, needed).expect("memory");
             assert_eq!((buffer.capacity(), buffer.len(), spare_bytes()), (1024, 0, 0));
@@ -144,10 +126,10 @@ mod tests {
         assert_eq!(take(3 << 20, 1 << 30).expect("memory").capacity(), 4 << 20);
         assert_eq!(take(3 << 20, (3 << 20) + 5).expect("memory").capacity(), (3 << 20) + 5);
         give(take(3 << 20, 0).expect("memory"));
-        // Of one class, and too small.
+        // The kept buffer has the right class, but is too small.
         assert_eq!(take((3 << 20) + 1, 0).expect("memory").capacity(), (3 << 20) + 1);
         assert_eq!(spare_bytes(), 3 << 20);
-        // Far too large for a small need, but not for a large one.
+        // The kept buffer is far too large for a small need, but not for a large one.
         assert_eq!(take(1 << 20, 0).expect("memory").capacity(), 1 << 20);
         assert_eq!(take((1 << 20) + 1, 0).expect("memory").capacity(), 3 << 20);
     }

@@ -34,7 +34,7 @@ impl<T> Wait<T> {
         Self { future: Box::pin(future), woken: Arc::new(Woken(AtomicBool::new(true))) }
     }
 
-    /// What has come, as an executor sees it: nothing is polled that was not woken.
+    /// Returns the output if it is there. Like an executor, polls only after a wake-up.
     pub(crate) fn poll(&mut self) -> Option<T> {
         if !self.woken.0.swap(false, Ordering::SeqCst) {
             return None;

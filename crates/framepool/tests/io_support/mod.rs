@@ -1,4 +1,4 @@
-//! Files, pipes and terminals to work on.
+//! Files, pipes and terminals for the tests of I/O.
 
 #![allow(dead_code, reason = "every test file uses some of it")]
 
@@ -12,7 +12,7 @@ use rustix::fs::OFlags;
 use rustix::pty::OpenptFlags;
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
-/// A file that is gone when it is closed.
+/// Makes a file that is gone after it is closed.
 pub(crate) fn file(contents: &[u8]) -> File {
     static LAST: AtomicU32 = AtomicU32::new(0);
     let name = format!("framepool-{}-{}", std::process::id(), LAST.fetch_add(1, Ordering::Relaxed));
@@ -24,7 +24,7 @@ pub(crate) fn file(contents: &[u8]) -> File {
     file
 }
 
-/// What a file holds from its start.
+/// Returns the content of a file from its start.
 pub(crate) fn contents(mut file: &File) -> Vec<u8> {
     rustix::fs::seek(file, rustix::fs::SeekFrom::Start(0)).unwrap();
     let mut bytes = Vec::new();
@@ -32,12 +32,12 @@ pub(crate) fn contents(mut file: &File) -> Vec<u8> {
     bytes
 }
 
-/// A pipe that blocks, as every new one.
+/// Makes a pipe that blocks, as every new pipe does.
 pub(crate) fn pipe() -> (PipeReader, PipeWriter) {
     std::io::pipe().unwrap()
 }
 
-/// The two ends of a terminal that changes no byte.
+/// Makes the two ends of a terminal that changes no byte.
 pub(crate) fn terminal() -> (OwnedFd, OwnedFd) {
     let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     rustix::pty::unlockpt(&master).unwrap();
@@ -58,7 +58,7 @@ pub(crate) fn set_nonblocking(fd: impl AsFd) {
     rustix::fs::fcntl_setfl(fd, flags | OFlags::NONBLOCK).unwrap();
 }
 
-/// All that the ring holds.
+/// Returns all bytes in the ring.
 pub(crate) fn drain(consumer: &mut Consumer) -> Vec<u8> {
     let mut bytes = vec![0; consumer.available()];
     let read = consumer.read(&mut bytes);
@@ -66,7 +66,7 @@ pub(crate) fn drain(consumer: &mut Consumer) -> Vec<u8> {
     bytes
 }
 
-/// Fills what room there is.
+/// Fills the free room.
 pub(crate) fn fill(producer: &mut Producer) -> Vec<u8> {
     let bytes = pattern(producer.available());
     assert_eq!(producer.write(&bytes), bytes.len());

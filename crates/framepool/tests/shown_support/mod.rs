@@ -1,4 +1,4 @@
-//! What several tests need.
+//! A way to show memory, for several tests.
 
 use std::any::Any;
 use std::ptr::NonNull;
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use framepool::shown::{Exposure, Sight};
 
-/// A sight that cannot be ended.
+/// An exposure whose sights cannot be ended.
 #[derive(Default)]
 pub(crate) struct Open(Mutex<Option<Box<dyn Any + Send>>>);
 
@@ -20,7 +20,7 @@ impl Exposure for Open {
     }
 }
 
-/// Shows some memory: it is kept as long as what this returns.
+/// Shows some memory, which is kept until the returned exposure is dropped.
 pub(crate) fn show(mut sight: Sight<'_>) -> (NonNull<[u8]>, Arc<dyn Exposure>) {
     let span = sight.span();
     (span, Arc::clone(sight.exposure(|| Arc::new(Open::default()))))

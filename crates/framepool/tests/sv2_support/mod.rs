@@ -1,4 +1,4 @@
-//! What the sv2 tests share.
+//! What the tests of sessions share.
 #![allow(dead_code, reason = "each test file is a crate of its own and uses its own part of this")]
 
 use std::time::Duration;
@@ -8,18 +8,18 @@ use framepool::sv2::{Batch, Error, FrameHeader, Options, Session, State};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 
-/// The reference implementation's example pair.
+/// The public key of the reference implementation's example pair.
 pub(crate) const PUBLIC: &str = "9auqWEzQDVyd2oe1JVGFLMLHZtCo2FFqZwtKA5gd9xbuEu7PH72";
 pub(crate) const SECRET: &str = "mkDLTBBRxdBv998612qipDYoTK3YUrqLe8uWw7gu3iXbSrn2n";
 
 pub(crate) const HOUR: Duration = Duration::from_hours(1);
 
-/// Around every boundary of the framing.
+/// Sizes around every boundary of the framing.
 pub(crate) const SIZES: [usize; 9] = [0, 1, 65_518, 65_519, 65_520, 131_038, 200_000, 1_000_000, 16_777_215];
 
 pub(crate) type Owned = (FrameHeader, Vec<u8>);
 
-/// A generator with the seed of `FRAMEPOOL_SEED`, or a new one; prints it.
+/// Makes a generator with the seed in `FRAMEPOOL_SEED`, or with a new one, and prints the seed.
 pub(crate) fn rng() -> StdRng {
     let seed = std::env::var("FRAMEPOOL_SEED")
         .map_or_else(|_| rand::thread_rng().next_u64(), |text| text.parse().expect("FRAMEPOOL_SEED is a decimal u64"));
@@ -31,7 +31,7 @@ pub(crate) fn pool() -> BufferFromSystemMemory {
     BufferFromSystemMemory::new(0)
 }
 
-/// Takes any frame the protocol can carry.
+/// Returns options that accept every frame of the protocol.
 pub(crate) fn options() -> Options {
     Options { max_frame_size: 16_777_215, ..Options::default() }
 }
@@ -44,7 +44,7 @@ pub(crate) fn responder() -> Session {
     Session::responder(options(), PUBLIC, SECRET, HOUR).expect("the keys are good")
 }
 
-/// Initiator and responder, in transport.
+/// Makes an initiator and a responder after their handshake.
 pub(crate) fn connected() -> (Session, Session) {
     connected_with(options(), options())
 }
@@ -58,7 +58,7 @@ pub(crate) fn connected_with(initiator: Options, responder: Options) -> (Session
     (initiator, responder)
 }
 
-/// Everything pending in the output.
+/// Returns everything that is pending in the output.
 pub(crate) fn drain(session: &mut Session) -> Vec<u8> {
     let output = session.output();
     let mut bytes = vec![0; output.pending()];
@@ -67,7 +67,7 @@ pub(crate) fn drain(session: &mut Session) -> Vec<u8> {
     bytes
 }
 
-/// The frames of one `receive`.
+/// Returns the frames of one `receive`.
 pub(crate) fn receive(session: &mut Session, chunk: &[u8]) -> Result<Vec<Owned>, Error> {
     receive_in(session, chunk, &mut pool())
 }
@@ -82,7 +82,7 @@ pub(crate) fn receive_in<B: Buffer + AeadBuffer>(
     Ok(batch.as_ref().map_or_else(Vec::new, owned))
 }
 
-/// Copies a batch's frames, after checking that it is laid out as documented.
+/// Copies a batch's frames, after checking that its layout is the documented one.
 pub(crate) fn owned<S: AsRef<[u8]>>(batch: &Batch<S>) -> Vec<Owned> {
     let bytes = batch.slice.as_ref();
     assert_ne!(batch.frames, 0);
@@ -107,7 +107,7 @@ pub(crate) fn owned<S: AsRef<[u8]>>(batch: &Batch<S>) -> Vec<Owned> {
     frames
 }
 
-/// Feeds `wire` in pieces that `cut` chooses, and returns all frames.
+/// Feeds `wire` in pieces that `cut` chooses. Returns all frames.
 pub(crate) fn receive_cut(
     session: &mut Session,
     wire: &[u8],
@@ -136,13 +136,13 @@ pub(crate) fn send(session: &mut Session, frames: &[Owned]) {
     }
 }
 
-/// The wire bytes of `frames`.
+/// Returns the wire bytes of `frames`.
 pub(crate) fn wire(session: &mut Session, frames: &[Owned]) -> Vec<u8> {
     send(session, frames);
     drain(session)
 }
 
-/// `assert_eq!` would print megabytes.
+/// Compares frames. `assert_eq!` would print megabytes.
 pub(crate) fn assert_same(received: &[Owned], sent: &[Owned]) {
     assert_eq!(received.len(), sent.len(), "number of frames");
     for (index, (received, sent)) in received.iter().zip(sent).enumerate() {

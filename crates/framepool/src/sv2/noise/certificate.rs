@@ -1,23 +1,25 @@
+//! Certificates: an authority's signature of a server's static key, for a span of time.
+
 use ring::digest::{SHA256, digest};
 use secp256k1::rand::{CryptoRng, Rng};
 use secp256k1::schnorr::{self, Signature};
 use secp256k1::{Keypair, XOnlyPublicKey};
 
 use super::curve;
-use crate::sv2::{CertificateFault, Error};
+use crate::sv2::error::{CertificateFault, Error};
 
-/// Version u16, valid from u32, not valid after u32, signature.
+/// Length of a certificate, in bytes: version u16, valid from u32, not valid after u32, signature.
 pub(super) const SIZE: usize = TERMS + 64;
 
-/// What is signed of it, together with the server's static key.
+/// Length of the signed part, in bytes. The server's static key is signed with it.
 const TERMS: usize = 2 + 4 + 4;
 
 const VERSION: u16 = 0;
 
-/// How far the clocks of the two ends may differ, in seconds.
+/// The most that the clocks of the two ends may differ, in seconds.
 const LEEWAY: u32 = 10;
 
-/// Certifies `server_key` for the seconds from `now` to `now + validity`; both count Unix seconds.
+/// Certifies `server_key` from `now` to `now + validity`. Both count Unix seconds.
 pub(super) fn sign(
     server_key: &XOnlyPublicKey,
     now: u32,
@@ -37,8 +39,10 @@ pub(super) fn sign(
     certificate
 }
 
-/// [`Error::Certificate`] unless `authority` has certified `server_key` for `now`. Without an authority only the version
-/// matters. The signature comes first: what another key has signed says nothing true about its time.
+/// Returns [`Error::Certificate`] unless `authority` has certified `server_key` for `now`. Without an authority, checks
+/// only the version.
+///
+/// The signature is checked before the time, because nothing that another key signed can be relied on.
 pub(super) fn verify(
     certificate: &[u8; SIZE],
     server_key: &XOnlyPublicKey,

@@ -1,21 +1,21 @@
+//! One direction of an encrypted connection: a key, and a nonce that never repeats.
+
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use zeroize::Zeroizing;
 
-use crate::sv2::Error;
+use crate::sv2::error::Error;
+use crate::sv2::frame::TAG;
 
-/// An authentication tag, in bytes.
-pub(in crate::sv2) const TAG: usize = 16;
-
-/// Cleared when it is dropped.
+/// A key that is erased when it is dropped.
 pub(super) type Key = Zeroizing<[u8; 32]>;
 
 /// A key and the number of messages under it.
 ///
-/// The cipher's own form of the key is made for each message: it costs a nanosecond, while it could not be cleared, and
-/// takes 17 times the memory.
-pub(in crate::sv2) struct CipherState {
+/// The cipher's own form of the key is made for each message. That costs a nanosecond. Kept, it could not be erased and
+/// would need 17 times the memory.
+pub(crate) struct CipherState {
     key: Key,
-    /// Of the next message, in range `0 ..= u64::MAX`; the last value is never used.
+    /// Nonce of the next message, in range `0 ..= u64::MAX`. The last value is never used.
     nonce: u64,
 }
 
@@ -24,26 +24,30 @@ impl CipherState {
         Self { key, nonce: 0 }
     }
 
-    /// Encrypts `message` in place and returns its tag. [`Error::Aead`] when every nonce has been used.
-    pub(in crate::sv2) fn seal(&mut self, associated: &[u8], message: &mut [u8]) -> Result<[u8; TAG], Error> {
+    /// Encrypts `message` in place and returns its tag.
+    ///
+    /// Returns [`Error::Aead`] if every nonce has been used.
+    pub(crate) fn seal(&mut self, associated: &[u8], message: &mut [u8]) -> Result<[u8; TAG], Error> {
         let (key, nonce, next) = self.next()?;
         let tag = key.seal_in_place_separate_tag(nonce, Aad::from(associated), message).map_err(|_| Error::Aead)?;
         self.nonce = next;
         tag.as_ref().try_into().map_err(|_| Error::Aead)
     }
 
-    /// Decrypts a message, which ends with its tag, in place. [`Error::Aead`] if it is not what the peer sealed, or when
-    /// every nonce has been used; the nonce is then still that of this message, and what is left of it is of no use.
-    pub(in crate::sv2) fn open(&mut self, associated: &[u8], sealed: &mut [u8]) -> Result<(), Error> {
+    /// Decrypts a message, which ends with its tag, in place.
+    ///
+    /// Returns [`Error::Aead`] if the peer has not sealed it, or if every nonce has been used. The nonce is then
+    /// unchanged, and the content of `sealed` is useless.
+    pub(crate) fn open(&mut self, associated: &[u8], sealed: &mut [u8]) -> Result<(), Error> {
         let (key, nonce, next) = self.next()?;
         key.open_in_place(nonce, Aad::from(associated), sealed).map_err(|_| Error::Aead)?;
         self.nonce = next;
         Ok(())
     }
 
-    /// The key, the nonce of this message, and the number of the next.
+    /// Returns the key, the nonce of this message, and the number of the next.
     fn next(&self) -> Result<(LessSafeKey, Nonce, u64), Error> {
-        // The framework keeps the last number for other uses; and beyond it nonces would repeat.
+        // The framework keeps the last number for other uses, and nonces would repeat after it.
         let next = self.nonce.checked_add(1).ok_or(Error::Aead)?;
         let mut nonce = [0; 12];
         nonce[4..].copy_from_slice(&self.nonce.to_le_bytes());
@@ -51,9 +55,9 @@ impl CipherState {
         Ok((LessSafeKey::new(key), Nonce::assume_unique_for_key(nonce), next))
     }
 
-    /// As if `nonce` messages had been sealed or opened.
+    /// Sets the nonce, as if `nonce` messages had been sealed or opened.
     #[cfg(test)]
-    pub(in crate::sv2) fn skip_to(&mut self, nonce: u64) {
+    pub(crate) fn skip_to(&mut self, nonce: u64) {
         self.nonce = nonce;
     }
 }
@@ -62,7 +66,7 @@ impl CipherState {
 mod tests {
     use super::*;
 
-    /// Two ends of one direction, `nonce` messages in.
+    /// Returns two ends of one direction after `nonce` messages.
     fn pair(nonce: u64) -> (CipherState, CipherState) {
         let [mut sealing, mut opening] = [(); 2].map(|()| CipherState::new(Zeroizing::new([7; 32])));
         sealing.skip_to(nonce);
@@ -94,7 +98,7 @@ mod tests {
 
     #[test]
     fn no_two_messages_have_a_nonce_in_common() {
-        // Also where the counter's low half overflows.
+        // The counter's low half overflows on the way.
         let (mut sealing, _) = pair(u64::from(u32::MAX) - 5);
         let mut all: Vec<_> = (0..10).map(|_| sealed(&mut sealing, &[0; 32]).expect("nonces are left")).collect();
         all.sort();

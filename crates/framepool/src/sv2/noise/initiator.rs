@@ -1,40 +1,42 @@
+//! The client's side of the handshake.
+
 use secp256k1::ellswift::{ElligatorSwift, Party};
 use secp256k1::rand::{CryptoRng, Rng};
 use secp256k1::{PublicKey, XOnlyPublicKey};
 
+use super::certificate;
 use super::key_pair::KeyPair;
+use super::shape::{ACT_1, ACT_2, ENCODED_KEY};
 use super::symmetric_state::SymmetricState;
-use super::{ACT_1, ACT_2, ENCODED_KEY, TAG, Transport, certificate};
-use crate::sv2::Error;
+use super::transport::Transport;
+use crate::sv2::error::Error;
+use crate::sv2::frame::TAG;
 
 /// The connecting end, which has sent act 1.
-pub(in crate::sv2) struct Initiator {
+pub(crate) struct Initiator {
     symmetric: SymmetricState,
     ephemeral: KeyPair,
-    /// Who must have signed the server's certificate; `None` accepts any server.
+    /// The key that must have signed the server's certificate; `None` accepts every server.
     authority: Option<XOnlyPublicKey>,
 }
 
 impl Initiator {
-    /// The handshake, and the act 1 that begins it.
-    pub(in crate::sv2) fn new(
-        authority: Option<XOnlyPublicKey>,
-        rng: &mut (impl Rng + CryptoRng),
-    ) -> (Self, [u8; ACT_1]) {
+    /// Begins a handshake. Returns it with act 1.
+    pub(crate) fn new(authority: Option<XOnlyPublicKey>, rng: &mut (impl Rng + CryptoRng)) -> (Self, [u8; ACT_1]) {
         let mut symmetric = SymmetricState::new();
         let ephemeral = KeyPair::generate(rng);
         let act_1 = ephemeral.to_bytes();
         symmetric.mix_hash(&act_1);
-        // The empty payload, which every message of the framework has.
+        // Every message of the framework has a payload; this one is empty.
         symmetric.mix_hash(b"");
         (Self { symmetric, ephemeral, authority }, act_1)
     }
 
-    /// Reads the server's answer, in place. `now` in Unix seconds.
+    /// Reads the server's answer, decrypting it in place. `now` is in Unix seconds.
     ///
-    /// [`Error::Handshake`] if it is not what a server has sent in answer to this act 1, [`Error::Certificate`] if the
-    /// server does not show a certificate of the authority that is valid now.
-    pub(in crate::sv2) fn finish(mut self, act_2: &mut [u8; ACT_2], now: u32) -> Result<Transport, Error> {
+    /// Returns [`Error::Handshake`] if no server has sent it in answer to this act 1, and [`Error::Certificate`] if it
+    /// has no certificate of the authority that is valid now.
+    pub(crate) fn finish(mut self, act_2: &mut [u8; ACT_2], now: u32) -> Result<Transport, Error> {
         let (their_ephemeral, rest) = act_2.split_first_chunk_mut::<ENCODED_KEY>().ok_or(Error::Handshake)?;
         let (their_static, certificate) = rest.split_at_mut(ENCODED_KEY + TAG);
 

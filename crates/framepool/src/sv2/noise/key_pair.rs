@@ -1,11 +1,14 @@
+//! Key pairs of the handshake. Their secrets are erased when they are dropped.
+
 use secp256k1::ellswift::{ElligatorSwift, Party};
 use secp256k1::rand::{CryptoRng, Rng};
 use secp256k1::{Keypair, SecretKey, XOnlyPublicKey};
 use zeroize::Zeroizing;
 
-use super::{ENCODED_KEY, curve};
+use super::curve;
+use super::shape::ENCODED_KEY;
 
-/// A key pair of one handshake, ephemeral or static. Its secret is erased when it is dropped.
+/// A key pair of one handshake, ephemeral or static.
 pub(super) struct KeyPair {
     secret: SecretKey,
     pub(super) encoded: ElligatorSwift,
@@ -13,11 +16,11 @@ pub(super) struct KeyPair {
 }
 
 impl KeyPair {
-    /// A new pair, whose encoding nobody can tell from 64 random bytes.
+    /// Makes a pair whose encoding cannot be told from 64 random bytes.
     ///
-    /// A public key has about 2^256 encodings. Which of them it gets is drawn here: one that followed from the key could be
-    /// recognized, by decoding it and encoding the result again. The key may have an odd y, which is the parity of the
-    /// encoding's last byte. The shared secret and the certificate take only its x.
+    /// A public key has about 2^256 encodings, and one of them is drawn here. An encoding that followed from the key
+    /// could be recognized by decoding it and encoding the result again. The key may have an odd y, which is the parity
+    /// of the encoding's last byte. The shared secret and the certificate use only its x.
     pub(super) fn generate(rng: &mut (impl Rng + CryptoRng)) -> Self {
         let secret = SecretKey::new(rng);
         let public = curve::public_key(&secret);
@@ -27,14 +30,14 @@ impl KeyPair {
         Self { secret, encoded, x_only: public.x_only_public_key().0 }
     }
 
-    /// The public key as it is sent.
+    /// Returns the public key as it is sent.
     pub(super) fn to_bytes(&self) -> [u8; ENCODED_KEY] {
         self.encoded.to_byte_array()
     }
 
-    /// The secret that this end's pair shares with the other end's public key.
+    /// Returns the secret that this pair shares with the public key of the other end.
     pub(super) fn shared_secret(&self, theirs: ElligatorSwift, role: Party) -> Zeroizing<[u8; 32]> {
-        // The hash takes both keys, the initiator's first.
+        // The hash covers both keys, the initiator's first.
         let (initiators, responders) = match role {
             Party::Initiator => (self.encoded, theirs),
             Party::Responder => (theirs, self.encoded),
@@ -52,7 +55,7 @@ impl Drop for KeyPair {
     }
 }
 
-/// An authority's pair, with which certificates are signed. It is erased when it is dropped.
+/// An authority's key pair, which signs certificates.
 pub(super) struct AuthorityPair(pub(super) Keypair);
 
 impl Drop for AuthorityPair {

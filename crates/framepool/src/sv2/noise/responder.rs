@@ -1,31 +1,37 @@
+//! The server's side of the handshake.
+
 use secp256k1::ellswift::{ElligatorSwift, Party};
 use secp256k1::rand::{CryptoRng, Rng};
 use secp256k1::{SecretKey, XOnlyPublicKey};
 
 use super::key_pair::{AuthorityPair, KeyPair};
+use super::shape::{ACT_1, ACT_2, ENCODED_KEY};
 use super::symmetric_state::SymmetricState;
-use super::{ACT_1, ACT_2, ENCODED_KEY, TAG, Transport, certificate, curve};
-use crate::sv2::Error;
+use super::transport::Transport;
+use super::{certificate, curve};
+use crate::sv2::error::Error;
+use crate::sv2::frame::TAG;
 
-/// The end that is connected to, which waits for act 1.
+/// The accepting end, which waits for act 1.
 ///
-/// Its keys are made when act 1 has come: a connection that says nothing costs no work on the curve.
-pub(in crate::sv2) struct Responder {
+/// It makes its keys only when act 1 has come, so a silent connection costs no work on the curve.
+pub(crate) struct Responder {
     authority: AuthorityPair,
-    /// Of its certificate, in seconds.
+    /// Validity of its certificate, in seconds.
     validity: u32,
 }
 
 impl Responder {
-    /// `None` if the authority's keys are not a pair.
-    pub(in crate::sv2) fn new(public: &XOnlyPublicKey, secret: &SecretKey, validity: u32) -> Option<Self> {
+    /// Makes a responder. Returns `None` if the authority's keys are not a pair.
+    pub(crate) fn new(public: &XOnlyPublicKey, secret: &SecretKey, validity: u32) -> Option<Self> {
         let authority = AuthorityPair(curve::key_pair(secret));
         let (own_public, _) = authority.0.x_only_public_key();
         (own_public == *public).then_some(Self { authority, validity })
     }
 
-    /// The act 2 that answers `act_1`, whatever its bytes, with a certificate that is valid from `now`, in Unix seconds.
-    pub(in crate::sv2) fn answer(
+    /// Answers `act_1`, whatever its bytes are. Returns act 2, with a certificate that is valid from `now` in Unix
+    /// seconds, and the ciphers of the connection.
+    pub(crate) fn answer(
         self,
         act_1: &[u8; ACT_1],
         now: u32,
@@ -33,7 +39,7 @@ impl Responder {
     ) -> Result<([u8; ACT_2], Transport), Error> {
         let mut symmetric = SymmetricState::new();
         symmetric.mix_hash(act_1);
-        // The empty payload, which every message of the framework has.
+        // Every message of the framework has a payload; this one is empty.
         symmetric.mix_hash(b"");
         let their_ephemeral = ElligatorSwift::from_byte_array(*act_1);
         let (ephemeral, fixed) = (KeyPair::generate(rng), KeyPair::generate(rng));

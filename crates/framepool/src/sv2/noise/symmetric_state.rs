@@ -1,23 +1,26 @@
+//! The state that both ends of a handshake derive from its messages.
+
 use ring::digest::{Context, SHA256};
 use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::Transport;
-use super::cipher_state::{CipherState, Key, TAG};
-use crate::sv2::Error;
+use super::cipher_state::{CipherState, Key};
+use super::transport::Transport;
+use crate::sv2::error::Error;
+use crate::sv2::frame::TAG;
 
 const PROTOCOL_NAME: &[u8] = b"Noise_NX_Secp256k1+EllSwift_ChaChaPoly_SHA256";
 
-/// What both ends make of the messages so far: a chaining key of the secrets, a hash of all that was sent.
+/// A chaining key of the shared secrets, and a hash of everything that was sent.
 pub(super) struct SymmetricState {
     chaining_key: Key,
     hash: [u8; 32],
-    /// `None` until the first secret is mixed in: until then messages are in the clear.
+    /// `None` until the first secret is mixed in. Messages before that are not encrypted.
     cipher: Option<CipherState>,
 }
 
 impl SymmetricState {
-    /// The state of a handshake that has not begun. There is no prologue.
+    /// Makes the state of a handshake that has not begun. There is no prologue.
     pub(super) fn new() -> Self {
         // The name is longer than a hash, so its hash stands for it.
         let name = sha256(&[PROTOCOL_NAME]);
@@ -30,7 +33,7 @@ impl SymmetricState {
         self.hash = sha256(&[&self.hash, data]);
     }
 
-    /// Mixes a shared secret in: what is sealed from here on needs it.
+    /// Mixes in a shared secret, which is needed to open everything that is sealed after this.
     pub(super) fn mix_key(&mut self, secret: &[u8; 32]) -> Result<(), Error> {
         let (chaining_key, key) = self.derive(secret)?;
         self.chaining_key = chaining_key;
@@ -38,7 +41,9 @@ impl SymmetricState {
         Ok(())
     }
 
-    /// Seals `message` in place if there is a key by now; returns its tag.
+    /// Seals `message` in place and returns its tag.
+    ///
+    /// Returns [`Error::Handshake`] if no secret has been mixed in.
     pub(super) fn encrypt_and_hash(&mut self, message: &mut [u8]) -> Result<[u8; TAG], Error> {
         let cipher = self.cipher.as_mut().ok_or(Error::Handshake)?;
         let tag = cipher.seal(&self.hash, message)?;
@@ -47,6 +52,8 @@ impl SymmetricState {
     }
 
     /// Opens `sealed`, which ends with its tag, in place.
+    ///
+    /// Returns [`Error::Handshake`] if no secret has been mixed in, and [`Error::Aead`] if the tag does not match.
     pub(super) fn decrypt_and_hash(&mut self, sealed: &mut [u8]) -> Result<(), Error> {
         let cipher = self.cipher.as_mut().ok_or(Error::Handshake)?;
         let hash = sha256(&[&self.hash, sealed]);
@@ -55,13 +62,13 @@ impl SymmetricState {
         Ok(())
     }
 
-    /// The ciphers that the initiator seals and opens with; the responder uses them the other way round.
+    /// Returns the ciphers as the initiator uses them. The responder swaps them.
     pub(super) fn split(self) -> Result<Transport, Error> {
         let (sealing, opening) = self.derive(&[])?;
         Ok(Transport { sealing: CipherState::new(sealing), opening: CipherState::new(opening) })
     }
 
-    /// Two keys of the chaining key and `secret`.
+    /// Derives two keys from the chaining key and `secret`.
     fn derive(&self, secret: &[u8]) -> Result<(Key, Key), Error> {
         let mut output = Zeroizing::new([0; 64]);
         Salt::new(HKDF_SHA256, &*self.chaining_key)
@@ -82,7 +89,7 @@ impl Drop for SymmetricState {
     }
 }
 
-/// Tells `ring` how long the output of the key derivation is.
+/// Tells `ring` the length of the derived output.
 struct TwoKeys;
 
 impl KeyType for TwoKeys {

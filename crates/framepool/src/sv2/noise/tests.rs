@@ -1,4 +1,4 @@
-//! Our handshake against that of `noise_sv2`, an independent implementation.
+//! Our handshake against the one of `noise_sv2`, an independent implementation.
 
 use std::time::Duration;
 
@@ -8,12 +8,13 @@ use secp256k1::rand::{self, CryptoRng, RngCore, SeedableRng};
 use secp256k1::{Keypair, Parity, SecretKey, XOnlyPublicKey, schnorr};
 
 use super::*;
-use crate::sv2::{CertificateFault, Error};
+use crate::sv2::error::{CertificateFault, Error};
+use crate::sv2::frame::TAG;
 
 const NOW: u32 = 1_800_000_000;
 const VALIDITY: u32 = 3600;
 
-/// The seed of `FRAMEPOOL_SEED`, or a new one; prints it.
+/// Returns the seed in `FRAMEPOOL_SEED`, or a new one, and prints it.
 fn seed() -> u64 {
     let seed = std::env::var("FRAMEPOOL_SEED")
         .map_or_else(|_| rand::random(), |text| text.parse().expect("FRAMEPOOL_SEED is a decimal u64"));
@@ -25,7 +26,7 @@ fn rng(seed: u64) -> StdRng {
     StdRng::seed_from_u64(seed)
 }
 
-/// The generator that `noise_sv2` takes; it gives what that of the same seed gives to us.
+/// Makes the generator that `noise_sv2` takes. It yields what ours yields for the same seed.
 fn their_rng(seed: u64) -> ::rand::rngs::StdRng {
     ::rand::SeedableRng::seed_from_u64(seed)
 }
@@ -43,15 +44,16 @@ fn their_initiator(authority: &XOnlyPublicKey, seed: u64) -> Box<noise_sv2::Init
     noise_sv2::Initiator::from_raw_k_with_rng(authority.to_byte_array(), &mut their_rng(seed)).expect("a key")
 }
 
-/// The generator is that of the responder's static key, and signs the certificate after that.
+/// Makes their responder. `rng` draws its static key, and signs the certificate after that.
 fn their_responder(authority: &Keypair, rng: &mut ::rand::rngs::StdRng) -> Box<noise_sv2::Responder> {
     let (public, secret) = (authority.x_only_public_key().0.to_byte_array(), authority.to_secret_bytes());
     let validity = Duration::from_secs(VALIDITY.into());
     noise_sv2::Responder::from_authority_kp_with_rng(&public, &secret, validity, rng).expect("the keys are a pair")
 }
 
-/// Makes us draw what `noise_sv2` draws from the generator of the same seed. Where we draw a key and then the choice of its
-/// encoding, that takes the one of the two keys of an x coordinate that has an even y, and its encoding without a choice.
+/// A generator that makes our code draw what `noise_sv2` draws for the same seed. Our code draws a key and then the
+/// choice of its encoding. Theirs takes the key with an even y of the two keys that share an x coordinate, and encodes
+/// it without a choice.
 struct AsTheyDraw {
     rng: StdRng,
     /// Keys still to come.
@@ -95,7 +97,7 @@ impl RngCore for AsTheyDraw {
 
 impl CryptoRng for AsTheyDraw {}
 
-/// One end in transport, ours or theirs.
+/// One end of an established connection, ours or theirs.
 trait End {
     fn seal(&mut self, message: &mut Vec<u8>);
     fn open(&mut self, message: &mut Vec<u8>);
@@ -123,7 +125,7 @@ impl End for NoiseEngine {
     }
 }
 
-/// Messages go both ways between `one` and `other`.
+/// Checks that messages go in both directions between `one` and `other`.
 fn assert_connected(one: &mut impl End, other: &mut impl End) {
     for length in [0, 1, 6, 64, 65_519] {
         let sent = vec![length as u8; length];
@@ -201,7 +203,7 @@ fn our_responder_with_their_initiator() {
     assert_connected(&mut server, &mut client);
 }
 
-/// Every copy of `message` with one bit changed.
+/// Returns every copy of `message` with one bit changed.
 fn corrupted<const N: usize>(message: [u8; N]) -> impl Iterator<Item = [u8; N]> {
     (0..N * 8).map(move |bit| {
         let mut message = message;
@@ -216,7 +218,7 @@ fn after_any_bit_of_act_1_is_changed_neither_initiator_goes_on() {
     let (pair, public) = authority(seed);
     let (_, act_1) = Initiator::new(Some(public), &mut AsTheyDraw::new(seed, 1));
     for (bit, changed) in corrupted(act_1).enumerate() {
-        // Any 64 bytes decode to a key: it is the initiator that notices.
+        // Any 64 bytes decode to a key, so the initiator is the one that notices.
         let (mut act_2, _) = our_responder(&pair).answer(&changed, NOW, &mut rng(seed ^ 1)).expect("any act 1 will do");
         let mut theirs = their_initiator(&public, seed);
         assert_eq!(theirs.step_0(), Ok(act_1));
@@ -230,7 +232,7 @@ fn after_any_bit_of_act_1_is_changed_neither_initiator_goes_on() {
 fn after_any_bit_of_act_2_is_changed_the_initiator_does_not_go_on() {
     let seed = seed();
     let (pair, _) = authority(seed);
-    // Without an authority, so that nothing but the handshake itself can notice.
+    // Without an authority, only the handshake itself can notice.
     let (_, act_1) = Initiator::new(None, &mut rng(seed));
     let (act_2, _) = our_responder(&pair).answer(&act_1, NOW, &mut rng(seed ^ 1)).expect("any act 1 will do");
     for (bit, mut changed) in corrupted(act_2).enumerate() {
