@@ -8,9 +8,8 @@ import { join, relative } from 'node:path'
 import { root } from './setup.mjs'
 
 const crates = process.argv.slice(2)
-if (crates.length === 0) crates.push('crates/framepool', 'crates/framepool-node')
 
-/** The source without comments, literals and attributes: only code is left, with lines as they were. */
+/** The source without comments and literals. */
 function code(source) {
   return source.replace(
     /\/\/[^\n]*|\/\*[\s\S]*?\*\/|b?r(#*)"[\s\S]*?"\1|b?"(?:[^"\\]|\\[\s\S])*"|b?'(?:[^'\\\n]|\\[^\n]+?)'/g,
@@ -81,7 +80,8 @@ function read(file, own) {
       for (const leaf of tree === undefined ? [{ path: segments(path) }] : leaves(tree)) {
         const isExport = visible !== undefined && inline.length === 0
         if (isExport) module.exports.set(leaf.name, { here, path: leaf.path })
-        if (!isExport || uses(text, leaf.name)) module.named.push({ here, path: leaf.path, declared: tree !== undefined })
+        if (!isExport || uses(text, leaf.name))
+          module.named.push({ here, path: leaf.path, declared: tree !== undefined })
       }
     }
   }

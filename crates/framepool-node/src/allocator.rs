@@ -24,7 +24,7 @@ mod failing;
 #[global_allocator]
 static ALLOCATOR: Reserved<Beneath> = Reserved::new(Beneath);
 
-/// Fails while the system has no memory for the reserve.
+/// Fails with `ERR_NO_MEMORY` while the system has no memory for the reserve.
 #[inline]
 pub(crate) fn check() -> Result<(), Fault> {
     if ALLOCATOR.is_ready() { Ok(()) } else { Err(Fault::no_memory()) }

@@ -20,7 +20,7 @@ use crate::io::{pump, transfer};
 use crate::pin;
 use crate::ring::half as ring_half;
 use crate::shown::external::{array_buffer, check_not_copied};
-use crate::slice::{borrowed, heap};
+use crate::slice::{borrowed, heap, release};
 use crate::slot::{pool as slot_pool, system_memory};
 use crate::state::EnvState;
 #[cfg(unix)]
@@ -107,9 +107,9 @@ calls! {
     systemTruncate() [Open] => system_memory::truncate,
     systemView() -> ArrayBuffer => system_memory::view,
 
-    sliceFrom(bytes) => heap::from,
-    sliceView() -> ArrayBuffer => heap::view,
-    sliceRelease() [Open] => heap::release,
+    heapFrom(bytes) => heap::from,
+    heapView() -> ArrayBuffer => heap::view,
+    sliceRelease() [Open] => release::release,
     regionView() -> ArrayBuffer => borrowed::view,
     regionWatch(settled) => borrowed::watch,
     regionForget() [Open] => borrowed::forget,

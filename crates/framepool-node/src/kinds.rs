@@ -150,9 +150,14 @@ impl Listed for Session {
     }
 }
 
+const PUMP: &str = "pump";
+
+/// The kinds of objects that this platform does not have.
+pub(crate) const ELSEWHERE: &[&str] = if cfg!(unix) { &[] } else { &[PUMP] };
+
 #[cfg(unix)]
 impl Listed for Pump {
-    const KINDS: &'static [&'static str] = &["pump"];
+    const KINDS: &'static [&'static str] = &[PUMP];
 
     fn bytes(&self) -> usize {
         self.ring_size()

@@ -3,3 +3,4 @@
 pub(crate) mod borrowed;
 pub(crate) mod heap;
 pub(crate) mod regions;
+pub(crate) mod release;

@@ -24,7 +24,7 @@ use crate::slot::entry::SlotPoolEntry;
 use crate::sv2::relay_memories::RelayMemories;
 use crate::threads::transferable::Transferable;
 
-/// Calls a method of a store into which objects of other isolates arrive; the value without such a store.
+/// Calls a method of a store, if objects of other isolates arrive in it; else gives the default.
 macro_rules! if_arrives {
     ($default:expr; $store:expr, $method:ident) => {
         $default
@@ -48,7 +48,7 @@ macro_rules! tables {
                 Self { $($(#[cfg($when)])? $field: Store::new(isolate),)+ }
             }
 
-            /// Returns what `inspect()` calls the objects.
+            /// Returns what `inspect()` calls the objects. Objects that this platform does not have are left out.
             pub(crate) fn kinds() -> impl Iterator<Item = &'static str> {
                 [$($(#[cfg($when)])? <$store>::KINDS,)+].into_iter().flatten().copied()
             }
@@ -68,8 +68,13 @@ macro_rules! tables {
             /// Returns whether an object of any kind can arrive without memory.
             #[inline]
             pub(crate) fn has_room(&self) -> bool {
-                $($(#[cfg($when)])? let $field = if_arrives!(true; self.$field, has_room $(, $arrives)?);)+
-                true $(&& $field)+
+                $(
+                    $(#[cfg($when)])?
+                    if !if_arrives!(true; self.$field, has_room $(, $arrives)?) {
+                        return false;
+                    }
+                )+
+                true
             }
 
             /// Makes sure that an object of any kind can arrive. Without memory for it nothing changes.

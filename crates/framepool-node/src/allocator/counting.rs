@@ -1,4 +1,4 @@
-//! How often native code asks for memory, in builds with the feature `count-allocations`: the benchmark of P16 makes one.
+//! Counts how often native code asks for memory, in builds with the feature `count-allocations`. A benchmark makes such a build.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -7,7 +7,7 @@ use napi_derive::napi;
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
-/// The system's allocator, counting what is asked of it.
+/// The system's allocator, which counts the requests.
 pub(crate) struct Counting;
 
 // SAFETY: every call goes to the system's allocator unchanged; the counter needs no allocation.
@@ -36,7 +36,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// How often memory was asked for in this process, by all threads.
+/// Returns how often the threads of this process have asked for memory.
 #[napi]
 pub fn allocations() -> f64 {
     COUNT.load(Relaxed) as f64

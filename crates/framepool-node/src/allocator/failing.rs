@@ -1,8 +1,9 @@
 //! The allocator of test builds, with the feature `failing-allocator` or `guard-pages`. No published build has it.
 //!
 //! - [`fail_allocation`] lets one allocation fail.
-//! - With `guard-pages`, in a process that has `FRAMEPOOL_GUARD_PAGES` in its environment, memory that JavaScript can be shown lies on pages of its own, which become inaccessible when it is freed
-//!   and are never used again, so that whoever still reads or writes there dies of a fault.
+//! - With `guard-pages`, in a process that has `FRAMEPOOL_GUARD_PAGES` in its environment, memory that JavaScript can be shown
+//!   lies on pages of its own. They become inaccessible when the memory is freed, and are never used again, so a process that
+//!   still reads or writes there dies of a fault.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
@@ -10,15 +11,15 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering::Relaxed};
 
 use napi_derive::napi;
 
-/// Allocations before the one that fails; below 0 none does.
+/// How many allocations come before the one that fails; below 0 none fails.
 static UNTIL_FAILURE: AtomicI64 = AtomicI64::new(-1);
-/// How large those are that count, in bytes.
+/// The size of the smallest allocation that counts, in bytes.
 static COUNTED_FROM: AtomicUsize = AtomicUsize::new(0);
-/// Whether all fail.
+/// Whether all allocations fail.
 static ALL_FAIL: AtomicBool = AtomicBool::new(false);
 
-/// Lets the allocation number `after` from now (0: the next one) of those of at least `at_least` bytes fail, whichever thread
-/// asks for it, and those after it succeed again. `after` below 0: none fails.
+/// Lets one allocation of at least `at_least` bytes fail, on whichever thread. `after` is how many such allocations succeed before
+/// it; below 0 none fails. Those after it succeed again.
 #[napi]
 pub fn fail_allocation(after: i32, at_least: u32) {
     UNTIL_FAILURE.store(-1, Relaxed);
@@ -26,7 +27,7 @@ pub fn fail_allocation(after: i32, at_least: u32) {
     UNTIL_FAILURE.store(after.into(), Relaxed);
 }
 
-/// Whether the allocation that was to fail has not been asked for yet.
+/// Returns whether the allocation that is to fail has not been asked for yet.
 #[napi]
 pub fn allocation_fails() -> bool {
     UNTIL_FAILURE.load(Relaxed) >= 0
@@ -48,11 +49,11 @@ fn counts_down(size: usize) -> bool {
         && UNTIL_FAILURE.fetch_update(Relaxed, Relaxed, |left| (left >= 0).then(|| left - 1)) == Ok(0)
 }
 
-/// The system's allocator, but for what the features change.
+/// The system's allocator, changed as the features ask.
 pub(crate) struct TestAllocator;
 
-// SAFETY: each allocation is the system allocator's or, with guard pages, one of `guarded`; which, its layout tells, so that it
-// goes back to where it came from. A null pointer is what an allocator may always give. Nothing here panics or allocates.
+// SAFETY: each allocation is the system allocator's or, with guard pages, one of `guarded`. Its layout tells which, so it goes
+// back to where it came from. An allocator may always give a null pointer. Nothing here panics or allocates.
 unsafe impl GlobalAlloc for TestAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if fails(layout.size()) {
@@ -110,8 +111,8 @@ unsafe impl GlobalAlloc for TestAllocator {
 /// Memory on pages of its own.
 ///
 /// Address space is taken from large reservations that nothing can access, from the bottom up and once only: a page that was freed
-/// is never used again. Freed pages are mapped anew as inaccessible, which gives their memory back and lets their mapping merge
-/// with its neighbors, so that there are no more mappings than two for each piece of memory that is alive.
+/// is never used again. Freed pages are mapped anew as inaccessible. That gives their memory back and lets their mapping merge
+/// with its neighbors, so there are at most two mappings for each piece of memory that is alive.
 #[cfg(feature = "guard-pages")]
 mod guarded {
     use std::alloc::{GlobalAlloc, Layout, System};
@@ -123,23 +124,24 @@ mod guarded {
     const PAGE: usize = 4096;
     /// The address space that is reserved at once, in bytes.
     const RESERVATION: usize = 1 << 40;
-    /// Objects of Rust's are smaller, or are aligned to more than bytes and less than a cache line.
+    /// Objects of Rust are smaller, or are aligned to more than bytes and less than a cache line.
     const LARGE: usize = 1024;
     const CACHE_LINE: usize = 64;
 
-    /// What is left of the last reservation: where it begins and ends.
+    /// Where the rest of the last reservation begins and ends.
     static LEFT: Mutex<(usize, usize)> = Mutex::new((0, 0));
 
-    /// Whether the process asks for guard pages: 0 as long as that is not known.
+    /// Whether the process asks for guard pages: `YES`, `NO`, or 0 as long as that is not known.
     static ASKED_FOR: AtomicU8 = AtomicU8::new(0);
     const YES: u8 = 1;
     const NO: u8 = 2;
 
-    /// Whether `FRAMEPOOL_GUARD_PAGES` is set: a process with very many objects would have more mappings than Linux allows.
+    /// Returns whether `FRAMEPOOL_GUARD_PAGES` is set. It is not set in processes with very many objects, which would have more
+    /// mappings than Linux allows.
     fn asked_for() -> bool {
         match ASKED_FOR.load(Relaxed) {
             0 => {
-                // SAFETY: the name ends with 0. Nobody changes the environment before the addon is loaded.
+                // SAFETY: the name ends with 0. Nothing changes the environment before the addon is loaded.
                 let value = unsafe { libc::getenv(c"FRAMEPOOL_GUARD_PAGES".as_ptr()) };
                 ASKED_FOR.store(if value.is_null() { NO } else { YES }, Relaxed);
                 !value.is_null()
@@ -148,32 +150,33 @@ mod guarded {
         }
     }
 
-    /// Bytes, and all that is large or aligned like the memory of a ring: more than JavaScript can be shown, but not the many small
-    /// objects besides, which would take two system calls each.
+    /// Returns whether memory of this layout lies on pages of its own: bytes, and everything that is large or aligned like the memory
+    /// of a ring. That is more than JavaScript can be shown, but leaves out the many small objects, which would take two system
+    /// calls each.
     pub(super) fn guards(layout: Layout) -> bool {
         (layout.align() == 1 || layout.align() >= CACHE_LINE || layout.size() >= LARGE) && asked_for()
     }
 
-    /// So many bytes of pages for `layout`, with one behind them that stays inaccessible.
+    /// Returns how many bytes of pages `layout` needs, with one page behind them that stays inaccessible.
     fn span(layout: Layout) -> Option<usize> {
-        // What is aligned to more than a page must find such a place.
+        // Memory that is aligned to more than a page must find such a place.
         let beyond = layout.align().saturating_sub(PAGE);
         layout.size().checked_next_multiple_of(PAGE)?.checked_add(beyond)?.checked_add(PAGE)
     }
 
-    /// Fresh pages, zeroed. What was asked for ends where they end, as far as its alignment allows, so that reading beyond it
-    /// faults, too.
+    /// Allocates fresh pages, which are zeroed. The memory ends where the pages end, as far as its alignment allows, so reading
+    /// beyond it faults, too.
     pub(super) fn alloc(layout: Layout) -> *mut u8 {
         let Some(start) = span(layout).and_then(reserve) else { return ptr::null_mut() };
         let start = start.next_multiple_of(layout.align());
         let pages = layout.size().next_multiple_of(PAGE);
         let first = ptr::with_exposed_provenance_mut::<u8>(start);
-        // SAFETY: the pages lie within what `reserve` gave, which nobody else has.
+        // SAFETY: the pages lie within what `reserve` gave, which nothing else has.
         if unsafe { libc::mprotect(first.cast(), pages, libc::PROT_READ | libc::PROT_WRITE) } != 0 {
             return ptr::null_mut();
         }
         let before = (pages - layout.size()) & !(layout.align() - 1);
-        // SAFETY: at most a page less a byte, and what is behind it has room for the layout.
+        // SAFETY: it is at most a page less a byte, and the rest has room for the layout.
         unsafe { first.add(before) }
     }
 
@@ -193,7 +196,7 @@ mod guarded {
         if fresh.is_null() {
             return fresh;
         }
-        // SAFETY: both have so many bytes, and fresh memory overlaps nothing.
+        // SAFETY: both have at least this many bytes, and fresh memory overlaps nothing.
         unsafe { ptr::copy_nonoverlapping(memory, fresh, old.size().min(new.size())) };
         if guards(old) {
             // SAFETY: memory of such a layout is from `alloc`, and its owner gives it up.
@@ -208,13 +211,13 @@ mod guarded {
     /// Makes pages inaccessible for good.
     ///
     /// # Safety
-    /// They are whole pages that nobody needs any more.
+    /// They are whole pages that nothing needs any more.
     unsafe fn close(first: *mut c_void, bytes: usize) {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
         // SAFETY: only those pages are mapped anew.
         let closed = unsafe { libc::mmap(first, bytes, libc::PROT_NONE, flags, -1, 0) };
         if closed == libc::MAP_FAILED {
-            // Too many mappings. The test would go on without what it is for.
+            // There are too many mappings. Without guard pages the test would check nothing.
             std::process::abort();
         }
     }
@@ -239,8 +242,8 @@ mod guarded {
         Some(start)
     }
 
-    /// In place of munmap(2) for this module (see `build.rs`), of which the buddy pool's crate frees its blocks: the addresses are
-    /// not used again.
+    /// Takes the place of munmap(2) in this module (see `build.rs`). The buddy pool's crate frees its blocks with it. Their addresses
+    /// are not used again.
     ///
     /// # Safety
     /// As for munmap(2).

@@ -4,6 +4,7 @@ use std::fmt::{Result, Write};
 
 use crate::call::numbered::Declaration;
 use crate::call::words::Word;
+use crate::kinds::ELSEWHERE;
 use crate::tables::Tables;
 use crate::threads::transferable::{Kind, TICKET};
 
@@ -27,7 +28,7 @@ fn write_all(out: &mut String, calls: &[Signature]) -> Result {
     write_enum(out, &Word::DECLARATION)?;
     write_enum(out, &Kind::DECLARATION)?;
     writeln!(out, "/** What `inspect()` calls the objects that it lists. */\nexport type ObjectKind =")?;
-    for kind in Tables::kinds().chain([TICKET]) {
+    for kind in Tables::kinds().chain(ELSEWHERE.iter().copied()).chain([TICKET]) {
         writeln!(out, "  | '{kind}'")?;
     }
     writeln!(out, "\n/** What `openBoundary()` returns: the control block, and the bound functions. */")?;

@@ -90,13 +90,13 @@ pub(crate) fn close(call: &mut Call<'_>) -> Reply {
 pub struct BuddyPoolSettings {
     /// The limit, in bytes.
     pub max_memory: Option<f64>,
-    /// Four watermarks, one for each size of chunks.
+    /// How many chunks of 1, 4, 16 and 64 MiB must be free before four neighbors are merged.
     pub merge_watermarks: Option<Vec<u32>>,
-    /// How long a request waits before others must yield to it, in milliseconds.
+    /// How long a request may be passed over before memory is set aside for it, in milliseconds.
     pub starvation_timeout_ms: Option<u32>,
-    /// How many empty slabs of each size are kept.
+    /// How many empty slabs are kept for each of 16, 64 and 256 KiB.
     pub slab_empty_watermark: Option<u32>,
-    /// Whether threads keep chunks of their own.
+    /// Whether each thread keeps free chunks of slabs.
     pub thread_cache: Option<bool>,
     /// Whether new blocks lie in huge pages.
     pub huge_pages: bool,
@@ -150,9 +150,9 @@ pub struct BuddyPoolReport {
     pub waiting: f64,
     /// How many chunks of 1, 4, 16 and 64 MiB are free.
     pub free_counts: Vec<u32>,
-    /// How many free chunks of 1, 4, 16 and 64 MiB wait to be merged.
+    /// How many chunks of 1, 4, 16 and 64 MiB could be merged out of four free ones, and were not yet.
     pub pending_counts: Vec<u32>,
-    /// How many chunks of 16, 64 and 256 KiB are free.
+    /// How many chunks of 16, 64 and 256 KiB are free in slabs.
     pub slab_free_counts: Vec<u32>,
 }
 

@@ -1,6 +1,6 @@
 //! Memory that JavaScript sees through an `ArrayBuffer`.
 //!
-//! The promise is that no view ever reaches freed memory. Memory that was shown belongs to a [`Shown`] of the core, which asks
+//! No view ever reaches freed memory. Memory that was shown belongs to a [`Shown`](framepool::shown::Shown) of the core, which asks
 //! its [`Exposure`], the [`Backing`], before it frees the memory. [`Backing::conceal`] is the one place that decides: it
 //! looks at the `ArrayBuffer` itself, with Node-API functions that no script can replace, detaches it and looks again.
 //!
@@ -9,9 +9,9 @@
 //!   until the finalizer says that the last of them is gone.
 //! - Attached after: the `ArrayBuffer` cannot be detached. The memory is kept likewise.
 //!
-//! When an isolate ends, Node runs the finalizers of all its `ArrayBuffer`s, also of those whose memory was taken to an isolate
-//! that goes on. So each `ArrayBuffer` is looked at before Node does that ([`Realm::end`], which `last_turn` calls), and memory
-//! that was taken is never freed then.
+//! When an isolate ends, Node runs the finalizers of all its `ArrayBuffer`s, even of those whose memory was taken to an isolate
+//! that goes on. So [`Realm::end`], which `last_turn` calls, looks at each `ArrayBuffer` before Node does that, and memory
+//! that was taken is never freed.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -28,7 +28,7 @@ use crate::call::entrance::Entrance;
 use crate::errors::{Code, Fault};
 
 thread_local! {
-    /// Whether the isolate of this thread is ending: then a finalizer does not say that nothing sees the memory any more.
+    /// Whether the isolate of this thread is ending. A finalizer does not mean then that nothing sees the memory any more.
     static ENDING: Cell<bool> = const { Cell::new(false) };
     /// The realm of this thread's isolate, from its making to its end.
     static HERE: Cell<*const Realm> = const { Cell::new(ptr::null()) };
@@ -37,28 +37,29 @@ thread_local! {
 /// How many realms there have been.
 static REALMS: AtomicU64 = AtomicU64::new(0);
 
-/// The realm with this number, if it is the one of this thread and has not ended.
+/// Returns the realm with this number, if it is the one of this thread and has not ended.
 #[inline]
 fn realm_here(id: u64) -> Option<&'static Realm> {
     // SAFETY: a realm is there from its making to its end, which both happen on this thread.
     unsafe { HERE.get().as_ref() }.filter(|realm| realm.id == id)
 }
 
-/// An isolate, as far as its `ArrayBuffer`s are concerned.
+/// The `ArrayBuffer`s of an isolate.
 pub(crate) struct Realm {
     env: sys::napi_env,
-    /// No other realm of the process has the same.
+    /// A number that no other realm of the process has.
     id: u64,
     pub(crate) entrance: Entrance,
-    /// `ArrayBuffer.prototype.transfer`; null where there is none. It throws where `napi_detach_arraybuffer` would end the
-    /// process: with an `ArrayBuffer` that was given to `markAsUntransferable`. Runtimes without it do not know such ones.
+    /// `ArrayBuffer.prototype.transfer`, or null where there is none. For an `ArrayBuffer` that was given to
+    /// `markAsUntransferable` it throws, where `napi_detach_arraybuffer` would end the process. Runtimes without `transfer` do not
+    /// know that mark.
     transfer: Cell<sys::napi_ref>,
     ended: Cell<bool>,
-    /// `ArrayBuffer`s that show memory, as far as JavaScript has not taken it from them.
+    /// The `ArrayBuffer`s that show memory, unless framepool knows that JavaScript has taken it from them.
     windows: RefCell<HandleTable<Window>>,
 }
 
-/// An `ArrayBuffer`. The reference to it is strong as long as the memory has an owner.
+/// An `ArrayBuffer` that shows memory. The reference to it is strong as long as the memory has an owner.
 struct Window {
     reference: sys::napi_ref,
     backing: Weak<Backing>,
@@ -74,13 +75,13 @@ enum Closed {
     Attached,
 }
 
-// SAFETY: whatever is not constant is used only on the isolate's own thread: see `realm_here`.
+// SAFETY: everything that is not constant is used only on the isolate's own thread: see `realm_here`.
 unsafe impl Send for Realm {}
 // SAFETY: as above.
 unsafe impl Sync for Realm {}
 
 impl Realm {
-    /// That of the running environment.
+    /// Makes the realm of the running environment.
     pub(crate) fn new(env: sys::napi_env) -> Self {
         Self {
             env,
@@ -92,7 +93,8 @@ impl Realm {
         }
     }
 
-    /// `transfer` is `ArrayBuffer.prototype.transfer`, as no script has replaced it. The first one counts.
+    /// Sets the function that detaches `ArrayBuffer`s: `ArrayBuffer.prototype.transfer`, as no script has replaced it. The first one
+    /// counts.
     ///
     /// # Safety
     /// It must be a value of the running call of this environment.
@@ -105,15 +107,15 @@ impl Realm {
         }
     }
 
-    /// From here on this is the realm of this thread. It must live until [`end`](Self::end).
+    /// Makes this the realm of its thread. It must live until [`end`](Self::end).
     pub(crate) fn begin(&self) {
         HERE.set(self);
     }
 
-    /// The `ArrayBuffer`s that are left have to be looked at for the last time. After this, what was taken is not freed, and
-    /// what still shows its memory keeps it until Node's own hook has detached it.
+    /// Looks at the `ArrayBuffer`s that are left for the last time. After this, memory that was taken is not freed, and memory that
+    /// is still shown is kept until Node's own hook has detached its `ArrayBuffer`.
     ///
-    /// Called on the isolate's thread when JavaScript runs no more.
+    /// `last_turn` calls it on the isolate's thread when JavaScript runs no more.
     pub(crate) fn end(&self) {
         ENDING.set(true);
         let windows = self.close_all();
@@ -131,7 +133,8 @@ impl Realm {
         unsafe { sys::napi_close_handle_scope(self.env, scope) };
     }
 
-    /// Forgets the `ArrayBuffer`s that are left: for runtimes in which the end comes without notice, after they were let go.
+    /// Forgets the `ArrayBuffer`s that are left, without a look at them. Some runtimes end an isolate without notice, and have let go
+    /// of its `ArrayBuffer`s by then.
     pub(crate) fn end_without_a_look(&self) {
         for window in self.close_all().into_values() {
             self.delete(window);
@@ -145,7 +148,7 @@ impl Realm {
         self.windows.take()
     }
 
-    /// The `ArrayBuffer`, if it was not collected.
+    /// Returns the `ArrayBuffer`, if it was not collected.
     fn value(&self, window: &Window) -> Option<sys::napi_value> {
         let mut value = ptr::null_mut();
         // SAFETY: the reference is deleted together with the window.
@@ -157,7 +160,7 @@ impl Realm {
         let mut detached = false;
         // SAFETY: `value` is an `ArrayBuffer` of this environment.
         let status = unsafe { sys::napi_is_detached_arraybuffer(self.env, value, &raw mut detached) };
-        // What cannot be told counts as taken.
+        // If Node cannot tell, the memory counts as taken.
         status != sys::Status::napi_ok || detached
     }
 
@@ -171,14 +174,14 @@ impl Realm {
         let mut nowhere = true;
         let (mut function, mut length, mut moved) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
         self.entrance.busy.set(true);
-        // SAFETY: plain Node-API calls of the running environment with values of it. Of our own functions none does anything
-        // meanwhile, since the entrance is busy.
+        // SAFETY: plain Node-API calls of the running environment with values of it. None of framepool's own functions does
+        // anything meanwhile, since the entrance is busy.
         unsafe {
             sys::napi_get_reference_value(self.env, self.transfer.get(), &raw mut function);
             sys::napi_create_uint32(self.env, 0, &raw mut length);
             let status = sys::napi_call_function(self.env, value, function, 1, &raw const length, &raw mut moved);
             if status == sys::Status::napi_ok {
-                // The intrinsic one gives an `ArrayBuffer` of length 0, into which no memory has gone.
+                // The intrinsic function returns an `ArrayBuffer` of length 0, into which no memory has gone.
                 let mut length = usize::MAX;
                 let status = sys::napi_get_arraybuffer_info(self.env, moved, ptr::null_mut(), &raw mut length);
                 nowhere = status == sys::Status::napi_ok && length == 0;
@@ -196,7 +199,7 @@ impl Realm {
         let closed = match value.filter(|&value| !self.is_detached(value)) {
             None => Closed::Taken,
             Some(value) => {
-                // With nothing borrowed: a runtime may run the finalizer at once.
+                // Nothing is borrowed here, since a runtime may run the finalizer at once.
                 let nowhere = self.detach(value);
                 match (self.is_detached(value), nowhere) {
                     (true, true) => Closed::Detached,
@@ -227,7 +230,7 @@ impl Realm {
         }
     }
 
-    /// Forgets an `ArrayBuffer`, if it was collected.
+    /// Forgets an `ArrayBuffer` if it was collected. Returns whether it was.
     fn sweep(&self, handle: Handle) -> bool {
         // Not every runtime has a scope open where it runs finalizers.
         let mut scope = ptr::null_mut();
@@ -248,7 +251,7 @@ impl Realm {
     }
 }
 
-/// How an owner's memory is seen. The finalizer of each `ArrayBuffer` over the memory holds a share.
+/// Knows through which `ArrayBuffer`s an owner's memory is seen. The finalizer of each of them holds a share.
 #[derive(Default)]
 pub(crate) struct Backing(Mutex<Sights>);
 
@@ -256,9 +259,9 @@ pub(crate) struct Backing(Mutex<Sights>);
 struct Sights {
     /// The `ArrayBuffer` that shows the memory, and the number of its realm.
     window: Option<(u64, Handle)>,
-    /// JavaScript has taken the memory from an `ArrayBuffer`.
+    /// Whether JavaScript has taken the memory from an `ArrayBuffer`.
     taken: bool,
-    /// What owns the memory, once nothing but the sights need it.
+    /// The owner of the memory, once only the sights need it.
     owner: Option<Box<dyn Any + Send>>,
 }
 
@@ -267,8 +270,8 @@ impl Backing {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The `ArrayBuffer` that shows the memory to `realm`: the one that does already, or else a new one, to which `share` of
-    /// this backing goes.
+    /// Returns the `ArrayBuffer` that shows the memory to `realm`: the one that does already, or else a new one, whose finalizer gets
+    /// `share` of this backing.
     fn show(&self, share: Arc<Self>, realm: &Realm, span: NonNull<[u8]>) -> Result<sys::napi_value, Fault> {
         let mut sights = self.lock();
         if let Some((of, handle)) = sights.window.take() {
@@ -285,7 +288,7 @@ impl Backing {
             // It was detached by JavaScript, or belongs to an isolate that could not detach it.
             sights.taken = true;
         }
-        // Before anything is shown, since an `ArrayBuffer` that is not known could not be detached.
+        // The place is made before anything is shown: an `ArrayBuffer` that has no place could not be detached.
         if !realm.windows.borrow().has_place() {
             realm.windows.borrow_mut().add_place().map_err(|_| Fault::no_memory())?;
         }
@@ -307,16 +310,16 @@ impl Backing {
 }
 
 impl Backing {
-    /// An `ArrayBuffer` is gone that had this share.
+    /// Gives this share up, since the `ArrayBuffer` that had it is gone.
     fn finalized(self: Arc<Self>) {
         if ENDING.get() && self.lock().taken {
-            // Node says so of every `ArrayBuffer` of an isolate that ends, wherever the memory is by now.
+            // Node runs the finalizer of every `ArrayBuffer` of an isolate that ends, wherever the memory is by now.
             std::mem::forget(self);
             return;
         }
         // Dropping the last share forgets the `ArrayBuffer`.
         let Err(share) = Arc::try_unwrap(self) else { return };
-        // A runtime may run the finalizer while an `ArrayBuffer` is being made, of which there is nothing to forget then.
+        // A runtime may run the finalizer while an `ArrayBuffer` is being made. There is nothing to forget then.
         let Ok(mut sights) = share.0.try_lock() else { return };
         if let Some((id, handle)) = sights.window
             && realm_here(id).is_some_and(|realm| realm.sweep(handle))
@@ -333,7 +336,7 @@ impl Exposure for Backing {
             (sights.window.take(), sights.taken)
         };
         if let Some((id, handle)) = window {
-            // If the isolate has ended, its finalizers tell what holds.
+            // If the isolate has ended, its finalizers tell when the memory is free.
             let closed = realm_here(id).map_or(Closed::Attached, |realm| realm.close(handle));
             match closed {
                 Closed::Detached => {}
@@ -342,7 +345,7 @@ impl Exposure for Backing {
                     return false;
                 }
                 Closed::Attached => {
-                    // It may be collected from here on, whoever owns the memory.
+                    // The `ArrayBuffer` may be collected from here on.
                     if let Some(realm) = realm_here(id) {
                         realm.let_go(handle);
                     }
@@ -376,7 +379,7 @@ impl Drop for Backing {
     }
 }
 
-/// The `ArrayBuffer` over some memory. JavaScript gets the same one as long as that shows the memory.
+/// Returns the `ArrayBuffer` over some memory. JavaScript gets the same one as long as it shows the memory.
 pub(crate) fn array_buffer(realm: &Realm, mut sight: Sight<'_>) -> Result<sys::napi_value, Fault> {
     let span = sight.span();
     let exposure = sight.exposure(|| Arc::new(Backing::default()));
@@ -388,7 +391,7 @@ pub(crate) fn array_buffer(realm: &Realm, mut sight: Sight<'_>) -> Result<sys::n
     }
 }
 
-/// An `ArrayBuffer` over foreign memory, whose finalizer has a share of `backing`.
+/// Makes an `ArrayBuffer` over native memory, whose finalizer has a share of `backing`.
 ///
 /// # Safety
 /// `data` must be valid for reads and writes of `length` bytes as long as `backing` lives.
@@ -401,7 +404,7 @@ unsafe fn external_array_buffer(
     let hint = Arc::into_raw(backing).cast_mut().cast::<c_void>();
     let mut value = ptr::null_mut();
     // SAFETY: `env` is the environment of the running call; the caller vouches for the memory; `hint` is a share of
-    // `backing` that `release` gives back exactly once, or we do below if the call fails.
+    // `backing` that `release` gives back exactly once, or that is given back below if the call fails.
     let status = unsafe {
         sys::napi_create_external_arraybuffer(env, data.as_ptr().cast(), length, Some(release), hint, &raw mut value)
     };
@@ -416,7 +419,7 @@ unsafe fn external_array_buffer(
     Err(Fault::internal("an ArrayBuffer could not be made"))
 }
 
-/// Fails if `value`, an `ArrayBuffer` that was made over `data`, shows other memory: a runtime may copy instead of
+/// Fails if `value`, an `ArrayBuffer` that was made over `data`, shows other memory. A runtime may copy instead of
 /// refusing, and then each side would go on with bytes of its own.
 ///
 /// # Safety
@@ -439,7 +442,7 @@ fn no_external_memory() -> Fault {
     )
 }
 
-/// Finalizer: gives back the share that an `ArrayBuffer` held.
+/// Gives back the share that an `ArrayBuffer` held. This is its finalizer.
 unsafe extern "C" fn release(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
     // SAFETY: `hint` is the share that `external_array_buffer` made, and a finalizer runs once.
     let share = unsafe { Arc::from_raw(hint.cast::<Backing>()) };

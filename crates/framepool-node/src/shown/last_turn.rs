@@ -1,11 +1,11 @@
 //! Notices the end of an isolate before Node lets go of its `ArrayBuffer`s.
 //!
 //! When an environment ends, Node first closes its handles, for which it turns the event loop at least once. Then it detaches
-//! each external `ArrayBuffer` and runs its finalizer, and only after that come the cleanup hooks of addons: too late to see
-//! which of the `ArrayBuffer`s JavaScript had taken the memory from. So a libuv handle looks, once a turn of the event loop,
+//! each external `ArrayBuffer` and runs its finalizer. The cleanup hooks of addons come after that: too late to see which
+//! `ArrayBuffer`s JavaScript had taken the memory from. So a libuv handle looks, once a turn of the event loop,
 //! whether JavaScript can run at all. If it cannot, this is one of the last turns.
 //!
-//! Other runtimes have no such order, whether or not they have functions of libuv. Nothing is watched there.
+//! Other runtimes have no such order, even if they have functions of libuv. Nothing is watched there.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr;
@@ -18,7 +18,7 @@ use crate::shown::external::Realm;
 type Handle = *mut c_void;
 type Callback = unsafe extern "C" fn(Handle);
 
-/// What is needed of libuv, which every Node exports.
+/// The functions of libuv that are needed. Every Node exports them.
 struct Libuv {
     handle_size: unsafe extern "C" fn(c_int) -> usize,
     set_data: unsafe extern "C" fn(Handle, *mut c_void),
@@ -47,7 +47,7 @@ static LIBUV: LazyLock<Option<Libuv>> = LazyLock::new(|| {
     }
 });
 
-/// A function of the program that has loaded this module.
+/// Returns a function of the program that has loaded this module, or `None` if it has no such function.
 ///
 /// # Safety
 /// `F` must be the type of that function.
@@ -80,7 +80,7 @@ struct Watch {
     realm: Arc<Realm>,
 }
 
-/// Calls [`Realm::end`] when JavaScript runs no more in the environment, of which this is the thread.
+/// Calls [`Realm::end`] when JavaScript runs no more in the environment, whose thread this is.
 pub(crate) fn watch(env: sys::napi_env, realm: Arc<Realm>) {
     if !is_node(env) {
         return;
@@ -102,10 +102,10 @@ pub(crate) fn watch(env: sys::napi_env, realm: Arc<Realm>) {
     }
 }
 
-/// Whether the runtime is Node.
+/// Returns whether the runtime is Node.
 fn is_node(env: sys::napi_env) -> bool {
     let mut version = ptr::null();
-    // SAFETY: the environment is the running one, and what it gives lives as long as the process.
+    // SAFETY: the environment is the running one, and the version lives as long as the process.
     unsafe {
         sys::napi_get_node_version(env, &raw mut version) == sys::Status::napi_ok
             && !version.is_null()
@@ -113,10 +113,10 @@ fn is_node(env: sys::napi_env) -> bool {
     }
 }
 
-/// Whether JavaScript can run in the environment.
+/// Returns whether JavaScript can run in the environment.
 fn can_run(env: sys::napi_env) -> bool {
-    // SAFETY: the environment is alive. Node-API looks whether JavaScript can run before it looks at the arguments, of which
-    // none is there.
+    // SAFETY: the environment is alive. Node-API checks that JavaScript can run before it looks at the arguments, which are all
+    // null.
     let status =
         unsafe { sys::napi_call_function(env, ptr::null_mut(), ptr::null_mut(), 0, ptr::null(), ptr::null_mut()) };
     status == sys::Status::napi_invalid_arg
@@ -124,7 +124,7 @@ fn can_run(env: sys::napi_env) -> bool {
 
 unsafe extern "C" fn turn(handle: Handle) {
     let Some(libuv) = &*LIBUV else { return };
-    // SAFETY: `watch` has set the data, and `closed` frees them.
+    // SAFETY: `watch` has set the data, and `closed` frees it.
     let watch = unsafe { &*(libuv.get_data)(handle).cast::<Watch>() };
     if !can_run(watch.env) {
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| watch.realm.end()));

@@ -1,4 +1,4 @@
-//! Slices that own their memory, and the release of every slice that has a handle.
+//! Slices that own their memory: `Slice.from` of the facade.
 
 use framepool::slot::{OutOfMemory, Slice};
 
@@ -37,19 +37,4 @@ pub(crate) fn view(call: &mut Call<'_>) -> Reply {
     let slice = slices.get_mut(handle).ok_or_else(Fault::released)?;
     let sight = slice.sight().ok_or_else(|| Fault::internal("the slice lies in the memory of a pool"))?;
     Ok(Some(array_buffer(realm, sight)?))
-}
-
-/// Releases a slice that has a handle, or abandons it. A slice on the heap frees its memory, one of another isolate's pool its
-/// slot. Out: `Ended`, 1 when the slice's pool is gone.
-pub(crate) fn release(call: &mut Call<'_>) -> Reply {
-    let handle = call.state.handle(Word::Heap, Word::HeapGeneration);
-    let slice = call.state.tables.slices.get(handle).ok_or_else(Fault::released)?;
-    let ended = slice.region().is_some_and(|region| region.is_closed());
-    call.set(Word::Ended, u32::from(ended));
-    if call.get(Word::Abandoned) == 0 {
-        call.state.tables.slices.discard(handle);
-    } else if let Some(slice) = call.state.tables.slices.remove(handle) {
-        slice.abandon();
-    }
-    Ok(None)
 }

@@ -62,7 +62,7 @@ fn departing(call: &Call<'_>) -> Result<(Kind, Handle), Fault> {
     Ok((*kind, call.state.handle(Word::Handle, Word::Generation)))
 }
 
-/// Refuses the members of a closed pool. The pool waits for its last member, which must not be left where nobody may take it.
+/// Refuses the members of a closed pool. The pool waits for its last member, which must not be left on its way for ever.
 fn check_open(tables: &Tables, kind: Kind, handle: Handle) -> Result<(), Fault> {
     let closed = match kind {
         Kind::Allocation => tables.budget_allocations.get(handle).map(|allocation| allocation.pool_is_closed()),

@@ -31,7 +31,7 @@ pub(crate) fn begin(
     keep(call, true, start)
 }
 
-/// Begins a wait that nobody awaits: it does not keep the event loop alive. Otherwise it is as [`begin`].
+/// Begins a wait as [`begin`] does, but one that does not keep the event loop alive.
 pub(crate) fn watch(
     call: &mut Call<'_>,
     start: impl FnOnce(&mut EnvState, Wait) -> Result<Option<Cancel>, Fault>,
