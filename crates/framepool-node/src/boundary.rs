@@ -16,16 +16,14 @@ use crate::budget::{allocation as budget_allocation, pool as budget_pool};
 use crate::call::{Entry, enter};
 use crate::errors::{Fault, FaultDetails, Result};
 #[cfg(unix)]
-use crate::io::{pump, transfer};
+use crate::io::{output as output_io, pump, transfer};
 use crate::pin;
 use crate::ring::half as ring_half;
 use crate::shown::external::{array_buffer, check_not_copied};
 use crate::slice::{borrowed, heap, release};
 use crate::slot::{pool as slot_pool, system_memory};
 use crate::state::EnvState;
-#[cfg(unix)]
-use crate::sv2::output_io;
-use crate::sv2::{link_memory, session};
+use crate::sv2::{link_memory, output, session};
 use crate::threads::{channel, ticket};
 use crate::wait::settle;
 
@@ -156,9 +154,9 @@ calls! {
     sessionSend(bytes) [Open] => session::send,
     sessionForward() [Open] => session::forward,
     sessionClose() [Open] => session::close,
-    outputRegion() -> ArrayBuffer => session::output_region,
-    outputForget() [Open] => session::output_forget,
-    outputConsume() [Open] => session::output_consume,
+    outputRegion() -> ArrayBuffer => output::region,
+    outputForget() [Open] => output::forget,
+    outputConsume() [Open] => output::consume,
     #[cfg(unix)] outputWrite() => output_io::write,
     #[cfg(unix)] outputWriteLater(settled) => output_io::write_later,
 

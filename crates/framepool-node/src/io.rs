@@ -1,5 +1,6 @@
-//! Native I/O on file descriptors: transfers and pumps.
+//! Native I/O on file descriptors: transfers, pumps, and the output of sessions.
 
 pub(crate) mod descriptor;
+pub(crate) mod output;
 pub(crate) mod pump;
 pub(crate) mod transfer;

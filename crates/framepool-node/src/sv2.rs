@@ -1,7 +1,6 @@
 //! Stratum V2: sessions, their output, and the memory budget of a relay.
 
 pub(crate) mod link_memory;
-#[cfg(unix)]
-pub(crate) mod output_io;
+pub(crate) mod output;
 pub(crate) mod relay_memories;
 pub(crate) mod session;

@@ -59,7 +59,7 @@ pub(crate) fn view(call: &mut Call<'_>) -> Reply {
     Ok(Some(array_buffer(&realm, entry(call.state)?.block(index)?.sight())?))
 }
 
-/// Begins a wait for a change of a pool that others use as well: it has more blocks than `Block`, or it is closed and drained.
+/// Watches for a change of a pool that other isolates use as well: it has more blocks than `Block`, or it is closed and drained.
 /// Out: `Wait`, 0 if that is so already; then `Block`, how many blocks there are, and `Ended`.
 pub(crate) fn watch(call: &mut Call<'_>) -> Reply {
     let known = call.get(Word::Block) as usize;

@@ -16,7 +16,7 @@ pub(crate) fn descriptor(call: &Call<'_>, word: Word) -> Result<BorrowedFd<'stat
 }
 
 /// Reports how many bytes a transfer has moved; `None` if it would have to wait. Out: `Blocked`, `Length`.
-pub(crate) fn report(control: &Control, moved: Option<usize>) {
+pub(crate) fn report_moved(control: &Control, moved: Option<usize>) {
     control.set(Word::Blocked, u32::from(moved.is_none()));
     control.set(Word::Length, moved.unwrap_or(0) as u32);
 }

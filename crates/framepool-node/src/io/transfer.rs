@@ -9,7 +9,7 @@ use framepool::io::{Descriptor, Direction, Poller, Port};
 use crate::call::words::Word;
 use crate::call::{Call, Reply};
 use crate::errors::Fault;
-use crate::io::descriptor::{descriptor, report};
+use crate::io::descriptor::{descriptor, report_moved};
 use crate::ring::entry::{EitherHalf, RingHalf};
 use crate::ring::half;
 use crate::state::Wait;
@@ -28,7 +28,7 @@ pub(crate) fn now(call: &mut Call<'_>) -> Reply {
         EitherHalf::Consumer(consumer) => transfer_now(consumer, fd),
     }?;
     let available = half.available();
-    report(&call.state.control, moved);
+    report_moved(&call.state.control, moved);
     call.set(Word::Available, available as u32);
     Ok(None)
 }
@@ -73,7 +73,7 @@ fn take_back<P: Port>(
                 *entry = RingHalf::new(half);
                 entry.here()?.available()
             };
-            report(&state.control, moved?);
+            report_moved(&state.control, moved?);
             state.control.set(Word::Available, available as u32);
             Ok(())
         });

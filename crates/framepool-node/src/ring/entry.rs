@@ -13,7 +13,7 @@ use crate::errors::{Code, Fault};
 pub(crate) struct RingHalf {
     /// `None` while native I/O has it.
     half: Option<EitherHalf>,
-    /// The I/O that has the half. When it is dropped, it is asked to end.
+    /// The I/O that has the half. Dropping this asks the I/O to end.
     #[cfg(unix)]
     pub(crate) operation: Option<Operation>,
 }

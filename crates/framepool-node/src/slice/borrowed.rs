@@ -40,7 +40,7 @@ pub(crate) fn view(call: &mut Call<'_>) -> Reply {
     Ok(Some(array_buffer(&realm, called(call)?.sight())?))
 }
 
-/// Begins a wait for the end of the region's pool. Out: `Wait`, 0 if the pool is gone already.
+/// Watches for the end of the region's pool. Out: `Wait`, 0 if the pool is gone already.
 pub(crate) fn watch(call: &mut Call<'_>) -> Reply {
     let closed = called(call)?.closed();
     polled::watch(call, closed, |_, ()| {})

@@ -4,7 +4,8 @@ use crate::call::words::Word;
 use crate::call::{Call, Reply};
 use crate::errors::Fault;
 
-/// Releases the slice in `Heap`, or abandons it. A slice on the heap frees its memory, one of another isolate's pool its slot. Out: `Ended`, 1 when the slice's pool is gone.
+/// Releases the slice in `Heap`, or abandons it. A slice on the heap frees its memory, one of another isolate's pool its slot.
+/// Out: `Ended`, 1 when the slice's pool is gone.
 pub(crate) fn release(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Heap, Word::HeapGeneration);
     let slice = call.state.tables.slices.get(handle).ok_or_else(Fault::released)?;

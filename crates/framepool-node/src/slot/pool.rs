@@ -24,7 +24,7 @@ fn entry(state: &mut EnvState) -> std::result::Result<&mut SlotPoolEntry, Fault>
     state.tables.slot_pools.get_mut(handle).ok_or_else(Fault::released)
 }
 
-/// Makes `Length` more bytes writable after what is written. Out: `Slot`, which is 0 for the heap and else 1, `Offset`, `Moved`.
+/// Makes `Length` more bytes writable after what is written. Out: `Slot`, 0 for the heap and else 1; `Offset`; `Moved`.
 pub(crate) fn writable(call: &mut Call<'_>) -> Reply {
     let control = call.state.control.clone();
     let entry = entry(call.state)?;

@@ -8,18 +8,18 @@ use framepool::io::{Descriptor, Direction, Poller};
 use crate::call::words::Word;
 use crate::call::{Call, Reply};
 use crate::errors::Fault;
-use crate::io::descriptor::{descriptor, report};
-use crate::sv2::session;
+use crate::io::descriptor::{descriptor, report_moved};
+use crate::sv2::session::report;
 use crate::wait::polled;
 
 /// Writes what can be written now of a session's output to `Descriptor`. Out: `Length`, `Blocked`, the session's words.
 pub(crate) fn write(call: &mut Call<'_>) -> Reply {
     let descriptor = Descriptor::borrow(descriptor(call, Word::Descriptor)?, Direction::Out)?;
     let handle = call.state.handle(Word::Handle, Word::Generation);
-    let entry = call.state.tables.sessions.get_mut(handle).ok_or_else(Fault::released)?;
-    let written = entry.output().write_to(&descriptor)?;
-    session::report(entry, &call.state.control);
-    report(&call.state.control, written);
+    let session = call.state.tables.sessions.get_mut(handle).ok_or_else(Fault::released)?;
+    let written = session.output().write_to(&descriptor)?;
+    report(session, &call.state.control);
+    report_moved(&call.state.control, written);
     Ok(None)
 }
 
@@ -33,13 +33,13 @@ pub(crate) fn write_later(call: &mut Call<'_>) -> Reply {
     polled::begin(
         call,
         move |state, waker| {
-            let entry = state.tables.sessions.get_mut(handle).ok_or_else(Fault::released)?;
-            let Some(written) = entry.output().write_to(&descriptor)? else {
+            let session = state.tables.sessions.get_mut(handle).ok_or_else(Fault::released)?;
+            let Some(written) = session.output().write_to(&descriptor)? else {
                 drop(waiting.replace(poller.when_ready(Arc::clone(&descriptor), waker.clone())));
                 return Poll::Pending;
             };
-            session::report(entry, &state.control);
-            report(&state.control, Some(written));
+            report(session, &state.control);
+            report_moved(&state.control, Some(written));
             Poll::Ready(Ok(()))
         },
         |_, _| {},
