@@ -25,7 +25,7 @@ const { BuddyPool, BudgetPool, ByteRing, generateAuthorityKeypair, SlotPool, Sv2
 const keys = generateAuthorityKeypair()
 
 const documented = new Set(['ERR_INVALID_ARG_TYPE', 'ERR_OUT_OF_RANGE'])
-for (const [, code] of readFileSync(new URL('README.md', root), 'utf8').matchAll(/^\| `(ERR_\w+)`/gm))
+for (const [, code] of readFileSync(new URL('docs/errors.md', root), 'utf8').matchAll(/^\| `(ERR_\w+)`/gm))
   documented.add(code)
 documented.delete('ERR_INTERNAL')
 /** What Node says of streams and sockets, and of what their ends were. */

@@ -24,8 +24,8 @@ const OWN = [
 ]
 
 const documented = new Set(['ERR_INVALID_ARG_TYPE', 'ERR_OUT_OF_RANGE'])
-const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
-for (const [, code] of readme.matchAll(/^\| `(ERR_\w+)`/gm)) documented.add(code)
+const errors = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8')
+for (const [, code] of errors.matchAll(/^\| `(ERR_\w+)`/gm)) documented.add(code)
 documented.delete('ERR_INTERNAL')
 
 /** A bug of framepool's, or of this model. */

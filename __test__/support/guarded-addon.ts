@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, renameSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
+const target = resolve(root, process.env.CARGO_TARGET_DIR ?? 'target')
 
 const linux = process.platform === 'linux'
 const libraries: Partial<Record<NodeJS.Platform, string>> = {
@@ -17,14 +19,11 @@ const libraries: Partial<Record<NodeJS.Platform, string>> = {
 export function guardedAddon(): string {
   const feature = linux ? 'guard-pages' : 'failing-allocator'
   execFileSync('cargo', ['build', '--quiet', '-p', 'framepool-node', '--features', feature], { cwd: root })
-  const folder = `${root}target/guard-pages`
+  const folder = `${target}/guard-pages`
   const addon = `${folder}/framepool.node`
   mkdirSync(folder, { recursive: true })
   // Another process may have it loaded: that keeps the old file.
-  copyFileSync(
-    `${root}target/debug/${libraries[process.platform] ?? 'libframepool_node.so'}`,
-    `${addon}.${process.pid}`,
-  )
+  copyFileSync(`${target}/debug/${libraries[process.platform] ?? 'libframepool_node.so'}`, `${addon}.${process.pid}`)
   renameSync(`${addon}.${process.pid}`, addon)
   return addon
 }

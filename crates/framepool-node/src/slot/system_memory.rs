@@ -21,15 +21,20 @@ const NEW: u32 = u32::MAX;
 /// Makes `Length` more bytes writable, in new memory if `Handle` is [`NEW`]. Out: `Handle` of new memory, `Offset`, `Moved`.
 pub(crate) fn writable(call: &mut Call<'_>) -> Reply {
     let length = call.get(Word::Length) as usize;
-    if call.get(Word::Handle) == NEW {
-        let mut memory = SystemMemory::default();
-        memory.try_get_writable(length)?;
-        let handle = call.state.tables.system_memories.insert(memory)?;
+    let new = call.get(Word::Handle) == NEW;
+    if new {
+        let handle = call.state.tables.system_memories.insert(SystemMemory::default())?;
         call.state.set_handle(Word::Handle, Word::Generation, handle);
-        call.set(Word::Offset, 0);
-        call.set(Word::Moved, 1);
-        return Ok(None);
     }
+    let grown = grow(call, length);
+    if new && grown.is_err() {
+        let handle = call.state.handle(Word::Handle, Word::Generation);
+        call.state.tables.system_memories.discard(handle);
+    }
+    grown
+}
+
+fn grow(call: &mut Call<'_>, length: usize) -> Reply {
     let quarantine = call.state.debug.general_quarantine().cloned();
     let entry = entry(call.state)?;
     let (written, place) = (entry.len(), entry.sight().span().cast::<u8>());
