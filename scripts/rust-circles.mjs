@@ -150,7 +150,7 @@ function graphOf(modules) {
   return graph
 }
 
-/** The strongly connected components of more than one module (Tarjan). */
+/** The strongly connected components of more than one module. */
 function circlesOf(graph) {
   const indices = new Map()
   const lowest = new Map()
