@@ -139,12 +139,6 @@ impl From<sv2::Error> for Fault {
     }
 }
 
-impl From<&sv2::Error> for Fault {
-    fn from(error: &sv2::Error) -> Self {
-        Self::new(Code(error.code()), error)
-    }
-}
-
 impl From<Fault> for napi::Error<Code> {
     fn from(fault: Fault) -> Self {
         Self::new(fault.code, fault.message)

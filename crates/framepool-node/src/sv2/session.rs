@@ -301,7 +301,7 @@ pub fn trim_after(freed: f64) {
 #[napi(catch_unwind)]
 pub fn session_error(env: Env, handle: ObjectHandle) -> Result<Option<FaultDetails>> {
     let session = EnvState::of_any(env)?.tables.sessions.get(Handle::from(handle)).ok_or_else(Fault::released)?;
-    Ok(session.error().map(|error| Fault::from(error).into()))
+    Ok(session.error().map(|error| Fault::from(error.clone()).into()))
 }
 
 /// An authority's keys, as base58check strings.
