@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
+/** The TypeScript side of the native boundary. Every build writes it: see `build-boundary.mjs`. */
+export const generated = `${root}src/native/boundary.generated.ts`
+
 /** Runs a command in the checkout; ends this process with a message if it fails. */
 function must(what, command, args) {
   console.error(`framepool: ${what}`)

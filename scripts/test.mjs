@@ -1,6 +1,7 @@
 // `npm test`: sets everything up, then runs every check and every test, and ends with one line that counts them.
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { build, install, root } from './setup.mjs'
+import { build, generated, install, root } from './setup.mjs'
 import { run, vitest } from './stages.mjs'
 
 const bin = (name) => join(root, 'node_modules', '.bin', name)
@@ -11,6 +12,7 @@ const stages = [
   { name: 'Types', command: bin('tsc'), args: ['-p', 'tsconfig.json'] },
   // Fails on a warning, so that every exported member stays documented.
   { name: 'API reference', command: 'npm', args: ['run', 'docs'] },
+  { name: 'Module circles (Rust)', command: 'npm', args: ['run', 'circles'] },
   { name: 'rustfmt', command: 'cargo', args: ['fmt', '--check'] },
   {
     name: 'Clippy (core)',
@@ -34,10 +36,18 @@ function countAva(output) {
   return [count('passed'), count('failed')]
 }
 
+const declarations = () => (existsSync(generated) ? readFileSync(generated, 'utf8') : '')
+
 install()
+const committed = declarations()
 build()
 let passed = 0
 let failed = 0
+if (declarations() === committed) passed++
+else {
+  console.error(`framepool: ${generated} was stale, and the build has written it anew: commit it`)
+  failed++
+}
 for (const stage of stages) {
   const result = await run(stage)
   passed += result.passed

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { markAsUntransferable } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
@@ -9,9 +10,8 @@ import { detachByStream } from '../support/detach.js'
 const crossings = countCrossings()
 const { BuddyPool, BudgetAllocation, BudgetPool, ByteRing, Slice, SliceChannel, SlotPool, SystemMemoryBuffer } =
   await import('../../index.js')
-const { controlLayout, transferableKinds } = await import('../../src/native/load.js')
+const { native } = await import('../../src/native/load.js')
 const { closeSlotPool, createSlotPool, slotPoolRegion, slotPoolReport } = await import('../../src/native/slot.js')
-const words = await import('../../src/native/words.js')
 
 /**
  * Puts a counter around every function of the binding. It must come before the facade, which takes hold of them as it is
@@ -42,16 +42,25 @@ function countCrossings(): () => number {
   }
 }
 
-describe('the control block', () => {
-  it('has the same words and kinds of objects on both sides', () => {
-    // To the compiler the enum is nothing but its members; here, where files are compiled one by one, it is an object,
-    // which also has the names by number.
-    const { Word, Kind } = words as unknown as Record<'Word' | 'Kind', Record<string, string | number>>
-    const numbered = (members: typeof Word): typeof Word =>
-      Object.fromEntries(Object.entries(members).filter(([, member]) => typeof member === 'number'))
-    const inOrder = (names: string[]): typeof Word => Object.fromEntries(names.map((name, index) => [name, index]))
-    expect(numbered(Word)).toEqual(inOrder(controlLayout()))
-    expect(numbered(Kind)).toEqual(inOrder(transferableKinds()))
+/** A file of the repository. */
+function contents(path: string): string {
+  return readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+}
+
+describe('the boundary', () => {
+  const declarations = native.boundaryDeclarations()
+
+  it('is declared in TypeScript as native code declares it', () => {
+    // `npm run build` writes the file anew.
+    expect(contents('src/native/boundary.generated.ts')).toBe(declarations)
+  })
+
+  it.each(['docs/debugging.md', 'src/inspect.ts'])('has all kinds of objects in the list of %s', (path) => {
+    const union = /export type ObjectKind =((?:\n {2}\| '[a-z0-9-]+')+)\n/.exec(declarations)?.[1] ?? ''
+    const kinds = union.match(/[a-z0-9-]{2,}/g) ?? []
+    expect(kinds).toContain('ticket')
+    const text = contents(path)
+    expect(kinds.filter((kind) => !text.includes(`\`${kind}\``))).toEqual([])
   })
 })
 

@@ -3,7 +3,7 @@ import type { Handle } from './handle.js'
 import { bound } from './load.js'
 import { Word } from './words.js'
 
-const { heapFrom, heapView, heapRelease } = bound
+const { heapFrom, heapView, sliceRelease } = bound
 
 /** The heap slice that the last call gave. */
 export function replyHeapHandle(): Handle {
@@ -35,6 +35,6 @@ export function releaseHeapSlice(handle: Handle, abandoned = false): void {
   control[Word.Heap] = handle.index
   control[Word.HeapGeneration] = handle.generation
   control[Word.Abandoned] = abandoned ? 1 : 0
-  heapRelease()
+  sliceRelease()
   check()
 }

@@ -1,10 +1,13 @@
 //! Failures, as JavaScript sees them: a documented code and a message.
+//!
+//! The errors of the core bring their codes with them ([`Coded`]).
 
 use std::fmt;
 
 use framepool::Coded;
+use napi_derive::napi;
 
-/// A code of `ErrorCode` in the public contract.
+/// A member of the facade's `ErrorCode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Code(pub(crate) &'static str);
 
@@ -32,7 +35,7 @@ impl AsRef<str> for Code {
 pub(crate) struct Fault {
     pub(crate) code: Code,
     pub(crate) message: String,
-    /// What the system said, with `ERR_SYSTEM`: the call and its `errno`.
+    /// With `ERR_SYSTEM`: the system call that failed, and its `errno`.
     pub(crate) system: Option<(&'static str, i32)>,
 }
 
@@ -41,22 +44,22 @@ impl Fault {
         Self { code, message: message.to_string(), system: None }
     }
 
-    /// JavaScript has called in where framepool had called it.
+    /// A call of JavaScript while framepool was running a function of JavaScript.
     pub(crate) fn busy() -> Self {
         Self::new(Code::BUSY, "framepool is in the middle of another call")
     }
 
-    /// The handle names nothing that is alive.
+    /// A handle that names no living object.
     pub(crate) fn released() -> Self {
         Self::new(Code::RELEASED, "the object was released")
     }
 
-    /// The system gave no memory for what native code notes of its objects.
+    /// A failed allocation of native code's own, such as a place in a table.
     pub(crate) fn no_memory() -> Self {
         Self::new(Code::NO_MEMORY, "the system has no memory")
     }
 
-    /// A panic or a broken invariant: a defect of framepool.
+    /// A panic or a broken invariant, which is a defect of framepool.
     pub(crate) fn internal(what: &str) -> Self {
         Self::new(Code::INTERNAL, format_args!("internal error in framepool: {what}; please report it"))
     }
@@ -72,6 +75,26 @@ impl<E: Coded> From<E> for Fault {
 impl From<Fault> for napi::Error<Code> {
     fn from(fault: Fault) -> Self {
         Self::new(fault.code, fault.message)
+    }
+}
+
+/// A fault as an object of JavaScript.
+#[napi(object)]
+pub struct FaultDetails {
+    /// A code of the public contract.
+    pub code: String,
+    /// What happened, for people.
+    pub message: String,
+    /// With `ERR_SYSTEM`: the system call that failed.
+    pub syscall: Option<String>,
+    /// With `ERR_SYSTEM`: its `errno`.
+    pub errno: Option<i32>,
+}
+
+impl From<Fault> for FaultDetails {
+    fn from(fault: Fault) -> Self {
+        let (syscall, errno) = fault.system.unzip();
+        Self { code: fault.code.0.to_owned(), message: fault.message, syscall: syscall.map(str::to_owned), errno }
     }
 }
 

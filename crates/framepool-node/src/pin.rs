@@ -5,6 +5,7 @@
 
 use std::sync::Once;
 
+/// Pins this module, once in the process.
 pub(crate) fn module() {
     static PINNED: Once = Once::new();
     PINNED.call_once(pin);
@@ -27,6 +28,6 @@ fn pin() {
     }
 }
 
-/// musl never unloads a module; elsewhere napi-rs keeps its own reference where the platform can.
+/// Does nothing: musl never unloads a module, and elsewhere napi-rs keeps a reference of its own where the platform can.
 #[cfg(not(all(unix, not(target_env = "musl"))))]
 fn pin() {}

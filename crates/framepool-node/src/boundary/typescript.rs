@@ -1,0 +1,65 @@
+//! The boundary in TypeScript: the text of `src/native/boundary.generated.ts`, formatted as Biome formats it.
+
+use std::fmt::{Result, Write};
+
+use crate::call::numbered::Declaration;
+use crate::call::words::Word;
+use crate::kinds::ELSEWHERE;
+use crate::tables::Tables;
+use crate::threads::transferable::{Kind, TICKET};
+
+/// A bound function, as its TypeScript declaration needs it.
+pub(super) struct Signature {
+    pub(super) name: &'static str,
+    /// Name and type of the argument; empty without one.
+    pub(super) argument: &'static str,
+    pub(super) value: &'static str,
+}
+
+/// Returns the declarations of the words, of both sorts of kinds, and of the bound functions.
+pub(super) fn declarations(calls: &[Signature]) -> String {
+    let mut text = String::new();
+    write_all(&mut text, calls).expect("a string takes any text");
+    text
+}
+
+fn write_all(out: &mut String, calls: &[Signature]) -> Result {
+    writeln!(out, "// Written by `npm run build` from the declarations in crates/framepool-node. Do not edit.\n")?;
+    write_enum(out, &Word::DECLARATION)?;
+    write_enum(out, &Kind::DECLARATION)?;
+    writeln!(out, "/** What `inspect()` calls the objects that it lists. */\nexport type ObjectKind =")?;
+    for kind in Tables::kinds().chain(ELSEWHERE.iter().copied()).chain([TICKET]) {
+        writeln!(out, "  | '{kind}'")?;
+    }
+    writeln!(out, "\n/** What `openBoundary()` returns: the control block, and the bound functions. */")?;
+    writeln!(out, "export interface Bound {{")?;
+    writeln!(out, "  /** The memory of the control block. */\n  control: ArrayBuffer")?;
+    writeln!(out, "  /** The number of this copy of the facade in its isolate. */\n  facade: number")?;
+    for Signature { name, argument, value } in calls {
+        writeln!(out, "  {name}({argument}): {value}")?;
+    }
+    writeln!(out, "}}")
+}
+
+/// Writes a constant enum: the compiler puts the numbers where they are used.
+fn write_enum(out: &mut String, declaration: &Declaration) -> Result {
+    write_doc(out, "", declaration.doc)?;
+    writeln!(out, "export const enum {} {{", declaration.name)?;
+    for member in declaration.members {
+        write_doc(out, "  ", member.doc)?;
+        writeln!(out, "  {},", member.name)?;
+    }
+    writeln!(out, "}}\n")
+}
+
+/// Writes a doc comment. Each line of a Rust doc comment begins with a space.
+fn write_doc(out: &mut String, indent: &str, lines: &[&str]) -> Result {
+    if let [line] = lines {
+        return writeln!(out, "{indent}/**{line} */");
+    }
+    writeln!(out, "{indent}/**")?;
+    for line in lines {
+        writeln!(out, "{indent} *{line}")?;
+    }
+    writeln!(out, "{indent} */")
+}

@@ -1,0 +1,130 @@
+//! The names of the control block's words.
+
+use crate::call::numbered::numbered;
+
+numbered! {
+    /// The words of the control block. "In" is what JavaScript writes before a call, "out" what the call leaves.
+    Word: usize {
+        /// Out: 0, or 1 when the call failed. `lastFault()` says how.
+        Status,
+        /// In and out: the handle of the object that the call is about.
+        Handle,
+        /// The generation of `Handle`.
+        Generation,
+        /// In: the slot pool that a session decrypts into. Out: the buddy pool of a buffer that has arrived.
+        Pool,
+        /// The generation of `Pool`.
+        PoolGeneration,
+        /// In: the session that frames are forwarded to, or the sender that an object is sent with.
+        Target,
+        /// The generation of `Target`.
+        TargetGeneration,
+        /// In and out: a number of bytes, or the number of buffers that a budget pool is asked for.
+        Length,
+        /// In and out: where bytes begin, in the region or in the heap buffer.
+        Offset,
+        /// In: the slots released before the pending bytes were begun, one bit a slot.
+        Before,
+        /// In: how many slices came and went since the last call, each of them alone.
+        CameAndWent,
+        /// In: the length of the last slice that came and went alone, in bytes.
+        LastLength,
+        /// In: the length of a slice that came alone and is still there, in bytes, or 0.
+        Alone,
+        /// In: how many slices were taken since the last call, one behind another. Their lengths are the block's last words.
+        Taken,
+        /// In: the slot of the first slice taken.
+        TakenSlot,
+        /// In: where the first slice taken begins in the region.
+        TakenStart,
+        /// In: the slots released since the slices were taken or the pending bytes were begun, one bit a slot.
+        After,
+        /// In and out: a slot, 1 to 8, or 0 for the heap.
+        Slot,
+        /// Out: the slot of the next message.
+        NextSlot,
+        /// Out: the last slot that the messages after the next may have.
+        LastSlot,
+        /// Out: where the next message will begin in the region, if it fits into `Room` bytes.
+        Next,
+        /// Out: how many bytes there are from `Next` on.
+        Room,
+        /// In and out: a slice that has a handle: one on the heap, or one of another isolate's slot pool.
+        Heap,
+        /// The generation of `Heap`.
+        HeapGeneration,
+        /// In and out: where a batch's table of frames begins in its slice.
+        Table,
+        /// In and out: how many frames a batch describes.
+        Frames,
+        /// In: the index of the first frame to forward.
+        First,
+        /// In: 1 when views of the memory that the call gives up may still be in use, as after a garbage collection.
+        Abandoned,
+        /// Out: the state of a session: 0 handshake, 1 transport, 2 closed.
+        State,
+        /// Out: how many bytes a session's output ring holds, how many a ring half can write or read, or how many objects a
+        /// sender can send.
+        Available,
+        /// In: how many bytes JavaScript has written at `Offset` without a call. Out: how many wait in a session's output.
+        Pending,
+        /// Out: 1 when a session's output is over its high-water mark.
+        Over,
+        /// In: the extension type of a frame header.
+        Extension,
+        /// In: the message type of a frame header.
+        MessageType,
+        /// Out: the number of the wait that has begun, or 0 when there is nothing to wait for. In: the wait to cancel.
+        Wait,
+        /// In: 1 when the memory is to be cleared.
+        Zero,
+        /// In: a timeout, in milliseconds.
+        Timeout,
+        /// In and out: the index of a buddy pool's block, or how many blocks are known.
+        Block,
+        /// Out: 1 when the other half of a ring has ended, or when a channel or a pool is gone.
+        Ended,
+        /// In: a file descriptor; for a pump, the one that it reads.
+        Descriptor,
+        /// In: the file descriptor that a pump writes to.
+        Sink,
+        /// Out: 1 when nothing could be moved or received without waiting.
+        Blocked,
+        /// Out: the slots whose slices other isolates have given back, one bit a slot. JavaScript clears it.
+        Returned,
+        /// In and out: the `Kind` of the object that leaves this isolate, or has arrived.
+        Kind,
+        /// In and out: the memory of another isolate's slot pool.
+        Region,
+        /// The generation of `Region`.
+        RegionGeneration,
+        /// In and out: the logical length of a buddy buffer. Out: the size of a ring, or of one buffer of a budget pool, in bytes.
+        Size,
+        /// Out: the lower half of a 64-bit number: the position of a ring half, or the limit of a budget pool in bytes.
+        Low,
+        /// Out: the upper half of the number in `Low`.
+        High,
+        /// Out: how often a session's output ring was replaced by a larger or smaller one.
+        RingGeneration,
+        /// Out: the present size of a session's output ring, in bytes.
+        RingSize,
+        /// In: the number of the copy of the facade that calls. Each copy shows memory by itself.
+        Facade,
+        /// Out: 1 when a slice owns its memory.
+        Own,
+        /// In: the share that a link has of its relay's memory budget.
+        Link,
+        /// The generation of `Link`.
+        LinkGeneration,
+        /// In: the direction of a link's frames: 0 upstream, 1 downstream.
+        Direction,
+        /// Out: how far a link's output must be drained before more is read, in bytes.
+        Drained,
+        /// Out: the payload for which memory must be granted, in bytes, 0 for none; or 1 when memory was granted, else 0.
+        Granted,
+        /// Out: how many bytes a link may read next.
+        Quota,
+        /// Out: 1 when the heap buffer of a message lies elsewhere than before the call.
+        Moved,
+    }
+}

@@ -1,0 +1,31 @@
+//! What an isolate guards.
+
+use std::sync::Arc;
+
+use framepool::quarantine::Quarantine;
+
+/// The most bytes in an isolate's quarantine.
+const QUARANTINE_BYTES: usize = 64 << 20;
+/// The most pieces of memory in an isolate's quarantine.
+const QUARANTINE_ENTRIES: usize = 4096;
+
+/// An isolate's debug mode.
+#[derive(Default)]
+pub(crate) struct Debug {
+    /// Made when something is guarded for the first time.
+    pub(super) quarantine: Option<Arc<Quarantine>>,
+    /// Whether everything is guarded, and not only what asks for it.
+    pub(super) everything: bool,
+}
+
+impl Debug {
+    /// Returns the quarantine, where the isolate's guarded memory goes.
+    pub(crate) fn quarantine(&mut self) -> &Arc<Quarantine> {
+        self.quarantine.get_or_insert_with(|| Quarantine::new(QUARANTINE_BYTES, QUARANTINE_ENTRIES))
+    }
+
+    /// Returns the quarantine if everything is guarded.
+    pub(crate) fn general_quarantine(&self) -> Option<&Arc<Quarantine>> {
+        if self.everything { self.quarantine.as_ref() } else { None }
+    }
+}

@@ -1,0 +1,6 @@
+//! How objects change isolates: by ticket, or through a channel.
+
+pub(crate) mod channel;
+pub(crate) mod ticket;
+pub(crate) mod transferable;
+pub(crate) mod travel;

@@ -1,0 +1,248 @@
+// Written by `npm run build` from the declarations in crates/framepool-node. Do not edit.
+
+/** The words of the control block. "In" is what JavaScript writes before a call, "out" what the call leaves. */
+export const enum Word {
+  /** Out: 0, or 1 when the call failed. `lastFault()` says how. */
+  Status,
+  /** In and out: the handle of the object that the call is about. */
+  Handle,
+  /** The generation of `Handle`. */
+  Generation,
+  /** In: the slot pool that a session decrypts into. Out: the buddy pool of a buffer that has arrived. */
+  Pool,
+  /** The generation of `Pool`. */
+  PoolGeneration,
+  /** In: the session that frames are forwarded to, or the sender that an object is sent with. */
+  Target,
+  /** The generation of `Target`. */
+  TargetGeneration,
+  /** In and out: a number of bytes, or the number of buffers that a budget pool is asked for. */
+  Length,
+  /** In and out: where bytes begin, in the region or in the heap buffer. */
+  Offset,
+  /** In: the slots released before the pending bytes were begun, one bit a slot. */
+  Before,
+  /** In: how many slices came and went since the last call, each of them alone. */
+  CameAndWent,
+  /** In: the length of the last slice that came and went alone, in bytes. */
+  LastLength,
+  /** In: the length of a slice that came alone and is still there, in bytes, or 0. */
+  Alone,
+  /** In: how many slices were taken since the last call, one behind another. Their lengths are the block's last words. */
+  Taken,
+  /** In: the slot of the first slice taken. */
+  TakenSlot,
+  /** In: where the first slice taken begins in the region. */
+  TakenStart,
+  /** In: the slots released since the slices were taken or the pending bytes were begun, one bit a slot. */
+  After,
+  /** In and out: a slot, 1 to 8, or 0 for the heap. */
+  Slot,
+  /** Out: the slot of the next message. */
+  NextSlot,
+  /** Out: the last slot that the messages after the next may have. */
+  LastSlot,
+  /** Out: where the next message will begin in the region, if it fits into `Room` bytes. */
+  Next,
+  /** Out: how many bytes there are from `Next` on. */
+  Room,
+  /** In and out: a slice that has a handle: one on the heap, or one of another isolate's slot pool. */
+  Heap,
+  /** The generation of `Heap`. */
+  HeapGeneration,
+  /** In and out: where a batch's table of frames begins in its slice. */
+  Table,
+  /** In and out: how many frames a batch describes. */
+  Frames,
+  /** In: the index of the first frame to forward. */
+  First,
+  /** In: 1 when views of the memory that the call gives up may still be in use, as after a garbage collection. */
+  Abandoned,
+  /** Out: the state of a session: 0 handshake, 1 transport, 2 closed. */
+  State,
+  /**
+   * Out: how many bytes a session's output ring holds, how many a ring half can write or read, or how many objects a
+   * sender can send.
+   */
+  Available,
+  /** In: how many bytes JavaScript has written at `Offset` without a call. Out: how many wait in a session's output. */
+  Pending,
+  /** Out: 1 when a session's output is over its high-water mark. */
+  Over,
+  /** In: the extension type of a frame header. */
+  Extension,
+  /** In: the message type of a frame header. */
+  MessageType,
+  /** Out: the number of the wait that has begun, or 0 when there is nothing to wait for. In: the wait to cancel. */
+  Wait,
+  /** In: 1 when the memory is to be cleared. */
+  Zero,
+  /** In: a timeout, in milliseconds. */
+  Timeout,
+  /** In and out: the index of a buddy pool's block, or how many blocks are known. */
+  Block,
+  /** Out: 1 when the other half of a ring has ended, or when a channel or a pool is gone. */
+  Ended,
+  /** In: a file descriptor; for a pump, the one that it reads. */
+  Descriptor,
+  /** In: the file descriptor that a pump writes to. */
+  Sink,
+  /** Out: 1 when nothing could be moved or received without waiting. */
+  Blocked,
+  /** Out: the slots whose slices other isolates have given back, one bit a slot. JavaScript clears it. */
+  Returned,
+  /** In and out: the `Kind` of the object that leaves this isolate, or has arrived. */
+  Kind,
+  /** In and out: the memory of another isolate's slot pool. */
+  Region,
+  /** The generation of `Region`. */
+  RegionGeneration,
+  /** In and out: the logical length of a buddy buffer. Out: the size of a ring, or of one buffer of a budget pool, in bytes. */
+  Size,
+  /** Out: the lower half of a 64-bit number: the position of a ring half, or the limit of a budget pool in bytes. */
+  Low,
+  /** Out: the upper half of the number in `Low`. */
+  High,
+  /** Out: how often a session's output ring was replaced by a larger or smaller one. */
+  RingGeneration,
+  /** Out: the present size of a session's output ring, in bytes. */
+  RingSize,
+  /** In: the number of the copy of the facade that calls. Each copy shows memory by itself. */
+  Facade,
+  /** Out: 1 when a slice owns its memory. */
+  Own,
+  /** In: the share that a link has of its relay's memory budget. */
+  Link,
+  /** The generation of `Link`. */
+  LinkGeneration,
+  /** In: the direction of a link's frames: 0 upstream, 1 downstream. */
+  Direction,
+  /** Out: how far a link's output must be drained before more is read, in bytes. */
+  Drained,
+  /** Out: the payload for which memory must be granted, in bytes, 0 for none; or 1 when memory was granted, else 0. */
+  Granted,
+  /** Out: how many bytes a link may read next. */
+  Quota,
+  /** Out: 1 when the heap buffer of a message lies elsewhere than before the call. */
+  Moved,
+}
+
+/** The kind of an object that leaves this isolate, or has arrived. */
+export const enum Kind {
+  /** A slice that this isolate names by its pool and slot. It arrives as a `Slice`. */
+  Slot,
+  /** A slice that has a handle. */
+  Slice,
+  /** An allocation of a budget pool. */
+  Allocation,
+  /** A buffer of a buddy pool. */
+  BuddyBuffer,
+  /** The half of a ring that writes. */
+  Producer,
+  /** The half of a ring that reads. */
+  Consumer,
+  /** A share of a budget pool. */
+  BudgetPool,
+  /** A share of a buddy pool. */
+  BuddyPool,
+  /** The end of a channel that sends. */
+  Sender,
+  /** The end of a channel that receives. */
+  Receiver,
+}
+
+/** What `inspect()` calls the objects that it lists. */
+export type ObjectKind =
+  | 'slot-pool'
+  | 'system-memory-buffer'
+  | 'slice'
+  | 'sv2-session'
+  | 'budget-pool'
+  | 'allocation'
+  | 'buddy-pool'
+  | 'buddy-buffer'
+  | 'producer'
+  | 'consumer'
+  | 'slice-sender'
+  | 'slice-receiver'
+  | 'pump'
+  | 'ticket'
+
+/** What `openBoundary()` returns: the control block, and the bound functions. */
+export interface Bound {
+  /** The memory of the control block. */
+  control: ArrayBuffer
+  /** The number of this copy of the facade in its isolate. */
+  facade: number
+  slotWritable(): void
+  slotTake(): void
+  slotSettle(): void
+  slotTruncate(): void
+  slotRegion(): ArrayBuffer
+  slotHeap(): ArrayBuffer
+  slotDiscard(): void
+  slotConceal(): void
+  slotRevoke(): void
+  slotClose(): void
+  systemWritable(): void
+  systemTake(): void
+  systemTruncate(): void
+  systemView(): ArrayBuffer
+  heapFrom(bytes: Uint8Array): void
+  heapView(): ArrayBuffer
+  sliceRelease(): void
+  regionView(): ArrayBuffer
+  regionWatch(settled: () => void): void
+  regionForget(): void
+  budgetTry(): void
+  budgetAllocate(settled: () => void): void
+  budgetAllocateSync(): void
+  budgetClose(settled: () => void): void
+  budgetView(): ArrayBuffer
+  budgetRelease(): void
+  buddyTry(): void
+  buddyAllocate(settled: () => void): void
+  buddyView(): ArrayBuffer
+  buddyWatch(settled: () => void): void
+  buddyClose(settled: () => void): void
+  buddyBuffer(): ArrayBuffer
+  buddyRelease(): void
+  ringAdvance(): void
+  ringWait(settled: () => void): void
+  ringWaitSync(): void
+  ringView(): ArrayBuffer
+  ringEnd(): void
+  ringRelease(): void
+  ringTransfer(): void
+  ringTransferLater(settled: () => void): void
+  ringTransferEnd(): void
+  pumpStart(settled: () => void): void
+  ticketMake(): string
+  ticketAdopt(ticket: string): void
+  channelAsk(): void
+  channelSend(): void
+  channelWaitForRoom(settled: () => void): void
+  channelEnd(): void
+  channelReleaseSender(): void
+  channelReceive(): void
+  channelWaitForObject(settled: () => void): void
+  channelWaitForObjectSync(): void
+  channelReleaseReceiver(): void
+  sessionReceive(bytes: Uint8Array): void
+  sessionSend(bytes: Uint8Array): void
+  sessionForward(): void
+  sessionClose(): void
+  outputRegion(): ArrayBuffer
+  outputForget(): void
+  outputConsume(): void
+  outputWrite(): void
+  outputWriteLater(settled: () => void): void
+  linkJoin(): void
+  linkStep(): void
+  linkTryComing(): void
+  linkTryReplacing(): void
+  linkWait(settled: () => void): void
+  linkRelease(): void
+  linkEnd(): void
+  waitCancel(): void
+}
