@@ -1,6 +1,6 @@
-import { mended } from '../native/shown-memory.js'
+import { isShown } from '../native/shown-memory.js'
 import { type Carrier, makeTicket } from '../native/transfer.js'
-import { bytesArgument, copyInto, firstOf, integerArgument, lengthOf } from '../support/arguments.js'
+import { bytesArgument, copyInto, firstOf, integerArgument, lengthOf, partOf } from '../support/arguments.js'
 import { FramePoolError, invalidArgType, outOfRange } from '../support/errors.js'
 import type { Ticket } from '../threads/ticket.js'
 import type { BuddyMemory } from './buddy-memory.js'
@@ -31,7 +31,7 @@ export class BuddyBuffer implements Disposable {
     this.#lease = lease
     this.#memory = memory
     this.#length = length
-    this.#view = length === lease.capacity ? lease.whole : null
+    this.#view = length === lease.capacity ? lease.view : null
   }
 
   static {
@@ -50,11 +50,8 @@ export class BuddyBuffer implements Disposable {
    * once the buffer is released or moved. `bytes.buffer` is the whole block of 64 MiB.
    */
   get bytes(): Uint8Array {
-    this.#live()
     const view = this.#view
-    const shown = mended(view, this.#lease, 0, this.#length)
-    if (shown !== view) this.#view = shown
-    return shown
+    return isShown(view, this.#length) ? view : this.#show()
   }
 
   /** Logical length in bytes. */
@@ -78,11 +75,12 @@ export class BuddyBuffer implements Disposable {
   extendFromSlice(source: Uint8Array): void {
     const bytes = bytesArgument(source, 'source')
     this.#live()
+    const lease = this.#lease
     const added = lengthOf(bytes)
     const length = this.#length + added
-    if (length > this.capacity) throw outOfRange(`${length} bytes do not fit into the capacity of ${this.capacity}`)
+    if (length > lease.capacity) throw outOfRange(`${length} bytes do not fit into the capacity of ${lease.capacity}`)
     // A detached array has no bytes, and set() would refuse it.
-    if (added > 0) copyInto(this.#lease.whole, firstOf(bytes, added), this.#length)
+    if (added > 0) copyInto(lease.show(), firstOf(bytes, added), this.#length)
     this.#length = length
     this.#view = null
   }
@@ -114,6 +112,13 @@ export class BuddyBuffer implements Disposable {
   #live(): BuddyMemory {
     if (this.#memory === null) throw new FramePoolError('ERR_RELEASED', 'the buffer was released')
     return this.#memory
+  }
+
+  #show(): Uint8Array {
+    this.#live()
+    const whole = this.#lease.show()
+    this.#view = this.#length === this.#lease.capacity ? whole : partOf(whole, 0, this.#length)
+    return this.#view
   }
 
   #forget(): void {

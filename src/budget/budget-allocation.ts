@@ -1,6 +1,6 @@
 import { abandonBudgetAllocation, budgetAllocationView, releaseBudgetAllocation } from '../native/budget.js'
 import type { Handle } from '../native/handle.js'
-import { mended, ShownMemory } from '../native/shown-memory.js'
+import { isShown, ShownMemory } from '../native/shown-memory.js'
 import { traceInDebugMode, untraceInDebugMode } from '../native/trace.js'
 import { type Carrier, depart, makeTicket } from '../native/transfer.js'
 import { Kind } from '../native/words.js'
@@ -62,10 +62,10 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
    * `ERR_RELEASED` once the allocation is released or moved.
    */
   get bytes(): Uint8Array {
-    const view = this.#view
-    const shown = mended(view, this.#memory(), 0, this.#length * this.#bufferSize)
-    if (shown !== view) this.#view = shown
-    return shown
+    const length = this.#length * this.#bufferSize
+    let view = this.#view
+    if (!isShown(view, length)) view = this.#view = this.#memory().view(0, length)
+    return view
   }
 
   /** Returns the first buffer. Throws `ERR_RELEASED` once the allocation is released or moved. */

@@ -1,25 +1,17 @@
-import { isDetached } from '../support/arguments.js'
-
-/** Memory of which views can be made. */
-export interface Viewable {
-  /** Returns a view of `length` bytes from `offset`. */
-  view(offset: number, length: number): Uint8Array
-}
-
 /**
- * Returns a view of `length` bytes of `memory` from `offset`: `cached` if it still shows them, otherwise a new one. A script can
- * detach a cached view, for example with `buffer.transfer()`; the memory is still there then, and is shown anew.
+ * Returns whether a cached view still shows its `length` bytes. If not, ask its memory for another: a script can detach a view, for
+ * example with `buffer.transfer()`, but the memory is still there and can be shown anew.
  */
-export function mended(cached: Uint8Array | null, memory: Viewable, offset: number, length: number): Uint8Array {
-  // A view of no bytes always looks detached, and has nothing to show.
-  return cached === null || (length > 0 && isDetached(cached)) ? memory.view(offset, length) : cached
+export function isShown(view: Uint8Array | null, length: number): view is Uint8Array {
+  // An element is read, since no script can replace that. A view of no bytes has none, and nothing to show.
+  return view !== null && (length === 0 || view[0] !== undefined)
 }
 
 /**
  * Native memory seen through an ArrayBuffer, which is made when first needed. Native code alone detaches the ArrayBuffer, and
  * decides when the memory may be freed.
  */
-export class ShownMemory implements Viewable {
+export class ShownMemory {
   #buffer: ArrayBuffer | null
   readonly #show: () => ArrayBuffer
 

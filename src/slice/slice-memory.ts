@@ -1,9 +1,10 @@
 import type { Handle } from '../native/handle.js'
-import type { Viewable } from '../native/shown-memory.js'
 import type { Carrier } from '../native/transfer.js'
 
 /** Memory that slices lie in. Offsets are those of the memory, not of a slice. */
-export interface SliceMemory extends Viewable {
+export interface SliceMemory {
+  /** Returns a view of `length` bytes from `offset`. */
+  view(offset: number, length: number): Uint8Array
   /** Gives a slice's bytes back. `slot` is 0 for a slice on the heap. */
   release(slot: number): void
   /** Sends a slice to another isolate by `carrier`. If that throws, the slice has not left. */

@@ -1,5 +1,5 @@
 import { copyToHeap } from '../native/heap.js'
-import { mended } from '../native/shown-memory.js'
+import { isShown } from '../native/shown-memory.js'
 import { type Carrier, makeTicket } from '../native/transfer.js'
 import { lengthOf, nativeBytesArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
@@ -60,10 +60,9 @@ export class Slice implements Disposable {
    */
   get bytes(): Uint8Array {
     const memory = this.#live()
-    const view = this.#view
-    const shown = mended(view, memory, this.#offset, this.#length)
-    if (shown !== view) this.#view = shown
-    return shown
+    let view = this.#view
+    if (!isShown(view, this.#length)) view = this.#view = memory.view(this.#offset, this.#length)
+    return view
   }
 
   /** Length in bytes. */

@@ -29,10 +29,10 @@ export class Backlog implements SlotBacklog {
   lastSlot = SLOTS
   next = 0
   room: number
-  /** Slot that the written bytes will be taken in; 0 if they were begun with nothing alive. */
-  #startSlot = 0
+  /** Slot that the written bytes will be taken in; 0 if they were begun with nothing alive, at the start of the region. */
+  startSlot = 0
   /** How long the message of the written bytes may become where it is, in bytes. */
-  #limit = 0
+  limit = 0
   readonly #capacity: number
 
   constructor(handle: Handle, capacity: number) {
@@ -41,30 +41,20 @@ export class Backlog implements SlotBacklog {
     this.room = capacity
   }
 
-  /** Whether the written bytes were begun with nothing alive, at the start of the region. */
-  get startsAlone(): boolean {
-    return this.#startSlot === 0
-  }
-
   /** Begins a message of `length` bytes at the start of the region: nothing is alive. */
   beginAlone(length: number): void {
-    this.#startSlot = 0
+    this.startSlot = 0
     this.start = 0
-    this.#limit = this.#capacity
+    this.limit = this.#capacity
     this.written = length
   }
 
   /** Begins a message of `length` bytes, which fit into `room`, behind the last slice. */
   beginBehind(length: number): void {
-    this.#startSlot = this.nextSlot
+    this.startSlot = this.nextSlot
     this.start = this.next
-    this.#limit = this.room
+    this.limit = this.room
     this.written = length
-  }
-
-  /** Whether the message that was begun can become `length` bytes long where it is. */
-  fits(length: number): boolean {
-    return length <= this.#limit
   }
 
   /** Takes the written bytes, which were begun with nothing alive, as a slice in slot 1 at the start of the region. */
@@ -81,7 +71,7 @@ export class Backlog implements SlotBacklog {
   /** Takes the written bytes as a slice behind the last one, at `start`, and returns its slot. */
   takeBehind(): number {
     const { start, written } = this
-    const slot = this.#startSlot
+    const slot = this.startSlot
     if (this.takenCount === 0) {
       this.takenSlot = slot
       this.takenStart = start
@@ -90,13 +80,13 @@ export class Backlog implements SlotBacklog {
     this.written = 0
     this.nextSlot = slot + 1
     this.next = start + written
-    this.room = slot < this.lastSlot ? this.#limit - written : 0
+    this.room = slot < this.lastSlot ? this.limit - written : 0
     return slot
   }
 
-  /** Notes a release. `pending`: bytes are being written. Returns false if native code must be told before the next release. */
-  release(bit: number, pending: boolean): boolean {
-    if (pending || this.takenCount !== 0) {
+  /** Notes a release. `known` are the pending bytes that native code knows of. Returns false if native code must be told at once. */
+  release(bit: number, known: number): boolean {
+    if (this.written !== 0 || known !== 0 || this.takenCount !== 0) {
       this.releasedLater |= bit
     } else if (this.alone !== 0) {
       this.lastLength = this.alone

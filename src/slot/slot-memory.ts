@@ -124,7 +124,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
           backlog.beginBehind(length)
           return this.view(backlog.start, length)
         }
-      } else if (backlog.fits(written + length) && (this.#live !== 0 || backlog.startsAlone)) {
+      } else if (written + length <= backlog.limit && (this.#live !== 0 || backlog.startSlot === 0)) {
         // Not if those slices are gone by now that the bytes lie behind: then the pool begins anew, and places them elsewhere.
         backlog.written = written + length
         return this.view(backlog.start + written, length)
@@ -145,7 +145,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
     const { backlog } = this
     if (backlog.written !== 0 && !this.closed) {
       this.hidden = 0
-      return backlog.startsAlone ? this.#takeAlone() : this.#takeBehind()
+      return backlog.startSlot === 0 ? this.#takeAlone() : this.#takeBehind()
     }
     this.checkOpen()
     try {
@@ -196,7 +196,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
   release(slot: number): void {
     const bit = 1 << (slot - 1)
     this.#live &= ~bit
-    if (!this.backlog.release(bit, this.length !== 0)) this.tell()
+    if (!this.backlog.release(bit, this.#known)) this.tell()
     if (this.closed && this.#live === 0) this.free()
   }
 
