@@ -2,7 +2,7 @@ import { errorOf, type FramePoolError } from '../support/errors.js'
 import { control, guarded, showing } from './call.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
-import { type SlotBacklog, writeBacklog } from './slot.js'
+import { readBacklog, type SlotBacklog, writeBacklog } from './slot.js'
 import { Word } from './words.js'
 
 const { sessionReceive, sessionSend, sessionForward, outputRegion, outputForget, outputConsume, sessionClose } = bound
@@ -28,6 +28,7 @@ export function receiveIntoSlot(session: Handle, pool: SlotBacklog, chunk: Uint8
   control[Word.Pool] = pool.handle.index
   control[Word.PoolGeneration] = pool.handle.generation
   sessionReceive(chunk)
+  readBacklog(pool)
 }
 
 /** Out: the session's words, also on failure. */

@@ -1,23 +1,33 @@
 /**
- * Native memory seen through an ArrayBuffer that is made when first needed. Native code alone detaches the ArrayBuffer and
+ * Returns whether a cached view still shows its `length` bytes. If not, ask its memory for another: a script can detach a view, for
+ * example with `buffer.transfer()`, but the memory is still there and can be shown anew.
+ */
+export function isShown(view: Uint8Array | null, length: number): view is Uint8Array {
+  // An element is read, since no script can replace that. A view of no bytes has none, and nothing to show.
+  return view !== null && (length === 0 || view[0] !== undefined)
+}
+
+/**
+ * Native memory seen through an ArrayBuffer, which is made when first needed. Native code alone detaches the ArrayBuffer, and
  * decides when the memory may be freed.
  */
 export class ShownMemory {
   #buffer: ArrayBuffer | null
   readonly #show: () => ArrayBuffer
 
-  /** Takes `show`, which gives the ArrayBuffer over the memory: one that shows it already, or a new one. */
+  /** `show` returns an ArrayBuffer over the memory: the one that shows it already, or a new one. */
   constructor(show: () => ArrayBuffer, buffer: ArrayBuffer | null = null) {
     this.#show = show
     this.#buffer = buffer
   }
 
+  /** Returns a view of `length` bytes from `offset`. */
   view(offset: number, length: number): Uint8Array {
     const buffer = this.#buffer
     try {
       if (buffer !== null) return new Uint8Array(buffer, offset, length)
     } catch (error) {
-      // It may have been detached behind our back. The memory is still there, so it is shown anew.
+      // A script may have detached it. The memory is still there, so it is shown anew.
       this.#buffer = this.#show()
       if (this.#buffer === buffer) throw error
       return new Uint8Array(this.#buffer, offset, length)
@@ -31,7 +41,7 @@ export class ShownMemory {
     return this.#buffer === buffer
   }
 
-  /** Passes the memory to another owner, of which `show` asks for it from here on. */
+  /** Passes the memory to another owner, which `show` asks for it from here on. */
   handOver(show: () => ArrayBuffer): ShownMemory {
     return new ShownMemory(show, this.#buffer)
   }

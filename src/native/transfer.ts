@@ -1,7 +1,7 @@
 import { check, control } from './call.js'
 import type { Handle } from './handle.js'
 import { bound } from './load.js'
-import { type SlotBacklog, writeBacklog } from './slot.js'
+import { readBacklog, type SlotBacklog, writeBacklog } from './slot.js'
 import { Kind, Word } from './words.js'
 
 const { ticketMake, ticketAdopt, regionView, regionWatch, regionForget } = bound
@@ -32,6 +32,7 @@ export function departSlot(pool: SlotBacklog, slot: number, carrier: Carrier): v
   control[Word.Kind] = Kind.Slot
   control[Word.Slot] = slot
   carrier()
+  readBacklog(pool)
 }
 
 /** What a handle names leaves. `size`: of a buddy buffer its length. */
@@ -65,11 +66,12 @@ export function foreignRegionView(region: Handle): ArrayBuffer {
   return view
 }
 
-/** Has `closed` called when the region's pool is gone. Out: Wait, 0 if it is. */
-export function watchRegion(region: Handle, closed: () => void): void {
+/** Has `closed` called when the region's pool is gone. Returns false, and calls nothing, if the pool is gone already. */
+export function watchRegion(region: Handle, closed: () => void): boolean {
   writeRegion(region)
   regionWatch(closed)
   check()
+  return control[Word.Wait] !== 0
 }
 
 /** Gives up this isolate's share of it. */

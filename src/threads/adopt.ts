@@ -1,7 +1,5 @@
-import { BuddyMemory } from '../buddy/buddy-memory.js'
-import type { BuddyPoolOptions } from '../buddy/buddy-pool.js'
-import { BuddyPool } from '../buddy/buddy-pool.js'
-import { BudgetPool, SharedBudget } from '../budget/budget-pool.js'
+import { arrivedBuddyPool } from '../buddy/buddy-pool.js'
+import { arrivedBudgetPool } from '../budget/budget-pool.js'
 import { reply, replyHandle, replyWide } from '../native/call.js'
 import { adoptTicket, replyPool } from '../native/transfer.js'
 import { Kind, Word } from '../native/words.js'
@@ -36,9 +34,9 @@ function arrived(): unknown {
     case Kind.Consumer:
       return new Consumer(ringKey, HalfCore.arrived(kind))
     case Kind.BudgetPool:
-      return new BudgetPool(new SharedBudget(replyHandle(), reply(Word.Size), replyWide()))
+      return arrivedBudgetPool(replyHandle(), reply(Word.Size), replyWide())
     case Kind.BuddyPool:
-      return new BuddyPool(BuddyMemory.arrived(replyPool()) as BuddyPoolOptions)
+      return arrivedBuddyPool(replyPool())
     case Kind.Sender:
       return new SliceSender(channelKey, replyHandle())
     case Kind.Receiver:

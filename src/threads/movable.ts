@@ -1,5 +1,5 @@
 import { BuddyBuffer, buddyKey, checkBuddyBuffer, departBuddyBuffer, isBuddyBuffer } from '../buddy/buddy-buffer.js'
-import { BuddyMemory } from '../buddy/buddy-memory.js'
+import { arrivedBuddyLease } from '../buddy/buddy-memories.js'
 import {
   allocationKey,
   BudgetAllocation,
@@ -7,11 +7,12 @@ import {
   departAllocation,
   isAllocation,
 } from '../budget/budget-allocation.js'
+import { type BuddyGrant, readBuddyGrant } from '../native/buddy.js'
 import { reply, replyHandle } from '../native/call.js'
 import { replyHeapHandle } from '../native/heap.js'
-import { type Carrier, replyPool } from '../native/transfer.js'
+import { type Carrier, replyPool, replyRegion } from '../native/transfer.js'
 import { Kind, Word } from '../native/words.js'
-import { arrivedInSlot } from '../slice/borrowed-memory.js'
+import { borrowedMemory } from '../slice/borrowed-memory.js'
 import { heapMemory } from '../slice/heap-memory.js'
 import { checkSlice, departSlice, isSlice, Slice, sliceKey } from '../slice/slice.js'
 import { invalidArgType } from '../support/errors.js'
@@ -47,7 +48,9 @@ export function arrivedMovable(): Movable {
   if (kind === Kind.Slice) return arrivedSlice()
   if (kind === Kind.Allocation) return arrivedAllocation()
   const length = reply(Word.Size)
-  const { memory, lease } = BuddyMemory.arrivedWith(replyPool())
+  const grant: BuddyGrant = { index: 0, generation: 0, block: 0, offset: 0, capacity: 0 }
+  readBuddyGrant(grant)
+  const { memory, lease } = arrivedBuddyLease(replyPool(), grant)
   return new BuddyBuffer(buddyKey, memory, lease, length)
 }
 
@@ -55,7 +58,8 @@ function arrivedSlice(): Slice {
   const slot = reply(Word.Slot)
   const offset = reply(Word.Offset)
   const length = reply(Word.Length)
-  const memory = reply(Word.Own) === 1 ? heapMemory(replyHeapHandle()) : arrivedInSlot(slot)
+  const slice = replyHeapHandle()
+  const memory = reply(Word.Own) === 1 ? heapMemory(slice) : borrowedMemory(replyRegion(), slot, slice)
   return new Slice(sliceKey, memory, offset, length, slot)
 }
 

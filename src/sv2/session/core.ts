@@ -195,7 +195,7 @@ export class SessionCore implements RingSource {
     // The memory that the chunk lies in may be what is given back here.
     const bytes = pool.holds(chunk) || pool.lodgerHeap?.holds(chunk) ? new Uint8Array(chunk) : chunk
     pool.lodger?.release()
-    receiveIntoSlot(this.handle, pool, bytes)
+    receiveIntoSlot(this.handle, pool.backlog, bytes)
     // All of the reply is read before anything that may run a script, which could make other calls.
     this.#read()
     const count = reply(Word.Frames)
