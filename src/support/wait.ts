@@ -85,6 +85,11 @@ export function waitOptions(options: WaitOptions | undefined): WaitOptions {
   return given
 }
 
+/** Returns the `timeoutMs` of a call that blocks its thread, or throws the documented error. There is no default. */
+export function timeoutArgument(options: { timeoutMs: number }): number {
+  return integerArgument(optionsArgument(options, 'options').timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)
+}
+
 /** What is left of `options` for another wait, when the first began at `start` (`now()`). */
 export function leftOf(options: WaitOptions, start: number): WaitOptions {
   if (options.timeoutMs === undefined) return options
