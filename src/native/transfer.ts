@@ -39,6 +39,31 @@ export function depart(kind: Kind, handle: Handle, carrier: Carrier, size = 0): 
   carrier()
 }
 
+/** Sends a slice away that has a handle: one on the heap, or one in a slot of a pool of another isolate. */
+export function departSlice(slice: Handle, carrier: Carrier): void {
+  depart(Kind.Slice, slice, carrier)
+}
+
+/** Sends an allocation of a budget pool away. */
+export function departBudgetAllocation(allocation: Handle, carrier: Carrier): void {
+  depart(Kind.Allocation, allocation, carrier)
+}
+
+/** Sends a buffer of a buddy pool away, whose logical length is `length` bytes. */
+export function departBuddyBuffer(buffer: Handle, length: number, carrier: Carrier): void {
+  depart(Kind.BuddyBuffer, buffer, carrier, length)
+}
+
+/** Shares a budget pool with another isolate. */
+export function departBudgetPool(pool: Handle, carrier: Carrier): void {
+  depart(Kind.BudgetPool, pool, carrier)
+}
+
+/** Shares a buddy pool with another isolate. */
+export function departBuddyPool(pool: Handle, carrier: Carrier): void {
+  depart(Kind.BuddyPool, pool, carrier)
+}
+
 /** Sends one half of a byte ring away. */
 export function departRingHalf(side: ArrivedHalf['kind'], half: Handle, carrier: Carrier): void {
   depart(side === 'producer' ? Kind.Producer : Kind.Consumer, half, carrier)

@@ -25,8 +25,9 @@ export class OnReadIntake {
   #reader: WeakRef<Socket> | null = null
   /** Whether a read waits for room. */
   #waiting = false
-  // Done with the half once all that came is in the ring.
+  /** Whether the half ends once everything that came is in the ring. */
   #ended = false
+  /** Whether the half is released then. */
   #released = false
 
   constructor(half: HalfCore, onData: ((bytes: number) => void) | undefined) {
