@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Handle } from '../../native/handle.js'
 import { createInitiator, createResponder } from '../../native/session.js'
+import { powerOfTwo } from '../../ring/byte-ring.js'
 import { Consumer } from '../../ring/consumer.js'
 import { checkReadable, checkWritable, closedError, socketArgument } from '../../ring/sockets/socket-argument.js'
 import { checkIdle, ringKey } from '../../ring/source.js'
@@ -13,7 +14,7 @@ import {
   optionsArgument,
   stringArgument,
 } from '../../support/arguments.js'
-import { type FramePoolError, invalidArgType, outOfRange } from '../../support/errors.js'
+import { type FramePoolError, invalidArgType } from '../../support/errors.js'
 import type { WaitOptions } from '../../support/wait.js'
 import type { SessionStats } from './core.js'
 import { SessionCore } from './core.js'
@@ -236,8 +237,7 @@ function create(
     pool,
   } = optionsArgument(options, 'options')
   integerArgument(maxFrameSize, 'maxFrameSize', 0, MAX_FRAME_SIZE)
-  integerArgument(outputSize, 'outputSize', 64, 2 ** 30)
-  if ((outputSize & (outputSize - 1)) !== 0) throw outOfRange(`outputSize must be a power of two, not ${outputSize}`)
+  powerOfTwo(integerArgument(outputSize, 'outputSize', 64, 2 ** 30), 'outputSize')
   if (pool === undefined) defaultPool ??= new SlotPool(DEFAULT_POOL_CAPACITY)
   const memory = memoryOf(pool ?? (defaultPool as SlotPool))
   return new Sv2Session(sessionKey, new SessionCore(make({ maxFrameSize, outputSize }), outputSize, memory))
