@@ -84,7 +84,7 @@ export async function relaySockets(
       open--
       if (!from.ended || !to.done) fail(closedError('a socket was closed before its end'))
       if (open > 0) return
-      // Only now does Node not use the memory of the rings any more.
+      // Until here Node may use the memory of the rings.
       const bytes = finish()
       if (failure !== null) reject(failure.error)
       else resolve(bytes)

@@ -75,8 +75,11 @@ const DEFAULT_VALIDITY_SECONDS = 3_600
 const DEFAULT_POOL_CAPACITY = 2 << 20
 let defaultPool: SlotPool | undefined
 
+/** Key that the constructor asks for: only framepool makes sessions. */
 const sessionKey = Symbol('framepool.session')
-let coreOfSession: (session: Sv2Session) => SessionCore
+
+/** Returns the core of a session: for the relay, which wires two sessions to each other. */
+export let coreOf: (session: Sv2Session) => SessionCore
 
 /**
  * One end of an Sv2 connection, without I/O: wire bytes in, frames out; frames in, wire bytes out. It does the Noise NX handshake
@@ -94,7 +97,7 @@ export class Sv2Session implements Disposable {
   }
 
   static {
-    coreOfSession = (session) => {
+    coreOf = (session) => {
       if (typeof session !== 'object' || session === null || !(#core in session)) {
         throw invalidArgType('to must be an Sv2Session')
       }
@@ -162,7 +165,7 @@ export class Sv2Session implements Disposable {
 
   /** Re-encrypts a frame, or a whole batch, into the output of `to` in native code alone. Returns and throws as `to.send()` does. */
   forward(frames: Frame | FrameBatch, to: Sv2Session): boolean {
-    const target = coreOfSession(to)
+    const target = coreOf(to)
     const found = placeOf(frames)
     if (found !== null) return target.forward(found.place, found.first, found.count)
     target.checkOpen()
@@ -220,11 +223,6 @@ export class Sv2Session implements Disposable {
   [Symbol.dispose](): void {
     this.close()
   }
-}
-
-/** Returns the core of a session: for the relay, which wires two sessions to each other. */
-export function coreOf(session: Sv2Session): SessionCore {
-  return coreOfSession(session)
 }
 
 function create(

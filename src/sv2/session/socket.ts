@@ -227,7 +227,7 @@ export class SessionSocket {
         return true
       },
     })
-    // Only now does this keep a paused socket from reading.
+    // A pause before this would not keep the socket from reading.
     if (direct && paused) Socket.prototype.pause.call(socket)
     return direct
   }
