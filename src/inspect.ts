@@ -1,30 +1,31 @@
 import { inspectProcess } from './native/debug.js'
 import { settlePools } from './slot/slot-memory.js'
 
-/** Something that is alive. */
+/** An object of framepool that is alive. */
 export interface InspectedObject {
   /**
-   * `slot-pool`, `slice`, `budget-pool`, `allocation`, `buddy-pool`, `buddy-buffer`, `producer`, `consumer`,
-   * `sv2-session`, `pump`, `slice-sender`, `slice-receiver`, `ticket` (what has left one isolate and not arrived in another), `system-memory-buffer` (one in
-   * which a message is being written).
+   * What it is: `slot-pool`, `slice`, `budget-pool`, `allocation`, `buddy-pool`, `buddy-buffer`, `producer`, `consumer`, `sv2-session`,
+   * `pump`, `slice-sender`, `slice-receiver`, `system-memory-buffer` (one in which a message is being written), or `ticket` (an object
+   * that has left one isolate and not arrived in another).
    */
   kind: string
   /** `threadId` of the isolate that it belongs to: see `node:worker_threads`. */
   owner: number
   /**
-   * What it holds. A slot pool: its capacity, in which its slices in slots lie. A buddy pool: its blocks, in which its buffers
-   * lie. A budget pool: 0, as its allocations are listed. Each half of a ring: all of the ring. A session: what it held at first.
+   * The memory that it holds, in bytes. For a slot pool that is its capacity, which its slices lie in; for a buddy pool its blocks, which
+   * its buffers lie in; for a budget pool 0, since its allocations are listed themselves; for each half of a ring the whole ring; and
+   * for a session what it held at first.
    */
   bytes: number
-  /** In debug mode: milliseconds since it was acquired. */
+  /** How long ago it was acquired, in milliseconds. In debug mode only. */
   ageMs?: number
-  /** In debug mode: where it was acquired, innermost call first. */
+  /** Stack of the call that acquired it, innermost frame first. In debug mode only. */
   stack?: string
 }
 
 /**
- * What is alive in this process, in all of its isolates. Of this one it is exact. Of another it is what was so a moment ago;
- * slices in slots as of the last time that their pool was used natively, for a pool does not call for every slice.
+ * Returns what is alive in all isolates of this process. For this isolate the list is exact. For another it is what was so a moment
+ * ago, and its slices in slots are as of the last time that their pool crossed into native code.
  */
 export function inspect(): InspectedObject[] {
   settlePools()

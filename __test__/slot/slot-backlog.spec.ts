@@ -11,7 +11,7 @@ function nearTheLimit() {
   const pool = new SlotPool(64, { debug: false })
   pool.getWritable(3)
   const slice = pool.getDataOwned()
-  memoryOf(pool).cameAndWent = MAX_BYTES - 1
+  memoryOf(pool).backlog.cameAndWent = MAX_BYTES - 1
   return { pool, slice }
 }
 
@@ -19,7 +19,7 @@ describe.skipIf(DEBUG)('the slices that came and went without a crossing', () =>
   it('are told before there are more than a word can count', () => {
     const { pool, slice } = nearTheLimit()
     expect(slice.release()).toBe(true)
-    expect(memoryOf(pool).cameAndWent).toBe(0)
+    expect(memoryOf(pool).backlog.cameAndWent).toBe(0)
     pool.getWritable(5)
     const next = pool.getDataOwned()
     // Each began anew but the first; the digits 1 to 9 and a to z come again and again.

@@ -1,8 +1,8 @@
 import {
   allocateBuddy,
+  type BuddyGrant,
   type BuddyPoolReport,
   buddyBlockView,
-  buddyBufferView,
   buddyPoolReport,
   closeBuddyPool,
   endBuddyPool,
@@ -10,73 +10,35 @@ import {
   tryAllocateBuddy,
   watchBuddyPool,
 } from '../native/buddy.js'
-import { reply, replyHandle } from '../native/call.js'
 import type { Handle } from '../native/handle.js'
 import { ShownMemory } from '../native/shown-memory.js'
-import { DEBUG } from '../native/trace.js'
-import { type Carrier, depart } from '../native/transfer.js'
-import { Kind, Word } from '../native/words.js'
+import { type Carrier, departBuddyBuffer, departBuddyPool } from '../native/transfer.js'
 import { FramePoolError } from '../support/errors.js'
-import { type Kept, Magazine } from './magazine.js'
-
-/** What buffers can hold, in bytes; their kinds are the indices. */
-const CAPACITIES = [14, 16, 18, 20, 22, 24, 26].map((bits) => 2 ** bits)
-
-export const BLOCK_SIZE = 64 * 2 ** 20
-
-/** The kind of buffer that a request of 1 … `BLOCK_SIZE` bytes gets. */
-export function kindFor(size: number): number {
-  // Each kind has two bits more than the one before; the first has 14.
-  return (33 - Math.clz32((size - 1) >> 14)) >> 1
-}
-
-export function capacityOf(kind: number): number {
-  return CAPACITIES[kind]!
-}
-
-/** One buffer that native code has given to this isolate. */
-export class Lease implements Kept {
-  readonly handle: Handle
-  readonly kind: number
-  readonly capacity: number
-  readonly block: number
-  readonly offset: number
-  /** In debug mode: the buffer's own memory. */
-  readonly shown: ShownMemory | null
-  /** All of its bytes. */
-  view: Uint8Array
-
-  constructor(memory: BuddyMemory) {
-    this.handle = replyHandle()
-    this.block = reply(Word.Block)
-    this.offset = reply(Word.Offset)
-    this.capacity = reply(Word.Length)
-    this.kind = kindFor(this.capacity)
-    this.shown = DEBUG ? ownMemory(this.handle) : null
-    memory.meetBlocks(this.block + 1)
-    this.view = memory.view(this)
-  }
-}
+import { Lease } from './lease.js'
+import { Magazine } from './magazine.js'
+import { CAPACITIES } from './sizes.js'
 
 /** By the index of their handle: an isolate has one for each pool, however often that arrives. */
-const memories = new Map<number, BuddyMemory>()
+export const memories = new Map<number, BuddyMemory>()
 
-/** What this isolate knows of a native buddy pool: the blocks that it was shown, and the buffers that it keeps. */
+/** What this isolate knows of a native buddy pool: the blocks that it has met, and the buffers that it keeps. */
 export class BuddyMemory {
   readonly handle: Handle
   readonly #magazine = new Magazine<Lease>(CAPACITIES)
   readonly #blocks: ShownMemory[] = []
   readonly #onBlock: (index: number) => void
+  /** The last buffer that native code gave, which is leased at once. */
+  readonly #grant: BuddyGrant = { index: 0, generation: 0, block: 0, offset: 0, capacity: 0 }
   /** Waits of this isolate that are not over. */
   #waiting = 0
   #closed = false
-  /** Other isolates have the pool, too. */
+  /** Whether other isolates have the pool, too. */
   #shared = false
-  /** Nothing is kept of a pool that is closed or shared, while someone waits, or in debug mode. */
-  #keeps = !DEBUG
-  /** The pool was collected. */
+  /** Whether released buffers are kept: not of a pool that is closed or shared, nor while a request waits. */
+  #keeps = true
+  /** Whether the pool was collected. */
   #abandoned = false
-  /** The last report of a pool whose native part is gone. */
+  /** Last figures, once the native part is gone. */
   #final: BuddyPoolReport | null = null
 
   /** `onBlock` is called as soon as this isolate meets a block. */
@@ -86,25 +48,9 @@ export class BuddyMemory {
     memories.set(handle.index, this)
   }
 
-  /** That of a pool which has arrived. */
-  static arrived(handle: Handle): BuddyMemory {
-    const memory = memories.get(handle.index) ?? new BuddyMemory(handle, () => {})
-    memory.share()
-    return memory
-  }
-
-  /** That of a pool of which a buffer has arrived, and the buffer. */
-  static arrivedWith(handle: Handle): { memory: BuddyMemory; lease: Lease } {
-    const known = memories.get(handle.index)
-    const memory = known ?? new BuddyMemory(handle, () => {})
-    const lease = memory.claim()
-    if (known === undefined) memory.share()
-    return { memory, lease }
-  }
-
   /**
-   * What this isolate kept, all may have from here on. Others may map blocks or close the pool: then this isolate meets the
-   * blocks, or shows no memory any more.
+   * Notes that other isolates have the pool, too. What this isolate kept goes back, since all can have it from here on. Others may map
+   * blocks or close the pool: then this isolate meets the blocks, or shows no memory any more.
    */
   share(): void {
     if (this.#shared) return
@@ -115,50 +61,51 @@ export class BuddyMemory {
   }
 
   #watch(): void {
-    const changed = (): void => {
-      if (reply(Word.Ended) === 1) {
+    watchBuddyPool(this.handle, this.#blocks.length, (blocks, ended) => {
+      if (ended) {
         this.end()
       } else {
-        this.meetBlocks(reply(Word.Block))
+        this.meetBlocks(blocks)
         this.#watch()
       }
-    }
-    watchBuddyPool(this.handle, this.#blocks.length, changed)
-    if (reply(Word.Wait) === 0) changed()
+    })
   }
 
-  /** The pool itself goes to another isolate, too, by `carrier`. */
+  /** Sends the pool itself to another isolate, too, by `carrier`. Throws `ERR_CLOSED` once it is closed. */
   depart(carrier: Carrier): void {
     this.checkOpen()
-    depart(Kind.BuddyPool, this.handle, carrier)
-    // Nobody can have adopted it yet.
+    departBuddyPool(this.handle, carrier)
+    // No isolate can have adopted it yet.
     this.share()
   }
 
+  /** Sends a buffer of `length` bytes to another isolate by `carrier`. If that throws, the buffer has not left. */
   departBuffer(lease: Lease, length: number, carrier: Carrier): void {
-    depart(Kind.BuddyBuffer, lease.handle, carrier, length)
+    departBuddyBuffer(lease.handle, length, carrier)
   }
 
+  /** Throws `ERR_CLOSED` once the pool is closed. */
   checkOpen(): void {
     if (this.#closed) throw new FramePoolError('ERR_CLOSED', 'the pool is closed')
   }
 
-  /** A buffer that was kept. There is none once the pool is closed, or while someone waits. */
+  /** Returns a buffer that was kept. There is none once the pool is closed, or while a request waits. */
   recent(kind: number): Lease | undefined {
     return this.#magazine.take(kind)
   }
 
-  /** A buffer from native code; null at the limit. */
+  /** Returns a buffer from native code, or null at the limit. */
   acquire(size: number): Lease | null {
     this.checkOpen()
-    if (tryAllocateBuddy(this.handle, size)) return this.claim()
-    return this.#emptyMagazine() && tryAllocateBuddy(this.handle, size) ? this.claim() : null
+    const grant = this.#grant
+    if (tryAllocateBuddy(this.handle, size, grant)) return this.lease(grant)
+    return this.#emptyMagazine() && tryAllocateBuddy(this.handle, size, grant) ? this.lease(grant) : null
   }
 
-  /** Begins a wait: see `allocateBuddy`. */
+  /** Requests a buffer, as `allocateBuddy()` does. Once it is granted, `claim()` returns it. */
   begin(size: number, settled: () => void): number {
     this.checkOpen()
-    const wait = allocateBuddy(this.handle, size, settled)
+    const wait = allocateBuddy(this.handle, size, this.#grant, settled)
     if (wait !== 0) {
       this.#waiting++
       this.#keeps = false
@@ -167,27 +114,35 @@ export class BuddyMemory {
     return wait
   }
 
-  /** A wait that has begun is over. */
+  /** Returns the buffer that was just granted to a request of `begin()`. */
+  claim(): Lease {
+    return this.lease(this.#grant)
+  }
+
+  /** Notes that a wait which `begin()` has begun is over. */
   ended(): void {
     this.#waiting--
-    this.#keeps = this.#waiting === 0 && !this.#closed && !this.#shared && !this.#abandoned && !DEBUG
+    this.#keeps = this.#waiting === 0 && !this.#closed && !this.#shared && !this.#abandoned
   }
 
-  /** The buffer that the last call gave. */
-  claim(): Lease {
-    return new Lease(this)
+  /** Returns the lease of a buffer that native code gave. */
+  lease(grant: BuddyGrant): Lease {
+    this.meetBlocks(grant.block + 1)
+    return new Lease(grant, this.#blocks[grant.block]!, grant.offset)
   }
 
-  view({ block, offset, capacity, shown }: Lease): Uint8Array {
-    return shown === null ? this.#blocks[block]!.view(offset, capacity) : shown.view(0, capacity)
-  }
-
+  /** Keeps a buffer that was released, or gives it back. */
   release(lease: Lease): void {
-    if (this.#keeps && this.#magazine.keep(lease)) return
+    if (!this.#keeps || !this.#magazine.keep(lease)) this.giveBack(lease)
+  }
+
+  /** Gives a buffer back to native code. */
+  protected giveBack(lease: Lease): void {
     releaseBuddyBuffer(lease.handle)
     if (this.#abandoned && !this.#closed) this.#closeIfUnused()
   }
 
+  /** Returns the figures of the pool. Buffers in the magazine count as free. */
   report(): BuddyPoolReport & { magazine: { buffers: number; bytes: number } } {
     const report = this.#final ?? buddyPoolReport(this.handle)
     this.meetBlocks(report.blocks)
@@ -195,7 +150,7 @@ export class BuddyMemory {
     return { ...report, liveBuffers: report.liveBuffers - magazine.buffers, magazine }
   }
 
-  /** Refuses everything but releases; see `closeBuddyPool`. */
+  /** Refuses everything but releases, and closes the native pool as `closeBuddyPool()` does. */
   close(settled: () => void): number {
     if (this.#final !== null) return 0
     this.#closed = true
@@ -204,7 +159,7 @@ export class BuddyMemory {
     return closeBuddyPool(this.handle, settled)
   }
 
-  /** The pool is closed and drained: its memory goes back. Idempotent: another isolate may have closed it, too. */
+  /** Gives the memory of the pool back, which is closed and drained. Idempotent: another isolate may have closed it, too. */
   end(): void {
     if (this.#final !== null) return
     this.#closed = true
@@ -216,7 +171,7 @@ export class BuddyMemory {
     memories.delete(this.handle.index)
   }
 
-  /** Nobody has the pool here any more who could close it: it is closed with its last buffer. False if that was done. */
+  /** Notes that the pool was collected, and closes it with its last buffer. Returns false if it was closed before. */
   abandon(): boolean {
     if (this.#closed || this.#final !== null) return false
     this.#abandoned = true
@@ -228,27 +183,23 @@ export class BuddyMemory {
 
   #closeIfUnused(): void {
     const { liveBuffers, waiting } = buddyPoolReport(this.handle)
-    // What is alive still needs it, and others may have it.
+    // Live buffers still need it, and other isolates may have it.
     if (this.#shared || liveBuffers > 0 || waiting > 0) return
     if (this.close(() => this.end()) === 0) this.end()
   }
 
-  /** False if it was empty. */
+  /** Gives back what was kept. Returns false if nothing was. */
   #emptyMagazine(): boolean {
     const leases = this.#magazine.empty()
     for (const { handle } of leases) releaseBuddyBuffer(handle)
     return leases.length > 0
   }
 
-  /** There are so many blocks. */
-  meetBlocks(count: number): void {
+  /** Notes that the pool has `count` blocks. */
+  protected meetBlocks(count: number): void {
     for (let index = this.#blocks.length; index < count; index++) {
       this.#blocks.push(new ShownMemory(() => buddyBlockView(this.handle, index)))
       this.#onBlock(index)
     }
   }
-}
-
-function ownMemory(buffer: Handle): ShownMemory {
-  return new ShownMemory(() => buddyBufferView(buffer))
 }

@@ -1,63 +1,69 @@
 import { acquired, released } from '../native/acquired.js'
 import { type BuddyPoolSettings, createBuddyPool } from '../native/buddy.js'
+import type { Handle } from '../native/handle.js'
 import { makeTicket } from '../native/transfer.js'
 import { nativeWait } from '../native/wait.js'
+import type { AllocateOptions } from '../support/allocate.js'
+import { zeroArgument } from '../support/allocate.js'
 import { booleanArgument, clear, integerArgument, optionsArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
 import { setImmediate } from '../support/timers.js'
-import type { AllocateOptions, WaitOptions } from '../support/wait.js'
+import type { WaitOptions } from '../support/wait.js'
 import { MAX_TIMEOUT_MS, waitOptions } from '../support/wait.js'
 import type { Ticket } from '../threads/ticket.js'
 import { BuddyBuffer, buddyKey } from './buddy-buffer.js'
-import { BLOCK_SIZE, BuddyMemory, capacityOf, kindFor, type Lease } from './buddy-memory.js'
+import { arrivedBuddyMemory, newBuddyMemory } from './buddy-memories.js'
+import type { BuddyMemory } from './buddy-memory.js'
+import type { Lease } from './lease.js'
+import { BLOCK_SIZE, capacityOf, kindFor } from './sizes.js'
 
 /** Options of `new BuddyPool()`. */
 export interface BuddyPoolOptions {
-  /** In bytes; default 256 MiB. Rounded down to whole blocks of 64 MiB, at least one. */
+  /** The most memory that blocks may take, in bytes. Default 256 MiB. Rounded down to whole blocks of 64 MiB, but at least one. */
   maxMemory?: number
   /**
-   * For 1, 4, 16 and 64 MiB, default 16, 8, 2, 0: four free neighbors are merged only when at least that many buffers of
-   * their size are free, or a larger one is waited for. The last one is not used.
+   * How many buffers of 1, 4, 16 and 64 MiB must be free before four free neighbors of that size are merged. They are also merged when a
+   * request for a larger buffer waits. Default 16, 8, 2 and 0. The last one is not used.
    */
   mergeWatermarks?: [number, number, number, number]
-  /** In milliseconds, default 50: how long a wait for 4 MiB or more may be passed over before memory is set aside for it. */
+  /** How long a wait for 4 MiB or more may be passed over before memory is set aside for it, in milliseconds. Default 50. */
   starvationTimeoutMs?: number
-  /** Empty slabs, 1 MiB each, that are kept for each of 16, 64 and 256 KiB. Default 1. */
+  /** Empty slabs of 1 MiB that are kept for each of 16, 64 and 256 KiB. Default 1. */
   slabEmptyWatermark?: number
-  /** Whether each thread keeps free chunks of slabs: up to 1 MiB of 16 KiB, 2 MiB of 64 and of 256 KiB. Default true. */
+  /** Whether each thread keeps free chunks of slabs: at most 1 MiB of 16 KiB, and 2 MiB each of 64 and 256 KiB. Default true. */
   threadCache?: boolean
-  /** What happens to each new block before anything is allocated from it. */
+  /** What is done with each new block before anything is allocated from it. */
   block?: {
-    /** Asks for transparent huge pages (Linux). Refused: `ERR_SYSTEM`. */
+    /** Whether to ask for transparent huge pages (Linux). Default false. Allocations throw `ERR_SYSTEM` if that is refused. */
     hugePages?: boolean
-    /** Keeps it out of swap (Linux). Refused: `ERR_SYSTEM`, whose message names the limit. */
+    /** Whether to keep the block out of swap (Linux). Default false. Allocations throw `ERR_SYSTEM` if that is refused. */
     lock?: boolean
-    /** Touches every page, so that none is missing at first use. */
+    /** Whether to touch every page, so that none is missing at first use. Default false. */
     prefault?: boolean
-    /** Called on a later turn, in the isolate that made the pool, when it first meets the block. */
+    /** Called on a later turn, in the isolate that made the pool, when that first meets the block. */
     onBlock?: (block: { bytes: number; index: number }) => void
   }
 }
 
 /** Figures of a buddy pool: see `BuddyPool.stats()`. */
 export interface BuddyPoolStats {
-  /** Bytes of the blocks there are, and of those that are being mapped. */
+  /** Bytes of all blocks, those that are being mapped included. */
   allocatedMemory: number
-  /** Limit of the pool, in bytes: `maxMemory` rounded down to whole blocks. */
+  /** Limit of the pool in bytes: `maxMemory` rounded down to whole blocks. */
   maxMemory: number
   /** Blocks of 64 MiB that are mapped. */
   blocks: number
-  /** Buffers that were allocated and not released. */
+  /** Buffers that are allocated and not yet released. */
   liveBuffers: number
-  /** `allocate()` calls that wait, for memory or for a block. */
+  /** Calls of `allocate()` that wait for memory or for a block. */
   waiting: number
-  /** Free buffers of 1, 4, 16 and 64 MiB. Slabs, and memory set aside for a wait, are not free. */
+  /** Free buffers of 1, 4, 16 and 64 MiB. Slabs are not free, nor is memory that is set aside for a wait. */
   freeCounts: [number, number, number, number]
-  /** Buffers of 1, 4, 16 and 64 MiB that could be merged out of four free ones, and were not yet. The first is 0. */
+  /** Buffers of 1, 4, 16 and 64 MiB that four free ones could be merged into, and were not yet. The first is 0. */
   pendingCounts: [number, number, number, number]
   /** Free chunks of 16, 64 and 256 KiB in slabs, without those in thread caches. */
   slabFreeCounts: [number, number, number]
-  /** Buffers kept by this isolate's magazine, and their bytes: free to the user, acquired to the crate. */
+  /** What the magazine of this isolate keeps: recently released buffers, which the crate counts as allocated. */
   magazine: {
     /** Buffers in the magazine. */
     buffers: number
@@ -68,45 +74,59 @@ export interface BuddyPoolStats {
 
 const MAX_WATERMARK = 0xffff_ffff
 
+/** Key with which the constructor makes the pool of a native pool that has arrived. */
+const buddyPoolKey = Symbol('framepool.buddy-pool')
+
 /**
- * ruapc_bufpool's `BufferPool`: buffers of 16 KiB to 64 MiB out of blocks of 64 MiB, split and merged in fours, within a
- * limit. Blocks are mapped as they are needed and kept until the pool is closed.
+ * A pool of buffers of 16 KiB to 64 MiB, out of blocks of 64 MiB that it splits and merges in fours. Blocks are mapped as they are
+ * needed, within a limit, and kept until the pool is closed. (ruapc_bufpool `BufferPool`)
  */
 export class BuddyPool implements AsyncDisposable {
   readonly #memory: BuddyMemory
   #closing: Promise<void> | null = null
 
-  /** Nothing is mapped yet. Wrong options: `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`. */
-  constructor(options?: BuddyPoolOptions) {
-    if (options instanceof BuddyMemory) {
-      // One that has arrived from another isolate.
-      this.#memory = options
+  /**
+   * Makes a pool. It maps nothing yet.
+   *
+   * @param options A wrong option throws `ERR_INVALID_ARG_TYPE` or `ERR_OUT_OF_RANGE`.
+   */
+  constructor(options?: BuddyPoolOptions)
+  constructor(options?: BuddyPoolOptions, key?: symbol, arrived?: BuddyMemory) {
+    if (key === buddyPoolKey) {
+      this.#memory = arrived!
       return
     }
     const given = optionsArgument(options, 'options')
     const block = optionsArgument(given.block, 'options.block')
     const { onBlock } = block
     if (onBlock !== undefined && typeof onBlock !== 'function') throw invalidArgType('onBlock must be a function')
-    this.#memory = new BuddyMemory(createBuddyPool(settingsOf(given, block)), (index) => {
+    this.#memory = newBuddyMemory(createBuddyPool(settingsOf(given, block)), (index) => {
       if (onBlock !== undefined) setImmediate(onBlock, { bytes: BLOCK_SIZE, index })
     })
     acquired(this, 'buddy-pool', this.#memory.handle, abandoning(this.#memory))
   }
 
-  /** What a request of `size` bytes gets: 16, 64 or 256 KiB, 1, 4, 16 or 64 MiB. 0 and above 64 MiB: `ERR_OUT_OF_RANGE`. */
+  /**
+   * Returns the capacity of the buffer that a request of `size` bytes gets: 16, 64 or 256 KiB, 1, 4, 16 or 64 MiB, in bytes. Throws
+   * `ERR_OUT_OF_RANGE` for 0 and above 64 MiB.
+   */
   static capacityFor(size: number): number {
     return capacityOf(kindOf(size))
   }
 
-  /** A buffer of at least `size` bytes now; null at the limit. May map a block. `size` as in `capacityFor()`. */
+  /**
+   * Allocates a buffer of at least `size` bytes now. Returns null at the limit. May map a block. Throws `ERR_OUT_OF_RANGE` as
+   * `capacityFor()` does, `ERR_SYSTEM` if the system refuses a block or what `block` asks for, and `ERR_CLOSED` once the pool is
+   * closed.
+   */
   tryAllocate(size: number, options?: AllocateOptions): BuddyBuffer | null {
     const kind = kindOf(size)
-    const zero = options !== undefined && zeroArgument(options)
+    const zero = zeroArgument(options)
     const lease = this.#memory.recent(kind) ?? this.#memory.acquire(size)
     return lease === null ? null : this.#lend(lease, zero)
   }
 
-  /** The same, but at the limit it throws `ERR_MEMORY_LIMIT`. `ERR_SYSTEM` where a block's policy is refused. */
+  /** Allocates a buffer as `tryAllocate()` does, but throws `ERR_MEMORY_LIMIT` at the limit. */
   allocateSync(size: number, options?: AllocateOptions): BuddyBuffer {
     const buffer = this.tryAllocate(size, options)
     if (buffer === null) {
@@ -116,8 +136,9 @@ export class BuddyPool implements AsyncDisposable {
   }
 
   /**
-   * The same, as soon as there is one. Blocks are mapped on another thread. Waits for the smallest buffers are served
-   * first, and among equals the first; one that was passed over for `starvationTimeoutMs` has memory set aside for it.
+   * Allocates a buffer of at least `size` bytes as soon as there is one. Blocks are mapped on another thread. Waits for the smallest
+   * buffers are served first, and equal ones in the order in which they began. A wait that was passed over for `starvationTimeoutMs`
+   * has memory set aside for it. Rejects with the errors that `tryAllocate()` throws, with `signal.reason` and with `ERR_TIMEOUT`.
    */
   allocate(size: number, options?: WaitOptions & AllocateOptions): Promise<BuddyBuffer> {
     const memory = this.#memory
@@ -127,7 +148,7 @@ export class BuddyPool implements AsyncDisposable {
     const buffer = nativeWait(
       () => {
         const given = waitOptions(options)
-        zero = options !== undefined && zeroArgument(options)
+        zero = zeroArgument(options)
         return given
       },
       (settled) => {
@@ -143,7 +164,7 @@ export class BuddyPool implements AsyncDisposable {
     return waited ? buffer.finally(() => memory.ended()) : buffer
   }
 
-  /** Returns the pool's figures. */
+  /** Returns the figures of the pool, also while it is closing and after. */
   stats(): BuddyPoolStats {
     const { freeCounts, pendingCounts, slabFreeCounts, ...report } = this.#memory.report()
     return {
@@ -155,17 +176,17 @@ export class BuddyPool implements AsyncDisposable {
   }
 
   /**
-   * A ticket with which another isolate of this process can `adopt()` the pool, which is then one pool with one limit. From
-   * here on no isolate keeps released buffers for itself. `ERR_CLOSED` once it is closed.
+   * Returns a ticket with which another isolate of this process can `adopt()` the pool. Both then have one pool with one limit, and keep
+   * no released buffers in a magazine. Throws `ERR_CLOSED` once the pool is closed.
    */
   share(): Ticket<BuddyPool> {
     return { framepool: makeTicket((carrier) => this.#memory.depart(carrier)) }
   }
 
   /**
-   * Refuses what is asked from here on, and what waits, with `ERR_CLOSED`; resolves when the last buffer is released, and
-   * until then keeps the process alive. Then the memory goes back at once: views of it have length 0. Idempotent. It closes
-   * the pool for all isolates that share it, and revokes its tickets that nobody has adopted.
+   * Closes the pool for all isolates that share it. New requests, and those that wait, fail with `ERR_CLOSED`, and tickets that were
+   * not adopted are revoked. Resolves when the last buffer is released, and keeps the process alive until then. The memory goes back
+   * at once then, and views of it have length 0. Idempotent.
    */
   close(): Promise<void> {
     this.#closing ??= nativeWait(
@@ -191,6 +212,12 @@ export class BuddyPool implements AsyncDisposable {
   }
 }
 
+/** Returns the pool of a native pool that has arrived from another isolate. */
+export function arrivedBuddyPool(handle: Handle): BuddyPool {
+  const Arrived = BuddyPool as new (options: undefined, key: symbol, arrived: BuddyMemory) => BuddyPool
+  return new Arrived(undefined, buddyPoolKey, arrivedBuddyMemory(handle))
+}
+
 function abandoning(memory: BuddyMemory): () => boolean {
   return () => memory.abandon()
 }
@@ -198,11 +225,6 @@ function abandoning(memory: BuddyMemory): () => boolean {
 function kindOf(size: number): number {
   if (!Number.isInteger(size) || size < 1 || size > BLOCK_SIZE) integerArgument(size, 'size', 1, BLOCK_SIZE)
   return kindFor(size)
-}
-
-function zeroArgument(options: AllocateOptions): boolean {
-  const { zero = false } = optionsArgument(options, 'options')
-  return booleanArgument(zero, 'zero')
 }
 
 type BlockOptions = NonNullable<BuddyPoolOptions['block']>
@@ -222,7 +244,7 @@ function settingsOf(options: BuddyPoolOptions, block: BlockOptions): BuddyPoolSe
     if (!Array.isArray(mergeWatermarks) || mergeWatermarks.length !== 4) {
       throw invalidArgType('mergeWatermarks must be an array of four numbers')
     }
-    // Not with the array's own map(), which can give anything.
+    // The array's own map() could return anything.
     settings.mergeWatermarks = [0, 1, 2, 3].map((size) =>
       integerArgument(mergeWatermarks[size], 'a watermark', 0, MAX_WATERMARK),
     )

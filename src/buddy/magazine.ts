@@ -1,35 +1,36 @@
-/** What a magazine keeps: something of one of a few capacities. */
+/** Something that a magazine keeps. */
 export interface Kept {
-  /** Which of the capacities. */
+  /** Index of its capacity. */
   readonly kind: number
 }
 
-/** At most this many of a kind, and this many bytes of it. What is larger is not kept. */
+/** The most buffers of one kind. */
 const MAX_BUFFERS = 64
+/** The most bytes of one kind. Larger buffers are not kept at all. */
 const MAX_BYTES = 4 * 2 ** 20
 
 /**
- * Recently released buffers, by kind, still acquired: acquiring one again is a matter of an array operation. Of each kind
- * at most 64 and at most 4 MiB.
+ * Recently released buffers, by kind. Native code does not know that they were released, so that acquiring one again takes an array
+ * operation. It keeps at most 64 buffers and 4 MiB of each kind.
  */
 export class Magazine<T extends Kept> {
   readonly #stacks: T[][]
   readonly #limits: number[]
   readonly #capacities: readonly number[]
 
-  /** Of each kind, the bytes of one. */
+  /** `capacities` are the bytes of one buffer of each kind. */
   constructor(capacities: readonly number[]) {
     this.#capacities = capacities
     this.#stacks = capacities.map(() => [])
     this.#limits = capacities.map((bytes) => Math.min(MAX_BUFFERS, Math.floor(MAX_BYTES / bytes)))
   }
 
-  /** The one of that kind that was kept last. */
+  /** Takes out the buffer of a kind that was kept last. */
   take(kind: number): T | undefined {
     return this.#stacks[kind]!.pop()
   }
 
-  /** False when there is no room for it. */
+  /** Keeps `item`. Returns false if there is no room for it. */
   keep(item: T): boolean {
     const { kind } = item
     const stack = this.#stacks[kind]!
@@ -43,6 +44,7 @@ export class Magazine<T extends Kept> {
     return this.#stacks.flatMap((stack) => stack.splice(0))
   }
 
+  /** Returns how many buffers are kept, and their bytes. */
   stats(): { buffers: number; bytes: number } {
     let buffers = 0
     let bytes = 0

@@ -1,14 +1,12 @@
-import { budgetAllocationView, releaseBudgetAllocation } from '../native/budget.js'
+import { abandonBudgetAllocation, budgetAllocationView, releaseBudgetAllocation } from '../native/budget.js'
 import type { Handle } from '../native/handle.js'
-import { ShownMemory } from '../native/shown-memory.js'
-import { DEBUG, trace, untrace } from '../native/trace.js'
-import { type Carrier, depart, makeTicket } from '../native/transfer.js'
-import { Kind } from '../native/words.js'
-import { isDetached } from '../support/arguments.js'
+import { mended, ShownMemory } from '../native/shown-memory.js'
+import { traceInDebugMode, untraceInDebugMode } from '../native/trace.js'
+import { type Carrier, departBudgetAllocation, makeTicket } from '../native/transfer.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
 import type { Ticket } from '../threads/ticket.js'
 
-/** Only framepool makes allocations. */
+/** Key of the constructor. */
 export const allocationKey = Symbol('framepool.allocation')
 
 let isOne: (value: object) => value is BudgetAllocation
@@ -16,14 +14,14 @@ let checkOf: (allocation: BudgetAllocation) => void
 let departOf: (allocation: BudgetAllocation, carrier: Carrier) => void
 
 /**
- * `length` buffers of equal size in one contiguous region, which its holder owns until `release()`. After that the memory
- * is freed: views of it have length 0, and asking for new ones throws `ERR_RELEASED`. (frozen_core `BufPoolAllocation`)
+ * `length` buffers of equal size in one contiguous region, which belong to the caller until `release()`. After that the memory is
+ * freed: views of it have length 0, and asking for new ones throws `ERR_RELEASED`. (frozen_core `BufPoolAllocation`)
  */
 export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
   #handle: Handle | null
   readonly #length: number
   readonly #bufferSize: number
-  /** Most of what an ArrayBuffer over native memory costs is making it, so it is made when first asked for. */
+  /** Made when first asked for: an ArrayBuffer over native memory costs more than the allocation itself. */
   #shown: ShownMemory | null = null
   #view: Uint8Array | null = null
 
@@ -33,7 +31,7 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
     this.#handle = handle
     this.#length = length
     this.#bufferSize = bufferSize
-    if (DEBUG) trace(this, 'allocation', handle, freeAllocation(handle))
+    traceInDebugMode(this, 'allocation', handle, abandonBudgetAllocation)
   }
 
   static {
@@ -42,67 +40,73 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
       allocation.#live()
     }
     departOf = (allocation, carrier) => {
-      const handle = allocation.#live()
-      depart(Kind.Allocation, handle, carrier)
+      departBudgetAllocation(allocation.#live(), carrier)
       allocation.#forget()
-      if (DEBUG) untrace(allocation)
+      untraceInDebugMode(allocation)
     }
   }
 
-  /** How many buffers. */
+  /** Number of buffers. */
   get length(): number {
     return this.#length
   }
 
-  /** `length` times the pool's buffer size. */
+  /** Size of all buffers in bytes: `length` times the buffer size of the pool. */
   get allocatedBytes(): number {
     return this.#length * this.#bufferSize
   }
 
-  /** All of it, not copied. Not cleared unless it was allocated with `zero`. Throws `ERR_RELEASED` once released or moved. */
+  /**
+   * The bytes of all buffers, not copied. They hold what was there before unless the memory was allocated with `zero`. Throws
+   * `ERR_RELEASED` once the allocation is released or moved.
+   */
   get bytes(): Uint8Array {
-    const length = this.#length * this.#bufferSize
-    let view = this.#view
-    if (view === null || isDetached(view)) view = this.#view = this.#memory().view(0, length)
-    return view
+    const view = this.#view
+    const shown = mended(view, this.#memory(), 0, this.#length * this.#bufferSize)
+    if (shown !== view) this.#view = shown
+    return shown
   }
 
-  /** The first buffer. */
+  /** Returns the first buffer. Throws `ERR_RELEASED` once the allocation is released or moved. */
   first(): Uint8Array {
     return this.#buffer(0)
   }
 
-  /** The buffer at `index`, from the end if it is negative, like `Array.prototype.at`. */
+  /**
+   * Returns the buffer at `index`, or undefined if there is none. A negative index counts from the end, as with
+   * `Array.prototype.at`. Throws `ERR_RELEASED` once the allocation is released or moved.
+   */
   at(index: number): Uint8Array | undefined {
     if (typeof index !== 'number') throw invalidArgType(`index must be a number, not ${typeof index}`)
     const place = Math.trunc(index) || 0
     const at = place < 0 ? this.#length + place : place
     if (at < 0 || at >= this.#length) {
-      this.#memory()
+      this.#live()
       return undefined
     }
     return this.#buffer(at)
   }
 
-  /** Every buffer in turn. */
+  /** Yields every buffer in turn. */
   *[Symbol.iterator](): Iterator<Uint8Array> {
     for (let index = 0; index < this.#length; index++) yield this.#buffer(index)
   }
 
-  /** Frees the memory and lets those who wait for it have it. True the first time, false after. */
+  /** Frees the memory, which the next request that waits can have. Returns true the first time, and false after that. */
   release(): boolean {
     const handle = this.#handle
     if (handle === null) return false
     this.#forget()
     releaseBudgetAllocation(handle)
-    if (DEBUG) untrace(this)
+    untraceInDebugMode(this)
     return true
   }
 
   /**
-   * A ticket with which another isolate of this process, or this one, can `adopt()` the allocation, without a copy. Here it
-   * counts as released: views of it have length 0. It goes on counting towards its pool's budget.
-   * `ERR_CLOSED` once the pool is closed, which waits for its release.
+   * Returns a ticket with which this isolate, or another of this process, can `adopt()` the allocation, without a copy. In this isolate
+   * the allocation counts as released from here on, and views of it have length 0. It counts towards the budget of its pool as
+   * before. Throws `ERR_RELEASED` once the allocation is released or moved, and `ERR_CLOSED` once the pool is closed, which waits for
+   * the release.
    */
   move(): Ticket<BudgetAllocation> {
     return { framepool: makeTicket((carrier) => departOf(this, carrier)) }
@@ -134,21 +138,17 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
   }
 }
 
-/** False also for what only looks like one. */
+/** Returns whether `value` is an allocation. An object that only inherits from the prototype is none. */
 export function isAllocation(value: object): value is BudgetAllocation {
   return isOne(value)
 }
 
-/** Throws `ERR_RELEASED` if the allocation was released. */
+/** Throws `ERR_RELEASED` if `allocation` was released or moved. */
 export function checkAllocation(allocation: BudgetAllocation): void {
   checkOf(allocation)
 }
 
-/** The allocation leaves this isolate by `carrier`: for what does not travel as a ticket. */
+/** Sends `allocation` to another isolate by `carrier`. If that throws, the allocation has not left. */
 export function departAllocation(allocation: BudgetAllocation, carrier: Carrier): void {
   departOf(allocation, carrier)
-}
-
-function freeAllocation(handle: Handle): () => void {
-  return () => releaseBudgetAllocation(handle, true)
 }

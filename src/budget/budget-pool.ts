@@ -2,21 +2,22 @@ import { acquired, released } from '../native/acquired.js'
 import {
   allocateBudget,
   allocateBudgetSync,
+  type BudgetGrant,
   budgetPoolReport,
   closeBudgetPool,
   createBudgetPool,
   endBudgetPool,
   tryAllocateBudget,
 } from '../native/budget.js'
-import { replyHandle } from '../native/call.js'
 import type { Handle } from '../native/handle.js'
-import { depart, makeTicket } from '../native/transfer.js'
+import { departBudgetPool, makeTicket } from '../native/transfer.js'
 import { nativeWait } from '../native/wait.js'
-import { Kind } from '../native/words.js'
-import { booleanArgument, integerArgument, optionsArgument } from '../support/arguments.js'
+import type { AllocateOptions } from '../support/allocate.js'
+import { zeroArgument } from '../support/allocate.js'
+import { integerArgument, optionsArgument } from '../support/arguments.js'
 import { FramePoolError, outOfRange } from '../support/errors.js'
-import type { AllocateOptions, WaitOptions } from '../support/wait.js'
-import { MAX_TIMEOUT_MS, waitOptions } from '../support/wait.js'
+import type { WaitOptions } from '../support/wait.js'
+import { timeoutArgument, waitOptions } from '../support/wait.js'
 import type { Ticket } from '../threads/ticket.js'
 import { allocationKey, BudgetAllocation } from './budget-allocation.js'
 
@@ -25,37 +26,29 @@ export type BufferSize = 8 | 16 | 32 | 64 | 128 | 256 | 512 | 1024 | 2048 | 4096
 
 /** Figures of a budget pool: see `BudgetPool.stats()`. */
 export interface BudgetPoolStats {
-  /** What is granted and not yet released. */
+  /** Bytes that are granted and not yet released. */
   allocatedBytes: number
   /** Allocations that are not yet released. */
   liveAllocations: number
   /** Requests for which the budget has no room yet. */
   waiting: number
-  /** The most that was ever allocated at once. */
+  /** The most that was ever allocated at once, in bytes. */
   peakBytes: number
 }
 
 const BUFFER_SIZES: readonly number[] = [8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384]
 
-/** The most buffers of one allocation: frozen_core's own limit. */
+/** The most buffers of one allocation, a limit of frozen_core. */
 const MAX_COUNT = 0xffff
 
-/** A pool of another isolate that has arrived in this one. */
-export class SharedBudget {
-  readonly handle: Handle
-  readonly bufferSize: BufferSize
-  readonly maxMemory: number
+/** Key with which the constructor makes the pool of a native pool that has arrived. */
+const budgetPoolKey = Symbol('framepool.budget-pool')
 
-  constructor(handle: Handle, bufferSize: number, maxMemory: number) {
-    this.handle = handle
-    this.bufferSize = bufferSize as BufferSize
-    this.maxMemory = maxMemory
-  }
-}
+type Config = ConstructorParameters<typeof BudgetPool>[0]
 
 /**
- * frozen_core's `BufPool`: equal buffers, allocated as they are asked for, that together never exceed `maxMemory`.
- * A request for more than is left waits. Requests that wait are served in the order in which they came.
+ * A pool of equal buffers, allocated as they are requested, which together never exceed `maxMemory`. A request for more than is left
+ * waits. Requests that wait are served in the order in which they came. (frozen_core `BufPool`)
  */
 export class BudgetPool implements AsyncDisposable {
   readonly #bufferSize: BufferSize
@@ -63,16 +56,17 @@ export class BudgetPool implements AsyncDisposable {
   readonly #handle: Handle
   readonly #maxCount: number
   #closing: Promise<void> | null = null
-  /** The last report of a pool whose native part is gone. */
+  /** Last figures, once the native part is gone. */
   #final: BudgetPoolStats | null = null
 
   /**
-   * Makes a pool.
+   * Makes a pool. It allocates nothing yet.
    *
-   * @param config `bufferSize`: bytes, a power of two from 8 to 16,384; `maxMemory`: bytes, more than `bufferSize`, at most
-   *   2^53 − 1. Anything else: `ERR_OUT_OF_RANGE`. Nothing is allocated yet.
+   * @param config `bufferSize`: bytes, a power of two from 8 to 16,384. `maxMemory`: bytes, more than `bufferSize`, at most 2^53 − 1.
+   *   Anything else throws `ERR_OUT_OF_RANGE`.
    */
-  constructor(config: { bufferSize: BufferSize; maxMemory: number }) {
+  constructor(config: { bufferSize: BufferSize; maxMemory: number })
+  constructor(config: Config, key?: symbol, arrived?: Handle) {
     const { bufferSize, maxMemory } = optionsArgument(config, 'config')
     integerArgument(bufferSize, 'bufferSize', 8, 16384)
     if (!BUFFER_SIZES.includes(bufferSize as number)) {
@@ -81,47 +75,52 @@ export class BudgetPool implements AsyncDisposable {
     this.#bufferSize = bufferSize as BufferSize
     this.#maxMemory = integerArgument(maxMemory, 'maxMemory', this.#bufferSize + 1, Number.MAX_SAFE_INTEGER)
     this.#maxCount = Math.min(MAX_COUNT, Math.floor(this.#maxMemory / this.#bufferSize))
-    this.#handle = config instanceof SharedBudget ? config.handle : createBudgetPool(this.#bufferSize, this.#maxMemory)
-    acquired(this, 'budget-pool', this.#handle, freePool(this.#handle))
+    this.#handle = key === budgetPoolKey ? arrived! : createBudgetPool(this.#bufferSize, this.#maxMemory)
+    acquired(this, 'budget-pool', this.#handle, endBudgetPool)
   }
 
-  /** In bytes. */
+  /** Size of one buffer in bytes. */
   get bufferSize(): BufferSize {
     return this.#bufferSize
   }
 
-  /** In bytes. */
+  /** The most that can be allocated at once, in bytes. */
   get maxMemory(): number {
     return this.#maxMemory
   }
 
   /**
-   * `count` buffers now; null if the budget has no room, or while others wait. `count` is 1 to 65,535 and no more than
-   * `maxMemory`, else `ERR_OUT_OF_RANGE`; `ERR_NO_MEMORY` when the system has no memory.
+   * Allocates `count` buffers now. Returns null if the budget has no room for them, or others wait. `count` is 1 to 65,535 and no more
+   * than `maxMemory` allows, otherwise `ERR_OUT_OF_RANGE`. Throws `ERR_NO_MEMORY` when the system has no memory, and `ERR_CLOSED`
+   * once the pool is closed.
    */
   tryAllocate(count: number, options?: AllocateOptions): BudgetAllocation | null {
     this.#checkCount(count)
-    const zero = options !== undefined && zeroArgument(options)
+    const zero = zeroArgument(options)
     this.#checkOpen()
-    const allowed = tryAllocateBudget(this.#handle, count, zero)
-    return allowed ? this.#claim(count) : null
+    const allocation = tryAllocateBudget(this.#handle, count, zero)
+    return allocation === null ? null : this.#lend(allocation, count)
   }
 
-  /** `count` buffers when it is this request's turn. Promises settle in the order asked. What is wrong rejects. */
+  /**
+   * Allocates `count` buffers when it is the turn of this request. Requests settle in the order in which they were made. Rejects with
+   * the errors that `tryAllocate()` throws, with `signal.reason` and with `ERR_TIMEOUT`.
+   */
   allocate(count: number, options?: WaitOptions & AllocateOptions): Promise<BudgetAllocation> {
+    const grant: BudgetGrant = { allocation: null }
     let zero = false
     return nativeWait(
       () => {
         const given = waitOptions(options)
-        zero = options !== undefined && zeroArgument(options)
+        zero = zeroArgument(options)
         return given
       },
       (settled) => {
         this.#checkCount(count)
         this.#checkOpen()
-        return allocateBudget(this.#handle, count, zero, settled)
+        return allocateBudget(this.#handle, count, zero, grant, settled)
       },
-      () => this.#claim(count),
+      () => this.#lend(grant.allocation!, count),
     )
   }
 
@@ -130,33 +129,32 @@ export class BudgetPool implements AsyncDisposable {
    * `ERR_TIMEOUT` after that. Only another thread can make room meanwhile.
    */
   allocateSync(count: number, options: { timeoutMs: number } & AllocateOptions): BudgetAllocation {
-    const timeoutMs = integerArgument(optionsArgument(options, 'options').timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)
+    const timeoutMs = timeoutArgument(options)
     this.#checkCount(count)
     const zero = zeroArgument(options)
     this.#checkOpen()
-    allocateBudgetSync(this.#handle, count, zero, timeoutMs)
-    return this.#claim(count)
+    return this.#lend(allocateBudgetSync(this.#handle, count, zero, timeoutMs), count)
   }
 
-  /** Exact at any time, also while the pool is closing and after. */
+  /** Returns the figures of the pool. They are exact at any time, also while the pool is closing and after. */
   stats(): BudgetPoolStats {
     const { allocatedBytes, liveAllocations, waiting, peakBytes } = this.#final ?? budgetPoolReport(this.#handle)
     return { allocatedBytes, liveAllocations, waiting, peakBytes }
   }
 
   /**
-   * A ticket with which another isolate of this process can `adopt()` the pool, which is then one pool with one budget and one
-   * queue. `ERR_CLOSED` once it is closed.
+   * Returns a ticket with which another isolate of this process can `adopt()` the pool. Both then have one pool, with one budget and one
+   * queue. Throws `ERR_CLOSED` once the pool is closed.
    */
   share(): Ticket<BudgetPool> {
     this.#checkOpen()
-    return { framepool: makeTicket((carrier) => depart(Kind.BudgetPool, this.#handle, carrier)) }
+    return { framepool: makeTicket((carrier) => departBudgetPool(this.#handle, carrier)) }
   }
 
   /**
-   * Refuses new requests and those that wait with `ERR_CLOSED`, and resolves when the last allocation is released; until
-   * then it keeps the process alive. It never blocks. Idempotent. It closes the pool for all isolates that share it, and
-   * revokes its tickets that nobody has adopted.
+   * Closes the pool for all isolates that share it. New requests, and those that wait, fail with `ERR_CLOSED`, and tickets that were
+   * not adopted are revoked. Resolves when the last allocation is released, and keeps the process alive until then. It never blocks.
+   * Idempotent.
    */
   close(): Promise<void> {
     this.#closing ??= nativeWait(
@@ -185,18 +183,13 @@ export class BudgetPool implements AsyncDisposable {
     if (this.#closing !== null) throw new FramePoolError('ERR_CLOSED', 'the pool is closed')
   }
 
-  #claim(count: number): BudgetAllocation {
-    return new BudgetAllocation(allocationKey, replyHandle(), count, this.#bufferSize)
+  #lend(allocation: Handle, count: number): BudgetAllocation {
+    return new BudgetAllocation(allocationKey, allocation, count, this.#bufferSize)
   }
 }
 
-function freePool(handle: Handle): () => void {
-  return () => {
-    endBudgetPool(handle)
-  }
-}
-
-function zeroArgument(options: AllocateOptions): boolean {
-  const { zero = false } = optionsArgument(options, 'options')
-  return booleanArgument(zero, 'zero')
+/** Returns the pool of a native pool that has arrived from another isolate. */
+export function arrivedBudgetPool(handle: Handle, bufferSize: number, maxMemory: number): BudgetPool {
+  const Arrived = BudgetPool as new (config: Config, key: symbol, arrived: Handle) => BudgetPool
+  return new Arrived({ bufferSize: bufferSize as BufferSize, maxMemory }, budgetPoolKey, handle)
 }

@@ -1,4 +1,4 @@
-import { control, guarded, showing } from './call.js'
+import { callOn, control, guarded } from './call.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
 import { Word } from './words.js'
@@ -8,55 +8,101 @@ const { buddyTry, buddyAllocate, buddyRelease, buddyBuffer, buddyView, buddyWatc
 export type BuddyPoolSettings = import('./binding.cjs').BuddyPoolSettings
 export type BuddyPoolReport = import('./binding.cjs').BuddyPoolReport
 
+/** A buffer that native code has given to this isolate. */
+export interface BuddyGrant {
+  /** Index of its handle. */
+  index: number
+  /** Generation of its handle. */
+  generation: number
+  /** Block that it lies in. */
+  block: number
+  /** Where it begins in the block, in bytes. */
+  offset: number
+  /** In bytes. */
+  capacity: number
+}
+
+/** Reads the buffer that the last call gave. */
+export function readBuddyGrant(into: BuddyGrant): void {
+  into.index = control[Word.Handle]!
+  into.generation = control[Word.Generation]!
+  into.block = control[Word.Block]!
+  into.offset = control[Word.Offset]!
+  into.capacity = control[Word.Length]!
+}
+
+/** Makes a pool. Throws `ERR_SYSTEM` if the system refuses what the settings ask for. */
 export function createBuddyPool(settings: BuddyPoolSettings): Handle {
   control[Word.Facade] = bound.facade
   return guarded(() => native.buddyPoolCreate(settings))
 }
 
-/** False at the limit. Out: the buffer. */
-export function tryAllocateBuddy(pool: Handle, size: number): boolean {
+/** Allocates a buffer of at least `size` bytes into `grant`. Returns false, and leaves `grant` as it was, at the limit. */
+export function tryAllocateBuddy(pool: Handle, size: number, grant: BuddyGrant): boolean {
   control[Word.Length] = size
-  showing(pool, buddyTry)
-  return control[Word.Length] !== 0
-}
-
-/** The wait that has begun, at whose end `settled` is called; or 0. Out, then: the buffer. */
-export function allocateBuddy(pool: Handle, size: number, settled: () => void): number {
-  control[Word.Length] = size
-  showing(pool, () => buddyAllocate(settled))
-  return control[Word.Wait]!
-}
-
-/** All of a buffer alone. */
-export function buddyBufferView(buffer: Handle): ArrayBuffer {
-  return showing(buffer, buddyBuffer)
-}
-
-export function releaseBuddyBuffer(buffer: Handle, abandoned = false): void {
-  control[Word.Abandoned] = abandoned ? 1 : 0
-  showing(buffer, buddyRelease)
-}
-
-export function buddyBlockView(pool: Handle, block: number): ArrayBuffer {
-  control[Word.Block] = block
-  return showing(pool, buddyView)
+  callOn(pool, buddyTry)
+  if (control[Word.Length] === 0) return false
+  readBuddyGrant(grant)
+  return true
 }
 
 /**
- * Of a pool that others use as well: has `changed` called when there are more blocks than `known`, or when the pool is closed
- * and drained. Out: Wait, 0 if that is so already; then Block, how many there are, and Ended.
+ * Requests a buffer of at least `size` bytes. Returns 0 if it is granted at once, and otherwise the number of the wait at whose end
+ * `settled` is called. Either way the buffer is in `grant` then.
  */
-export function watchBuddyPool(pool: Handle, known: number, changed: () => void): void {
-  control[Word.Block] = known
-  showing(pool, () => buddyWatch(changed))
+export function allocateBuddy(pool: Handle, size: number, grant: BuddyGrant, settled: () => void): number {
+  control[Word.Length] = size
+  callOn(pool, () =>
+    buddyAllocate(() => {
+      readBuddyGrant(grant)
+      settled()
+    }),
+  )
+  const wait = control[Word.Wait]!
+  if (wait === 0) readBuddyGrant(grant)
+  return wait
 }
 
-/** The wait that has begun, at whose end, when nothing is in use any more, `settled` is called; or 0 if that is so. */
+/** Returns an ArrayBuffer over the memory of one buffer. For debug mode, in which each buffer has memory of its own. */
+export function buddyBufferView(buffer: Handle): ArrayBuffer {
+  return callOn(buffer, buddyBuffer)
+}
+
+/** Releases a buffer. `abandoned`: views of it may still be in use, and keep its memory. */
+export function releaseBuddyBuffer(buffer: Handle, abandoned = false): void {
+  control[Word.Abandoned] = abandoned ? 1 : 0
+  callOn(buffer, buddyRelease)
+}
+
+/** Releases a buffer that was collected. */
+export function abandonBuddyBuffer(buffer: Handle): void {
+  releaseBuddyBuffer(buffer, true)
+}
+
+/** Returns an ArrayBuffer over one block. */
+export function buddyBlockView(pool: Handle, block: number): ArrayBuffer {
+  control[Word.Block] = block
+  return callOn(pool, buddyView)
+}
+
+/**
+ * Calls `changed`, once, when a shared pool has more than `known` blocks, or is closed and drained (`ended`): at once if that is so,
+ * otherwise on a later turn.
+ */
+export function watchBuddyPool(pool: Handle, known: number, changed: (blocks: number, ended: boolean) => void): void {
+  const tell = (): void => changed(control[Word.Block]!, control[Word.Ended] === 1)
+  control[Word.Block] = known
+  callOn(pool, () => buddyWatch(tell))
+  if (control[Word.Wait] === 0) tell()
+}
+
+/** Closes a pool. Returns 0 if no buffer is in use, and otherwise the number of the wait at whose end `settled` is called. */
 export function closeBuddyPool(pool: Handle, settled: () => void): number {
-  showing(pool, () => buddyClose(settled))
+  callOn(pool, () => buddyClose(settled))
   return control[Word.Wait]!
 }
 
+/** Returns the figures of a pool. */
 export function buddyPoolReport(pool: Handle): BuddyPoolReport {
   return guarded(() => native.buddyPoolReport(pool))
 }

@@ -3,42 +3,46 @@ import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
 import { Word } from './words.js'
 
+export { guarded } from './guarded.js'
+
+/** The control block: the words through which bound functions take their arguments and give their results. */
 export const control = new Uint32Array(bound.control)
 
-/** A word that the last call gave. */
+/** Returns a word that the last call gave. */
 export function reply(word: Word): number {
   return control[word]!
 }
 
-/** What the last call failed with, if it did: for calls that report something even then. */
+/** Returns the error of the last call, or null if it succeeded. For calls that report something even when they fail. */
 export function lastFailure(): Error | null {
   if (control[Word.Status] === 0) return null
   const { code, message, syscall, errno } = native.lastFault()
   return errorOf(code, message, syscall === undefined ? undefined : systemErrorInfo(syscall, errno ?? 0))
 }
 
-/** The object that the last call gave. */
+/** Returns the handle of the object that the last call gave. */
 export function replyHandle(): Handle {
   return { index: control[Word.Handle]!, generation: control[Word.Generation]! }
 }
 
-/** A number of at most 53 bits that the last call gave. */
+/** Returns a number of at most 53 bits that the last call gave. */
 export function replyWide(): number {
   return control[Word.High]! * 2 ** 32 + control[Word.Low]!
 }
 
-/** A position of 64 bits that the last call gave. */
+/** Returns a position of 64 bits that the last call gave. */
 export function replyPosition(): bigint {
   return (BigInt(control[Word.High]!) << 32n) | BigInt(control[Word.Low]!)
 }
 
-/** Throws what the last call failed with, if it did. */
+/** Throws the error of the last call if it failed. */
 export function check(): void {
   if (control[Word.Status] === 0) return
   throw lastFailure()
 }
 
-export function showing<T>(handle: Handle, call: () => T): T {
+/** Runs a bound function on the object that `handle` names, and returns its result. Throws its error if it fails. */
+export function callOn<T>(handle: Handle, call: () => T): T {
   control[Word.Handle] = handle.index
   control[Word.Generation] = handle.generation
   const value = call()
@@ -46,9 +50,12 @@ export function showing<T>(handle: Handle, call: () => T): T {
   return value
 }
 
+export { callOn as showing }
+
 /**
- * Blocks this thread until native code says that the wait is over. It blocks for a moment at a time: only here, between two of
- * them, does an isolate notice that it is to end. Natively the wait goes on, with its place in a queue and its deadline.
+ * Runs `wait` until native code says that the wait is over, and blocks this thread meanwhile. Each run blocks for a moment only:
+ * an isolate that is to end notices that between two runs, and at no other time. The native wait keeps its place in the queue and
+ * its deadline. Throws the error of the wait, for example `ERR_TIMEOUT`.
  */
 export function blocking(timeoutMs: number, wait: () => void): void {
   let going = 0
@@ -59,14 +66,4 @@ export function blocking(timeoutMs: number, wait: () => void): void {
     check()
     going = 1
   } while (control[Word.Wait] !== 0)
-}
-
-/** Runs an ordinary native function; its errors become those of the contract. */
-export function guarded<T>(call: () => T): T {
-  try {
-    return call()
-  } catch (error) {
-    const { code, message } = error as { code?: string; message: string }
-    throw code?.startsWith('ERR_') ? errorOf(code, message) : error
-  }
 }

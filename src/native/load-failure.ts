@@ -4,8 +4,8 @@ import { platformName } from './platform.js'
 const NOT_FOUND = 'Cannot find module '
 
 /**
- * The error for what loading `./binding.cjs`, the generated loader of the native addon, has failed with. The loader tries
- * several places, and chains what each of them said as causes, without their codes.
+ * Returns the `ERR_SYSTEM` error for a failure to load `./binding.cjs`, the generated loader of the native addon. The loader tries
+ * several places, and chains the errors of each as causes, without their codes.
  */
 export function loadFailure(cause: unknown): FramePoolError {
   return new FramePoolError('ERR_SYSTEM', explanation(messages(cause)), {
@@ -21,7 +21,7 @@ function explanation([outer = '', ...tried]: string[]): string {
       'Mark framepool as external in the bundler, and install it where the bundle runs.'
     )
   }
-  // Where nothing was tried, the loader itself has failed.
+  // If nothing was tried, the loader itself has failed.
   const refusal = tried.length === 0 ? outer : tried.find((message) => !message.startsWith(NOT_FOUND))
   if (refusal !== undefined && !refusal.startsWith('Unsupported ')) {
     return `${refusal} (framepool's native addon for ${platformName()} is there, but the system or Node does not load it.)`
@@ -36,7 +36,7 @@ function explanation([outer = '', ...tried]: string[]): string {
   )
 }
 
-/** The messages of an error and its causes, the outermost first. */
+/** Returns the messages of an error and its causes, the outermost first. */
 function messages(error: unknown): string[] {
   const found: string[] = []
   for (let next = error; next instanceof Error && found.length < 100; next = next.cause) found.push(next.message)

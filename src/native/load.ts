@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { runInNewContext } from 'node:vm'
 import { threadId } from 'node:worker_threads'
 
-import { guarded } from './call.js'
+import { guarded } from './guarded.js'
 import { loadFailure } from './load-failure.js'
 
 type Native = typeof import('./binding.cjs')

@@ -1,4 +1,4 @@
-/** This platform as prebuilt addons are named, for example `linux-x64 (glibc 2.36)`. */
+/** Returns the name of this platform, as for prebuilt addons, for example `linux-x64 (glibc 2.36)`. */
 export function platformName(): string {
   const name = `${process.platform}-${process.arch}`
   if (process.platform !== 'linux') return name

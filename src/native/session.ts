@@ -2,7 +2,7 @@ import { errorOf, type FramePoolError } from '../support/errors.js'
 import { control, guarded, lastFailure, showing } from './call.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
-import { type SlotBacklog, writeBacklog } from './slot.js'
+import { readBacklog, type SlotBacklog, writeBacklog } from './slot.js'
 import { Word } from './words.js'
 
 const { sessionReceive, sessionSend, sessionForward, outputRegion, outputForget, outputConsume, sessionClose } = bound
@@ -65,19 +65,13 @@ export interface ReceivedFrames {
   table: number
 }
 
-/** A slot pool that a session receives into. */
-export interface ReceivingPool extends SlotBacklog {
-  /** Takes over what the call reports of the pool. */
-  received(): void
-}
-
 /**
  * Decrypts `chunk` into the pool. Writes the state of the session and the place of the frames into the two records, and returns
  * the failure, if there was one.
  */
 export function receiveFrames(
   session: Handle,
-  pool: ReceivingPool,
+  pool: SlotBacklog,
   chunk: Uint8Array,
   into: SessionState,
   received: ReceivedFrames,
@@ -95,7 +89,7 @@ export function receiveFrames(
   received.heapGeneration = control[Word.HeapGeneration]!
   received.offset = control[Word.Offset]!
   received.table = control[Word.Table]!
-  pool.received()
+  readBacklog(pool)
   // Last, for making an error may run a script, which could make other calls.
   return lastFailure()
 }

@@ -1,4 +1,4 @@
-import { check, control, guarded, showing } from './call.js'
+import { callOn, check, control, guarded } from './call.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
 import { Word } from './words.js'
@@ -16,27 +16,69 @@ const {
   slotRevoke,
 } = bound
 
-/** Of a slot pool. */
+/** Slots of every slot pool. */
 export const SLOTS = 8
-/** The first of the control block's last words, one a slot: the bytes of each slice that was taken. */
+/** The first of the last words of the control block, one for each slot: the bytes of each slice that was taken. */
 const TAKEN_LENGTHS = control.length - SLOTS
 
-/** What native code must catch up with before it acts: see `SlotMemory`. */
+/**
+ * What native code has not been told of a slot pool, in the order in which it happened, and where native code said last that the
+ * next message goes. Every call that takes a backlog catches up with it first. See `Backlog`.
+ */
 export interface SlotBacklog {
   readonly handle: Handle
+  /** Slots released first, one bit a slot. */
   released: number
+  /** Slices taken and released after that, each with nothing else alive. */
   cameAndWent: number
+  /** Bytes of the last of those. */
   lastLength: number
+  /** Bytes of the slice taken after that with nothing else alive, or 0. */
   alone: number
-  taken: number
+  /** Slices taken after that, behind one another. */
+  takenCount: number
+  /** Slot of the first of those. */
   takenSlot: number
+  /** Where the first of those begins in the region, in bytes. */
   takenStart: number
+  /** Bytes of each of those. */
   readonly takenLengths: readonly number[]
+  /** Slots released since, one bit a slot. */
   releasedLater: number
+  /** Where the pending bytes begin in the region. */
   start: number
+  /** Pending bytes that native code has not been told of. */
   written: number
+
+  /** Slots whose slices other isolates had given back by the last call, one bit a slot. */
+  returned: number
+  /** Slot of the next message. */
+  nextSlot: number
+  /** Last slot that the messages after it may have. */
+  lastSlot: number
+  /** Where the next message begins in the region, in bytes, if it fits into `room`. */
+  next: number
+  /** In bytes. */
+  room: number
 }
 
+/** Where a call has placed bytes. */
+export interface SlotPlace {
+  /** 1 to 8, or 0 on the heap. */
+  slot: number
+  /** In bytes, in the region or on the heap. */
+  offset: number
+  /** In bytes. */
+  length: number
+  /** Index of the handle of a slice on the heap. */
+  heapIndex: number
+  /** Generation of that handle. */
+  heapGeneration: number
+  /** Whether the bytes on the heap lie elsewhere than before the call. */
+  moved: boolean
+}
+
+/** Writes a backlog into the control block, for a call that catches up with it. */
 export function writeBacklog(pool: SlotBacklog): void {
   control[Word.Handle] = pool.handle.index
   control[Word.Generation] = pool.handle.generation
@@ -44,12 +86,12 @@ export function writeBacklog(pool: SlotBacklog): void {
   control[Word.CameAndWent] = pool.cameAndWent
   control[Word.LastLength] = pool.lastLength
   control[Word.Alone] = pool.alone
-  const { taken } = pool
-  control[Word.Taken] = taken
-  if (taken !== 0) {
+  const { takenCount } = pool
+  control[Word.Taken] = takenCount
+  if (takenCount !== 0) {
     control[Word.TakenSlot] = pool.takenSlot
     control[Word.TakenStart] = pool.takenStart
-    for (let index = 0; index < taken; index++) control[TAKEN_LENGTHS + index] = pool.takenLengths[index]!
+    for (let index = 0; index < takenCount; index++) control[TAKEN_LENGTHS + index] = pool.takenLengths[index]!
   }
   control[Word.After] = pool.releasedLater
   control[Word.Offset] = pool.start
@@ -57,71 +99,103 @@ export function writeBacklog(pool: SlotBacklog): void {
   control[Word.Returned] = 0
 }
 
-/** `debug`: its slices come as heap slices that have memory of their own. */
+/** Reads what the call that caught up with a backlog said of the pool. */
+export function readBacklog(pool: SlotBacklog): void {
+  pool.returned = control[Word.Returned]!
+  pool.nextSlot = control[Word.NextSlot]!
+  pool.lastSlot = control[Word.LastSlot]!
+  pool.next = control[Word.Next]!
+  pool.room = control[Word.Room]!
+}
+
+/**
+ * Makes a pool of `capacity` bytes. With `debug` its slices come as heap slices, which have memory of their own. Throws
+ * `ERR_NO_MEMORY` if the system has none.
+ */
 export function createSlotPool(capacity: number, debug: boolean): Handle {
   return guarded(() => native.slotPoolCreate(capacity, debug))
 }
 
-/** Out: Slot (0: on the heap), Offset; on the heap Moved. */
-export function writableSlot(pool: SlotBacklog, length: number): void {
+/**
+ * Makes `length` more bytes writable, and writes where they lie into `place`: `slot` is 0 if they lie on the heap. Of the pool it
+ * reports only `returned`. When it throws, native code has caught up, but nothing was added.
+ */
+export function writableSlot(pool: SlotBacklog, length: number, place: SlotPlace): void {
   writeBacklog(pool)
   control[Word.Length] = length
   slotWritable()
+  pool.returned = control[Word.Returned]!
   check()
+  place.slot = control[Word.Slot]!
+  place.offset = control[Word.Offset]!
+  place.moved = control[Word.Moved] === 1
 }
 
-/** Out: Slot, Offset, Length, and for the heap Heap; NextSlot, LastSlot, Next, Room. */
-export function takeSlot(pool: SlotBacklog): void {
+/** Takes the pending bytes as a slice, and writes where it lies into `place`. When it throws, native code has caught up. */
+export function takeSlot(pool: SlotBacklog, place: SlotPlace): void {
   writeBacklog(pool)
   slotTake()
+  readBacklog(pool)
   check()
+  place.slot = control[Word.Slot]!
+  place.offset = control[Word.Offset]!
+  place.length = control[Word.Length]!
+  place.heapIndex = control[Word.Heap]!
+  place.heapGeneration = control[Word.HeapGeneration]!
 }
 
-/** Out: NextSlot, LastSlot, Next, Room. */
+/** Has native code catch up, so that what it reports is exact. */
 export function settleSlots(pool: SlotBacklog): void {
   writeBacklog(pool)
   slotSettle()
   check()
+  readBacklog(pool)
 }
 
-export function truncateSlot(pool: SlotBacklog, hidden: number, length: number): void {
-  control[Word.Handle] = pool.handle.index
-  control[Word.Generation] = pool.handle.generation
+/** Keeps `length` of the pending bytes behind the first `hidden` ones. Native code must have been told of them. */
+export function truncateSlot(pool: Handle, hidden: number, length: number): void {
   control[Word.Offset] = hidden
   control[Word.Length] = length
-  slotTruncate()
-  check()
+  callOn(pool, slotTruncate)
 }
 
-export function slotPoolRegion(handle: Handle): ArrayBuffer {
-  return showing(handle, slotRegion)
+/** Returns an ArrayBuffer over the region. */
+export function slotPoolRegion(pool: Handle): ArrayBuffer {
+  return callOn(pool, slotRegion)
 }
 
-export function slotPoolHeap(handle: Handle): ArrayBuffer {
-  return showing(handle, slotHeap)
+/** Returns an ArrayBuffer over the pending bytes, which lie on the heap. */
+export function slotPoolHeap(pool: Handle): ArrayBuffer {
+  return callOn(pool, slotHeap)
 }
 
-/** Drops what is written. */
-export function discardSlot(handle: Handle): void {
-  showing(handle, slotDiscard)
+/** Drops the pending bytes. */
+export function discardSlot(pool: Handle): void {
+  callOn(pool, slotDiscard)
 }
 
-/** Ends the views of the region. */
-export function concealSlotPool(handle: Handle): void {
-  showing(handle, slotConceal)
+/** Ends the views of the region, for debug mode. */
+export function concealSlotPool(pool: Handle): void {
+  callOn(pool, slotConceal)
 }
 
-/** `abandoned`, here as elsewhere: nobody is there any more who would have released it, but views may be in use. */
-export function closeSlotPool(handle: Handle, abandoned = false): void {
+/** Closes a pool, and frees its memory. `abandoned`: views of it may still be in use, and keep it. */
+export function closeSlotPool(pool: Handle, abandoned = false): void {
   control[Word.Abandoned] = abandoned ? 1 : 0
-  showing(handle, slotClose)
+  callOn(pool, slotClose)
 }
 
-/** Drops the slices of the pool that have left this isolate and not arrived in another. */
-export function revokeSlots(handle: Handle): void {
-  showing(handle, slotRevoke)
+/** Closes a pool that was collected. */
+export function abandonSlotPool(pool: Handle): void {
+  closeSlotPool(pool, true)
 }
 
-export function slotPoolReport(handle: Handle): import('./binding.cjs').SlotPoolReport {
-  return guarded(() => native.slotPoolReport(handle))
+/** Drops the slices of a pool that have left this isolate, and have not arrived in another. */
+export function revokeSlots(pool: Handle): void {
+  callOn(pool, slotRevoke)
+}
+
+/** Returns the figures of a pool. */
+export function slotPoolReport(pool: Handle): import('./binding.cjs').SlotPoolReport {
+  return guarded(() => native.slotPoolReport(pool))
 }

@@ -1,31 +1,35 @@
-/** Debug mode: who acquired what, what was never released, and what was written to after it was released. */
+/** Debug mode: where objects were acquired, which were never released, and which were written to after their release. */
 import { fileURLToPath } from 'node:url'
 import { debugEverything, takeDisturbances, traceObject } from './debug.js'
 import type { Handle } from './handle.js'
 
-/** `FRAMEPOOL_DEBUG=1` when framepool is imported: everything is in debug mode, and not only what asks for it. */
+/** Whether `FRAMEPOOL_DEBUG` was 1 when framepool was imported: then everything is in debug mode, and not only what asks for it. */
 export const DEBUG = process.env.FRAMEPOOL_DEBUG === '1'
 
 if (DEBUG) debugEverything()
 
-/** What debug mode knows of an object. It must not lead to the object, which would never be collected then. */
+/** Gives back what an object that was collected holds natively. Returns false if nothing was left to be given back. */
+export type GiveBack = (handle: Handle) => unknown
+
+/** What debug mode knows of an object. A trace must not lead to its object, which would never be collected then. */
 interface Trace {
   kind: string
   stack: string
-  giveBack: () => unknown
+  handle: Handle
+  giveBack: GiveBack
 }
 
-const traces = new FinalizationRegistry<Trace>(({ kind, stack, giveBack }) => {
-  if (giveBack() === false) return
+const traces = new FinalizationRegistry<Trace>(({ kind, stack, handle, giveBack }) => {
+  if (giveBack(handle) === false) return
   warn('FRAMEPOOL_LEAK', `a ${kind} was garbage-collected without having been released; it was acquired`, stack)
   reportDisturbances(false)
 })
 
-/** This folder: what lies in it is of no interest to who looks for a leak. */
+/** Folder of the facade, whose frames say nothing about a leak. */
 const folder = new URL('..', import.meta.url)
 const ours = [folder.href, fileURLToPath(folder)]
 
-/** The caller's stack, without framepool's own frames. */
+/** Returns the stack of the call into framepool, without framepool's own frames. */
 function callerStack(): string {
   const lines = String(new Error().stack).split('\n').slice(1)
   return lines.filter((line) => !ours.some((path) => line.includes(path))).join('\n')
@@ -34,23 +38,33 @@ function callerStack(): string {
 let watching = false
 
 /**
- * Keeps the stack of the call that acquires `object`. If it is collected before `untrace`, that is reported and `giveBack` gives
- * back what it holds natively, or says with `false` that nothing was left to be given back.
+ * Keeps the stack of the call that acquires `object`. If the object is collected before `untrace()`, `giveBack` is called with
+ * `handle`, and the process emits a warning with that stack.
  */
-export function trace(object: object, kind: string, handle: Handle, giveBack: () => unknown): void {
+export function trace(object: object, kind: string, handle: Handle, giveBack: GiveBack): void {
   const stack = callerStack()
   traceObject(kind, handle, stack)
-  traces.register(object, { kind, stack, giveBack }, object)
+  traces.register(object, { kind, stack, handle, giveBack }, object)
   if (watching) return
   watching = true
-  // By then nothing of what Node had begun is in flight any more.
+  // Nothing that Node had begun is in flight by then.
   process.on('beforeExit', () => reportDisturbances(true))
 }
 
-/** `object` was released, and what it held natively is given back. */
+/** Ends the trace of an object that was released, and whose native part is given back. */
 export function untrace(object: object): void {
   traces.unregister(object)
   reportDisturbances(false)
+}
+
+/** Traces an object while the process is in debug mode. For objects on message paths, of which nothing is noted otherwise. */
+export function traceInDebugMode(object: object, kind: string, handle: Handle, giveBack: GiveBack): void {
+  if (DEBUG) trace(object, kind, handle, giveBack)
+}
+
+/** Ends the trace that `traceInDebugMode()` has begun. */
+export function untraceInDebugMode(object: object): void {
+  if (DEBUG) untrace(object)
 }
 
 function reportDisturbances(all: boolean): void {

@@ -1,7 +1,8 @@
+import { type BuddyGrant, readBuddyGrant } from './buddy.js'
 import { check, control, replyHandle, replyPosition, replyWide } from './call.js'
 import type { Handle } from './handle.js'
 import { bound } from './load.js'
-import { type SlotBacklog, writeBacklog } from './slot.js'
+import { readBacklog, type SlotBacklog, writeBacklog } from './slot.js'
 import { Kind, Word } from './words.js'
 
 const { ticketMake, ticketAdopt, regionView, regionWatch, regionForget } = bound
@@ -28,10 +29,11 @@ export function departSlot(pool: SlotBacklog, slot: number, carrier: Carrier): v
   control[Word.Kind] = Kind.Slot
   control[Word.Slot] = slot
   carrier()
+  readBacklog(pool)
 }
 
 /** Sends the object that a handle names away. `size` is the length of a buddy buffer in bytes. */
-export function depart(kind: Kind, handle: Handle, carrier: Carrier, size = 0): void {
+function depart(kind: Kind, handle: Handle, carrier: Carrier, size = 0): void {
   control[Word.Kind] = kind
   control[Word.Handle] = handle.index
   control[Word.Generation] = handle.generation
@@ -110,6 +112,7 @@ export interface ArrivedAllocation {
 export interface ArrivedBuddyBuffer {
   readonly kind: 'buddy-buffer'
   readonly pool: Handle
+  readonly grant: BuddyGrant
   /** Logical length, in bytes. */
   readonly length: number
 }
@@ -205,6 +208,7 @@ const arrivedAllocation: Mutable<ArrivedAllocation> = {
 const arrivedBuddyBuffer: Mutable<ArrivedBuddyBuffer> = {
   kind: 'buddy-buffer',
   pool: { index: 0, generation: 0 },
+  grant: { index: 0, generation: 0, block: 0, offset: 0, capacity: 0 },
   length: 0,
 }
 
@@ -229,17 +233,13 @@ export function readArrivedMovable(): ArrivedMovable {
     return arrivedAllocation
   }
   arrivedBuddyBuffer.pool = replyPool()
+  readBuddyGrant(arrivedBuddyBuffer.grant)
   arrivedBuddyBuffer.length = control[Word.Size]!
   return arrivedBuddyBuffer
 }
 
 function replyPool(): Handle {
   return { index: control[Word.Pool]!, generation: control[Word.PoolGeneration]! }
-}
-
-/** Returns the memory of another isolate's pool that the last call gave. */
-export function replyRegion(): Handle {
-  return { index: control[Word.Region]!, generation: control[Word.RegionGeneration]! }
 }
 
 function writeRegion(region: Handle): void {

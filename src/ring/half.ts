@@ -11,9 +11,9 @@ import {
   waitForRing,
   waitForRingSync,
 } from '../native/ring.js'
-import { ShownMemory } from '../native/shown-memory.js'
+import { mended, ShownMemory } from '../native/shown-memory.js'
 import { type ArrivedHalf, type Carrier, departRingHalf } from '../native/transfer.js'
-import { copyInto, firstOf, isDetached, lengthOf, partOf } from '../support/arguments.js'
+import { copyInto, firstOf, lengthOf, partOf } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
 import type { WaitOptions } from '../support/wait.js'
 import { waitOptions } from '../support/wait.js'
@@ -128,8 +128,8 @@ export class HalfCore implements RingSource, OwnedHalf {
   }
 
   #view(): Uint8Array {
-    let whole = this.#whole
-    if (whole === null || isDetached(whole)) whole = this.#whole = this.memory.view(0, this.size)
+    const whole = mended(this.#whole, this.memory, 0, this.size)
+    if (whole !== this.#whole) this.#whole = whole
     return whole
   }
 

@@ -1,33 +1,38 @@
-import { reply } from '../native/call.js'
-import { releaseHeapSlice, replyHeapHandleInto } from '../native/heap.js'
+import type { Handle } from '../native/handle.js'
+import { releaseSlice } from '../native/heap.js'
 import { ShownMemory } from '../native/shown-memory.js'
 import { SLOTS } from '../native/slot.js'
-import { type Carrier, depart, foreignRegionView, forgetRegion, replyRegion, watchRegion } from '../native/transfer.js'
-import { Kind, Word } from '../native/words.js'
-import type { SliceMemory } from './slice.js'
+import { type Carrier, departSlice, foreignRegionView, forgetRegion, watchRegion } from '../native/transfer.js'
+import type { SliceMemory } from './slice-memory.js'
 
 /**
- * The memory of a slot pool of another isolate, which has lent slices to this one: shown once for all of them. The release of a
- * slice crosses at once: the pool's isolate waits for the slot.
+ * The memory of a slot pool of another isolate, which has lent slices to this one. It is shown once for all of them. A release
+ * crosses at once: the pool's isolate may need the slot.
  */
-export class ForeignMemory implements SliceMemory {
-  readonly #handle = replyRegion()
-  readonly #shown = new ShownMemory(() => foreignRegionView(this.#handle))
-  /** What native code knows the slices by that are here, by slot. */
+class BorrowedMemory implements SliceMemory {
+  readonly #region: Handle
+  readonly #shown: ShownMemory
+  /** The slices that are here, by slot. */
   readonly #slices = Array.from({ length: SLOTS + 1 }, () => ({ index: 0, generation: 0 }))
   #count = 0
-  /** The pool is gone: no more slices will come. */
+  /** Whether the pool is gone: no more slices will come. */
   #closed = false
+
+  constructor(region: Handle) {
+    this.#region = region
+    this.#shown = new ShownMemory(() => foreignRegionView(region))
+  }
 
   /** Begins to wait for the end of the pool. */
   watch(): void {
-    watchRegion(this.#handle, () => this.#close())
-    if (reply(Word.Wait) === 0) this.#closed = true
+    this.#closed = !watchRegion(this.#region, () => this.#close())
   }
 
-  /** Takes in the slice that the last call gave. */
-  add(slot: number): void {
-    replyHeapHandleInto(this.#slices[slot]!)
+  /** Takes in the slice in `slot`, which `slice` names. */
+  add(slot: number, slice: Handle): void {
+    const known = this.#slices[slot]!
+    known.index = slice.index
+    known.generation = slice.generation
     this.#count++
   }
 
@@ -36,14 +41,12 @@ export class ForeignMemory implements SliceMemory {
   }
 
   release(slot: number): void {
-    releaseHeapSlice(this.#slices[slot]!)
-    // The pool is gone.
-    if (reply(Word.Ended) === 1) this.#closed = true
+    if (releaseSlice(this.#slices[slot]!)) this.#closed = true
     this.#remove()
   }
 
   depart(slot: number, carrier: Carrier): void {
-    depart(Kind.Slice, this.#slices[slot]!, carrier)
+    departSlice(this.#slices[slot]!, carrier)
     this.#remove()
   }
 
@@ -61,24 +64,28 @@ export class ForeignMemory implements SliceMemory {
 
   #freeIfUnused(): void {
     if (!this.#closed || this.#count > 0) return
-    regions[this.#handle.index] = undefined
-    forgetRegion(this.#handle)
+    regions[this.#region.index] = undefined
+    forgetRegion(this.#region)
   }
 }
 
-/** By the index of their handle, of which native code has one for each region. */
-const regions: (ForeignMemory | undefined)[] = []
+/** By the index of the region's handle, of which native code has one for each pool. */
+const regions: (BorrowedMemory | undefined)[] = []
 
-/** The memory of the slice that the last call gave, which lies in `slot` of another isolate's pool. */
-export function arrivedInSlot(slot: number): ForeignMemory {
-  const index = reply(Word.Region)
-  let memory = regions[index]
-  if (memory === undefined) {
-    memory = regions[index] = new ForeignMemory()
-    memory.add(slot)
-    memory.watch()
-  } else {
-    memory.add(slot)
+/**
+ * Returns the memory of a slice that has arrived in `slot` of another isolate's pool, whose memory `region` names. `slice` names
+ * the slice itself. Both handles may be used again by the caller.
+ */
+export function borrowedMemory(region: Handle, slot: number, slice: Handle): SliceMemory {
+  const known = regions[region.index]
+  if (known !== undefined) {
+    known.add(slot, slice)
+    return known
   }
+  const { index, generation } = region
+  const memory = new BorrowedMemory({ index, generation })
+  regions[index] = memory
+  memory.add(slot, slice)
+  memory.watch()
   return memory
 }

@@ -1,16 +1,10 @@
 import type { Handle } from '../native/handle.js'
-import { heapSliceView, releaseHeapSlice } from '../native/heap.js'
+import { heapSliceView, releaseSlice } from '../native/heap.js'
 import { ShownMemory } from '../native/shown-memory.js'
-import { DEBUG, trace, untrace } from '../native/trace.js'
-import { type Carrier, depart } from '../native/transfer.js'
-import { Kind } from '../native/words.js'
+import { DEBUG, type GiveBack, trace, untrace } from '../native/trace.js'
+import { type Carrier, departSlice } from '../native/transfer.js'
 import { bufferOf } from '../support/arguments.js'
-import type { OwnedMemory } from './slice.js'
-
-/** What counts the heap slices of a buffer that are alive. */
-export interface SliceCount {
-  liveHeapSlices: number
-}
+import type { OwnedMemory, SliceCount } from './slice-memory.js'
 
 /** The memory of one heap slice. */
 export class HeapMemory implements OwnedMemory {
@@ -18,11 +12,11 @@ export class HeapMemory implements OwnedMemory {
   readonly #shown: ShownMemory
   readonly #count: SliceCount | null
 
-  /** `shown`: what was shown of this memory while the message was being written. */
+  /** `shown` is what was shown of this memory while the message was being written. */
   constructor(owner: Handle, count: SliceCount | null, shown: ShownMemory | null) {
-    const make = (): ArrayBuffer => heapSliceView(owner)
+    const show = (): ArrayBuffer => heapSliceView(owner)
     this.owner = owner
-    this.#shown = shown === null ? new ShownMemory(make) : shown.handOver(make)
+    this.#shown = shown === null ? new ShownMemory(show) : shown.handOver(show)
     this.#count = count
     if (count !== null) count.liveHeapSlices++
   }
@@ -32,18 +26,18 @@ export class HeapMemory implements OwnedMemory {
     return length === 0 ? new Uint8Array(0) : this.#shown.view(offset, length)
   }
 
-  /** Whether `source` lies in this memory. */
+  /** Returns whether `source` lies in this memory. */
   holds(source: Uint8Array): boolean {
     return this.#shown.shows(bufferOf(source))
   }
 
   release(): void {
     this.#leave()
-    releaseHeapSlice(this.owner)
+    releaseSlice(this.owner)
   }
 
   depart(_: number, carrier: Carrier): void {
-    depart(Kind.Slice, this.owner, carrier)
+    departSlice(this.owner, carrier)
     this.#leave()
   }
 
@@ -52,11 +46,11 @@ export class HeapMemory implements OwnedMemory {
   }
 }
 
-/** The same in debug mode. */
+/** The memory of one heap slice in debug mode. */
 export class TracedHeapMemory extends HeapMemory {
   constructor(owner: Handle, count: SliceCount | null, shown: ShownMemory | null) {
     super(owner, count, shown)
-    trace(this, 'slice', owner, freeSlice(owner, count))
+    trace(this, 'slice', owner, abandoning(count))
   }
 
   override release(): void {
@@ -70,7 +64,7 @@ export class TracedHeapMemory extends HeapMemory {
   }
 }
 
-/** The memory of a heap slice, as the mode wants it. */
+/** Returns the memory of a heap slice, traced in debug mode. */
 export function heapMemory(
   owner: Handle,
   count: SliceCount | null = null,
@@ -79,12 +73,12 @@ export function heapMemory(
   return DEBUG ? new TracedHeapMemory(owner, count, shown) : new HeapMemory(owner, count, shown)
 }
 
-function freeSlice(owner: Handle, count: SliceCount | null): () => void {
-  // What counts the slices may lead to them: a pool has a session's last batch.
+function abandoning(count: SliceCount | null): GiveBack {
+  // The count may lead to its slices: a pool has the last batch of a session.
   const counting = count === null ? null : new WeakRef(count)
-  return () => {
+  return (owner) => {
     const count = counting?.deref()
     if (count !== undefined) count.liveHeapSlices--
-    releaseHeapSlice(owner, true)
+    releaseSlice(owner, true)
   }
 }

@@ -1,35 +1,22 @@
-import type { Handle } from '../native/handle.js'
 import { copyToHeap } from '../native/heap.js'
+import { mended } from '../native/shown-memory.js'
 import { type Carrier, makeTicket } from '../native/transfer.js'
-import { isDetached, lengthOf, nativeBytesArgument } from '../support/arguments.js'
+import { lengthOf, nativeBytesArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
 import type { Ticket } from '../threads/ticket.js'
 import { heapMemory } from './heap-memory.js'
-
-/** Where a slice's bytes lie, and how they go back. */
-export interface SliceMemory {
-  /** A view of the memory. Offsets are those of the memory, not of the slice. */
-  view(offset: number, length: number): Uint8Array
-  release(slot: number): void
-  /** The slice leaves this isolate by `carrier`. If that throws, it has not. */
-  depart(slot: number, carrier: Carrier): void
-}
-
-/** The same where native code knows all of it by one handle: a pool, or a heap slice. */
-export interface OwnedMemory extends SliceMemory {
-  readonly owner: Handle
-}
+import type { SliceMemory } from './slice-memory.js'
 
 let isOne: (value: object) => value is Slice
 let checkOf: (slice: Slice) => void
 let departOf: (slice: Slice, carrier: Carrier) => void
 
-/** Only framepool makes slices. */
+/** Key of the constructor. */
 export const sliceKey = Symbol('framepool.slice')
 
 /**
- * A run of bytes that its holder owns until `release()`: in a slot of a {@link SlotPool}, or on the heap.
- * After that the memory may become another slice's, and `bytes` throws `ERR_RELEASED`. (buffer_sv2 `Slice`)
+ * Bytes that belong to the caller until `release()`, in a slot of a {@link SlotPool} or on the heap. After that the memory may become
+ * that of another slice, and `bytes` throws `ERR_RELEASED`. (buffer_sv2 `Slice`)
  */
 export class Slice implements Disposable {
   #memory: SliceMemory | null
@@ -58,24 +45,28 @@ export class Slice implements Disposable {
     }
   }
 
-  /** A slice that owns a copy of `bytes`, 2^32 − 1 at most, on the heap. `ERR_NO_MEMORY` when there is none. */
+  /**
+   * Returns a slice on the heap that owns a copy of `bytes`, at most 2^32 − 1. Throws `ERR_NO_MEMORY` when the system has no memory
+   * for it.
+   */
   static from(bytes: Uint8Array): Slice {
     const source = nativeBytesArgument(bytes, 'bytes')
     return new Slice(sliceKey, heapMemory(copyToHeap(source)), 0, lengthOf(source), 0)
   }
 
-  /** The bytes, not copied. Throws `ERR_RELEASED` once released or moved. `bytes.buffer` is the whole region of the pool: see `copy()`. */
+  /**
+   * The bytes, not copied. Throws `ERR_RELEASED` once the slice is released or moved. For a slice in a slot, `bytes.buffer` is the
+   * whole region of the pool: see `copy()`.
+   */
   get bytes(): Uint8Array {
     const memory = this.#live()
-    let view = this.#view
-    // An empty view shows no memory.
-    if (view === null || (this.#length > 0 && isDetached(view))) {
-      view = this.#view = memory.view(this.#offset, this.#length)
-    }
-    return view
+    const view = this.#view
+    const shown = mended(view, memory, this.#offset, this.#length)
+    if (shown !== view) this.#view = shown
+    return shown
   }
 
-  /** In bytes. */
+  /** Length in bytes. */
   get length(): number {
     return this.#length
   }
@@ -85,19 +76,22 @@ export class Slice implements Disposable {
     return this.#length === 0
   }
 
-  /** 1…8 in a pool, null from the heap. */
+  /** Slot of the pool, 1 to 8, or null for a slice on the heap. */
   get slot(): number | null {
     return this.#slot === 0 ? null : this.#slot
   }
 
-  /** A copy in ordinary JavaScript memory, for APIs that clone, transfer or keep. */
+  /**
+   * Returns a copy of the bytes in ordinary JavaScript memory, for APIs that clone, transfer or keep them. Throws `ERR_RELEASED` once
+   * the slice is released or moved.
+   */
   copy(): Uint8Array {
     const { bytes } = this
-    // An empty view that was detached cannot be copied, nor healed.
+    // An empty view that was detached cannot be copied, nor mended.
     return this.#length === 0 ? new Uint8Array(0) : new Uint8Array(bytes)
   }
 
-  /** Gives the memory back. True the first time, false after. */
+  /** Gives the memory back. Returns true the first time, and false after that. */
   release(): boolean {
     const memory = this.#memory
     if (memory === null) return false
@@ -107,9 +101,9 @@ export class Slice implements Disposable {
   }
 
   /**
-   * A ticket with which another isolate of this process, or this one, can `adopt()` the slice, without a copy. Here it counts
-   * as released: `ERR_RELEASED`. Views of it have length 0 then, except those of a pool's slice: these lie in memory that is
-   * shared, and must not be used any more.
+   * Returns a ticket with which this isolate, or another of this process, can `adopt()` the slice, without a copy. In this isolate
+   * the slice counts as released from here on. Views of a heap slice have length 0 then. Views of a slice in a slot lie in memory that
+   * is shared: do not use them any more. Throws `ERR_RELEASED` once the slice is released or moved.
    */
   move(): Ticket<Slice> {
     return { framepool: makeTicket((carrier) => departOf(this, carrier)) }
@@ -131,17 +125,17 @@ export class Slice implements Disposable {
   }
 }
 
-/** False also for what only looks like one. */
+/** Returns whether `value` is a slice. An object that only inherits from the prototype is none. */
 export function isSlice(value: object): value is Slice {
   return isOne(value)
 }
 
-/** Throws `ERR_RELEASED` if the slice was released. */
+/** Throws `ERR_RELEASED` if `slice` was released or moved. */
 export function checkSlice(slice: Slice): void {
   checkOf(slice)
 }
 
-/** The slice leaves this isolate by `carrier`: for what does not travel as a ticket. */
+/** Sends `slice` to another isolate by `carrier`. If that throws, the slice has not left. */
 export function departSlice(slice: Slice, carrier: Carrier): void {
   departOf(slice, carrier)
 }

@@ -1,13 +1,14 @@
 import { channel } from 'node:diagnostics_channel'
 import type { Handle } from '../native/handle.js'
 import type { ShownMemory } from '../native/shown-memory.js'
-import { concealSlotPool, revokeSlots, slotPoolReport } from '../native/slot.js'
+import { abandonSlotPool, concealSlotPool, revokeSlots, slotPoolReport } from '../native/slot.js'
 import { trace, untrace } from '../native/trace.js'
 import { TracedHeapMemory } from '../slice/heap-memory.js'
-import type { OwnedMemory, Slice } from '../slice/slice.js'
-import { freePool, SlotMemory } from './slot-memory.js'
+import type { Slice } from '../slice/slice.js'
+import type { OwnedMemory } from '../slice/slice-memory.js'
+import { SlotMemory } from './slot-memory.js'
 
-/** Where pools in debug mode tell of changes. */
+/** Where pools in debug mode publish their changes. */
 const changes = channel('framepool:slot-pool')
 
 /** What is published on `framepool:slot-pool`. */
@@ -19,8 +20,8 @@ export type SlotPoolChange = { pool: number; capacity: number; mode: string; slo
 let pools = 0
 
 /**
- * A slot pool in debug mode. Native code decides the same as always, but is asked each time, and each slice has memory of its
- * own, so that no view outlives its slice and late writes are found.
+ * A slot pool in debug mode. Native code decides as always, but is asked each time, and each slice has memory of its own: no view
+ * outlives its slice, and late writes are found.
  */
 export class GuardedSlotMemory extends SlotMemory {
   readonly #id = ++pools
@@ -29,7 +30,7 @@ export class GuardedSlotMemory extends SlotMemory {
 
   constructor(capacity: number) {
     super(capacity, true)
-    trace(this, 'slot-pool', this.handle, freePool(this.handle))
+    trace(this, 'slot-pool', this.handle, abandonSlotPool)
   }
 
   override writable(length: number): Uint8Array {
@@ -63,7 +64,7 @@ export class GuardedSlotMemory extends SlotMemory {
     super.close()
   }
 
-  /** Tells those who listen what has changed since the last time. */
+  /** Publishes what has changed since the last time, if anything listens. */
   override publish(): void {
     if (this.closed || !changes.hasSubscribers) return
     const { mode, slots } = slotPoolReport(this.handle)
@@ -85,12 +86,13 @@ export class GuardedSlotMemory extends SlotMemory {
     untrace(this)
   }
 
-  /** Views of what is being written are good until the next call. Slices have other memory. */
+  /** Ends the views of the pending bytes, which are good until the next call. Slices have other memory. */
   #hideViews(): void {
     concealSlotPool(this.handle)
   }
 }
 
+/** A slice of a slot pool in debug mode. */
 class GuardedSlice extends TracedHeapMemory {
   readonly #pool: GuardedSlotMemory
 

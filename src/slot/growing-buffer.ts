@@ -3,25 +3,27 @@ import { bytesArgument, copyInto, firstOf, integerArgument, lengthOf, MAX_BYTES 
 import { FramePoolError, outOfRange } from '../support/errors.js'
 import type { AeadBuffer, Buffer } from './buffer.js'
 
-/** What a growing buffer writes into. Arguments have been checked. */
+/** What a growing buffer writes into. Its callers have checked the arguments. */
 export interface GrowingMemory {
   /** Bytes written and not yet taken. */
   readonly length: number
-  /** How many of them `dangerSetStart` hides. */
+  /** How many of those bytes `dangerSetStart()` hides. */
   hidden: number
-  /** `length` more bytes, to be filled. */
+  /** Returns `length` more bytes to be filled. */
   writable(length: number): Uint8Array
-  /** A view of `length` of the bytes written, `from` some place on. */
+  /** Returns a view of `length` of the bytes written, beginning at `from`. */
   pending(from: number, length: number): Uint8Array
   /** Keeps the first `length` bytes that are not hidden. */
   truncate(length: number): void
+  /** Takes what is written as a slice. */
   take(): Slice
-  /** Whether `source` lies where bytes are written: they may move when more are asked for. */
+  /** Returns whether `source` lies where bytes are written, which may move when more are asked for. */
   holds(source: Uint8Array): boolean
+  /** Throws `ERR_CLOSED` once the memory is closed. */
   checkOpen(): void
 }
 
-/** What `SlotPool` and `SystemMemoryBuffer` have in common: buffer_sv2's `Buffer`, `Write` and `AeadBuffer`. */
+/** The base of `SlotPool` and `SystemMemoryBuffer`, which implements `Buffer`, `Write` and `AeadBuffer`. */
 export abstract class GrowingBuffer implements Buffer, AeadBuffer {
   readonly #memory: GrowingMemory
 
@@ -33,7 +35,7 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
 
   getWritable(length: number): Uint8Array {
     const memory = this.#memory
-    // The sum is checked too: offsets and lengths are 32 bits wide in the native core.
+    // The sum is checked, too: offsets and lengths are 32 bits wide in the native core.
     if (!Number.isInteger(length) || length < 0 || memory.length + length > MAX_BYTES) {
       integerArgument(length, 'length', 0, MAX_BYTES - memory.length)
     }
@@ -54,7 +56,7 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
     return this.#memory.length
   }
 
-  /** True when nothing is written that was not taken. */
+  /** True when no bytes are written that were not taken. */
   get isEmpty(): boolean {
     return this.#memory.length === 0
   }
@@ -83,7 +85,7 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
 
   write(source: Uint8Array): number {
     const bytes = bytesArgument(source, 'source')
-    // Counted before, since a view of this buffer may be detached by what follows.
+    // Counted first, since appending may detach `source` if it is a view of this buffer.
     const count = Math.min(lengthOf(bytes), MAX_BYTES - this.#memory.length)
     this.#append(firstOf(bytes, count), outOfRange)
     return count

@@ -13,9 +13,9 @@ export type PoolMode = 'back' | 'front' | 'alloc'
 export interface SlotPoolStats {
   /** Mode of the pool at present. */
   mode: PoolMode
-  /** In bytes. */
+  /** Size of the region in bytes. */
   capacity: number
-  /** One character a slot: '-' free, else the slice's sequence digit (1…9, a…z, again from 1). Heap slices take no digit. */
+  /** One character for each slot: '-' if it is free, otherwise the sequence digit of its slice (1…9, a…z, then 1 again). Heap slices take no digit. */
   slots: string
   /** Slices alive, heap slices included. */
   liveSlices: number
@@ -30,10 +30,11 @@ export interface SlotPoolStats {
 let memoryOfPool: (pool: SlotPool) => SlotMemory
 
 /**
- * buffer_sv2's `BufferPool`: 8 slots in `capacity` bytes that are allocated once, handed out as slices without copying.
+ * A pool of 8 slots in one region of `capacity` bytes, which is allocated once. It hands out messages as slices, without a copy.
+ * (buffer_sv2 `BufferPool`)
  *
- * Slices are taken behind one another (back mode); when slots or bytes run out, from the front if slots were released
- * there (front mode); else from the heap (alloc mode) until there is room again. With nothing alive it begins anew.
+ * The pool takes slices behind one another (back mode). When slots or bytes run out, it takes them from the front if slots were
+ * released there (front mode), and otherwise from the heap (alloc mode) until there is room again. With nothing alive it begins anew.
  */
 export class SlotPool extends GrowingBuffer implements Disposable {
   /** Slots of every pool: 8. */
@@ -41,11 +42,10 @@ export class SlotPool extends GrowingBuffer implements Disposable {
   readonly #memory: SlotMemory
 
   /**
-   * Makes a pool and allocates its memory.
+   * Makes a pool and allocates its memory. Throws `ERR_NO_MEMORY` if the system has none.
    *
-   * @param capacity In bytes, 0 … 2^32 − 1, else `ERR_OUT_OF_RANGE`. With 0 every slice comes from the heap.
-   *   `ERR_NO_MEMORY` when the system has none.
-   * @param options `debug`: debug mode, by default that of the process (`FRAMEPOOL_DEBUG=1`).
+   * @param capacity Size of the region in bytes, 0 to 2^32 − 1. Otherwise `ERR_OUT_OF_RANGE`. With 0 every slice comes from the heap.
+   * @param options `debug`: whether the pool is in debug mode. Default: whether the process is (`FRAMEPOOL_DEBUG=1`).
    */
   constructor(capacity: number, options?: { debug?: boolean }) {
     integerArgument(capacity, 'capacity', 0, MAX_BYTES)
@@ -63,42 +63,39 @@ export class SlotPool extends GrowingBuffer implements Disposable {
     }
   }
 
-  /** In bytes. */
+  /** Size of the region in bytes. */
   get capacity(): number {
     return this.#memory.capacity
   }
 
-  /** Mode of the pool at present. */
+  /** Mode of the pool at present. Throws `ERR_CLOSED` once the pool is closed. */
   get mode(): PoolMode {
     return this.#report().mode as PoolMode
   }
 
   /**
-   * True when no slice of the pool is alive, be it in a slot or on the heap. What was moved from the heap counts no more, nor,
-   * once the pool is closed, what was moved from a slot.
+   * True when no slice of the pool is alive, in a slot or on the heap. A heap slice that was moved counts no more. A slice in a slot
+   * that was moved counts until the pool is closed.
    */
   override get isDroppable(): boolean {
-    this.#memory.collect()
-    return this.#memory.live === 0 && this.#memory.liveHeapSlices === 0
+    return this.#memory.isDroppable
   }
 
-  /** Returns the pool's figures. */
+  /** Returns the figures of the pool. Throws `ERR_CLOSED` once the pool is closed. */
   stats(): SlotPoolStats {
     const { mode, slots, heapFallbacks, resets, modeChanges } = this.#report()
-    const { capacity, live, liveHeapSlices } = this.#memory
-    let liveSlices = liveHeapSlices
-    for (let mask = live; mask !== 0; mask &= mask - 1) liveSlices++
+    const { capacity, liveSlices } = this.#memory
     return { mode: mode as PoolMode, capacity, slots, liveSlices, heapFallbacks, resets, modeChanges }
   }
 
-  /** The slots and the mode, for example `9a3456b-  BACK MODE`; `CLOSED` once closed. */
+  /** Returns the slots and the mode, for example `9a3456b-  BACK MODE`, or `CLOSED` once the pool is closed. */
   override toString(): string {
     return this.#memory.closed ? 'CLOSED' : this.#report().line
   }
 
   /**
-   * Refuses all further use with `ERR_CLOSED`; bytes not taken are dropped. Live slices stay readable until they are
-   * released; the last one gives the memory back. Idempotent.
+   * Closes the pool: all further use throws `ERR_CLOSED`, and bytes that were not taken are dropped. Live slices stay readable until
+   * they are released; the last release gives the memory back. Idempotent.
    */
   close(): void {
     this.#memory.close()
@@ -115,7 +112,7 @@ export class SlotPool extends GrowingBuffer implements Disposable {
   }
 }
 
-/** For a session, which receives into a pool. */
+/** Returns what a pool writes into, for a session that receives into it. Throws `ERR_INVALID_ARG_TYPE` if `pool` is none. */
 export function memoryOf(pool: SlotPool): SlotMemory {
   return memoryOfPool(pool)
 }

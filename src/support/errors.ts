@@ -1,6 +1,9 @@
 import { getSystemErrorName } from 'node:util'
 
-/** Codes of {@link FramePoolError}. Wrong argument types are a TypeError (`ERR_INVALID_ARG_TYPE`), wrong values a RangeError (`ERR_OUT_OF_RANGE`). */
+/**
+ * Codes of {@link FramePoolError}. A wrong type of argument is a `TypeError` with `ERR_INVALID_ARG_TYPE` instead, and a wrong value a
+ * `RangeError` with `ERR_OUT_OF_RANGE`.
+ */
 export type ErrorCode =
   | 'ERR_RELEASED'
   | 'ERR_CLOSED'
@@ -21,31 +24,31 @@ export type ErrorCode =
   | 'ERR_SV2_STATE'
   | 'ERR_SV2_KEY'
 
-/** What the operating system said, with `ERR_SYSTEM`. */
+/** What the operating system said, for `ERR_SYSTEM`. */
 export interface SystemErrorInfo {
   /** Name of the error, for example `ENOENT`. */
   code: string
   /** Number of the error, negative as in Node's own errors. */
   errno: number
-  /** System call that failed. */
+  /** Name of the system call that failed. */
   syscall: string
 }
 
-/** `errno` as the system has it: a positive number. Node's `errno`s are negative. */
+/** Describes the failure of `syscall`. `errno` is positive, as the system has it. */
 export function systemErrorInfo(syscall: string, errno: number): SystemErrorInfo {
   return { code: getSystemErrorName(-errno), errno: -errno, syscall }
 }
 
-/** Every error of framepool that is neither a wrong argument type nor a wrong value. */
+/** An error of framepool that is neither a wrong type of argument nor a wrong value. */
 export class FramePoolError extends Error {
   /** Code that names the case. */
   readonly code: ErrorCode
-  /** Declared, not defined: only errors of the system have it. */
+  /** What the operating system said. Only errors with `ERR_SYSTEM` have it. */
   declare readonly info?: SystemErrorInfo
-  /** Declared, not defined: only errors of `pump` have it. Bytes that it had written. */
+  /** Bytes that `pump` had written. Only errors of `pump` have it. */
   declare readonly bytes?: bigint
 
-  /** Makes an error with `code`. `options.info` is what the operating system said. */
+  /** Makes an error with `code`. `options.info` says what the operating system said. */
   constructor(code: ErrorCode, message: string, options?: ErrorOptions & { info?: SystemErrorInfo }) {
     super(message, options)
     this.code = code
@@ -53,22 +56,22 @@ export class FramePoolError extends Error {
   }
 
   static {
-    // As in Node's own errors, the name tells the class and `code` the case.
+    // As with Node's own errors, the name tells the class, and `code` tells the case.
     FramePoolError.prototype.name = 'FramePoolError'
   }
 }
 
-/** A TypeError with code `ERR_INVALID_ARG_TYPE`. */
+/** Returns a `TypeError` with the code `ERR_INVALID_ARG_TYPE`. */
 export function invalidArgType(message: string): TypeError {
   return Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' })
 }
 
-/** A RangeError with code `ERR_OUT_OF_RANGE`. */
+/** Returns a `RangeError` with the code `ERR_OUT_OF_RANGE`. */
 export function outOfRange(message: string): RangeError {
   return Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' })
 }
 
-/** The error that belongs to a code which the native core gave. */
+/** Returns the error for a code that native code gave. */
 export function errorOf(code: string, message: string, info?: SystemErrorInfo): Error {
   if (code === 'ERR_OUT_OF_RANGE') return outOfRange(message)
   if (code === 'ERR_INVALID_ARG_TYPE') return invalidArgType(message)

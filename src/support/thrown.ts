@@ -1,13 +1,13 @@
 import { types } from 'node:util'
 import { setImmediate } from './timers.js'
 
-/** The longest text that is taken of what was thrown, in characters. */
+/** The most that is told of what was thrown, in characters. */
 const MAX_TEXT = 1000
 
 /** The most errors of an `AggregateError` that are told. */
 const MAX_ERRORS = 8
 
-/** Calls code of the user. What it throws becomes an uncaught exception on a later turn, and interrupts nothing. */
+/** Calls code of the user. What that throws becomes an uncaught exception on a later turn, and interrupts nothing here. */
 export function callSafely(call: () => void): void {
   try {
     call()
@@ -18,7 +18,7 @@ export function callSafely(call: () => void): void {
   }
 }
 
-/** Holds what was thrown, or what an event gave as its error: either can be anything. */
+/** Holds what was thrown, or what an event gave as its error. Either can be anything. */
 export interface Failure {
   readonly error: unknown
 }
@@ -29,17 +29,20 @@ export function errorOfThrown(thrown: unknown): Error {
   return isError ? thrown : new Error(`${thrownText(thrown)} was thrown`, { cause: thrown })
 }
 
-/** Describes on one line what was thrown, or given as an error: it may be anything, and answer with code that throws. */
+/** Describes on one line what was thrown, or given as an error. That may be anything, and run code that throws. */
 export function thrownText(thrown: unknown): string {
   return safely(() => textOf(thrown))
 }
 
-/** Makes the error for what `source`, code of the user, has thrown. */
+/** Returns the error for what `source`, code of the user, has thrown. */
 export function threw(source: string, thrown: unknown): Error {
   return new Error(`${source} threw ${thrownText(thrown)}`, { cause: thrown })
 }
 
-/** Gives the message of an error on one line. An `AggregateError` has one for each address that was tried, and often no other. */
+/**
+ * Returns the message of an error on one line. An `AggregateError` often has no message of its own, but one for each address that
+ * was tried.
+ */
 export function errorText(error: unknown): string {
   return safely(() => {
     if (typeof error !== 'object' || error === null) return textOf(error)
@@ -62,7 +65,7 @@ function textOf(thrown: unknown): string {
 function messageText(message: unknown, errors: unknown): string {
   const own = typeof message === 'string' ? message : ''
   if (!Array.isArray(errors)) return own
-  // The text names MAX_ERRORS at most, without the errors of each: a list can be long, and can contain itself.
+  // At most MAX_ERRORS are told, without the errors of each: a list can be long, and can contain itself.
   const each = [...new Set(errors.slice(0, MAX_ERRORS).map(memberText))].join('; ')
   const all = errors.length > MAX_ERRORS ? `${each}; …` : each
   return own === '' ? all : `${own} (${all})`
@@ -77,7 +80,7 @@ function memberText(error: unknown): string {
   })
 }
 
-/** Runs `describe`, which may meet code that throws. */
+/** Returns on one line the text that `describe` makes, which may run code that throws. */
 function safely(describe: () => string): string {
   try {
     const text = describe()

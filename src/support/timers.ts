@@ -1,6 +1,6 @@
 /**
- * Node's own timers, as they are when framepool is loaded. The globals may be others by the time they are used: those of a
- * test environment that plays a browser give numbers, which cannot be `unref`ed, and fake ones may never fire.
+ * Node's own timers, as they are when framepool is loaded. The globals may be replaced later: a test environment that plays a browser
+ * has timers without `unref()`, and fake ones may never fire.
  */
 import { performance } from 'node:perf_hooks'
 import timers from 'node:timers'
@@ -11,10 +11,10 @@ export const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediat
 
 const resolved = Promise.resolve()
 
-/** Calls `callback`, which throws nothing, as soon as what runs now is over. */
+/** Calls `callback`, which must not throw, as soon as the code that runs now is over. */
 export function queueMicrotask(callback: () => void): void {
   void resolved.then(callback)
 }
 
-/** Milliseconds since some moment: for differences. */
+/** Returns the milliseconds since a fixed moment, for differences. */
 export const now: () => number = performance.now.bind(performance)

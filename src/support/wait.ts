@@ -7,31 +7,26 @@ import { clearTimeout, now, setTimeout, type Timer } from './timers.js'
 export interface WaitOptions {
   /** Ends the wait when it aborts: the call rejects with `signal.reason`. */
   signal?: AbortSignal
-  /** Longest wait in milliseconds: the call then rejects with `ERR_TIMEOUT`. Default: no limit. */
+  /** Longest wait in milliseconds, 0 to 2^31 − 1: after that the call rejects with `ERR_TIMEOUT`. Default: no limit. */
   timeoutMs?: number
 }
 
-/** Options of an allocation. */
-export interface AllocateOptions {
-  /** Whether the memory is cleared. Default false: it holds what was there before, as with `Buffer.allocUnsafe`. */
-  zero?: boolean
-}
-
-/** Settles one wait, once; what comes after is ignored. */
+/** Settles one wait. Only the first call counts. */
 export interface Waiter<T = void> {
   resolve(value: T): void
   reject(reason: unknown): void
 }
 
-/** The longest that a Node timer can wait. */
+/** The longest that a Node timer can wait, in milliseconds. */
 export const MAX_TIMEOUT_MS = 0x7fff_ffff
 
 /**
- * A promise that `enqueue`'s waiter settles, perhaps at once. An abort (`signal.reason`) or a timeout (`ERR_TIMEOUT`) is
- * told to `giveUp`, once, which takes the waiter out of its queue and rejects it. What `read` and `enqueue` throw rejects, too.
+ * Returns a promise that the waiter settles which `enqueue` gets, perhaps at once. On an abort (`signal.reason`) or a timeout
+ * (`ERR_TIMEOUT`) it calls `giveUp`, once, which takes the waiter out of its queue and rejects it. The promise also rejects with what
+ * `read` or `enqueue` throws.
  *
- * `read` reads all that the caller was given, its `waitOptions()` among it: that may run code which does anything, abort the
- * signal for example. From there to the end of `enqueue` no such code runs.
+ * `read` reads everything that the user passed, and returns its `waitOptions()`. That may run any code, which could abort the signal
+ * for example. From there to the end of `enqueue` no such code runs.
  */
 export function wait<T>(
   read: () => WaitOptions,
@@ -75,39 +70,51 @@ export function wait<T>(
   })
 }
 
-/** What is given of `options`, or the documented error. For several waits: options that were read twice could differ. */
+/**
+ * Returns the time limit of a call that blocks, in milliseconds. Throws `ERR_INVALID_ARG_TYPE` or `ERR_OUT_OF_RANGE` unless it is a
+ * whole number from 0 to 2^31 − 1.
+ */
+export function timeoutArgument(options: { timeoutMs: number }): number {
+  return timeoutOf(optionsArgument(options, 'options').timeoutMs)
+}
+
+function timeoutOf(timeoutMs: unknown): number {
+  return integerArgument(timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)
+}
+
+/**
+ * Returns a copy of `options`, which is read once: two readings could differ. Throws `ERR_INVALID_ARG_TYPE` or `ERR_OUT_OF_RANGE` if an
+ * option is wrong.
+ */
 export function waitOptions(options: WaitOptions | undefined): WaitOptions {
   const { signal, timeoutMs } = optionsArgument(options, 'options')
   const given: WaitOptions = {}
   signalArgument(signal)
   if (signal !== undefined) given.signal = signal
-  if (timeoutMs !== undefined) given.timeoutMs = integerArgument(timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)
+  if (timeoutMs !== undefined) given.timeoutMs = timeoutOf(timeoutMs)
   return given
 }
 
-/** Returns the `timeoutMs` of a call that blocks its thread, or throws the documented error. There is no default. */
-export function timeoutArgument(options: { timeoutMs: number }): number {
-  return integerArgument(optionsArgument(options, 'options').timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)
-}
-
-/** What is left of `options` for another wait, when the first began at `start` (`now()`). */
+/** Returns the options for another wait of a call that began at `start` (`now()`): its time limit is what is left of `options`. */
 export function leftOf(options: WaitOptions, start: number): WaitOptions {
   if (options.timeoutMs === undefined) return options
   const timeoutMs = Math.max(0, options.timeoutMs - Math.floor(now() - start))
   return { ...options, timeoutMs }
 }
 
-/** Says whether there is something to wait for: it resolves or rejects the waiter, or leaves it in the queue. */
+/** Resolves or rejects the waiter, and returns true, if there is nothing to wait for. Returns false otherwise. */
 type Check<T> = (waiter: Waiter<T>) => boolean
 
-/** Those who wait for something about the same object, in the order in which they came. */
+/** Waits for a change of one object, in the order in which they began. */
 export class WaitQueue<T = void> {
   readonly #waiting = new Map<Waiter<T>, Check<T>>()
 
+  /** Whether nothing waits. */
   get isEmpty(): boolean {
     return this.#waiting.size === 0
   }
 
+  /** Returns a promise that settles as soon as `check` settles its waiter: at once, or in a `review()`. */
   join(options: WaitOptions | undefined, check: Check<T>): Promise<T> {
     return wait<T>(
       () => waitOptions(options),
@@ -121,7 +128,7 @@ export class WaitQueue<T = void> {
     )
   }
 
-  /** Something has changed: everybody checks again. */
+  /** Checks all waits again, since something has changed. */
   review(): void {
     if (this.#waiting.size === 0) return
     for (const [waiter, check] of this.#waiting) {

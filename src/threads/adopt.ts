@@ -1,7 +1,5 @@
-import { BuddyMemory } from '../buddy/buddy-memory.js'
-import type { BuddyPoolOptions } from '../buddy/buddy-pool.js'
-import { BuddyPool } from '../buddy/buddy-pool.js'
-import { BudgetPool, SharedBudget } from '../budget/budget-pool.js'
+import { arrivedBuddyPool } from '../buddy/buddy-pool.js'
+import { arrivedBudgetPool } from '../budget/budget-pool.js'
 import { type Arrived, adoptTicket } from '../native/transfer.js'
 import { Consumer } from '../ring/consumer.js'
 import { HalfCore } from '../ring/half.js'
@@ -33,9 +31,9 @@ function objectOf(arrived: Arrived): unknown {
     case 'consumer':
       return new Consumer(ringKey, HalfCore.arrived(arrived))
     case 'budget-pool':
-      return new BudgetPool(new SharedBudget(arrived.handle, arrived.bufferSize, arrived.maxMemory))
+      return arrivedBudgetPool(arrived.handle, arrived.bufferSize, arrived.maxMemory)
     case 'buddy-pool':
-      return new BuddyPool(BuddyMemory.arrived(arrived.handle) as BuddyPoolOptions)
+      return arrivedBuddyPool(arrived.handle)
     case 'slice-sender':
       return new SliceSender(channelKey, arrived.handle)
     case 'slice-receiver':

@@ -1,5 +1,5 @@
 import { BuddyBuffer, buddyKey, checkBuddyBuffer, departBuddyBuffer, isBuddyBuffer } from '../buddy/buddy-buffer.js'
-import { BuddyMemory } from '../buddy/buddy-memory.js'
+import { arrivedBuddyLease } from '../buddy/buddy-memories.js'
 import {
   allocationKey,
   BudgetAllocation,
@@ -14,7 +14,7 @@ import type {
   ArrivedSlice,
   Carrier,
 } from '../native/transfer.js'
-import { arrivedInSlot } from '../slice/borrowed-memory.js'
+import { borrowedMemory } from '../slice/borrowed-memory.js'
 import { heapMemory } from '../slice/heap-memory.js'
 import { checkSlice, departSlice, isSlice, Slice, sliceKey } from '../slice/slice.js'
 import { invalidArgType } from '../support/errors.js'
@@ -56,8 +56,8 @@ export function arrivedMovable(arrived: ArrivedMovable): Movable {
   }
 }
 
-function sliceOf({ handle: { index, generation }, onHeap, slot, offset, length }: ArrivedSlice): Slice {
-  const memory = onHeap ? heapMemory({ index, generation }) : arrivedInSlot(slot)
+function sliceOf({ handle, region, onHeap, slot, offset, length }: ArrivedSlice): Slice {
+  const memory = onHeap ? heapMemory({ ...handle }) : borrowedMemory(region, slot, handle)
   return new Slice(sliceKey, memory, offset, length, slot)
 }
 
@@ -65,7 +65,7 @@ function allocationOf({ handle, bytes, bufferSize }: ArrivedAllocation): BudgetA
   return new BudgetAllocation(allocationKey, handle, bytes / bufferSize, bufferSize)
 }
 
-function buddyBufferOf({ pool, length }: ArrivedBuddyBuffer): BuddyBuffer {
-  const { memory, lease } = BuddyMemory.arrivedWith(pool)
+function buddyBufferOf({ pool, grant, length }: ArrivedBuddyBuffer): BuddyBuffer {
+  const { memory, lease } = arrivedBuddyLease(pool, grant)
   return new BuddyBuffer(buddyKey, memory, lease, length)
 }

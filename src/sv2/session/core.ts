@@ -192,7 +192,8 @@ export class SessionCore implements RingSource {
     // The chunk may lie in the memory that is given back here.
     const bytes = pool.holds(chunk) || pool.lodgerHeap?.holds(chunk) ? new Uint8Array(chunk) : chunk
     pool.lodger?.release()
-    const failure = receiveFrames(this.handle, pool, bytes, this.reported, place)
+    const failure = receiveFrames(this.handle, pool.backlog, bytes, this.reported, place)
+    pool.received()
     if (failure !== null || place.frames === 0) {
       this.update(failure)
       if (failure !== null) throw failure

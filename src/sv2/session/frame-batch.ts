@@ -1,5 +1,5 @@
 import type { BatchPlace } from '../../native/session.js'
-import type { OwnedMemory } from '../../slice/slice.js'
+import type { OwnedMemory } from '../../slice/slice-memory.js'
 import type { SlotMemory } from '../../slot/slot-memory.js'
 import { isDetached } from '../../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../../support/errors.js'

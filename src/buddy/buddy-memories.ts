@@ -1,0 +1,27 @@
+import type { BuddyGrant } from '../native/buddy.js'
+import type { Handle } from '../native/handle.js'
+import { DEBUG } from '../native/trace.js'
+import { BuddyMemory, memories } from './buddy-memory.js'
+import { GuardedBuddyMemory } from './debug-buddy-memory.js'
+import type { Lease } from './lease.js'
+
+/** Returns what this isolate will know of a native pool that it has not met. `onBlock` is called as it meets each block. */
+export function newBuddyMemory(handle: Handle, onBlock: (index: number) => void): BuddyMemory {
+  return DEBUG ? new GuardedBuddyMemory(handle, onBlock) : new BuddyMemory(handle, onBlock)
+}
+
+/** Returns what this isolate knows of a pool that has arrived. */
+export function arrivedBuddyMemory(handle: Handle): BuddyMemory {
+  const memory = memories.get(handle.index) ?? newBuddyMemory(handle, () => {})
+  memory.share()
+  return memory
+}
+
+/** Returns what this isolate knows of the pool of a buffer that has arrived, and the buffer. */
+export function arrivedBuddyLease(pool: Handle, grant: BuddyGrant): { memory: BuddyMemory; lease: Lease } {
+  const known = memories.get(pool.index)
+  const memory = known ?? newBuddyMemory(pool, () => {})
+  const lease = memory.lease(grant)
+  if (known === undefined) memory.share()
+  return { memory, lease }
+}

@@ -1,0 +1,33 @@
+import { abandonBuddyBuffer, type BuddyGrant, buddyBufferView } from '../native/buddy.js'
+import type { Handle } from '../native/handle.js'
+import { ShownMemory } from '../native/shown-memory.js'
+import { trace, untrace } from '../native/trace.js'
+import type { Carrier } from '../native/transfer.js'
+import { BuddyMemory } from './buddy-memory.js'
+import { Lease } from './lease.js'
+
+/** A buddy pool in debug mode: each buffer is traced and has memory of its own, and none is kept. */
+export class GuardedBuddyMemory extends BuddyMemory {
+  override lease(grant: BuddyGrant): Lease {
+    this.meetBlocks(grant.block + 1)
+    const { index, generation } = grant
+    const handle = { index, generation }
+    const lease = new Lease(grant, ownMemory(handle), 0)
+    trace(lease, 'buddy-buffer', handle, abandonBuddyBuffer)
+    return lease
+  }
+
+  override release(lease: Lease): void {
+    this.giveBack(lease)
+    untrace(lease)
+  }
+
+  override departBuffer(lease: Lease, length: number, carrier: Carrier): void {
+    super.departBuffer(lease, length, carrier)
+    untrace(lease)
+  }
+}
+
+function ownMemory(buffer: Handle): ShownMemory {
+  return new ShownMemory(() => buddyBufferView(buffer))
+}

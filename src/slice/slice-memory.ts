@@ -1,0 +1,21 @@
+import type { Handle } from '../native/handle.js'
+import type { Viewable } from '../native/shown-memory.js'
+import type { Carrier } from '../native/transfer.js'
+
+/** Memory that slices lie in. Offsets are those of the memory, not of a slice. */
+export interface SliceMemory extends Viewable {
+  /** Gives a slice's bytes back. `slot` is 0 for a slice on the heap. */
+  release(slot: number): void
+  /** Sends a slice to another isolate by `carrier`. If that throws, the slice has not left. */
+  depart(slot: number, carrier: Carrier): void
+}
+
+/** Memory of slices that native code knows by one handle: a pool, or a slice on the heap. */
+export interface OwnedMemory extends SliceMemory {
+  readonly owner: Handle
+}
+
+/** Counts the slices of a buffer that are alive on the heap. */
+export interface SliceCount {
+  liveHeapSlices: number
+}

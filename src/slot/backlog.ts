@@ -1,0 +1,129 @@
+import type { Handle } from '../native/handle.js'
+import { SLOTS, type SlotBacklog, settleSlots } from '../native/slot.js'
+import { MAX_BYTES } from '../support/arguments.js'
+
+/**
+ * What native code has not been told of a slot pool, and where the next message goes.
+ *
+ * The next bytes go right behind the last as long as they fit there, and to the start when nothing is alive: both can be known
+ * without asking. So views are made and slices taken without crossing, and the next crossing tells native code, in order, what was
+ * released, taken and written. Releases are bit masks, one bit a slot.
+ *
+ * If a message is taken with nothing else alive, and released before native code has heard of it, it is only counted.
+ */
+export class Backlog implements SlotBacklog {
+  readonly handle: Handle
+  released = 0
+  cameAndWent = 0
+  lastLength = 0
+  alone = 0
+  takenCount = 0
+  takenSlot = 0
+  takenStart = 0
+  readonly takenLengths = Array.from({ length: SLOTS }, () => 0)
+  releasedLater = 0
+  start = 0
+  written = 0
+  returned = 0
+  nextSlot = 1
+  lastSlot = SLOTS
+  next = 0
+  room: number
+  /** Slot that the written bytes will be taken in; 0 if they were begun with nothing alive. */
+  #startSlot = 0
+  /** How long the message of the written bytes may become where it is, in bytes. */
+  #limit = 0
+  readonly #capacity: number
+
+  constructor(handle: Handle, capacity: number) {
+    this.handle = handle
+    this.#capacity = capacity
+    this.room = capacity
+  }
+
+  /** Whether the written bytes were begun with nothing alive, at the start of the region. */
+  get startsAlone(): boolean {
+    return this.#startSlot === 0
+  }
+
+  /** Begins a message of `length` bytes at the start of the region: nothing is alive. */
+  beginAlone(length: number): void {
+    this.#startSlot = 0
+    this.start = 0
+    this.#limit = this.#capacity
+    this.written = length
+  }
+
+  /** Begins a message of `length` bytes, which fit into `room`, behind the last slice. */
+  beginBehind(length: number): void {
+    this.#startSlot = this.nextSlot
+    this.start = this.next
+    this.#limit = this.room
+    this.written = length
+  }
+
+  /** Whether the message that was begun can become `length` bytes long where it is. */
+  fits(length: number): boolean {
+    return length <= this.#limit
+  }
+
+  /** Takes the written bytes, which were begun with nothing alive, as a slice in slot 1 at the start of the region. */
+  takeAlone(): void {
+    const length = this.written
+    this.written = 0
+    this.alone = length
+    this.nextSlot = 2
+    this.lastSlot = SLOTS
+    this.next = length
+    this.room = this.#capacity - length
+  }
+
+  /** Takes the written bytes as a slice behind the last one, at `start`, and returns its slot. */
+  takeBehind(): number {
+    const { start, written } = this
+    const slot = this.#startSlot
+    if (this.takenCount === 0) {
+      this.takenSlot = slot
+      this.takenStart = start
+    }
+    this.takenLengths[this.takenCount++] = written
+    this.written = 0
+    this.nextSlot = slot + 1
+    this.next = start + written
+    this.room = slot < this.lastSlot ? this.#limit - written : 0
+    return slot
+  }
+
+  /** Notes a release. `pending`: bytes are being written. Returns false if native code must be told before the next release. */
+  release(bit: number, pending: boolean): boolean {
+    if (pending || this.takenCount !== 0) {
+      this.releasedLater |= bit
+    } else if (this.alone !== 0) {
+      this.lastLength = this.alone
+      this.alone = 0
+      // The count is a word of the control block.
+      return ++this.cameAndWent !== MAX_BYTES
+    } else {
+      this.released |= bit
+    }
+    return true
+  }
+
+  /** Tells native code everything. Returns the bytes that it had not been told of. */
+  settle(): number {
+    settleSlots(this)
+    return this.clear()
+  }
+
+  /** Notes that native code has caught up. Returns the bytes that it had not been told of. */
+  clear(): number {
+    const { written } = this
+    this.released = 0
+    this.releasedLater = 0
+    this.cameAndWent = 0
+    this.alone = 0
+    this.takenCount = 0
+    this.written = 0
+    return written
+  }
+}

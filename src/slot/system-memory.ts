@@ -1,0 +1,99 @@
+import { whenCollected } from '../native/acquired.js'
+import type { Handle } from '../native/handle.js'
+import { releaseSlice } from '../native/heap.js'
+import { ShownMemory } from '../native/shown-memory.js'
+import {
+  growSystemMessage,
+  type SystemMessage,
+  systemMessageView,
+  takeSystemMessage,
+  truncateSystemMessage,
+} from '../native/system.js'
+import { heapMemory } from '../slice/heap-memory.js'
+import { Slice, sliceKey } from '../slice/slice.js'
+import type { SliceCount } from '../slice/slice-memory.js'
+import { bufferOf } from '../support/arguments.js'
+import type { GrowingMemory } from './growing-buffer.js'
+
+/**
+ * What a `SystemMemoryBuffer` writes into. It has native memory only while a message is being written, so that a buffer that is
+ * dropped leaves nothing behind.
+ */
+export class SystemMemory implements GrowingMemory, SliceCount {
+  length = 0
+  hidden = 0
+  liveHeapSlices = 0
+  readonly #message: SystemMessage = { handle: null, moved: false }
+  #shown: ShownMemory | null = null
+
+  constructor() {
+    this.watch(this.#message)
+  }
+
+  writable(length: number): Uint8Array {
+    const message = this.#message
+    const isNew = message.handle === null
+    growSystemMessage(message, length)
+    const handle = message.handle!
+    if (message.moved) this.#shown = new ShownMemory(() => systemMessageView(handle))
+    if (isNew) this.begun(handle)
+    const before = this.length
+    this.length = before + length
+    return this.pending(before, length)
+  }
+
+  pending(from: number, length: number): Uint8Array {
+    return length === 0 || this.#shown === null ? new Uint8Array(0) : this.#shown.view(from, length)
+  }
+
+  truncate(length: number): void {
+    const { handle } = this.#message
+    if (handle !== null) truncateSystemMessage(handle, this.hidden, length)
+    this.length = this.hidden + length
+  }
+
+  take(): Slice {
+    const message = this.#message
+    const isNew = message.handle === null
+    if (isNew) growSystemMessage(message, 0)
+    const { slice, length } = takeSystemMessage(message.handle!)
+    const shown = this.#shown
+    message.handle = null
+    this.#shown = null
+    this.length = 0
+    this.hidden = 0
+    if (!isNew) this.taken()
+    return new Slice(sliceKey, heapMemory(slice, this, shown), 0, length, 0)
+  }
+
+  holds(source: Uint8Array): boolean {
+    // Growing hides what was shown, even if nothing is in it.
+    return this.#shown?.shows(bufferOf(source)) ?? false
+  }
+
+  checkOpen(): void {
+    // There is nothing to close.
+  }
+
+  /** Has the memory of `message` freed when this object is collected. */
+  protected watch(message: SystemMessage): void {
+    whenCollected(this, freeing(message))
+  }
+
+  /** Notes that a message was begun, in the memory that `handle` names. */
+  protected begun(_handle: Handle): void {}
+
+  /** Notes that the message was taken. */
+  protected taken(): void {}
+}
+
+function freeing(message: SystemMessage): () => void {
+  return () => {
+    if (message.handle !== null) abandonSystemMessage(message.handle)
+  }
+}
+
+/** Frees a message whose buffer was collected. Views of it may still be in use, and keep the memory. */
+export function abandonSystemMessage(handle: Handle): void {
+  releaseSlice(takeSystemMessage(handle).slice, true)
+}
