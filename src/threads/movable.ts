@@ -57,7 +57,8 @@ export function arrivedMovable(arrived: ArrivedMovable): Movable {
 }
 
 function sliceOf({ handle, region, onHeap, slot, offset, length }: ArrivedSlice): Slice {
-  const memory = onHeap ? heapMemory({ ...handle }) : borrowedMemory(region, slot, handle)
+  const { index, generation } = handle
+  const memory = onHeap ? heapMemory({ index, generation }) : borrowedMemory(region, slot, handle)
   return new Slice(sliceKey, memory, offset, length, slot)
 }
 
