@@ -2,8 +2,7 @@ import { abandonBudgetAllocation, budgetAllocationView, releaseBudgetAllocation 
 import type { Handle } from '../native/handle.js'
 import { isShown, ShownMemory } from '../native/shown-memory.js'
 import { traceInDebugMode, untraceInDebugMode } from '../native/trace.js'
-import { type Carrier, depart, makeTicket } from '../native/transfer.js'
-import { Kind } from '../native/words.js'
+import { type Carrier, departBudgetAllocation, makeTicket } from '../native/transfer.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
 import type { Ticket } from '../threads/ticket.js'
 
@@ -41,7 +40,7 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
       allocation.#live()
     }
     departOf = (allocation, carrier) => {
-      depart(Kind.Allocation, allocation.#live(), carrier)
+      departBudgetAllocation(allocation.#live(), carrier)
       allocation.#forget()
       untraceInDebugMode(allocation)
     }

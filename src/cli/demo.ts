@@ -6,7 +6,7 @@ import { onInterrupt } from './signals.js'
 
 const ERASE_LINE = '\r\x1b[K'
 
-/** `framepool demo`: pool, relay and miners on loopback, then a table. Exit code 1 if anything was lost or differed. */
+/** Adds `framepool demo`: a mining pool, a relay and miners on loopback, then a table. It exits with 1 if a frame was lost or differed. */
 export function addDemoCommand(program: Command): void {
   program
     .command('demo')
@@ -31,7 +31,7 @@ async function run(options: { miners: number; duration: number; json?: true }): 
     onLine: (line) => people.write(`${line}\n`),
     onProgress: (figures) => {
       const line = liveLine(figures)
-      // A line that wraps could not be rewritten.
+      // Cut, since a line that wraps could not be rewritten.
       people.write(people.isTTY ? ERASE_LINE + line.slice(0, people.columns - 1) : `${line}\n`)
     },
   }).run()

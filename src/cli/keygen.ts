@@ -2,11 +2,11 @@ import type { Command } from 'commander'
 import { generateAuthorityKeypair } from '../sv2/index.js'
 import { print } from './streams.js'
 
-/** `framepool keygen`: a new authority keypair on standard output. */
+/** Adds `framepool keygen`, which prints a new authority keypair. */
 export function addKeygenCommand(program: Command): void {
   program
     .command('keygen')
-    .description('make an authority keypair; whoever has the secret key can pose as your relay')
+    .description('make an authority keypair; keep the secret key secret: with it anybody can pose as your relay')
     .option('--json', 'print one JSON object with publicKey and secretKey')
     .action(async ({ json }: { json?: true }) => {
       const { publicKey, secretKey } = generateAuthorityKeypair()

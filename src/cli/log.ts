@@ -1,9 +1,9 @@
-/** What may wait for a reader of standard error that is slow or has stopped, in bytes; then lines are left out. */
+/** The most that waits for a slow reader of standard error, in bytes. Beyond it, lines are left out. */
 const MAX_BACKLOG = 1 << 20
 
 let leftOut = 0
 
-/** Writes a line with the time to standard error. */
+/** Writes a line to standard error, with the time before it. */
 export function log(line: string): void {
   if (process.stderr.writableLength > MAX_BACKLOG) {
     leftOut++

@@ -1,11 +1,12 @@
 import { InvalidArgumentError } from 'commander'
 
+/** Host and TCP port of one end of a connection. */
 export interface Address {
   host: string
   port: number
 }
 
-/** A parser for whole numbers from `minimum` to `maximum`. */
+/** Makes a parser for whole numbers from `minimum` to `maximum`. */
 export function wholeNumber(minimum: number, maximum: number): (text: string) => number {
   return (text) => {
     const value = Number(text)
@@ -16,7 +17,7 @@ export function wholeNumber(minimum: number, maximum: number): (text: string) =>
   }
 }
 
-/** A parser for seconds, fractions allowed, above 0 and up to `maximum`. */
+/** Makes a parser for seconds above 0 and up to `maximum`. Fractions are allowed. */
 export function seconds(maximum: number): (text: string) => number {
   return (text) => {
     const value = Number(text)
@@ -27,16 +28,16 @@ export function seconds(maximum: number): (text: string) => number {
   }
 }
 
-/** As long a run of letters of both cases and digits as each key has. Long parts of host names are written in one case. */
+/** Matches a run of letters of both cases and digits that is as long as in every key. Long parts of host names have one case. */
 const KEY = /(?=[a-z0-9]*[A-Z])(?=[A-Z0-9]*[a-z])[A-Za-z0-9]{40}/
 
-/** A parser for `host:port`, an IPv6 address in brackets: `127.0.0.1:3333`, `pool.example:3333`, `[::1]:3333`. */
+/** Makes a parser for `host:port`, with an IPv6 address in brackets: `127.0.0.1:3333`, `pool.example:3333`, `[::1]:3333`. */
 export function hostAndPort(lowestPort: 0 | 1): (text: string) => Address {
   return (text) => {
     const [, bracketed, plain, digits] = /^(?:\[([\da-fA-F:.%\w]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text) ?? []
     const host = bracketed ?? plain
     const port = Number(digits)
-    // A key in the wrong place must not get into logs as a name that cannot be resolved.
+    // A key in the wrong place must not reach a log as a host name that cannot be resolved.
     if (host === undefined || KEY.test(host) || port < lowestPort || port > 65_535) {
       throw new InvalidArgumentError(
         `Give host:port, an IPv6 address in brackets ([::1]:3333), the port from ${lowestPort} to 65535.`,
@@ -46,7 +47,7 @@ export function hostAndPort(lowestPort: 0 | 1): (text: string) => Address {
   }
 }
 
-/** The reverse of hostAndPort. */
+/** Formats an address as `hostAndPort()` parses it. */
 export function formatAddress({ host, port }: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

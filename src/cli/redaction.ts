@@ -1,10 +1,10 @@
-/** Shorter than any key. */
+/** The least length of a secret, in characters: shorter than any key. */
 const SECRET_LENGTH = 20
 const SECRET_IN_OPTION = new RegExp(`[A-Za-z0-9]{${SECRET_LENGTH}}`)
 
 /**
- * `text`, a complaint that quotes `args`, without what could be a secret in the wrong place: any long argument, any option
- * that has a key in its name, and whatever follows `=`.
+ * Returns `text`, an error message that quotes `args`, without possible secrets in the wrong place: long arguments, options with a key
+ * in their name, and everything after an `=`.
  */
 export function withoutSecrets(text: string, args: readonly string[]): string {
   let shown = text
@@ -20,7 +20,7 @@ export function withoutSecrets(text: string, args: readonly string[]): string {
   return shown
 }
 
-/** An option and what follows its `=`; other arguments as they are. */
+/** Splits an option at its `=`. Returns other arguments as they are. */
 function parts(arg: string): [name: string, value: string] {
   const at = arg.startsWith('-') ? arg.indexOf('=') : -1
   return at === -1 ? [arg, ''] : [arg.slice(0, at), arg.slice(at + 1)]

@@ -12,7 +12,7 @@ const DRAIN_MS = 5000
 const LARGEST_FRAME = 16_777_215
 const LEAST_MEMORY = 1_048_576
 const MOST_CONNECTIONS = 1_000_000
-/** The longest that a Node timer can wait, nearly. */
+/** Nearly the longest that a Node timer can wait. */
 const LONGEST_SECONDS = 2_000_000
 
 interface RelayFlags {
@@ -28,33 +28,36 @@ interface RelayFlags {
   idleTimeout?: number
 }
 
-/** `framepool relay`: runs until SIGINT, SIGTERM or SIGHUP, then drains and ends with 0. It logs to standard error. */
+/** Adds `framepool relay`, which runs until SIGINT, SIGTERM or SIGHUP, then drains and exits with 0. It logs to standard error. */
 export function addRelayCommand(program: Command): void {
   const command = program.command('relay')
   command
     .description('accept Stratum V2 connections, and forward each one to its own connection to the upstream')
     .requiredOption('--listen <host:port>', 'where to accept connections; port 0 takes a free one', hostAndPort(0))
     .requiredOption('--upstream <host:port>', 'where to forward them', hostAndPort(1))
-    // No parser on the keys: a parser's complaint would repeat the value.
+    // No parser on the keys, since the error of a parser would repeat the value.
     .requiredOption('--authority-public-key <key>', 'the key that connecting miners expect, base58check')
     .addOption(
       new Option(
         '--authority-secret-key <key>',
-        `its secret key; visible to other users, so rather set ${SECRET_KEY_VARIABLE}`,
+        `its secret key; other users can see it here, so prefer ${SECRET_KEY_VARIABLE}`,
       ).conflicts('authoritySecretKeyFile'),
     )
     .option('--authority-secret-key-file <path>', 'a file that holds the secret key')
-    .option('--upstream-authority-public-key <key>', 'the key that the upstream must prove; without it any is accepted')
+    .option(
+      '--upstream-authority-public-key <key>',
+      'the key that the upstream must prove; without it, any upstream is accepted',
+    )
     .option('--max-frame-size <bytes>', 'larger frames end their connection', wholeNumber(1, LARGEST_FRAME))
     .option('--max-connections <count>', 'more are refused; default: no limit', wholeNumber(1, MOST_CONNECTIONS))
     .option(
       '--max-memory <bytes>',
-      'what connections may take together, at least 1 MiB; beyond it they wait or are refused; default: no limit',
+      'the most memory that connections may take together, at least 1 MiB; others wait or are refused; default: no limit',
       wholeNumber(LEAST_MEMORY, Number.MAX_SAFE_INTEGER),
     )
     .option(
       '--idle-timeout <seconds>',
-      'ends a connection on which nothing moves for so long; default: never',
+      'ends a connection on which nothing moves in this time; default: never',
       seconds(LONGEST_SECONDS),
     )
     .action((flags: RelayFlags) => run(command, flags))
@@ -62,7 +65,7 @@ export function addRelayCommand(program: Command): void {
 
 async function run(command: Command, flags: RelayFlags): Promise<void> {
   const relay = open(command, flags)
-  // Before the first line of the log: a supervisor may send a signal as soon as it reads that.
+  // Before the first line of the log, since a supervisor may send a signal as soon as it reads that line.
   const interrupted = new Promise<void>((resolve) => onInterrupt(resolve))
   relay.on('connection', ({ id, remoteAddress }) => log(`connection ${id} from ${remoteAddress}`))
   relay.on('disconnect', (disconnection) => log(endLine(disconnection)))
@@ -118,7 +121,7 @@ function open(command: Command, flags: RelayFlags): Relay {
   }
 }
 
-/** From the flag, the file or the environment, in this order: the key, and where it was found. */
+/** Reads the key from the flag, the file or the environment, in this order. Returns it and where it was found. */
 function secretKey(command: Command, flags: RelayFlags): [key: string, source: string] {
   const { authoritySecretKey, authoritySecretKeyFile } = flags
   if (authoritySecretKey !== undefined) return [authoritySecretKey.trim(), '--authority-secret-key']
@@ -129,7 +132,7 @@ function secretKey(command: Command, flags: RelayFlags): [key: string, source: s
       command.error(`error: the secret key file cannot be read: ${(error as Error).message}`)
     }
   }
-  // Mounted secrets end with a line end, whether they are mounted as files or as variables.
+  // Trimmed, since mounted secrets end with a line end, as files and as variables.
   const inherited = process.env[SECRET_KEY_VARIABLE]?.trim()
   if (!inherited) {
     command.error(`error: give --authority-secret-key, --authority-secret-key-file or ${SECRET_KEY_VARIABLE}`)

@@ -1,6 +1,6 @@
 /**
- * Ctrl-C reaches every process of the terminal's group, and npm passes it on besides: one keystroke can arrive twice.
- * What follows the first within this time is still the first.
+ * Time in which a second signal still belongs to the first keystroke. Ctrl-C reaches every process of the terminal's group, and npm
+ * passes it on, too, so one keystroke can arrive twice.
  */
 const SAME_KEYSTROKE_MS = 500
 const EXIT_CODE_INTERRUPTED = 130

@@ -4,14 +4,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const STDOUT = 1
 const EXIT_CODE_FAILED = 1
-/** How long to wait for a reader that is slow, in milliseconds. */
+/** Time between two attempts to write to a slow reader. */
 const RETRY_MS = 10
-/** What cannot be synced: pipes, terminals. */
+/** Errors of fsync(2) for what cannot be synced, such as pipes and terminals. */
 const NO_FILE = ['EINVAL', 'ENOTSUP', 'EROFS']
 
 /**
- * Keeps a standard stream that fails, or whose reader has gone, from ending the process. What standard output has lost is
- * told by a message and the exit code; nobody could be told what standard error has lost.
+ * Keeps a standard stream that fails, or whose reader has gone, from ending the process. A message and the exit code report a loss on
+ * standard output. A loss on standard error could not be reported anywhere.
  */
 export function surviveBrokenStreams(): void {
   process.stderr.on('error', () => {})
@@ -21,13 +21,13 @@ export function surviveBrokenStreams(): void {
   })
 }
 
-/** Writes all of `text` to standard output, or sets the exit code and says why not. */
+/** Writes all of `text` to standard output. On failure it prints an error and sets the exit code. */
 export async function print(text: string): Promise<void> {
   try {
     if (isClosed()) throw new Error('it is closed')
     for (let rest = Buffer.from(text); rest.length > 0; ) {
       try {
-        // Not by `process.stdout`, which takes it for written when a file has taken a part.
+        // Not by `process.stdout`, which reports success when a file has taken only a part.
         rest = rest.subarray(writeSync(STDOUT, rest))
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
@@ -45,7 +45,7 @@ function complain(error: Error): void {
   process.stderr.write(`error: standard output cannot be written: ${error.message}\n`)
 }
 
-/** Whether the process began without a standard output: Node opens the null device in its place, for reading too. */
+/** Returns whether the process began without a standard output. Node then opens the null device in its place, for reading, too. */
 function isClosed(): boolean {
   try {
     if (fstatSync(STDOUT).rdev !== statSync(devNull).rdev) return false
@@ -56,7 +56,7 @@ function isClosed(): boolean {
   }
 }
 
-/** Some file systems tell only now that there was no room. */
+/** Syncs standard output: some file systems report only then that there was no room. */
 function sync(): void {
   try {
     fsyncSync(STDOUT)

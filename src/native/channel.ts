@@ -1,6 +1,7 @@
 import { blocking, check, control, guarded, showing } from './call.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
+import { type ArrivedMovable, readArrivedMovable } from './transfer.js'
 import { Word } from './words.js'
 
 const {
@@ -15,6 +16,7 @@ const {
   channelReleaseReceiver,
 } = bound
 
+/** Makes a channel for at most `capacity` objects on their way. */
 export function createChannel(capacity: number): { sender: Handle; receiver: Handle } {
   return guarded(() => native.channelCreate(capacity))
 }
@@ -26,50 +28,57 @@ function sending(sender: Handle, call: () => void): void {
   check()
 }
 
-/** How many objects can be sent now; throws if none can any more. */
+/** Returns how many objects can be sent now. Throws `ERR_CLOSED` if none can be sent any more. */
 export function askChannel(sender: Handle): number {
   sending(sender, channelAsk)
   return control[Word.Available]!
 }
 
-/** Takes what the control block names into the channel, which has room; how many more it has room for. */
+/** Takes the object that the control block names into the channel, which has room. Returns the room that is left. */
 export function sendIntoChannel(sender: Handle): number {
   sending(sender, channelSend)
   return control[Word.Available]!
 }
 
-/** The wait that has begun, at whose end `settled` is called; or 0. */
+/** Begins to wait for room and returns the number of the wait. Returns 0 when there is room, or there will be none. */
 export function waitForRoom(sender: Handle, settled: () => void): number {
   sending(sender, () => channelWaitForRoom(settled))
   return control[Word.Wait]!
 }
 
+/** Ends the channel: what was sent can still be received. */
 export function endChannel(sender: Handle): void {
   sending(sender, channelEnd)
 }
 
+/** Releases the sending end. */
 export function releaseSender(sender: Handle): void {
   sending(sender, channelReleaseSender)
 }
 
-/** False when nothing is there. Out: what has arrived, as from `adoptTicket`; else Ended. */
-export function receiveFromChannel(receiver: Handle): boolean {
+/**
+ * Returns the next object, valid until another arrives; `'empty'` when nothing is there, and `'ended'` when nothing will come
+ * either.
+ */
+export function receiveFromChannel(receiver: Handle): ArrivedMovable | 'empty' | 'ended' {
   control[Word.Facade] = bound.facade
   showing(receiver, channelReceive)
-  return control[Word.Blocked] === 0
+  if (control[Word.Blocked] === 0) return readArrivedMovable()
+  return control[Word.Ended] === 1 ? 'ended' : 'empty'
 }
 
-/** The wait that has begun, at whose end `settled` is called; or 0. */
+/** Begins to wait for an object and returns the number of the wait. Returns 0 when one is there, or none will come. */
 export function waitForObject(receiver: Handle, settled: () => void): number {
   showing(receiver, () => channelWaitForObject(settled))
   return control[Word.Wait]!
 }
 
-/** Blocks this thread. */
+/** Blocks this thread until an object is there, or none will come. Throws `ERR_TIMEOUT` after `timeoutMs`. */
 export function waitForObjectSync(receiver: Handle, timeoutMs: number): void {
   blocking(timeoutMs, () => showing(receiver, channelWaitForObjectSync))
 }
 
+/** Releases the receiving end: what was sent and not received goes back to its pools. */
 export function releaseReceiver(receiver: Handle): void {
   showing(receiver, channelReleaseReceiver)
 }

@@ -1,5 +1,5 @@
 import { errorOf, type FramePoolError } from '../support/errors.js'
-import { control, guarded, showing } from './call.js'
+import { control, guarded, lastFailure, showing } from './call.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
 import { readBacklog, type SlotBacklog, writeBacklog } from './slot.js'
@@ -12,43 +12,123 @@ export interface SessionSizes {
   outputSize: number
 }
 
+const PHASES = ['handshake', 'transport', 'closed'] as const
+
+/** A session and its output, as a call reports them, also when it fails. */
+export interface SessionState {
+  phase: (typeof PHASES)[number]
+  /** Bytes in the output's ring. */
+  available: number
+  /** Bytes in the ring and in the queue behind it. */
+  pending: number
+  /** Whether more is pending than the ring holds comfortably. */
+  over: boolean
+  /** Number of the ring: a session replaces it when the output grows or shrinks. */
+  ring: number
+  /** Size of the ring, in bytes. */
+  ringSize: number
+}
+
+/** Reads what the last call reported of a session. */
+export function readSession(into: SessionState): void {
+  into.phase = PHASES[control[Word.State]!]!
+  into.available = control[Word.Available]!
+  into.pending = control[Word.Pending]!
+  into.over = control[Word.Over] === 1
+  into.ring = control[Word.RingGeneration]!
+  into.ringSize = control[Word.RingSize]!
+}
+
+/** Makes the session of the end that is connected to. */
 export function createResponder(sizes: SessionSizes, publicKey: string, secretKey: string, validity: number): Handle {
   return guarded(() => native.sessionResponder(sizes, publicKey, secretKey, validity))
 }
 
+/** Makes the session of the end that connects. */
 export function createInitiator(sizes: SessionSizes, authority: string | undefined): Handle {
   return guarded(() => native.sessionInitiator(sizes, authority))
 }
 
-/** Out: Frames, and with any the slice (as from `takeSlot`) and Table; Next, Room; the session's words, also on failure. */
-export function receiveIntoSlot(session: Handle, pool: SlotBacklog, chunk: Uint8Array): void {
+/** Where the frames that one call received lie. Without any, only `frames` says something. */
+export interface ReceivedFrames {
+  /** How many frames. */
+  frames: number
+  /** Slot of the pool, or 0 for a slice on the heap. */
+  slot: number
+  /** Index of the handle of a slice on the heap. */
+  heapIndex: number
+  /** Generation of that handle. */
+  heapGeneration: number
+  /** Where the slice begins in its memory, in bytes. */
+  offset: number
+  /** Where the table of the frames begins in the slice, in bytes. */
+  table: number
+}
+
+/**
+ * Decrypts `chunk` into the pool. Writes the state of the session and the place of the frames into the two records, and returns
+ * the failure, if there was one.
+ */
+export function receiveFrames(
+  session: Handle,
+  pool: SlotBacklog,
+  chunk: Uint8Array,
+  into: SessionState,
+  received: ReceivedFrames,
+): Error | null {
   writeBacklog(pool)
   control[Word.Handle] = session.index
   control[Word.Generation] = session.generation
   control[Word.Pool] = pool.handle.index
   control[Word.PoolGeneration] = pool.handle.generation
   sessionReceive(chunk)
+  readSession(into)
+  received.frames = control[Word.Frames]!
+  received.slot = control[Word.Slot]!
+  received.heapIndex = control[Word.Heap]!
+  received.heapGeneration = control[Word.HeapGeneration]!
+  received.offset = control[Word.Offset]!
+  received.table = control[Word.Table]!
   readBacklog(pool)
+  // Last, for making an error may run a script, which could make other calls.
+  return lastFailure()
 }
 
-/** Out: the session's words, also on failure. */
-export function sendFrame(session: Handle, extensionType: number, messageType: number, payload: Uint8Array): void {
+/** Encrypts a frame into the output. Writes the state of the session into `into`, and returns the failure, if there was one. */
+export function sendFrame(
+  session: Handle,
+  extensionType: number,
+  messageType: number,
+  payload: Uint8Array,
+  into: SessionState,
+): Error | null {
   control[Word.Handle] = session.index
   control[Word.Generation] = session.generation
   control[Word.Extension] = extensionType
   control[Word.MessageType] = messageType
   sessionSend(payload)
+  readSession(into)
+  return lastFailure()
 }
 
-/** Where a batch lies: in a slot of a pool, or (slot 0) in a heap slice. */
+/** Where a batch lies: in a slot of a pool, or, with slot 0, in a slice on the heap. */
 export interface BatchPlace {
   readonly slot: number
   readonly owner: Handle
   readonly table: number
 }
 
-/** Out: the target's words, also on failure. */
-export function forwardFrames(target: Handle, batch: BatchPlace, first: number, frames: number): void {
+/**
+ * Re-encrypts frames of a batch into the output of `target`. Writes the state of `target` into `into`, and returns the failure,
+ * if there was one.
+ */
+export function forwardFrames(
+  target: Handle,
+  batch: BatchPlace,
+  first: number,
+  frames: number,
+  into: SessionState,
+): Error | null {
   control[Word.Target] = target.index
   control[Word.TargetGeneration] = target.generation
   control[Word.Slot] = batch.slot
@@ -59,30 +139,44 @@ export function forwardFrames(target: Handle, batch: BatchPlace, first: number, 
   control[Word.First] = first
   control[Word.Frames] = frames
   sessionForward()
+  readSession(into)
+  return lastFailure()
 }
 
+/** Returns an ArrayBuffer over the output's present ring. */
 export function sessionOutputRegion(session: Handle): ArrayBuffer {
   return showing(session, outputRegion)
 }
 
-/** Nobody works with views of the rings any more that the session has replaced. */
+/** Frees the rings that the session has replaced: no view of them is in use any more. */
 export function forgetReplacedOutput(session: Handle): void {
   showing(session, outputForget)
 }
 
-/** Out: the session's words. */
-export function consumeOutput(session: Handle, length: number): void {
+/** Takes `length` bytes out of the output, and writes the state of the session into `into`. */
+export function consumeOutput(session: Handle, length: number, into: SessionState): void {
   control[Word.Length] = length
   showing(session, outputConsume)
+  readSession(into)
 }
 
-export function sessionReport(session: Handle): import('./binding.cjs').SessionReport {
+type SessionReport = import('./binding.cjs').SessionReport
+
+/** Returns the figures of a session. */
+export function sessionReport(session: Handle): SessionReport {
   return guarded(() => native.sessionReport(session))
 }
 
-/** Gives back memory that recent traffic needed. Out: the session's words. */
-export function shrinkSession(session: Handle): void {
+/** Writes the state of a session into `into`. */
+export function askSession(session: Handle, into: SessionState): void {
+  sessionReport(session)
+  readSession(into)
+}
+
+/** Gives back memory that recent traffic needed, and writes the state of the session into `into`. */
+export function shrinkSession(session: Handle, into: SessionState): void {
   guarded(() => native.sessionShrink(session))
+  readSession(into)
 }
 
 /** Lets the system have what `bytes` that were freed have left, if they are worth it. */
@@ -90,17 +184,19 @@ export function trimAfter(bytes: number): void {
   guarded(() => native.trimAfter(bytes))
 }
 
-/** Why a session closed by itself. */
+/** Returns why a session closed by itself, or null. */
 export function sessionError(session: Handle): FramePoolError | null {
   const fault = guarded(() => native.sessionError(session))
   return fault ? (errorOf(fault.code, fault.message) as FramePoolError) : null
 }
 
+/** Frees a session. `abandoned`: views of its output may still be in use, and keep the memory. */
 export function closeSession(session: Handle, abandoned = false): void {
   control[Word.Abandoned] = abandoned ? 1 : 0
   showing(session, sessionClose)
 }
 
+/** Makes an authority keypair, as base58check strings. */
 export function authorityKeypair(): { publicKey: string; secretKey: string } {
   return guarded(() => native.generateAuthorityKeypair())
 }

@@ -1,4 +1,5 @@
-import { check, control } from './call.js'
+import { type BuddyGrant, readBuddyGrant } from './buddy.js'
+import { check, control, replyHandle, replyPosition, replyWide } from './call.js'
 import type { Handle } from './handle.js'
 import { bound } from './load.js'
 import { readBacklog, type SlotBacklog, writeBacklog } from './slot.js'
@@ -6,10 +7,13 @@ import { Kind, Word } from './words.js'
 
 const { ticketMake, ticketAdopt, regionView, regionWatch, regionForget } = bound
 
-/** Takes what the control block names out of this isolate: into a ticket, for example. If it throws, nothing has left. */
+/**
+ * Takes the object that the control block names out of this isolate, for example into a ticket. If a carrier throws, nothing
+ * has left.
+ */
 export type Carrier = () => void
 
-/** A ticket's text for what `depart` has a carrier take out. */
+/** Returns the text of a new ticket for the object that `depart` has its carrier take out. */
 export function makeTicket(depart: (carrier: Carrier) => void): string {
   let text = ''
   depart(() => {
@@ -19,14 +23,7 @@ export function makeTicket(depart: (carrier: Carrier) => void): string {
   return text
 }
 
-/** Takes in what a ticket stands for. Out: Kind, and what belongs to it. */
-export function adoptTicket(text: string): void {
-  control[Word.Facade] = bound.facade
-  ticketAdopt(text)
-  check()
-}
-
-/** A slice in a slot of a pool leaves. Out: NextSlot, LastSlot, Next, Room. */
+/** Sends a slice in a slot of a pool away. The call reports where the pool places its next slice. */
 export function departSlot(pool: SlotBacklog, slot: number, carrier: Carrier): void {
   writeBacklog(pool)
   control[Word.Kind] = Kind.Slot
@@ -35,8 +32,8 @@ export function departSlot(pool: SlotBacklog, slot: number, carrier: Carrier): v
   readBacklog(pool)
 }
 
-/** What a handle names leaves. `size`: of a buddy buffer its length. */
-export function depart(kind: Kind, handle: Handle, carrier: Carrier, size = 0): void {
+/** Sends the object that a handle names away. `size` is the length of a buddy buffer in bytes. */
+function depart(kind: Kind, handle: Handle, carrier: Carrier, size = 0): void {
   control[Word.Kind] = kind
   control[Word.Handle] = handle.index
   control[Word.Generation] = handle.generation
@@ -44,14 +41,208 @@ export function depart(kind: Kind, handle: Handle, carrier: Carrier, size = 0): 
   carrier()
 }
 
-/** The pool that the last call gave. */
-export function replyPool(): Handle {
-  return { index: control[Word.Pool]!, generation: control[Word.PoolGeneration]! }
+/** Sends a slice away that has a handle: one on the heap, or one in a slot of a pool of another isolate. */
+export function departSlice(slice: Handle, carrier: Carrier): void {
+  depart(Kind.Slice, slice, carrier)
 }
 
-/** The memory of another isolate's pool that the last call gave. */
-export function replyRegion(): Handle {
-  return { index: control[Word.Region]!, generation: control[Word.RegionGeneration]! }
+/** Sends an allocation of a budget pool away. */
+export function departBudgetAllocation(allocation: Handle, carrier: Carrier): void {
+  depart(Kind.Allocation, allocation, carrier)
+}
+
+/** Sends a buffer of a buddy pool away, whose logical length is `length` bytes. */
+export function departBuddyBuffer(buffer: Handle, length: number, carrier: Carrier): void {
+  depart(Kind.BuddyBuffer, buffer, carrier, length)
+}
+
+/** Shares a budget pool with another isolate. */
+export function departBudgetPool(pool: Handle, carrier: Carrier): void {
+  depart(Kind.BudgetPool, pool, carrier)
+}
+
+/** Shares a buddy pool with another isolate. */
+export function departBuddyPool(pool: Handle, carrier: Carrier): void {
+  depart(Kind.BuddyPool, pool, carrier)
+}
+
+/** Sends one half of a byte ring away. */
+export function departRingHalf(side: ArrivedHalf['kind'], half: Handle, carrier: Carrier): void {
+  depart(side === 'producer' ? Kind.Producer : Kind.Consumer, half, carrier)
+}
+
+/** Sends the sending end of a channel away. */
+export function departSender(sender: Handle, carrier: Carrier): void {
+  depart(Kind.Sender, sender, carrier)
+}
+
+/** Sends the receiving end of a channel away. */
+export function departReceiver(receiver: Handle, carrier: Carrier): void {
+  depart(Kind.Receiver, receiver, carrier)
+}
+
+/** A slice that has arrived, on the heap or in a slot of a pool of another isolate. */
+export interface ArrivedSlice {
+  readonly kind: 'slice'
+  /** The slice itself. */
+  readonly handle: Handle
+  /** Whether the slice has memory of its own, on the heap. Otherwise it lies in `slot` of `region`. */
+  readonly onHeap: boolean
+  /** Slot of the pool, 1 to 8; 0 for a slice that never was in one. */
+  readonly slot: number
+  /** Memory of the pool; it says nothing of a slice on the heap. */
+  readonly region: Handle
+  /** Where the slice begins in its memory, in bytes. */
+  readonly offset: number
+  /** In bytes. */
+  readonly length: number
+}
+
+/** An allocation of a budget pool that has arrived. */
+export interface ArrivedAllocation {
+  readonly kind: 'allocation'
+  readonly handle: Handle
+  /** Size of one buffer, in bytes. */
+  readonly bufferSize: number
+  /** Bytes of all its buffers. */
+  readonly bytes: number
+}
+
+/** A buffer of a buddy pool that has arrived. */
+export interface ArrivedBuddyBuffer {
+  readonly kind: 'buddy-buffer'
+  readonly pool: Handle
+  readonly grant: BuddyGrant
+  /** Logical length, in bytes. */
+  readonly length: number
+}
+
+/** An object that a channel can carry, as it has arrived. */
+export type ArrivedMovable = ArrivedSlice | ArrivedAllocation | ArrivedBuddyBuffer
+
+/** One half of a byte ring that has arrived. */
+export interface ArrivedHalf {
+  readonly kind: 'producer' | 'consumer'
+  readonly handle: Handle
+  /** Size of the ring, in bytes. */
+  readonly size: number
+  /** Bytes that can be written or read. */
+  readonly available: number
+  /** Bytes ever written or read, modulo 2^64. */
+  readonly position: bigint
+  /** Whether this half has ended. */
+  readonly ended: boolean
+}
+
+/** An object that has arrived in this isolate. */
+export type Arrived =
+  | ArrivedMovable
+  | ArrivedHalf
+  | { readonly kind: 'budget-pool'; readonly handle: Handle; readonly bufferSize: number; readonly maxMemory: number }
+  | { readonly kind: 'buddy-pool'; readonly handle: Handle }
+  | { readonly kind: 'slice-sender' | 'slice-receiver'; readonly handle: Handle }
+
+/** Takes in the object that a ticket stands for. The result is valid until the next object arrives. */
+export function adoptTicket(text: string): Arrived {
+  control[Word.Facade] = bound.facade
+  ticketAdopt(text)
+  check()
+  return readArrived()
+}
+
+function readArrived(): Arrived {
+  const kind: Kind = control[Word.Kind]!
+  switch (kind) {
+    case Kind.Producer:
+      return readHalf('producer')
+    case Kind.Consumer:
+      return readHalf('consumer')
+    case Kind.BudgetPool:
+      return { kind: 'budget-pool', handle: replyHandle(), bufferSize: control[Word.Size]!, maxMemory: replyWide() }
+    case Kind.BuddyPool:
+      return { kind: 'buddy-pool', handle: replyPool() }
+    case Kind.Sender:
+      return { kind: 'slice-sender', handle: replyHandle() }
+    case Kind.Receiver:
+      return { kind: 'slice-receiver', handle: replyHandle() }
+    default:
+      return readArrivedMovable()
+  }
+}
+
+function readHalf(kind: ArrivedHalf['kind']): ArrivedHalf {
+  return {
+    kind,
+    handle: replyHandle(),
+    size: control[Word.Size]!,
+    available: control[Word.Available]!,
+    position: replyPosition(),
+    ended: control[Word.Ended] === 1,
+  }
+}
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
+interface MutableHandle {
+  index: number
+  generation: number
+}
+
+// One record of each kind, used again for every arrival: a channel's objects make no garbage on their way here.
+const sliceHandle: MutableHandle = { index: 0, generation: 0 }
+const sliceRegion: MutableHandle = { index: 0, generation: 0 }
+const arrivedSlice: Mutable<ArrivedSlice> = {
+  kind: 'slice',
+  handle: sliceHandle,
+  onHeap: false,
+  slot: 0,
+  region: sliceRegion,
+  offset: 0,
+  length: 0,
+}
+const arrivedAllocation: Mutable<ArrivedAllocation> = {
+  kind: 'allocation',
+  handle: { index: 0, generation: 0 },
+  bufferSize: 0,
+  bytes: 0,
+}
+const arrivedBuddyBuffer: Mutable<ArrivedBuddyBuffer> = {
+  kind: 'buddy-buffer',
+  pool: { index: 0, generation: 0 },
+  grant: { index: 0, generation: 0, block: 0, offset: 0, capacity: 0 },
+  length: 0,
+}
+
+/** Reads what the last call has taken into this isolate. The result is valid until the next object arrives. */
+export function readArrivedMovable(): ArrivedMovable {
+  const kind: Kind = control[Word.Kind]!
+  if (kind === Kind.Slice) {
+    sliceHandle.index = control[Word.Heap]!
+    sliceHandle.generation = control[Word.HeapGeneration]!
+    const onHeap = control[Word.Own] === 1
+    if (!onHeap) {
+      sliceRegion.index = control[Word.Region]!
+      sliceRegion.generation = control[Word.RegionGeneration]!
+    }
+    arrivedSlice.onHeap = onHeap
+    arrivedSlice.slot = control[Word.Slot]!
+    arrivedSlice.offset = control[Word.Offset]!
+    arrivedSlice.length = control[Word.Length]!
+    return arrivedSlice
+  }
+  if (kind === Kind.Allocation) {
+    arrivedAllocation.handle = replyHandle()
+    arrivedAllocation.bufferSize = control[Word.Size]!
+    arrivedAllocation.bytes = control[Word.Length]!
+    return arrivedAllocation
+  }
+  arrivedBuddyBuffer.pool = replyPool()
+  readBuddyGrant(arrivedBuddyBuffer.grant)
+  arrivedBuddyBuffer.length = control[Word.Size]!
+  return arrivedBuddyBuffer
+}
+
+function replyPool(): Handle {
+  return { index: control[Word.Pool]!, generation: control[Word.PoolGeneration]! }
 }
 
 function writeRegion(region: Handle): void {
@@ -59,6 +250,7 @@ function writeRegion(region: Handle): void {
   control[Word.RegionGeneration] = region.generation
 }
 
+/** Returns an ArrayBuffer over the memory of another isolate's pool. */
 export function foreignRegionView(region: Handle): ArrayBuffer {
   writeRegion(region)
   const view = regionView()
@@ -74,7 +266,7 @@ export function watchRegion(region: Handle, closed: () => void): boolean {
   return control[Word.Wait] !== 0
 }
 
-/** Gives up this isolate's share of it. */
+/** Gives up this isolate's share of the region. */
 export function forgetRegion(region: Handle): void {
   writeRegion(region)
   regionForget()

@@ -7,13 +7,13 @@ import { Word } from './words.js'
 const { waitCancel } = bound
 
 /**
- * A promise of what native code gives, now or on a later turn of the event loop, which it keeps alive until then. `read`: as
- * for `wait()`.
+ * Returns a promise of what native code gives, now or on a later turn of the event loop. It keeps the event loop alive until
+ * then. `read` is as for `wait()`.
  *
- * `begin` crosses with the callback that native code is to call at the wait's end, and returns the wait's number, or 0 if
- * what was asked for is there already. Either way `claim` then makes the result from the reply's words. An abort or a
- * timeout cancels the wait natively at once: what had just been granted to it goes back. What `begin`, the native call or
- * `claim` throws rejects.
+ * `begin` passes native code the callback to call at the wait's end, and returns the number of the wait, or 0 if there is nothing
+ * to wait for. Then `claim` makes the result: it is called when the wait ends, while the reply is still in the control block. An
+ * abort or a timeout cancels the wait natively at once: what had just been granted to it goes back. The promise rejects with what
+ * `begin`, the native call or `claim` throws.
  */
 export function nativeWait<T>(
   read: () => WaitOptions,
@@ -32,7 +32,7 @@ export function nativeWait<T>(
           waiter.reject(error)
         }
       })
-      // `begin` may not have crossed at all: what the last call failed with is none of its business.
+      // No check here: `begin` may not have crossed at all, and the last call's failure would be another's.
       if (pending === 0) waiter.resolve(claim())
     },
     (waiter, reason) => {
@@ -46,8 +46,8 @@ export function nativeWait<T>(
 }
 
 /**
- * The same for what has to end natively before anything can be said: an abort or a timeout asks it to (`stop`). `claim` then
- * makes null of a reply that says that nothing was done, and that rejects; what was done in time is the result.
+ * Returns a promise of what a native operation has done, where it has to end natively first: an abort or a timeout calls `stop`,
+ * which asks it to. `claim` then returns null if nothing was done, and the promise rejects. What was done in time is the result.
  */
 export function nativeOperation<T>(
   read: () => WaitOptions,
@@ -76,7 +76,7 @@ export function nativeOperation<T>(
   )
 }
 
-/** Ends a wait if it is not over; what was granted to it and not yet delivered goes back. */
+/** Ends a wait if it is not over. What was granted to it and not yet delivered goes back. */
 function cancelWait(wait: number): void {
   control[Word.Wait] = wait
   waitCancel()

@@ -7,12 +7,12 @@ import { Producer } from './producer.js'
 import { ringKey } from './source.js'
 
 const MAX_SIZE = 2 ** 30
-/** What allocators give anyway. For more, all of the memory is cleared at once, where otherwise the system does it page by page. */
+/** The alignment that allocators give anyway. With more, all memory is cleared at once, and not page by page by the system. */
 const DEFAULT_ALIGN = 16
 
 /**
- * bytering: a lock-free ring of bytes for one producer and one consumer, in memory that is allocated once. Its two halves
- * may live in different threads.
+ * A lock-free ring of bytes for one producer and one consumer, in memory that is allocated once. Its two halves may live in
+ * different threads. It stands on the crate bytering.
  */
 export class ByteRing {
   /** Size of the ring, in bytes. */
@@ -20,18 +20,17 @@ export class ByteRing {
   #halves: { producer: HalfCore; consumer: HalfCore } | null
 
   /**
-   * Makes a ring and allocates its memory.
+   * Makes a ring and allocates its memory. Throws `ERR_NO_MEMORY` when the system has none. (`bytering::new`)
    *
-   * @param size Bytes: a power of two, at most 1 GiB.
-   * @param align What the memory's address is a multiple of: a power of two, at most 1 GiB, by default 16. Otherwise
-   *   `ERR_OUT_OF_RANGE`; `ERR_NO_MEMORY` when the system has none. (`bytering::new`)
+   * @param size Size of the ring, in bytes: a power of two, at most 1 GiB; otherwise `ERR_OUT_OF_RANGE`.
+   * @param align Alignment of the memory, in bytes: a power of two, at most 1 GiB, by default 16; otherwise `ERR_OUT_OF_RANGE`.
    */
   constructor(size: number, align?: number) {
     this.#halves = newRing(size, align)
     this.size = size
   }
 
-  /** The two halves. Once: `ERR_RELEASED` after. */
+  /** Takes the ring apart and returns its two halves. Throws `ERR_RELEASED` the second time. */
   intoParts(): {
     /** The half that writes. */
     producer: Producer
@@ -45,13 +44,13 @@ export class ByteRing {
   }
 }
 
-/** Both halves of a new ring; errors as those of `new ByteRing`. */
+/** Makes a ring and returns its halves. Throws as `new ByteRing()` does. */
 export function newRing(size: number, align = DEFAULT_ALIGN): { producer: HalfCore; consumer: HalfCore } {
   const { producer, consumer } = createRing(powerOfTwo(size, 'size'), powerOfTwo(align, 'align'))
   return HalfCore.pair(producer, consumer, size)
 }
 
-/** `value` as the size or alignment of a ring, or the documented error. */
+/** Returns `value` as the size or alignment of a ring, or throws the documented error. */
 export function powerOfTwo(value: number, name: string): number {
   integerArgument(value, name, 1, MAX_SIZE)
   if ((value & (value - 1)) !== 0) throw outOfRange(`${name} must be a power of two, not ${value}`)

@@ -2,20 +2,23 @@ import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { makeTicket } from '../native/transfer.js'
 import { bytesArgument, functionArgument, integerArgument, optionsArgument } from '../support/arguments.js'
-import { invalidArgType } from '../support/errors.js'
+import { FramePoolError, invalidArgType } from '../support/errors.js'
 import type { WaitOptions } from '../support/wait.js'
-import { MAX_TIMEOUT_MS } from '../support/wait.js'
+import { timeoutArgument } from '../support/wait.js'
 import type { Ticket } from '../threads/ticket.js'
 import { copyOut } from './copy.js'
 import { descriptorArgument } from './descriptor.js'
 import type { RingHalf } from './ring-half.js'
 import { pipeToSocket } from './sockets/pipe-to-socket.js'
-import { checkFree, checkIdle, ioSlices, ioSlicesAsync, type RingSource, ringKey } from './source.js'
+import { checkFree, checkIdle, ioSlices, ioSlicesAsync, type OwnedHalf, type RingSource, ringKey } from './source.js'
 import type { RingReadableOptions } from './streams/options.js'
 import { RingReadable } from './streams/readable.js'
 import { webReadable } from './streams/web.js'
 
-/** The reading half of a byte ring, or a session's output. (bytering `Consumer`) */
+/**
+ * The half of a byte ring that reads, or the output of an `Sv2Session`. Once it is released, every member but `size`, `position`
+ * and `release()` throws `ERR_RELEASED`. (`bytering::Consumer`)
+ */
 export class Consumer implements RingHalf {
   readonly #source: RingSource
 
@@ -25,7 +28,7 @@ export class Consumer implements RingHalf {
     this.#source = source
   }
 
-  /** The ring's, in bytes. Of a session's output its `outputSize`: the memory grows up to it as it is needed. */
+  /** Size of the ring, in bytes. For a session's output it is `outputSize`, up to which the memory grows as it is needed. */
   get size(): number {
     return this.#source.size
   }
@@ -35,7 +38,7 @@ export class Consumer implements RingHalf {
     return this.#source.position
   }
 
-  /** Bytes to read. Throws `ERR_RELEASED` once released, as everything here but `size`, `position`, `release()`. */
+  /** Bytes that can be read. */
   get available(): number {
     return this.#source.available
   }
@@ -45,27 +48,33 @@ export class Consumer implements RingHalf {
     return this.available === 0
   }
 
-  /** The producer has ended or was released: when what is there has been read, that was all. */
+  /** True when the producer has ended or was released: nothing will follow what is in the ring. */
   get ended(): boolean {
     return this.#source.otherEnded
   }
 
   /**
-   * Offers what can be read as two views (the second may be empty) and their total length; `drain` returns how many
-   * bytes it took. More than offered, or no whole number: `ERR_INVALID_COUNT`, and nothing is taken. What `drain` throws
-   * is passed on, and nothing is taken. The views are valid until `drain` returns; using this half from within is
-   * `ERR_BUSY`. (`bytering::Consumer::io_slices`)
+   * Calls `drain` with what can be read as two views (the second may be empty) and their total length in bytes. `drain` returns how
+   * many bytes it took. The views are valid until then; using this half from within is `ERR_BUSY`.
+   *
+   * Throws `ERR_INVALID_COUNT` if `drain` returns more than was offered or no whole number, and what `drain` throws. All bytes stay
+   * in the ring in either case. (`bytering::Consumer::io_slices`)
+   *
+   * @returns What `drain` returned.
    */
   ioSlices(drain: (bufs: [Uint8Array, Uint8Array], length: number) => number): number {
     return ioSlices(this.#source, functionArgument(drain, 'drain'))
   }
 
-  /** The same with a promise: until it settles, the views are valid and this half is busy (`ERR_BUSY`). */
+  /**
+   * Calls `drain` as `ioSlices()` does, and waits for the promise that it returns. Until that settles, the views are valid and this
+   * half is busy (`ERR_BUSY`).
+   */
   async ioSlicesAsync(drain: (bufs: [Uint8Array, Uint8Array], length: number) => Promise<number>): Promise<number> {
     return ioSlicesAsync(this.#source, functionArgument(drain, 'drain'))
   }
 
-  /** Copies out as much as fits; returns the bytes read, 0 when there is nothing to read. */
+  /** Copies as much out of the ring as `target` holds. Returns the bytes read: 0 when there is nothing to read. */
   read(target: Uint8Array): number {
     const bytes = bytesArgument(target, 'target')
     checkFree(this.#source)
@@ -73,30 +82,37 @@ export class Consumer implements RingHalf {
   }
 
   /**
-   * writev(2) to `fd` straight from the ring; returns the bytes written. 0 when the ring is empty and the producer has ended.
-   * null where it would block (also on a descriptor that blocks: it is never waited for) and where the ring is empty. `fd` may
-   * be a file, which is written where it stands, a pipe, FIFO, terminal or other device; a socket, which Node may own, is
-   * refused. What the system refuses is `ERR_SYSTEM`, with `info`; a socket `ENOTSUP`, as is everything on Windows. Throws
-   * `ERR_OUT_OF_RANGE` beyond 0 to 2^31 − 1.
+   * Writes to `fd` straight from the ring, by writev(2). `fd` is a file, which is written where it stands, or a pipe, FIFO, terminal
+   * or other device. Sockets are refused, since Node may own them.
+   *
+   * Throws `ERR_SYSTEM`, with `info`, for what the system refuses; its code is `ENOTSUP` for a socket, and for everything on
+   * Windows. Throws `ERR_OUT_OF_RANGE` unless `fd` is 0 to 2^31 − 1.
+   *
+   * @returns The bytes written: 0 when the ring is empty and the producer has ended. Null when the write would block, even if the
+   *   descriptor is a blocking one, and when the ring is empty.
    */
   writeTo(fd: number): number | null {
     return this.#source.transfer(descriptorArgument(fd, 'fd', 'writev'))
   }
 
   /**
-   * The same as soon as it can be done: when the ring is empty it first waits for bytes. Works on a duplicate, so that `fd`
-   * may be closed meanwhile (of a session's output: once there are bytes to write). Until it settles this half is busy
-   * (`ERR_BUSY`). An abort or a timeout rejects as soon as the half is back, and never loses bytes: if some were written by
-   * then, it resolves with their number. It keeps the process alive.
+   * Writes to `fd` as `writeTo()` does, as soon as that is possible. When the ring is empty it first waits for bytes. It works on a
+   * duplicate, so `fd` may be closed meanwhile; for a session's output, once there are bytes to write. Until the promise settles
+   * this half is busy (`ERR_BUSY`), and the process is kept alive.
+   *
+   * An abort or a timeout rejects as soon as the half is free again. It never loses bytes: if some were written by then, the promise
+   * resolves with their number.
    */
   async writeToAsync(fd: number, options?: WaitOptions): Promise<number> {
     return this.#source.transferAsync(descriptorArgument(fd, 'fd', 'writev'), options)
   }
 
   /**
-   * Waits until at least `bytes` can be read: 0 to `size`, by default 1, otherwise `ERR_OUT_OF_RANGE`. Resolves with what
-   * can be read then; less than `bytes` only at the end, 0 when nothing is left. Rejects with `ERR_CLOSED` when this half
-   * ends and with `ERR_RELEASED` when it is released. It keeps the process alive until then.
+   * Waits until at least `bytes` can be read. Keeps the process alive until then.
+   *
+   * @param bytes 0 to `size`, by default 1; otherwise `ERR_OUT_OF_RANGE`.
+   * @returns A promise of the bytes that can be read. That is less than `bytes` only at the end, and 0 when nothing is left. It
+   *   rejects with `ERR_CLOSED` when this half ends, and with `ERR_RELEASED` when it is released.
    */
   async readable(bytes = 1, options?: WaitOptions): Promise<number> {
     return this.#source.wait(integerArgument(bytes, 'bytes', 0, this.size), options)
@@ -104,61 +120,81 @@ export class Consumer implements RingHalf {
 
   /** Waits as `readable()` does, but blocks this thread and its event loop. Throws `ERR_TIMEOUT` after `timeoutMs`. */
   readableSync(bytes: number, options: { timeoutMs: number }): number {
-    const timeoutMs = integerArgument(optionsArgument(options, 'options').timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)
+    const timeoutMs = timeoutArgument(options)
     return this.#source.waitSync(integerArgument(bytes, 'bytes', 0, this.size), timeoutMs)
   }
 
   /**
-   * Writes what comes to `socket` until the producer has ended and everything is written; then ends the socket's sending
-   * side, unless `end` is false. Views of the ring are written, without a copy, and freed when the socket has taken them;
-   * while it takes none, nothing more is written. Until then this half is busy (`ERR_BUSY`).
+   * Writes what comes into the ring to `socket` until the producer has ended and everything is written. Then it ends the sending
+   * side of the socket, unless `end` is false. It writes views of the ring, without a copy, and frees them when the socket has sent
+   * them. While the socket sends nothing, nothing more is written to it. Until the promise settles this half is busy (`ERR_BUSY`).
    *
-   * Rejects with what breaks the socket, `ERR_CLOSED` when it is closed, `signal.reason` on abort, which leaves the socket
-   * as it is; a write that is under way keeps the half busy until it is over. The socket may still be connecting; one that
-   * is closed, has ended its sending side or was never connected is `ERR_CLOSED`, with what broke it as `cause`.
+   * The socket may still be connecting. The promise rejects with the error that breaks the socket, with `ERR_CLOSED` when the socket
+   * is closed, and with `signal.reason` on an abort. An abort leaves the socket as it is; a write that is under way keeps the half
+   * busy until it is over. The promise also rejects with `ERR_CLOSED`, with the error that broke the socket as `cause`, if the socket
+   * is closed, has ended its sending side or was never connected.
    */
   async pipeTo(socket: Socket, options?: { signal?: AbortSignal; end?: boolean }): Promise<void> {
     return pipeToSocket(this.#source, socket, options)
   }
 
   /**
-   * A Node stream of copies of what is read, at most `highWaterMark` bytes each. It takes this half over: direct use is
-   * `ERR_BUSY`, and when the stream closes, however that comes, this half is released. It ends when the producer has ended
-   * or was released and everything is read. A session's output goes back to its session instead; it ends when the session
-   * has closed or failed, after what it still held. Only reading waits, and keeps the process alive while it does.
+   * Returns a Node stream of copies of what is read, at most `highWaterMark` bytes each. It ends when everything has been read and
+   * the producer has ended or was released. Only reading waits, and keeps the process alive while it does.
+   *
+   * The stream takes this half over: direct use is `ERR_BUSY`, and the half is released when the stream closes, for whatever reason.
+   * A session's output goes back to its session instead. Its stream ends when the session has closed or failed, after what the
+   * output still held.
    */
   toReadable(options?: RingReadableOptions): Readable {
     return new RingReadable(ringKey, this.#source, optionsArgument(options, 'options'))
   }
 
-  /** The same as a web byte stream, which reads into the buffers of BYOB readers; cancelling it releases this half. */
+  /**
+   * Returns a web byte stream that works as the stream of `toReadable()`. It reads into the buffers of BYOB readers. Cancelling it
+   * releases this half.
+   */
   toReadableStream(): ReadableStream<Uint8Array> {
     return webReadable(this.#source)
   }
 
-  /** Nothing more will be read: the producer hears of it. Idempotent. Of a session's output: `ERR_BUSY`, close the session. */
+  /**
+   * Ends this half: it reads nothing more, and the producer hears of it. Idempotent. Throws `ERR_BUSY` for a session's output: close
+   * the session instead.
+   */
   end(): void {
     checkIdle(this.#source)
-    this.#source.end()
-  }
-
-  /** Ends this half and gives its share of the memory back: views of it have length 0. True the first time, false after. */
-  release(): boolean {
-    checkIdle(this.#source)
-    return this.#source.release()
+    this.#owned.end()
   }
 
   /**
-   * A ticket with which another isolate of this process, or this one, can `adopt()` this half, as it is: with its position, and
-   * what is in the ring. Here it counts as released, and views of it have length 0. `ERR_BUSY` while it is in use, by a wait,
-   * a callback, a stream, a socket or native I/O. Of a session's output: `ERR_BUSY`.
+   * Ends this half and gives back its share of the memory: views of it have length 0. Returns true the first time, and false after.
+   * Throws `ERR_BUSY` while the half is in use, and for a session's output.
+   */
+  release(): boolean {
+    checkIdle(this.#source)
+    return this.#owned.release()
+  }
+
+  /**
+   * Returns a ticket with which this isolate, or another one of the process, can `adopt()` this half with its position and with what
+   * is in the ring. Here the half counts as released, and views of it have length 0. Throws `ERR_BUSY` while it is in use by a wait,
+   * a callback, a stream, a socket or native I/O, and for a session's output.
    */
   move(): Ticket<Consumer> {
-    return { framepool: makeTicket((carrier) => this.#source.depart(carrier)) }
+    return { framepool: makeTicket((carrier) => this.#owned.depart(carrier)) }
   }
 
   /** Calls `release()`. */
   [Symbol.dispose](): void {
     this.release()
+  }
+
+  get #owned(): OwnedHalf {
+    const { owned } = this.#source
+    if (owned === null) {
+      throw new FramePoolError('ERR_BUSY', 'the output belongs to its session: close the session instead')
+    }
+    return owned
   }
 }

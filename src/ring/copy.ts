@@ -3,7 +3,7 @@ import { FramePoolError } from '../support/errors.js'
 import type { HalfCore } from './half.js'
 import type { RingSource } from './source.js'
 
-/** Copies as much out of the ring as `target` takes; returns how much. */
+/** Copies as much out of the ring as `target` holds. Returns the number of bytes. */
 export function copyOut(source: RingSource, target: Uint8Array): number {
   const length = lengthOf(target)
   const count = Math.min(length, source.atLeast(length))
@@ -16,15 +16,19 @@ export function copyOut(source: RingSource, target: Uint8Array): number {
   return count
 }
 
-/** Copies all of `chunks` into the ring, and waits for room until `signal` aborts. `ERR_CLOSED` when nobody reads any more. */
+/**
+ * Copies all of `chunks` into the ring, and waits for room until `signal` aborts. Rejects with `ERR_CLOSED` when the consumer has
+ * ended.
+ */
 export async function copyAllIn(half: HalfCore, chunks: Iterable<Uint8Array>, signal: AbortSignal): Promise<void> {
   for (const chunk of chunks) {
     let copied = 0
     while (copied < lengthOf(chunk)) {
-      if (half.otherEnded)
+      if (half.otherEnded) {
         throw new FramePoolError('ERR_CLOSED', 'the consumer has ended: nobody reads what is written')
+      }
       copied += half.fill(partOf(chunk, copied, lengthOf(chunk) - copied))
-      // Waiting for more than a byte could wait for ever: for a reader who has read a little and waits for a full ring.
+      // A wait for more than one byte may never end: the reader may have read a little, and wait for a full ring.
       if (copied < lengthOf(chunk)) await half.wait(1, { signal })
     }
   }

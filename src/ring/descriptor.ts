@@ -4,7 +4,7 @@ import { FramePoolError } from '../support/errors.js'
 /** libuv's number for ENOTSUP on Windows, where the system itself has none. */
 const WINDOWS_ENOTSUP = -4049
 
-/** `value` as a file descriptor, or the documented error. */
+/** Returns `value` as a file descriptor, or throws the documented error. */
 export function descriptorArgument(value: unknown, name: string, syscall: string): number {
   const fd = integerArgument(value, name, 0, 0x7fff_ffff)
   if (process.platform === 'win32') {

@@ -1,87 +1,91 @@
 import { acquired, released } from '../native/acquired.js'
-import { reply, replyHandle, replyPosition } from '../native/call.js'
-import { endTransfer, transferLater, transferNow } from '../native/descriptors.js'
+import { type Transfer, transferLater, transferNow } from '../native/descriptors.js'
 import type { Handle } from '../native/handle.js'
 import {
   advanceRing,
+  askRing,
   endRingHalf,
+  type RingState,
   releaseRingHalf,
   ringHalfView,
   waitForRing,
   waitForRingSync,
 } from '../native/ring.js'
-import { ShownMemory } from '../native/shown-memory.js'
-import { type Carrier, depart } from '../native/transfer.js'
-import { nativeOperation, nativeWait } from '../native/wait.js'
-import { Kind, Word } from '../native/words.js'
-import { copyInto, firstOf, isDetached, lengthOf, partOf } from '../support/arguments.js'
+import { mended, ShownMemory } from '../native/shown-memory.js'
+import { type ArrivedHalf, type Carrier, departRingHalf } from '../native/transfer.js'
+import { copyInto, firstOf, lengthOf, partOf } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
 import type { WaitOptions } from '../support/wait.js'
 import { waitOptions } from '../support/wait.js'
-import { checkFree, checkIdle, type RingSource } from './source.js'
+import { checkFree, checkIdle, type OwnedHalf, type RingSource } from './source.js'
+
+/** What native code answers when it is asked. One record for all halves: each answer is used at once. */
+const state: RingState = { available: 0, otherEnded: false }
 
 /** One half of a byte ring, as this isolate knows it. */
-export class HalfCore implements RingSource {
+export class HalfCore implements RingSource, OwnedHalf {
   readonly handle: Handle
-  readonly #kind: Kind.Producer | Kind.Consumer
+  readonly #side: 'producer' | 'consumer'
   readonly size: number
   readonly memory: ShownMemory
   /** How often this half has come back to the start of the ring. */
   #rounds = 0
-  /** The position at the start of the first of these rounds. */
+  /** Position at the start of the first of these rounds. */
   #start = 0n
   offset = 0
   lent = false
-  /** Node has views of the ring that it may write to, until it drops them: they must not be detached. */
+  /** Whether Node has views of the ring that it may still write to. Until it drops them they must not be detached. */
   keepShown = false
-  /** The other half, if it is in this isolate: then each tells the other what it has done, so that neither need ask. */
+  /** The other half, if it is in this isolate. Then each tells the other what it has done, so that neither need ask. */
   #other: HalfCore | null = null
-  /** No more than is available: only this half makes that less. */
+  /** A lower bound of what is available: only this half makes that less. */
   #known: number
   /** Whether `#known` is all that is available, as long as native code moves neither half. */
   #exact = false
-  /** Bytes that this half has written, or read, and native code has not been told of. */
+  /** Bytes that this half has written or read, and that native code has not been told of. */
   #untold = 0
-  /** How many bytes may be untold: of a producer, the room that native code knows of. */
+  /** How many bytes may be untold: for a producer, the room that native code knows of. */
   #tellable: number
-  /** Waits and transfers for which native code looks at this half, or moves it. */
+  /** Waits and transfers for which native code looks at this half or moves it. */
   #native = 0
   #ended = false
   #released = false
-  /** All of the ring, to copy into and out of. */
+  /** A view of the whole ring, to copy into. */
   #whole: Uint8Array | null = null
 
-  constructor(handle: Handle, kind: Kind.Producer | Kind.Consumer, size: number, available: number) {
+  constructor(handle: Handle, side: 'producer' | 'consumer', size: number, available: number) {
     this.handle = handle
-    this.#kind = kind
+    this.#side = side
     this.size = size
     this.#known = available
     this.#tellable = size
     this.memory = new ShownMemory(() => ringHalfView(handle))
-    acquired(this, kind === Kind.Producer ? 'producer' : 'consumer', handle, freeHalf(handle))
+    acquired(this, side, handle, freeHalf(handle))
   }
 
-  /** The one that the last call gave: it has arrived from another isolate. */
-  static arrived(kind: Kind.Producer | Kind.Consumer): HalfCore {
-    const position = replyPosition()
-    const ended = reply(Word.Ended) === 1
-    const half = new HalfCore(replyHandle(), kind, reply(Word.Size), reply(Word.Available))
-    half.offset = Number(position & BigInt(half.size - 1))
+  /** Makes the half that has arrived from another isolate. */
+  static arrived({ kind, handle, size, available, position, ended }: ArrivedHalf): HalfCore {
+    const half = new HalfCore(handle, kind, size, available)
+    half.offset = Number(position & BigInt(size - 1))
     half.#start = position - BigInt(half.offset)
     half.#ended = ended
     return half
   }
 
-  /** Both halves of a new ring. */
+  /** Makes both halves of a new ring. */
   static pair(producer: Handle, consumer: Handle, size: number): { producer: HalfCore; consumer: HalfCore } {
     const halves = {
-      producer: new HalfCore(producer, Kind.Producer, size, size),
-      consumer: new HalfCore(consumer, Kind.Consumer, size, 0),
+      producer: new HalfCore(producer, 'producer', size, size),
+      consumer: new HalfCore(consumer, 'consumer', size, 0),
     }
     halves.producer.#other = halves.consumer
     halves.consumer.#other = halves.producer
     halves.producer.#exact = halves.consumer.#exact = true
     return halves
+  }
+
+  get owned(): OwnedHalf {
+    return this
   }
 
   get memorySize(): number {
@@ -101,15 +105,15 @@ export class HalfCore implements RingSource {
   get otherEnded(): boolean {
     if (this.#other !== null) return this.#other.#ended
     this.#ask()
-    return reply(Word.Ended) === 1
+    return state.otherEnded
   }
 
-  /** Crosses only where so much is not known to be there. */
+  /** Crosses only if fewer than `wanted` bytes are known to be available. */
   atLeast(wanted: number): number {
     return this.#known >= wanted ? this.#known : this.available
   }
 
-  /** Writes as much of `source` as there is room for; returns how much. */
+  /** Copies as much of `source` into the ring as there is room for, and moves on. Returns the number of bytes. */
   fill(source: Uint8Array): number {
     const length = lengthOf(source)
     const count = Math.min(length, this.atLeast(length))
@@ -124,8 +128,8 @@ export class HalfCore implements RingSource {
   }
 
   #view(): Uint8Array {
-    let whole = this.#whole
-    if (whole === null || isDetached(whole)) whole = this.#whole = this.memory.view(0, this.size)
+    const whole = mended(this.#whole, this.memory, 0, this.size)
+    if (whole !== this.#whole) this.#whole = whole
     return whole
   }
 
@@ -133,8 +137,7 @@ export class HalfCore implements RingSource {
     const other = this.#other
     if (other === null || this.#native > 0 || other.#native > 0 || count > this.#known) {
       this.#tell()
-      advanceRing(this.handle, count)
-      this.#learn()
+      this.#learn(advanceRing(this.handle, count))
     } else {
       if (this.#untold + count > this.#tellable) this.#tell()
       this.#untold += count
@@ -148,8 +151,8 @@ export class HalfCore implements RingSource {
   #tell(): void {
     const other = this.#other
     if (other === null) return
-    const [producer, consumer] = this.#kind === Kind.Producer ? [this, other] : [other, this]
-    // In this order: what was read had been written.
+    const [producer, consumer] = this.#side === 'producer' ? [this, other] : [other, this]
+    // In this order: bytes are written before they are read.
     producer.#tellOwn()
     consumer.#tellOwn()
     producer.#tellable = producer.#known
@@ -161,24 +164,24 @@ export class HalfCore implements RingSource {
     this.#untold = 0
   }
 
-  /** Asks native code what is available. */
+  /** Asks native code for its state. */
   #ask(): void {
     this.#tell()
-    advanceRing(this.handle, 0)
-    this.#learn()
+    askRing(this.handle, state)
+    this.#learn(state.available)
   }
 
-  /** Takes over what the last call said is available. Native code must have been told of all. */
-  #learn(): void {
-    this.#known = reply(Word.Available)
-    if (this.#kind === Kind.Producer) this.#tellable = this.#known
+  /** Takes over what native code, which has been told everything, says is available. */
+  #learn(available: number): void {
+    this.#known = available
+    if (this.#side === 'producer') this.#tellable = available
     this.#exact = this.#other === null || this.#other.#native === 0
   }
 
   #moveOn(count: number): void {
     const end = this.offset + count
     if (end >= this.size) this.#rounds++
-    // The size is a power of two, at most 2^30, so that the sum's low bits are the place.
+    // The size is a power of two, at most 2^30, so the low bits of the sum are the place.
     this.offset = end & (this.size - 1)
   }
 
@@ -203,11 +206,10 @@ export class HalfCore implements RingSource {
     this.#tell()
     this.#native++
     try {
-      return await nativeWait(
-        () => given,
-        (settled) => waitForRing(this.handle, bytes, settled),
-        () => this.#claim(),
-      )
+      return await waitForRing(this.handle, bytes, given, (available) => {
+        this.#learn(available)
+        return available
+      })
     } finally {
       this.#native--
     }
@@ -216,15 +218,14 @@ export class HalfCore implements RingSource {
   waitSync(bytes: number, timeoutMs: number): number {
     this.checkUsable()
     this.#tell()
-    waitForRingSync(this.handle, bytes, timeoutMs)
-    return this.#claim()
+    this.#learn(waitForRingSync(this.handle, bytes, timeoutMs))
+    return this.#known
   }
 
   transfer(fd: number): number | null {
     checkFree(this)
     this.#tell()
-    transferNow(this.handle, fd)
-    return this.#transferred()
+    return this.#transferred(transferNow(this.handle, fd))
   }
 
   async transferAsync(fd: number, options: WaitOptions | undefined): Promise<number> {
@@ -234,30 +235,22 @@ export class HalfCore implements RingSource {
     this.lent = true
     this.#native++
     try {
-      return await nativeOperation(
-        () => given,
-        (settled) => transferLater(this.handle, fd, settled),
-        () => endTransfer(this.handle),
-        () => this.#transferred(),
-      )
+      return await transferLater(this.handle, fd, given, (transfer) => this.#transferred(transfer))
     } finally {
       this.lent = false
       this.#native--
     }
   }
 
-  /** NB: the other half is told nothing. It may have asked natively before this is called, and would count it twice. */
-  #transferred(): number | null {
-    this.#learn()
+  /**
+   * Takes over what a transfer has done. Returns the bytes moved, or null if it was blocked. The other half is told nothing: it may
+   * have asked native code before this is called, and would count the bytes twice.
+   */
+  #transferred({ moved, blocked, available }: Transfer): number | null {
+    this.#learn(available)
     if (this.#other !== null) this.#other.#exact = false
-    const count = reply(Word.Length)
-    this.#moveOn(count)
-    return reply(Word.Blocked) === 1 ? null : count
-  }
-
-  #claim(): number {
-    this.#learn()
-    return this.#known
+    this.#moveOn(moved)
+    return blocked ? null : moved
   }
 
   checkUsable(): void {
@@ -265,11 +258,12 @@ export class HalfCore implements RingSource {
     if (this.#ended) throw new FramePoolError('ERR_CLOSED', 'this half of the ring has ended')
   }
 
-  /** Ended or released. */
+  /** Whether this half has ended or was released. */
   get closed(): boolean {
     return this.#ended || this.#released
   }
 
+  /** Throws `ERR_RELEASED` if this half was released. */
   checkAlive(): void {
     if (this.#released) throw new FramePoolError('ERR_RELEASED', 'this half of the ring was released')
   }
@@ -297,12 +291,12 @@ export class HalfCore implements RingSource {
     checkIdle(this)
     if (this.#native > 0) throw new FramePoolError('ERR_BUSY', 'someone waits for this half of the ring')
     this.#tell()
-    depart(this.#kind, this.handle, carrier)
+    departRingHalf(this.#side, this.handle, carrier)
     this.#leave()
     released(this)
   }
 
-  /** This isolate has the half no more. */
+  /** Notes that this isolate does not have the half any more. */
   #leave(): void {
     this.#released = true
     this.#whole = null
@@ -310,6 +304,7 @@ export class HalfCore implements RingSource {
   }
 }
 
+/** Makes the callback that frees a collected half. A closure of the constructor would lead to the half, and keep it. */
 function freeHalf(handle: Handle): () => void {
   return () => releaseRingHalf(handle, true)
 }

@@ -4,7 +4,7 @@ import type { Write } from '../slot/buffer.js'
 import { bytesArgument, functionArgument, integerArgument, lengthOf, optionsArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType, outOfRange } from '../support/errors.js'
 import type { WaitOptions } from '../support/wait.js'
-import { MAX_TIMEOUT_MS } from '../support/wait.js'
+import { timeoutArgument } from '../support/wait.js'
 import type { Ticket } from '../threads/ticket.js'
 import { descriptorArgument } from './descriptor.js'
 import type { HalfCore } from './half.js'
@@ -15,10 +15,13 @@ import type { RingWritableOptions } from './streams/options.js'
 import { webWritable } from './streams/web.js'
 import { RingWritable } from './streams/writable.js'
 
-/** The writing half of a byte ring. (bytering `Producer`) */
+/**
+ * The half of a byte ring that writes. Once it is released, every member but `size`, `position` and `release()` throws
+ * `ERR_RELEASED`. (`bytering::Producer`)
+ */
 export class Producer implements RingHalf, Write {
   readonly #half: HalfCore
-  /** A socket reads into the ring by it. */
+  /** The intake by which a socket reads into the ring, once there is one. */
   #intake: OnReadIntake | null = null
 
   /** @internal */
@@ -27,7 +30,7 @@ export class Producer implements RingHalf, Write {
     this.#half = half
   }
 
-  /** The ring's, in bytes. */
+  /** Size of the ring, in bytes. */
   get size(): number {
     return this.#half.size
   }
@@ -37,7 +40,7 @@ export class Producer implements RingHalf, Write {
     return this.#half.position
   }
 
-  /** Room to write, in bytes. Throws `ERR_RELEASED` once released, as everything here but `size`, `position`, `release()`. */
+  /** Room to write, in bytes. */
   get available(): number {
     this.#live.checkAlive()
     return this.#half.available
@@ -48,35 +51,41 @@ export class Producer implements RingHalf, Write {
     return this.available === this.size
   }
 
-  /** The consumer has ended or was released: what is written from here on nobody reads. */
+  /** True when the consumer has ended or was released: nothing that is written from here on will be read. */
   get ended(): boolean {
     this.#live.checkAlive()
     return this.#half.otherEnded
   }
 
   /**
-   * Offers the room as two views (the second may be empty) and their total length; `fill` returns how many bytes it wrote.
-   * More than offered, or no whole number: `ERR_INVALID_COUNT`, and nothing is written. What `fill` throws is passed on,
-   * and nothing is written. The views are valid until `fill` returns; using this half from within is `ERR_BUSY`.
-   * (`bytering::Producer::io_slices`)
+   * Calls `fill` with the room as two views (the second may be empty) and their total length in bytes. `fill` returns how many
+   * bytes it wrote. The views are valid until then; using this half from within is `ERR_BUSY`.
+   *
+   * Throws `ERR_INVALID_COUNT` if `fill` returns more than was offered or no whole number, and what `fill` throws. Nothing is
+   * written in either case. (`bytering::Producer::io_slices`)
+   *
+   * @returns What `fill` returned.
    */
   ioSlices(fill: (bufs: [Uint8Array, Uint8Array], length: number) => number): number {
     return ioSlices(this.#live, functionArgument(fill, 'fill'))
   }
 
-  /** The same with a promise: until it settles, the views are valid and this half is busy (`ERR_BUSY`). */
+  /**
+   * Calls `fill` as `ioSlices()` does, and waits for the promise that it returns. Until that settles, the views are valid and this
+   * half is busy (`ERR_BUSY`).
+   */
   async ioSlicesAsync(fill: (bufs: [Uint8Array, Uint8Array], length: number) => Promise<number>): Promise<number> {
     return ioSlicesAsync(this.#live, functionArgument(fill, 'fill'))
   }
 
-  /** Writes as much as there is room for; returns the bytes written, 0 when the ring is full. */
+  /** Copies as much of `source` into the ring as there is room for. Returns the bytes written: 0 when the ring is full. */
   write(source: Uint8Array): number {
     const bytes = bytesArgument(source, 'source')
     checkFree(this.#live)
     return this.#live.fill(bytes)
   }
 
-  /** Writes all of `source`, or throws `ERR_WRITE_ZERO` and writes nothing when there is not room for all. */
+  /** Copies all of `source` into the ring. Throws `ERR_WRITE_ZERO`, and writes nothing, if there is not room for all of it. */
   writeAll(source: Uint8Array): void {
     const length = lengthOf(bytesArgument(source, 'source'))
     checkFree(this.#live)
@@ -88,29 +97,37 @@ export class Producer implements RingHalf, Write {
   }
 
   /**
-   * readv(2) of `fd` straight into the ring; returns the bytes read. 0 at the end of the file, or when the ring is full and
-   * the consumer has ended. null where it would block (also on a descriptor that blocks: it is never waited for) and where
-   * the ring is full. `fd` is read where it stands. It may be a file, pipe, FIFO, terminal or other device; a socket, which
-   * Node may own, is refused. What the system refuses is `ERR_SYSTEM`, with `info`; a socket `ENOTSUP`, as is everything on
-   * Windows. Throws `ERR_OUT_OF_RANGE` beyond 0 to 2^31 − 1.
+   * Reads from `fd` straight into the ring, by readv(2). `fd` is a file, which is read where it stands, or a pipe, FIFO, terminal
+   * or other device. Sockets are refused, since Node may own them.
+   *
+   * Throws `ERR_SYSTEM`, with `info`, for what the system refuses; its code is `ENOTSUP` for a socket, and for everything on
+   * Windows. Throws `ERR_OUT_OF_RANGE` unless `fd` is 0 to 2^31 − 1.
+   *
+   * @returns The bytes read: 0 at the end of the file, or when the ring is full and the consumer has ended. Null when the read would
+   *   block, even if the descriptor is a blocking one, and when the ring is full.
    */
   readFrom(fd: number): number | null {
     return this.#live.transfer(descriptorArgument(fd, 'fd', 'readv'))
   }
 
   /**
-   * The same as soon as it can be done: when the ring is full it first waits for room. Works on a duplicate, so that `fd` may
-   * be closed meanwhile. Until it settles this half is busy (`ERR_BUSY`). An abort or a timeout rejects as soon as the half is
-   * back, and never loses bytes: if some were read by then, it resolves with them. It keeps the process alive.
+   * Reads from `fd` as `readFrom()` does, as soon as that is possible. When the ring is full it first waits for room. It works on a
+   * duplicate, so `fd` may be closed meanwhile. Until the promise settles this half is busy (`ERR_BUSY`), and the process is kept
+   * alive.
+   *
+   * An abort or a timeout rejects as soon as the half is free again. It never loses bytes: if some were read by then, the promise
+   * resolves with their number.
    */
   async readFromAsync(fd: number, options?: WaitOptions): Promise<number> {
     return this.#live.transferAsync(descriptorArgument(fd, 'fd', 'readv'), options)
   }
 
   /**
-   * Waits until at least `bytes` can be written: 0 to `size`, by default 1, otherwise `ERR_OUT_OF_RANGE`. Resolves with the
-   * room there is then; less than `bytes` only when the consumer has ended. Rejects with `ERR_CLOSED` when this half ends
-   * and with `ERR_RELEASED` when it is released. It keeps the process alive until then.
+   * Waits until at least `bytes` can be written. Keeps the process alive until then.
+   *
+   * @param bytes 0 to `size`, by default 1; otherwise `ERR_OUT_OF_RANGE`.
+   * @returns A promise of the room in bytes. That is less than `bytes` only if the consumer has ended. It rejects with `ERR_CLOSED`
+   *   when this half ends, and with `ERR_RELEASED` when it is released.
    */
   async writable(bytes = 1, options?: WaitOptions): Promise<number> {
     return this.#live.wait(integerArgument(bytes, 'bytes', 0, this.size), options)
@@ -118,19 +135,23 @@ export class Producer implements RingHalf, Write {
 
   /** Waits as `writable()` does, but blocks this thread and its event loop. Throws `ERR_TIMEOUT` after `timeoutMs`. */
   writableSync(bytes: number, options: { timeoutMs: number }): number {
-    const timeoutMs = integerArgument(optionsArgument(options, 'options').timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)
+    const timeoutMs = timeoutArgument(options)
     return this.#live.waitSync(integerArgument(bytes, 'bytes', 0, this.size), timeoutMs)
   }
 
   /**
-   * What `net.connect({ onread })` takes, so that a socket's bytes land in the ring without a copy. Reading pauses while the
-   * ring is nearly full, and goes on when half of it is free. What a source that does not pause (TLS gives all that it has
-   * decrypted) brings to a full ring waits for room in memory of its own. `onData` is called with the bytes of each read;
-   * what it throws is an uncaught exception, and reading goes on.
+   * Returns the option `onread` of `net.connect()`, with which the bytes of a socket land in the ring without a copy. Servers have
+   * no such option: see `relaySockets()`.
    *
-   * The half is the socket's from here on (`ERR_BUSY`), but for `end()`, which is to be called on the socket's `'end'`, and
-   * `release()`: when the socket has closed. Both leave what waits for room on its way into the ring. `createServer` has no `onread`: see `relaySockets`. A ring of one byte cannot be
-   * read into: `ERR_OUT_OF_RANGE`; nor one that is full: `ERR_WRITE_ZERO`.
+   * Reading pauses while the ring is nearly full, and goes on when half of it is free. Some sources do not pause: TLS gives all that
+   * it has decrypted. What they bring to a full ring waits for room in memory of its own.
+   *
+   * From here on the half is the socket's (`ERR_BUSY`), except for `end()`, to call on the socket's `'end'`, and `release()`, to call
+   * when the socket has closed. Neither drops bytes that still wait for room in the ring.
+   *
+   * Throws `ERR_OUT_OF_RANGE` for a ring of one byte, and `ERR_WRITE_ZERO` for a ring that is full.
+   *
+   * @param onData Called with the number of bytes of each read. What it throws is an uncaught exception, and reading goes on.
    */
   onread(onData?: (bytes: number) => void): OnRead {
     if (onData !== undefined) functionArgument(onData, 'onData')
@@ -144,20 +165,24 @@ export class Producer implements RingHalf, Write {
   }
 
   /**
-   * A Node stream that copies what is written into the ring, and waits while that is full. It takes this half over:
-   * direct use is `ERR_BUSY`, and when the stream closes, however that comes, this half is released. The consumer cannot
-   * tell an error from an end. Once it has ended, writing fails with `ERR_CLOSED`. A write that waits keeps the process alive.
+   * Returns a Node stream that copies what is written to it into the ring, and waits while the ring is full. The stream takes this
+   * half over: direct use is `ERR_BUSY`, and the half is released when the stream closes, for whatever reason. The consumer cannot
+   * tell an error from an end. Once the consumer has ended, writing fails with `ERR_CLOSED`. A write that waits keeps the process
+   * alive.
    */
   toWritable(options?: RingWritableOptions): Writable {
     return new RingWritable(ringKey, this.#live, optionsArgument(options, 'options'))
   }
 
-  /** The same as a web stream of Uint8Arrays; closing or aborting it, or an error, releases this half. */
+  /**
+   * Returns a web stream of Uint8Arrays that works as the stream of `toWritable()`. Closing it, aborting it or an error releases
+   * this half.
+   */
   toWritableStream(): WritableStream<Uint8Array> {
     return webWritable(this.#live)
   }
 
-  /** Nothing more will be written: when the consumer has read what is there, that is all. Idempotent. */
+  /** Ends this half. The consumer can still read what is in the ring, and then learns that it was all. Idempotent. */
   end(): void {
     const half = this.#live
     half.checkAlive()
@@ -169,7 +194,10 @@ export class Producer implements RingHalf, Write {
     half.end()
   }
 
-  /** Ends this half and gives its share of the memory back: views of it have length 0. True the first time, false after. */
+  /**
+   * Ends this half and gives back its share of the memory: views of it have length 0. Returns true the first time, and false after.
+   * Throws `ERR_BUSY` while the half is in use.
+   */
   release(): boolean {
     if (this.#intake !== null) return this.#intake.release()
     checkIdle(this.#half)
@@ -177,8 +205,8 @@ export class Producer implements RingHalf, Write {
   }
 
   /**
-   * A ticket with which another isolate of this process, or this one, can `adopt()` this half, as it is: with its position, and
-   * what is in the ring. Here it counts as released, and views of it have length 0. `ERR_BUSY` while it is in use, by a wait,
+   * Returns a ticket with which this isolate, or another one of the process, can `adopt()` this half with its position and with what
+   * is in the ring. Here the half counts as released, and views of it have length 0. Throws `ERR_BUSY` while it is in use by a wait,
    * a callback, a stream, a socket or native I/O.
    */
   move(): Ticket<Producer> {
@@ -190,7 +218,7 @@ export class Producer implements RingHalf, Write {
     this.release()
   }
 
-  /** The half, if it was not released. A released half may only keep what a socket has read and the ring had no room for. */
+  /** The half, if it was not released. A released half may still pass on what a socket has read and the ring had no room for. */
   get #live(): HalfCore {
     if (this.#intake?.released) throw new FramePoolError('ERR_RELEASED', 'this half of the ring was released')
     return this.#half

@@ -1,6 +1,4 @@
 import { types } from 'node:util'
-
-import { lastFailure } from '../native/call.js'
 import { endPump, pumpMoved, startPump, stopPump } from '../native/descriptors.js'
 import type { Handle } from '../native/handle.js'
 import { abortError, isAborted, reasonOf, whenAborted } from '../support/abort.js'
@@ -11,31 +9,35 @@ import { descriptorArgument } from './descriptor.js'
 
 /** Options of `pump`. */
 export interface PumpOptions {
-  /** The ring's, in bytes: a power of two, at most 1 GiB. */
+  /** Size of the ring, in bytes: a power of two, at most 1 GiB, by default 1 MiB; otherwise `ERR_OUT_OF_RANGE`. */
   size?: number
-  /** An abort ends the reading: see `pump`. */
+  /** Signal whose abort ends the reading: see `pump()`. */
   signal?: AbortSignal
-  /** Called with the bytes written so far: about every 100 ms while there are more, and once at the end, whichever it is. What it throws stops the pump. */
+  /**
+   * Called with the bytes written so far: about every 100 ms while the number grows, and once at the end, also after an error. What it
+   * throws stops the pump.
+   */
   onProgress?: (bytes: bigint) => void
 }
 
-/** 1 MiB: measured, see benchmark/pump.ts. */
+/** 1 MiB, as measured by benchmark/pump.ts. */
 const DEFAULT_SIZE = 2 ** 20
 const PROGRESS_MS = 100
 
 /**
- * Copies all that `from` gives to `to`, on native threads through a ring, one reading while the other writes (readv(2) and
- * writev(2)). Resolves with the bytes copied. Works on duplicates: the descriptors may be closed meanwhile. Which ones are
- * taken is said at `Producer.readFrom` and `Consumer.writeTo`.
+ * Copies everything from the file descriptor `from` to `to`, through a ring and on two native threads: one reads while the other
+ * writes (readv(2) and writev(2)). `Producer.readFrom()` and `Consumer.writeTo()` say which descriptors can be used. A pump works on
+ * duplicates, so the descriptors may be closed meanwhile. It keeps the process alive. The pumps of a worker end with the worker.
  *
- * On an abort nothing more is read; what was read is still written, however long that takes. Then it rejects with
- * `signal.reason`, which gets a property `bytes`: a bigint, the bytes written. If the reason cannot take it (it is no Error,
- * is frozen, or has one already, since another pump had the same signal), it is the `cause` of an `AbortError` that does.
+ * On an abort the pump reads nothing more, and still writes what it has read, however long that takes. Then it rejects with
+ * `signal.reason`, to which it adds the property `bytes`: a bigint, the bytes written. A reason cannot take the property if it is no
+ * Error, is frozen, or has the property already because another pump used the same signal. The pump then rejects with an `AbortError`
+ * that has `bytes`, and the reason as its `cause`.
  *
- * What the system refuses rejects with `ERR_SYSTEM`, `info` and `bytes`: a read error when all that was read before is
- * written, a write error at once. What `onProgress` throws stops the pump as an abort does, and is what it rejects with.
+ * What the system refuses rejects with `ERR_SYSTEM`, with `info` and `bytes`: a write error at once, and a read error when everything
+ * that was read before is written. What `onProgress` throws stops the pump as an abort does, and the pump rejects with it.
  *
- * It keeps the process alive. When a worker ends, its pumps end where they are.
+ * @returns A promise of the bytes copied.
  */
 export async function pump(from: number, to: number, options?: PumpOptions): Promise<bigint> {
   descriptorArgument(from, 'from', 'readv')
@@ -64,16 +66,16 @@ export async function pump(from: number, to: number, options?: PumpOptions): Pro
   return bytes
 }
 
-/** A pump, and a promise of what it failed with, if it did, when it is over. */
+/** Starts a pump. Returns it and a promise of its end: of what it failed with, or null. */
 function start(from: number, to: number, size: number): { pump: Handle; ended: Promise<Error | null> } {
   let settle!: (failure: Error | null) => void
   const ended = new Promise<Error | null>((resolve) => {
     settle = resolve
   })
-  return { pump: startPump(from, to, size, () => settle(lastFailure())), ended }
+  return { pump: startPump(from, to, size, settle), ended }
 }
 
-/** Tells of progress until its callback throws. */
+/** Reports progress until its callback throws. */
 class Progress {
   readonly #callback: ((bytes: bigint) => void) | undefined
   told = 0n
@@ -83,7 +85,7 @@ class Progress {
     this.#callback = callback
   }
 
-  /** False when the callback has thrown. */
+  /** Calls the callback. Returns false if it has thrown. */
   tell(bytes: bigint): boolean {
     this.told = bytes
     try {
@@ -99,7 +101,7 @@ function withBytes(reason: unknown, bytes: bigint): unknown {
   return takesBytes(reason, bytes) ? reason : Object.assign(abortError('the pump was stopped', reason), { bytes })
 }
 
-/** Gives an error the property `bytes`; false if it cannot take it. Runs no code of the error, which could do anything. */
+/** Adds the property `bytes` to an error. Returns false if the error cannot take it. Runs no code of the error. */
 function takesBytes(reason: unknown, bytes: bigint): boolean {
   if (types.isProxy(reason) || !(reason instanceof Error) || Object.hasOwn(reason, 'bytes')) return false
   return Reflect.defineProperty(reason, 'bytes', { value: bytes, writable: true, enumerable: true, configurable: true })

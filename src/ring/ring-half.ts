@@ -1,17 +1,17 @@
-/** What both halves of a byte ring have: the producer works on the room, the consumer on the bytes. */
+/** Describes what both halves of a byte ring have in common: the producer works on the room, the consumer on the bytes. */
 export interface RingHalf extends Disposable {
-  /** The ring's, in bytes. */
+  /** Size of the ring, in bytes. */
   readonly size: number
   /** Bytes ever passed through this half, modulo 2^64. */
   readonly position: bigint
-  /** Producer: room to write. Consumer: bytes to read. */
+  /** Bytes that can be passed through this half now: the room of a producer, or the bytes that a consumer can read. */
   readonly available: number
   /** True when nothing is in the ring. */
   readonly isEmpty: boolean
-  /** The other half has ended or was released. */
+  /** True when the other half has ended or was released. */
   readonly ended: boolean
-  /** This half will do nothing any more; the other hears of it. */
+  /** Ends this half: it does nothing any more, and the other half hears of it. */
   end(): void
-  /** Ends this half and gives its share of the memory back. True the first time, false after. */
+  /** Ends this half and gives back its share of the memory. Returns true the first time, and false after. */
   release(): boolean
 }

@@ -3,69 +3,80 @@ import type { Carrier } from '../native/transfer.js'
 import { FramePoolError } from '../support/errors.js'
 import type { WaitOptions } from '../support/wait.js'
 
-/** Only framepool makes ring halves. */
+/** Key that the constructors of ring halves and of streams over them ask for: only framepool makes these. */
 export const ringKey = Symbol('framepool.ring')
 
-/** What a producer or consumer works on: one half of a byte ring, or a session's output. */
+/** The bytes that a producer or a consumer works on: one half of a byte ring, or a session's output. */
 export interface RingSource {
   /** The most that can ever be available, in bytes: a power of two. */
   readonly size: number
-  /** What `memory` is now, in bytes: a power of two. A session's output grows up to `size`. */
+  /** Size of `memory` at present, in bytes: a power of two. A session's output grows up to `size`. */
   readonly memorySize: number
-  /** Bytes to write, or to read. */
+  /** Bytes that can be written or read. */
   readonly available: number
-  /** Bytes ever written, or read, modulo 2^64. */
+  /** Bytes ever written or read, modulo 2^64. */
   readonly position: bigint
   /** Where in the ring the first available byte lies. */
   readonly offset: number
-  /** The other half will do nothing any more. */
+  /** Whether the other half will do nothing any more. */
   readonly otherEnded: boolean
   readonly memory: ShownMemory
-  /** True while someone uses views of the ring, or natively the half itself: it must neither move on nor be freed. */
+  /** Whether views of the ring, or natively the half itself, are in use: it must neither move on nor be freed then. */
   lent: boolean
-  /** At least `wanted`, if there is so much; otherwise all that is available. */
+  /** The half as its holder's own, to end, release and move. Null for a session's output, which is the session's. */
+  readonly owned: OwnedHalf | null
+  /** Returns at least `wanted` if that many bytes are available, and otherwise all that are. */
   atLeast(wanted: number): number
   /** Throws if this half can do nothing any more. */
   checkUsable(): void
-  /** A stream has this half from here on: it is lent until `giveUp()`. Throws if it can do nothing any more or is in use. */
+  /** Lends this half to a stream until `giveUp()`. Throws if it can do nothing any more or is in use. */
   takeOver(): void
-  /** The stream has closed: a ring's half is released, a session's output is the session's again. */
+  /** Takes this half back from a stream that has closed: a ring's half is released, a session's output is the session's again. */
   giveUp(): void
-  /** `count` available bytes were written, or read. */
+  /** Moves on by `count` available bytes that were written or read. */
   advance(count: number): void
-  /** The views are used no more: the half is not lent any longer, and moves on by `count` bytes. */
+  /** Ends the loan of the views, and moves on by `count` bytes. */
   giveBack(count: number): void
-  /** Resolves with what is available once that is `bytes`, or when no more will come. */
+  /** Resolves with the bytes available once there are `bytes`, or when no more will come. */
   wait(bytes: number, options: WaitOptions | undefined): Promise<number>
+  /** Waits as `wait()` does, but blocks this thread. */
   waitSync(bytes: number, timeoutMs: number): number
-  /** Moves what can be moved now between the ring and `fd`; null: nothing can. */
+  /** Moves what can be moved now between the ring and `fd`. Returns the number of bytes, or null if nothing can be moved now. */
   transfer(fd: number): number | null
-  /** The same as soon as it can be done. */
+  /** Moves bytes between the ring and `fd` as soon as any can be moved. */
   transferAsync(fd: number, options: WaitOptions | undefined): Promise<number>
+}
+
+/** A half of a byte ring that belongs to its holder. */
+export interface OwnedHalf {
+  /** Ends this half: the other hears of it. Does nothing the second time. */
   end(): void
+  /** Releases this half. Returns true the first time, and false after. */
   release(): boolean
-  /** This half leaves the isolate by `carrier`. If that throws, it has not. */
+  /** Sends this half out of the isolate by `carrier`. If that throws, the half stays. */
   depart(carrier: Carrier): void
 }
 
+/** Throws if `source` can do nothing any more, and `ERR_BUSY` if it is in use. */
 export function checkFree(source: RingSource): void {
   source.checkUsable()
   checkIdle(source)
 }
 
+/** Throws `ERR_BUSY` if `source` is in use. */
 export function checkIdle(source: RingSource): void {
   if (source.lent) throw new FramePoolError('ERR_BUSY', 'this half of the ring is in use')
 }
 
-/** The first `count` available bytes as views: two where they wrap, otherwise the second is empty. */
-export function views({ memory, memorySize, offset }: RingSource, count: number): [Uint8Array, Uint8Array] {
+type Bufs = [Uint8Array, Uint8Array]
+
+/** Returns the first `count` available bytes as two views. The second is empty unless the bytes wrap. */
+export function views({ memory, memorySize, offset }: RingSource, count: number): Bufs {
   const first = Math.min(count, memorySize - offset)
   return [memory.view(offset, first), memory.view(0, count - first)]
 }
 
-type Bufs = [Uint8Array, Uint8Array]
-
-/** Lends what is available to `use`, which says how many bytes of it it has dealt with. */
+/** Lends what is available to `use`, which returns how many bytes it has dealt with. */
 export function ioSlices(source: RingSource, use: (bufs: Bufs, length: number) => number): number {
   checkFree(source)
   const length = source.available
@@ -80,7 +91,7 @@ export function ioSlices(source: RingSource, use: (bufs: Bufs, length: number) =
   return count
 }
 
-/** The same, until the promise that `use` gives has settled. */
+/** Lends what is available to `use` until the promise that it returns has settled. */
 export async function ioSlicesAsync(
   source: RingSource,
   use: (bufs: Bufs, length: number) => Promise<number>,

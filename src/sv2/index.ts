@@ -1,5 +1,5 @@
 /**
- * Stratum V2 (Sv2) sessions, and a relay between miners and a pool.
+ * Stratum V2 (Sv2) sessions, and a relay between miners and a mining pool.
  *
  * @module framepool/sv2
  */

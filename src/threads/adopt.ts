@@ -1,8 +1,6 @@
 import { arrivedBuddyPool } from '../buddy/buddy-pool.js'
 import { arrivedBudgetPool } from '../budget/budget-pool.js'
-import { reply, replyHandle, replyWide } from '../native/call.js'
-import { adoptTicket, replyPool } from '../native/transfer.js'
-import { Kind, Word } from '../native/words.js'
+import { type Arrived, adoptTicket } from '../native/transfer.js'
 import { Consumer } from '../ring/consumer.js'
 import { HalfCore } from '../ring/half.js'
 import { Producer } from '../ring/producer.js'
@@ -15,33 +13,32 @@ import { SliceSender } from './slice-sender.js'
 import type { Ticket } from './ticket.js'
 
 /**
- * What a ticket stands for, which this isolate has from here on. Once: a ticket that was used or revoked (its sender has ended,
- * or its pool was closed), that is malformed, or that comes from another process, is `ERR_TICKET`.
+ * Returns the object that a ticket stands for. From here on it is this isolate's.
+ *
+ * Throws `ERR_TICKET` if the ticket was used before, was revoked (its sender has ended, or its pool was closed), is malformed, or comes
+ * from another process.
  */
 export function adopt<T>(ticket: Ticket<T>): T {
   const text: unknown = objectArgument(ticket, 'ticket').framepool
   if (typeof text !== 'string') throw new FramePoolError('ERR_TICKET', 'no ticket: it has no text')
-  adoptTicket(text)
-  return arrived() as T
+  return objectOf(adoptTicket(text)) as T
 }
 
-/** The object that the last call has taken into this isolate. */
-function arrived(): unknown {
-  const kind: Kind = reply(Word.Kind)
-  switch (kind) {
-    case Kind.Producer:
-      return new Producer(ringKey, HalfCore.arrived(kind))
-    case Kind.Consumer:
-      return new Consumer(ringKey, HalfCore.arrived(kind))
-    case Kind.BudgetPool:
-      return arrivedBudgetPool(replyHandle(), reply(Word.Size), replyWide())
-    case Kind.BuddyPool:
-      return arrivedBuddyPool(replyPool())
-    case Kind.Sender:
-      return new SliceSender(channelKey, replyHandle())
-    case Kind.Receiver:
-      return new SliceReceiver(channelKey, replyHandle())
+function objectOf(arrived: Arrived): unknown {
+  switch (arrived.kind) {
+    case 'producer':
+      return new Producer(ringKey, HalfCore.arrived(arrived))
+    case 'consumer':
+      return new Consumer(ringKey, HalfCore.arrived(arrived))
+    case 'budget-pool':
+      return arrivedBudgetPool(arrived.handle, arrived.bufferSize, arrived.maxMemory)
+    case 'buddy-pool':
+      return arrivedBuddyPool(arrived.handle)
+    case 'slice-sender':
+      return new SliceSender(channelKey, arrived.handle)
+    case 'slice-receiver':
+      return new SliceReceiver(channelKey, arrived.handle)
     default:
-      return arrivedMovable()
+      return arrivedMovable(arrived)
   }
 }

@@ -7,20 +7,22 @@ import {
   departAllocation,
   isAllocation,
 } from '../budget/budget-allocation.js'
-import { type BuddyGrant, readBuddyGrant } from '../native/buddy.js'
-import { reply, replyHandle } from '../native/call.js'
-import { replyHeapHandle } from '../native/heap.js'
-import { type Carrier, replyPool, replyRegion } from '../native/transfer.js'
-import { Kind, Word } from '../native/words.js'
+import type {
+  ArrivedAllocation,
+  ArrivedBuddyBuffer,
+  ArrivedMovable,
+  ArrivedSlice,
+  Carrier,
+} from '../native/transfer.js'
 import { borrowedMemory } from '../slice/borrowed-memory.js'
 import { heapMemory } from '../slice/heap-memory.js'
 import { checkSlice, departSlice, isSlice, Slice, sliceKey } from '../slice/slice.js'
 import { invalidArgType } from '../support/errors.js'
 
-/** Bytes with one owner, that can become another isolate's. */
+/** Bytes with one owner, which can move to another isolate. */
 export type Movable = Slice | BuddyBuffer | BudgetAllocation
 
-/** `value` as something movable, or the documented error. */
+/** Returns `value` as something movable, or throws the documented error. */
 export function movableArgument<T extends Movable>(value: T, name: string): T {
   if (typeof value === 'object' && value !== null && (isSlice(value) || isBuddyBuffer(value) || isAllocation(value))) {
     return value
@@ -35,36 +37,36 @@ export function checkMovable(item: Movable): void {
   else checkAllocation(item)
 }
 
-/** `item` leaves this isolate by `carrier`. If that throws, it has not. */
+/** Sends `item` out of this isolate by `carrier`. If that throws, the item stays. */
 export function departMovable(item: Movable, carrier: Carrier): void {
   if (isSlice(item)) departSlice(item, carrier)
   else if (isBuddyBuffer(item)) departBuddyBuffer(item, carrier)
   else departAllocation(item, carrier)
 }
 
-/** What the last call has taken into this isolate. */
-export function arrivedMovable(): Movable {
-  const kind: Kind = reply(Word.Kind)
-  if (kind === Kind.Slice) return arrivedSlice()
-  if (kind === Kind.Allocation) return arrivedAllocation()
-  const length = reply(Word.Size)
-  const grant: BuddyGrant = { index: 0, generation: 0, block: 0, offset: 0, capacity: 0 }
-  readBuddyGrant(grant)
-  const { memory, lease } = arrivedBuddyLease(replyPool(), grant)
-  return new BuddyBuffer(buddyKey, memory, lease, length)
+/** Makes the object that has arrived in this isolate. */
+export function arrivedMovable(arrived: ArrivedMovable): Movable {
+  switch (arrived.kind) {
+    case 'slice':
+      return sliceOf(arrived)
+    case 'allocation':
+      return allocationOf(arrived)
+    case 'buddy-buffer':
+      return buddyBufferOf(arrived)
+  }
 }
 
-function arrivedSlice(): Slice {
-  const slot = reply(Word.Slot)
-  const offset = reply(Word.Offset)
-  const length = reply(Word.Length)
-  const slice = replyHeapHandle()
-  const memory = reply(Word.Own) === 1 ? heapMemory(slice) : borrowedMemory(replyRegion(), slot, slice)
+function sliceOf({ handle, region, onHeap, slot, offset, length }: ArrivedSlice): Slice {
+  const { index, generation } = handle
+  const memory = onHeap ? heapMemory({ index, generation }) : borrowedMemory(region, slot, handle)
   return new Slice(sliceKey, memory, offset, length, slot)
 }
 
-function arrivedAllocation(): BudgetAllocation {
-  const handle = replyHandle()
-  const size = reply(Word.Size)
-  return new BudgetAllocation(allocationKey, handle, reply(Word.Length) / size, size)
+function allocationOf({ handle, bytes, bufferSize }: ArrivedAllocation): BudgetAllocation {
+  return new BudgetAllocation(allocationKey, handle, bytes / bufferSize, bufferSize)
+}
+
+function buddyBufferOf({ pool, grant, length }: ArrivedBuddyBuffer): BuddyBuffer {
+  const { memory, lease } = arrivedBuddyLease(pool, grant)
+  return new BuddyBuffer(buddyKey, memory, lease, length)
 }

@@ -8,22 +8,22 @@ const MAX_CAPACITY = 2 ** 16
 const DEFAULT_CAPACITY = 64
 
 /**
- * A channel of slices, buffers and allocations for one sender and one receiver, each of which can `move()` to another
- * isolate. What is sent changes its owner without a copy and without a message: through a byte ring of tokens.
+ * A channel of slices, buffers and allocations for one sender and one receiver. Each of the two ends can `move()` to another isolate.
+ * Objects change their owner without a copy and without a message, through a byte ring of tokens.
  */
 // biome-ignore lint/complexity/noStaticOnlyClass: its users know it as a class, beside `ByteRing`.
 export class SliceChannel {
   /**
-   * Makes a channel: its two ends.
+   * Makes a channel and returns its two ends.
    *
-   * @param capacity What may be on its way at a time: 1 to 65,536, by default 64. Otherwise `ERR_OUT_OF_RANGE`.
+   * @param capacity How many objects may be on their way at a time: 1 to 65,536, by default 64; otherwise `ERR_OUT_OF_RANGE`.
    */
   static create<T extends Movable = Movable>(
     capacity: number = DEFAULT_CAPACITY,
   ): {
-    /** The end that sends. */
+    /** End that sends. */
     sender: SliceSender<T>
-    /** The end that receives. */
+    /** End that receives. */
     receiver: SliceReceiver<T>
   } {
     const { sender, receiver } = createChannel(integerArgument(capacity, 'capacity', 1, MAX_CAPACITY))

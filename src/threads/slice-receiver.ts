@@ -1,28 +1,25 @@
 import { acquired, released } from '../native/acquired.js'
-import { reply } from '../native/call.js'
 import { receiveFromChannel, releaseReceiver, waitForObject, waitForObjectSync } from '../native/channel.js'
 import type { Handle } from '../native/handle.js'
-import { depart, makeTicket } from '../native/transfer.js'
+import { departReceiver, makeTicket } from '../native/transfer.js'
 import { nativeWait } from '../native/wait.js'
-import { Kind, Word } from '../native/words.js'
-import { integerArgument, optionsArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
 import { now } from '../support/timers.js'
 import type { WaitOptions } from '../support/wait.js'
-import { leftOf, MAX_TIMEOUT_MS, waitOptions } from '../support/wait.js'
+import { leftOf, timeoutArgument, waitOptions } from '../support/wait.js'
 import { arrivedMovable, type Movable } from './movable.js'
 import type { Ticket } from './ticket.js'
 
-/** Only framepool makes the ends of channels. */
+/** Key that the constructors of a channel's ends ask for: only framepool makes these. */
 export const channelKey = Symbol('framepool.channel')
 
-/** The receiving end of a {@link SliceChannel}. What it has not received when its isolate ends goes back to its pools. */
+/** The receiving end of a {@link SliceChannel}. When its isolate ends, objects not yet received go back to their pools. */
 export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable<T>, Disposable {
   readonly #handle: Handle
   #released = false
-  /** Nothing was there the last time, and nothing will come. */
+  /** Whether nothing was there the last time, and nothing will come. */
   #atEnd = false
-  /** Waits that are not over. */
+  /** Number of waits that are not over. */
   #waiting = 0
 
   /** @internal */
@@ -32,15 +29,16 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
     acquired(this, 'slice-receiver', handle, freeReceiver(handle))
   }
 
-  /** The next object, the caller's from here on; null when none is there. */
+  /** Returns the next object, which is the caller's from here on, or null when none is there. */
   tryReceive(): T | null {
     this.#checkAlive()
-    if (receiveFromChannel(this.#handle)) return arrivedMovable() as T
-    this.#atEnd = reply(Word.Ended) === 1
+    const arrived = receiveFromChannel(this.#handle)
+    if (typeof arrived === 'object') return arrivedMovable(arrived) as T
+    this.#atEnd = arrived === 'ended'
     return null
   }
 
-  /** The next object as soon as it is there, or null at the end. A pending promise keeps the process alive. */
+  /** Resolves with the next object as soon as it is there, or with null at the end. A pending promise keeps the process alive. */
   async receive(options?: WaitOptions): Promise<T | null> {
     const start = now()
     const given = waitOptions(options)
@@ -53,7 +51,7 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
           (settled) => waitForObject(this.#handle, settled),
           () => this.tryReceive(),
         )
-        // Another wait may have been first.
+        // Another wait may have received the object.
         if (item !== null || this.#atEnd) return item
       }
     } finally {
@@ -63,17 +61,17 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
 
   /** Receives as `receive()` does, but blocks this thread: for workers. Throws `ERR_TIMEOUT` after `timeoutMs`. */
   receiveSync(options: { timeoutMs: number }): T | null {
-    const timeoutMs = integerArgument(optionsArgument(options, 'options').timeoutMs, 'timeoutMs', 0, MAX_TIMEOUT_MS)
+    const timeoutMs = timeoutArgument(options)
     const item = this.tryReceive()
     if (item !== null || this.#atEnd) return item
     waitForObjectSync(this.#handle, timeoutMs)
     return this.tryReceive()
   }
 
-  /** What is received until the end. Leaving the loop early leaves the channel as it is. */
+  /** Iterates over the objects until the end. Leaving the loop early leaves the channel as it is. */
   [Symbol.asyncIterator](): AsyncIterator<T, void> {
     this.#checkAlive()
-    // Not a generator, which would make three promises of each item.
+    // A generator would make three promises of each item.
     return { next: async () => this.#resultOf(this.tryReceive() ?? (this.#atEnd ? null : await this.receive())) }
   }
 
@@ -81,7 +79,9 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
     return item === null ? { done: true, value: undefined } : { done: false, value: item }
   }
 
-  /** Ends the channel: what was sent and not received goes back to its pools. True the first time, false after. */
+  /**
+   * Ends the channel: objects that were sent and not received go back to their pools. Returns true the first time, and false after.
+   */
   release(): boolean {
     if (this.#released) return false
     this.#released = true
@@ -90,11 +90,14 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
     return true
   }
 
-  /** A ticket with which another isolate of this process can `adopt()` this end. While someone waits to receive: `ERR_BUSY`. */
+  /**
+   * Returns a ticket with which another isolate of this process can `adopt()` this end. Here the end counts as released. Throws
+   * `ERR_BUSY` while `receive()` waits.
+   */
   move(): Ticket<SliceReceiver<T>> {
     this.#checkAlive()
     if (this.#waiting > 0) throw new FramePoolError('ERR_BUSY', 'someone waits for what the channel brings')
-    const framepool = makeTicket((carrier) => depart(Kind.Receiver, this.#handle, carrier))
+    const framepool = makeTicket((carrier) => departReceiver(this.#handle, carrier))
     this.#released = true
     released(this)
     return { framepool }
@@ -110,7 +113,7 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
   }
 }
 
-/** Not in the constructor, where it would keep the object that it is for. */
+/** Makes the callback that frees a collected end. A closure of the constructor would lead to the end, and keep it. */
 function freeReceiver(handle: Handle): () => void {
   return () => releaseReceiver(handle)
 }

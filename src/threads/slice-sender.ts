@@ -1,9 +1,8 @@
 import { acquired, released } from '../native/acquired.js'
 import { askChannel, endChannel, releaseSender, sendIntoChannel, waitForRoom } from '../native/channel.js'
 import type { Handle } from '../native/handle.js'
-import { type Carrier, depart, makeTicket } from '../native/transfer.js'
+import { type Carrier, departSender, makeTicket } from '../native/transfer.js'
 import { nativeWait } from '../native/wait.js'
-import { Kind } from '../native/words.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
 import type { WaitOptions } from '../support/wait.js'
 import { type Waiter, WaitQueue, waitOptions } from '../support/wait.js'
@@ -11,16 +10,16 @@ import { checkMovable, departMovable, type Movable, movableArgument } from './mo
 import { channelKey } from './slice-receiver.js'
 import type { Ticket } from './ticket.js'
 
-/** The sending end of a {@link SliceChannel}. Once its isolate has ended, so has it: what was sent can still be received. */
+/** The sending end of a {@link SliceChannel}. It ends with its isolate: objects that were sent can still be received. */
 export class SliceSender<T extends Movable = Movable> implements Disposable {
   readonly #handle: Handle
   readonly #carrier: Carrier
-  /** No more than there is: only this end makes it less. */
+  /** A lower bound of the room in the channel: only this end makes that less. */
   #room = 0
   #released = false
-  /** Those of `sendAsync()`, in the order in which they came. */
+  /** The calls of `sendAsync()` that wait, in their order. */
   readonly #waiting = new WaitQueue()
-  /** Ends the native wait for room, which there is while someone waits. */
+  /** Ends the native wait for room. There is one while calls of `sendAsync()` wait. */
   #watch: AbortController | null = null
 
   /** @internal */
@@ -34,22 +33,24 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
   }
 
   /**
-   * Sends `item`, which is the receiver's from here on: in this isolate it counts as released, as after `move()`. False when the
-   * channel is full, or others wait in `sendAsync()`: then it stays the caller's, as it does with every error. Throws
+   * Sends `item`, which is the receiver's from here on. In this isolate it counts as released, as after `move()`. Throws
    * `ERR_RELEASED` if `item` was released, and `ERR_CLOSED` after `end()` or when the receiver has gone.
+   *
+   * @returns False when the channel is full, or while calls of `sendAsync()` wait. Then the item is still the caller's, as it is after
+   *   every error.
    */
   send(item: T): boolean {
     movableArgument(item, 'item')
     this.#checkAlive()
     if (this.#waiting.isEmpty && this.#send(item)) return true
-    // A released item is an error, even where there is no room for it.
+    // A released item is an error, even when there is no room for it.
     checkMovable(item)
     return false
   }
 
   /**
-   * Sends `item` as soon as there is room, in the order of the calls. Until then the item is the caller's: released meanwhile it
-   * rejects with `ERR_RELEASED`. A pending promise keeps the process alive.
+   * Sends `item` as soon as there is room, in the order of the calls. Until then the item is the caller's: if it is released
+   * meanwhile, the promise rejects with `ERR_RELEASED`. A pending promise keeps the process alive.
    */
   async sendAsync(item: T, options?: WaitOptions): Promise<void> {
     movableArgument(item, 'item')
@@ -69,7 +70,7 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
     }
   }
 
-  /** Nothing more will be sent, nor what still waits for room (`ERR_CLOSED`). What was sent can be received. */
+  /** Ends this end. Calls of `sendAsync()` that wait reject with `ERR_CLOSED`. Objects that were sent can still be received. */
   end(): void {
     this.#checkAlive()
     endChannel(this.#handle)
@@ -77,7 +78,7 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
     this.#waiting.review()
   }
 
-  /** Ends, and gives the memory back. True the first time, false after. */
+  /** Ends this end and gives its memory back. Returns true the first time, and false after. */
   release(): boolean {
     if (this.#released) return false
     this.#released = true
@@ -87,11 +88,14 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
     return true
   }
 
-  /** A ticket with which another isolate of this process can `adopt()` this end. While someone waits to send: `ERR_BUSY`. */
+  /**
+   * Returns a ticket with which another isolate of this process can `adopt()` this end. Here the end counts as released. Throws
+   * `ERR_BUSY` while calls of `sendAsync()` wait.
+   */
   move(): Ticket<SliceSender<T>> {
     this.#checkAlive()
     if (this.#watch !== null) throw new FramePoolError('ERR_BUSY', 'someone waits for room in the channel')
-    const framepool = makeTicket((carrier) => depart(Kind.Sender, this.#handle, carrier))
+    const framepool = makeTicket((carrier) => departSender(this.#handle, carrier))
     this.#released = true
     released(this)
     return { framepool }
@@ -120,7 +124,7 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
     return true
   }
 
-  /** Has those who wait try again when there is room, or when they wait in vain. */
+  /** Has the calls that wait try again when there is room, or when there will be none. */
   #watchRoom(): void {
     if (this.#waiting.isEmpty || this.#watch !== null) return
     this.#watch = new AbortController()
@@ -142,7 +146,7 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
   }
 }
 
-/** Not in the constructor, where it would keep the object that it is for. */
+/** Makes the callback that frees a collected end. A closure of the constructor would lead to the end, and keep it. */
 function freeSender(handle: Handle): () => void {
   return () => releaseSender(handle)
 }

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 
-/** How long a child may take to leave before it is killed. */
+/** Time that a child may take to end before it is killed. */
 const PATIENCE_MS = 2000
 
 /** The coordinator's side of one child process, which takes commands and reports events. */
@@ -12,8 +12,8 @@ export class Child<Command, Event extends { kind: string }> {
   #isGone = false
 
   /**
-   * Runs the module of the role's name, beside this one, with `flags` for its Node.js. `onDied` gets the reason when
-   * the child ends unasked.
+   * Runs the module of this folder that has the role's name, with `flags` for its Node.js. `onDied` is called with the reason when the
+   * child ends unasked.
    */
   constructor(
     role: 'pool' | 'relay' | 'miners',
@@ -24,7 +24,7 @@ export class Child<Command, Event extends { kind: string }> {
     this.#process = fork(new URL(`./${role}.js`, import.meta.url), {
       execArgv: [...process.execArgv, ...flags],
       serialization: 'advanced',
-      // Standard output is the coordinator's: programs read its last line.
+      // Only the coordinator writes to standard output, since programs read its last line.
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })
     this.#process.on('message', (event: Event) => {
@@ -44,11 +44,11 @@ export class Child<Command, Event extends { kind: string }> {
   }
 
   send(command: Command & object): void {
-    // A child that cannot be told shows by its 'exit'.
+    // A child that cannot be reached emits 'exit'.
     this.#process.send(command, () => {})
   }
 
-  /** The next event of `kind`. Rejects with the signal's reason when that is aborted first. */
+  /** Resolves with the next event of `kind`. Rejects with the signal's reason if it aborts first. */
   async next<Kind extends Event['kind']>(kind: Kind, signal: AbortSignal): Promise<Extract<Event, { kind: Kind }>> {
     try {
       const [event] = await once(this.#events, kind, { signal })
@@ -58,7 +58,7 @@ export class Child<Command, Event extends { kind: string }> {
     }
   }
 
-  /** Ends the child, and resolves when it is gone. */
+  /** Ends the child. Resolves when it is gone. */
   async stop(): Promise<void> {
     this.#isStopping = true
     if (this.#isGone) return

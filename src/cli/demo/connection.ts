@@ -6,14 +6,15 @@ import type { Fields, Message, Values } from './messages.js'
 
 const REPORT_INTERVAL_MS = 250
 
+/** Handlers of a connection's events. */
 export interface ConnectionHandlers {
-  /** What this throws, about a malformed message for one, ends the connection. */
+  /** Called with each frame. If it throws, for example about a malformed message, the connection ends. */
   onFrame: (frame: Frame) => void
-  /** Why the connection ended; null after an orderly end. */
+  /** Called when the connection has ended, with the reason, or null after an orderly end. */
   onClose: (reason: string | null) => void
 }
 
-/** One end of a connection of the demo: speaks messages through a session, and logs every frame. */
+/** One end of a connection of the demo. It sends messages through a session, and logs every frame. */
 export class Connection {
   readonly log = new FrameLog()
   readonly #session: Sv2Session
@@ -48,7 +49,7 @@ export class Connection {
     return this.#session.state === 'transport' && !this.#socket.destroyed
   }
 
-  /** Never waits for `drained()`: a miner has one share under way, so little can pile up. */
+  /** Sends a message. It need not wait for `drained()`: a miner has one share under way, so little can pile up. */
   send<F extends Fields>(message: Message<F>, values: Values<F>): void {
     const payload = message.encode(values)
     this.log.addSent(message, payload)
@@ -56,7 +57,7 @@ export class Connection {
   }
 }
 
-/** Sends what `connections` log to the coordinator as it comes: a long run needs no more memory than a short one. */
+/** Sends the logs of `connections` to the coordinator at intervals, so a long run needs no more memory than a short one. */
 export function reportFrames(end: Frames['end'], connections: Iterable<Connection>): void {
   setInterval(() => {
     const records = []

@@ -20,41 +20,43 @@ const DRAIN_TIMEOUT_MS = 5000
 const SETTLE_POLL_MS = 20
 const PROGRESS_INTERVAL_MS = 1000
 /**
- * V8 goes on enlarging its young generation for a minute under steady load, by some 15 MB here. With its size fixed, in
- * MiB, the relay process's RSS shows what the relay itself comes to hold.
+ * Flags that fix the size of V8's young generation, in MiB. V8 would enlarge it for a minute under steady load, by some 15 MB here.
+ * With a fixed size, the RSS of the relay's process shows what the relay itself holds.
  */
 const RELAY_FLAGS = ['--min-semi-space-size=4', '--max-semi-space-size=4']
 
+/** Options of `new Demo()`. */
 export interface DemoOptions {
   miners: number
   durationMs: number
-  /** Aborted, with an Error, to end the load early. What is under way is still waited for. */
+  /** Ends the load early when it aborts, which must be with an Error. Answers under way are still awaited. */
   stop: AbortSignal
-  /** Lines about the start, for people. */
+  /** Called with lines about the start, for people. */
   onLine: (line: string) => void
-  /** Every second while shares flow. */
+  /** Called every second while shares flow. */
   onProgress: (figures: Figures) => void
 }
 
-/** What a run has come to. */
+/** Figures of a run. */
 export interface Figures {
   miners: number
   shares: ShareCounts
   relay: RelaySample
-  /** Shares never answered and, after the drain, frames that never arrived. While shares flow: shares under way. */
+  /** Shares under way while shares flow. After the drain: shares never answered, and frames that never arrived. */
   lost: number
-  /** Frames that arrived otherwise than they were sent and, after the drain, frames that nobody sent. */
+  /** Frames that arrived changed. After the drain also frames that arrived without having been sent. */
   mismatched: number
 }
 
+/** Outcome of a run. */
 export interface DemoOutcome {
-  /** Null when the load never began. */
+  /** Null if the load never began. */
   figures: Figures | null
-  /** What went wrong, lost and differing frames apart. */
+  /** Failures other than lost and changed frames. */
   failures: string[]
 }
 
-/** One run of the demo: pool, relay and miners in a process each, and every frame compared at both its ends. */
+/** One run of the demo: mining pool, relay and miners in a process each, and every frame compared at both ends. */
 export class Demo {
   readonly #options: DemoOptions
   readonly #pool: Child<PoolCommand, PoolEvent>
@@ -62,12 +64,12 @@ export class Demo {
   readonly #miners: Child<MinersCommand, MinersEvent>
   readonly #verifier = new Verifier()
   readonly #failures: string[] = []
-  /** Aborted, with an Error, when the run cannot go on. */
+  /** Aborts, with an Error, when the run cannot go on. */
   readonly #broken = new AbortController()
   #shares: ShareCounts = { sent: 0, accepted: 0, rejected: 0, rttP50Micros: 0, rttP99Micros: 0 }
   /** Null until the load begins. */
   #sample: RelaySample | null = null
-  /** Before, what one end has not reported yet is no fault. */
+  /** Whether all is through. Before that, a frame that one end has not reported yet is no fault. */
   #isDrained = false
 
   constructor(options: DemoOptions) {
@@ -79,7 +81,7 @@ export class Demo {
     this.#miners = new Child<MinersCommand, MinersEvent>('miners', onEvent, onDied)
   }
 
-  /** To be called once. Never rejects: what goes wrong is in the outcome. */
+  /** Runs the demo, once. Never rejects: failures are in the outcome. */
   async run(): Promise<DemoOutcome> {
     try {
       await this.#start()
@@ -88,9 +90,9 @@ export class Demo {
     } catch (error) {
       this.#failures.push((error as Error).message)
     }
-    // The miners first: nobody is left then to whom a closing relay or pool is a failure.
+    // The miners first: to them a closing relay or mining pool would be a failure.
     for (const child of [this.#miners, this.#relay, this.#pool]) await child.stop()
-    // When a process has died, its peers' failures follow from that and say nothing more.
+    // When a process has died, the failures of its peers only follow from that.
     const failures = this.#broken.signal.aborted ? [this.#broken.signal.reason.message] : this.#failures
     return { figures: this.#figures(), failures }
   }
@@ -109,7 +111,7 @@ export class Demo {
         this.#sample = event.sample
         return
       case 'failure':
-        // Under load the other miners go on; before it there is nothing to go on with.
+        // Under load the other miners go on. Before the load, the run cannot begin.
         if (this.#sample) this.#failures.push(event.reason)
         else this.#broken.abort(new Error(event.reason))
     }
@@ -135,7 +137,7 @@ export class Demo {
     await this.#miners.next('ready', signal)
     onLine(`miners  ${miners}  process ${this.#miners.pid}`)
 
-    // Measured before the first share, so that no share's frames are left out.
+    // The measurement begins before the first share, so that it includes all frames.
     this.#relay.send({ kind: 'load' })
     await this.#relay.next('sample', signal)
   }
@@ -183,7 +185,7 @@ export class Demo {
   }
 }
 
-/** A signal that is aborted after `ms` milliseconds, with an Error saying `what`. It keeps no process alive. */
+/** Returns a signal that aborts after `ms` milliseconds, with an Error that says `what`. Its timer keeps no process alive. */
 function deadline(ms: number, what: string): AbortSignal {
   const controller = new AbortController()
   setTimeout(() => controller.abort(new Error(`${what} within ${ms / 1000} s`)), ms).unref()

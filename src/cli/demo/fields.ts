@@ -1,6 +1,6 @@
 /**
- * How the fields of an Sv2 message lie on the wire: the layouts of binary_sv2 7.0.0. All numbers are little-endian.
- * `write` needs room for `size` bytes. Values out of range throw a RangeError, malformed bytes an Error.
+ * The layout of a field of an Sv2 message on the wire, as in binary_sv2 7.0.0. All numbers are little-endian. `write` needs room for
+ * `size` bytes. Values out of range throw a RangeError, and malformed bytes an Error.
  */
 export interface Field<T> {
   size(value: T): number
@@ -8,7 +8,7 @@ export interface Field<T> {
   read(reader: Reader): T
 }
 
-/** Walks over received bytes. No length that they state is believed: every step is checked against what is there. */
+/** Reads received bytes step by step. It trusts no length that they state: every step is checked against what is there. */
 export class Reader {
   readonly bytes: Buffer
   #offset = 0
@@ -21,7 +21,7 @@ export class Reader {
     return this.bytes.length - this.#offset
   }
 
-  /** Steps over `length` bytes and returns the offset at which they begin. */
+  /** Steps over `length` bytes. Returns the offset at which they begin. */
   step(length: number): number {
     if (length > this.left) throw new Error(`${length} bytes wanted at offset ${this.#offset}, ${this.left} left`)
     const start = this.#offset
@@ -29,7 +29,7 @@ export class Reader {
     return start
   }
 
-  /** A copy of the next `length` bytes: what was received is overwritten by the next receive. */
+  /** Returns a copy of the next `length` bytes: the next `receive()` overwrites what was received. */
   copy(length: number): Uint8Array {
     const start = this.step(length)
     return new Uint8Array(this.bytes.subarray(start, start + length))

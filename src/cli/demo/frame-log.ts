@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { FrameHeader } from '../../sv2/index.js'
 
-/** Length of a frame's digest. Short, because a long run carries tens of millions of them to the coordinator. */
+/** Length of a frame's digest. It is short, since a long run sends tens of millions of them to the coordinator. */
 export const DIGEST_BYTES = 8
 
-/** Digests of consecutive frames at one end of one connection, since the last record. */
+/** Digests of the frames at one end of one connection since the last record, in order. */
 export interface FrameRecord {
   identity: string
   sent: Uint8Array
@@ -20,9 +20,9 @@ function digest(header: FrameHeader, payload: Uint8Array): Uint8Array {
     .subarray(0, DIGEST_BYTES)
 }
 
-/** What one end of a connection sent and received, in order. */
+/** The frames that one end of a connection sent and received, in order. */
 export class FrameLog {
-  /** The miner's user_identity. The pool learns it some frames after the first; until then they wait here. */
+  /** The miner's user_identity. The mining pool learns it some frames after the first, which wait here until then. */
   identity: string | null = null
   #sent: Uint8Array[] = []
   #received: Uint8Array[] = []
@@ -35,7 +35,7 @@ export class FrameLog {
     this.#received.push(digest(header, payload))
   }
 
-  /** Hands over what was added since the last call; null when that is nothing, or the connection has no name yet. */
+  /** Returns what was added since the last call, or null if that is nothing or the connection has no name yet. */
   take(): FrameRecord | null {
     if (this.identity === null || this.#sent.length + this.#received.length === 0) return null
     const record = { identity: this.identity, sent: Buffer.concat(this.#sent), received: Buffer.concat(this.#received) }

@@ -1,8 +1,8 @@
-/** What the coordinator and its three child processes tell one another. */
+/** Messages between the coordinator and its three child processes. */
 import type { Address } from '../options.js'
 import type { FrameRecord } from './frame-log.js'
 
-/** base58check strings. */
+/** An authority's keys, as base58check strings. */
 export interface AuthorityKeypair {
   publicKey: string
   secretKey: string
@@ -13,49 +13,49 @@ interface Listening {
   address: Address
 }
 
-/** What went through one end of some connections since the last event of this kind. */
+/** Frames that went through one end of some connections since the last event of this kind. */
 export interface Frames {
   kind: 'frames'
   end: 'pool' | 'miners'
   records: FrameRecord[]
 }
 
-/** Something that must not happen in a run, but leaves the process able to go on. */
+/** A fault of a run after which the process can go on. */
 interface Failure {
   kind: 'failure'
   reason: string
 }
 
-/** To the pool's process. */
+/** Commands to the mining pool's process. */
 export type PoolCommand =
   | { kind: 'start'; authority: AuthorityKeypair }
-  /** No more new jobs. */
+  /** Send no more new jobs. */
   | { kind: 'quiet' }
-/** From it. */
+/** Events of the mining pool's process. */
 export type PoolEvent = Listening | Frames | Failure
 
-/** To the relay's process. */
+/** Commands to the relay's process. */
 export type RelayCommand =
   | { kind: 'start'; authority: AuthorityKeypair; upstream: Address & { authorityPublicKey: string } }
   /** The load begins: measure from here. */
   | { kind: 'load' }
   /** The load has ended: measure up to here. */
   | { kind: 'finish' }
-/** From it; samples come several times a second once the load has begun. */
+/** Events of the relay's process. Samples come several times a second once the load has begun. */
 export type RelayEvent =
   | Listening
   | { kind: 'sample'; sample: RelaySample }
   | { kind: 'finished'; sample: RelaySample }
   | Failure
 
-/** What the relay did since the load began, and what it holds. */
+/** Figures of the relay since the load began, and the memory that it holds. */
 export interface RelaySample {
   seconds: number
   framesUpstream: number
   framesDownstream: number
   bytesUpstream: number
   bytesDownstream: number
-  /** User and system time of the whole process. */
+  /** User and system time of the whole process, in microseconds. */
   cpuMicros: number
   gcCount: number
   rssBytes: number
@@ -65,14 +65,14 @@ export interface RelaySample {
   heapFallbacks: number
 }
 
-/** To the miners' process. */
+/** Commands to the miners' process. */
 export type MinersCommand =
   | { kind: 'start'; miners: number; relay: Address & { authorityPublicKey: string } }
   /** Start submitting shares. */
   | { kind: 'load' }
-  /** Submit no more, wait for the answers that are due. */
+  /** Submit no more, and wait for the answers that are due. */
   | { kind: 'drain' }
-/** From it; progress comes several times a second once the load has begun. */
+/** Events of the miners' process. Progress comes several times a second once the load has begun. */
 export type MinersEvent =
   /** Every miner has a channel and a job. */
   | { kind: 'ready' }
@@ -90,20 +90,20 @@ export interface ShareCounts {
   rttP99Micros: number
 }
 
-/** The child's side: runs `handlers` on the coordinator's commands, and ends with the coordinator. */
+/** Runs `handlers` on the coordinator's commands. The process ends with the coordinator. */
 export function serve<Command extends { kind: string }>(
   handlers: {
     [Kind in Command['kind']]: (command: Extract<Command, { kind: Kind }>) => void
   },
 ): void {
-  // Ctrl-C in a terminal reaches every process of the group: what it means is for the coordinator to say.
+  // Ctrl-C in a terminal reaches every process of the group. The coordinator decides what it means.
   process.on('SIGINT', () => {})
   process.on('disconnect', () => process.exit())
   process.on('message', (command: Command) => handlers[command.kind as Command['kind']](command as never))
 }
 
-/** The child's side: tells the coordinator. */
+/** Sends an event to the coordinator. */
 export function report(event: PoolEvent | RelayEvent | MinersEvent): void {
-  // A coordinator that has gone needs no answer: its 'disconnect' ends this process.
+  // Errors are ignored: when the coordinator has gone, 'disconnect' ends this process.
   process.send?.(event, undefined, undefined, () => {})
 }

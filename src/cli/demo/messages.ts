@@ -6,7 +6,7 @@ export type Fields = Record<string, Field<unknown>>
 /** The values of a message, by field name. */
 export type Values<F extends Fields> = { [Name in keyof F]: F[Name] extends Field<infer T> ? T : never }
 
-/** One message of the mining protocol. It is the header of the frames that carry it, too. */
+/** A message of the mining protocol. It is also the header of the frames that carry it. */
 export class Message<F extends Fields> implements FrameHeader {
   readonly name: string
   readonly messageType: number
@@ -20,7 +20,7 @@ export class Message<F extends Fields> implements FrameHeader {
     this.#fields = Object.entries(fields)
   }
 
-  /** The payload that carries `values`. Throws a RangeError when one does not fit its field. */
+  /** Returns the payload that carries `values`. Throws a RangeError if a value does not fit its field. */
   encode(values: Values<F>): Uint8Array {
     const named: Record<string, unknown> = values
     let size = 0
@@ -35,7 +35,7 @@ export class Message<F extends Fields> implements FrameHeader {
     return payload
   }
 
-  /** The values that `payload` carries, copied out of it. Throws an Error that names the field when it is malformed. */
+  /** Returns a copy of the values that `payload` carries. Throws an Error that names the malformed field. */
   decode(payload: Uint8Array): Values<F> {
     const reader = new Reader(payload)
     const values: Record<string, unknown> = {}
@@ -53,9 +53,9 @@ export class Message<F extends Fields> implements FrameHeader {
 
 /** `SetupConnection.protocol` of the mining protocol. */
 export const MINING_PROTOCOL = 0
-/** The one protocol version there is. */
+/** The only protocol version. */
 export const PROTOCOL_VERSION = 2
-/** Bit of `SetupConnection.flags`: the miner can only work on standard jobs. */
+/** Bit of `SetupConnection.flags` that says that the miner can only work on standard jobs. */
 export const REQUIRES_STANDARD_JOBS = 0b1
 
 // Names, numbers, channel bits and layouts of common_messages_sv2 9.0.0.
@@ -83,7 +83,7 @@ export const SetupConnectionError = new Message('SetupConnectionError', 0x02, fa
   errorCode: str0255,
 })
 
-// Those of mining_sv2 12.0.0.
+// Names, numbers, channel bits and layouts of mining_sv2 12.0.0.
 
 export const OpenStandardMiningChannel = new Message('OpenStandardMiningChannel', 0x10, false, {
   requestId: u32,

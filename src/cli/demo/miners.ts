@@ -1,4 +1,4 @@
-/** The demo's miners: one process, one Noise connection each, one share under way each. */
+/** The demo's miners: one process, with one Noise connection and one share under way for each miner. */
 import { connect, type Socket } from 'node:net'
 import { createHistogram, performance } from 'node:perf_hooks'
 import { type Frame, Sv2Session } from '../../sv2/index.js'
@@ -23,15 +23,15 @@ import {
 } from './messages.js'
 
 const PROGRESS_INTERVAL_MS = 250
-/** Miners that connect at the same time, well below the length of a listening socket's queue. */
+/** How many miners connect at the same time: well below the length of a listening socket's queue. */
 const CONNECTING_AT_ONCE = 64
 const NOMINAL_HASH_RATE = 1e12
-/** 2^32 divided by the golden ratio: steps of it visit every nonce, far apart. */
+/** 2^32 divided by the golden ratio: steps of this size visit every nonce, and are far apart. */
 const NONCE_STEP = 0x9e37_79b1
 
 type Start = Extract<MinersCommand, { kind: 'start' }>
 
-/** Nanoseconds from a share to its answer, 0.1 % exact, in memory that does not grow. */
+/** Nanoseconds from a share to its answer, exact to 0.1 %. Its memory does not grow. */
 const roundTrips = createHistogram({ lowest: 1, highest: 60e9, figures: 3 })
 let sent = 0
 let accepted = 0
@@ -42,12 +42,12 @@ class Miner {
   readonly #identity: string
   readonly #connection: Connection
   #channelId = 0
-  /** Jobs that wait for their SetNewPrevHash, by id, with their version. */
+  /** Versions of the jobs that wait for their SetNewPrevHash, by job id. */
   readonly #futureJobs = new Map<number, number>()
   #job: { id: number; version: number; minNtime: number; since: number } | null = null
   #sequenceNumber = 0
   #nonce = 0
-  /** When the share under way was submitted; null when none is. */
+  /** Time at which the share under way was submitted, or null if there is none. */
   #submittedAt: bigint | null = null
   #becomeReady = (): void => {}
 
@@ -148,7 +148,7 @@ class Miner {
     })
   }
 
-  /** A new block: its job is the one to work on, all others are void. */
+  /** Begins to work on the job of a new block. All other jobs are void. */
   #adopt({ jobId, minNtime }: ReturnType<typeof SetNewPrevHash.decode>): void {
     const version = this.#futureJobs.get(jobId)
     if (version === undefined) throw new Error(`SetNewPrevHash names job ${jobId}, which was never sent`)
@@ -205,7 +205,7 @@ async function start({ miners: count, relay }: Start): Promise<void> {
 
 serve<MinersCommand>({
   start(command) {
-    // A connection that ends in its handshake has told why.
+    // A connection that ends in its handshake has reported why.
     start(command).catch(() => {})
   },
   load() {

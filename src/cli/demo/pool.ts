@@ -1,4 +1,4 @@
-/** The demo's mining pool: a process of its own that accepts every share of a job it has sent. */
+/** The demo's mining pool: a process of its own, which accepts every share of a job that it has sent. */
 import { randomBytes } from 'node:crypto'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { type Frame, Sv2Session } from '../../sv2/index.js'
@@ -23,7 +23,7 @@ import {
 const BLOCK_INTERVAL_MS = 3000
 const VERSION = 0x2000_0000
 const NBITS = 0x1d00_ffff
-/** The easiest target there is: the demo measures the relay, so every nonce is a share. */
+/** The easiest target: the demo measures the relay, so every nonce is a share. */
 const EASIEST_TARGET = new Uint8Array(32).fill(0xff)
 
 interface Block {
@@ -94,7 +94,7 @@ class MinerAtPool {
     this.sendJob()
   }
 
-  /** Sends the latest block's job, which SetNewPrevHash then makes the one to work on. */
+  /** Sends the job of the latest block, and the SetNewPrevHash that makes the miner work on it. */
   sendJob(): void {
     if (this.#channelId === null || !this.connection.isOpen) return
     const { jobId, prevHash, minNtime } = block
@@ -128,7 +128,7 @@ class MinerAtPool {
   #fault({ channelId, sequenceNumber, jobId, ntime }: ReturnType<typeof SubmitSharesStandard.decode>): string | null {
     if (channelId !== this.#channelId) return 'invalid-channel-id'
     if (sequenceNumber <= this.#lastSequenceNumber) return 'duplicate-share'
-    // A share that was on its way when the block changed counts, so that every share of the demo can be accounted for.
+    // Also the block before: a share that was on its way when the block changed counts, so that none is lost.
     const job = [block, previousBlock].find((candidate) => candidate.jobId === jobId)
     if (!job) return 'invalid-job-id'
     return ntime < job.minNtime ? 'invalid-share' : null

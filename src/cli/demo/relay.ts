@@ -1,4 +1,4 @@
-/** The demo's relay: alone in its process, so that its CPU time, garbage collections and memory are its own. */
+/** The demo's relay: alone in its process, so that CPU time, garbage collections and memory are those of the relay. */
 import { existsSync, readFileSync } from 'node:fs'
 import { PerformanceObserver } from 'node:perf_hooks'
 import { createRelay, type Relay } from '../../sv2/index.js'
@@ -8,7 +8,7 @@ const SAMPLE_INTERVAL_MS = 250
 const SETTLED_AFTER_MS = 2000
 const STATUS_FILE = '/proc/self/status'
 
-/** What the relay has done since this was made. */
+/** Measures what the relay has done since this was made. */
 class Measurement {
   readonly #relay: Relay
   readonly #startedAt = process.hrtime.bigint()
@@ -52,7 +52,7 @@ class Measurement {
   }
 }
 
-/** Linux counts into a child's `maxRSS` what its parent held when it forked; its status file does not. */
+/** Returns the peak of the RSS. On Linux, `maxRSS` of a child counts what its parent held when it forked; the status file does not. */
 function peakRssBytes(): number {
   const status = existsSync(STATUS_FILE) ? readFileSync(STATUS_FILE, 'utf8') : ''
   const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? process.resourceUsage().maxRSS

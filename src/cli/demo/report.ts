@@ -1,6 +1,6 @@
 import type { DemoOutcome, Figures } from './coordinator.js'
 
-/** How many reasons are listed: a fault can hit every miner at once. */
+/** The most reasons that are listed: a fault can hit every miner at once. */
 const REASONS_SHOWN = 5
 
 const count = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
@@ -27,7 +27,7 @@ function cpuMicrosPerFrame(figures: Figures): number {
   return frames > 0 ? figures.relay.cpuMicros / frames : 0
 }
 
-/** One line about a run under way: percentiles are of the round trip, from a share to its answer. */
+/** Describes a run under way on one line. The percentiles are of the round trip, from a share to its answer. */
 export function liveLine(figures: Figures): string {
   const { relay, shares } = figures
   return [
@@ -40,7 +40,7 @@ export function liveLine(figures: Figures): string {
   ].join('  ')
 }
 
-/** The table at the end of a run, a line each. */
+/** Returns the lines of the table at the end of a run. */
 export function table(figures: Figures): string[] {
   const { relay, shares } = figures
   const rows: [name: string, value: string][] = [
@@ -63,7 +63,7 @@ export function table(figures: Figures): string[] {
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`)
 }
 
-/** The same for programs: the object that `--json` prints. */
+/** Returns the object that `--json` prints. */
 export function summary(figures: Figures): Record<string, number | null> {
   const { relay, shares } = figures
   return {
@@ -91,7 +91,7 @@ export function summary(figures: Figures): Record<string, number | null> {
   }
 }
 
-/** Why a run does not count as a success; empty when it does. */
+/** Returns the reasons for which a run has failed. Empty if it has not. */
 export function reasons({ figures, failures }: DemoOutcome): string[] {
   const found = failures.slice(0, REASONS_SHOWN)
   if (failures.length > REASONS_SHOWN) found.push(`and ${failures.length - REASONS_SHOWN} more like these`)

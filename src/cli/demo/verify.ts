@@ -1,8 +1,8 @@
 import { DIGEST_BYTES, type FrameRecord } from './frame-log.js'
 import type { Frames } from './ipc.js'
 
-/** One direction of one connection: what went in at one end, and what came out at the other. */
-class Direction {
+/** The frames of one connection from one end to the other: those that went in, and those that came out. */
+class FrameFlow {
   #sent = Buffer.alloc(0)
   #received = Buffer.alloc(0)
   differing = 0
@@ -15,7 +15,7 @@ class Direction {
       const end = start + DIGEST_BYTES
       if (this.#sent.compare(this.#received, start, end, start, end) !== 0) this.differing++
     }
-    // Copies, not views: what has been compared must not stay in memory.
+    // Copies, since a view would keep what has been compared in memory.
     this.#sent = Buffer.from(this.#sent.subarray(both))
     this.#received = Buffer.from(this.#received.subarray(both))
   }
@@ -30,52 +30,52 @@ class Direction {
 }
 
 /**
- * Compares, in order, every frame that one end of a connection sent with what the other end received.
- * Holds only the digests that one end has reported and the other has not yet.
+ * Compares every frame that one end of a connection sent with the frame that the other end received, in order. It holds only the digests
+ * that one end has reported and the other has not yet.
  */
 export class Verifier {
-  readonly #directions = new Map<string, Direction>()
+  readonly #flows = new Map<string, FrameFlow>()
 
   add(end: Frames['end'], records: FrameRecord[]): void {
     const none = Buffer.alloc(0)
     for (const { identity, sent, received } of records) {
-      this.#direction(`from ${end} ${identity}`).add(sent, none)
-      this.#direction(`from ${end === 'pool' ? 'miners' : 'pool'} ${identity}`).add(none, received)
+      this.#flow(`from ${end} ${identity}`).add(sent, none)
+      this.#flow(`from ${end === 'pool' ? 'miners' : 'pool'} ${identity}`).add(none, received)
     }
   }
 
-  #direction(name: string): Direction {
-    let direction = this.#directions.get(name)
-    if (!direction) {
-      direction = new Direction()
-      this.#directions.set(name, direction)
+  #flow(name: string): FrameFlow {
+    let flow = this.#flows.get(name)
+    if (!flow) {
+      flow = new FrameFlow()
+      this.#flows.set(name, flow)
     }
-    return direction
+    return flow
   }
 
-  /** Frames that arrived otherwise than they were sent. */
+  /** Frames that arrived changed. */
   get differing(): number {
-    return this.#sum((direction) => direction.differing)
+    return this.#sum((flow) => flow.differing)
   }
 
-  /** Frames that were sent, and whose arrival has not been reported. */
+  /** Frames that were sent, and that the other end has not reported yet. */
   get missing(): number {
-    return this.#sum((direction) => direction.missing)
+    return this.#sum((flow) => flow.missing)
   }
 
-  /** Frames that arrived, and whose sending has not been reported. */
+  /** Frames that arrived, and that the other end has not reported yet. */
   get surplus(): number {
-    return this.#sum((direction) => direction.surplus)
+    return this.#sum((flow) => flow.surplus)
   }
 
-  /** Every frame reported by one end has been reported by the other. */
+  /** Whether both ends have reported the same frames. */
   get isSettled(): boolean {
     return this.missing + this.surplus === 0
   }
 
-  #sum(count: (direction: Direction) => number): number {
+  #sum(count: (flow: FrameFlow) => number): number {
     let total = 0
-    for (const direction of this.#directions.values()) total += count(direction)
+    for (const flow of this.#flows.values()) total += count(flow)
     return total
   }
 }

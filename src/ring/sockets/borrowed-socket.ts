@@ -5,16 +5,17 @@ import { setImmediate } from '../../support/timers.js'
 import { type DirectTarget, readDirectly } from './direct-read.js'
 import { symbolOf } from './socket-symbols.js'
 
-/** Those that are borrowed now: each by one. */
-const taken = new WeakSet<Socket>()
+/** The sockets that are borrowed now: each by one session or relay. */
+const borrowed = new WeakSet<Socket>()
 
-export function isTakenOver(socket: Socket): boolean {
-  return taken.has(socket)
+/** Returns whether a session or a relay has `socket`. */
+export function isBorrowed(socket: Socket): boolean {
+  return borrowed.has(socket)
 }
 
 /**
- * A socket that is taken over until it is closed. Then its listeners are taken off and its settings put back, so that the
- * object can be used for another connection as if nothing had been.
+ * A socket that is borrowed until it is closed. Then the borrowed listeners are removed and its settings are restored, so the object can
+ * be used for another connection as if nothing had happened.
  */
 export class BorrowedSocket {
   readonly socket: Socket
@@ -25,7 +26,7 @@ export class BorrowedSocket {
   #changedDelay = false
   #readAsBefore: (() => void) | null = null
 
-  /** Changes nothing yet. */
+  /** Notes the settings of `socket`, and changes nothing yet. */
   constructor(socket: Socket) {
     this.socket = socket
     this.#allowHalfOpen = socket.allowHalfOpen
@@ -33,36 +34,37 @@ export class BorrowedSocket {
     this.#flowing = socket.readableFlowing
   }
 
-  take(): void {
+  /** Borrows the socket and changes its settings. */
+  borrow(): void {
     const { socket } = this
-    taken.add(socket)
-    // Otherwise Node ends the sending side with the receiving one, before what waits has gone out.
+    borrowed.add(socket)
+    // Otherwise Node ends the sending side with the receiving one, before everything has gone out.
     socket.allowHalfOpen = true
     for (const event of ['end', 'finish']) this.on(event, () => this.#destroyWhenDone())
-    // What comes in pieces goes on in pieces: waiting to fill packets would only delay them.
+    // Bytes are passed on in the pieces in which they come: waiting to fill packets would only delay them.
     socket.setNoDelay(true)
     this.#changedDelay = !this.#noDelay
   }
 
-  /** Adds `listener` before those that are there: what those throw would keep it from being called. */
+  /** Adds `listener` before the present ones, which could throw and so keep it from being called. */
   on(event: string, listener: (...args: never[]) => void): void {
     this.#listeners.push([event, listener])
     this.socket.prependListener(event, listener as () => void)
     if (event !== 'data') return
-    // Only by this one a stream knows that somebody listens, and begins to flow unless it was paused.
+    // Only `on()` makes a stream flow, unless it was paused.
     this.#listeners.push([event, ignore])
     this.socket.on(event, ignore)
   }
 
   /** Calls `listener` when the connection is over. */
   onClosed(listener: () => void): void {
-    // Anybody can emit the event; while the socket is open, Node may still write into what it reads into.
+    // Anybody can emit the event, and while the socket is open Node may still write into the memory that it reads into.
     this.on('close', () => {
       if (this.socket.destroyed) listener()
     })
   }
 
-  /** See `readDirectly`; false where it cannot be done. */
+  /** Has the socket read into `target`: see `readDirectly()`. Returns false if that cannot be done. */
   readDirectly(target: DirectTarget): boolean {
     this.#readAsBefore = readDirectly(this.socket, target)
     return this.#readAsBefore !== null
@@ -77,19 +79,20 @@ export class BorrowedSocket {
     }
   }
 
-  /** Destroys a socket that is done, which Node leaves undone if a listener of the user's has thrown. */
+  /** Destroys a socket that is done. Node does not if a listener of the user has thrown. */
   #destroyWhenDone(): void {
     const { socket } = this
-    const isDone = (): boolean => taken.has(socket) && socket.readableEnded && socket.writableFinished
+    const isDone = (): boolean => borrowed.has(socket) && socket.readableEnded && socket.writableFinished
     if (!isDone()) return
     setImmediate(() => {
       if (isDone() && !socket.destroyed) callSafely(() => this.destroy())
     })
   }
 
+  /** Removes the listeners and restores the settings. */
   giveBack(): void {
     const { socket } = this
-    taken.delete(socket)
+    borrowed.delete(socket)
     this.#readAsBefore?.()
     for (const [event, listener] of this.#listeners) {
       callSafely(() => Duplex.prototype.removeListener.call(socket, event, listener as () => void))
@@ -103,7 +106,7 @@ export class BorrowedSocket {
     callSafely(() => this.#flowAsBefore())
   }
 
-  /** Puts the flow back: what the next connection brings must neither be lost before anybody listens, nor wait for a `resume()`. */
+  /** Restores the flow: bytes of the next connection must neither be lost before anybody listens, nor wait for a `resume()`. */
   #flowAsBefore(): void {
     const { socket } = this
     if (this.#flowing !== false && socket.isPaused()) socket.resume()
@@ -115,7 +118,7 @@ export class BorrowedSocket {
 
 function ignore(): void {}
 
-/** Returns whether Nagle's algorithm is off, which Node tells only here. */
+/** Returns whether Nagle's algorithm is off. Node has no public way to ask. */
 function hasNoDelay(socket: Socket): boolean {
   const symbol = symbolOf(socket, 'kSetNoDelay')
   return symbol !== undefined && Boolean((socket as unknown as Record<symbol, unknown>)[symbol])

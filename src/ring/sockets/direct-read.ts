@@ -6,20 +6,20 @@ import { symbolOf } from './socket-symbols.js'
 
 /** Memory that a socket reads into. */
 export interface DirectTarget {
-  /** Where the next bytes go; never empty. Asked for once at first and after every read. */
+  /** Returns the memory for the next bytes, which is never empty. Called once at first, and after every read. */
   next(): Uint8Array
-  /** `count` bytes have come, into what `next()` gave last. False: reading pauses. */
+  /** Called when `count` bytes have come into the memory that `next()` returned last. Returns false to pause the reading. */
   filled(count: number): boolean
 }
 
 type Internals = Record<symbol, unknown> & { _handle?: { useUserBuffer?: unknown } }
 
 /**
- * Has `socket` read into `target` instead of memory that Node makes for every read, until what it returns is called. Null,
- * and nothing has changed, where it cannot be done, as with TLS: then its `data` events are all there is.
+ * Has `socket` read into `target` instead of memory that Node makes for every read. Returns a function that undoes this. Returns null,
+ * and changes nothing, if it cannot be done, as with TLS: then there are only `data` events.
  *
- * Node takes such memory only when a socket is made (`onread`), which those that a server accepts are not by us; so what
- * `onread` would have set is set here. That is not public, and is done only where it is found as expected.
+ * Node takes such memory only when a socket is made (`onread`), and a server makes its sockets itself. So this sets what `onread` would
+ * have set. These fields are not public, and nothing is done unless they are found as expected.
  */
 export function readDirectly(socket: Socket, target: DirectTarget): (() => void) | null {
   const internals = socket as unknown as Internals
@@ -29,7 +29,7 @@ export function readDirectly(socket: Socket, target: DirectTarget): (() => void)
   if (buffer === undefined || callback === undefined || generator === undefined || internals[buffer]) return null
   const before = [buffer, callback, generator].map((symbol) => [symbol, internals[symbol]] as const)
   const reader = new WeakRef(socket)
-  // Thrown through Node, it would keep Node from asking for the next view: what comes then would go into the last.
+  // An error thrown through Node would keep Node from asking for the next view, and the next bytes would go into the last one.
   internals[callback] = (count: number): boolean => {
     let more = true
     hasRead(reader)
@@ -47,7 +47,7 @@ export function readDirectly(socket: Socket, target: DirectTarget): (() => void)
   }
 }
 
-/** Whether `socket` was made with `onread`, or reads directly: then nothing of what comes is told by `data` events. */
+/** Returns whether `socket` was made with `onread`, or reads directly. Such a socket emits no `data` events. */
 export function readsByItself(socket: Socket): boolean {
   const buffer = symbolOf(socket, 'kBuffer')
   return buffer !== undefined && Boolean((socket as unknown as Internals)[buffer])

@@ -3,15 +3,15 @@ import { symbolOf } from './socket-symbols.js'
 
 type Reader = Record<symbol, unknown> & { _handle?: { useUserBuffer?: (memory: unknown) => void } }
 
-/** The socket that has last read into memory of ours. */
+/** The socket that was the last to read into framepool's memory. */
 let latest: WeakRef<Socket> | null = null
 let watching = false
 
 /**
- * `reader` has read into memory of ours, and Node is about to be told where the next bytes go.
+ * Notes that `reader` has read into framepool's memory, and that Node is about to be told where the next bytes go.
  *
- * What user code throws on a tick of the same turn makes Node forget that: it would read into the same memory again, over
- * bytes that nobody has taken yet. So when something is uncaught and the process survives it, the socket is told once more.
+ * If user code throws on a tick of the same turn, Node forgets that. It would read into the same memory again, over bytes that nobody
+ * has read yet. So after an uncaught exception that the process survives, the socket is told once more.
  */
 export function hasRead(reader: WeakRef<Socket>): void {
   latest = reader

@@ -5,28 +5,29 @@ import type { HalfCore } from '../half.js'
 import { hasRead } from './latest-reader.js'
 import { ReadTarget } from './read-target.js'
 
-/** The `onread` option of `net.connect` and `new net.Socket`. */
+/** Option `onread` of `net.connect()` and `new net.Socket()`. */
 export interface OnRead {
-  /** Gives Node the memory that it reads into next. */
+  /** Returns the memory that Node reads into next. */
   buffer: () => Uint8Array
-  /** Takes what Node has read: `n` bytes at the start of `buf`. Returns false to pause the socket. */
+  /** Called when Node has read `n` bytes into the start of `buf`. Returns false to pause the socket. */
   callback: (n: number, buf: Uint8Array) => boolean
 }
 
-/** What a socket goes on to read into when nobody has a use for it any more. */
+/** The memory that a socket reads into when its bytes are not needed any more. */
 let nowhere: Uint8Array | undefined
 
-/** Reads a socket into a ring: see `Producer.onread`. */
+/** Reads a socket into a ring: see `Producer.onread()`. */
 export class OnReadIntake {
   readonly #half: HalfCore
   readonly #target: ReadTarget
   readonly #onData: ((bytes: number) => void) | undefined
-  /** What reads. */
+  /** The socket that reads. */
   #reader: WeakRef<Socket> | null = null
-  /** Waits for room. */
+  /** Whether a read waits for room. */
   #waiting = false
-  /** What is to be done with the half once all that came is in the ring. */
+  /** Whether the half ends once everything that came is in the ring. */
   #ended = false
+  /** Whether the half is released then. */
   #released = false
 
   constructor(half: HalfCore, onData: ((bytes: number) => void) | undefined) {
@@ -42,14 +43,14 @@ export class OnReadIntake {
       return nowhere
     }
     const read = (count: number, source: unknown): boolean => this.#read(count, source)
-    // Node calls it on the socket, which is how reading can be resumed.
+    // Node calls it on the socket, so that reading can be resumed.
     const callback = function (this: unknown, count: number): boolean {
       return read(count, this)
     }
     return { buffer, callback }
   }
 
-  /** Released; what came is still on its way into the ring perhaps. */
+  /** Whether this was released. Bytes that came may still be on their way into the ring. */
   get released(): boolean {
     return this.#released
   }
@@ -59,7 +60,7 @@ export class OnReadIntake {
     this.#finish()
   }
 
-  /** False if it was released. */
+  /** Releases the half once everything is in the ring. Returns true the first time, and false after. */
   release(): boolean {
     const first = !this.#released
     this.#released = true
@@ -73,13 +74,13 @@ export class OnReadIntake {
 
   #read(count: number, source: unknown): boolean {
     if (this.#closed) return false
-    // Others than Node can call it, too.
+    // User code can call it, too.
     integerArgument(count, 'n', 0, this.#target.room)
     if (source instanceof Socket) this.#noteRead(source)
     const more = this.#target.filled(count)
     if (!more) void this.#resumeLater(source)
     const onData = this.#onData
-    // Thrown through Node, it would keep Node from asking for the next view.
+    // An error thrown through Node would keep Node from asking for the next view.
     if (onData !== undefined) callSafely(() => onData(count))
     return more
   }
@@ -90,7 +91,7 @@ export class OnReadIntake {
   }
 
   async #resumeLater(source: unknown): Promise<void> {
-    // A source that does not pause comes here again.
+    // A source that does not pause calls this again.
     if (this.#waiting) return
     this.#waiting = true
     const room = await this.#waitForRoom()
@@ -98,7 +99,7 @@ export class OnReadIntake {
     if (room && !this.#closed && source instanceof Socket) callSafely(() => source.resume())
   }
 
-  /** Until all that waited is in the ring, and there is room to go on; false if there will be none. */
+  /** Waits until all that waited is in the ring and there is room to go on. Resolves with false if there will be none. */
   async #waitForRoom(): Promise<boolean> {
     const target = this.#target
     try {
@@ -106,7 +107,7 @@ export class OnReadIntake {
         const wanted = target.holding ? 1 : target.resumeAt
         const room = await this.#half.wait(wanted, undefined)
         target.settle()
-        // The consumer has ended: nobody would read what comes.
+        // The consumer has ended, and nobody would read the bytes.
         if (room < wanted) target.drop()
         this.#finish()
         if (room < wanted) return false

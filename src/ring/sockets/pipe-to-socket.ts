@@ -7,7 +7,7 @@ import { checkFree, type RingSource } from '../source.js'
 import { checkWritable, closedError, socketArgument } from './socket-argument.js'
 import { writeLent } from './socket-write.js'
 
-/** Writes what comes into a ring to a socket, until the ring has ended: see `Consumer.pipeTo`. */
+/** Writes what comes into a ring to a socket until the ring has ended: see `Consumer.pipeTo()`. */
 export async function pipeToSocket(
   source: RingSource,
   socket: Socket,
@@ -29,14 +29,14 @@ export async function pipeToSocket(
       stop.abort()
     }
   })
-  // It may come to nothing, or too late for anybody to hear of it.
+  // It may reject when nothing waits for it any more.
   failed.catch(() => {})
   const onClose = (): void => fail(closedError('the socket is closed', socket.errored))
   const stopListening = whenAborted(signal, fail)
   source.lent = true
   try {
     listen(socket, source, { error: fail, close: onClose })
-    // A write that the peer does not take must not hold up an abort. Its views stay lent until it is over.
+    // A write that the peer does not read must not hold up an abort. Its views stay lent until it is over.
     await Promise.race([writeAll(source, socket, stop.signal, failed, fail), failed])
     if (end && !socket.writableEnded) await Promise.race([endWriting(socket, failed, fail), failed])
   } finally {
@@ -50,7 +50,7 @@ export async function pipeToSocket(
   }
 }
 
-/** Before the listeners that are there: what those throw would keep these from being called. If that fails, `source` is free. */
+/** Adds listeners before the present ones, which could throw and so keep these from being called. On failure it frees `source`. */
 function listen(socket: Socket, source: RingSource, listeners: Record<string, (error: unknown) => void>): void {
   try {
     for (const [event, listener] of Object.entries(listeners)) socket.prependListener(event, listener)
@@ -72,8 +72,8 @@ async function writeAll(
       const failure = await new Promise<Failure | null>((resolve) => {
         writeLent(source, socket, {
           onThrown: fail,
-          onTaken(failure) {
-            // Not for others between two writes either.
+          onDone(failure) {
+            // The half stays busy between two writes, too.
             source.lent = true
             resolve(failure)
           },
@@ -93,7 +93,7 @@ async function endWriting(socket: Socket, failed: Promise<never>, fail: (error: 
   if (error != null) await brokenBy({ error }, socket, failed, fail)
 }
 
-/** A socket that breaks says itself what is wrong: what a write or an end is told is often only a consequence. */
+/** Waits for the socket's own error if it breaks: the error of a write or an end is often only a consequence. */
 async function brokenBy(
   { error }: Failure,
   socket: Socket,

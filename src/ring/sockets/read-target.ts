@@ -1,36 +1,36 @@
 import { lengthOf, partOf } from '../../support/arguments.js'
 import type { HalfCore } from '../half.js'
 
-/** As much as one read of TLS brings, in bytes. */
+/** The most that one read of TLS brings, in bytes. */
 const OVERFLOW = 16 * 1024
 
 /**
  * The memory that a socket reads into: the room of a ring, as `net` wants it with `onread`.
  *
- * After every callback Node asks for the next view, also when it was told to pause, and the next read after a pause goes
- * into that view. An empty one would fail the read. So a view never takes all the room: some is spared, reading pauses when
- * no more than that is left, and the spare is what the socket gets for the time after.
+ * After every callback Node asks for the next view, also when it was told to pause, and the first read after the pause goes into that
+ * view. An empty view would fail the read. So a view never takes all the room. Some is spared: reading pauses when no more than that is
+ * left, and the socket gets the spare for the read after the pause.
  *
- * Not all sources pause: TLS gives all that it has decrypted. What comes when there is no room goes into memory of its own
- * and waits here, in order, until it is moved into the ring.
+ * Not all sources pause: TLS gives all that it has decrypted. Bytes that come when there is no room go into memory of their own. They wait
+ * here, in order, until they are moved into the ring.
  */
 export class ReadTarget {
   readonly #half: HalfCore
   readonly #spare: number
-  /** The length of what `next()` gave last, in bytes. */
+  /** Length of the view that `next()` returned last, in bytes. */
   #room = 0
-  /** Where the next bytes go, outside of the ring; null: into it. */
+  /** The memory outside of the ring that the next bytes go into, or null if they go into the ring. */
   #overflow: Uint8Array | null = null
   #waiting: Uint8Array[] = []
 
-  /** `half` has two bytes or more. */
+  /** Takes a `half` of two bytes or more. */
   constructor(half: HalfCore) {
     this.#half = half
-    // Enough that the first read after a pause is worth its while, and little beside the ring.
+    // Enough to make the first read after a pause worth its cost, and little compared to the ring.
     this.#spare = Math.min(half.size >> 2, 16 * 1024) || 1
   }
 
-  /** Where the next bytes go; never empty. */
+  /** Returns the memory for the next bytes. It is never empty. */
   next(): Uint8Array {
     const { available, offset, size } = this.#half
     if (available === 0 || this.holding) {
@@ -43,12 +43,12 @@ export class ReadTarget {
     return this.#half.memory.view(offset, this.#room)
   }
 
-  /** The most that can have come into what `next()` gave last, and was not told yet. */
+  /** The most bytes that can have come into the view that `next()` returned last, and were not counted by `filled()`. */
   get room(): number {
     return this.#room
   }
 
-  /** `count` bytes have come. False: reading must pause until there is room again. */
+  /** Counts `count` bytes that have come. Returns false if reading must pause until there is room again. */
   filled(count: number): boolean {
     this.#room = 0
     if (this.#overflow === null) {
@@ -60,17 +60,17 @@ export class ReadTarget {
     return this.hasRoom
   }
 
-  /** `chunk` has come from elsewhere. */
+  /** Queues a chunk that came into other memory. */
   put(chunk: Uint8Array): void {
     this.#waiting.push(chunk)
   }
 
-  /** Something came that is not in the ring yet. */
+  /** Whether bytes have come that are not in the ring yet. */
   get holding(): boolean {
     return this.#waiting.length > 0
   }
 
-  /** Moves into the ring what there is room for. */
+  /** Moves bytes that wait into the ring, as far as there is room. */
   settle(): void {
     let moved = 0
     for (const chunk of this.#waiting) {
@@ -85,17 +85,17 @@ export class ReadTarget {
     this.#waiting.splice(0, moved)
   }
 
-  /** Nobody will read it. */
+  /** Drops the bytes that wait: nobody will read them. */
   drop(): void {
     this.#waiting = []
   }
 
-  /** There is more room than what is spared, and nothing waits for it. */
+  /** Whether there is more room than the spare, and nothing waits for it. */
   get hasRoom(): boolean {
     return !this.holding && this.#half.atLeast(this.#spare + 1) > this.#spare
   }
 
-  /** So much room makes it worth while to read on: half the ring, so that pausing is not the rule. */
+  /** The room at which reading goes on, in bytes: half the ring, so that pauses stay rare. */
   get resumeAt(): number {
     return Math.max(this.#half.size >> 1, this.#spare + 1)
   }

@@ -16,19 +16,23 @@ import { writeLentNow } from './socket-write.js'
 const DEFAULT_SIZE = 512 * 1024
 
 /**
- * Passes on what each of two sockets receives to the other, through a ring each way, until both have ended. The sockets are
- * taken over: what they have received and nobody has read is passed on first, and each ends its sending side when the other
- * side's peer has ended its own and everything is written (half-close).
+ * Passes on what each of two sockets receives to the other, through a ring in each direction, until both have ended. It takes the
+ * sockets over. What they have received and nobody has read is passed on first. When the peer of one socket ends its side, and everything
+ * from it is written, the other socket ends its sending side (half-close).
  *
- * A plain TCP or Unix socket reads straight into the ring, also one that a server accepted; with TLS chunks are copied.
+ * A plain TCP or Unix socket reads straight into the ring, also if a server accepted it. With TLS, chunks are copied.
  *
- * @param options `size`: bytes of each ring, a power of two from 2 to 1 GiB, default 512 KiB; no more than that is held each
- *   way. `idleTimeoutMs`: both sockets are destroyed when nothing has moved for so long; by default never. `signal`: an
- *   abort destroys both.
- * @returns The bytes each way, when both sockets are closed. Rejects, with both sockets destroyed, with what broke one of
- *   them, `ERR_CLOSED` if one was closed before its end, `ERR_TIMEOUT`, or `signal.reason`. At once, and nothing changes:
- *   with `ERR_CLOSED` where one is closed, has ended its sending side or was never connected (`cause`: what broke it),
- *   `ERR_INVALID_ARG_TYPE` where one gives text, `ERR_BUSY` where one has an `onread`, a session or a relay of its own.
+ * If a socket cannot be used, the promise rejects at once and nothing changes: with `ERR_CLOSED`, and the error that broke the socket as
+ * `cause`, if it is closed, has ended its sending side or was never connected; with `ERR_INVALID_ARG_TYPE` if it gives text; with
+ * `ERR_BUSY` if it has an `onread`, a session or a relay of its own.
+ *
+ * Later failures destroy both sockets. The promise then rejects with the error that broke one of them, with `ERR_CLOSED` if one was closed
+ * before its end, with `ERR_TIMEOUT`, or with `signal.reason`.
+ *
+ * @param options `size`: bytes of each ring, a power of two from 2 to 1 GiB, by default 512 KiB; no more than that is held in each
+ *   direction. `idleTimeoutMs`: milliseconds without any bytes after which both sockets are destroyed, from 1 to 2^31 − 1; by default
+ *   never. `signal`: an abort destroys both sockets.
+ * @returns A promise of the bytes in each direction. It resolves when both sockets are closed.
  */
 export async function relaySockets(
   a: Socket,
@@ -80,7 +84,7 @@ export async function relaySockets(
       open--
       if (!from.ended || !to.done) fail(closedError('a socket was closed before its end'))
       if (open > 0) return
-      // Only now has Node no use for the rings' memory any more.
+      // Until here Node may use the memory of the rings.
       const bytes = finish()
       if (failure !== null) reject(failure.error)
       else resolve(bytes)
@@ -93,7 +97,7 @@ export async function relaySockets(
       reject(error)
       return
     }
-    // From here on the relay is over when both are closed.
+    // From here on the relay is over when both sockets are closed.
     try {
       stopListening = whenAborted(signal, fail)
       if (idleTimeoutMs !== undefined) {
@@ -101,7 +105,7 @@ export async function relaySockets(
           fail(new FramePoolError('ERR_TIMEOUT', `nothing moved between the sockets for ${idleTimeoutMs} ms`))
         }, idleTimeoutMs)
       }
-      for (const loan of loans) loan.take()
+      for (const loan of loans) loan.borrow()
       aToB.start()
       bToA.start()
     } catch (error) {
@@ -123,7 +127,7 @@ function newRings(size: number): [Ring, Ring] {
   }
 }
 
-/** One direction. */
+/** One direction of a relay. */
 class OneWay {
   readonly #producer: HalfCore
   readonly #consumer: HalfCore
@@ -133,9 +137,9 @@ class OneWay {
   readonly #onMove: () => void
   readonly #fail: (error: unknown) => void
   readonly #bytes = new ByteCount()
-  /** The sender has ended its side. */
+  /** Whether the sender has ended its side. */
   ended = false
-  /** The receiver has everything, and knows that it was all. */
+  /** Whether the receiver has everything, and knows that it was all. */
   done = false
 
   constructor(
@@ -171,27 +175,27 @@ class OneWay {
     this.#flush()
   }
 
-  /** Writes what there is, unless a write is under way: its end goes on with it. */
+  /** Writes what is in the ring. Does nothing during a write, whose end calls it again. */
   #flush(): void {
     this.#onMove()
     const consumer = this.#consumer
     if (consumer.lent) return
     const length = consumer.available
     if (length > 0) {
-      const taken = writeLentNow(consumer, this.#to.socket, {
+      const done = writeLentNow(consumer, this.#to.socket, {
         onThrown: this.#fail,
-        onTaken: (failure) => this.#taken(length, failure),
+        onDone: (failure) => this.#written(length, failure),
       })
-      if (!taken) return
+      if (!done) return
       this.#bytes.add(length)
     }
     if (this.ended && !this.#reader.holding) this.#endWriting()
   }
 
-  #taken(length: number, failure: Failure | null): void {
+  #written(length: number, failure: Failure | null): void {
     if (failure !== null) {
       setImmediate(() => {
-        // A socket that breaks says itself what is wrong.
+        // A socket that breaks emits the real error itself.
         if (!this.#to.socket.destroyed) this.#fail(failure.error)
       })
       return
@@ -212,7 +216,7 @@ class OneWay {
     })
   }
 
-  /** What a method of a socket throws ends the relay. */
+  /** Calls a method of a socket. If it throws, the relay ends. */
   #do(call: () => void): void {
     try {
       call()
@@ -222,18 +226,18 @@ class OneWay {
   }
 
   /**
-   * Goes to the start of the ring if it is empty. There the next read gets the longest view, and where little is on its way
-   * at a time, only so much of the memory is ever touched.
+   * Goes to the start of an empty ring. The next read gets the longest view there, and a relay with little on its way at a time only
+   * ever touches that much of the memory.
    */
   #rewind(): void {
     const { size, offset } = this.#producer
-    // What a write has failed with may still be there.
+    // Bytes of a failed write may still be in the ring.
     if (offset === 0 || this.#consumer.lent || this.#producer.atLeast(size) < size) return
     this.#producer.advance(size - offset)
     this.#consumer.advance(size - offset)
   }
 
-  /** Gives the ring back; returns the bytes that went through it. */
+  /** Releases the ring. Returns the bytes that went through it. */
   release(): number {
     this.#producer.release()
     this.#consumer.release()

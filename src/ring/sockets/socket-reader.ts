@@ -4,8 +4,8 @@ import type { BorrowedSocket } from './borrowed-socket.js'
 import { ReadTarget } from './read-target.js'
 
 /**
- * Reads what a socket receives into a ring, and pauses it while the ring is full. The bytes go there without a copy where
- * the socket can be given memory to read into: see `readDirectly`.
+ * Reads what a socket receives into a ring, and pauses the socket while the ring is full. There is no copy if the socket can be given
+ * memory to read into: see `readDirectly()`.
  */
 export class SocketReader {
   readonly #half: HalfCore
@@ -17,8 +17,8 @@ export class SocketReader {
   #started = false
 
   /**
-   * Reading begins with `resume()`. `onData` is called when some bytes have come: it may free room, which is read into
-   * without a pause, and with all of the ring free it may move both halves on together. `onFailure` hears of what cannot be read.
+   * Begins to read with the first `resume()`. `onData` is called when bytes have come. It may free room, which is read into without a
+   * pause, and if the whole ring is free it may move both halves on together. `onFailure` is called with what cannot be read.
    */
   constructor(half: HalfCore, loan: BorrowedSocket, onData: () => void, onFailure: (error: unknown) => void) {
     this.#half = half
@@ -28,12 +28,12 @@ export class SocketReader {
     this.#onFailure = onFailure
   }
 
-  /** Something came that the ring had no room for yet. */
+  /** Whether bytes have come that the ring had no room for yet. */
   get holding(): boolean {
     return this.#target.holding
   }
 
-  /** Reads on if there is room enough. */
+  /** Reads on if there is enough room. */
   resume(): void {
     if (!this.#paused || this.#half.available < this.#target.resumeAt) return
     this.#paused = false
@@ -44,7 +44,7 @@ export class SocketReader {
     this.#loan.socket.resume()
   }
 
-  /** What Node has read by now. Nothing more may be read before all of it is in the ring. */
+  /** Takes what Node has read by now. Nothing more may be read before all of it is in the ring. */
   #takeBuffered(): void {
     const { socket } = this.#loan
     socket.pause()
@@ -77,7 +77,7 @@ export class SocketReader {
   #read(chunk: Uint8Array | string): void {
     if (typeof chunk === 'string') throw invalidArgType('a and b must give bytes: no setEncoding')
     this.#target.put(chunk)
-    // If it should be paused, somebody else has resumed it.
+    // Other code has resumed a socket that should be paused.
     if (this.#paused) this.#pause()
     else this.#settle()
   }
@@ -87,13 +87,13 @@ export class SocketReader {
     this.#loan.socket.pause()
   }
 
-  /** Moves what waits into the ring, for as long as `onData` frees room. */
+  /** Moves bytes that wait into the ring, for as long as `onData` frees room. */
   #settle(): void {
     do {
       this.#target.settle()
       this.#onData()
     } while (this.#target.holding && this.#half.atLeast(1) > 0)
-    // Also when all of it has just fitted: a socket that reads directly needs room to begin with.
+    // Also if everything has just fitted: a socket that reads directly needs room to begin with.
     if (this.#half.atLeast(1) === 0) this.#pause()
   }
 }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 
-/** The symbol of Node's that `socket` has a property by. */
+/** Returns the symbol of that name by which `socket` has a property of Node's. */
 export function symbolOf(socket: Socket, name: string): symbol | undefined {
   return Object.getOwnPropertySymbols(socket).find(({ description }) => description === name)
 }

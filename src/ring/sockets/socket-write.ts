@@ -4,54 +4,54 @@ import type { Failure } from '../../support/thrown.js'
 import { setImmediate } from '../../support/timers.js'
 import { type RingSource, views } from '../source.js'
 
-/** The intrinsic one: what a socket holds must not be freed, whatever it claims. */
+/** The intrinsic getter: memory that a socket holds must not be freed, whatever the socket claims. */
 const writableLength = Object.getOwnPropertyDescriptor(Duplex.prototype, 'writableLength')!.get!
 
-/** Not those of the socket: what stays corked is held for ever. */
+/** The intrinsic methods: with those of the socket, bytes could stay corked for ever. */
 const { cork, uncork } = Duplex.prototype
 
-/** What becomes of a write. */
+/** Events of a write to a socket. */
 export interface WriteEvents {
-  /** A method of the socket has thrown: it may hold some of the bytes all the same. */
+  /** Called when a method of the socket has thrown. The socket may hold some of the bytes all the same. */
   onThrown(error: unknown): void
-  /** The socket holds nothing any more. */
-  onTaken(failure: Failure | null): void
+  /** Called when the socket holds none of the bytes any more. */
+  onDone(failure: Failure | null): void
 }
 
-/** Bytes that were written to `socket` and that the system has not taken yet. */
+/** Returns how many bytes were written to `socket` and not yet sent. */
 function heldBy(socket: Socket): number {
   return writableLength.call(socket)
 }
 
 /**
- * Writes all that is available to `socket`, as views of the ring. They are lent until the socket holds none of them any more;
- * then what it has taken is freed: all, unless it failed.
+ * Writes everything available to `socket`, as views of the ring. They are lent until the socket holds none of them any more. Then the
+ * bytes that it has sent are freed: all of them, unless the write failed.
  */
 export function writeLent(source: RingSource, socket: Socket, events: WriteEvents): void {
   const length = source.available
   write(source, length, socket, {
     onThrown: (error) => events.onThrown(error),
-    onTaken(failure, bytes) {
-      source.giveBack(bytes)
-      events.onTaken(failure)
+    onDone(failure, sent) {
+      source.giveBack(sent)
+      events.onDone(failure)
     },
   })
 }
 
 /**
- * The same, but the views are freed on return where the system has taken all of them by then, which Node tells only on a
- * later tick: then it returns true, and `onTaken` is not called.
+ * Writes as `writeLent()` does, and frees the views on return if the system has taken all bytes by then, which Node reports only on a
+ * later tick. Returns true in that case, and does not call `onDone`.
  */
 export function writeLentNow(source: RingSource, socket: Socket, events: WriteEvents): boolean {
   const length = source.available
   let over = false
   write(source, length, socket, {
     onThrown: (error) => events.onThrown(error),
-    onTaken(failure, bytes) {
+    onDone(failure, sent) {
       if (over) return
       over = true
-      source.giveBack(bytes)
-      events.onTaken(failure)
+      source.giveBack(sent)
+      events.onDone(failure)
     },
   })
   // A socket that has just failed holds nothing either, but is not writable any more.
@@ -61,13 +61,13 @@ export function writeLentNow(source: RingSource, socket: Socket, events: WriteEv
   return true
 }
 
-/** Tells also how many bytes the socket has taken. */
-interface Taking {
+/** Events of a write, with the number of bytes that the socket has sent. */
+interface CountedEvents {
   onThrown(error: unknown): void
-  onTaken(failure: Failure | null, bytes: number): void
+  onDone(failure: Failure | null, sent: number): void
 }
 
-function write(source: RingSource, length: number, socket: Socket, events: Taking): void {
+function write(source: RingSource, length: number, socket: Socket, events: CountedEvents): void {
   const [first, second] = views(source, length)
   source.lent = true
   const writes = new Writes(socket, events)
@@ -83,16 +83,16 @@ function write(source: RingSource, length: number, socket: Socket, events: Takin
   writes.finish()
 }
 
-/** Writes that are over together. */
+/** Several writes that are done together. */
 class Writes {
   readonly #socket: Socket
-  readonly #events: Taking
-  /** This one is over with `finish()`. */
+  readonly #events: CountedEvents
+  /** Number of writes that are not done, and one more until `finish()` is called. */
   #open = 1
   #failure: Failure | null = null
-  #taken = 0
+  #sent = 0
 
-  constructor(socket: Socket, events: Taking) {
+  constructor(socket: Socket, events: CountedEvents) {
     this.#socket = socket
     this.#events = events
   }
@@ -102,10 +102,10 @@ class Writes {
     const socket = this.#socket
     const held = heldBy(socket)
     let over = false
-    const settle = (taken: number): void => {
+    const settle = (sent: number): void => {
       if (over) return
       over = true
-      this.#taken += taken
+      this.#sent += sent
       this.finish()
     }
     this.#open++
@@ -117,13 +117,13 @@ class Writes {
     } catch (error) {
       this.#failure = { error }
       this.#events.onThrown(error)
-      // If the socket has taken the bytes before that, it will say so: at once, or when it holds them no more.
+      // A socket that took the bytes before it threw will call back: at once, or when it holds them no more.
       if (heldBy(socket) <= held) setImmediate(() => settle(0))
     }
   }
 
   finish(): void {
     this.#open--
-    if (this.#open === 0) this.#events.onTaken(this.#failure, this.#taken)
+    if (this.#open === 0) this.#events.onDone(this.#failure, this.#sent)
   }
 }

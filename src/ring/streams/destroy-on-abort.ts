@@ -2,8 +2,8 @@ import type { Readable, Writable } from 'node:stream'
 import { abortError, isAborted, reasonOf, whenAborted } from '../../support/abort.js'
 
 /**
- * Destroys `stream` when `signal` aborts, at once if it has, as Node's own streams do, until the function that it returns is
- * called. Node's `addAbortSignal` would call methods of the signal, which may be others than one expects.
+ * Destroys `stream` when `signal` aborts, and at once if it has aborted, as Node's own streams do. Returns a function that ends this.
+ * Node's `addAbortSignal()` would call methods of the signal, which user code may have replaced.
  */
 export function destroyOnAbort(stream: Readable | Writable, signal: AbortSignal | undefined): () => void {
   const destroy = (reason: unknown): void => {

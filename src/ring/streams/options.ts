@@ -3,10 +3,10 @@ import type { ReadableOptions, WritableOptions } from 'node:stream'
 import { booleanArgument, integerArgument, signalArgument, stringArgument } from '../../support/arguments.js'
 import { outOfRange } from '../../support/errors.js'
 
-/** Node's options that suit a stream of bytes from a ring. */
+/** Options of `Consumer.toReadable()`: those of Node's `Readable` that suit a stream of bytes from a ring. */
 export type RingReadableOptions = Pick<ReadableOptions, 'highWaterMark' | 'encoding' | 'emitClose' | 'signal'>
 
-/** Node's options that suit a stream of bytes into a ring. */
+/** Options of `Producer.toWritable()`: those of Node's `Writable` that suit a stream of bytes into a ring. */
 export type RingWritableOptions = Pick<
   WritableOptions,
   'highWaterMark' | 'decodeStrings' | 'defaultEncoding' | 'emitClose' | 'signal'
@@ -14,7 +14,7 @@ export type RingWritableOptions = Pick<
 
 type StreamOptions = RingReadableOptions & RingWritableOptions
 
-/** What is given of the options of a Node stream over a ring, or the documented error, where Node has errors of its own. */
+/** Returns a checked copy of a stream's options, or throws the documented error: Node would throw errors of its own. */
 export function streamOptions(options: StreamOptions): StreamOptions {
   const { highWaterMark, encoding, defaultEncoding, decodeStrings, emitClose, signal } = options
   if (highWaterMark !== undefined) integerArgument(highWaterMark, 'highWaterMark', 0, Number.MAX_SAFE_INTEGER)

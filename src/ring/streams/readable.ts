@@ -8,10 +8,10 @@ import { destroyOnAbort } from './destroy-on-abort.js'
 import type { RingReadableOptions } from './options.js'
 import { streamOptions } from './options.js'
 
-/** Not a promise's callback: what a listener throws there would be an unhandled rejection. */
+/** A callback instead of a promise: an error that a listener throws in a promise would be an unhandled rejection. */
 const waitForBytes = callbackify((source: RingSource, signal: AbortSignal) => source.wait(1, { signal }))
 
-/** What a consumer reads, as a Node stream of copies. It has the consumer from its making until it closes. */
+/** A Node stream of copies of what a consumer reads: see `Consumer.toReadable()`. */
 export class RingReadable extends Readable {
   readonly #source: RingSource
   readonly #closing = new AbortController()
@@ -23,14 +23,14 @@ export class RingReadable extends Readable {
     super({ highWaterMark, encoding, emitClose })
     source.takeOver()
     this.#source = source
-    // Not left to the constructor above: a signal that has aborted destroys the stream at once.
+    // The constructor above does not get the signal: one that has aborted would destroy the stream before it has a source.
     this.#stopListening = destroyOnAbort(this, signal)
     if (this.destroyed) this.#stopListening()
   }
 
   override _read(size: number): void {
     const source = this.#source
-    // Also what is there already comes later: of a piece of a character that comes at once Node's streams take no notice.
+    // Bytes that are there come later, too: Node's streams ignore a part of a character that is pushed at once.
     waitForBytes(source, this.#closing.signal, (error, available) => {
       if (this.destroyed) return
       if (error) {
@@ -38,7 +38,7 @@ export class RingReadable extends Readable {
       } else if (available === 0) {
         this.push(null)
       } else {
-        // A high-water mark of 0 forbids to read ahead, not to read.
+        // A high-water mark of 0 forbids reading ahead, not reading.
         const chunk = Buffer.allocUnsafe(Math.min(available, size || available))
         copyOut(source, chunk)
         this.#give(chunk)
@@ -46,7 +46,7 @@ export class RingReadable extends Readable {
     })
   }
 
-  /** What a listener for `data` throws is passed on, but must not keep the rest from being read. */
+  /** Pushes a chunk. An error that a listener for `data` throws is passed on, and must not keep the rest from being read. */
   #give(chunk: Buffer): void {
     try {
       this.push(chunk)
@@ -58,7 +58,7 @@ export class RingReadable extends Readable {
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#stopListening()
-    // A half that is released ends its waits itself; a session goes on.
+    // Ends the wait for a session's output. A half that is released ends its waits itself.
     this.#closing.abort()
     this.#source.giveUp()
     callback(error)

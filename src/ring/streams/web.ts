@@ -6,46 +6,46 @@ import { copyAllIn, copyOut } from '../copy.js'
 import type { HalfCore } from '../half.js'
 import type { RingSource } from '../source.js'
 
-/** Node's types lack the signal, which aborts at once: `abort` is called only when the write under way is over. */
+/** Node's types lack the signal. It aborts at once, whereas `abort()` is called only when the write under way is over. */
 type Controller = WritableStreamDefaultController & { readonly signal: AbortSignal }
 
-/** The most that a reader without a buffer of its own gets at once. */
+/** The most that a reader without a buffer of its own gets at once, in bytes. */
 const MAX_CHUNK = 65_536
 
-/** What a consumer reads, as a web byte stream of copies. It has the consumer until it closes, errs or is cancelled. */
+/** Makes a web byte stream of copies of what a consumer reads: see `Consumer.toReadableStream()`. */
 export function webReadable(source: RingSource): ReadableStream<Uint8Array> {
   source.takeOver()
   const closing = new AbortController()
   let open = true
-  // Once: from then on others may have it.
+  // Once: after that another stream may have the source.
   const giveUp = (): void => {
     if (open) source.giveUp()
     open = false
   }
   return new ReadableStream({
     type: 'bytes',
-    // No `autoAllocateChunkSize`: what is allocated before the wait would be too large for most of what comes.
+    // No `autoAllocateChunkSize`: a buffer made before the wait would mostly be too large for what comes.
     async pull(controller) {
       try {
         const available = await source.wait(1, { signal: closing.signal })
         closing.signal.throwIfAborted()
-        // Only now: while it waited, the reader may have gone and taken its buffer with it.
+        // Asked for after the wait: the reader may have gone meanwhile, and taken its buffer with it.
         const request = controller.byobRequest
         if (available === 0) {
           giveUp()
           controller.close()
-          // A read into a buffer is over only when it has the buffer back.
+          // A read into a buffer is over only when the reader has the buffer back.
           request?.respond(0)
         } else if (request) {
           request.respond(copyOut(source, request.view as Uint8Array))
         } else {
-          // Memory of its own, for the stream detaches it.
+          // Memory of its own, since the stream detaches it.
           const chunk = Buffer.allocUnsafeSlow(Math.min(available, MAX_CHUNK))
           copyOut(source, chunk)
           controller.enqueue(chunk)
         }
       } catch (error) {
-        // The stream errs, and tells nobody else.
+        // The stream calls nothing else when it errs.
         giveUp()
         throw error
       }
@@ -57,7 +57,7 @@ export function webReadable(source: RingSource): ReadableStream<Uint8Array> {
   })
 }
 
-/** What a producer writes, as a web stream that copies. It has the producer until it closes, errs or is aborted. */
+/** Makes a web stream that copies into a producer's ring: see `Producer.toWritableStream()`. */
 export function webWritable(half: HalfCore): WritableStream<Uint8Array> {
   half.takeOver()
   return new WritableStream<Uint8Array>(
@@ -67,7 +67,7 @@ export function webWritable(half: HalfCore): WritableStream<Uint8Array> {
         try {
           await copyAllIn(half, [bytesArgument(chunk, 'chunk')], signal)
         } catch (error) {
-          // The stream errs, and tells nobody else.
+          // The stream calls nothing else when it errs.
           half.giveUp()
           throw error
         }
@@ -77,7 +77,7 @@ export function webWritable(half: HalfCore): WritableStream<Uint8Array> {
     },
     {
       highWaterMark: getDefaultHighWaterMark(false),
-      // Whatever else is written is left for `write` to refuse: a failure here would never reach it.
+      // `write()` refuses other chunks. A failure here would keep them from it.
       size: (chunk) => (types.isUint8Array(chunk) ? lengthOf(chunk) : 0),
     },
   )

@@ -9,13 +9,13 @@ import type { RingWritableOptions } from './options.js'
 import { streamOptions } from './options.js'
 
 type Callback = (error?: Error | null) => void
-/** A string only with `decodeStrings: false`. */
+/** A chunk is a string only with `decodeStrings: false`. */
 type Written = { chunk: Buffer | string; encoding: BufferEncoding }
 
-/** Not a promise's callback: what a listener throws there would be an unhandled rejection. */
+/** A callback instead of a promise: an error that a listener throws in a promise would be an unhandled rejection. */
 const write = callbackify(copyAllIn)
 
-/** What a producer writes, as a Node stream that copies. It has the producer from its making until it closes. */
+/** A Node stream that copies into a producer's ring: see `Producer.toWritable()`. */
 export class RingWritable extends Writable {
   readonly #half: HalfCore
   readonly #closing = new AbortController()
@@ -27,7 +27,7 @@ export class RingWritable extends Writable {
     super({ highWaterMark, decodeStrings, defaultEncoding, emitClose })
     half.takeOver()
     this.#half = half
-    // Not left to the constructor above: a signal that has aborted destroys the stream at once.
+    // The constructor above does not get the signal: one that has aborted would destroy the stream before it has a half.
     this.#stopListening = destroyOnAbort(this, signal)
     if (this.destroyed) this.#stopListening()
   }
@@ -36,7 +36,7 @@ export class RingWritable extends Writable {
     this._writev([{ chunk, encoding }], callback)
   }
 
-  /** What has piled up during a wait goes in together. */
+  /** Writes the chunks that have piled up during a wait together. */
   override _writev(written: Written[], callback: Callback): void {
     const chunks = written.map(({ chunk, encoding }) =>
       typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk,
@@ -51,7 +51,7 @@ export class RingWritable extends Writable {
 
   override _destroy(error: Error | null, callback: Callback): void {
     this.#stopListening()
-    // A write that still waits fails with what has destroyed the stream.
+    // A write that still waits fails with the error that has destroyed the stream.
     this.#closing.abort(error ?? undefined)
     this.#half.giveUp()
     callback(error)

@@ -1,31 +1,31 @@
-/** Which end: the miner's (`downstream`), the pool's (`upstream`), or the relay itself. */
+/** Side of a connection through a relay: the miner (`downstream`), the mining pool (`upstream`), or the relay itself. */
 export type DisconnectSide = 'downstream' | 'upstream' | 'relay'
 
-/** How a connection through a relay ended. */
+/** Describes how a connection through a relay ended. */
 export interface Ending {
-  /** The side that ended it, or that did what the relay ended it for. */
+  /** Side that ended the connection, or for whose fault the relay ended it. */
   side: DisconnectSide
   /**
-   * `ENDED`, `ENDED_IN_HANDSHAKE`, `ENDED_WITHOUT_FRAME`, `ENDED_IN_FRAME`, `NOT_SV2`, `HANDSHAKE_TIMEOUT`, `IDLE_TIMEOUT`,
+   * Code of the reason: `ENDED`, `ENDED_IN_HANDSHAKE`, `ENDED_WITHOUT_FRAME`, `ENDED_IN_FRAME`, `NOT_SV2`, `HANDSHAKE_TIMEOUT`, `IDLE_TIMEOUT`,
    * `RELAY_CLOSED`, `USER_CODE`, or the code of the error that broke it: `ERR_SV2_CERTIFICATE`, `ECONNRESET`.
    */
   code: string
-  /** The same in words, on one line. */
+  /** Reason in words, on one line. */
   reason: string
-  /** What broke the connection, if it did not end in order. */
+  /** Error that broke the connection, or null if it ended in order. */
   error: Error | null
 }
 
-/** What the event `disconnect` tells of a miner's connection, and the one to the pool that belonged to it. */
+/** Describes, in the event `disconnect`, a miner's connection and the connection to the mining pool that belonged to it. */
 export interface Disconnection extends Ending {
   /** Number of the connection, as in the event `connection`. */
   id: number
   /** Address that the miner connected from. */
   remoteAddress: string
-  /** Frames that were passed on to the pool. */
+  /** Frames that were passed on to the mining pool. */
   framesUpstream: number
   /** Frames that were passed on to the miner. */
   framesDownstream: number
-  /** From when the miner was accepted until both connections were closed. */
+  /** Time from accepting the miner until both connections were closed, in milliseconds. */
   durationMs: number
 }

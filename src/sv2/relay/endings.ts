@@ -1,34 +1,35 @@
 import type { Socket } from 'node:net'
 import { types } from 'node:util'
+import type { Direction } from '../../native/relay.js'
 import { FramePoolError } from '../../support/errors.js'
 import { errorText } from '../../support/thrown.js'
 import { coreOf, type Sv2Session } from '../session/session.js'
 import type { DisconnectSide, Ending } from './disconnection.js'
 import { foreignProtocol } from './foreign-protocol.js'
 
-/** One end of a link, as far as it tells how the link ended. */
+/** The facts about one end of a link that tell how the link ended. */
 export interface Party {
   readonly session: Sv2Session
   readonly socket: Socket
-  readonly direction: 'upstream' | 'downstream'
-  /** What it began with; empty once it has sent a frame. */
+  readonly direction: Direction
+  /** The first bytes that came from it. Empty once it has sent a frame. */
   readonly head: Uint8Array
 }
 
-/** What each end sends first in its handshake, in bytes. */
+/** Length of each end's first message in its handshake, in bytes. */
 const FIRST_MESSAGE = { downstream: 64, upstream: 234 } as const
 
-/** A frame of which fewer bytes have come has shown nothing yet that only who knows the keys can send. */
+/** Length of a frame's sealed header, in bytes. A frame that is shorter so far does not prove that its sender knows the keys. */
 const SEALED_HEADER = 22
 
-/** Why a miner may leave, or say nothing, once the relay has answered its handshake. */
+/** A likely reason for which a miner leaves, or says nothing, once the relay has answered its handshake. */
 const HINT = "it may have refused the relay's certificate: check the authority public key that it has, and its clock"
 
 export const RELAY_CLOSED: Ending = { side: 'relay', code: 'RELAY_CLOSED', reason: 'the relay was closed', error: null }
 
-/** A link that `error` broke. */
+/** Describes a link that `error` broke. */
 export function failure(side: DisconnectSide, error: unknown): Ending {
-  // No code of the error's own is run.
+  // The error's own code must not run.
   const known = types.isNativeError(error) ? error : new Error(errorText(error), { cause: error })
   const code: unknown = Object.getOwnPropertyDescriptor(known, 'code')?.value
   const where = side === 'relay' ? '' : `${side}: `
@@ -41,26 +42,26 @@ export function failure(side: DisconnectSide, error: unknown): Ending {
   }
 }
 
-/** The option that could be raised, where `error` says that something is over it. */
+/** Names the option that could be raised, if `error` says that a limit was passed. */
 function limitOf({ code }: FramePoolError): string {
   if (code === 'ERR_SV2_FRAME_TOO_LARGE') return 'over maxFrameSize (--max-frame-size): '
   if (code === 'ERR_MEMORY_LIMIT') return 'over maxMemory (--max-memory): '
   return ''
 }
 
-/** A link that code of the user ended: `error` says what it has thrown or returned. */
+/** Describes a link that user code ended. `error` says what that code threw or returned. */
 export function userFault(error: Error): Ending {
   return { side: 'relay', code: 'USER_CODE', reason: errorText(error), error }
 }
 
-/** A link one end of which speaks a protocol that is known and not Sv2; null if it does not. */
+/** Describes a link with an end that speaks another protocol than Sv2. Returns null if the end speaks none that is known. */
 export function foreign({ direction, head }: Party, error: Error | null): Ending | null {
   const protocol = foreignProtocol(head)
   if (protocol === null) return null
   return { side: direction, code: 'NOT_SV2', reason: `${direction} speaks ${protocol}, not Stratum V2`, error }
 }
 
-/** A link one end of which has left, or was broken by `error`. */
+/** Describes a link with an end that has left, or that `error` broke. */
 export function departure(party: Party, error: Error | null): Ending {
   const { session, direction } = party
   const { framesIn, bytesIn } = session.stats()
@@ -87,11 +88,11 @@ export function departure(party: Party, error: Error | null): Ending {
   return ended('ENDED', '')
 }
 
-function firstMessagePart(direction: Party['direction'], bytes: number): string {
+function firstMessagePart(direction: Direction, bytes: number): string {
   return `${bytes} of the ${FIRST_MESSAGE[direction]} bytes of its first message`
 }
 
-/** A link one end of which has not done its part of the handshake in time. */
+/** Describes a link with an end that has not done its part of the handshake in time. */
 export function silence(party: Party): Ending {
   const { session, direction, socket } = party
   const spoken = foreign(party, null)
@@ -105,7 +106,7 @@ export function silence(party: Party): Ending {
   return { side: direction, code: 'HANDSHAKE_TIMEOUT', reason: `handshake timeout: ${what}`, error: null }
 }
 
-/** Whether `error` says no more than that a connection that was there is gone. */
+/** Returns whether `error` says only that an established connection is gone. */
 function isLoss(error: Error): boolean {
   const { syscall } = error as { syscall?: unknown }
   return syscall === 'read' || syscall === 'write' || syscall === 'writev' || syscall === 'shutdown'

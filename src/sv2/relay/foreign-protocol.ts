@@ -1,15 +1,15 @@
-/** How many bytes of a connection's beginning tell what is spoken on it: as many as the first message of a handshake has. */
+/** How many of a connection's first bytes tell its protocol: the length of a handshake's first message. */
 export const HEAD = 64
 
-/** Fewer bytes could be text by chance: what an Sv2 handshake begins with looks random. */
+/** The least number of bytes to look at. Fewer could be text by chance, for an Sv2 handshake begins with random bytes. */
 const LEAST_TEXT = 4
 
 const HTTP = /^(?:[A-Z]{3,10} \S+ HTTP\/\d|(?:GET|POST|PUT|HEAD|DELETE|OPTIONS|CONNECT|PATCH|TRACE|PRI) |HTTP\/\d)/
 const PROXY = /^(?:PROXY (?:TCP|UNKNOWN)|\r\n\r\n\0\r\nQUIT\n)/
 
 /**
- * The protocol that a connection which begins with `head` speaks, if it is one that is known and not Sv2. Only for
- * connections that have failed: random bytes look like TLS once in three million times.
+ * Returns the name of the protocol that a connection begins with, or null if it is Sv2 or unknown. Use it only for connections
+ * that have failed: random bytes look like TLS once in three million times.
  */
 export function foreignProtocol(head: Uint8Array): string | null {
   // A record of TLS, or of SSL 3: type, version.
@@ -22,11 +22,11 @@ export function foreignProtocol(head: Uint8Array): string | null {
   return /^\s*[[{]/.test(text) ? 'Stratum V1 (JSON)' : 'plain text'
 }
 
-/** Whether `head` is text as far as it goes. No handshake of 64 random bytes is, not even by chance. */
+/** Returns whether `head` is text as far as it goes. The 64 random bytes of a handshake are not, not even by chance. */
 export function isText(head: Uint8Array): boolean {
   if (head.length < LEAST_TEXT) return false
   try {
-    // As a stream, for its last character may be cut.
+    // As a stream, since the last character may be cut.
     const text = new TextDecoder('utf-8', { fatal: true }).decode(head, { stream: true })
     return !/[^\P{C}\t\r\n]/u.test(text)
   } catch {

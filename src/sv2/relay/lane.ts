@@ -1,6 +1,6 @@
-import { reply } from '../../native/call.js'
 import {
-  type LinkDirection,
+  type LinkStep,
+  type LinkWay,
   nextStep,
   releaseGrants,
   tryComing,
@@ -8,23 +8,25 @@ import {
   waitForGrant,
 } from '../../native/relay.js'
 import { nativeWait } from '../../native/wait.js'
-import { Word } from '../../native/words.js'
 import type { SessionSocket } from '../session/socket.js'
 
-/** One direction of a link in a relay with a memory budget: has `from` read no more than there is memory for. */
+/** What a lane is told to do next. One record for all lanes: it is read at once. */
+const step: LinkStep = { drained: 0, payload: 0, quota: 0 }
+
+/** One direction of a link in a relay with a memory budget. It lets `from` read no more than there is memory for. */
 export class RelayLane {
-  readonly #way: LinkDirection
+  readonly #way: LinkWay
   readonly #from: SessionSocket
   readonly #to: SessionSocket
   readonly #onFailure: (error: Error) => void
-  /** There are grants to give back when the output is empty. */
+  /** Whether there are grants to give back when the output is empty. */
   #granted = false
   #waiting: AbortController | null = null
   #stopped = false
 
   constructor(
-    link: LinkDirection['link'],
-    direction: LinkDirection['direction'],
+    link: LinkWay['link'],
+    direction: LinkWay['direction'],
     from: SessionSocket,
     to: SessionSocket,
     onFailure: (error: Error) => void,
@@ -40,14 +42,13 @@ export class RelayLane {
     return this.#waiting !== null
   }
 
-  /** After every read, when the frames that came are in the output: says how much may be read next, and after what. */
+  /** Sets how much may be read next, and after what. Called after every read, when the frames that came are in the output. */
   review(): void {
     const to = this.#to.core
     if (this.#stopped || this.#from.core.freed || to.freed) return
-    nextStep(this.#way)
-    const drained = reply(Word.Drained)
-    const payload = reply(Word.Granted)
-    this.#from.quota = reply(Word.Quota)
+    nextStep(this.#way, step)
+    const { drained, payload, quota } = step
+    this.#from.quota = quota
     if (to.pending > drained) {
       this.#hold(drained, payload)
     } else {
@@ -56,20 +57,20 @@ export class RelayLane {
     }
   }
 
-  /** Memory for a payload that goes out in another's place; false if there is not enough now. */
+  /** Grants memory for a payload that goes out in place of another. Returns false if there is not enough now. */
   makeRoom(payload: number): boolean {
     const granted = tryReplacing(this.#way, payload)
     this.#granted ||= granted
     return granted
   }
 
-  /** The link ends, or what comes in is thrown away: nothing more is waited for. */
+  /** Waits for nothing more: the link ends, or what comes in is thrown away. */
   stop(): void {
     this.#stopped = true
     this.#waiting?.abort()
   }
 
-  /** What is wrong with the frame is the link's failure, and then there is nothing to wait for. */
+  /** Grants memory for a frame. Returns false if it must wait. A frame that is at fault fails the link, and waits for nothing. */
   #grantNow(payload: number): boolean {
     try {
       const granted = tryComing(this.#way, payload)
@@ -84,7 +85,7 @@ export class RelayLane {
   #hold(drained: number, payload: number): void {
     this.#from.hold()
     const resume = (): void => this.#from.resume()
-    // A session that fails while others wait for it closes its own socket; here is nothing to be done about it.
+    // Also after a failure: a session that fails while others wait for it closes its own socket.
     this.#prepare(drained, payload).then(resume, resume)
   }
 
@@ -112,9 +113,10 @@ export class RelayLane {
   }
 
   #release(drained: number): void {
-    if (!this.#granted || drained > 0 || this.#to.core.pending > 0) return
+    const to = this.#to.core
+    if (!this.#granted || drained > 0 || to.pending > 0) return
     this.#granted = false
-    releaseGrants(this.#way)
-    this.#to.core.reported()
+    releaseGrants(this.#way, to.reported)
+    to.update()
   }
 }

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { types } from 'node:util'
 import type { Handle } from '../../native/handle.js'
-import { endLink, joinLink } from '../../native/relay.js'
+import { type Direction, endLink, joinLink } from '../../native/relay.js'
 import { lengthOf } from '../../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../../support/errors.js'
 import { threw } from '../../support/thrown.js'
@@ -17,9 +17,7 @@ import { RelayLane } from './lane.js'
 import { initiatorOptions, type RelayOptions, responderOptions } from './options.js'
 import { TELLING_TYPES, toldBy } from './telling-message.js'
 
-type Direction = 'upstream' | 'downstream'
-
-/** With a memory budget, a connection's first read brings no more than the first message of a handshake, in bytes. */
+/** With a memory budget, the most that a connection's first read brings, in bytes: the first message of a handshake. */
 const FIRST_READ = 64
 
 const NOTHING = Buffer.alloc(0)
@@ -27,34 +25,35 @@ const NOTHING = Buffer.alloc(0)
 /** One end of a link. */
 interface Side extends Party {
   readonly wire: SessionSocket
+  /** Frames that were passed on to this end. */
   forwarded: number
   head: Buffer
-  /** Where its frames go, in a relay with a memory budget. */
+  /** The way of its frames, in a relay with a memory budget. */
   lane: RelayLane | null
 }
 
-/** One miner's connection and the one to the pool that belongs to it. */
+/** A miner's connection, and the connection to the mining pool that belongs to it. */
 export class RelayLink {
-  /** Resolves when both connections are closed; never rejects. */
+  /** Resolves when both connections are closed. Never rejects. */
   readonly closed: Promise<Ending>
   readonly #options: RelayOptions
-  readonly #miner: Side
-  #pool: Side | null = null
-  /** What it has of the relay's memory budget, if there is one. */
+  readonly #downstream: Side
+  #upstream: Side | null = null
+  /** The link's share of the relay's memory budget, if there is one. */
   readonly #memory: Handle | null
   readonly #timeouts: { handshakeTimeoutMs: number; idleTimeoutMs: number }
-  /** Runs until the miner's first frame: what it sent before could be anybody's bytes. */
+  /** Runs until the miner's first frame: anybody could have sent what came before it. */
   #handshakeTimer!: NodeJS.Timeout
-  /** Connections that are not closed. */
+  /** Number of connections that are not closed. */
   #open = 1
   #ready = false
-  /** The first thing that ended it, or will when all is through. */
+  /** The first reason for which the link ended, or will end when everything is passed on. */
   #ending: Ending | null = null
-  /** What the pool has said last of why it will not go on. */
+  /** The mining pool's last message that it will not go on, in words. */
   #told: string | null = null
   #resolveClosed!: (ending: Ending) => void
 
-  /** `memory` is given back when the link is over. */
+  /** Wires the miner's socket. The link gives `memory` back when it is over. */
   constructor(
     socket: Socket,
     options: RelayOptions,
@@ -67,47 +66,47 @@ export class RelayLink {
     this.#options = options
     this.#memory = memory
     this.#timeouts = timeouts
-    this.#miner = this.#wire(Sv2Session.responder(responderOptions(options)), socket, 'downstream')
+    this.#downstream = this.#wire(Sv2Session.responder(responderOptions(options)), socket, 'downstream')
     this.#startHandshakeTimer()
   }
 
-  /** Whether it ended, as `ending` says, before both handshakes were done and the miner had shown that it knows the keys. */
+  /** Returns whether the link ended before both handshakes were done, or before the miner had shown that it knows the keys. */
   failedHandshake({ side, code }: Ending): boolean {
     if (!this.#ready) return true
-    return side === 'downstream' && code !== 'IDLE_TIMEOUT' && this.#miner.session.stats().framesIn === 0
+    return side === 'downstream' && code !== 'IDLE_TIMEOUT' && this.#downstream.session.stats().framesIn === 0
   }
 
-  /** Wire bytes of handshakes count as bytes, not as frames. */
+  /** Returns the link's figures. Wire bytes of handshakes count as bytes, not as frames. */
   stats() {
-    const miner = this.#miner.session.stats()
-    const pool = this.#pool?.session.stats()
+    const downstream = this.#downstream.session.stats()
+    const upstream = this.#upstream?.session.stats()
     return {
-      framesUpstream: this.#pool?.forwarded ?? 0,
-      framesDownstream: this.#miner.forwarded,
-      bytesUpstream: pool?.bytesOut ?? 0,
-      bytesDownstream: miner.bytesOut,
-      heapFallbacks: miner.heapFallbacks + (pool?.heapFallbacks ?? 0),
-      memoryBytes: miner.memoryBytes + (pool?.memoryBytes ?? 0),
+      framesUpstream: this.#upstream?.forwarded ?? 0,
+      framesDownstream: this.#downstream.forwarded,
+      bytesUpstream: upstream?.bytesOut ?? 0,
+      bytesDownstream: downstream.bytesOut,
+      heapFallbacks: downstream.heapFallbacks + (upstream?.heapFallbacks ?? 0),
+      memoryBytes: downstream.memoryBytes + (upstream?.memoryBytes ?? 0),
     }
   }
 
-  /** Takes nothing more from the miner; what was taken, and what the pool answers, still goes through. */
+  /** Reads nothing more from the miner. What was read, and what the mining pool answers, still goes through. */
   drain(): void {
     this.#ending ??= RELAY_CLOSED
-    if (this.#pool === null) {
+    if (this.#upstream === null) {
       this.destroy(this.#ending)
       return
     }
-    this.#miner.wire.ignore()
-    this.#miner.lane?.stop()
-    this.#pool.wire.end()
+    this.#downstream.wire.ignore()
+    this.#downstream.lane?.stop()
+    this.#upstream.wire.end()
   }
 
   /** Closes both connections at once. */
   destroy(ending: Ending = RELAY_CLOSED): void {
     this.#ending ??= ending
-    this.#miner.wire.destroy()
-    this.#pool?.wire.destroy()
+    this.#downstream.wire.destroy()
+    this.#upstream?.wire.destroy()
   }
 
   #wire(session: Sv2Session, socket: Socket, direction: Direction): Side {
@@ -135,14 +134,14 @@ export class RelayLink {
     return side
   }
 
-  /** Who waits for memory that others have is not idle. */
+  /** Ends the link when a connection is idle. While a frame waits for memory, no connection is. */
   #endWhenIdle({ socket, direction }: Side): void {
     const ms = this.#timeouts.idleTimeoutMs
     if (ms === 0) return
     socket.setTimeout(ms)
-    // Not given to `setTimeout`, which would call it once.
+    // A callback given to `setTimeout()` would be called once only.
     socket.on('timeout', () => {
-      if (this.#miner.lane?.waiting || this.#pool?.lane?.waiting) socket.setTimeout(ms)
+      if (this.#downstream.lane?.waiting || this.#upstream?.lane?.waiting) socket.setTimeout(ms)
       else this.destroy({ side: direction, code: 'IDLE_TIMEOUT', reason: 'idle timeout', error: null })
     })
   }
@@ -152,25 +151,25 @@ export class RelayLink {
   }
 
   #handshakeIsLate(): void {
-    const [miner, pool] = [this.#miner, this.#pool]
-    if (miner.lane?.waiting) {
+    const [downstream, upstream] = [this.#downstream, this.#upstream]
+    if (downstream.lane?.waiting) {
       // A frame whose header has been authenticated waits for memory.
       this.#startHandshakeTimer()
       return
     }
-    this.destroy(silence(this.#ready || pool === null ? miner : pool))
+    this.destroy(silence(this.#ready || upstream === null ? downstream : upstream))
   }
 
-  /** The miner's handshake is done, so the pool's begins; when that is done too, the miner's frames are read. */
+  /** Begins the upstream handshake when the miner's is done. When that is done too, the miner's frames are read. */
   #secured(side: Side): void {
-    if (side !== this.#miner) {
+    if (side !== this.#downstream) {
       this.#ready = true
-      this.#miner.wire.resume()
+      this.#downstream.wire.resume()
       return
     }
     const spoken = isText(side.head) ? foreign(side, null) : null
     if (spoken !== null) {
-      // Any 64 bytes will do as a handshake's first message, but these are nobody's key: no pool need hear of them.
+      // A handshake accepts any 64 bytes as its first message, but text is no key: the mining pool need not hear of it.
       this.destroy(spoken)
       return
     }
@@ -185,31 +184,31 @@ export class RelayLink {
   #connectUpstream(): void {
     const { host, port } = this.#options.upstream
     const socket = connect({ host, port })
-    let pool: Side
+    let upstream: Side
     try {
-      pool = this.#wire(Sv2Session.initiator(initiatorOptions(this.#options)), socket, 'upstream')
+      upstream = this.#wire(Sv2Session.initiator(initiatorOptions(this.#options)), socket, 'upstream')
     } catch (error) {
-      // Whatever it still says, nobody listens.
+      // Errors of a socket that nobody uses must not be uncaught.
       socket.on('error', () => {}).destroy()
       throw error
     }
     this.#open++
-    this.#pool = pool
+    this.#upstream = upstream
     if (this.#memory === null) return
-    const miner = this.#miner
+    const downstream = this.#downstream
     const failed = (from: Side) => (error: Error) => this.destroy(failure(from.direction, error))
-    miner.lane = new RelayLane(this.#memory, 0, miner.wire, pool.wire, failed(miner))
-    pool.lane = new RelayLane(this.#memory, 1, pool.wire, miner.wire, failed(pool))
+    downstream.lane = new RelayLane(this.#memory, 'upstream', downstream.wire, upstream.wire, failed(downstream))
+    upstream.lane = new RelayLane(this.#memory, 'downstream', upstream.wire, downstream.wire, failed(upstream))
   }
 
   #other(side: Side): Side | null {
-    return side === this.#miner ? this.#pool : this.#miner
+    return side === this.#downstream ? this.#upstream : this.#downstream
   }
 
   #forward(batch: FrameBatch, from: Side): void {
     const to = this.#other(from)
     if (to === null || !this.#ready) {
-      // Nobody can know the keys before the handshake is done, so no such frame can be genuine.
+      // No such frame can be genuine: before the handshake is done, no one knows the keys.
       batch.release()
       const reason = `${from.direction}: frames before the upstream handshake was done`
       this.destroy({ side: from.direction, code: 'ERR_SV2_STATE', reason, error: null })
@@ -220,7 +219,7 @@ export class RelayLink {
       if (this.#options.onFrame) this.#filter(batch, from, to, this.#options.onFrame)
       else this.#forwardAll(batch, from, to)
     } catch (error) {
-      // What came before it goes out.
+      // The frames before the failure still go out.
       to.wire.flush()
       this.destroy(error instanceof UserFault ? userFault(error.error) : failure(sideOf(error, from, to), error))
       return
@@ -231,22 +230,22 @@ export class RelayLink {
     if (coreOf(to.session).over) from.wire.holdUntilDrained(coreOf(to.session))
   }
 
-  /** A side has sent its first frame, which only one that knows the keys can do. */
+  /** Notes that a side has sent its first frame, and so knows the keys. */
   #heard(from: Side): void {
     from.head = NOTHING
-    if (from === this.#miner) clearTimeout(this.#handshakeTimer)
+    if (from === this.#downstream) clearTimeout(this.#handshakeTimer)
   }
 
   #forwardAll(batch: FrameBatch, from: Side, to: Side): void {
     from.session.forward(batch, to.session)
     to.forwarded += batch.length
-    if (from !== this.#pool) return
+    if (from !== this.#upstream) return
     const telling = lastFrameOf(batch, TELLING_TYPES)
     if (telling !== null) this.#told = toldBy(telling.messageType, telling.payload)
   }
 
   #filter(batch: FrameBatch, from: Side, to: Side, onFrame: NonNullable<RelayOptions['onFrame']>): void {
-    // What it calls may receive into the pool that the batch lies in.
+    // `onFrame` may have another session receive into the slot pool that the batch lies in.
     batch.retain()
     for (const frame of batch) {
       const verdict = verdictOf(onFrame, frame, to.direction)
@@ -254,12 +253,12 @@ export class RelayLink {
       if (verdict === 'forward') from.session.forward(frame, to.session)
       else replace(frame, verdict, from, to)
       to.forwarded++
-      const telling = from === this.#pool && TELLING_TYPES[frame.messageType] === 1 && frame.extensionType === 0
+      const telling = from === this.#upstream && TELLING_TYPES[frame.messageType] === 1 && frame.extensionType === 0
       if (telling) this.#told = toldBy(frame.messageType, verdict === 'forward' ? frame.payload : verdict)
     }
   }
 
-  /** One direction is over: what came before it goes out, then the other side hears of it. */
+  /** Ends the other side once everything from `side`, which has ended, has gone out. */
   #ended(side: Side): void {
     const other = this.#other(side)
     const ending = departure(side, null)
@@ -273,10 +272,10 @@ export class RelayLink {
 
   #sideClosed(side: Side, error: Error | null): void {
     this.#open--
-    this.#miner.lane?.stop()
-    this.#pool?.lane?.stop()
+    this.#downstream.lane?.stop()
+    this.#upstream?.lane?.stop()
     this.#ending ??= departure(side, error)
-    // What this side sent before it ended still goes out; after an error nothing can be relied on.
+    // What this side sent before it ended still goes out. After an error nothing can be relied on.
     const other = this.#other(side)
     if (error === null) other?.wire.end()
     else other?.wire.destroy()
@@ -290,7 +289,7 @@ export class RelayLink {
   }
 }
 
-/** What `onFrame` wants done with a frame. */
+/** Asks `onFrame` what is to be done with a frame. */
 function verdictOf(
   onFrame: NonNullable<RelayOptions['onFrame']>,
   frame: Frame,
@@ -307,16 +306,16 @@ function verdictOf(
   throw new UserFault(invalidArgType("onFrame must return 'forward', 'drop' or a Uint8Array, and no promise"))
 }
 
-/** A rejection of a promise that nobody wants would end the process. */
+/** Ignores a rejection of `promise`, which would end the process. */
 function ignoreRejection(promise: Promise<unknown>): void {
   try {
     Promise.prototype.then.call(promise, undefined, () => {})
   } catch {
-    // The promise's own constructor throws: then it is on its own.
+    // The promise's own constructor throws, and nothing more can be done.
   }
 }
 
-/** Carries what `onFrame` has done wrong out of the loop over its frames. */
+/** Carries an error of `onFrame` out of the loop over the frames. */
 class UserFault extends Error {
   readonly error: Error
 
@@ -326,7 +325,7 @@ class UserFault extends Error {
   }
 }
 
-/** Of a memory budget, a payload larger than the frame's takes what is free at once. */
+/** Sends `payload` in place of a frame's. A payload larger than the frame's needs memory that is free at once. */
 function replace(frame: Frame, payload: Uint8Array, from: Side, to: Side): void {
   try {
     to.session.send(headerOf(frame), payload)
@@ -342,7 +341,7 @@ function headerOf(frame: Frame) {
   return { messageType, extensionType, channelMessage }
 }
 
-/** Whose fault it is that frames of `from` could not be passed on to `to`. */
+/** Returns the side at fault when frames of `from` could not be passed on to `to`. */
 function sideOf(error: unknown, from: Side, to: Side): Ending['side'] {
   if (error === to.session.error) return to.direction
   return error instanceof FramePoolError && error.code === 'ERR_MEMORY_LIMIT' ? from.direction : 'relay'

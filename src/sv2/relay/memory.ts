@@ -1,21 +1,21 @@
 import type { Handle } from '../../native/handle.js'
 import { createLink, createRelayMemory, endRelayMemory, relayMemoryReport } from '../../native/relay.js'
 
-/** What a relay's connections have of `maxMemory`. */
+/** Figures of a relay's memory budget. */
 export interface RelayBudget {
   /** `maxMemory`, in bytes. */
   limit: number
-  /** Bytes reserved for connections and for large frames; never more than `limit`. */
+  /** Bytes reserved for connections and for large frames. Never more than `limit`. */
   reserved: number
   /** Large frames that wait for memory. */
   waiting: number
 }
 
-/** The memory budget of a relay: how it is shared out is told in `crates/framepool/src/sv2/link_memory.rs`. */
+/** The memory budget of a relay. `crates/framepool/src/sv2/link_memory.rs` explains how it is shared out. */
 export class RelayMemory {
   readonly #limit: number
   readonly #mostLinks: number | undefined
-  /** Made for the first connection, given up when the relay is closed. */
+  /** Made for the first connection, and given up when the relay is closed. */
   #handle: Handle | null = null
 
   constructor(limit: number, mostLinks: number | undefined) {
@@ -23,7 +23,7 @@ export class RelayMemory {
     this.#mostLinks = mostLinks
   }
 
-  /** What a miner's connection and its own upstream need; null if the budget has no room for them. */
+  /** Reserves memory for a miner's connection and its upstream. Returns null if the budget has no room for them. */
   link(): Handle | null {
     this.#handle ??= createRelayMemory(this.#limit, this.#mostLinks)
     return createLink(this.#handle)
@@ -34,7 +34,7 @@ export class RelayMemory {
     return { limit: this.#limit, reserved, waiting }
   }
 
-  /** The connections are over. */
+  /** Gives the budget up. All connections must be over. */
   close(): void {
     if (this.#handle !== null) endRelayMemory(this.#handle)
     this.#handle = null

@@ -11,51 +11,55 @@ import type { Frame } from '../session/frame-batch.js'
 import type { InitiatorOptions, ResponderOptions } from '../session/session.js'
 import { Sv2Session } from '../session/session.js'
 
-/** Enough for a few connections, and for frames of some 40 KiB. */
+/** The least budget, in bytes: enough for a few connections, and for frames of some 40 KiB. */
 const MIN_MEMORY = 1 << 20
 
 /** Options of `createRelay()`. */
 export interface RelayOptions {
-  /** Where miners connect; port 0 takes a free one. Default host: 127.0.0.1. */
+  /** Address that miners connect to. Port 0 takes a free port. The default host is 127.0.0.1. */
   listen: {
     /** Name or IP address to listen on. */
     host?: string
     /** TCP port to listen on: 0 to 65,535. */
     port: number
   }
-  /** Where each of them is connected to. Without a key any server is accepted. */
+  /** Mining pool that each miner is connected to. Without a key, any server is accepted. */
   upstream: {
-    /** Name or IP address of the pool. */
+    /** Name or IP address of the mining pool. */
     host: string
-    /** TCP port of the pool: 1 to 65,535. */
+    /** TCP port of the mining pool: 1 to 65,535. */
     port: number
-    /** Key that the pool's certificate must be signed with, as base58check. */
+    /** Key that the mining pool's certificate must be signed with, as base58check. */
     authorityPublicKey?: string
   }
-  /** base58check: what the relay proves to miners that it is. */
+  /** Key by which miners recognize the relay, as base58check. */
   authorityPublicKey: string
   /** Secret key that belongs to `authorityPublicKey`, as base58check. */
   authoritySecretKey: string
-  /** In bytes, both ways; default 1 MiB. */
+  /** Size of the largest frame in either direction, in bytes: at most 16,777,215, by default 1 MiB. */
   maxFrameSize?: number
-  /** More are refused at once; default: no limit. */
+  /** Most connections of miners at a time: more are refused at once. Default: no limit. */
   maxConnections?: number
   /**
-   * The most native memory that connections may take together, in bytes: at least 1 MiB; default: no limit. A connection
-   * that it has no room for is refused: each takes 36 KiB, or more if `maxConnections` leaves more for each. A frame larger
-   * than 4 KiB, then more, that it has no room for now waits, and its connection is not read meanwhile; one that it could
-   * never have room for, with a quarter of it, closes its connection.
+   * The most native memory that connections may take together, in bytes: at least 1 MiB. Default: no limit.
+   *
+   * Each connection takes 36 KiB, or more if `maxConnections` leaves more for each. A connection that the budget has no room for is
+   * refused. A frame larger than 4 KiB, or than the connection's larger share, may find no room in the budget. It then waits, and its
+   * connection is not read meanwhile. A frame for which a quarter of the budget could never be enough closes its connection.
    */
   maxMemory?: number
-  /** How long both handshakes together may take, until the miner's first frame; default 10,000. */
+  /** Time limit for both handshakes and the miner's first frame, in milliseconds. Default 10,000. */
   handshakeTimeoutMs?: number
-  /** A connection on which nothing moves for so long is closed; default: never. */
+  /** Time in milliseconds after which a connection is closed if nothing has moved on it. Default 0: never. */
   idleTimeoutMs?: number
-  /** Without it frames are forwarded natively. Return a payload to replace the frame's. What it throws closes the connection, as does what it returns otherwise. */
+  /**
+   * Called for every frame. It returns `'forward'`, `'drop'`, or a payload that replaces the frame's. An error that it throws, or
+   * anything else that it returns, closes the connection. Without `onFrame`, frames are forwarded in native code alone.
+   */
   onFrame?: (frame: Frame, direction: 'upstream' | 'downstream') => 'forward' | 'drop' | Uint8Array
 }
 
-/** The options, all checked: a bad key should not wait for the first connection. A copy, which nobody can change. */
+/** Returns a checked copy of the options. Keys are checked, too: a bad one should not wait for the first connection. */
 export function checkedOptions(options: RelayOptions): RelayOptions {
   const given = optionsArgument(options, 'options')
   const { listen, upstream, authorityPublicKey, authoritySecretKey, maxFrameSize } = given
@@ -75,14 +79,14 @@ export function checkedOptions(options: RelayOptions): RelayOptions {
   if (idleTimeoutMs !== undefined) integerArgument(idleTimeoutMs, 'options.idleTimeoutMs', 0, MAX_TIMEOUT_MS)
   stringArgument(authorityPublicKey, 'options.authorityPublicKey')
   stringArgument(authoritySecretKey, 'options.authoritySecretKey')
-  // Making one of each is the check of keys and sizes; the first tells a bad public key from a bad secret one.
+  // Sessions of both roles check keys and sizes. The first tells a bad public key from a bad secret one.
   checkKey('options.authorityPublicKey', () => Sv2Session.initiator({ authorityPublicKey: checked.authorityPublicKey }))
   checkKey('options.authoritySecretKey', () => Sv2Session.responder(responderOptions(checked)))
   checkKey('options.upstream.authorityPublicKey', () => Sv2Session.initiator(initiatorOptions(checked)))
   return checked
 }
 
-/** Makes a session for which the key of that name is used: a bad one is named. */
+/** Makes a session that uses the key called `name`, and names it in the error if it is bad. */
 function checkKey(name: string, make: () => Sv2Session): void {
   try {
     make().close()

@@ -15,29 +15,29 @@ import { checkedOptions, type RelayOptions } from './options.js'
 const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000
 const DEFAULT_DRAIN_MS = 5_000
 
-/** Counts are exact up to 2^53, and rounded to a number beyond. */
+/** Figures of a relay: see `Relay.stats()`. Counts are exact up to 2^53, and rounded beyond. */
 export interface RelayStats {
   /** Connections of miners that are open. */
   connections: number
   /** Connections accepted since the relay was made. */
   connectionsTotal: number
-  /** Refused because of `maxConnections` or `maxMemory`, or for want of memory. */
+  /** Connections refused because of `maxConnections`, `maxMemory`, or a lack of memory. */
   rejected: number
-  /** Connections that ended before both handshakes were done, or by their miner before it had sent a frame. */
+  /** Connections that ended before both handshakes were done, or that a miner ended before it had sent a frame. */
   handshakeFailures: number
-  /** Frames forwarded to the pool. */
+  /** Frames forwarded to the mining pool. */
   framesUpstream: number
   /** Frames forwarded to miners. */
   framesDownstream: number
-  /** Wire bytes sent to the pool. */
+  /** Wire bytes sent to the mining pool. */
   bytesUpstream: number
   /** Wire bytes sent to miners. */
   bytesDownstream: number
-  /** Batches that found no room in the pool. */
+  /** Batches that found no room in the slot pool. */
   heapFallbacks: number
-  /** Native memory of the connections alive, in bytes. */
+  /** Native memory of the open connections, in bytes. */
   memoryBytes: number
-  /** What they have of `maxMemory`; null without. */
+  /** Figures of the budget `maxMemory`, or null without one. */
   budget: RelayBudget | null
 }
 
@@ -68,11 +68,11 @@ export interface RelayEvents {
 }
 
 /**
- * Sits between miners and a pool: each miner's connection gets one of its own upstream, and frames are decrypted,
+ * A relay between miners and a mining pool. Each miner's connection gets an upstream connection of its own. Frames are decrypted,
  * re-encrypted and passed on in native code. A slow reader stalls its own peer and nobody else.
  *
- * What a listener for `connection` throws, or rejects with if it is async, ends that connection. What another listener
- * throws is an `error` event, or a process warning where nobody listens for those. Neither stops anything else.
+ * If a listener for `connection` throws, or rejects if it is async, that connection ends. An error that another listener throws is
+ * emitted as `error`, or as a process warning if nothing listens for `error`. Neither stops anything else.
  */
 export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable {
   readonly #options: RelayOptions
@@ -95,7 +95,7 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
   /** @internal */
   constructor(options: RelayOptions) {
     super({ captureRejections: true })
-    // What the promise was rejected with that a listener has returned. Not a method, which anybody could call.
+    // Receives the rejections of async listeners. Not a method, which anybody could call.
     Object.defineProperty(this, captureRejectionSymbol, {
       value: (reason: unknown, event: string, ...args: unknown[]) => this.#listenerThrew(reason, event, args),
     })
@@ -108,7 +108,11 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     })
   }
 
-  /** Resolves when the relay accepts connections; rejects with the system's error if it cannot, and may be tried again. */
+  /**
+   * Starts listening. Resolves with the address when the relay accepts connections. Rejects with the system's error if it cannot
+   * listen, and may be called again then. Rejects with `ERR_BUSY` if the relay is listening already, and with `ERR_CLOSED` once it is
+   * closed.
+   */
   async listen(): Promise<{
     /** IP address that the relay listens on. */
     host: string
@@ -146,8 +150,8 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
         failed(error as Error)
       }
     })
-    const { address, port: taken } = server.address() as AddressInfo
-    const listening = { host: address, port: taken }
+    const bound = server.address() as AddressInfo
+    const listening = { host: bound.address, port: bound.port }
     this.#tell('listening', { ...listening })
     return listening
   }
@@ -165,8 +169,9 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
   }
 
   /**
-   * Accepts no more connections, takes no more from miners, ends the connections to the pool, and lets what was accepted
-   * and its answers through until the pool ends them too. What is not done after `drainMs` (default 5,000) is cut off.
+   * Closes the relay. It accepts no more connections, reads nothing more from miners, and ends the sending sides of the upstream
+   * connections. Frames that were read, and the answers to them, still go through until the mining pool ends its sides, too. What is
+   * not over after `drainMs` milliseconds (0 to 2^31 − 1, by default 5,000) is cut off. Idempotent.
    */
   async close(options?: { drainMs?: number }): Promise<void> {
     const { drainMs = DEFAULT_DRAIN_MS } = optionsArgument(options, 'options')
@@ -189,7 +194,7 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
   }
 
   async #drain(): Promise<void> {
-    // A server that is about to listen would go on to do so.
+    // A server that is about to listen would do so after its closing.
     await this.#listening?.catch(() => {})
     const accepted = new Promise<void>((resolve) => {
       if (this.#server.listening) this.#server.close(() => resolve())
@@ -221,14 +226,14 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
       const durationMs = Math.round(now() - start)
       this.#tell('disconnect', { id, remoteAddress, ...ending, framesUpstream, framesDownstream, durationMs })
     })
-    // Frozen, for its `id` tells which connection a listener ends that rejects.
+    // Frozen, since a listener that rejects ends the connection that `id` names.
     this.#tell('connection', Object.freeze({ id, remoteAddress }))
   }
 
-  /** Emits an event when all that belongs to it is done: a listener may throw anything. */
+  /** Emits an event. A listener may throw anything, so call this when everything that belongs to the event is done. */
   #tell<E extends keyof RelayEvents>(event: E, ...args: RelayEvents[E]): void {
     try {
-      // What it is given fits the event, which the types cannot see.
+      // The arguments fit the event, which the types cannot see.
       ;(this as EventEmitter).emit(event, ...args)
     } catch (thrown) {
       this.#listenerThrew(thrown, event, args)
@@ -242,7 +247,7 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     else callSafely(() => process.emitWarning(error))
   }
 
-  /** Null where there is no memory for another link, in the budget or at all: those that are alive go on. */
+  /** Makes a link. Returns null if there is no memory for another, in the budget or at all. Other links go on. */
   #link(socket: Socket): RelayLink | null {
     const { handshakeTimeoutMs = DEFAULT_HANDSHAKE_TIMEOUT_MS, idleTimeoutMs = 0 } = this.#options
     const memory = this.#memory?.link() ?? null
@@ -256,12 +261,15 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
   }
 }
 
-/** Adds what one connection counted. */
+/** Adds the figures of one connection to `total`. */
 function add<K extends string>(total: Record<NoInfer<K>, number>, counters: Record<K, number>): void {
   for (const key of Object.keys(counters) as K[]) total[key] += counters[key]
 }
 
-/** A relay; it accepts connections once `listen()` is called. Bad options throw here: `ERR_SV2_KEY`, `ERR_OUT_OF_RANGE`. */
+/**
+ * Makes a relay, which accepts connections once `listen()` is called. Throws `ERR_SV2_KEY`, with the name of the option, for a bad key,
+ * and `ERR_OUT_OF_RANGE` or `ERR_INVALID_ARG_TYPE` for another bad option.
+ */
 export function createRelay(options: RelayOptions): Relay {
   return new Relay(options)
 }

@@ -4,17 +4,17 @@ const SETUP_CONNECTION_ERROR = 0x02
 const RECONNECT = 0x04
 const OPEN_MINING_CHANNEL_ERROR = 0x12
 
-/** The types of extension 0 by which a pool says why it will not go on: 1 at their places. */
+/** A table with a 1 for each message type of extension 0 by which a mining pool says why it will not go on. */
 export const TELLING_TYPES = new Uint8Array(0x100)
 for (const type of [SETUP_CONNECTION_ERROR, RECONNECT, OPEN_MINING_CHANNEL_ERROR]) TELLING_TYPES[type] = 1
 
-/** Longer than each of these messages. */
+/** An upper bound of the length of these messages, in bytes. */
 const LONGEST = 4 + 1 + 255 + 2
 
-/** How much of a text that a peer has sent is shown, in characters. */
+/** How many characters of a peer's text are shown. */
 const SHOWN = 100
 
-/** What such a message says, for a log: the peer wrote it, so only printable ASCII is left of it. */
+/** Describes such a message for a log. The peer wrote its text, so only printable ASCII is kept. */
 export function toldBy(messageType: number, payload: Uint8Array): string {
   const bytes = Buffer.from(partOf(payload, 0, Math.min(lengthOf(payload), LONGEST)))
   if (messageType === RECONNECT) return `Reconnect ${reconnectTarget(bytes)}`
@@ -23,7 +23,7 @@ export function toldBy(messageType: number, payload: Uint8Array): string {
   return `${name} ${quoted(text(bytes, 4))}`
 }
 
-/** STR0_255 new_host, U16 new_port. */
+/** Describes where a Reconnect message leads: STR0_255 new_host, U16 new_port. */
 function reconnectTarget(bytes: Buffer): string {
   const host = text(bytes, 0)
   if (host === null || bytes.length < 1 + host.length + 2) return MALFORMED
@@ -34,7 +34,7 @@ function reconnectTarget(bytes: Buffer): string {
 
 const MALFORMED = '(malformed)'
 
-/** The STR0_255 at `offset`; null where it goes beyond the payload. */
+/** Returns the STR0_255 at `offset`, or null if it goes beyond the payload. */
 function text(bytes: Buffer, offset: number): Buffer | null {
   const length = bytes[offset]
   if (length === undefined || bytes.length < offset + 1 + length) return null

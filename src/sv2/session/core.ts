@@ -1,14 +1,16 @@
 import { acquired, released } from '../../native/acquired.js'
-import { lastFailure, reply } from '../../native/call.js'
 import { writeOutput, writeOutputLater } from '../../native/descriptors.js'
 import type { Handle } from '../../native/handle.js'
 import {
+  askSession,
   type BatchPlace,
   closeSession,
   consumeOutput,
   forgetReplacedOutput,
   forwardFrames,
-  receiveIntoSlot,
+  type ReceivedFrames,
+  receiveFrames,
+  type SessionState,
   sendFrame,
   sessionError,
   sessionOutputRegion,
@@ -16,8 +18,6 @@ import {
   shrinkSession,
 } from '../../native/session.js'
 import { ShownMemory } from '../../native/shown-memory.js'
-import { nativeWait } from '../../native/wait.js'
-import { Word } from '../../native/words.js'
 import { checkFree, type RingSource } from '../../ring/source.js'
 import { HeapMemory } from '../../slice/heap-memory.js'
 import type { SlotMemory } from '../../slot/slot-memory.js'
@@ -31,7 +31,7 @@ import type { FrameBatch } from './frame-batch.js'
 import { type BatchSlice, batchKey, EmptyBatch, ReceivedBatch } from './frame-batch.js'
 import { forgetGrown, watchGrown } from './grown-outputs.js'
 
-/** Counts are exact up to 2^53, and rounded to a number beyond: native code counts in 64 bits. */
+/** Figures of a session: see `Sv2Session.stats()`. Counts are exact up to 2^53, and rounded beyond: native code counts in 64 bits. */
 export interface SessionStats {
   /** Frames received. */
   framesIn: number
@@ -49,45 +49,50 @@ export interface SessionStats {
   memoryBytes: number
 }
 
-/** As native code counts them. */
-const STATES = ['handshake', 'transport', 'closed'] as const
+/** Where the frames lie that a call has received. One record for all sessions: it is read at once. */
+const place: ReceivedFrames = { frames: 0, slot: 0, heapIndex: 0, heapGeneration: 0, offset: 0, table: 0 }
 
 /** What this isolate knows of a native session: its state and its output, as the last call reported them. */
 export class SessionCore implements RingSource {
   readonly handle: Handle
   readonly size: number
   readonly pool: SlotMemory
+  /** Written by the calls to native code. `update()` then acts on it. */
+  readonly reported: SessionState = {
+    phase: 'handshake',
+    available: 0,
+    pending: 0,
+    over: false,
+    ring: 0,
+    ringSize: 0,
+  }
   memory!: ShownMemory
   memorySize!: number
-  state: (typeof STATES)[number] = 'handshake'
+  state: SessionState['phase'] = 'handshake'
   /** Why the session closed by itself, or what broke its connection. */
   error: FramePoolError | null = null
-  available = 0
   /** Where in the output's ring the first available byte lies. */
   offset = 0
   lent = false
   readonly #passed = new ByteCount()
-  /** Which of the output's rings `memory` is. */
-  #generation = 0
+  /** Number of the ring that `memory` shows. */
+  #ring = 0
   readonly #smallestRing: number
-  /** True while a socket or a stream takes the output: then closing leaves to it what the output holds. */
+  /** Whether a socket or a stream drains the output. Closing then leaves to it what the output holds. */
   #wired = false
-  /** Set by what is wired to the session: there is output; the session was closed. */
+  /** Set by the socket that is wired to the session: called when there is output. */
   onOutput: (() => void) | null = null
+  /** Set by the socket that is wired to the session: called when the session was closed. */
   onClosed: (() => void) | null = null
-  #over = false
-  /** What the last call has said of the session besides. */
-  readonly #reported = { generation: 0, ringSize: 0, state: 0 }
-  #pending = 0
-  /** Native code keeps rings that were replaced, since views of them are lent. */
+  /** Whether native code keeps rings that were replaced, since views of them are lent. */
   #replaced = false
   #closed = false
   #heapFallbacks = 0
-  /** Apart from the session, which a pool's last batch does not keep. */
+  /** An object of its own: a pool keeps a session's last batch, which must not keep the session. */
   readonly #retained = { batches: 0 }
   /** The last report of a session whose native part is gone. */
   #final: SessionStats | null = null
-  /** What its last message had when its native part went. */
+  /** Bytes that had come of an incomplete message when the native part went. */
   #finalPartial = 0
   readonly #waiting = new WaitQueue()
   readonly #reading = new WaitQueue<number>()
@@ -96,26 +101,34 @@ export class SessionCore implements RingSource {
     this.handle = handle
     this.size = outputSize
     this.pool = pool
-    sessionReport(handle)
-    this.#read()
+    askSession(handle, this.reported)
     this.#takeRing()
     this.#smallestRing = this.memorySize
     acquired(this, 'sv2-session', handle, freeSession(handle))
   }
 
-  /** True when more is waiting in the output than the ring holds comfortably: stop sending, and await `drained`. */
+  /** Bytes in the output's ring. */
+  get available(): number {
+    return this.reported.available
+  }
+
+  /** Whether more waits in the output than the ring holds comfortably: stop sending, and await `drained()`. */
   get over(): boolean {
-    return this.#over
+    return this.reported.over
   }
 
   /** Bytes that wait in the output, in the ring and in the queue behind it. */
   get pending(): number {
-    return this.#pending
+    return this.reported.pending
   }
 
-  /** True when the native part is gone. */
+  /** Whether the native part is gone. */
   get freed(): boolean {
     return this.#final !== null
+  }
+
+  get owned(): null {
+    return null
   }
 
   get otherEnded(): boolean {
@@ -138,7 +151,7 @@ export class SessionCore implements RingSource {
     })
   }
 
-  /** Only this thread could fill the output, so that there is nothing to wait for. */
+  /** Never blocks: only this thread could fill the output. */
   waitSync(bytes: number): number {
     if (this.available >= bytes || this.state === 'closed') return this.available
     throw new FramePoolError('ERR_TIMEOUT', 'nothing can come into the output while this thread waits')
@@ -147,8 +160,8 @@ export class SessionCore implements RingSource {
   transfer(fd: number): number | null {
     checkFree(this)
     if (this.available === 0) return this.otherEnded ? 0 : null
-    writeOutput(this.handle, fd)
-    return reply(Word.Blocked) === 1 ? null : this.#written()
+    const written = writeOutput(this.handle, fd, this.reported)
+    return written === null ? null : this.#moveOn(written)
   }
 
   async transferAsync(fd: number, options: WaitOptions | undefined): Promise<number> {
@@ -157,34 +170,18 @@ export class SessionCore implements RingSource {
     const start = now()
     this.lent = true
     try {
-      // What is lent stays, so that from here on there is something to write.
+      // The output is lent, so what is available stays: from here on there is something to write.
       if ((await this.wait(1, given)) === 0) return 0
-      return await nativeWait(
+      return await writeOutputLater(
+        this.handle,
+        fd,
         () => leftOf(given, start),
-        (settled) => writeOutputLater(this.handle, fd, settled),
-        () => this.#written(),
+        this.reported,
+        (written) => this.#moveOn(written),
       )
     } finally {
       this.giveBack(0)
     }
-  }
-
-  #written(): number {
-    const count = reply(Word.Length)
-    this.#moveOn(count)
-    return count
-  }
-
-  end(): void {
-    throw outputError()
-  }
-
-  release(): boolean {
-    throw outputError()
-  }
-
-  depart(): void {
-    throw outputError()
   }
 
   receive(chunk: Uint8Array): FrameBatch {
@@ -192,29 +189,21 @@ export class SessionCore implements RingSource {
     const { pool } = this
     pool.checkOpen()
     if (pool.length !== 0) throw new FramePoolError('ERR_BUSY', 'the pool holds bytes that were written and not taken')
-    // The memory that the chunk lies in may be what is given back here.
+    // The chunk may lie in the memory that is given back here.
     const bytes = pool.holds(chunk) || pool.lodgerHeap?.holds(chunk) ? new Uint8Array(chunk) : chunk
     pool.lodger?.release()
-    receiveIntoSlot(this.handle, pool.backlog, bytes)
-    // All of the reply is read before anything that may run a script, which could make other calls.
-    this.#read()
-    const count = reply(Word.Frames)
-    const slot = reply(Word.Slot)
-    const index = reply(Word.Heap)
-    const generation = reply(Word.HeapGeneration)
-    const offset = reply(Word.Offset)
-    const table = reply(Word.Table)
+    const failure = receiveFrames(this.handle, pool.backlog, bytes, this.reported, place)
     pool.received()
-    const failure = lastFailure()
-    if (failure !== null || count === 0) {
-      this.#update(failure)
+    if (failure !== null || place.frames === 0) {
+      this.update(failure)
       if (failure !== null) throw failure
       return new EmptyBatch()
     }
+    const { frames, slot, heapIndex, heapGeneration, offset, table } = place
     if (slot === 0) this.#heapFallbacks++
-    const memory = pool.claim(slot, index, generation, null)
-    const batch = this.#received(count, { memory, slot: memory === pool ? slot : 0, offset, table })
-    this.#update(null)
+    const memory = pool.claim(slot, heapIndex, heapGeneration, null)
+    const batch = this.#received(frames, { memory, slot: memory === pool ? slot : 0, offset, table })
+    this.update(null)
     return batch
   }
 
@@ -227,42 +216,40 @@ export class SessionCore implements RingSource {
     return batch
   }
 
+  /** Encrypts a frame into the output. Returns false if that is over its high-water mark then. */
   send(extension: number, messageType: number, payload: Uint8Array): boolean {
     this.checkOpen()
-    sendFrame(this.handle, extension, messageType, payload)
-    return this.#sent()
+    return this.#sent(sendFrame(this.handle, extension, messageType, payload, this.reported))
   }
 
-  /** Re-encrypts frames of a batch into this session's output. */
+  /** Re-encrypts frames of a batch into the output. Returns false if that is over its high-water mark then. */
   forward(place: BatchPlace, first: number, count: number): boolean {
     this.checkOpen()
-    forwardFrames(this.handle, place, first, count)
-    return this.#sent()
+    return this.#sent(forwardFrames(this.handle, place, first, count, this.reported))
   }
 
-  #sent(): boolean {
-    const failure = lastFailure()
-    this.#sync(failure)
+  #sent(failure: Error | null): boolean {
+    this.update(failure)
     if (failure !== null) throw failure
     this.onOutput?.()
-    return !this.#over
+    return !this.over
   }
 
   drained(options?: WaitOptions): Promise<void> {
-    // Half the ring is free again then: waiting for less would wake senders for a few bytes at a time.
+    // To half the ring: a wait for less would wake senders for a few bytes at a time.
     return this.drainedTo(this.size / 2, options)
   }
 
-  /** Resolves when no more than so many bytes wait in the output. */
+  /** Resolves when at most `bytes` wait in the output. */
   drainedTo(bytes: number, options?: WaitOptions): Promise<void> {
-    return this.#waiting.join(options, (waiter) => this.#settles(waiter, this.#pending <= bytes))
+    return this.#waiting.join(options, (waiter) => this.#settles(waiter, this.pending <= bytes))
   }
 
   established(options?: WaitOptions): Promise<void> {
     return this.#waiting.join(options, (waiter) => this.#settles(waiter, this.state === 'transport'))
   }
 
-  /** Settles a waiter that need not wait: the session cannot go on, or what is waited for is there. */
+  /** Settles a waiter that need not wait: the session cannot go on, or what it waits for is there. Returns whether it did. */
   #settles(waiter: Waiter, done: boolean): boolean {
     const failure = this.#failure()
     if (failure !== null) waiter.reject(failure)
@@ -277,12 +264,12 @@ export class SessionCore implements RingSource {
     return { framesIn, framesOut, bytesIn, bytesOut, heapFallbacks, retainedBatches, memoryBytes }
   }
 
-  /** Bytes that have come of a message that is not whole. */
+  /** Bytes that have come of a message that is not complete. */
   get partial(): number {
     return this.#final === null ? sessionReport(this.handle).partial : this.#finalPartial
   }
 
-  /** Nothing can be sent or received any more. */
+  /** Closes the session: nothing can be sent or received any more. Idempotent. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
@@ -292,13 +279,13 @@ export class SessionCore implements RingSource {
     this.onClosed?.()
   }
 
-  /** A socket or a stream takes the output from here on. */
+  /** Leaves the output to a socket or a stream. Throws `ERR_BUSY` if one has it already. */
   wire(): void {
     if (this.#wired) throw new FramePoolError('ERR_BUSY', 'a socket or a stream takes the output already')
     this.#wired = true
   }
 
-  /** The socket is gone, so that nobody takes the output any more. `cause`: what broke it, if anything did. */
+  /** Closes the session whose socket is gone. `cause` is what broke the socket, if anything did. */
   abandon(cause: Error | null): void {
     this.#wired = false
     if (cause !== null && this.error === null && !this.#closed) {
@@ -316,16 +303,17 @@ export class SessionCore implements RingSource {
   }
 
   advance(length: number): void {
-    consumeOutput(this.handle, length)
+    consumeOutput(this.handle, length, this.reported)
     this.#moveOn(length)
   }
 
-  /** After a call that took `count` bytes out of the output. */
-  #moveOn(count: number): void {
+  /** Moves on after a call that took `count` bytes out of the output. Returns `count`. */
+  #moveOn(count: number): number {
     this.#passed.add(count)
     // The size is a power of two.
     this.offset = (this.offset + count) & (this.memorySize - 1)
-    this.#sync()
+    this.update()
+    return count
   }
 
   takeOver(): void {
@@ -339,15 +327,16 @@ export class SessionCore implements RingSource {
     this.giveBack(0)
   }
 
-  /** Gives back the memory of an output that is empty and in nobody's use: so many bytes. */
+  /** Gives back the memory of an output that is empty and not in use. Returns the number of bytes. */
   shrink(): number {
     if (this.lent || this.available > 0) return 0
     const before = this.memorySize
-    shrinkSession(this.handle)
-    this.#sync()
+    shrinkSession(this.handle, this.reported)
+    this.update()
     return before - this.memorySize
   }
 
+  /** Throws what the session failed with, or `ERR_SV2_STATE` if it is closed. */
   checkOpen(): void {
     const failure = this.#failure()
     if (failure !== null) throw failure
@@ -361,34 +350,13 @@ export class SessionCore implements RingSource {
     return this.error ?? (this.#closed ? closedError() : null)
   }
 
-  /** Another's call has reported of this session. */
-  reported(): void {
-    this.#sync()
-  }
-
-  /** Takes over what the last call reported of the session; `failure` is what that call failed with. */
-  #sync(failure: Error | null = null): void {
-    this.#read()
-    this.#update(failure)
-  }
-
-  /** Reads the session's words before anything that may run a script. */
-  #read(): void {
-    this.available = reply(Word.Available)
-    this.#pending = reply(Word.Pending)
-    this.#over = reply(Word.Over) === 1
-    this.#reported.generation = reply(Word.RingGeneration)
-    this.#reported.ringSize = reply(Word.RingSize)
-    this.#reported.state = reply(Word.State)
-  }
-
-  /** Acts on what was read. */
-  #update(failure: Error | null): void {
-    if (this.#reported.generation !== this.#generation) this.#changeRing()
-    const state = STATES[this.#reported.state]!
-    if (state !== this.state && !this.#closed) {
-      this.state = state
-      if (state === 'closed') this.error = (failure ?? sessionError(this.handle)) as FramePoolError
+  /** Acts on what a call has reported. `failure` is what that call failed with. */
+  update(failure: Error | null = null): void {
+    if (this.reported.ring !== this.#ring) this.#changeRing()
+    const { phase } = this.reported
+    if (phase !== this.state && !this.#closed) {
+      this.state = phase
+      if (phase === 'closed') this.error = (failure ?? sessionError(this.handle)) as FramePoolError
     }
     this.#forgetReplaced()
     this.#review()
@@ -410,10 +378,10 @@ export class SessionCore implements RingSource {
   }
 
   #takeRing(): void {
-    this.#generation = this.#reported.generation
-    // Where a ring that takes the place of another begins with what is to be read.
+    this.#ring = this.reported.ring
+    // A ring that replaces another begins with what is to be read.
     this.offset = 0
-    this.memorySize = this.#reported.ringSize
+    this.memorySize = this.reported.ringSize
     this.memory = new ShownMemory(() => sessionOutputRegion(this.handle))
   }
 
@@ -422,16 +390,16 @@ export class SessionCore implements RingSource {
     this.#reading.review()
   }
 
-  /** Frees a session that is closed or failed, once its output is taken or nobody is there to take it. */
+  /** Frees a session that is closed or failed, once its output is drained or nothing is there to drain it. */
   #freeIfDone(): void {
     const ended = this.#closed || this.error !== null
     if (!ended || this.lent || this.#final !== null) return
     const abandoned = this.#closed && !this.#wired
-    if (!abandoned && this.#pending > 0) return
+    if (!abandoned && this.pending > 0) return
     this.#finalPartial = this.partial
     this.#final = { ...this.stats(), memoryBytes: 0 }
-    this.available = 0
-    this.#pending = 0
+    this.reported.available = 0
+    this.reported.pending = 0
     forgetGrown(this)
     closeSession(this.handle)
     released(this)
@@ -444,12 +412,9 @@ function retaining(retained: { batches: number }): (change: 1 | -1) => void {
   }
 }
 
+/** Makes the callback that frees a collected session. A closure of the constructor would lead to the session, and keep it. */
 function freeSession(handle: Handle): () => void {
   return () => closeSession(handle, true)
-}
-
-function outputError(): FramePoolError {
-  return new FramePoolError('ERR_BUSY', 'the output belongs to its session: close the session instead')
 }
 
 function closedError(): FramePoolError {

@@ -4,37 +4,37 @@ import type { SlotMemory } from '../../slot/slot-memory.js'
 import { isDetached } from '../../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../../support/errors.js'
 
-/** The frames that one `receive()` opened, in order. */
+/** The frames that one `receive()` decrypted, in order. */
 export interface FrameBatch extends Iterable<Frame> {
-  /** How many frames. */
+  /** Number of frames. */
   readonly length: number
-  /** Like `Array.prototype.at`. */
+  /** Returns the frame at `index`, from the end if it is negative, or undefined if there is none, as `Array.prototype.at()` does. */
   at(index: number): Frame | undefined
-  /** Gives the memory back. True the first time, false after. */
+  /** Gives the memory back. Returns true the first time, and false after. */
   release(): boolean
-  /** Keeps the frames beyond the next `receive()`, until `release()`. */
+  /** Keeps the frames beyond the next `receive()`, until `release()`. Returns the batch. */
   retain(): FrameBatch & Disposable
 }
 
 /** One frame of a batch. Once the batch is released, its members throw `ERR_RELEASED`. */
 export interface Frame {
-  /** Message type: 0 to 255. */
+  /** Message type, 0 to 255. */
   readonly messageType: number
-  /** Without the channel bit. */
+  /** Extension type without the channel bit, 0 to 32,767. */
   readonly extensionType: number
   /** True when the channel bit of the header is set. */
   readonly channelMessage: boolean
-  /** First u32 of the payload of a channel message, else null. */
+  /** First u32 of the payload, or null if the frame is no channel message or its payload is shorter. */
   readonly channelId: number | null
-  /** The decrypted payload, not copied. */
+  /** Decrypted payload, not copied. */
   readonly payload: Uint8Array
 }
 
-/** Bytes that one frame takes in a batch's table: u32 offset, u32 length, u16 extension, u8 type, u8 0; little-endian. */
+/** Size of one frame's entry in the table of a batch, in bytes: u32 offset, u32 length, u16 extension, u8 type, u8 0; little-endian. */
 const ENTRY = 12
 const CHANNEL_BIT = 0x8000
 
-/** Where the core has put the frames. */
+/** The place where the core has put the frames. */
 export interface BatchSlice {
   readonly memory: OwnedMemory
   readonly slot: number
@@ -42,17 +42,17 @@ export interface BatchSlice {
   readonly table: number
 }
 
-/** Frames to be forwarded: which of the batch's, and where it lies. */
+/** Frames to be forwarded: a range of a batch, and the place of the batch. */
 export interface FramesPlace {
   place: BatchPlace
   first: number
   count: number
 }
 
-/** Only framepool makes batches and frames. */
+/** Key that the constructors of batches and frames ask for: only framepool makes these. */
 export const batchKey = Symbol('framepool.batch')
 
-// What this file does with the private parts of its classes, so that nobody else can.
+// These functions open the private parts of the classes to this file, and to no other code.
 let check: (batch: ReceivedBatch) => void
 let placeOfBatch: (batch: object) => FramesPlace | null
 let placeOfFrame: (frame: object) => FramesPlace | null
@@ -60,7 +60,7 @@ let lastOf: (batch: ReceivedBatch, wanted: Uint8Array) => Frame | null
 let isEmptyBatch: (batch: object) => boolean
 let view: (batch: ReceivedBatch, offset: number, length: number) => Uint8Array
 
-/** One slice of a pool that holds several frames side by side, and behind them the table that says where. */
+/** A batch in one slice of a pool. The slice holds the frames side by side, and behind them the table of their places. */
 export class ReceivedBatch implements FrameBatch, Disposable {
   readonly #slice: BatchSlice
   readonly #pool: SlotMemory
@@ -159,8 +159,9 @@ export class ReceivedBatch implements FrameBatch, Disposable {
     const offset = (table[at]! | (table[at + 1]! << 8) | (table[at + 2]! << 16) | (table[at + 3]! << 24)) >>> 0
     const length = (table[at + 4]! | (table[at + 5]! << 8) | (table[at + 6]! << 16) | (table[at + 7]! << 24)) >>> 0
     // The table lies in memory that JavaScript can write: a frame must not reach into another slice.
-    if (offset + length > this.#slice.table)
+    if (offset + length > this.#slice.table) {
       throw new FramePoolError('ERR_INTERNAL', 'the table of the batch was overwritten')
+    }
     return new ReceivedFrame(
       batchKey,
       this,
@@ -173,7 +174,7 @@ export class ReceivedBatch implements FrameBatch, Disposable {
   }
 }
 
-/** The last frame of `batch` whose type, of extension 0, has a 1 in `wanted`. It looks at the table alone. */
+/** Returns the last frame of extension 0 whose message type has a 1 in `wanted`, or null. It looks at the table alone. */
 export function lastFrameOf(batch: FrameBatch, wanted: Uint8Array): Frame | null {
   return batch.length === 0 ? null : lastOf(batch as ReceivedBatch, wanted)
 }
@@ -237,7 +238,7 @@ class ReceivedFrame implements Frame {
   }
 }
 
-/** Where frames to be forwarded lie; null where there are none. */
+/** Returns the place of frames to be forwarded, or null if there are none. */
 export function placeOf(frames: Frame | FrameBatch): FramesPlace | null {
   if (typeof frames === 'object' && frames !== null) {
     const found = placeOfBatch(frames) ?? placeOfFrame(frames)
@@ -247,7 +248,7 @@ export function placeOf(frames: Frame | FrameBatch): FramesPlace | null {
   throw invalidArgType('frames must be a Frame or a FrameBatch that receive() gave')
 }
 
-/** What `receive()` gives when no frame is complete: nothing to hold, nothing to release. */
+/** The batch that `receive()` returns when no frame is complete. It holds nothing. */
 export class EmptyBatch implements FrameBatch, Disposable {
   #released = false
 

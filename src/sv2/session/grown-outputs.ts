@@ -1,42 +1,43 @@
 import { trimAfter } from '../../native/session.js'
 import { clearInterval, setInterval, type Timer } from '../../support/timers.js'
 
-/** How long nothing must have gone out before an output that has grown gives its memory back. */
+/** Time without traffic after which an output that has grown gives its memory back. */
 const QUIET_MS = 1_000
 
 /** A session whose output has grown. */
 interface GrownOutput {
-  /** Bytes that ever went out. */
+  /** Bytes ever sent. */
   readonly position: bigint
-  /** Gives memory back: so many bytes, none while something is in the output or it is in use. */
+  /** Gives memory back and returns the number of bytes: 0 while the output is not empty or in use. */
   shrink(): number
 }
 
-/** With the position where it was last seen. */
+/** The outputs that have grown, each with its position when it was last looked at. */
 const grown = new Map<GrownOutput, bigint>()
-/** One for all, and only while there are any: a timer for each session would cost more than its frames. */
+/** One timer for all outputs, and only while there are any: a timer for each session would cost more than its frames. */
 let timer: Timer | null = null
-/** Bytes given back the last time round. */
+/** Bytes that were given back in the last round. */
 let shrunk = 0
 
-/** `output` is shrunk once it has been quiet. */
+/** Has `output` shrunk once it has been quiet. */
 export function watchGrown(output: GrownOutput): void {
   grown.set(output, output.position)
   timer ??= setInterval(shrinkQuiet, QUIET_MS).unref()
 }
 
+/** Forgets an output that has shrunk or is gone. */
 export function forgetGrown(output: GrownOutput): void {
   grown.delete(output)
 }
 
 function shrinkQuiet(): void {
-  // Only now: rings that JavaScript has seen are freed on a later turn.
+  // In the next round, since rings that JavaScript has seen are freed on a later turn.
   if (shrunk > 0) trimAfter(shrunk)
   shrunk = 0
   for (const [output, position] of grown) {
     const freed = output.position === position ? output.shrink() : 0
     shrunk += freed
-    // What has shrunk is forgotten by itself.
+    // An output that has shrunk has called `forgetGrown()`.
     if (freed === 0) grown.set(output, output.position)
   }
   if (grown.size > 0 || shrunk > 0 || timer === null) return

@@ -1,6 +1,6 @@
 import { authorityKeypair } from '../../native/session.js'
 
-/** A new authority keypair, as base58check strings. */
+/** Makes a new authority keypair, as base58check strings. */
 export function generateAuthorityKeypair(): {
   /** Public key, for the option `authorityPublicKey`. */
   publicKey: string

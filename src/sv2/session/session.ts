@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Handle } from '../../native/handle.js'
 import { createInitiator, createResponder } from '../../native/session.js'
+import { powerOfTwo } from '../../ring/byte-ring.js'
 import { Consumer } from '../../ring/consumer.js'
 import { checkReadable, checkWritable, closedError, socketArgument } from '../../ring/sockets/socket-argument.js'
 import { checkIdle, ringKey } from '../../ring/source.js'
@@ -13,7 +14,7 @@ import {
   optionsArgument,
   stringArgument,
 } from '../../support/arguments.js'
-import { type FramePoolError, invalidArgType, outOfRange } from '../../support/errors.js'
+import { type FramePoolError, invalidArgType } from '../../support/errors.js'
 import type { WaitOptions } from '../../support/wait.js'
 import type { SessionStats } from './core.js'
 import { SessionCore } from './core.js'
@@ -21,42 +22,47 @@ import type { Frame, FrameBatch } from './frame-batch.js'
 import { placeOf } from './frame-batch.js'
 import { SessionSocket } from './socket.js'
 
-/** Header of a frame to send. */
+/** Header of a frame for `Sv2Session.send()`. */
 export interface FrameHeader {
-  /** 0 … 255. */
+  /** Message type, 0 to 255. */
   messageType: number
-  /** 0 … 32,767; default 0. */
+  /** Extension type, 0 to 32,767. Default 0. */
   extensionType?: number
-  /** Bit 15 of the extension on the wire; default false. */
+  /** Whether the channel bit is set: bit 15 of the extension on the wire. Default false. */
   channelMessage?: boolean
 }
 
-/** Options that both roles of an `Sv2Session` have. */
+/** Options of both roles of an `Sv2Session`. */
 export interface SessionOptions {
-  /** In bytes; default 1 MiB, at most 16,777,215. A larger frame is `ERR_SV2_FRAME_TOO_LARGE`, before its bytes are held. */
+  /**
+   * Size of the largest frame that is received, in bytes: at most 16,777,215, by default 1 MiB. A larger one fails the session with
+   * `ERR_SV2_FRAME_TOO_LARGE`, before its bytes are held.
+   */
   maxFrameSize?: number
   /**
-   * The most that the output ring grows to, and the output's high-water mark, in bytes: a power of two from 64 to 2^30;
-   * default 64 KiB.
+   * High-water mark of the output, and the most that its ring grows to, in bytes: a power of two from 64 to 2^30, by default 64 KiB.
    */
   outputSize?: number
-  /** Where received frames are decrypted. Sessions may share one: a batch goes back before the next is made. Default: one pool for all sessions of the isolate. */
+  /**
+   * Slot pool in which received frames are decrypted. Sessions may share one: a batch goes back before the next is made. Default: one
+   * pool for all sessions of the isolate.
+   */
   pool?: SlotPool
 }
 
 /** Options of `Sv2Session.responder()`. */
 export interface ResponderOptions extends SessionOptions {
-  /** base58check, as `generateAuthorityKeypair()` gives it. */
+  /** Public key of the authority, as base58check: see `generateAuthorityKeypair()`. */
   authorityPublicKey: string
   /** Secret key that belongs to `authorityPublicKey`, as base58check. */
   authoritySecretKey: string
-  /** How long the certificate made for each handshake is valid; default 3,600. */
+  /** How long the certificate of each handshake is valid, in seconds: 0 to 2^32 − 1, by default 3,600. */
   certificateValiditySeconds?: number
 }
 
 /** Options of `Sv2Session.initiator()`. */
 export interface InitiatorOptions extends SessionOptions {
-  /** Undefined: any server is accepted. */
+  /** Key that the server's certificate must be signed with, as base58check. Without it, any server is accepted. */
   authorityPublicKey?: string
 }
 
@@ -65,16 +71,19 @@ const DEFAULT_MAX_FRAME_SIZE = 1 << 20
 const DEFAULT_OUTPUT_SIZE = 1 << 16
 const DEFAULT_VALIDITY_SECONDS = 3_600
 
-/** One batch is alive at a time unless batches are retained; a socket gives at most 64 KiB a read. Untouched pages cost nothing. */
+/** Enough for one batch, of 64 KiB at most when it comes from a socket, and for a few retained ones. Untouched pages cost nothing. */
 const DEFAULT_POOL_CAPACITY = 2 << 20
 let defaultPool: SlotPool | undefined
 
+/** Key that the constructor asks for: only framepool makes sessions. */
 const sessionKey = Symbol('framepool.session')
-let coreOfSession: (session: Sv2Session) => SessionCore
+
+/** Returns the core of a session: for the relay, which wires two sessions to each other. */
+export let coreOf: (session: Sv2Session) => SessionCore
 
 /**
- * One end of an Sv2 connection, without I/O: wire bytes in, frames out; frames in, wire bytes out.
- * Noise NX handshake (secp256k1) and encryption (ring), framing (framing_sv2).
+ * One end of an Sv2 connection, without I/O: wire bytes in, frames out; frames in, wire bytes out. It does the Noise NX handshake
+ * (secp256k1), the encryption (ring) and the framing (framing_sv2).
  */
 export class Sv2Session implements Disposable {
   readonly #core: SessionCore
@@ -88,7 +97,7 @@ export class Sv2Session implements Disposable {
   }
 
   static {
-    coreOfSession = (session) => {
+    coreOf = (session) => {
       if (typeof session !== 'object' || session === null || !(#core in session)) {
         throw invalidArgType('to must be an Sv2Session')
       }
@@ -96,7 +105,7 @@ export class Sv2Session implements Disposable {
     }
   }
 
-  /** The end that is connected to. Keys that are malformed or do not belong together: `ERR_SV2_KEY`. */
+  /** Makes the session of the end that is connected to. Throws `ERR_SV2_KEY` if a key is malformed, or the two do not belong together. */
   static responder(options: ResponderOptions): Sv2Session {
     const { authorityPublicKey, authoritySecretKey, certificateValiditySeconds } = optionsArgument(options, 'options')
     const publicKey = stringArgument(authorityPublicKey, 'authorityPublicKey')
@@ -106,44 +115,45 @@ export class Sv2Session implements Disposable {
     return create(options, (sizes) => createResponder(sizes, publicKey, secretKey, validity))
   }
 
-  /** The end that connects; its first message is in the output at once. A malformed key: `ERR_SV2_KEY`. */
+  /** Makes the session of the end that connects. Its first message is in the output at once. Throws `ERR_SV2_KEY` if the key is malformed. */
   static initiator(options?: InitiatorOptions): Sv2Session {
     const { authorityPublicKey } = optionsArgument(options, 'options')
     if (authorityPublicKey !== undefined) stringArgument(authorityPublicKey, 'authorityPublicKey')
     return create(options, (sizes) => createInitiator(sizes, authorityPublicKey))
   }
 
-  /** State of the session: it shakes hands, carries frames, or is closed. */
+  /** State of the session: `'handshake'` at first, `'transport'` when frames can be sent, and `'closed'` after a failure or `close()`. */
   get state(): 'handshake' | 'transport' | 'closed' {
     return this.#core.state
   }
 
-  /** Why the session closed by itself, or null. What broke its socket is the `cause`: then the code is `ERR_SV2_STATE`. */
+  /** Error for which the session closed by itself, or null. For a socket that broke, it is `ERR_SV2_STATE` with the socket's error as `cause`. */
   get error(): FramePoolError | null {
     return this.#core.error
   }
 
-  /** What must go out on the wire: drain it while `output.available`. It is refilled from a queue as it is drained. */
+  /** Wire bytes to send: drain it while `output.available` is above 0. It is refilled from a queue as it is drained. */
   get output(): Consumer {
     return this.#output
   }
 
   /**
-   * Takes wire bytes, cut anywhere, and gives the frames that are complete. The batch is valid until the next
-   * `receive()` on any session that shares the pool, unless retained.
+   * Takes wire bytes, cut anywhere, and returns the frames that are complete. The batch is valid until the next `receive()` on any
+   * session that shares the slot pool, unless it is retained.
    *
-   * Good frames before a bad one are still given: the session is then closed, `error` is set, and the next call throws
-   * it. With none before it this call throws: `ERR_SV2_HANDSHAKE`, `ERR_SV2_CERTIFICATE`, `ERR_SV2_AEAD`,
-   * `ERR_SV2_FRAME_TOO_LARGE`. After `close()`: `ERR_SV2_STATE`. `ERR_BUSY` when the pool holds bytes not taken.
+   * A bad frame closes the session with `ERR_SV2_HANDSHAKE`, `ERR_SV2_CERTIFICATE`, `ERR_SV2_AEAD` or `ERR_SV2_FRAME_TOO_LARGE`. If good
+   * frames came before it, this call returns them, sets `error`, and the next call throws it. Otherwise this call throws it. Throws
+   * `ERR_SV2_STATE` after `close()`, and `ERR_BUSY` if the slot pool holds bytes that were written and not taken.
    */
   receive(chunk: Uint8Array): FrameBatch {
     return this.#core.receive(nativeBytesArgument(chunk, 'chunk'))
   }
 
   /**
-   * Encrypts a frame into the output. False when the output is over its high-water mark, `outputSize`: await
-   * `drained()` before more. Nothing is ever dropped. Before the handshake is done: `ERR_SV2_STATE`; a payload above
-   * 16,777,215 bytes: `ERR_SV2_FRAME_TOO_LARGE`, and nothing is sent.
+   * Encrypts a frame into the output. Nothing is ever dropped. Throws `ERR_SV2_STATE` before the handshake is done, and
+   * `ERR_SV2_FRAME_TOO_LARGE` for a payload of more than 16,777,215 bytes. Nothing is sent then.
+   *
+   * @returns False when the output is over its high-water mark, `outputSize`: await `drained()` before you send more.
    */
   send(header: FrameHeader, payload: Uint8Array): boolean {
     const { messageType, extensionType = 0, channelMessage = false } = optionsArgument(header, 'header')
@@ -153,36 +163,37 @@ export class Sv2Session implements Disposable {
     return this.#core.send(extension, messageType as number, nativeBytesArgument(payload, 'payload'))
   }
 
-  /** Re-encrypts a frame, or a whole batch, into `to`'s output without passing through JavaScript. As `send()` otherwise. */
+  /** Re-encrypts a frame, or a whole batch, into the output of `to` in native code alone. Returns and throws as `to.send()` does. */
   forward(frames: Frame | FrameBatch, to: Sv2Session): boolean {
-    const target = coreOfSession(to)
+    const target = coreOf(to)
     const found = placeOf(frames)
     if (found !== null) return target.forward(found.place, found.first, found.count)
     target.checkOpen()
     return !target.over
   }
 
-  /** Resolves when the handshake is done, so that frames can be sent. Rejects when the session fails or is closed. */
+  /** Resolves when the handshake is done and frames can be sent. Rejects when the session fails or is closed. */
   established(options?: WaitOptions): Promise<void> {
     return this.#core.established(options)
   }
 
-  /** Resolves when the output is down to half of `outputSize`. Rejects when the session fails or is closed. */
+  /** Resolves when at most half of `outputSize` waits in the output. Rejects when the session fails or is closed. */
   drained(options?: WaitOptions): Promise<void> {
     return this.#core.drained(options)
   }
 
   /**
-   * Wires the session to a socket: reads, writes, backpressure, errors. Frames come to `onBatch`; while its answers are
-   * over the high-water mark nothing more is read. When the peer ends its side, ours ends once the output is empty; on a
-   * socket with `allowHalfOpen` it ends with `close()`. A session that fails destroys the socket with its error; the
-   * socket's closing closes the session, and what broke the socket is the `cause` of `error`. Then the socket can be
-   * connected again: no listener and no setting is left on it. What `onBatch` throws becomes an uncaught exception once the
-   * batch has been dealt with; a process that survives it gets the next batch.
+   * Wires the session to a socket: reads, writes, backpressure and errors. Frames come to `onBatch`. While the answers of `onBatch` are
+   * over the high-water mark, nothing more is read. An error that it throws becomes an uncaught exception once the batch has been dealt
+   * with. A process that survives the exception gets the next batch.
    *
-   * The socket may still be connecting. Refused, and nothing changes: one that is closed, has ended in either direction or
-   * was never connected (`ERR_CLOSED`, with what broke it as `cause`), one that gives text (`ERR_INVALID_ARG_TYPE`), one
-   * with an `onread`, a session or a relay of its own, and an output that a socket or a stream takes already (`ERR_BUSY`).
+   * When the peer ends its side, this side ends once the output is empty; on a socket with `allowHalfOpen` it ends with `close()`. A
+   * session that fails destroys the socket with its error. A socket that closes closes the session, and the error that broke the socket
+   * is the `cause` of `error`. After that the socket can be connected again: no listener and no setting is left on it.
+   *
+   * The socket may still be connecting. If it cannot be used, this throws and nothing changes: `ERR_CLOSED`, with the error that broke
+   * it as `cause`, if it is closed, has ended in either direction or was never connected; `ERR_INVALID_ARG_TYPE` if it gives text;
+   * `ERR_BUSY` if it has an `onread`, a session or a relay of its own, or if a socket or a stream drains the output already.
    */
   attach(socket: Socket, onBatch: (batch: FrameBatch) => void): void {
     socketArgument(socket, 'socket')
@@ -201,8 +212,8 @@ export class Sv2Session implements Disposable {
   }
 
   /**
-   * Ends the session and gives its memory back. What the output holds is dropped; with a socket attached it still goes
-   * out, and then the socket is ended. Idempotent.
+   * Ends the session and gives its memory back. What the output holds is dropped. With a socket attached it still goes out, and then
+   * the socket is ended. Idempotent.
    */
   close(): void {
     this.#core.close()
@@ -212,11 +223,6 @@ export class Sv2Session implements Disposable {
   [Symbol.dispose](): void {
     this.close()
   }
-}
-
-/** For the relay, which wires two sessions to each other. */
-export function coreOf(session: Sv2Session): SessionCore {
-  return coreOfSession(session)
 }
 
 function create(
@@ -229,8 +235,7 @@ function create(
     pool,
   } = optionsArgument(options, 'options')
   integerArgument(maxFrameSize, 'maxFrameSize', 0, MAX_FRAME_SIZE)
-  integerArgument(outputSize, 'outputSize', 64, 2 ** 30)
-  if ((outputSize & (outputSize - 1)) !== 0) throw outOfRange(`outputSize must be a power of two, not ${outputSize}`)
+  powerOfTwo(integerArgument(outputSize, 'outputSize', 64, 2 ** 30), 'outputSize')
   if (pool === undefined) defaultPool ??= new SlotPool(DEFAULT_POOL_CAPACITY)
   const memory = memoryOf(pool ?? (defaultPool as SlotPool))
   return new Sv2Session(sessionKey, new SessionCore(make({ maxFrameSize, outputSize }), outputSize, memory))

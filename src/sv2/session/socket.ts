@@ -8,49 +8,50 @@ import type { SessionCore } from './core.js'
 import type { FrameBatch } from './frame-batch.js'
 
 /**
- * Where the sockets of this isolate read to. One for all: a session takes in what has come before its socket's read returns, so
- * that an idle connection needs no memory of its own to read into, and no read makes any. As large as Node's own reads.
+ * The memory that all sockets of this isolate read into. A session takes in what has come before the read returns, so an idle
+ * connection needs no memory of its own, and no read makes any. It is as large as Node's own reads.
  */
 let chunkMemory: Uint8Array<ArrayBuffer> | undefined
 const CHUNK = 65_536
 
-/** On Windows the system writes into what a socket was given while others read: it would have to be each socket's own. */
+/** On Windows each socket would need memory of its own: the system writes into one socket's memory while others read. */
 const CAN_SHARE = process.platform !== 'win32'
 
-/** What happens on a wired socket besides frames. */
+/** Events of a socket that is wired to a session. */
 export interface SocketEvents {
-  /** What has come while the handshake is not done, before the session looks at it. */
+  /** Called with bytes that came while the handshake was not done, before the session looks at them. */
   onHandshake?(chunk: Uint8Array): void
-  /** The handshake is done. */
+  /** Called when the handshake is done. */
   onTransport(): void
+  /** Called with the frames of a read, if there are any. */
   onBatch(batch: FrameBatch): void
-  /** What was read has been dealt with: after the other two. */
+  /** Called when a read has been dealt with, after the other callbacks. */
   onRead?(): void
-  /** The peer sends no more; everything before has been through `onBatch`. */
+  /** Called when the peer has ended its side. All its frames have been through `onBatch`. */
   onEnd(): void
-  /** The socket is closed. `error`: what broke it, be it the session or the socket. */
+  /** Called when the socket is closed. `error` is what broke the session or the socket, or null. */
   onClose(error: Error | null): void
 }
 
 /**
- * One session on one socket. Output goes out as views of the ring, without copying: they are pinned until the socket
- * has taken them, and what is encrypted meanwhile waits for the next write.
+ * One session on one socket. It writes the output as views of the ring, without a copy. They are lent until the socket has sent them,
+ * and what is encrypted meanwhile waits for the next write.
  */
 export class SessionSocket {
   readonly #core: SessionCore
   readonly #socket: Socket
   readonly #loan: BorrowedSocket
   readonly #events: SocketEvents
-  /** The most that the next read may bring, in bytes: at least 1. */
+  /** Limit of the next read, in bytes: at least 1. */
   quota: number
-  /** Reasons not to read: reading goes on when there are none. */
+  /** Number of reasons not to read. Reading goes on when there are none. */
   #holds = 0
-  /** What comes in is thrown away. */
+  /** Whether what comes in is thrown away. */
   #ignoring = false
-  /** The sending side ends once everything has been written. */
+  /** Whether the sending side ends once everything has been written. */
   #ending = false
   #failure: Error | null = null
-  /** The socket is closed: what becomes of it is no business of ours any more. */
+  /** Whether the socket is closed. From then on it is not this session's any more. */
   #over = false
 
   constructor(core: SessionCore, socket: Socket, events: SocketEvents, quota = CHUNK) {
@@ -78,7 +79,7 @@ export class SessionSocket {
       this.#failure ??= errorOfThrown(error)
     })
     loan.on('end', () => this.#events.onEnd())
-    loan.take()
+    loan.borrow()
     if (!this.#readsDirectly()) this.#readData()
   }
 
@@ -96,7 +97,7 @@ export class SessionSocket {
     })
   }
 
-  /** For `Sv2Session.attach`: a session that answers on the socket that it reads from. */
+  /** Wires a session that answers on the socket that it reads from: see `Sv2Session.attach()`. */
   static attach(core: SessionCore, socket: Socket, onBatch: (batch: FrameBatch) => void): void {
     let answered = false
     const { allowHalfOpen } = socket
@@ -105,7 +106,7 @@ export class SessionSocket {
       onBatch: (batch) => {
         answered = false
         callSafely(() => onBatch(batch))
-        // Only where answers pile up: two ends that send to each other must both go on reading, or neither could drain.
+        // Only for answers that pile up: two ends that send to each other must both read on, or neither could drain.
         if (answered && core.over) wired.holdUntilDrained(core)
       },
       onEnd: () => {
@@ -113,7 +114,7 @@ export class SessionSocket {
       },
       onClose: () => {},
     })
-    // Frames may be sent at any time, not only in answer to others; those of one turn go out together.
+    // Frames may be sent at any time, not only as answers. Those of one turn go out together.
     let scheduled = false
     core.onOutput = () => {
       answered = true
@@ -131,14 +132,15 @@ export class SessionSocket {
     return this.#core
   }
 
-  /** Reads nothing until `other`'s output has drained: what comes in must not pile up there. */
+  /** Reads nothing until the output of `other` has drained, so that nothing piles up there. */
   holdUntilDrained(other: SessionCore): void {
     this.hold()
     const resume = (): void => this.resume()
-    // A session that fails while others wait for it closes its own socket; here is nothing to be done about it.
+    // Also after a failure: a session that fails while others wait for it closes its own socket.
     other.drained().then(resume, resume)
   }
 
+  /** Reads nothing until `resume()` was called as often. */
   hold(): void {
     this.#holds++
     this.#socket.pause()
@@ -149,19 +151,19 @@ export class SessionSocket {
     if (this.#holds === 0 && !this.#over && !this.#socket.destroyed) this.#do(() => this.#socket.resume())
   }
 
-  /** Writes out what waits, unless a write is under way: its end goes on with it. */
+  /** Writes what waits in the output. Does nothing during a write, whose end calls it again. */
   flush(): void {
     const core = this.#core
     if (core.lent || this.#over || this.#socket.destroyed) return
     if (core.available > 0) {
       writeLent(core, this.#socket, {
         onThrown: (error) => this.destroy(errorOfThrown(error)),
-        onTaken: (failure) => (failure === null ? this.flush() : this.#writeFailed(failure)),
+        onDone: (failure) => (failure === null ? this.flush() : this.#writeFailed(failure)),
       })
     } else if (this.#ending) this.#finish()
   }
 
-  /** Takes in nothing more. What still comes is read, for a connection closed with unread bytes loses unsent ones. */
+  /** Throws away what still comes. It is read all the same, since a connection that is closed with unread bytes loses unsent ones. */
   ignore(): void {
     this.#ignoring = true
     this.quota = CHUNK
@@ -173,22 +175,22 @@ export class SessionSocket {
     this.flush()
   }
 
-  /** Ends the sending side, unless those that waited for the output to drain have more to say. */
+  /** Ends the sending side, unless code that waited for `drained()` has sent more by then. */
   #finish(): void {
     setImmediate(() => {
       if (this.#core.available === 0 && !this.#over) this.#do(() => this.#socket.end())
     })
   }
 
-  /** Node destroys a socket only after it has told all its writes that it failed, and would tell those made meanwhile. */
+  /** Destroys the socket on a later turn: Node first fails all its writes, and would also fail writes made meanwhile. */
   #writeFailed({ error }: Failure): void {
     setImmediate(() => {
-      // A socket that breaks says itself what is wrong.
+      // A socket that breaks emits the real error itself.
       if (!this.#over && !this.#socket.destroyed) this.destroy(errorOfThrown(error))
     })
   }
 
-  /** What a method of the socket throws ends the connection. */
+  /** Calls a method of the socket. If it throws, the connection ends. */
   #do(call: () => void): void {
     try {
       call()
@@ -205,37 +207,37 @@ export class SessionSocket {
 
   #readsDirectly(): boolean {
     const socket = this.#socket
-    // What Node has read by now comes as `data`.
+    // Node emits what it has read by now as `data`.
     if (!CAN_SHARE || socket.readableLength > 0) return false
     chunkMemory ??= new Uint8Array(CHUNK)
     const memory = chunkMemory
     const paused = socket.readableFlowing === false
-    // A method of the socket may throw: before its handle is changed, which could not be undone.
+    // A method of the socket may throw. The handle is changed after that, since the change could not be undone.
     if (paused) socket.pause()
     else socket.resume()
     const direct = this.#loan.readDirectly({
-      // Asked for when the last read has been dealt with: while reading is on hold, the quota is for when it goes on.
+      // Called when the last read has been dealt with. While reading is on hold, the quota is for the read after that.
       next: () => (this.quota < CHUNK ? memory.subarray(0, this.quota) : memory),
       filled: (count) => {
         const chunk = new Uint8Array(memory.buffer, 0, count)
         this.#read(chunk)
-        // For others who listen.
+        // For listeners of the user.
         if (socket.listenerCount('data') > 0) socket.emit('data', Buffer.from(chunk))
         // `hold()` has paused the socket.
         return true
       },
     })
-    // Only now that keeps a paused socket from reading.
+    // A pause before this would not keep the socket from reading.
     if (direct && paused) Socket.prototype.pause.call(socket)
     return direct
   }
 
-  /** What Node has read may be more than the quota; what is left of it when reading is put on hold goes back. */
+  /** Reads a chunk, which may be longer than the quota. When reading is put on hold, the rest goes back to the socket. */
   #readInParts(chunk: Uint8Array): void {
     let rest = chunk
     while (rest.length > 0) {
       if (this.#holds > 0) {
-        // Somebody else may have resumed it, and what goes back would come again and again.
+        // Other code may have resumed the socket, and then the rest would come again and again.
         this.#socket.pause()
         this.#socket.unshift(rest)
         return
