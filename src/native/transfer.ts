@@ -214,9 +214,12 @@ export function readArrivedMovable(): ArrivedMovable {
   if (kind === Kind.Slice) {
     sliceHandle.index = control[Word.Heap]!
     sliceHandle.generation = control[Word.HeapGeneration]!
-    sliceRegion.index = control[Word.Region]!
-    sliceRegion.generation = control[Word.RegionGeneration]!
-    arrivedSlice.onHeap = control[Word.Own] === 1
+    const onHeap = control[Word.Own] === 1
+    if (!onHeap) {
+      sliceRegion.index = control[Word.Region]!
+      sliceRegion.generation = control[Word.RegionGeneration]!
+    }
+    arrivedSlice.onHeap = onHeap
     arrivedSlice.slot = control[Word.Slot]!
     arrivedSlice.offset = control[Word.Offset]!
     arrivedSlice.length = control[Word.Length]!
