@@ -11,7 +11,7 @@ import {
   waitForRing,
   waitForRingSync,
 } from '../native/ring.js'
-import { mended, ShownMemory } from '../native/shown-memory.js'
+import { isShown, ShownMemory } from '../native/shown-memory.js'
 import { type ArrivedHalf, type Carrier, departRingHalf } from '../native/transfer.js'
 import { copyInto, firstOf, lengthOf, partOf } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
@@ -128,9 +128,10 @@ export class HalfCore implements RingSource, OwnedHalf {
   }
 
   #view(): Uint8Array {
-    const whole = mended(this.#whole, this.memory, 0, this.size)
-    if (whole !== this.#whole) this.#whole = whole
-    return whole
+    const whole = this.#whole
+    if (isShown(whole, this.size)) return whole
+    this.#whole = this.memory.view(0, this.size)
+    return this.#whole
   }
 
   advance(count: number): void {

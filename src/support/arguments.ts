@@ -62,11 +62,6 @@ export function clear(bytes: Uint8Array): void {
   fill.call(bytes, 0)
 }
 
-/** Returns whether `view`, which had bytes, was detached. It reads an element, since no script can replace that. */
-export function isDetached(view: Uint8Array): boolean {
-  return view[0] === undefined
-}
-
 /** Returns a view of `count` of the bytes from `start`. Calls nothing that a script may have overridden. */
 export function partOf(bytes: Uint8Array, start: number, count: number): Uint8Array {
   return new Uint8Array(bufferOf(bytes), offsetOf(bytes) + start, count)

@@ -1,7 +1,7 @@
 import type { BatchPlace } from '../../native/session.js'
+import { isShown } from '../../native/shown-memory.js'
 import type { OwnedMemory } from '../../slice/slice-memory.js'
 import type { SlotMemory } from '../../slot/slot-memory.js'
-import { isDetached } from '../../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../../support/errors.js'
 
 /** The frames that one `receive()` decrypted, in order. */
@@ -147,7 +147,7 @@ export class ReceivedBatch implements FrameBatch, Disposable {
   #entries(): Uint8Array {
     check(this)
     let table = this.#table
-    if (table === null || isDetached(table)) {
+    if (!isShown(table, this.#count * ENTRY)) {
       table = this.#table = view(this, this.#slice.table, this.#count * ENTRY)
     }
     return table
