@@ -10,10 +10,10 @@ import {
   tryAllocateBuddy,
   watchBuddyPool,
 } from '../native/buddy.js'
+import { departBuddyBuffer, departBuddyPool } from '../native/depart.js'
 import type { Handle } from '../native/handle.js'
 import { ShownMemory } from '../native/shown-memory.js'
-import { type Carrier, depart } from '../native/transfer.js'
-import { Kind } from '../native/words.js'
+import type { Carrier } from '../native/transfer.js'
 import { FramePoolError } from '../support/errors.js'
 import { Lease } from './lease.js'
 import { Magazine } from './magazine.js'
@@ -75,14 +75,14 @@ export class BuddyMemory {
   /** Sends the pool itself to another isolate, too, by `carrier`. Throws `ERR_CLOSED` once it is closed. */
   depart(carrier: Carrier): void {
     this.checkOpen()
-    depart(Kind.BuddyPool, this.handle, carrier)
+    departBuddyPool(this.handle, carrier)
     // No isolate can have adopted it yet.
     this.share()
   }
 
   /** Sends a buffer of `length` bytes to another isolate by `carrier`. If that throws, the buffer has not left. */
   departBuffer(lease: Lease, length: number, carrier: Carrier): void {
-    depart(Kind.BuddyBuffer, lease.handle, carrier, length)
+    departBuddyBuffer(lease.handle, length, carrier)
   }
 
   /** Throws `ERR_CLOSED` once the pool is closed. */

@@ -1,9 +1,9 @@
 import { abandonBudgetAllocation, budgetAllocationView, releaseBudgetAllocation } from '../native/budget.js'
+import { departBudgetAllocation } from '../native/depart.js'
 import type { Handle } from '../native/handle.js'
 import { isShown, ShownMemory } from '../native/shown-memory.js'
 import { traceInDebugMode, untraceInDebugMode } from '../native/trace.js'
-import { type Carrier, depart, makeTicket } from '../native/transfer.js'
-import { Kind } from '../native/words.js'
+import { type Carrier, makeTicket } from '../native/transfer.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
 import type { Ticket } from '../threads/ticket.js'
 
@@ -41,7 +41,7 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
       allocation.#live()
     }
     departOf = (allocation, carrier) => {
-      depart(Kind.Allocation, allocation.#live(), carrier)
+      departBudgetAllocation(allocation.#live(), carrier)
       allocation.#forget()
       untraceInDebugMode(allocation)
     }

@@ -9,10 +9,10 @@ import {
   endBudgetPool,
   tryAllocateBudget,
 } from '../native/budget.js'
+import { departBudgetPool } from '../native/depart.js'
 import type { Handle } from '../native/handle.js'
-import { depart, makeTicket } from '../native/transfer.js'
+import { makeTicket } from '../native/transfer.js'
 import { nativeWait } from '../native/wait.js'
-import { Kind } from '../native/words.js'
 import type { AllocateOptions } from '../support/allocate.js'
 import { zeroArgument } from '../support/allocate.js'
 import { integerArgument, optionsArgument } from '../support/arguments.js'
@@ -149,7 +149,7 @@ export class BudgetPool implements AsyncDisposable {
    */
   share(): Ticket<BudgetPool> {
     this.#checkOpen()
-    return { framepool: makeTicket((carrier) => depart(Kind.BudgetPool, this.#handle, carrier)) }
+    return { framepool: makeTicket((carrier) => departBudgetPool(this.#handle, carrier)) }
   }
 
   /**

@@ -1,9 +1,9 @@
+import { departSlice } from '../native/depart.js'
 import type { Handle } from '../native/handle.js'
 import { releaseSlice } from '../native/heap.js'
 import { ShownMemory } from '../native/shown-memory.js'
 import { SLOTS } from '../native/slot.js'
-import { type Carrier, depart, foreignRegionView, forgetRegion, watchRegion } from '../native/transfer.js'
-import { Kind } from '../native/words.js'
+import { type Carrier, foreignRegionView, forgetRegion, watchRegion } from '../native/transfer.js'
 import type { SliceMemory } from './slice-memory.js'
 
 /**
@@ -47,7 +47,7 @@ class BorrowedMemory implements SliceMemory {
   }
 
   depart(slot: number, carrier: Carrier): void {
-    depart(Kind.Slice, this.#slices[slot]!, carrier)
+    departSlice(this.#slices[slot]!, carrier)
     this.#remove()
   }
 

@@ -1,9 +1,9 @@
+import { departSlice } from '../native/depart.js'
 import type { Handle } from '../native/handle.js'
 import { heapSliceView, releaseSlice } from '../native/heap.js'
 import { ShownMemory } from '../native/shown-memory.js'
 import { DEBUG, type GiveBack, trace, untrace } from '../native/trace.js'
-import { type Carrier, depart } from '../native/transfer.js'
-import { Kind } from '../native/words.js'
+import type { Carrier } from '../native/transfer.js'
 import { bufferOf } from '../support/arguments.js'
 import type { OwnedMemory, SliceCount } from './slice-memory.js'
 
@@ -38,7 +38,7 @@ export class HeapMemory implements OwnedMemory {
   }
 
   depart(_: number, carrier: Carrier): void {
-    depart(Kind.Slice, this.owner, carrier)
+    departSlice(this.owner, carrier)
     this.#leave()
   }
 
