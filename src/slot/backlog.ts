@@ -31,8 +31,8 @@ export class Backlog implements SlotBacklog {
   room: number
   /** Slot that the written bytes will be taken in; 0 if they were begun with nothing alive, at the start of the region. */
   startSlot = 0
-  /** How long the message of the written bytes may become where it is, in bytes. */
-  limit = 0
+  /** How long a message that was begun behind a slice may become where it is, in bytes. */
+  #limit = 0
   readonly #capacity: number
 
   constructor(handle: Handle, capacity: number) {
@@ -45,7 +45,6 @@ export class Backlog implements SlotBacklog {
   beginAlone(length: number): void {
     this.startSlot = 0
     this.start = 0
-    this.limit = this.#capacity
     this.written = length
   }
 
@@ -53,12 +52,17 @@ export class Backlog implements SlotBacklog {
   beginBehind(length: number): void {
     this.startSlot = this.nextSlot
     this.start = this.next
-    this.limit = this.room
+    this.#limit = this.room
     this.written = length
   }
 
-  /** Takes the written bytes, which were begun with nothing alive, as a slice in slot 1 at the start of the region. */
-  takeAlone(): void {
+  /** Whether the message that was begun may become `length` bytes long where it is. */
+  fits(length: number): boolean {
+    return length <= (this.startSlot === 0 ? this.#capacity : this.#limit)
+  }
+
+  /** Takes the written bytes, which were begun with nothing alive, as a slice in slot 1. Returns its length. */
+  takeAlone(): number {
     const length = this.written
     this.written = 0
     this.alone = length
@@ -66,6 +70,7 @@ export class Backlog implements SlotBacklog {
     this.lastSlot = SLOTS
     this.next = length
     this.room = this.#capacity - length
+    return length
   }
 
   /** Takes the written bytes as a slice behind the last one, at `start`, and returns its slot. */
@@ -80,7 +85,7 @@ export class Backlog implements SlotBacklog {
     this.written = 0
     this.nextSlot = slot + 1
     this.next = start + written
-    this.room = slot < this.lastSlot ? this.limit - written : 0
+    this.room = slot < this.lastSlot ? this.#limit - written : 0
     return slot
   }
 

@@ -119,12 +119,12 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
       const { written } = backlog
       if (written === 0) {
         if (this.#live === 0) {
-          if (length <= this.capacity) return this.#beginAlone(length)
+          if (length <= this.capacity) return this.#beginAlone(backlog, length)
         } else if (length <= backlog.room) {
           backlog.beginBehind(length)
           return this.view(backlog.start, length)
         }
-      } else if (written + length <= backlog.limit && (this.#live !== 0 || backlog.startSlot === 0)) {
+      } else if (backlog.fits(written + length) && (this.#live !== 0 || backlog.startSlot === 0)) {
         // Not if those slices are gone by now that the bytes lie behind: then the pool begins anew, and places them elsewhere.
         backlog.written = written + length
         return this.view(backlog.start + written, length)
@@ -133,8 +133,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
     return this.ask(length)
   }
 
-  #beginAlone(length: number): Uint8Array {
-    const { backlog } = this
+  #beginAlone(backlog: Backlog, length: number): Uint8Array {
     // Native code would place these bytes behind the slices that were taken, which are gone by now.
     if (backlog.takenCount !== 0 && length !== 0) this.settle()
     backlog.beginAlone(length)
@@ -143,9 +142,10 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
 
   take(): Slice {
     const { backlog } = this
-    if (backlog.written !== 0 && !this.closed) {
+    // A closed pool has nothing written.
+    if (backlog.written !== 0) {
       this.hidden = 0
-      return backlog.startSlot === 0 ? this.#takeAlone() : this.#takeBehind()
+      return backlog.startSlot === 0 ? this.#takeAlone(backlog) : this.#takeBehind(backlog)
     }
     this.checkOpen()
     try {
@@ -161,15 +161,13 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
     return new Slice(sliceKey, this.claim(slot, heapIndex, heapGeneration, heap), offset, length, slot)
   }
 
-  #takeAlone(): Slice {
-    const { backlog } = this
-    backlog.takeAlone()
+  #takeAlone(backlog: Backlog): Slice {
+    const length = backlog.takeAlone()
     this.#live = 1
-    return new Slice(sliceKey, this, 0, backlog.alone, 1)
+    return new Slice(sliceKey, this, 0, length, 1)
   }
 
-  #takeBehind(): Slice {
-    const { backlog } = this
+  #takeBehind(backlog: Backlog): Slice {
     const { start, written } = backlog
     const slot = backlog.takeBehind()
     this.#live |= 1 << (slot - 1)
