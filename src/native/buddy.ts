@@ -1,4 +1,5 @@
-import { callOn, control, guarded } from './call.js'
+import { callOn, control } from './call.js'
+import { guarded } from './guarded.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
 import { Word } from './words.js'

@@ -1,4 +1,5 @@
-import { blocking, callOn, check, control, guarded, replyHandle } from './call.js'
+import { blocking, callOn, check, control, replyHandle } from './call.js'
+import { guarded } from './guarded.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
 import { Word } from './words.js'

@@ -3,15 +3,8 @@ import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
 import { Word } from './words.js'
 
-export { guarded } from './guarded.js'
-
 /** The control block: the words through which bound functions take their arguments and give their results. */
 export const control = new Uint32Array(bound.control)
-
-/** Returns a word that the last call gave. */
-export function reply(word: Word): number {
-  return control[word]!
-}
 
 /** Returns the error of the last call, or null if it succeeded. For calls that report something even when they fail. */
 export function lastFailure(): Error | null {
@@ -49,8 +42,6 @@ export function callOn<T>(handle: Handle, call: () => T): T {
   check()
   return value
 }
-
-export { callOn as showing }
 
 /**
  * Runs `wait` until native code says that the wait is over, and blocks this thread meanwhile. Each run blocks for a moment only:

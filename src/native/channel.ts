@@ -1,4 +1,5 @@
-import { blocking, check, control, guarded, showing } from './call.js'
+import { blocking, callOn, check, control } from './call.js'
+import { guarded } from './guarded.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
 import { type ArrivedMovable, readArrivedMovable } from './transfer.js'
@@ -62,23 +63,23 @@ export function releaseSender(sender: Handle): void {
  */
 export function receiveFromChannel(receiver: Handle): ArrivedMovable | 'empty' | 'ended' {
   control[Word.Facade] = bound.facade
-  showing(receiver, channelReceive)
+  callOn(receiver, channelReceive)
   if (control[Word.Blocked] === 0) return readArrivedMovable()
   return control[Word.Ended] === 1 ? 'ended' : 'empty'
 }
 
 /** Begins to wait for an object and returns the number of the wait. Returns 0 when one is there, or none will come. */
 export function waitForObject(receiver: Handle, settled: () => void): number {
-  showing(receiver, () => channelWaitForObject(settled))
+  callOn(receiver, () => channelWaitForObject(settled))
   return control[Word.Wait]!
 }
 
 /** Blocks this thread until an object is there, or none will come. Throws `ERR_TIMEOUT` after `timeoutMs`. */
 export function waitForObjectSync(receiver: Handle, timeoutMs: number): void {
-  blocking(timeoutMs, () => showing(receiver, channelWaitForObjectSync))
+  blocking(timeoutMs, () => callOn(receiver, channelWaitForObjectSync))
 }
 
 /** Releases the receiving end: what was sent and not received goes back to its pools. */
 export function releaseReceiver(receiver: Handle): void {
-  showing(receiver, channelReleaseReceiver)
+  callOn(receiver, channelReleaseReceiver)
 }

@@ -1,4 +1,4 @@
-import { guarded } from './call.js'
+import { guarded } from './guarded.js'
 import type { Handle } from './handle.js'
 import { native } from './load.js'
 

@@ -1,5 +1,6 @@
 import type { WaitOptions } from '../support/wait.js'
-import { check, control, guarded, lastFailure, replyHandle, showing } from './call.js'
+import { callOn, check, control, lastFailure, replyHandle } from './call.js'
+import { guarded } from './guarded.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
 import { readSession, type SessionState } from './session.js'
@@ -29,7 +30,7 @@ function readTransfer(): Transfer {
 /** Moves what can be moved now between a half's ring and `fd`. */
 export function transferNow(half: Handle, fd: number): Transfer {
   control[Word.Descriptor] = fd
-  showing(half, ringTransfer)
+  callOn(half, ringTransfer)
   return readTransfer()
 }
 
@@ -48,9 +49,9 @@ export function transferLater<T>(
     () => options,
     (settled) => {
       control[Word.Descriptor] = fd
-      showing(half, () => ringTransferLater(settled))
+      callOn(half, () => ringTransferLater(settled))
     },
-    () => showing(half, ringTransferEnd),
+    () => callOn(half, ringTransferEnd),
     () => claim(readTransfer()),
   )
 }
@@ -61,7 +62,7 @@ export function transferLater<T>(
  */
 export function writeOutput(session: Handle, fd: number, into: SessionState): number | null {
   control[Word.Descriptor] = fd
-  showing(session, outputWrite)
+  callOn(session, outputWrite)
   return control[Word.Blocked] === 1 ? null : readWritten(into)
 }
 
@@ -80,7 +81,7 @@ export function writeOutputLater<T>(
     options,
     (settled) => {
       control[Word.Descriptor] = fd
-      showing(session, () => outputWriteLater(settled))
+      callOn(session, () => outputWriteLater(settled))
       return control[Word.Wait]!
     },
     () => claim(readWritten(into)),

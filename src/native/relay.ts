@@ -1,4 +1,5 @@
-import { check, control, guarded, showing } from './call.js'
+import { callOn, check, control } from './call.js'
+import { guarded } from './guarded.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
 import { readSession, type SessionState } from './session.js'
@@ -34,7 +35,7 @@ function writeLink(link: Handle): void {
 /** Charges the memory of a session to a link. */
 export function joinLink(link: Handle, session: Handle): void {
   writeLink(link)
-  showing(session, linkJoin)
+  callOn(session, linkJoin)
 }
 
 /** A direction through a relay: towards the mining pool, or towards the miner. */
@@ -68,7 +69,7 @@ export interface LinkStep {
 /** Asks what must happen before more is read, and writes the answer into `into`. */
 export function nextStep(way: LinkWay, into: LinkStep): void {
   writeWay(way)
-  showing(way.from, linkStep)
+  callOn(way.from, linkStep)
   into.drained = control[Word.Drained]!
   into.payload = control[Word.Granted]!
   into.quota = control[Word.Quota]!

@@ -1,5 +1,6 @@
 import type { WaitOptions } from '../support/wait.js'
-import { blocking, check, control, guarded, showing } from './call.js'
+import { blocking, callOn, check, control } from './call.js'
+import { guarded } from './guarded.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
 import { nativeWait } from './wait.js'
@@ -50,7 +51,7 @@ export function waitForRing<T>(
     () => options,
     (settled) => {
       control[Word.Length] = bytes
-      showing(half, () => ringWait(settled))
+      callOn(half, () => ringWait(settled))
       return control[Word.Wait]!
     },
     () => claim(control[Word.Available]!),
@@ -61,23 +62,23 @@ export function waitForRing<T>(
 export function waitForRingSync(half: Handle, bytes: number, timeoutMs: number): number {
   blocking(timeoutMs, () => {
     control[Word.Length] = bytes
-    showing(half, ringWaitSync)
+    callOn(half, ringWaitSync)
   })
   return control[Word.Available]!
 }
 
 /** Returns an ArrayBuffer over the whole ring. */
 export function ringHalfView(half: Handle): ArrayBuffer {
-  return showing(half, ringView)
+  return callOn(half, ringView)
 }
 
 /** Ends a half: the other half hears of it. */
 export function endRingHalf(half: Handle): void {
-  showing(half, ringEnd)
+  callOn(half, ringEnd)
 }
 
 /** Releases a half. `abandoned`: views of it may still be in use, and keep the memory. */
 export function releaseRingHalf(half: Handle, abandoned = false): void {
   control[Word.Abandoned] = abandoned ? 1 : 0
-  showing(half, ringRelease)
+  callOn(half, ringRelease)
 }

@@ -1,5 +1,6 @@
 import { errorOf, type FramePoolError } from '../support/errors.js'
-import { control, guarded, lastFailure, showing } from './call.js'
+import { callOn, control, lastFailure } from './call.js'
+import { guarded } from './guarded.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
 import { readBacklog, type SlotBacklog, writeBacklog } from './slot.js'
@@ -145,18 +146,18 @@ export function forwardFrames(
 
 /** Returns an ArrayBuffer over the output's present ring. */
 export function sessionOutputRegion(session: Handle): ArrayBuffer {
-  return showing(session, outputRegion)
+  return callOn(session, outputRegion)
 }
 
 /** Frees the rings that the session has replaced: no view of them is in use any more. */
 export function forgetReplacedOutput(session: Handle): void {
-  showing(session, outputForget)
+  callOn(session, outputForget)
 }
 
 /** Takes `length` bytes out of the output, and writes the state of the session into `into`. */
 export function consumeOutput(session: Handle, length: number, into: SessionState): void {
   control[Word.Length] = length
-  showing(session, outputConsume)
+  callOn(session, outputConsume)
   readSession(into)
 }
 
@@ -193,7 +194,7 @@ export function sessionError(session: Handle): FramePoolError | null {
 /** Frees a session. `abandoned`: views of its output may still be in use, and keep the memory. */
 export function closeSession(session: Handle, abandoned = false): void {
   control[Word.Abandoned] = abandoned ? 1 : 0
-  showing(session, sessionClose)
+  callOn(session, sessionClose)
 }
 
 /** Makes an authority keypair, as base58check strings. */
