@@ -1,5 +1,3 @@
-import { getSystemErrorName } from 'node:util'
-
 /** Codes of {@link FramePoolError}. Wrong argument types are a TypeError (`ERR_INVALID_ARG_TYPE`), wrong values a RangeError (`ERR_OUT_OF_RANGE`). */
 export type ErrorCode =
   | 'ERR_RELEASED'
@@ -20,6 +18,7 @@ export type ErrorCode =
   | 'ERR_SV2_FRAME_TOO_LARGE'
   | 'ERR_SV2_STATE'
   | 'ERR_SV2_KEY'
+  | 'ERR_SV2_MESSAGE'
 
 /** What the operating system said, with `ERR_SYSTEM`. */
 export interface SystemErrorInfo {
@@ -29,11 +28,6 @@ export interface SystemErrorInfo {
   errno: number
   /** System call that failed. */
   syscall: string
-}
-
-/** `errno` as the system has it: a positive number. Node's `errno`s are negative. */
-export function systemErrorInfo(syscall: string, errno: number): SystemErrorInfo {
-  return { code: getSystemErrorName(-errno), errno: -errno, syscall }
 }
 
 /** Every error of framepool that is neither a wrong argument type nor a wrong value. */
