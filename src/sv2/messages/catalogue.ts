@@ -5,7 +5,10 @@ import type { FieldValue, Message, MessageType } from './message.js'
 export type MessageName = keyof MessageFields
 
 /** A message of which the fields are not known when compiling. */
-export type AnyMessage = Message<MessageName, Record<string, FieldValue>>
+export interface AnyMessage extends Omit<Message<MessageName, Record<string, FieldValue>>, 'raw'> {
+  /** Reads a string as the bytes that it is: a view of the payload. */
+  readonly raw: { readonly [field: string]: (payload: Uint8Array) => Uint8Array }
+}
 
 const byName = /* @__PURE__ */ names()
 const byType = /* @__PURE__ */ types()
