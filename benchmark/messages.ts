@@ -157,6 +157,7 @@ await compare({
   work: WORK,
   cases: [
     sending('send(header, payload)', () => one.send(header, ready)),
+    sending('send(message, fields)', () => one.send(SubmitSharesSuccess, success)),
     sending('send(header, message.encode(fields))', () => one.send(header, SubmitSharesSuccess.encode(success))),
   ],
 })

@@ -108,6 +108,13 @@ interface Codec<Fields extends object> {
   readonly get: Message<string, Fields>['get']
 }
 
+const made = /* @__PURE__ */ new WeakSet<object>()
+
+/** Whether `value` is a message of this module, and not something that looks like one. */
+export function isMessage(value: object): value is Message<string, object> {
+  return made.has(value)
+}
+
 /** Makes a message of its header, the types of its fields in the order of the wire, and the code generated for it. */
 export function message<Name extends string, Fields extends object, Fixed extends keyof Fields>(
   header: Header<Name>,
@@ -148,7 +155,7 @@ export function message<Name extends string, Fields extends object, Fixed extend
     const extra = tlvs === undefined ? 0 : tlvsSize(checkTlvs(tlvs, name))
     return pack(values, null, extra) + extra
   }
-  return Object.freeze({
+  const result: Message<Name, Fields, Fixed> = Object.freeze({
     ...header,
     fields,
     is: (frame: MessageType) => frame.messageType === messageType && (frame.extensionType & 0x7fff) === extensionType,
@@ -167,4 +174,6 @@ export function message<Name extends string, Fields extends object, Fixed extend
     raw: raw as Message<Name, Fields>['raw'],
     set: set as Message<Name, Fields>['set'],
   })
+  made.add(result)
+  return result
 }

@@ -17,8 +17,19 @@ export const MAX_PAYLOAD = 0xff_ffff
 /** An end that lies behind every payload, and stays there when a few fields are added. A small integer for engines. */
 const BEYOND = 1 << 29
 
-/** Scratch memory for what has no integer form. */
-export const scratch = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(8))
+/** Scratch memory for what has no integer form: one value as words, as a bigint and as a float. */
+const memory = /* @__PURE__ */ new ArrayBuffer(8)
+export const words = /* @__PURE__ */ new Uint32Array(memory)
+export const bigints = /* @__PURE__ */ new BigUint64Array(memory)
+export const floats = /* @__PURE__ */ new Float32Array(memory)
+
+/** Which of the two words is the lower half of the bigint: it depends on the machine. */
+export const LOW = /* @__PURE__ */ lowWord()
+
+function lowWord(): 0 | 1 {
+  bigints[0] = 1n
+  return words[0] === 1 ? 0 : 1
+}
 
 const utf8 = /* @__PURE__ */ new TextDecoder('utf-8', { ignoreBOM: true })
 
@@ -115,14 +126,14 @@ export function u32(payload: Uint8Array, at: number, layout: Layout): number {
 }
 
 export function u64(payload: Uint8Array, at: number, layout: Layout): bigint {
-  scratch.setUint32(0, u32(payload, at, layout), true)
-  scratch.setUint32(4, u32(payload, at + 4, layout), true)
-  return scratch.getBigUint64(0, true)
+  words[LOW] = u32(payload, at, layout)
+  words[1 - LOW] = u32(payload, at + 4, layout)
+  return bigints[0]!
 }
 
 export function f32(payload: Uint8Array, at: number, layout: Layout): number {
-  scratch.setUint32(0, u32(payload, at, layout), true)
-  return scratch.getFloat32(0, true)
+  words[0] = u32(payload, at, layout)
+  return floats[0]!
 }
 
 /** A view of the payload's bytes from `at` up to `end`. */

@@ -1,7 +1,7 @@
 /** Checks values and writes them into payloads, where there is room for them. Numbers are little-endian. */
 import { invalidArgType, outOfRange } from '../../support/errors.js'
 import type { FieldType } from './field-type.js'
-import { type Layout, MAX_PAYLOAD, scratch } from './read.js'
+import { bigints, floats, type Layout, LOW, MAX_PAYLOAD, words } from './read.js'
 
 const encoder = /* @__PURE__ */ new TextEncoder()
 
@@ -184,14 +184,14 @@ export function putBool(target: Uint8Array, at: number, value: boolean): number 
 }
 
 export function putU64(target: Uint8Array, at: number, value: bigint): number {
-  scratch.setBigUint64(0, value, true)
-  putU32(target, at, scratch.getUint32(0, true))
-  return putU32(target, at + 4, scratch.getUint32(4, true))
+  bigints[0] = value
+  putU32(target, at, words[LOW]!)
+  return putU32(target, at + 4, words[1 - LOW]!)
 }
 
 export function putF32(target: Uint8Array, at: number, value: number): number {
-  scratch.setFloat32(0, value, true)
-  return putU32(target, at, scratch.getUint32(0, true))
+  floats[0] = value
+  return putU32(target, at, words[0]!)
 }
 
 export function putBytes(target: Uint8Array, at: number, value: Uint8Array): number {
