@@ -7,7 +7,7 @@ export type MessageName = keyof MessageFields
 /** A message of which the fields are not known when compiling. */
 export interface AnyMessage extends Omit<Message<MessageName, Record<string, FieldValue>>, 'raw'> {
   /** Reads a string as the bytes that it is: a view of the payload. */
-  readonly raw: { readonly [field: string]: (payload: Uint8Array) => Uint8Array }
+  readonly raw: Readonly<Record<string, (payload: Uint8Array) => Uint8Array>>
 }
 
 const byName = /* @__PURE__ */ names()
