@@ -37,6 +37,17 @@ import {
   type WaitOptions,
   type Write,
 } from '../index.js'
+import type { Sv2Session } from '../src/sv2/index.js'
+import {
+  dispatcher,
+  messages,
+  NewMiningJob,
+  SetupConnection,
+  SetupConnectionError,
+  SubmitSharesStandard,
+  type SubmitSharesStandardFields,
+  SubmitSharesSuccess,
+} from '../src/sv2/messages/index.js'
 
 describe('interfaces', () => {
   it('Write', () => {
@@ -349,4 +360,51 @@ it('inspect', () => {
     ageMs?: number
     stack?: string
   }>()
+})
+
+describe('the messages', () => {
+  it('know their fields', () => {
+    expectTypeOf(SubmitSharesStandard.decode).returns.toEqualTypeOf<SubmitSharesStandardFields>()
+    expectTypeOf(SubmitSharesSuccess.get.newSharesSum).toEqualTypeOf<(payload: Uint8Array) => bigint>()
+    expectTypeOf(NewMiningJob.get.minNtime).returns.toEqualTypeOf<number | null>()
+    expectTypeOf(SetupConnection.raw.vendor).returns.toEqualTypeOf<Uint8Array>()
+    expectTypeOf(messages).items.toHaveProperty('encode')
+    expectTypeOf(messages[0].name).toEqualTypeOf<'SetupConnection'>()
+    // @ts-expect-error: a number is no field of it.
+    SetupConnection.raw.flags
+    // @ts-expect-error: a string has no fixed size.
+    SetupConnection.set.vendor
+    // @ts-expect-error: strings and bytes alone.
+    assertType<Parameters<typeof SetupConnection.encode>[0]['vendor']>(1)
+  })
+
+  it('are sent with their fields', () => {
+    const session = {} as Sv2Session
+    const success = { channelId: 1, lastSequenceNumber: 2, newSubmitsAcceptedCount: 3, newSharesSum: 4n }
+    const send = () => {
+      expectTypeOf(session.send(SubmitSharesSuccess, success)).toEqualTypeOf<boolean>()
+      session.send(SetupConnectionError, { flags: 0, errorCode: Uint8Array.of(1) })
+      // @ts-expect-error: a sum is a bigint.
+      session.send(SubmitSharesSuccess, { ...success, newSharesSum: 4 })
+      // @ts-expect-error: fields are missing.
+      session.send(SubmitSharesSuccess, { channelId: 1 })
+    }
+    assertType<() => void>(send)
+  })
+
+  it('are dispatched with their fields', () => {
+    const dispatch = dispatcher({
+      SubmitSharesStandard: (fields, frame) => {
+        expectTypeOf(fields).toEqualTypeOf<SubmitSharesStandardFields>()
+        expectTypeOf(frame.payload).toEqualTypeOf<Uint8Array>()
+      },
+    })
+    expectTypeOf(dispatch).returns.toBeUnknown()
+    // @ts-expect-error: there is no such message.
+    assertType<Parameters<typeof dispatcher>[0]>({ SubmitShares: () => {} })
+    dispatcher({
+      // @ts-expect-error: there is no such field.
+      SetTarget: ({ target }) => target,
+    })
+  })
 })

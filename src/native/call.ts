@@ -1,4 +1,5 @@
-import { errorOf, systemErrorInfo } from '../support/errors.js'
+import { errorOf } from '../support/errors.js'
+import { systemErrorInfo } from '../support/system-error.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
 import { Word } from './words.js'

@@ -1,5 +1,3 @@
-import { getSystemErrorName } from 'node:util'
-
 /**
  * Codes of {@link FramePoolError}. A wrong type of argument is a `TypeError` with `ERR_INVALID_ARG_TYPE` instead, and a wrong value a
  * `RangeError` with `ERR_OUT_OF_RANGE`.
@@ -23,6 +21,7 @@ export type ErrorCode =
   | 'ERR_SV2_FRAME_TOO_LARGE'
   | 'ERR_SV2_STATE'
   | 'ERR_SV2_KEY'
+  | 'ERR_SV2_MESSAGE'
 
 /** What the operating system said, for `ERR_SYSTEM`. */
 export interface SystemErrorInfo {
@@ -32,11 +31,6 @@ export interface SystemErrorInfo {
   errno: number
   /** Name of the system call that failed. */
   syscall: string
-}
-
-/** Describes the failure of `syscall`. `errno` is positive, as the system has it. */
-export function systemErrorInfo(syscall: string, errno: number): SystemErrorInfo {
-  return { code: getSystemErrorName(-errno), errno: -errno, syscall }
 }
 
 /** An error of framepool that is neither a wrong type of argument nor a wrong value. */

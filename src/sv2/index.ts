@@ -4,10 +4,12 @@
  * @module framepool/sv2
  */
 export type { Disconnection, DisconnectSide, Ending } from './relay/disconnection.js'
+export type { RelayLinkHandle } from './relay/link-handle.js'
 export type { RelayBudget } from './relay/memory.js'
-export type { RelayOptions } from './relay/options.js'
+export type { RelayOptions, Verdict } from './relay/options.js'
 export { createRelay, Relay, type RelayEvents, type RelayStats } from './relay/relay.js'
 export type { SessionStats } from './session/core.js'
+export type { SendableMessage } from './session/encoded.js'
 export type { Frame, FrameBatch } from './session/frame-batch.js'
 export { generateAuthorityKeypair } from './session/keys.js'
 export type { FrameHeader, InitiatorOptions, ResponderOptions, SessionOptions } from './session/session.js'

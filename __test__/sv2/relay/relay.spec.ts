@@ -207,8 +207,8 @@ describe('onFrame', { timeout: PATIENCE_MS }, () => {
     ],
     ['returns something else', () => 'perhaps' as never, "onFrame must return 'forward', 'drop' or a Uint8Array"],
     [
-      'returns a promise',
-      () => Promise.resolve('forward') as never,
+      'returns a promise of something else',
+      () => Promise.resolve('perhaps') as never,
       "onFrame must return 'forward', 'drop' or a Uint8Array",
     ],
     ['returns too much', () => new Uint8Array(0x100_0000), 'a payload of 16777216 bytes does not fit'],

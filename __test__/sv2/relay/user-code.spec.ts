@@ -127,16 +127,10 @@ describe('onFrame', { timeout: PATIENCE_MS }, () => {
     expect(failures).toEqual([])
   })
 
-  const wrong = "onFrame must return 'forward', 'drop' or a Uint8Array, and no promise"
+  const wrong = "onFrame must return 'forward', 'drop' or a Uint8Array, or a promise of it"
   it.each<[string, () => unknown]>([
-    ['a promise', () => Promise.resolve('forward')],
-    ['a promise that is rejected', () => Promise.reject(null)],
-    [
-      'a promise with a constructor of its own',
-      () => Object.defineProperty(Promise.resolve(), 'constructor', { get: thrower(null) }),
-    ],
-    // biome-ignore lint/suspicious/noThenProperty: that is what a thenable is
-    ['a thenable', () => ({ then: thrower(0) })],
+    ['a promise of something else', () => Promise.resolve('back')],
+    ['a promise of null', () => Promise.resolve(null)],
     ['nothing', () => undefined],
     ['null', () => null],
     ['an array', () => [1, 2, 3]],
@@ -153,6 +147,30 @@ describe('onFrame', { timeout: PATIENCE_MS }, () => {
     miner.session.send({ messageType: 66 }, pattern(10))
     await eventually(() => expect(ends.length).toBe(1))
     expect(ends[0]).toMatchObject({ side: 'relay', code: 'USER_CODE', reason: wrong })
+    await expectServed(port)
+    expect(failures).toEqual([])
+  })
+
+  it.each<[string, () => unknown, string]>([
+    ['a promise that is rejected', () => Promise.reject(null), 'null'],
+    [
+      'a promise with a constructor of its own',
+      () => Object.defineProperty(Promise.resolve(), 'constructor', { get: thrower(null) }),
+      'null',
+    ],
+    // biome-ignore lint/suspicious/noThenProperty: that is what a thenable is
+    ['a thenable', () => ({ then: thrower(0) }), '0'],
+  ])('that returns %s ends that connection alone, and says so', async (_, answer, shown) => {
+    const failures = uncaught()
+    const pool = await startPool(echo)
+    const onFrame = (({ messageType }) => (messageType === 66 ? answer() : 'forward')) as RelayOptions['onFrame']
+    const { relay, port } = await startRelay(pool.port, { onFrame: onFrame! })
+    const ends = endsOf(relay)
+    const miner = dial(port)
+    await miner.session.established()
+    miner.session.send({ messageType: 66 }, pattern(10))
+    await eventually(() => expect(ends.length).toBe(1))
+    expect(ends[0]).toMatchObject({ side: 'relay', code: 'USER_CODE', reason: `onFrame threw ${shown}` })
     await expectServed(port)
     expect(failures).toEqual([])
   })

@@ -2,14 +2,17 @@ import {
   functionArgument,
   integerArgument,
   MAX_BYTES,
+  objectArgument,
   optionsArgument,
   stringArgument,
 } from '../../support/arguments.js'
-import { FramePoolError } from '../../support/errors.js'
+import { FramePoolError, invalidArgType } from '../../support/errors.js'
 import { MAX_TIMEOUT_MS } from '../../support/wait.js'
+import type { MessageType } from '../messages/message.js'
 import type { Frame } from '../session/frame-batch.js'
 import type { InitiatorOptions, ResponderOptions } from '../session/session.js'
 import { Sv2Session } from '../session/session.js'
+import type { RelayLinkHandle } from './link-handle.js'
 
 /** The least budget, in bytes: enough for a few connections, and for frames of some 40 KiB. */
 const MIN_MEMORY = 1 << 20
@@ -53,21 +56,52 @@ export interface RelayOptions {
   /** Time in milliseconds after which a connection is closed if nothing has moved on it. Default 0: never. */
   idleTimeoutMs?: number
   /**
-   * Called for every frame. It returns `'forward'`, `'drop'`, or a payload that replaces the frame's. An error that it throws, or
-   * anything else that it returns, closes the connection. Without `onFrame`, frames are forwarded in native code alone.
+   * Without it frames are forwarded natively. `link` is the same object for all frames of one miner, both ways. A returned
+   * payload replaces the frame's. While a returned promise is pending, the frames behind it wait, in order, and nothing more is
+   * read of that direction; the frame stays valid meanwhile. What it throws or rejects with closes the connection, as does what
+   * it returns otherwise.
    */
-  onFrame?: (frame: Frame, direction: 'upstream' | 'downstream') => 'forward' | 'drop' | Uint8Array
+  onFrame?: (frame: Frame, direction: 'upstream' | 'downstream', link: RelayLinkHandle) => Verdict | Promise<Verdict>
+  /** Messages whose frames go to `onFrame`, numbers being types of extension 0; the others stay in native code. Default: all. */
+  hookMessages?: readonly (number | MessageType)[]
+}
+
+/** What becomes of a frame: a payload takes the place of the frame's. */
+export type Verdict = 'forward' | 'drop' | Uint8Array
+
+/** The frames that go to `onFrame`: extension × 256 + type. */
+export function hookedFrames({ hookMessages }: RelayOptions): ReadonlySet<number> | null {
+  if (hookMessages === undefined) return null
+  return new Set(
+    hookMessages.map((message) =>
+      typeof message === 'number' ? message : (message.extensionType << 8) | message.messageType,
+    ),
+  )
+}
+
+/** The messages as numbers and types that nobody can change. */
+function checkedMessages(messages: RelayOptions['hookMessages']): NonNullable<RelayOptions['hookMessages']> {
+  const name = 'options.hookMessages'
+  if (!Array.isArray(messages)) throw invalidArgType(`${name} must be an array`)
+  return (messages as readonly (number | MessageType)[]).map((message, index) => {
+    if (typeof message === 'number') return integerArgument(message, `${name}[${index}]`, 0, 0xff)
+    const { extensionType, messageType } = objectArgument(message, `${name}[${index}]`)
+    integerArgument(extensionType, `${name}[${index}].extensionType`, 0, 0x7fff)
+    integerArgument(messageType, `${name}[${index}].messageType`, 0, 0xff)
+    return { extensionType, messageType }
+  })
 }
 
 /** Returns a checked copy of the options. Keys are checked, too: a bad one should not wait for the first connection. */
 export function checkedOptions(options: RelayOptions): RelayOptions {
   const given = optionsArgument(options, 'options')
   const { listen, upstream, authorityPublicKey, authoritySecretKey, maxFrameSize } = given
-  const { onFrame, maxConnections, maxMemory, handshakeTimeoutMs, idleTimeoutMs } = given
+  const { onFrame, hookMessages, maxConnections, maxMemory, handshakeTimeoutMs, idleTimeoutMs } = given
   const checked = {
     listen: listenOptions(listen),
     upstream: upstreamOptions(upstream),
     ...{ authorityPublicKey, authoritySecretKey, maxFrameSize },
+    ...(hookMessages !== undefined && { hookMessages: checkedMessages(hookMessages) }),
     ...{ onFrame, maxConnections, maxMemory, handshakeTimeoutMs, idleTimeoutMs },
   } as RelayOptions
   if (onFrame !== undefined) functionArgument(onFrame, 'options.onFrame')

@@ -253,7 +253,13 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     const memory = this.#memory?.link() ?? null
     if (this.#memory !== null && memory === null) return null
     try {
-      return new RelayLink(socket, this.#options, { handshakeTimeoutMs, idleTimeoutMs }, memory)
+      return new RelayLink(
+        this.#total.connectionsTotal + 1,
+        socket,
+        this.#options,
+        { handshakeTimeoutMs, idleTimeoutMs },
+        memory,
+      )
     } catch {
       if (memory !== null) endLink(memory)
       return null

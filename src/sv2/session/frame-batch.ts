@@ -57,6 +57,7 @@ let check: (batch: ReceivedBatch) => void
 let placeOfBatch: (batch: object) => FramesPlace | null
 let placeOfFrame: (frame: object) => FramesPlace | null
 let lastOf: (batch: ReceivedBatch, wanted: Uint8Array) => Frame | null
+let findIn: (batch: ReceivedBatch, start: number, wanted: ReadonlySet<number>) => number
 let isEmptyBatch: (batch: object) => boolean
 let view: (batch: ReceivedBatch, offset: number, length: number) => Uint8Array
 
@@ -95,6 +96,16 @@ export class ReceivedBatch implements FrameBatch, Disposable {
         if (wanted[table[at + 10]!] === 1 && extension === 0) return batch.#frame(at / ENTRY)
       }
       return null
+    }
+    findIn = (batch, start, wanted) => {
+      const table = batch.#entries()
+      let index = start
+      for (; index < batch.#count; index++) {
+        const at = index * ENTRY
+        const extension = (table[at + 8]! | (table[at + 9]! << 8)) & ~CHANNEL_BIT
+        if (wanted.has((extension << 8) | table[at + 10]!)) break
+      }
+      return index
     }
     view = (batch, offset, length) => {
       check(batch)
@@ -177,6 +188,11 @@ export class ReceivedBatch implements FrameBatch, Disposable {
 /** Returns the last frame of extension 0 whose message type has a 1 in `wanted`, or null. It looks at the table alone. */
 export function lastFrameOf(batch: FrameBatch, wanted: Uint8Array): Frame | null {
   return batch.length === 0 ? null : lastOf(batch as ReceivedBatch, wanted)
+}
+
+/** Where the next frame of `batch` from `start` on is that is in `wanted`: extension × 256 + type; where it ends if there is none. */
+export function findFrame(batch: FrameBatch, start: number, wanted: ReadonlySet<number>): number {
+  return findIn(batch as ReceivedBatch, start, wanted)
 }
 
 class ReceivedFrame implements Frame {

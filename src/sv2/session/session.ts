@@ -16,8 +16,11 @@ import {
 } from '../../support/arguments.js'
 import { type FramePoolError, invalidArgType } from '../../support/errors.js'
 import type { WaitOptions } from '../../support/wait.js'
+import type { EncodableFields } from '../messages/message.js'
+import type { Tlv } from '../messages/tlv.js'
 import type { SessionStats } from './core.js'
 import { SessionCore } from './core.js'
+import { encoded, isSendable, type SendableMessage } from './encoded.js'
 import type { Frame, FrameBatch } from './frame-batch.js'
 import { placeOf } from './frame-batch.js'
 import { SessionSocket } from './socket.js'
@@ -155,12 +158,24 @@ export class Sv2Session implements Disposable {
    *
    * @returns False when the output is over its high-water mark, `outputSize`: await `drained()` before you send more.
    */
-  send(header: FrameHeader, payload: Uint8Array): boolean {
+  send(header: FrameHeader, payload: Uint8Array): boolean
+  /**
+   * Encodes a message of `framepool/sv2/messages` and encrypts it into the output, without an object of its own. Its errors
+   * are those of the message's `encode()`; as `send(header, payload)` otherwise.
+   */
+  send<F extends object>(message: SendableMessage<F>, fields: EncodableFields<F>, tlvs?: readonly Tlv[]): boolean
+  send(header: FrameHeader, payload: object, tlvs?: readonly Tlv[]): boolean {
+    // A message will also do as the header of a payload that is ready.
+    if (!ArrayBuffer.isView(payload) && isSendable(header)) {
+      const { extensionType, messageType, channelMessage } = header
+      const extension = channelMessage ? extensionType | 0x8000 : extensionType
+      return this.#core.send(extension, messageType, encoded(header, payload, tlvs))
+    }
     const { messageType, extensionType = 0, channelMessage = false } = optionsArgument(header, 'header')
     integerArgument(messageType, 'messageType', 0, 0xff)
     integerArgument(extensionType, 'extensionType', 0, 0x7fff)
     const extension = booleanArgument(channelMessage, 'channelMessage') ? extensionType | 0x8000 : extensionType
-    return this.#core.send(extension, messageType as number, nativeBytesArgument(payload, 'payload'))
+    return this.#core.send(extension, messageType as number, nativeBytesArgument(payload as Uint8Array, 'payload'))
   }
 
   /** Re-encrypts a frame, or a whole batch, into the output of `to` in native code alone. Returns and throws as `to.send()` does. */

@@ -1,0 +1,1 @@
+//! Holds nothing: what there is are the tests.

@@ -1,0 +1,44 @@
+import { type MessageFields, messages } from './catalogue.generated.js'
+import type { FieldValue, Message, MessageType } from './message.js'
+
+/** Name of a message, as it is exported. */
+export type MessageName = keyof MessageFields
+
+/** A message of which the fields are not known when compiling. */
+export interface AnyMessage extends Omit<Message<MessageName, Record<string, FieldValue>>, 'raw'> {
+  /** Reads a string as the bytes that it is: a view of the payload. */
+  readonly raw: Readonly<Record<string, (payload: Uint8Array) => Uint8Array>>
+}
+
+const byName = /* @__PURE__ */ names()
+const byType = /* @__PURE__ */ types()
+
+function names(): Map<string, AnyMessage> {
+  // In the reverse order, since the common and mining protocols keep the names that two protocols share.
+  const all = (messages as readonly unknown[] as AnyMessage[]).toReversed()
+  return new Map([...all.map((entry) => [entry.specName, entry]), ...all.map((entry) => [entry.name, entry])] as [
+    string,
+    AnyMessage,
+  ][])
+}
+
+/** The messages of each extension, at the places of their types. */
+function types(): Map<number, (AnyMessage | undefined)[]> {
+  const extensions = new Map<number, (AnyMessage | undefined)[]>()
+  for (const entry of messages as readonly unknown[] as AnyMessage[]) {
+    const { extensionType, messageType } = entry
+    if (!extensions.has(extensionType)) extensions.set(extensionType, new Array(0x100).fill(undefined))
+    extensions.get(extensionType)![messageType] = entry
+  }
+  return extensions
+}
+
+/** Returns the message of that name: the name of the export, or the one in the specification, as in `SubmitShares.Success`. */
+export function messageByName(name: string): AnyMessage | undefined {
+  return byName.get(name)
+}
+
+/** Returns the message that a frame carries, by extension and type alone; undefined if it is none that is known. */
+export function messageOf(frame: MessageType): AnyMessage | undefined {
+  return byType.get(frame.extensionType & 0x7fff)?.[frame.messageType]
+}

@@ -1,0 +1,88 @@
+import { invalidArgType, outOfRange } from '../../support/errors.js'
+import type { MessageFields } from './catalogue.generated.js'
+import { type AnyMessage, type MessageName, messageByName } from './catalogue.js'
+import type { MessageType } from './message.js'
+
+/** What a dispatcher takes: a frame of a batch, or anything like it. */
+export interface DispatchedFrame extends MessageType {
+  /** Payload of the frame. */
+  readonly payload: Uint8Array
+}
+
+/** Functions by the name of the message that they handle. */
+export type MessageHandlers<F extends DispatchedFrame = DispatchedFrame> = {
+  readonly [N in MessageName]?: (fields: MessageFields[N], frame: F) => unknown
+}
+
+/**
+ * Returns a function that gives a frame's fields to the handler of its message, and returns what the handler does. Frames
+ * without a handler go to `otherwise`, those of unknown types included; without it they are dropped. A payload that cannot be
+ * decoded is thrown as `ERR_SV2_MESSAGE`.
+ *
+ * Handlers may be async: the next frame is handled when the promise of the last is settled, fulfilled or not, and its call
+ * returns a promise. A frame that waits is copied, since its batch may be released meanwhile; a handler that looks at byte
+ * fields or at the frame after an `await` needs the batch retained, or copies of its own.
+ */
+export function dispatcher<F extends DispatchedFrame = DispatchedFrame>(
+  handlers: MessageHandlers<F>,
+  otherwise?: (frame: F) => unknown,
+): (frame: F) => unknown {
+  if (typeof handlers !== 'object' || handlers === null) throw invalidArgType('handlers must be an object')
+  if (otherwise !== undefined && typeof otherwise !== 'function') {
+    throw invalidArgType('otherwise must be a function')
+  }
+  const routes = new Map<number, Route>()
+  for (const [name, handler] of Object.entries(handlers) as [string, Route['handler'] | undefined][]) {
+    const message = messageByName(name)
+    if (message?.name !== name) throw outOfRange(`there is no message ${name}`)
+    if (handler === undefined) continue
+    if (typeof handler !== 'function') throw invalidArgType(`the handler of ${name} must be a function`)
+    routes.set(keyOf(message), { message, handler })
+  }
+
+  const handle = (frame: F): unknown => {
+    const route = routes.get(keyOf(frame))
+    return route === undefined ? otherwise?.(frame) : route.handler(route.message.decode(frame.payload), frame)
+  }
+
+  /** Settles, and never rejects, when what was given last has been handled; null if it was handled at once. */
+  let last: Promise<unknown> | null = null
+  const follow = (result: Promise<unknown>): Promise<unknown> => {
+    const settled = result.then(done, done)
+    last = settled
+    function done(): void {
+      if (last === settled) last = null
+    }
+    return result
+  }
+
+  return (frame) => {
+    if (last !== null) {
+      const kept = copyOf(frame)
+      return follow(last.then(() => handle(kept)))
+    }
+    const result = handle(frame)
+    return isThenable(result) ? follow(Promise.resolve(result)) : result
+  }
+}
+
+interface Route {
+  readonly message: AnyMessage
+  // The fields of one message are no other's: the name that they were found by is what fits them together.
+  readonly handler: (fields: object, frame: DispatchedFrame) => unknown
+}
+
+function keyOf({ extensionType, messageType }: MessageType): number {
+  return ((extensionType & 0x7fff) << 8) | messageType
+}
+
+/** What a frame says, in memory of its own. */
+function copyOf<F extends DispatchedFrame>(frame: F): F {
+  const { extensionType, messageType, payload } = frame
+  const { channelMessage, channelId } = frame as { channelMessage?: unknown; channelId?: unknown }
+  return { extensionType, messageType, channelMessage, channelId, payload: new Uint8Array(payload) } as unknown as F
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}

@@ -1,0 +1,72 @@
+import { invalidArgType } from '../../support/errors.js'
+import type { EncodableFields } from '../messages/message.js'
+import type { Tlv } from '../messages/tlv.js'
+import type { SendableMessage } from '../session/encoded.js'
+
+const handleKey = Symbol('framepool.relay-link')
+
+/** What a handle asks of its link. */
+export interface LinkControl {
+  /** Sends a message of the user's own. */
+  send(
+    direction: 'upstream' | 'downstream',
+    message: SendableMessage<object>,
+    fields: object,
+    tlvs: readonly Tlv[] | undefined,
+  ): boolean
+  /** Closes both connections once what was sent to each has gone out. */
+  close(reason?: string): void
+}
+
+/** One miner's connection and the one to the pool that belongs to it, as `onFrame` gets it. */
+export class RelayLinkHandle {
+  readonly #link: LinkControl
+  /** Number of the connection, as in the relay's events. */
+  readonly id: number
+  /** Address that the miner connected from. */
+  readonly remoteAddress: string
+  /** TCP port that the miner connected from. */
+  readonly remotePort: number
+  /** Whatever the user of the relay keeps for the miner; undefined at first. */
+  data: unknown = undefined
+
+  /** @internal */
+  constructor(key: symbol, link: LinkControl, id: number, remoteAddress: string, remotePort: number) {
+    if (key !== handleKey) throw invalidArgType('a link comes from onFrame')
+    this.#link = link
+    this.id = id
+    this.remoteAddress = remoteAddress
+    this.remotePort = remotePort
+  }
+
+  /**
+   * Sends a message to the pool (`upstream`) or the miner (`downstream`), after what was forwarded before. False when more is
+   * waiting there than the output holds comfortably: nothing more is then read of the link until it has drained. Errors are
+   * those of `Sv2Session.send()`; before both handshakes are done and after the end it is `ERR_SV2_STATE`.
+   */
+  send<F extends object>(
+    direction: 'upstream' | 'downstream',
+    message: SendableMessage<F>,
+    fields: EncodableFields<F>,
+    tlvs?: readonly Tlv[],
+  ): boolean {
+    if (direction !== 'upstream' && direction !== 'downstream') {
+      throw invalidArgType("direction must be 'upstream' or 'downstream'")
+    }
+    return this.#link.send(direction, message as SendableMessage<object>, fields, tlvs)
+  }
+
+  /**
+   * Closes both connections once what was sent to each has gone out. No frame passes any more. `reason` is told by the
+   * relay's event `disconnect`.
+   */
+  close(reason?: string): void {
+    if (reason !== undefined && typeof reason !== 'string') throw invalidArgType('reason must be a string')
+    this.#link.close(reason)
+  }
+}
+
+/** The handle of a link that has none. */
+export function handleOf(link: LinkControl, id: number, remoteAddress: string, remotePort: number): RelayLinkHandle {
+  return new RelayLinkHandle(handleKey, link, id, remoteAddress, remotePort)
+}

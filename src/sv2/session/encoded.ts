@@ -1,0 +1,42 @@
+import { isMessage, type Message } from '../messages/message.js'
+import type { Tlv } from '../messages/tlv.js'
+
+/** What `Sv2Session.send()` needs of a message; every message of `framepool/sv2/messages` has it. */
+export type SendableMessage<F extends object> = Pick<
+  Message<string, F>,
+  'name' | 'extensionType' | 'messageType' | 'channelMessage' | 'fields' | 'encodeInto' | 'encode' | 'byteLength'
+>
+
+/** Longer than all messages but those that carry jobs, transactions or long lists. */
+const SCRATCH_SIZE = 2_048
+
+/** Payloads are sealed before anything else can run, so that one memory does for all sessions. */
+const scratch = new Uint8Array(SCRATCH_SIZE)
+
+/** Its first bytes, by how many. A view costs more than the encoding. */
+const beginnings: Uint8Array[] = []
+
+/** The message that was sent last, which is likely the next, and whether its longest payload fits into the scratch memory. */
+let last: object | null = null
+let lastFits = false
+
+/** Whether `value` is a message that can be sent. */
+export function isSendable(value: unknown): value is SendableMessage<object> {
+  if (value === last) return value !== null
+  if (typeof value !== 'object' || value === null || !isMessage(value)) return false
+  last = value
+  lastFits = value.fields.reduce((bytes, { type }) => bytes + type.longest, 0) <= SCRATCH_SIZE
+  return true
+}
+
+/** The payload of a message, valid until the next call. */
+export function encoded(
+  message: SendableMessage<object>,
+  fields: object,
+  tlvs: readonly Tlv[] | undefined,
+): Uint8Array {
+  if (tlvs !== undefined || message !== last || !lastFits) return message.encode(fields, tlvs)
+  const length = message.encodeInto(scratch, fields)
+  beginnings[length] ??= scratch.subarray(0, length)
+  return beginnings[length]
+}
