@@ -69,6 +69,12 @@ bob: 3 accepted, 0 refused
 the pool knows farm.alice, farm.mallory, farm.bob
 the proxy counted alice 3, bob 3
 `,
+  'sv2-pool.js': `
+accepted
+accepted
+difficulty-too-low
+duplicate-share
+`,
   'sv2-probe.js': `
 the handshake is done: the server has the key
 SetupConnectionSuccess usedVersion=2 flags=0
