@@ -62,6 +62,23 @@ ${FILLING}
 92345678  ALLOC MODE  add "d"
 the last one is on the heap
 `,
+  'sv2-filter-proxy.js': `
+alice: 3 accepted, 0 refused
+mallory: 0 accepted, 3 refused
+bob: 3 accepted, 0 refused
+the pool knows farm.alice, farm.mallory, farm.bob
+the proxy counted alice 3, bob 3
+`,
+  'sv2-pool.js': `
+accepted
+accepted
+difficulty-too-low
+duplicate-share
+`,
+  'sv2-probe.js': `
+the handshake is done: the server has the key
+SetupConnectionSuccess usedVersion=2 flags=0
+`,
   'tcp-relay.js': `
 the echo: Ciao, mundo!
 12 bytes there, 12 bytes back

@@ -345,7 +345,7 @@ function formatted(path, code) {
 const files = Object.keys(PROTOCOLS).map((protocol) => [`${folder}${protocol}.generated.ts`, protocolFile(protocol)])
 files.push([`${folder}catalogue.generated.ts`, catalogueFile()])
 const wanted = files.map(([path, code]) => [path, formatted(path, code)])
-if (existsSync(root + page)) wanted.push([page, pageWithTable(readFileSync(root + page, 'utf8'))])
+if (existsSync(root + page)) wanted.push([page, formatted(page, pageWithTable(readFileSync(root + page, 'utf8')))])
 
 const stale = wanted.filter(([path, text]) => !existsSync(root + path) || readFileSync(root + path, 'utf8') !== text)
 if (process.argv.includes('--check')) {

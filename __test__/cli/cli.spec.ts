@@ -38,7 +38,7 @@ beforeAll(async () => {
 
 describe('help and version', () => {
   it.each([
-    [['--help'], ['demo', 'relay', 'keygen']],
+    [['--help'], ['demo', 'relay', 'dump', 'probe', 'keygen']],
     [
       ['demo', '--help'],
       ['--miners', '--duration', '--json'],

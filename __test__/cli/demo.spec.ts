@@ -6,10 +6,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Figures } from '../../src/cli/demo/coordinator.js'
 import { FrameLog } from '../../src/cli/demo/frame-log.js'
 import type { PoolCommand, PoolEvent } from '../../src/cli/demo/ipc.js'
+import { reasons } from '../../src/cli/demo/report.js'
+import { Verifier } from '../../src/cli/demo/verify.js'
+import { generateAuthorityKeypair, Sv2Session } from '../../src/sv2/index.js'
 import {
-  type Fields,
+  type EncodableFields,
   type Message,
-  MINING_PROTOCOL,
   NewMiningJob,
   OpenMiningChannelError,
   OpenStandardMiningChannel,
@@ -17,15 +19,12 @@ import {
   SetNewPrevHash,
   SetupConnection,
   SetupConnectionError,
+  SetupConnectionProtocol,
   SetupConnectionSuccess,
   SubmitSharesError,
   SubmitSharesStandard,
   SubmitSharesSuccess,
-  type Values,
-} from '../../src/cli/demo/messages.js'
-import { reasons } from '../../src/cli/demo/report.js'
-import { Verifier } from '../../src/cli/demo/verify.js'
-import { generateAuthorityKeypair, Sv2Session } from '../../src/sv2/index.js'
+} from '../../src/sv2/messages/index.js'
 import { CliRun } from '../support/run-cli.js'
 
 /** Processes start, and wait for one another: far more than the default, and still no measure of anything. */
@@ -134,7 +133,7 @@ function isRunning(pid: number): boolean {
 describe("the demo's pool", { timeout: PATIENCE_MS }, () => {
   const authority = generateAuthorityKeypair()
   const setUp = {
-    protocol: MINING_PROTOCOL,
+    protocol: SetupConnectionProtocol.mining,
     minVersion: 2,
     maxVersion: 2,
     flags: 0,
@@ -173,10 +172,10 @@ describe("the demo's pool", { timeout: PATIENCE_MS }, () => {
     while (session.state === 'handshake') await once(socket, 'data')
     return {
       socket,
-      send<F extends Fields>(message: Message<F>, values: Values<F>) {
+      send<F extends object>(message: Message<string, F, never>, values: EncodableFields<F>) {
         session.send(message, message.encode(values))
       },
-      async next<F extends Fields>(message: Message<F>): Promise<Values<F>> {
+      async next<F extends object>(message: Message<string, F, never>): Promise<F> {
         while (frames.length === 0) await once(socket, 'data')
         const { messageType, payload } = frames.shift()!
         expect(messageType).toBe(message.messageType)

@@ -2,7 +2,9 @@
 import { createRequire } from 'node:module'
 import { Command, CommanderError } from 'commander'
 import { addDemoCommand } from './demo.js'
+import { addDumpCommand } from './dump.js'
 import { addKeygenCommand } from './keygen.js'
+import { addProbeCommand } from './probe.js'
 import { withoutSecrets } from './redaction.js'
 import { addRelayCommand } from './relay.js'
 import { surviveBrokenStreams } from './streams.js'
@@ -11,12 +13,16 @@ const EXIT_CODE_USAGE = 2
 
 const { version } = createRequire(import.meta.url)('framepool/package.json') as { version: string }
 const program = new Command('framepool')
-  .description('Stratum V2 relay, its keys, and a demo that runs on this machine alone')
+  .description(
+    'Stratum V2 relay, its keys, tools to look at servers and frames, and a demo that runs on this machine alone',
+  )
   .version(version)
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(withoutSecrets(text, process.argv.slice(2))) })
 addDemoCommand(program)
 addRelayCommand(program)
+addDumpCommand(program)
+addProbeCommand(program)
 addKeygenCommand(program)
 
 surviveBrokenStreams()

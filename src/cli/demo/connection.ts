@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 import type { Frame, Sv2Session } from '../../sv2/index.js'
+import type { EncodableFields, Message } from '../../sv2/messages/index.js'
 import { FrameLog } from './frame-log.js'
 import { type Frames, report } from './ipc.js'
-import type { Fields, Message, Values } from './messages.js'
 
 const REPORT_INTERVAL_MS = 250
 
@@ -50,7 +50,7 @@ export class Connection {
   }
 
   /** Sends a message. It need not wait for `drained()`: a miner has one share under way, so little can pile up. */
-  send<F extends Fields>(message: Message<F>, values: Values<F>): void {
+  send<F extends object>(message: Message<string, F, never>, values: EncodableFields<F>): void {
     const payload = message.encode(values)
     this.log.addSent(message, payload)
     this.#session.send(message, payload)

@@ -2,25 +2,27 @@
 import { connect, type Socket } from 'node:net'
 import { createHistogram, performance } from 'node:perf_hooks'
 import { type Frame, Sv2Session } from '../../sv2/index.js'
-import type { Address } from '../options.js'
-import { Connection, reportFrames } from './connection.js'
-import { type MinersCommand, report, type ShareCounts, serve } from './ipc.js'
 import {
-  MINING_PROTOCOL,
   NewMiningJob,
   OpenMiningChannelError,
   OpenStandardMiningChannel,
   OpenStandardMiningChannelSuccess,
-  PROTOCOL_VERSION,
-  REQUIRES_STANDARD_JOBS,
   SetNewPrevHash,
   SetupConnection,
   SetupConnectionError,
+  SetupConnectionFlags,
+  SetupConnectionProtocol,
   SetupConnectionSuccess,
   SubmitSharesError,
   SubmitSharesStandard,
   SubmitSharesSuccess,
-} from './messages.js'
+} from '../../sv2/messages/index.js'
+import type { Address } from '../options.js'
+import { Connection, reportFrames } from './connection.js'
+import { type MinersCommand, report, type ShareCounts, serve } from './ipc.js'
+
+/** The one protocol version there is. */
+const PROTOCOL_VERSION = 2
 
 const PROGRESS_INTERVAL_MS = 250
 /** How many miners connect at the same time: well below the length of a listening socket's queue. */
@@ -75,10 +77,10 @@ class Miner {
       this.#becomeReady = resolve
     })
     this.#connection.send(SetupConnection, {
-      protocol: MINING_PROTOCOL,
+      protocol: SetupConnectionProtocol.mining,
       minVersion: PROTOCOL_VERSION,
       maxVersion: PROTOCOL_VERSION,
-      flags: REQUIRES_STANDARD_JOBS,
+      flags: SetupConnectionFlags.mining.REQUIRES_STANDARD_JOBS,
       endpointHost: host,
       endpointPort: port,
       vendor: 'framepool',

@@ -2,23 +2,25 @@
 import { randomBytes } from 'node:crypto'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { type Frame, Sv2Session } from '../../sv2/index.js'
-import { Connection, reportFrames } from './connection.js'
-import { type AuthorityKeypair, type PoolCommand, report, serve } from './ipc.js'
 import {
-  MINING_PROTOCOL,
   NewMiningJob,
   OpenMiningChannelError,
   OpenStandardMiningChannel,
   OpenStandardMiningChannelSuccess,
-  PROTOCOL_VERSION,
   SetNewPrevHash,
   SetupConnection,
   SetupConnectionError,
+  SetupConnectionProtocol,
   SetupConnectionSuccess,
   SubmitSharesError,
   SubmitSharesStandard,
   SubmitSharesSuccess,
-} from './messages.js'
+} from '../../sv2/messages/index.js'
+import { Connection, reportFrames } from './connection.js'
+import { type AuthorityKeypair, type PoolCommand, report, serve } from './ipc.js'
+
+/** The one protocol version there is. */
+const PROTOCOL_VERSION = 2
 
 const BLOCK_INTERVAL_MS = 3000
 const VERSION = 0x2000_0000
@@ -65,7 +67,7 @@ class MinerAtPool {
   }
 
   #setUp({ protocol, minVersion, maxVersion }: ReturnType<typeof SetupConnection.decode>): void {
-    if (protocol !== MINING_PROTOCOL) {
+    if (protocol !== SetupConnectionProtocol.mining) {
       this.connection.send(SetupConnectionError, { flags: 0, errorCode: 'unsupported-protocol' })
     } else if (minVersion > PROTOCOL_VERSION || maxVersion < PROTOCOL_VERSION) {
       this.connection.send(SetupConnectionError, { flags: 0, errorCode: 'protocol-version-mismatch' })

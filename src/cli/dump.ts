@@ -1,0 +1,111 @@
+import type { Command } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
+import { createRelay, type Frame, generateAuthorityKeypair } from '../sv2/index.js'
+import { describe, messageByName, messageOf } from '../sv2/messages/index.js'
+import { log } from './log.js'
+import { type Address, formatAddress, hostAndPort, wholeNumber } from './options.js'
+import { onInterrupt } from './signals.js'
+
+/** What may wait for a reader of standard output that is slow, in bytes; then frames are left out, and counted. */
+const MAX_BACKLOG = 1 << 20
+const DRAIN_MS = 5_000
+
+interface DumpFlags {
+  listen: Address
+  upstream: Address
+  upstreamAuthorityPublicKey?: string
+  type?: number[]
+  direction?: 'upstream' | 'downstream'
+  channel?: number
+  miner?: number
+  json?: true
+}
+
+/** `framepool dump`: a relay with keys of its own that prints the frames that pass. */
+export function addDumpCommand(program: Command): void {
+  program
+    .command('dump')
+    .description('relay as the command relay does, with a key made for the run, and print each frame')
+    .requiredOption('--listen <host:port>', 'where to accept connections; port 0 takes a free one', hostAndPort(0))
+    .requiredOption('--upstream <host:port>', 'where to forward them', hostAndPort(1))
+    .option('--upstream-authority-public-key <key>', 'the key that the upstream must prove; without it any is accepted')
+    .option('--type <name>', 'print this message; may be given several times', messageType)
+    .addOption(new Option('--direction <way>', 'print this way alone').choices(['upstream', 'downstream']))
+    .option('--channel <id>', 'print this channel alone', wholeNumber(0, 0xffff_ffff))
+    .option('--miner <id>', 'print this connection alone; they count from 1', wholeNumber(1, Number.MAX_SAFE_INTEGER))
+    .option('--json', 'print a JSON object a line')
+    .action((flags: DumpFlags) => run(flags))
+}
+
+/** A parser for names of messages: those of the exports, and those of the specification. */
+function messageType(name: string, types: number[] = []): number[] {
+  const message = messageByName(name)
+  if (message === undefined)
+    throw new InvalidArgumentError('Give the name of a message, for example SubmitShares.Success.')
+  return [...types, keyOf(message)]
+}
+
+function keyOf({ extensionType, messageType }: { extensionType: number; messageType: number }): number {
+  return (extensionType << 8) | messageType
+}
+
+async function run(flags: DumpFlags): Promise<void> {
+  const { publicKey, secretKey } = generateAuthorityKeypair()
+  const { listen, upstream, upstreamAuthorityPublicKey: authorityPublicKey } = flags
+  let leftOut = 0
+  const relay = createRelay({
+    listen,
+    upstream: { ...upstream, ...(authorityPublicKey !== undefined && { authorityPublicKey }) },
+    authorityPublicKey: publicKey,
+    authoritySecretKey: secretKey,
+    onFrame: (frame, direction, link) => {
+      if (!isWanted(flags, frame, direction, link.id)) return 'forward'
+      // Never waited for: a slow reader must not slow the relay.
+      if (process.stdout.writableLength > MAX_BACKLOG) leftOut++
+      else process.stdout.write(line(flags, frame, direction, link.id))
+      return 'forward'
+    },
+  })
+  const interrupted = new Promise<void>((resolve) => onInterrupt(resolve))
+  relay.on('connection', ({ id, remoteAddress }) => log(`connection ${id} from ${remoteAddress}`))
+  relay.on('disconnect', ({ id, reason }) => log(`connection ${id} ended: ${reason}`))
+  try {
+    const address = formatAddress(await relay.listen())
+    log(`listening on ${address}, upstream ${formatAddress(upstream)}: stratum2+tcp://${address}/${publicKey}`)
+  } catch (error) {
+    log(`cannot listen on ${formatAddress(listen)}: ${(error as Error).message}`)
+    process.exitCode = 1
+    return
+  }
+  await interrupted
+  await relay.close({ drainMs: DRAIN_MS })
+  log(`${leftOut} frames were left out because nobody read them`)
+}
+
+function isWanted(flags: DumpFlags, frame: Frame, direction: string, miner: number): boolean {
+  return (
+    (flags.type === undefined || flags.type.includes(keyOf(frame))) &&
+    (flags.direction === undefined || flags.direction === direction) &&
+    (flags.miner === undefined || flags.miner === miner) &&
+    (flags.channel === undefined || flags.channel === channelOf(frame))
+  )
+}
+
+/** The channel of a frame, also if its sender is older and has not set the channel bit. */
+function channelOf(frame: Frame): number | null {
+  if (frame.channelId !== null) return frame.channelId
+  const { payload } = frame
+  if (messageOf(frame)?.channelMessage !== true || payload.length < 4) return null
+  return new DataView(payload.buffer, payload.byteOffset).getUint32(0, true)
+}
+
+function line(flags: DumpFlags, frame: Frame, direction: 'upstream' | 'downstream', miner: number): string {
+  const text = describe(frame)
+  if (!flags.json) return `${direction === 'upstream' ? '→' : '←'} ${miner} ${text}\n`
+  const { extensionType, messageType, channelMessage, payload } = frame
+  const name = messageOf(frame)?.name ?? null
+  const time = new Date().toISOString()
+  const channelId = channelOf(frame)
+  const header = { extensionType, messageType, channelMessage, channelId, bytes: payload.length }
+  return `${JSON.stringify({ time, miner, direction, name, ...header, text })}\n`
+}

@@ -1,0 +1,134 @@
+import { connect } from 'node:net'
+import { type Command, InvalidArgumentError } from 'commander'
+import { type Frame, Sv2Session } from '../sv2/index.js'
+import { describe, SetupConnection, SetupConnectionError, SetupConnectionSuccess } from '../sv2/messages/index.js'
+import { type Address, formatAddress, hostAndPort, seconds } from './options.js'
+import { print } from './streams.js'
+
+const LONGEST_SECONDS = 3_600
+const PROTOCOLS = ['mining', 'job-declaration', 'template-distribution']
+/** The one version of the protocol that there is. */
+const VERSION = 2
+
+interface Target extends Address {
+  key: string
+}
+
+interface ProbeFlags {
+  protocol: number
+  timeout: number
+  json?: true
+}
+
+/** What a probe has found; times are in milliseconds. */
+interface Finding {
+  connectMs: number | null
+  handshakeMs: number | null
+  setupMs: number | null
+  answer: string | null
+  error: string | null
+}
+
+/** `framepool probe`: handshake and SetupConnection with a server. It ends with 0 if the server accepts, and with 1 if not. */
+export function addProbeCommand(program: Command): void {
+  const command = program.command('probe')
+  command
+    .description('shake hands with a Stratum V2 server, send SetupConnection, and print what the server says')
+    .argument('<url>', 'stratum2+tcp://host:port/KEY, the key being the authority public key', target)
+    .option('--protocol <name>', `one of ${PROTOCOLS.join(', ')}`, protocol, 0)
+    .option('--timeout <seconds>', 'how long all of it may take', seconds(LONGEST_SECONDS), 10)
+    .option('--json', 'print one JSON object')
+    .action((address: Target, flags: ProbeFlags) => run(command, address, flags))
+}
+
+/** A parser for URLs of Stratum V2 servers. */
+function target(text: string): Target {
+  const [, address = '', key = ''] = /^stratum2\+tcp:\/\/([^/]+)\/([1-9A-HJ-NP-Za-km-z]+)\/?$/.exec(text) ?? []
+  if (key === '') throw new InvalidArgumentError('Give stratum2+tcp://host:port/KEY.')
+  return { ...hostAndPort(1)(address), key }
+}
+
+function protocol(text: string): number {
+  const number = PROTOCOLS.indexOf(text)
+  if (number < 0) throw new InvalidArgumentError(`Give one of ${PROTOCOLS.join(', ')}.`)
+  return number
+}
+
+async function run(command: Command, address: Target, flags: ProbeFlags): Promise<void> {
+  let session: Sv2Session
+  try {
+    session = Sv2Session.initiator({ authorityPublicKey: address.key })
+  } catch (error) {
+    command.error(`error: the key of the URL: ${(error as Error).message}`)
+  }
+  const finding = await probe(session, address, flags)
+  await print(flags.json ? `${JSON.stringify(finding)}\n` : text(address, finding))
+  if (finding.error !== null) process.exitCode = 1
+}
+
+function text(address: Address, { connectMs, handshakeMs, setupMs, answer, error }: Finding): string {
+  const lines = [
+    connectMs === null ? [] : `connected to ${formatAddress(address)} in ${connectMs} ms`,
+    handshakeMs === null ? [] : `handshake in ${handshakeMs} ms: the server has the key`,
+    answer === null ? [] : `answer in ${setupMs} ms: ${answer}`,
+    error === null ? [] : `failed: ${error}`,
+  ]
+  return lines
+    .flat()
+    .map((line) => `${line}\n`)
+    .join('')
+}
+
+async function probe(session: Sv2Session, { host, port }: Address, flags: ProbeFlags): Promise<Finding> {
+  const finding: Finding = { connectMs: null, handshakeMs: null, setupMs: null, answer: null, error: null }
+  const start = performance.now()
+  const since = (): number => Math.round(performance.now() - start)
+  const socket = connect({ host, port })
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`no answer in ${flags.timeout} s`)), flags.timeout * 1000)
+      socket.on('connect', () => {
+        finding.connectMs = since()
+      })
+      socket.on('error', reject)
+      socket.on('close', () => {
+        clearTimeout(timer)
+        reject(session.error ?? new Error('the server closed the connection'))
+      })
+      session.attach(socket, (batch) => {
+        try {
+          finding.setupMs = since()
+          const frame = batch.at(0) as Frame
+          finding.answer = describe(frame)
+          accepted(frame)
+          resolve()
+        } catch (error) {
+          reject(error)
+        }
+      })
+      session.established({ timeoutMs: flags.timeout * 1000 }).then(() => {
+        finding.handshakeMs = since()
+        session.send(SetupConnection, {
+          ...{ protocol: flags.protocol, minVersion: VERSION, maxVersion: VERSION, flags: 0 },
+          ...{ endpointHost: host, endpointPort: port, vendor: 'framepool', hardwareVersion: '' },
+          ...{ firmware: 'probe', deviceId: '' },
+        })
+      }, reject)
+    })
+  } catch (error) {
+    finding.error = (error as Error).message
+  } finally {
+    session.close()
+    socket.destroy()
+  }
+  return finding
+}
+
+/** Throws unless the server has accepted the connection. */
+function accepted(frame: Frame): void {
+  if (SetupConnectionSuccess.is(frame)) return
+  if (!SetupConnectionError.is(frame)) throw new Error('the server answered with another message')
+  // Not the code itself, which can be any bytes: the answer has shown it, escaped.
+  SetupConnectionError.validate(frame.payload)
+  throw new Error('the server refused the connection')
+}
