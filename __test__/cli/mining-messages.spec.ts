@@ -9,7 +9,7 @@ interface Fixture {
   cases: { value: Record<string, unknown>; bytes: string }[]
 }
 
-// Made by crates/framepool/tests/mining_fixtures.rs with the published crates.
+// `crates/framepool/tests/mining_fixtures.rs` makes these with the published crates.
 const fixtures: Record<string, Fixture> = JSON.parse(
   readFileSync(new URL('../fixtures/mining-messages.json', import.meta.url), 'utf8'),
 )
@@ -17,7 +17,7 @@ const codecs = Object.values(messages).filter((entry) => typeof entry === 'objec
   Record<string, Field<unknown>>
 >[]
 
-// Byte fields are hex and u64 is decimal in the fixtures: JSON has neither.
+// JSON has neither bytes nor u64: in the fixtures, byte fields are hexadecimal and u64 fields are decimal text.
 const BYTE_FIELDS = ['maxTarget', 'target', 'extranoncePrefix', 'merkleRoot', 'prevHash']
 function revive(name: string, value: unknown): unknown {
   if (BYTE_FIELDS.includes(name)) return fromHex(value as string)
@@ -59,7 +59,7 @@ describe.each(codecs)('$name', (codec) => {
     }
   })
 
-  it('refuses every truncation, and any byte too many', () => {
+  it('refuses every truncation and any extra byte', () => {
     for (const { bytes } of cases) {
       for (let length = 0; length < bytes.length; length++) {
         expect(() => codec.decode(bytes.subarray(0, length))).toThrow(new RegExp(`^${codec.name}\\.\\w+: `))
@@ -68,7 +68,7 @@ describe.each(codecs)('$name', (codec) => {
     }
   })
 
-  it('takes changed bytes for another message, or refuses them by name', () => {
+  it('decodes changed bytes as another message, or refuses them by name', () => {
     for (const { bytes } of cases) {
       for (let position = 0; position < bytes.length; position++) {
         for (const change of [0x01, 0x80, 0xff]) {
