@@ -98,7 +98,7 @@ it('a bundle that rolldown makes', async () => {
   expect(failureOf(file).message).toMatch(/a bundler has left it behind/)
 })
 
-/** Removes the warning of Node 20 and 22 that the feature is experimental. */
+/** Returns the flag of the permission model, which Node 20 and 22 call experimental. */
 function permissionFlag(): string {
   return process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission'
 }

@@ -24,7 +24,7 @@ const PRELUDE = `
     return fd
   }
   const turn = () => new Promise((resolve) => setTimeout(resolve, 1))
-  /** Collects garbage until `done` returns true. */
+  /** Collects garbage until so() returns true. */
   const until = async (so) => {
     for (let times = 0; !so(); times++) {
       if (times === 1000) throw new Error('it never came')

@@ -262,7 +262,7 @@ await drive('BuddyPool', {
   },
 })
 
-/** Closes the pool and waits. A buffer that a failure left in use would make this wait hang. */
+/** Checks the buffers that are alive. If a failure left a buffer in use, `pool.close()` would never resolve. */
 function inspectBuddies(pool) {
   assert.ok(pool.stats().liveBuffers <= 3)
 }
