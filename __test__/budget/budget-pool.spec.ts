@@ -559,7 +559,7 @@ describe('workers', () => {
           for (const last of ['process.exit(0)', 'throw new Error("end")', 'for (;;);']) {
             const worker = start(${JSON.stringify(WORKER)} + end + '; parentPort.postMessage(0);' + last)
             worker.on('error', () => {})
-            // `once()` would reject with the worker's error.
+            // once() would reject with the worker's error.
             const ended = new Promise((resolve) => worker.on('exit', resolve))
             if (last.startsWith('for')) {
               await once(worker, 'message')
