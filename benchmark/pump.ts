@@ -97,7 +97,7 @@ async function measure(copy: () => Promise<void>): Promise<Cost> {
   return { seconds, cpuSeconds: (user + system) / 1e6 }
 }
 
-/** Writes a file in which no two pieces are equal. */
+/** Fills a file with words. Each piece begins with its number, so that no two pieces are equal. */
 function write(file: string, word: (at: number) => number): void {
   const descriptor = openSync(file, 'w')
   const piece = new Uint32Array(PIECE / 4).map((_, at) => word(at))
