@@ -385,28 +385,22 @@ describe('relay', () => {
     expect(run.stderr).toMatch(new RegExp(`^error: ${name}: the authority (public|secret) key `))
   })
 
-  it.each(['\n', '\r', '\r\n', ' \t\n'])(
-    'accepts a secret key with a trailing %j from the environment',
-    async (end) => {
-      const run = new CliRun(relayArgs, { FRAMEPOOL_AUTHORITY_SECRET_KEY: keys.secretKey + end })
-      await run.written(/listening on /)
-      run.kill('SIGTERM')
-      expect(await run.exitCode()).toBe(0)
-    },
-  )
+  it.each(['\n', '\r', '\r\n', ' \t\n'])('accepts a secret key followed by %j from the environment', async (end) => {
+    const run = new CliRun(relayArgs, { FRAMEPOOL_AUTHORITY_SECRET_KEY: keys.secretKey + end })
+    await run.written(/listening on /)
+    run.kill('SIGTERM')
+    expect(await run.exitCode()).toBe(0)
+  })
 
-  it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
-    'exits with 0 on %s, even right after its first line',
-    async (signal) => {
-      for (let attempt = 0; attempt < 5; attempt++) {
-        const run = new CliRun([...relayArgs, '--authority-secret-key-file', keyFile])
-        await run.written(/./)
-        run.kill(signal)
-        expect(await run.exitCode()).toBe(0)
-        expect(run.output).toContain('closing')
-      }
-    },
-  )
+  it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('ends with 0 on %s, from its first line on', async (signal) => {
+    for (let attempt = 0; attempt < 5; attempt++) {
+      const run = new CliRun([...relayArgs, '--authority-secret-key-file', keyFile])
+      await run.written(/./)
+      run.kill(signal)
+      expect(await run.exitCode()).toBe(0)
+      expect(run.output).toContain('closing')
+    }
+  })
 
   it('logs which side ended a connection, and why', async () => {
     const pool = createServer((socket) => {

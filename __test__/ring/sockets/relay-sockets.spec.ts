@@ -119,29 +119,26 @@ describe('passes on', () => {
     await exchange({ left: left.dialled, right }, relayed, [pattern(100_000), pattern(50_000, 3)])
   })
 
-  it.each([2, 64, 4096])(
-    'bytes that Node reads while the other socket is connecting, rings of %i bytes',
-    async (size) => {
-      const { dialled: left, accepted: a } = await connected()
-      left.write(pattern(1000))
-      await eventually(() => expect(a.readableLength).toBe(1000))
-      const server = createServer({ allowHalfOpen: true })
-      let resolveName!: () => void
-      const lookup = (_host: string, _options: unknown, found: (...answer: unknown[]) => void): void => {
-        resolveName = () => found(null, [{ address: '127.0.0.1', family: 4 }])
-      }
-      const b = connect({ port: await listening(server), host: 'slow', lookup: lookup as never, allowHalfOpen: true })
-      const relayed = relaySockets(a, b, { size })
-      left.end(pattern(20_000, 7))
-      await quiet()
-      resolveName()
-      const { accepted: right } = await accept(server, b)
-      right.end()
-      left.resume()
-      expect((await received(right)).equals(Buffer.concat([pattern(1000), pattern(20_000, 7)]))).toBe(true)
-      expect(await relayed).toEqual({ aToB: 21_000, bToA: 0 })
-    },
-  )
+  it.each([2, 64, 4096])('bytes read while the other socket connects, rings of %i bytes', async (size) => {
+    const { dialled: left, accepted: a } = await connected()
+    left.write(pattern(1000))
+    await eventually(() => expect(a.readableLength).toBe(1000))
+    const server = createServer({ allowHalfOpen: true })
+    let resolveName!: () => void
+    const lookup = (_host: string, _options: unknown, found: (...answer: unknown[]) => void): void => {
+      resolveName = () => found(null, [{ address: '127.0.0.1', family: 4 }])
+    }
+    const b = connect({ port: await listening(server), host: 'slow', lookup: lookup as never, allowHalfOpen: true })
+    const relayed = relaySockets(a, b, { size })
+    left.end(pattern(20_000, 7))
+    await quiet()
+    resolveName()
+    const { accepted: right } = await accept(server, b)
+    right.end()
+    left.resume()
+    expect((await received(right)).equals(Buffer.concat([pattern(1000), pattern(20_000, 7)]))).toBe(true)
+    expect(await relayed).toEqual({ aToB: 21_000, bToA: 0 })
+  })
 
   it('between Unix domain sockets', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'framepool-'))
@@ -199,24 +196,21 @@ describe('ends', () => {
     expect(await relayed).toEqual(first === 'left' ? { aToB: 8, bToA: 18 } : { aToB: 18, bToA: 8 })
   })
 
-  it.each(['left', 'right'] as const)(
-    'when a slow %s has everything, although the other side has closed',
-    async (slow) => {
-      const { left, a, b, right } = await between()
-      const [reader, sender] = slow === 'left' ? [left, right] : [right, left]
-      const bytes = pattern(20_000_000)
-      const relayed = relaySockets(a, b)
-      reader.end()
-      sender.resume()
-      sender.end(bytes)
-      const [from] = slow === 'left' ? [b] : [a]
-      await quiet()
-      // The bytes fill the sockets and the ring, because the peer does not read.
-      expect(from.bytesRead).toBeLessThan(bytes.length)
-      expect((await received(reader)).equals(bytes)).toBe(true)
-      expect(await relayed).toEqual(slow === 'left' ? { aToB: 0, bToA: bytes.length } : { aToB: bytes.length, bToA: 0 })
-    },
-  )
+  it.each(['left', 'right'] as const)('when a slow %s has everything, after the other has closed', async (slow) => {
+    const { left, a, b, right } = await between()
+    const [reader, sender] = slow === 'left' ? [left, right] : [right, left]
+    const bytes = pattern(20_000_000)
+    const relayed = relaySockets(a, b)
+    reader.end()
+    sender.resume()
+    sender.end(bytes)
+    const [from] = slow === 'left' ? [b] : [a]
+    await quiet()
+    // The bytes fill the sockets and the ring, because the peer does not read.
+    expect(from.bytesRead).toBeLessThan(bytes.length)
+    expect((await received(reader)).equals(bytes)).toBe(true)
+    expect(await relayed).toEqual(slow === 'left' ? { aToB: 0, bToA: bytes.length } : { aToB: bytes.length, bToA: 0 })
+  })
 })
 
 describe('holds', () => {
