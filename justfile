@@ -1,16 +1,16 @@
-# What CI runs: `just ready` before you push.
+# Runs everything that CI runs. Run this before you push.
 ready:
     npm test
 
-# The facade's tests on Node 20, 22, 24 and 26, a few on Bun and Deno; or one: `just runtimes node-24`.
+# Runs the facade's tests on every supported Node, and a few on Bun and Deno. For one: `just runtimes node-24`.
 runtimes *names:
     npm run test:runtimes -- {{names}}
 
-# The model of shown memory, where freed memory is inaccessible, for a while on each Node, or on one: `just memory node-24`.
+# Runs the model of shown memory on each Node, with freed memory inaccessible. For one Node: `just memory node-24`.
 memory *names:
     npm run test:memory -- {{names}}
 
-# The relay demo, with arguments: `just demo --miners 10`.
+# Runs the relay demo. Arguments go to the demo: `just demo --miners 10`.
 demo *args:
     npm start -- {{args}}
 
@@ -20,26 +20,26 @@ build:
 lint:
     npm run lint
 
-# The API reference, into docs/api/.
+# Writes the API reference to docs/api/.
 docs:
     npm run docs
 
 format:
     npm run format
 
-# Benchmarks, all or by name: `just bench slot-pool`.
+# Runs all benchmarks, or those named: `just bench slot-pool`.
 bench *names:
     npm run bench -- {{names}}
 
 examples:
     npm run examples
 
-# The races between a channel's ends under Miri, in several orders of events. Needs a nightly toolchain with `miri`.
+# Runs the races of a channel's ends under Miri, in several orders of events. Needs a nightly toolchain with `miri`.
 miri:
     MIRIFLAGS="-Zmiri-many-seeds=0..8 -Zmiri-disable-isolation" \
     cargo +nightly miri test -p framepool --test channel -- whoever_goes two_threads a_receiver_that
 
-# The core's tests under AddressSanitizer and LeakSanitizer, on the stable toolchain. Left out are two tests that cannot
+# Runs the core's tests under AddressSanitizer and LeakSanitizer, on the stable toolchain. Skips two tests that cannot
 # work there: one needs `ulimit -v`, the other an `mlock` that can fail.
 asan:
     RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address RUSTDOCFLAGS=-Zsanitizer=address \

@@ -5,7 +5,7 @@ export default defineConfig({
   oxc: { target: 'es2022' },
   test: {
     include: ['__test__/**/*.spec.ts'],
-    // No test is about time: this only ends what hangs.
+    // No test measures time. The timeout only ends tests that hang.
     testTimeout: 60_000,
     typecheck: { enabled: true, include: ['__test__/**/*.test-d.ts'], tsconfig: 'tsconfig.json' },
   },

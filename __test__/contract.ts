@@ -6,14 +6,14 @@ import { detachByStream } from './support/detach.js'
 const outOfRange = { name: 'RangeError', code: 'ERR_OUT_OF_RANGE' }
 const invalidArgType = { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' }
 
-/** `length` bytes that count up from `first`. */
+/** Returns `length` bytes that count up from `first`. */
 export function counting(length: number, first = 1): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => first + i)
 }
 
-/** What every buffer promises, wherever its bytes come from. `make` gives a new one each time. */
+/** Tests the contract that every buffer keeps. `make` creates a new buffer for each test. */
 export function bufferContract(name: string, make: () => PoolBuffer & AeadBuffer): void {
-  /** A buffer with `bytes` written. */
+  /** Creates a buffer and writes `bytes` to it. */
   function written(...bytes: number[]): PoolBuffer & AeadBuffer {
     const buffer = make()
     buffer.writeAll(Uint8Array.from(bytes))
@@ -21,7 +21,7 @@ export function bufferContract(name: string, make: () => PoolBuffer & AeadBuffer
   }
 
   describe(name, () => {
-    it('begins empty', () => {
+    it('is empty at first', () => {
       const buffer = make()
       expect(buffer.length).toBe(0)
       expect(buffer.isEmpty).toBe(true)
@@ -31,7 +31,7 @@ export function bufferContract(name: string, make: () => PoolBuffer & AeadBuffer
     })
 
     describe('getWritable', () => {
-      it('reserves what is asked, and hands over what was filled in', () => {
+      it('reserves the bytes, and keeps what is written to them', () => {
         const buffer = make()
         const view = buffer.getWritable(5)
         expect(view).toHaveLength(5)
@@ -42,7 +42,7 @@ export function bufferContract(name: string, make: () => PoolBuffer & AeadBuffer
         expect(buffer.length).toBe(0)
       })
 
-      it('goes on after what is written', () => {
+      it('continues after the bytes written before', () => {
         const buffer = make()
         for (let part = 0; part < 20; part++) buffer.getWritable(7).set(counting(7, part * 7))
         expect(buffer.length).toBe(140)
@@ -81,7 +81,7 @@ export function bufferContract(name: string, make: () => PoolBuffer & AeadBuffer
     })
 
     describe('getDataOwned', () => {
-      it('without anything written gives an empty slice that counts as alive', () => {
+      it('gives an empty slice, which counts as alive, when nothing is written', () => {
         const buffer = make()
         const slice = buffer.getDataOwned()
         expect(slice).toBeInstanceOf(Slice)
@@ -122,7 +122,7 @@ export function bufferContract(name: string, make: () => PoolBuffer & AeadBuffer
     })
 
     describe('getDataByRef', () => {
-      it('shows the first bytes, or all when there are fewer, and takes nothing', () => {
+      it('shows the first bytes, or all of fewer, and consumes nothing', () => {
         const buffer = written(1, 2, 3)
         expect(buffer.getDataByRef(0)).toHaveLength(0)
         expect(buffer.getDataByRef(2)).toEqual(counting(2))
@@ -159,7 +159,7 @@ export function bufferContract(name: string, make: () => PoolBuffer & AeadBuffer
         expect(buffer.getDataOwned().bytes).toEqual(counting(9))
       })
 
-      it('accept nothing', () => {
+      it('accept empty input', () => {
         const buffer = make()
         expect(buffer.write(new Uint8Array(0))).toBe(0)
         buffer.writeAll(new Uint8Array(0))
@@ -177,7 +177,7 @@ export function bufferContract(name: string, make: () => PoolBuffer & AeadBuffer
         expect(buffer.getDataOwned().bytes).toEqual(counting(6, 0x61))
       })
 
-      it('read the buffer itself, though its bytes move as it grows', () => {
+      it('read the buffer itself, even if its bytes move as it grows', () => {
         const buffer = written(1, 2, 3, 4)
         for (let times = 0; times < 6; times++) buffer.writeAll(buffer.getDataByRef(buffer.length))
         expect(buffer.length).toBe(4 * 2 ** 6)
@@ -226,7 +226,7 @@ export function bufferContract(name: string, make: () => PoolBuffer & AeadBuffer
         expect(buffer.getDataOwned().bytes).toEqual(counting(6))
       })
 
-      it('lasts until the next getDataOwned', () => {
+      it('applies until the next getDataOwned', () => {
         const buffer = written(1, 2)
         buffer.dangerSetStart(2)
         expect(buffer.bytes).toHaveLength(0)
@@ -244,7 +244,7 @@ export function bufferContract(name: string, make: () => PoolBuffer & AeadBuffer
     })
 
     describe('truncate', () => {
-      it('counts from the start that is set', () => {
+      it('counts from the start that dangerSetStart set', () => {
         const buffer = written(1, 2, 3, 4, 5)
         buffer.truncate(4)
         expect(buffer.bytes).toEqual(counting(4))
@@ -255,7 +255,7 @@ export function bufferContract(name: string, make: () => PoolBuffer & AeadBuffer
         expect(buffer.getDataOwned().bytes).toEqual(counting(3))
       })
 
-      it('to 0 leaves the hidden bytes, or nothing', () => {
+      it('to 0 leaves only the hidden bytes', () => {
         const buffer = written(1, 2, 3)
         buffer.dangerSetStart(2)
         buffer.truncate(0)
@@ -266,7 +266,7 @@ export function bufferContract(name: string, make: () => PoolBuffer & AeadBuffer
         expect(buffer.getDataOwned().isEmpty).toBe(true)
       })
 
-      it('lets the next bytes follow what was kept', () => {
+      it('appends the next bytes to those kept', () => {
         const buffer = written(1, 2, 9, 9)
         buffer.truncate(2)
         buffer.writeAll(counting(70, 3))
@@ -275,8 +275,8 @@ export function bufferContract(name: string, make: () => PoolBuffer & AeadBuffer
         expect(buffer.getDataOwned().bytes).toEqual(counting(72))
       })
 
-      // In debug mode views are good until the next call.
-      it.skipIf(DEBUG).each([3, 300])('of %i bytes to 0 leaves their view good to append', (length) => {
+      // In debug mode a view is valid until the next call.
+      it.skipIf(DEBUG).each([3, 300])('of %i bytes to 0 leaves their view valid as input', (length) => {
         const buffer = written(...counting(length))
         const view = buffer.bytes
         buffer.truncate(0)
@@ -284,7 +284,7 @@ export function bufferContract(name: string, make: () => PoolBuffer & AeadBuffer
         expect(buffer.bytes).toEqual(counting(length))
       })
 
-      it('undoes nothing in the messages after it', () => {
+      it('does not affect later messages', () => {
         const buffer = written(9, 9)
         buffer.truncate(0)
         expect(buffer.getDataOwned().isEmpty).toBe(true)
@@ -300,7 +300,7 @@ export function bufferContract(name: string, make: () => PoolBuffer & AeadBuffer
       })
     })
 
-    describe('its memory, detached by someone else,', () => {
+    describe('its memory, detached by other code,', () => {
       it('comes back while a message is being written', () => {
         const buffer = written(1, 2, 3)
         const view = buffer.bytes
@@ -311,7 +311,7 @@ export function bufferContract(name: string, make: () => PoolBuffer & AeadBuffer
         expect(buffer.getDataOwned().bytes).toEqual(counting(103))
       })
 
-      it('comes back in slices, as often as it is gone', () => {
+      it('comes back in slices each time', () => {
         const slice = written(1, 2, 3).getDataOwned()
         for (let times = 0; times < 3; times++) {
           const view = slice.bytes
@@ -322,7 +322,7 @@ export function bufferContract(name: string, make: () => PoolBuffer & AeadBuffer
         expect(slice.release()).toBe(true)
       })
 
-      it('goes over to the slice', () => {
+      it('passes to the slice', () => {
         const buffer = written(1, 2, 3)
         detachByStream(buffer.bytes)
         const slice = buffer.getDataOwned()

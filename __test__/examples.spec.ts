@@ -108,9 +108,9 @@ async function run(...command: string[]): Promise<string> {
   return stdout
 }
 
-// They use the built package, as its users do: `npm run build:ts` comes first.
+// The examples import the built package as users do, so `npm run build:ts` must run first.
 describe('examples', { timeout: 60_000 }, () => {
-  it('are all known here', () => {
+  it('are all listed here', () => {
     expect(readdirSync(examples).sort()).toEqual(Object.keys(printed))
   })
 

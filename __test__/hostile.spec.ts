@@ -10,7 +10,7 @@ import { detachByStream } from './support/detach.js'
 import { Random } from './support/random.js'
 import { authority, drain, pair, strangers, wireOf } from './support/sessions.js'
 
-/** A member that a class or a module has but no call reached would be one that this test does not try. */
+/** Fewest calls of each member. Fewer mean that the test does not really try the member. */
 const REACHED = 20
 
 it('100,000 calls of everything exported with hostile values crash nothing, and fail as documented', () => {
@@ -19,7 +19,7 @@ it('100,000 calls of everything exported with hostile values crash nothing, and 
   const program = fileURLToPath(new URL('hostile/calls.js', import.meta.url))
   const { status, signal, stdout, stderr } = spawnSync(
     process.execPath,
-    // In debug mode the objects that it loses are warned of.
+    // Debug mode warns about the objects that the test loses.
     ['--expose-gc', ...(DEBUG ? ['--no-warnings'] : []), program, String(random.below(2 ** 32)), calls],
     { encoding: 'utf8', timeout: 600_000 },
   )
@@ -29,7 +29,7 @@ it('100,000 calls of everything exported with hostile values crash nothing, and 
   expect(counts.filter(([, count]) => count < REACHED)).toEqual([])
 }, 600_000)
 
-/** What each of them appends bytes with. */
+/** The methods that append bytes, by class. */
 const appenders: [string, () => { append(bytes: Uint8Array): void; bytes(): Uint8Array }][] = [
   ...([() => new SlotPool(1024), () => new SlotPool(0), () => new SystemMemoryBuffer()] as const).map(
     (make): (typeof appenders)[number] => [
@@ -87,7 +87,7 @@ const SharedBufferOf = SharedArrayBuffer as unknown as new (
   options: object,
 ) => SharedArrayBuffer & Resizable
 
-/** 7s in a buffer that has become shorter. */
+/** Returns 7s in a buffer that has shrunk. */
 function resized(from: number, to: number, offset = 0): Uint8Array {
   const buffer = new BufferOf(from, { maxByteLength: 8 })
   const bytes = new Uint8Array(buffer, offset).fill(7)
@@ -95,7 +95,7 @@ function resized(from: number, to: number, offset = 0): Uint8Array {
   return bytes
 }
 
-/** 7s, and behind them what came as the buffer grew. */
+/** Returns 7s, followed by the bytes that growing the buffer added. */
 function grown(from: number, to: number): Uint8Array {
   const buffer = new SharedBufferOf(from, { maxByteLength: 8 })
   const bytes = new Uint8Array(buffer).fill(7)
@@ -108,7 +108,7 @@ function detached(bytes: Uint8Array): Uint8Array {
   return bytes
 }
 
-/** Three 7s with properties of their own in front of the real ones. */
+/** Returns three 7s whose own properties hide the real ones. */
 function lying(properties: Record<string, unknown>): Uint8Array {
   const bytes = new Uint8Array(3).fill(7)
   for (const [name, value] of Object.entries(properties)) Object.defineProperty(bytes, name, { value })
@@ -132,7 +132,7 @@ describe('memory that is taken away', () => {
     expect(holder.release()).toBe(true)
   })
 
-  it('of a ring is shown anew in the middle of its use', () => {
+  it('of a ring is shown again during its use', () => {
     const { producer, consumer } = new ByteRing(64).intoParts()
     producer.ioSlices(([bytes]) => {
       bytes.set([1, 2, 3])
@@ -148,7 +148,7 @@ describe('memory that is taken away', () => {
     expect([...read]).toEqual([2, 3, 0])
   })
 
-  it('of a session is shown anew', () => {
+  it('of a session is shown again', () => {
     const { initiator, responder } = strangers()
     initiator.output.ioSlices(([bytes]) => {
       void detachByStream(bytes)
@@ -164,7 +164,7 @@ describe('memory that is taken away', () => {
     expect(drain(responder)).not.toHaveLength(0)
   })
 
-  it('cannot be taken by structuredClone(), which copies it or refuses', () => {
+  it('cannot be moved by structuredClone(), which copies it or refuses', () => {
     const slice = filled(new SlotPool(64))
     const { buffer } = slice.bytes
     try {
@@ -182,8 +182,8 @@ function filled(pool: SlotPool): Slice {
   return pool.getDataOwned()
 }
 
-describe('code that runs within a call', () => {
-  it('may close the pool that is being asked', async () => {
+describe('code that runs inside a call', () => {
+  it('may close the pool of that call', async () => {
     const pool = new BudgetPool({ bufferSize: 8, maxMemory: 64 })
     const options = {
       get zero() {
@@ -225,7 +225,7 @@ describe('forgeries', () => {
     all.release()
   })
 
-  it('of batches and frames cannot be made with their constructors, and are not forwarded', () => {
+  it('of batches and frames cannot be constructed, and are not forwarded', () => {
     const { initiator, responder } = pair()
     const batch = responder.receive(wireOf(initiator, { messageType: 1 }, new Uint8Array(8)))
     const [frame] = batch as Iterable<Frame> as [Frame]
@@ -238,14 +238,14 @@ describe('forgeries', () => {
     }
   })
 
-  it('of a socket leave the session as it was', () => {
+  it('of a socket leave the session unchanged', () => {
     const session = Sv2Session.initiator()
     expect(() => session.attach(Object.create(Socket.prototype), () => {})).toThrow(TypeError)
     session.close()
     expect(session.stats().memoryBytes).toBe(0)
   })
 
-  it('of a socket leave the half of a ring as it was', async () => {
+  it('of a socket leave the half of a ring unchanged', async () => {
     const { consumer } = new ByteRing(8).intoParts()
     const forged = Object.create(Socket.prototype)
     expect(await codeOfRejection(consumer.pipeTo(forged))).toBe('ERR_INVALID_ARG_TYPE')
@@ -253,7 +253,7 @@ describe('forgeries', () => {
     expect(consumer.release()).toBe(true)
   })
 
-  it("of what a socket says to its ring's half are refused, and nothing counts", () => {
+  it("of the calls that a socket makes to its ring's half are refused and change nothing", () => {
     const { producer } = new ByteRing(64).intoParts()
     const { buffer, callback } = producer.onread()
     const view = buffer()
@@ -270,7 +270,7 @@ describe('forgeries', () => {
     expect(producer.position).toBe(3n)
   })
 
-  it('of a receiver do not bring a timer of the relay with them', async () => {
+  it('of a receiver cannot start a timer of the relay', async () => {
     const relay = createRelay({ ...authority, listen: { port: 0 }, upstream: { host: '127.0.0.1', port: 1 } })
     const { close } = relay
     await expect(close.call({} as typeof relay, { drainMs: 0 })).rejects.toThrow(TypeError)
@@ -278,7 +278,7 @@ describe('forgeries', () => {
   })
 })
 
-it('options of a relay that change later count no more', async () => {
+it('options of a relay that change later have no effect', async () => {
   const upstream = { host: '127.0.0.1', port: 1 }
   const options: RelayOptions = { ...authority, listen: { port: 0 }, upstream }
   const relay = createRelay(options)

@@ -18,7 +18,7 @@ import { Random } from './support/random.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** What a worker has that then does nothing but block. */
+/** Program of a worker that holds objects and then blocks. */
 const HOLD = `
   import { parentPort } from 'node:worker_threads'
   import { BudgetPool, ByteRing, Slice, SlotPool } from 'framepool'
@@ -30,14 +30,14 @@ const HOLD = `
   held.push(pool.getDataOwned())
   const budget = new BudgetPool({ bufferSize: 16, maxMemory: 1024 })
   held.push(budget.tryAllocate(5))
-  // Of another isolate's pool the slices are those of its last call.
+  // Another isolate sees the slices of a pool as of the pool's last call.
   pool.stats()
   parentPort.postMessage('ready')
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
   console.log(held)
 `
 
-/** What has come since `before`, as [kind, bytes]. */
+/** Returns the objects that are new since `before`, as [kind, bytes]. */
 function came(before: ReturnType<typeof inspect>, owner = threadId): [string, number][] {
   const left = before.map(({ kind, owner, bytes }) => `${kind} ${owner} ${bytes}`)
   return inspect()
@@ -51,7 +51,7 @@ function came(before: ReturnType<typeof inspect>, owner = threadId): [string, nu
 }
 
 describe('inspect', () => {
-  it('lists what is alive, of every kind, and no more', async () => {
+  it('lists exactly the live objects, of every kind', async () => {
     const before = inspect()
     const pool = new SlotPool(64)
     const budget = new BudgetPool({ bufferSize: 16, maxMemory: 1024 })
@@ -87,7 +87,7 @@ describe('inspect', () => {
     expect(came(before)).toEqual([])
   })
 
-  it('is exact about the slices of this isolate, though their pool does not call for each', () => {
+  it('is exact about the slices of this isolate, although not every slice crosses into native code', () => {
     const before = inspect()
     const pool = new SlotPool(4096)
     const random = new Random()
@@ -108,7 +108,7 @@ describe('inspect', () => {
     expect(came(before)).toEqual([])
   })
 
-  it('lists what has left and not arrived as tickets', () => {
+  it('lists objects in transit as tickets', () => {
     const before = inspect()
     const pool = new SlotPool(4096)
     const budget = new BudgetPool({ bufferSize: 16, maxMemory: 1024 })
@@ -145,15 +145,15 @@ describe('inspect', () => {
     pool.close()
   })
 
-  it('says where and when only in debug mode', () => {
+  it('tells stacks and times only in debug mode', () => {
     const pool = new SlotPool(12_345, { debug: false })
     const plain = inspect().find(({ kind, bytes }) => kind === 'slot-pool' && bytes === 12_345)
     expect(plain).toEqual({ kind: 'slot-pool', owner: threadId, bytes: 12_345 })
     pool.close()
   })
 
-  it('lists what other isolates have, though they do not help, until they end', () => {
-    // In a process of its own: there the workers load the same addon as the main thread.
+  it('lists the objects of blocked isolates until they end', () => {
+    // Runs in a separate process, where the workers load the same addon as the main thread.
     const program = `
       import { once } from 'node:events'
       import { Worker } from 'node:worker_threads'

@@ -7,15 +7,15 @@ import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { BUILD_TIMEOUT, guardedAddon } from './support/guarded-addon.js'
 
-/** Of each mode. `npm run test:memory` takes longer. */
+/** Seconds that each mode runs. `npm run test:memory` runs longer. */
 const SECONDS = Number(process.env.FRAMEPOOL_MODEL_SECONDS ?? 4)
 const STEPS_SHOWN = 60
-/** Fewer are too few to tell anything. */
+/** Fewer steps prove nothing. */
 const OPERATIONS = 40
 
 const program = fileURLToPath(new URL('memory-model/main.js', import.meta.url))
 
-describe.runIf(process.platform === 'linux')('whatever a script does with shown memory', () => {
+describe.runIf(process.platform === 'linux')('any use of shown memory', () => {
   let addon: string
   beforeAll(() => {
     addon = guardedAddon()
@@ -35,7 +35,7 @@ describe.runIf(process.platform === 'linux')('whatever a script does with shown 
       try {
         const { status, signal, stdout, stderr } = spawnSync(
           process.execPath,
-          // In debug mode the objects that it loses are warned of.
+          // Debug mode warns about the objects that the model loses.
           ['--expose-gc', '--no-warnings', program, mode, seed, String(SECONDS), trace],
           {
             encoding: 'utf8',

@@ -9,10 +9,10 @@ import * as sv2 from '../src/sv2/index.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** Folders in docs/ that hold no pages of ours. */
+/** Folders in docs/ without hand-written pages. */
 const NO_PAGES = /^docs\/(api|typedoc)\//
 
-/** Every page that a reader can come to, relative to the root. */
+/** Every page for readers, relative to the root. */
 const pages = [
   ...readdirSync(root).filter((name) => name.endsWith('.md')),
   'benchmark/README.md',
@@ -24,20 +24,20 @@ const pages = [
 
 const textOf = (page: string): string => readFileSync(join(root, page), 'utf8')
 
-/** The code blocks of a page in one language. */
+/** Returns the code blocks of a page in one language. */
 function blocksOf(page: string, language: string): string[] {
   const fence = new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, 'gms')
   return [...textOf(page).matchAll(fence)].map(([, source]) => source!)
 }
 
-/** The text of a page without what is code in it. */
+/** Returns the text of a page without its code. */
 function proseOf(page: string): string {
   return textOf(page)
     .replace(/^```.*?^```$/gms, '')
     .replace(/`[^`\n]*`/g, (code) => code.replace(/[[\]()#]/g, ' '))
 }
 
-/** The anchors that GitHub gives the headings of a page. */
+/** Returns the anchors that GitHub gives the headings of a page. */
 function anchorsOf(page: string): Set<string> {
   const anchors = new Set<string>()
   const headings = textOf(page)
@@ -57,7 +57,7 @@ function anchorsOf(page: string): Set<string> {
   return anchors
 }
 
-/** Where a page leads to, other sites left out. */
+/** Returns the links of a page, without those to other sites. */
 function linksOf(page: string): string[] {
   const prose = proseOf(page)
   const links = [...prose.matchAll(/\]\(([^()\s]+)\)/g), ...prose.matchAll(/\b(?:src|srcset|href)="([^"\s]+)"/g)]
@@ -74,19 +74,19 @@ describe.each(pages)('%s', (page) => {
         cwd: root,
         encoding: 'utf8',
       })
-      // What an example prints stands in a comment behind the call.
+      // A comment behind a call states its expected output.
       const promised = [...source.matchAll(/console\.log\(.*\) \/\/ (.*)$/gm)].map(([, line]) => `${line}\n`)
       expect(printed).toBe(promised.join(''))
     },
     30_000,
   )
 
-  it('has the number of examples that this test found', () => {
+  it('has as many examples as this test found', () => {
     expect(examples.length).toBe(textOf(page).split('```js\n').length - 1)
     expect(blocksOf(page, 'ts').length).toBe(textOf(page).split('```ts\n').length - 1)
   })
 
-  it('has no link that leads nowhere', () => {
+  it('has no broken links', () => {
     const broken = linksOf(page).filter((link) => {
       const [path = '', anchor] = link.split('#')
       const target = path === '' ? page : join(dirname(page), decodeURIComponent(path))
@@ -102,7 +102,7 @@ it('the TypeScript in the pages has no type errors', async () => {
   try {
     const settings = {
       extends: '../../tsconfig.json',
-      // The package by its own name, as users have it.
+      // Resolves the package by its own name, as in users' projects.
       compilerOptions: { rootDir: '.', types: ['node'], typeRoots: ['../../node_modules/@types'] },
       include: ['*.ts'],
     }
@@ -125,14 +125,14 @@ it('the TypeScript in the pages has no type errors', async () => {
 describe('The pages name files that exist', () => {
   it.each(pages)('%s', (page) => {
     const named = textOf(page).match(/\b(?:src|crates|__test__|scripts|benchmark|examples)\/[\w./-]*[\w/]/g) ?? []
-    // A benchmark's results are made by it.
+    // Benchmarks write their own results.
     const missing = named.filter((path) => !existsSync(join(root, path)) && path !== 'benchmark/results/')
     expect(missing).toEqual([])
   })
 })
 
-describe('The pages tell of everything', () => {
-  it('docs/README.md leads to every page', () => {
+describe('The pages cover everything', () => {
+  it('docs/README.md links to every page', () => {
     const listed = ['docs/README.md', 'docs/decisions/README.md'].flatMap((list) =>
       linksOf(list).map((link) => join(dirname(list), link.split('#')[0]!).replaceAll('\\', '/')),
     )
@@ -145,7 +145,7 @@ describe('The pages tell of everything', () => {
   const classes = Object.entries({ ...framepool, ...sv2 }).filter(
     ([, value]) => typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value)),
   ) as [string, { prototype: object }][]
-  /** Pages by the classes that they are about. */
+  /** Page of each class. */
   const homes: Record<string, string> = {
     SlotPool: 'slot-pool',
     SystemMemoryBuffer: 'slot-pool',
@@ -172,7 +172,7 @@ describe('The pages tell of everything', () => {
       members.push(...Object.getOwnPropertyNames(at))
       at = Object.getPrototypeOf(at) as object
     }
-    // Only a class's own statics: `length`, `name` and `prototype` are every function's.
+    // Every function has `length`, `name` and `prototype`, so only the other statics count.
     members.push(...Object.getOwnPropertyNames(at(name)).filter((key) => !/^(length|name|prototype)$/.test(key)))
     const missing = members.filter(
       (member) => member !== 'constructor' && !new RegExp(`\`[^\`]*\\b${member}\\b`).test(text),

@@ -101,7 +101,7 @@ describe('SlotPool', () => {
     expectTypeOf<SlotPool>().toExtend<PoolBuffer & AeadBuffer & Disposable>()
   })
 
-  it('is made with a capacity, and perhaps with options', () => {
+  it('is made with a capacity, and optional options', () => {
     expectTypeOf(SlotPool).constructorParameters.toEqualTypeOf<
       [capacity: number, options?: { debug?: boolean } | undefined]
     >()
@@ -124,15 +124,15 @@ describe('SlotPool', () => {
 
   it('has read-only properties', () => {
     const pool = new SlotPool(8)
-    // @ts-expect-error: set once.
+    // @ts-expect-error: the property is set once.
     pool.capacity = 9
-    // @ts-expect-error: follows from use.
+    // @ts-expect-error: the property follows from use.
     pool.length = 9
   })
 })
 
 describe('SystemMemoryBuffer', () => {
-  it('is a Buffer and an AeadBuffer, perhaps with a capacity', () => {
+  it('is a Buffer and an AeadBuffer, with an optional capacity', () => {
     expectTypeOf<SystemMemoryBuffer>().toExtend<PoolBuffer & AeadBuffer>()
     expectTypeOf(SystemMemoryBuffer).constructorParameters.toEqualTypeOf<[initialCapacity?: number | undefined]>()
   })
@@ -188,7 +188,7 @@ describe('BudgetPool', () => {
     }>()
   })
 
-  it('takes the sizes of the crate', () => {
+  it('accepts the sizes of the crate', () => {
     // @ts-expect-error: not a power of two.
     new BudgetPool({ bufferSize: 1000, maxMemory: 4096 })
     // @ts-expect-error: blocking needs a timeout.
@@ -226,7 +226,7 @@ describe('BuddyPool', () => {
     }>()
   })
 
-  it('gives buffers', () => {
+  it('returns buffers', () => {
     expectTypeOf<BuddyBuffer>().toExtend<Disposable>()
     expectTypeOf<Omit<BuddyBuffer, typeof Symbol.dispose>>().toEqualTypeOf<{
       readonly bytes: Uint8Array
@@ -241,7 +241,7 @@ describe('BuddyPool', () => {
 })
 
 describe('SliceChannel', () => {
-  it('carries what its type says, or all that is movable', () => {
+  it('carries the items of its type, or any movable object', () => {
     type Movable = Slice | BuddyBuffer | BudgetAllocation
     expectTypeOf(SliceChannel.create()).toEqualTypeOf<{
       sender: SliceSender<Movable>
@@ -254,14 +254,14 @@ describe('SliceChannel', () => {
     expectTypeOf(receiver.receiveSync).toEqualTypeOf<(options: { timeoutMs: number }) => Slice | null>()
     expectTypeOf(receiver).toExtend<AsyncIterable<Slice>>()
     expectTypeOf(adopt(receiver.move())).toEqualTypeOf<SliceReceiver<Slice>>()
-    // @ts-expect-error: only what has one owner can be sent.
+    // @ts-expect-error: only objects with one owner can be sent.
     SliceChannel.create<SlotPool>()
   })
 })
 
 describe('ByteRing', () => {
   type Bufs = [Uint8Array, Uint8Array]
-  it('comes apart into two halves', () => {
+  it('splits into two halves', () => {
     expectTypeOf(ByteRing).constructorParameters.toEqualTypeOf<[size: number, align?: number | undefined]>()
     expectTypeOf<Omit<ByteRing, never>>().toEqualTypeOf<{
       readonly size: number
@@ -299,14 +299,14 @@ describe('ByteRing', () => {
 })
 
 describe('tickets', () => {
-  it('are plain, and know what they stand for', () => {
+  it('are plain, and carry the type of their object', () => {
     expectTypeOf<Ticket<Slice>>().toEqualTypeOf<{ readonly framepool: string; readonly __type?: Slice }>()
     expectTypeOf(adopt<Slice>).toEqualTypeOf<(ticket: Ticket<Slice>) => Slice>()
     const { producer, consumer } = new ByteRing(64).intoParts()
     expectTypeOf(adopt(producer.move())).toEqualTypeOf<Producer>()
     expectTypeOf(adopt(consumer.move())).toEqualTypeOf<Consumer>()
     expectTypeOf(adopt(Slice.from(Buffer.from('abc')).move())).toEqualTypeOf<Slice>()
-    // @ts-expect-error: the text alone is no ticket.
+    // @ts-expect-error: the text alone is not a ticket.
     adopt('00000000000000000000000000000000')
   })
 })
@@ -323,7 +323,7 @@ describe('streams of a ring', () => {
     }>()
   })
 
-  it("take those of Node's options that suit bytes", () => {
+  it("take the options of Node's streams that suit bytes", () => {
     expectTypeOf<ReadableOptions>().toExtend<RingReadableOptions>()
     expectTypeOf<WritableOptions>().toExtend<RingWritableOptions>()
     const { producer, consumer } = new ByteRing(16).intoParts()
@@ -346,7 +346,7 @@ describe('FramePoolError', () => {
     expectTypeOf<FramePoolError['code']>().toEqualTypeOf<ErrorCode>()
     expectTypeOf<FramePoolError['info']>().toEqualTypeOf<{ code: string; errno: number; syscall: string } | undefined>()
     expectTypeOf<'ERR_RELEASED' | 'ERR_CLOSED' | 'ERR_WRITE_ZERO' | 'ERR_NO_MEMORY'>().toExtend<ErrorCode>()
-    // @ts-expect-error: no such code.
+    // @ts-expect-error: there is no such code.
     new FramePoolError('ERR_OTHER', '')
   })
 })

@@ -1,5 +1,5 @@
 /**
- * P7: one buffer of 16 KiB of the buddy pool out of its magazine (acquire, touch, release) beside a free list of equal
+ * P7: a buffer of 16 KiB from the magazine of a buddy pool (acquire, touch, release), beside a free list of equal
  * Buffers in plain JavaScript.
  */
 import { strict as assert } from 'node:assert'
@@ -8,7 +8,7 @@ import { compare } from './compare.js'
 
 const WORK = 1000
 const SIZE = 16 * 1024
-/** How many are alive at once: all fit into the magazine. */
+/** Buffers that are alive at once. All fit into the magazine. */
 const DEPTH = 8
 
 const pool = new BuddyPool()

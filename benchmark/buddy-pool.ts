@@ -1,6 +1,6 @@
 /**
- * P6: one buffer of the buddy pool (acquire, touch, release) beside Buffer.allocUnsafeSlow. While someone waits the
- * magazine is bypassed: acquire and release cross, and the crate serves waits first.
+ * P6: a buffer of the buddy pool (acquire, touch, release), beside Buffer.allocUnsafeSlow. A pending wait bypasses the
+ * magazine, so acquire and release cross, and the crate serves waits first.
  */
 import { strict as assert } from 'node:assert'
 import { BuddyPool } from '../index.js'
@@ -13,7 +13,7 @@ for (const size of [16 * 1024, 1024 * 1024]) {
   const buffer = pool.allocateSync(size)
   assert.equal(buffer.bytes.length, size)
   assert.equal(buffer.release(), true)
-  // Nothing is kept then, so that every call crosses.
+  // A pending wait keeps the magazine empty, so every call crosses.
   const crossing = new BuddyPool({ maxMemory: 2 ** 26, starvationTimeoutMs: 2 ** 31 - 1 })
   const held = crossing.allocateSync(2 ** 24)
   const waiting = crossing.allocate(2 ** 26)

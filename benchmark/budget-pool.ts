@@ -1,6 +1,6 @@
 /**
- * P8: the budget pool's `tryAllocate(16)` of 1 KiB and `release()`, beside Buffer.allocUnsafeSlow of as many bytes, with the
- * bytes touched and without.
+ * P8: `tryAllocate(16)` and `release()` of a budget pool with buffers of 1 KiB, beside Buffer.allocUnsafeSlow of equal
+ * size, with and without touching the bytes.
  */
 import { strict as assert } from 'node:assert'
 import { BudgetPool } from '../index.js'

@@ -1,6 +1,6 @@
 /**
- * P10: messages of 1 KiB and 16 KiB from one worker to another through a byte ring, beside a ring in a SharedArrayBuffer whose
- * ends wait with Atomics, and beside postMessage with transfer.
+ * P10: messages of 1 KiB and 16 KiB from one worker to another through a byte ring, beside a ring in a
+ * SharedArrayBuffer whose ends wait with Atomics, and beside postMessage with transfer.
  */
 import { strict as assert } from 'node:assert'
 import { once } from 'node:events'
@@ -10,13 +10,13 @@ import { type AsyncCase, compareAsync } from './compare-async.js'
 import { SharedRing, WaitingRing } from './rivals/shared-ring.js'
 
 const SIZE = 256 * 1024
-/** In every round. */
+/** Bytes in each round. */
 const BYTES = 2 ** 26
 const WAIT = { timeoutMs: 600_000 }
-/** What is posted without a turn of the event loop, so that both workers work at once. */
+/** Bytes posted in one turn of the event loop, so that both workers run at once. */
 const POSTED = 64
 
-/** What one of the two workers has been given. */
+/** Data of one of the two workers. */
 type End =
   | { kind: 'producer'; ticket: Ticket<Producer> }
   | { kind: 'consumer'; ticket: Ticket<Consumer> }
@@ -73,7 +73,7 @@ function serve({ end, length }: { end: End; length: number }): void {
   parentPort?.on('message', async () => parentPort?.postMessage(await work()))
 }
 
-/** Sends a round's messages, or receives them and adds up their first bytes. */
+/** Sends the messages of a round, or receives them and sums their first bytes. */
 function workOf(end: End, length: number): () => number | Promise<number> {
   const messages = BYTES / length
   const bytes = new Uint8Array(length).fill(1)

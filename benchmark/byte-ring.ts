@@ -18,7 +18,7 @@ function byteRing(): Ring {
 }
 
 for (const length of [64, 1024, 16 * 1024]) {
-  // Not a divisor of the ring's size, so that messages wrap.
+  // Does not divide the size of the ring, so that messages wrap.
   const source = Uint8Array.from({ length: length - 3 }, (_, index) => index * 7)
   const target = new Uint8Array(source.length)
   const cases = [

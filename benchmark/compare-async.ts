@@ -1,25 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { median } from './compare.js'
 
-/** One way to do work that takes turns of the event loop, or other threads. */
+/** A way to do work that takes turns of the event loop or other threads. */
 export interface AsyncCase {
   name: string
-  /** Does `work` messages' worth, and throws if the result is wrong. */
+  /** Handles `work` messages, and throws if the result is wrong. */
   run: () => Promise<void>
-  /** Ends its workers. */
+  /** Ends the workers of the case. */
   end?: () => Promise<unknown>
 }
 
 const ROUNDS = 7
-/** Before those: until then the compiler has made of all cases what it will. */
+/** Rounds before the measured ones, so that the compiler has optimized every case. */
 const WARM_UPS = 4
-/** Between two cases: what one has left behind V8 frees on threads of its own, which would slow down the next. */
+/** Milliseconds between two cases. V8 frees the garbage of a case on other threads, which would slow down the next. */
 const SETTLE_MS = 100
 
 /**
- * Runs the cases in turn, round after round, so that a change of the machine's speed meets all of them, and prints what a
- * message costs with each beside the first, the subject: medians of the rounds, and of the rounds' ratios. (benny runs a case
- * for itself for as long as it likes; these need whole rounds of equal work.)
+ * Runs the cases in turn, round after round, so that a change of the machine's speed affects all of them. Prints the
+ * cost of a message with each case and its ratio to the first case, the subject, as medians of the rounds. benny is not
+ * used, because it chooses the duration of a case and these cases need rounds of equal work.
  */
 export async function compareAsync(title: string, work: number, cases: AsyncCase[]): Promise<void> {
   const nanos = cases.map((): number[] => [])

@@ -1,9 +1,9 @@
 import b from 'benny'
 
-/** One way to do the work. */
+/** A way to do the work. */
 export interface Case {
   name: string
-  /** Does `work` messages' worth, and throws if the result is wrong. */
+  /** Handles `work` messages, and throws if the result is wrong. */
   run: () => void
 }
 
@@ -11,25 +11,26 @@ export interface Comparison {
   title: string
   /** Messages that one `run` handles. */
   work: number
-  /** The first is the subject; the others are its rivals. */
+  /** The first case is the subject. The others are its rivals. */
   cases: Case[]
 }
 
 export interface Result {
   name: string
-  /** Nanoseconds a message, the median of the rounds. */
+  /** Nanoseconds for each message, as the median of the rounds. */
   nanos: number
-  /** This case's time divided by the subject's: above 1 the subject is faster. The median of the rounds' ratios. */
+  /** Time of this case divided by that of the subject, as the median of the rounds. Above 1 the subject is faster. */
   ratio: number
 }
 
-/** Odd, so that a median is one of the values. */
+/** An odd number, so that the median is one of the values. */
 const ROUNDS = 7
 const SAVE = process.argv.includes('--save')
 
 /**
- * Runs the cases in turn, round after round, so that a change of the machine's speed meets all of them, and prints what
- * each costs beside the subject. With `--save` benny writes its chart and JSON of the last round to benchmark/results/.
+ * Runs the cases in turn, round after round, so that a change of the machine's speed affects all of them, and prints
+ * the cost of each beside the subject. With `--save` benny writes its chart and JSON of the last round to
+ * benchmark/results/.
  */
 export async function compare({ title, work, cases }: Comparison): Promise<Result[]> {
   for (const { run } of cases) run()
@@ -62,7 +63,7 @@ export function median(values: number[]): number {
   return values.sort((a, b) => a - b)[values.length >> 1] as number
 }
 
-/** benny announces every suite, and every round is one. */
+/** Silences benny, which announces every suite, because every round is a suite. */
 async function quietly<T>(run: () => Promise<T>): Promise<T> {
   const { log } = console
   console.log = () => {}

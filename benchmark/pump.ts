@@ -1,7 +1,7 @@
 /**
- * P12: `pump` of 1 GiB from file to file, both in the page cache, beside Node's file streams. FRAMEPOOL_PUMP_BYTES says how
- * many bytes. The target is written over in place: new pages would cost the kernel many times what the copy does, and differ
- * from round to round.
+ * P12: `pump` of 1 GiB from file to file, both in the page cache, beside Node's file streams. FRAMEPOOL_PUMP_BYTES sets
+ * the number of bytes. The target is overwritten in place, because new pages would cost the kernel many times the copy,
+ * and vary between rounds.
  */
 import { strict as assert } from 'node:assert'
 import { createHash } from 'node:crypto'
@@ -21,7 +21,7 @@ import { pipeline } from 'node:stream/promises'
 import { pump } from '../index.js'
 import { median } from './compare.js'
 
-/** What one copy has cost. */
+/** Cost of one copy. */
 interface Cost {
   seconds: number
   cpuSeconds: number
@@ -37,7 +37,7 @@ const from = join(folder, 'from')
 const to = join(folder, 'to')
 
 const cases = [
-  // The first is the default, and what the ratios are against.
+  // The first is the default. Ratios are relative to it.
   ...[1024, 64, 128, 256, 512, 4096].map((size) => ({
     name: `pump, ring of ${size} KiB`,
     copy: () => pumped(size * KIB),
@@ -97,7 +97,7 @@ async function measure(copy: () => Promise<void>): Promise<Cost> {
   return { seconds, cpuSeconds: (user + system) / 1e6 }
 }
 
-/** No two pieces of it are equal. */
+/** Fills a file with words. Each piece begins with its number, so that no two pieces are equal. */
 function write(file: string, word: (at: number) => number): void {
   const descriptor = openSync(file, 'w')
   const piece = new Uint32Array(PIECE / 4).map((_, at) => word(at))

@@ -2,24 +2,24 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 
-/** How to relay: through rings of so many bytes, or with `pipe` and, unless it is the default, this high-water mark. */
+/** How to relay: through rings of `ringBytes`, or with `pipe` and an optional high-water mark. */
 export interface Way {
   ringBytes?: number
   highWaterMark?: number
 }
 
-/** What relaying has cost this process. */
+/** Cost of relaying in this process. */
 export interface Cost {
   cpuSeconds: number
-  /** The most that was resident. */
+  /** Peak of the resident memory. */
   rssBytes: number
-  /** How much that was more than before. */
+  /** Growth of the resident memory to its peak. */
   rssGrowthBytes: number
   longestStallMs: number
 }
 
-// The process of its own that a benchmark or a test of relays forks: it tells its port, relays one connection to the port
-// that it is given, and tells what that has cost.
+// Program that benchmarks and tests of relays fork. It reports its port, relays one connection to the given port, and
+// reports the cost.
 const [way, port] = process.argv.slice(2).map((text) => JSON.parse(text)) as [Way, number]
 const { ringBytes, ...options } = { ...way, allowHalfOpen: true }
 const relay = ringBytes === undefined ? throughPipes : await throughRings(ringBytes)
@@ -55,7 +55,7 @@ function throughPipes(a: Socket, b: Socket): Promise<unknown> {
   return Promise.all([once(a, 'close'), once(b, 'close')])
 }
 
-/** Loads framepool only here: a process that pipes does not have to carry it. */
+/** Loads framepool here, because a process that pipes should not load it. */
 async function throughRings(size: number): Promise<(a: Socket, b: Socket) => Promise<unknown>> {
   const { relaySockets } = await import('../index.js')
   return (a, b) => relaySockets(a, b, { size })

@@ -9,10 +9,10 @@ import { median } from './compare.js'
 import type { Cost, Way } from './relay-process.js'
 
 const ROUNDS = 7
-/** Each way. */
+/** Bytes in each direction. */
 const BYTES = 2 ** 28
 const PIECE = 64 * 1024
-/** Not a divisor of a ring's size, so that bytes in a wrong place show. */
+/** Does not divide the size of a ring, so that misplaced bytes show. */
 const PERIOD = 65_521
 const pattern = Uint8Array.from({ length: PERIOD + PIECE }, (_, at) => Math.imul((at % PERIOD) + 1, 0x9e37_79b1) >>> 24)
 
@@ -32,7 +32,7 @@ for (const [title, back] of [
   ['TCP relay, both ways at once', BYTES],
 ] as const) {
   const costs = ways.map((): Cost[] => [])
-  // In turn, so that a change of the machine's speed meets all of them; the first round only warms up.
+  // The ways run in turn, so that a change of the machine's speed affects all of them. The first round is a warm-up.
   for (let round = 0; round <= ROUNDS; round++) {
     for (const [index, { way }] of ways.entries()) {
       const cost = await measure(way, back)
@@ -46,7 +46,7 @@ if (process.argv.includes('--save')) {
   writeFileSync('benchmark/results/relay-sockets.json', JSON.stringify(results, null, 2))
 }
 
-/** Ratios are the medians of the rounds', to the pipe that costs the least CPU time. */
+/** Prints the costs. Ratios are medians of the rounds, relative to the pipe with the least CPU time. */
 function report(title: string, costs: Cost[][], gigabytes: number) {
   const middle = (key: keyof Cost, own: Cost[]): number => median(own.map((cost) => cost[key]))
   const [rival] = costs
@@ -74,7 +74,7 @@ function report(title: string, costs: Cost[][], gigabytes: number) {
   })
 }
 
-/** What it costs a new process to relay `BYTES` there and `back` bytes back, which arrive as they were sent. */
+/** Measures a new process that relays `BYTES` one way and `back` bytes the other, and checks that they arrive. */
 async function measure(way: Way, back: number): Promise<Cost> {
   const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -1,20 +1,22 @@
-/** P5: slices of 1 KiB, one way to another worker through a SliceChannel, received, touched, released, beside postMessage. */
+/**
+ * P5: slices of 1 KiB sent to another worker through a SliceChannel, touched and released there, beside postMessage.
+ */
 import { type Slice, SlotPool } from '../index.js'
 import { compareAsync } from './compare-async.js'
 import { byChannel, byMessage } from './to-worker.js'
 
 const WORK = 50_000
 const BYTES = 1024
-/** Slices on their way at a time: what the receiver does while the sender wakes up, and the other way round. */
+/** Slices in transit at a time. They keep one end busy while the other wakes up. */
 const CAPACITY = 1024
-/** So that there are slots for as many, and for those that are on their way back. */
+/** Number of pools, with slots for all slices in transit in both directions. */
 const POOLS = (2 * CAPACITY) / SlotPool.SLOTS
-/** What is posted without a turn of the event loop: Node sends as fast as it can. */
+/** Messages posted in one turn of the event loop, so that Node sends as fast as it can. */
 const POSTED = 256
 
 const framepool = new URL('../index.js', import.meta.url)
 
-/** Sums up what it receives, and tells when a slice of one byte has come. */
+/** Program of a worker that sums the slices it receives, and reports after a slice of one byte. */
 const CHANNEL_WORKER = `
   import { parentPort, workerData } from 'node:worker_threads'
   import { adopt } from '${framepool}'
@@ -59,7 +61,7 @@ function make(index: number): Uint8Array<ArrayBuffer> {
   return bytes
 }
 
-// The last message, of one byte, counts for nothing.
+// The last message, of one byte, does not count.
 const round = { messages: WORK + 1, sum: WORK }
 const posting = { ...round, source: POST_WORKER }
 await compareAsync('slices of 1 KiB to another worker', WORK, [

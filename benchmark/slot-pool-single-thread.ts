@@ -1,6 +1,6 @@
 /**
- * P3: the single-thread loop of buffer_sv2's own benchmark: 1,000 times two messages of 4–16 KiB are filled, taken and
- * released.
+ * P3: the single-thread loop of buffer_sv2's own benchmark. It fills, takes and releases two messages of 4 to 16 KiB
+ * 1,000 times.
  */
 import { strict as assert } from 'node:assert'
 import { type Buffer as PoolBuffer, SlotPool, SystemMemoryBuffer } from '../index.js'
@@ -8,7 +8,7 @@ import { compare } from './compare.js'
 
 const ROUNDS = 1000
 const source = Buffer.alloc(16 * 1024, 'framepool')
-/** The same sizes for every case. */
+/** Sizes of the messages, equal for every case. */
 const sizes = Array.from(
   { length: 2 * ROUNDS },
   (_, index) => 4096 + (((index * 2_654_435_761) >>> 0) % (12 * 1024 + 1)),

@@ -1,26 +1,26 @@
 /**
- * P4: the original benchmark's first loop over threads: 1,000 rounds of two messages of 4 to 16 KiB that are filled, sent to
- * another worker, held there for 1 ms and released; beside postMessage with a copy and with a transfer. A pool lends 8 slices at
- * a time, and gives heap memory beyond that: with one, as in the original, most messages are on the heap; with several in turn,
- * as a user would have them, none is.
+ * P4: the first loop over threads of buffer_sv2's benchmark, beside postMessage with a copy and with a transfer. Each
+ * of 1,000 rounds fills two messages of 4 to 16 KiB and sends them to another worker, which holds them for 1 ms and
+ * releases them. A pool lends 8 slices at a time, and uses the heap beyond that. With one pool, as in the original,
+ * most messages are on the heap. With several pools in turn, as users would have them, none is.
  */
 import { type Slice, SlotPool } from '../index.js'
 import { type AsyncCase, compareAsync } from './compare-async.js'
 import { byChannel, byMessage } from './to-worker.js'
 
 const MESSAGES = 2_000
-/** How often the loop is run at a time: once takes only some milliseconds. */
+/** Runs of the loop in each round, because one takes only a few milliseconds. */
 const LOOPS = 5
 const SIZES = Array.from({ length: 64 }, (_, index) => 4096 + ((index * 2731) % 12_289))
 const HELD_MS = 1
-/** As many as have slots for all that is held at a time. */
+/** Number of pools, with slots for all slices held at a time. */
 const POOLS = 256
-/** A whole round: who sends does not wait, as who posts does not. */
+/** Capacity of the channel: a whole round, so that the sender never waits, just as postMessage never waits. */
 const CAPACITY = 2048
 
 const framepool = new URL('../index.js', import.meta.url)
 
-/** `hold(message, release)`: keeps what has come for 1 ms, and tells when all of a round has been released. */
+/** Source of `hold(message, release)`, which keeps a message for 1 ms, and reports when a whole round is released. */
 const HOLD = `
   let released = 0
   const held = []
@@ -65,7 +65,7 @@ const POST_WORKER = `
 const sizeOf = (index: number): number => SIZES[index % SIZES.length] as number
 const make = (index: number): Uint8Array<ArrayBuffer> => new Uint8Array(sizeOf(index)).fill(1)
 
-/** Takes its slices from so many pools in turn. */
+/** Takes slices from `count` pools in turn. */
 function takeFrom(count: number): (index: number) => Slice {
   const pools = Array.from({ length: count }, () => new SlotPool(SlotPool.SLOTS * 16 * 1024))
   return (index) => {
@@ -75,7 +75,7 @@ function takeFrom(count: number): (index: number) => Slice {
   }
 }
 
-/** The same several times over. */
+/** Runs a case several times in each round. */
 const loops = ({ run, ...rest }: AsyncCase): AsyncCase => ({
   ...rest,
   run: async () => {

@@ -1,6 +1,6 @@
 /**
- * P1 and P2: one message through the slot pool (getWritable, touch, getDataOwned, release) beside Buffer.allocUnsafe, and
- * beside the core called natively (`cargo bench --bench slot_pool`, run here too).
+ * P1 and P2: a message through the slot pool (getWritable, touch, getDataOwned, release), beside Buffer.allocUnsafe,
+ * and beside native calls of the core (`cargo bench --bench slot_pool`, which also runs here).
  */
 import { strict as assert } from 'node:assert'
 import { execFileSync } from 'node:child_process'
@@ -33,7 +33,7 @@ for (const size of SIZES) {
         run: () => cycles(pool, size),
       },
       {
-        // Then every message crosses, and every seventh finds the slots used up and looks for free ones.
+        // Every message then crosses, and every seventh finds no slot left and looks for free ones.
         name: 'SlotPool, another slice alive',
         run: () => cycles(shared, size),
       },

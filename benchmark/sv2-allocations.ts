@@ -1,4 +1,4 @@
-/** P16: how often a relay's native code asks for memory in steady state, for a million frames. Builds an addon that counts it. */
+/** P16: native allocations of a relay in steady state, for a million frames. Builds an addon that counts them. */
 import { strict as assert } from 'node:assert'
 import { execFileSync } from 'node:child_process'
 import { copyFileSync } from 'node:fs'
@@ -7,7 +7,7 @@ import { pipelined } from './sv2-pipelined.js'
 import { startRelayedPool } from './sv2-relayed-pool.js'
 
 const FRAMES = 1_000_000
-/** Frames on their way at once, in turn. */
+/** Frames in transit at once, for each run. */
 const AT_ONCE = [1, 10, 100, 640]
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -16,20 +16,20 @@ const cargo = ['build', '--quiet', '-p', 'framepool-node', '--features', 'count-
 execFileSync('cargo', cargo, { cwd: root, stdio: 'inherit' })
 
 const library = { darwin: 'libframepool_node.dylib', win32: 'framepool_node.dll' }[process.platform as string]
-// Node loads no addon under another name.
+// Node loads addons only from files with this extension.
 const addon = `${target}/framepool.node`
 copyFileSync(`${target}/debug/${library ?? 'libframepool_node.so'}`, addon)
 const pool = await startRelayedPool(addon)
 const pipeline = await pipelined(pool)
-// Until the rings have grown, and spare buffers are there.
+// Warms up until the rings have grown and spare buffers exist.
 for (const atOnce of AT_ONCE.toReversed()) await pipeline(atOnce, FRAMES / 100)
 const first = await pool.report()
-// Sessions were made.
+// The relay made sessions, so allocations were counted.
 assert.ok(first.allocations)
 let { frames } = first
 console.log('\nA million frames of 64 B through a relay, in steady state: native allocations')
 for (const atOnce of AT_ONCE) {
-  // One by one takes long, and tells as much with fewer.
+  // Frames that go one at a time take long, and fewer of them show as much.
   const count = Math.min(FRAMES, (FRAMES * atOnce) / 10)
   await pipeline(atOnce, count)
   const report = await pool.report()

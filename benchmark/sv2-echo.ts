@@ -1,4 +1,7 @@
-/** P13: an Sv2 echo server's user CPU for a round trip of 64 B, beside the reference implementation's and one on node:crypto. */
+/**
+ * P13: user CPU time of an Sv2 echo server for a round trip of 64 B, beside servers on the reference and on
+ * node:crypto.
+ */
 import { strict as assert } from 'node:assert'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -12,37 +15,37 @@ import { NodeCryptoTransport } from './rivals/node-crypto-transport.js'
 
 const ROUNDS = 7
 const PAYLOAD = 64
-/** Round trips under way at once. */
+/** Round trips in progress at once. */
 const WINDOW = 500
-/** What the system counts a process's time in. */
+/** Unit in which the system counts the CPU time of a process. */
 const TICK_MICROS = 10_000
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** The client's end of a connection to an echo server. */
 interface Client {
-  /** Sends that many frames. */
+  /** Sends `count` frames. */
   send(count: number): void
-  /** Told how many frames have come back. */
+  /** Called with the number of frames that have come back. */
   onEcho: (count: number) => void
 }
 
 interface Contender {
   name: string
-  /** Round trips in one round: so many that the server is busy for a while. */
+  /** Round trips in one round: enough to keep the server busy for a while. */
   trips: number
   server: ChildProcess
   client: Client
 }
 
-/** The payload of the frame that is sent as number `index`. */
+/** Returns the payload of the frame number `index`. */
 function payloadOf(index: number): Buffer {
   const payload = Buffer.alloc(PAYLOAD, index)
   payload.writeUInt32LE(index)
   return payload
 }
 
-/** A session of ours. It costs so little that the server is never idle for want of frames. */
+/** Makes a client on `Sv2Session`, which is fast enough to keep the server busy. */
 async function sessionClient(socket: Socket, authorityPublicKey: string): Promise<Client> {
   const session = Sv2Session.initiator({ authorityPublicKey })
   const client: Client = { send, onEcho: () => {} }
@@ -58,7 +61,7 @@ async function sessionClient(socket: Socket, authorityPublicKey: string): Promis
   return client
 }
 
-/** What is sent has been sealed before, what comes back is opened afterwards: for the same reason. */
+/** Makes a client that seals its frames beforehand and opens the echoes afterwards, to keep the server busy. */
 function sealedClient(socket: Socket, transport: NodeCryptoTransport, frames: number): Client {
   const client: Client = { send, onEcho: () => {} }
   const wire = Array.from({ length: frames }, (_, index) =>
@@ -87,7 +90,7 @@ function sealedClient(socket: Socket, transport: NodeCryptoTransport, frames: nu
   return client
 }
 
-/** Starts a server that prints its port; gives a connection to it. */
+/** Starts a server that prints its port, and connects to it. */
 async function start(command: string, ...args: string[]): Promise<{ server: ChildProcess; socket: Socket }> {
   const server = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const [printed] = (await once(server.stdout!, 'data')) as [Buffer]
@@ -97,14 +100,14 @@ async function start(command: string, ...args: string[]): Promise<{ server: Chil
   return { server, socket }
 }
 
-/** Microseconds of user CPU that a process has used. */
+/** Returns the user CPU time of a process, in microseconds. */
 function userMicros({ pid }: ChildProcess): number {
-  // The name before the parenthesis may hold spaces; the user time is the twelfth number behind it.
+  // The name in parentheses may hold spaces. The user time is the twelfth field after it.
   const [, numbers] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ') as [string, string]
   return Number(numbers.split(' ')[11]) * TICK_MICROS
 }
 
-/** Has `trips` frames echoed, `WINDOW` at a time; microseconds of the server's user CPU for each. */
+/** Has `trips` frames echoed, `WINDOW` at a time. Returns the server's user CPU time for each, in microseconds. */
 async function measure({ server, client, trips }: Contender): Promise<number> {
   const before = userMicros(server)
   await new Promise<void>((resolve) => {
@@ -128,7 +131,7 @@ async function framepool(): Promise<Contender> {
   return { name: 'framepool', trips: 200_000, server, client: await sessionClient(socket, publicKey) }
 }
 
-/** Null where it cannot be built. */
+/** Builds the reference server. Returns null if it cannot be built. */
 async function reference(): Promise<Contender | null> {
   const manifest = `${root}benchmark/rivals/sv2-echo-server/Cargo.toml`
   const target = `${root}target/rivals`

@@ -1,6 +1,6 @@
 /**
- * P17: what a million frames of 64 B cost in garbage collection: received and forwarded in this process, looked at one by one
- * or not; and forwarded by a relay in a process of its own, pipelined, its sockets included.
+ * P17: time in garbage collection for a million frames of 64 B. They are received and forwarded in this process, with
+ * and without a look at each frame, and by a pipelined relay in a separate process, including its sockets.
  */
 import { strict as assert } from 'node:assert'
 import { PerformanceObserver } from 'node:perf_hooks'
@@ -12,12 +12,12 @@ import { startRelayedPool } from './sv2-relayed-pool.js'
 const ROUNDS = 7
 const FRAMES = 1_000_000
 const PAYLOAD = Buffer.alloc(64, 7)
-/** Frames to a chunk of wire bytes: about 64 KiB, as a socket gives under load. Through the relay: on their way at once. */
+/** Frames in a chunk of about 64 KiB, as a socket returns under load. Through the relay, frames in transit at once. */
 const PIPELINED = 640
-/** So that an output takes a chunk as a whole. */
+/** Size of an output that takes a whole chunk. */
 const OUTPUT_SIZE = 1 << 17
 
-/** What a way of looking at frames has cost in each round. */
+/** Costs of one way to look at frames, by round. */
 interface Cost {
   millis: number[]
   nanos: number[]
@@ -42,7 +42,7 @@ const ways = [
 
 const { publicKey: authorityPublicKey, secretKey: authoritySecretKey } = generateAuthorityKeypair()
 
-/** Two sessions with their handshake behind them. */
+/** Makes two sessions and completes their handshake. */
 function connected(): [Sv2Session, Sv2Session] {
   const one = Sv2Session.initiator({ authorityPublicKey, outputSize: OUTPUT_SIZE })
   const other = Sv2Session.responder({ authorityPublicKey, authoritySecretKey, outputSize: OUTPUT_SIZE })
@@ -61,7 +61,7 @@ function connected(): [Sv2Session, Sv2Session] {
 const [miner, inner] = connected()
 const [outer] = connected()
 
-/** One chunk in, its frames looked at, the batch forwarded, one chunk out. */
+/** Receives a chunk, looks at its frames, forwards the batch, and takes a chunk out. */
 function relayFrames(look: (batch: FrameBatch) => number): void {
   for (let sent = 0; sent < FRAMES; sent += PIPELINED) {
     for (let index = 0; index < PIPELINED; index++) miner.send({ messageType: 1 }, PAYLOAD)
@@ -84,7 +84,7 @@ const observer = new PerformanceObserver((list) => {
   for (const { duration } of list.getEntries()) gcMillis += duration
 })
 observer.observe({ entryTypes: ['gc'] })
-/** Entries are delivered on a later turn. */
+/** Waits for entries, which are delivered on a later turn. */
 const delivered = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 10))
 
 const costs = ways.map((): Cost => ({ millis: [], nanos: [] }))
@@ -96,7 +96,7 @@ for (let round = -1; round < ROUNDS; round++) {
     relayFrames(look)
     const nanos = ((performance.now() - start) * 1e6) / FRAMES
     await delivered()
-    // The first round compiles.
+    // The first round is a warm-up for the compiler.
     if (round < 0) continue
     costs[index]!.millis.push(gcMillis)
     costs[index]!.nanos.push(nanos)

@@ -1,4 +1,6 @@
-/** P15: what 2,000 idle connections through a relay hold, both sides: what the relay counts, and what its process grows by. */
+/**
+ * P15: memory of 2,000 idle connections through a relay, both sides: as the relay counts it, and as its process grows.
+ */
 import { strict as assert } from 'node:assert'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -6,18 +8,18 @@ import { Sv2Session } from '../src/sv2/index.js'
 import { startRelayedPool } from './sv2-relayed-pool.js'
 
 const CONNECTIONS = 2000
-/** Connections that are opened at once. */
+/** Connections opened at once. */
 const AT_ONCE = 50
-/** What each has carried, there and back, before it falls silent. */
+/** Frames that each connection carries both ways before it is idle. */
 const FRAMES = 20
 const PAYLOAD = Buffer.alloc(1000, 7)
-/** By then the relay has taken notice of the silence. */
+/** Milliseconds after which the relay has noticed that connections are idle. */
 const SILENCE_MS = 4000
 const KIB = 1024
 
 const relay = await startRelayedPool()
 
-/** One miner: connects, sends frames, and waits for them to come back. */
+/** Runs a miner, which connects, sends frames, and waits for their echoes. */
 async function connectMiner(): Promise<void> {
   const session = Sv2Session.initiator({ authorityPublicKey: relay.authorityPublicKey })
   const echoed = new Promise<void>((resolve) => {
@@ -38,7 +40,7 @@ async function connectMiners(count: number): Promise<void> {
   }
 }
 
-// So that what the first connections bring with them, compiled code for one, is not counted.
+// Keeps one-time costs of the first connections, such as compiled code, out of the count.
 await connectMiners(AT_ONCE)
 await sleep(SILENCE_MS)
 const before = await relay.report()

@@ -1,11 +1,11 @@
-// A miner that keeps frames of 64 B on their way through a relay and back.
+// A miner that keeps frames of 64 B in transit through a relay and back.
 import { connect } from 'node:net'
 import { Sv2Session } from '../src/sv2/index.js'
 import type { RelayedPool } from './sv2-relayed-pool.js'
 
 const PAYLOAD = Buffer.alloc(64, 7)
 
-/** Has the relay forward `frames`, half of them each way, `atOnce` on their way at any time. */
+/** Sends `frames` through the relay, half of them each way, with `atOnce` in transit at any time. */
 export type Pipeline = (atOnce: number, frames: number) => Promise<void>
 
 export async function pipelined({ port, authorityPublicKey }: RelayedPool): Promise<Pipeline> {

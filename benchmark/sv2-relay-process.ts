@@ -1,5 +1,5 @@
-// A relay in a process of its own, for benchmarks: usage `sv2-relay-process.js <options in JSON>`. It tells its port, and on
-// every message what has come of it.
+// A relay in a separate process, for benchmarks. Usage: `sv2-relay-process.js <options in JSON>`. It reports its port,
+// and its state on every message.
 import { createRequire } from 'node:module'
 import { PerformanceObserver } from 'node:perf_hooks'
 import { setFlagsFromString } from 'node:v8'
@@ -8,19 +8,19 @@ import { createRelay, type RelayOptions } from '../src/sv2/index.js'
 
 export interface RelayReport {
   connections: number
-  /** Forwarded since the start, both ways. */
+  /** Frames forwarded since the start, in both directions. */
   frames: number
-  /** As `stats()` has it. */
+  /** `memoryBytes` of the relay's `stats()`. */
   memoryBytes: number
-  /** After a collection. */
+  /** Resident memory after a garbage collection. */
   rssBytes: number
-  /** Time spent in garbage collection since the last report, which ended with one that is not counted. */
+  /** Time in garbage collection since the last report, without the collection that each report makes. */
   gcMillis: number
-  /** How often native code has asked for memory since the last report; null where the addon does not count it. */
+  /** Native allocations since the last report, or null if the addon does not count them. */
   allocations: number | null
 }
 
-/** As the addon has it when it was built with the feature `count-allocations`. */
+/** Only an addon with the feature `count-allocations` has this function. */
 const { allocations } = createRequire(import.meta.url)('../src/native/binding.cjs') as { allocations?: () => number }
 let allocationsBefore = 0
 
@@ -32,7 +32,7 @@ const observer = new PerformanceObserver((list) => {
   for (const { duration } of list.getEntries()) gcMillis += duration
 })
 observer.observe({ entryTypes: ['gc'] })
-/** Entries are delivered on a later turn. */
+/** Waits for entries, which are delivered on a later turn. */
 const delivered = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 10))
 
 const relay = createRelay(JSON.parse(process.argv[2] as string) as RelayOptions)
@@ -50,6 +50,6 @@ process.on('message', async () => {
   const rssBytes = process.memoryUsage.rss()
   const report: RelayReport = { connections, frames, memoryBytes, rssBytes, gcMillis: spent, allocations: allocated }
   process.send?.(report)
-  // What a report itself takes is not counted.
+  // The cost of the report itself does not count.
   allocationsBefore = allocations?.() ?? 0
 })

@@ -1,4 +1,4 @@
-// An echo pool in this process, and a relay to it in a process of its own.
+// An echo pool in this process, and a relay to it in a separate process.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
@@ -7,15 +7,15 @@ import { generateAuthorityKeypair, Sv2Session } from '../src/sv2/index.js'
 import type { RelayReport } from './sv2-relay-process.js'
 
 export interface RelayedPool {
-  /** Where miners connect to, and the key to expect there. */
+  /** Port and authority key of the relay, for miners. */
   port: number
   authorityPublicKey: string
-  /** What the relay's process has come to. */
+  /** Returns the state of the relay's process. */
   report(): Promise<RelayReport>
   stop(): void
 }
 
-/** `addon`: the native addon that the relay is to use, if not the one beside the facade. */
+/** Starts the pool and the relay. `addon` is the native addon for the relay, by default the one beside the facade. */
 export async function startRelayedPool(addon?: string): Promise<RelayedPool> {
   const { publicKey: authorityPublicKey, secretKey: authoritySecretKey } = generateAuthorityKeypair()
   const pool = createServer((socket) => {
@@ -28,7 +28,7 @@ export async function startRelayedPool(addon?: string): Promise<RelayedPool> {
   const options = JSON.stringify({ listen: { port: 0 }, upstream, authorityPublicKey, authoritySecretKey })
   const env = addon === undefined ? process.env : { ...process.env, NAPI_RS_NATIVE_LIBRARY_PATH: addon }
   const relay = fork(fileURLToPath(new URL('sv2-relay-process.js', import.meta.url)), [options], { env })
-  // It says why.
+  // The process has printed the reason.
   relay.on('exit', (code) => code && process.exit(code))
   const [port] = (await once(relay, 'message')) as [number]
   return {

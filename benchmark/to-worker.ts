@@ -4,16 +4,16 @@ import { type Slice, SliceChannel } from '../index.js'
 import type { AsyncCase } from './compare-async.js'
 import { startWorker } from './worker.js'
 
-/** What goes to another worker in a round. */
+/** A round of messages to another worker. */
 interface Round {
   name: string
-  /** The worker's: it tells `sum` when it has all. */
+  /** Program of the worker, which reports `sum` after the last message. */
   source: string
   messages: number
   sum: number
 }
 
-/** Sends what `take` gives through a channel that holds `capacity` slices. */
+/** Sends the slices that `take` returns through a channel of `capacity` slices. */
 export async function byChannel(round: Round, capacity: number, take: (index: number) => Slice): Promise<AsyncCase> {
   const { sender, receiver } = SliceChannel.create<Slice>(capacity)
   const worker = await startWorker(round.source, receiver.move())
@@ -34,7 +34,7 @@ export async function byChannel(round: Round, capacity: number, take: (index: nu
   }
 }
 
-/** Posts what `make` gives, `burst` of them without a turn of the event loop. */
+/** Posts the arrays that `make` returns, `burst` of them in each turn of the event loop. */
 export async function byMessage(
   round: Round,
   transfer: boolean,

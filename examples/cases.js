@@ -1,14 +1,14 @@
-// The three cases in which a slot pool is at its best, step by step. A digit is a slot that is taken, by the message of
-// that number (after 9 come a, b, c …); a dash is a slot that is free.
+// The three cases in which a slot pool works best, step by step. A digit is a slot taken by the message of that number
+// (after 9 come a, b, c …). A dash is a free slot.
 import { SlotPool } from 'framepool'
 
-/** Takes one message of one byte. */
+/** Writes and takes a message of one byte. */
 function add(pool) {
   pool.getWritable(1)
   return pool.getDataOwned()
 }
 
-/** Shows the slots, then `event`, or without one the mode. */
+/** Prints the slots, then `event` or, without an event, the mode. */
 function show(pool, event) {
   const { slots, mode } = pool.stats()
   if (event) return console.log(`${slots}  ${event}`)
@@ -20,7 +20,7 @@ function show(pool, event) {
   console.log(`${pool}${note}`)
 }
 
-/** Takes one message, and shows the slots; where that changed the mode, it says so. */
+/** Takes a message, and prints the slots and any change of the mode. */
 function addAndShow(pool) {
   const before = pool.mode
   const slice = add(pool)
@@ -28,7 +28,7 @@ function addAndShow(pool) {
   return slice
 }
 
-/** A pool of 8 slots, all of them taken one after another. */
+/** Creates a pool of 8 slots, and takes all of them in turn. */
 function fill() {
   const pool = new SlotPool(8)
   show(pool)
@@ -39,7 +39,7 @@ function fill() {
 {
   console.log('Case 1: buffer pool exhaustion')
   const { pool } = fill()
-  // Nothing is free, so these come from the heap.
+  // No slot is free, so these messages come from the heap.
   for (let count = 0; count < 2; count++) {
     add(pool)
     show(pool)
@@ -50,7 +50,7 @@ function fill() {
 {
   console.log('\nCase 2: buffer pool reset to remain in back mode')
   const { pool, slices } = fill()
-  // With nothing alive the next message begins at the first slot again.
+  // With no slice alive, the next message begins at the first slot again.
   for (const slice of slices) slice.release()
   show(pool, 'RESET')
   addAndShow(pool)

@@ -1,4 +1,5 @@
-// Copies a file and shows how far it is: `node examples/copy.js from to`. Without arguments it copies 64 MiB of its own making.
+// Copies a file and shows its progress: `node examples/copy.js from to`. Without arguments it copies a file of 64 MiB
+// that it makes.
 import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

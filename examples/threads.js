@@ -1,4 +1,5 @@
-// Slices that workers hold and give back, a budget that threads share, and a ring from one thread to another. No byte is copied on the way.
+// Slices that workers hold and return, a budget that threads share, and a ring from one thread to another. No byte is
+// copied on the way.
 import { once } from 'node:events'
 import { isMainThread, parentPort, Worker } from 'node:worker_threads'
 import { adopt, BudgetPool, ByteRing, SlotPool } from 'framepool'
@@ -6,7 +7,7 @@ import { adopt, BudgetPool, ByteRing, SlotPool } from 'framepool'
 if (isMainThread) {
   const worker = new Worker(new URL(import.meta.url))
 
-  // move() takes a slice away from this thread and leaves a ticket, with which another thread has it.
+  // move() takes a slice away from this thread and returns a ticket, which another thread adopts.
   const pool = new SlotPool(1024)
   pool.writeAll(Buffer.from('Ciao, mundo!'))
   worker.postMessage({ slice: pool.getDataOwned().move() })

@@ -1,4 +1,4 @@
-// Messages of all sizes in a pool of 32 bytes: what fits lies in the pool, the rest on the heap.
+// Messages of all sizes in a pool of 32 bytes. Those that fit lie in the pool, and the rest on the heap.
 import { SlotPool } from 'framepool'
 
 const pool = new SlotPool(32)
@@ -15,7 +15,7 @@ function write(text) {
 write('Hello')
 write('JavaScript, Rust')
 
-// 11 bytes are left. A message that is longer goes to the heap, and the pool is in alloc mode…
+// 11 bytes are left. A longer message goes to the heap, and the pool is in alloc mode…
 write('one more than is left')
 // …until one comes that fits.
 write('this fits')
@@ -25,7 +25,7 @@ write('longer than the pool, whatever is free in it')
 for (const slice of slices) slice.release()
 console.log(`${pool}  all released`)
 
-// With nothing alive the pool begins anew.
+// With no slice alive, the pool starts again.
 write('Hi')
 
 const { heapFallbacks, resets } = pool.stats()

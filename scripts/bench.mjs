@@ -6,7 +6,7 @@ import { build, install, root } from './setup.mjs'
 install()
 build()
 const folder = `${root}dist/benchmark/`
-// A scenario says in its first line which target it measures; the other files there are what scenarios share.
+// A scenario names its target in its first line. The other files hold code that scenarios share.
 const scenarios = readdirSync(folder)
   .filter((file) => file.endsWith('.js') && readFileSync(folder + file, 'utf8').startsWith('/**'))
   .map((file) => file.slice(0, -3))

@@ -1,4 +1,5 @@
-// Compiles the facade into dist/ and puts the native binding, which `napi build` makes beside its sources, there too.
+// Compiles the facade into dist/, and copies the native binding there. `napi build` puts the binding beside the
+// sources.
 import { execFileSync } from 'node:child_process'
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

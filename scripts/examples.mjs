@@ -1,4 +1,4 @@
-// Runs every example in turn. (`node examples/*.js` would run the first and give it the others as arguments.)
+// Runs every example in turn. `node examples/*.js` would run the first with the others as its arguments.
 import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

@@ -1,4 +1,4 @@
-// Runtimes that tests run on. They are fetched from npm into .runtimes/ when they are not there.
+// Runtimes for the tests. Missing ones are fetched from npm into .runtimes/.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,17 +8,17 @@ const folder = join(root, '.runtimes')
 
 export const platform = { os: process.platform, arch: process.arch }
 
-/** Where a package of a runtime has its files. */
+/** Returns the path of a file in the package of a runtime. */
 export const file = (...path) => join(folder, 'node_modules', ...path)
 
-/** Every supported Node: the packages that have the programs themselves, so that no install script has to fetch anything. */
+/** Every supported Node. These packages contain the programs, so that no install script has to fetch them. */
 export const nodes = [20, 22, 24, 26].map((major) => ({
   name: `node-${major}`,
   spec: `node-${platform.os}-${platform.arch}@${major}`,
   program: file(`node-${major}`, 'bin', 'node'),
 }))
 
-/** Those of the names that were asked for, or all; ends this process if there is none of a name. */
+/** Returns the runtimes with the given names, or all without names. Ends this process if a name is unknown. */
 export function choose(runtimes, asked) {
   const names = runtimes.map(({ name }) => name)
   const unknown = asked.find((name) => !names.includes(name))
@@ -29,7 +29,7 @@ export function choose(runtimes, asked) {
   return runtimes.filter(({ name }) => asked.length === 0 || asked.includes(name))
 }
 
-/** Installs those that are missing. */
+/** Installs the missing runtimes. */
 export function fetch(runtimes) {
   const missing = runtimes.filter(({ program }) => !existsSync(program))
   if (missing.length === 0) return

@@ -1,15 +1,16 @@
-// Finds circles among the modules of a crate, one file each: `node scripts/rust-circles.mjs crates/…`. A circle is an error.
+// Finds circles among the modules of a crate, where each file is a module: `node scripts/rust-circles.mjs crates/…`. A
+// circle is an error.
 //
-// A file depends on the files that define what it names, in `use` declarations and in paths. Where a module re-exports a name,
-// the dependency is on the file that defines it. What a file does not use itself does not count: the declaration `mod name;`,
-// and names that it only re-exports. Nor do tests (`mod tests`).
+// A file depends on the files that define the names in its `use` declarations and paths. For a re-exported name, the
+// dependency is on the defining file. The declaration `mod name;`, names that a file only re-exports, and tests (`mod
+// tests`) do not count.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { root } from './setup.mjs'
 
 const crates = process.argv.slice(2)
 
-/** The source without comments and literals. */
+/** Removes comments and literals from the source. */
 function code(source) {
   return source.replace(
     /\/\/[^\n]*|\/\*[\s\S]*?\*\/|b?r(#*)"[\s\S]*?"\1|b?"(?:[^"\\]|\\[\s\S])*"|b?'(?:[^'\\\n]|\\[^\n]+?)'/g,
@@ -17,7 +18,7 @@ function code(source) {
   )
 }
 
-/** The paths that a `use` tree names, each with the name that it has afterwards: `a::{b, c as d}` is `a::b` and `a::c`. */
+/** Returns the paths of a `use` tree, each with its local name: `a::{b, c as d}` is `a::b` and `a::c`. */
 function* leaves(tree, prefix = []) {
   for (const branch of split(tree)) {
     const open = branch.indexOf('{')
@@ -40,7 +41,7 @@ function segments(path) {
     .filter(Boolean)
 }
 
-/** Splits a list at the commas that are in no braces. */
+/** Splits a list at the commas outside braces. */
 function split(list) {
   const parts = ['']
   let depth = 0
@@ -53,12 +54,12 @@ function split(list) {
   return parts.map((part) => part.trim()).filter(Boolean)
 }
 
-/** Whether a name stands in the code of a module outside of its `use` declarations. */
+/** Returns true if the code of a module has the name outside its `use` declarations. */
 function uses(text, name) {
   return new RegExp(`\\b${name}\\b`).test(text.replace(/\buse\s+[^;]+;/g, ''))
 }
 
-/** Reads a module: what its `use` declarations and paths name, absolute from the crate's root. */
+/** Reads a module, and returns the names in its `use` declarations and paths, absolute from the crate's root. */
 function read(file, own) {
   const module = { file, own, children: new Set(), named: [], exports: new Map() }
   const text = code(readFileSync(file, 'utf8'))
@@ -88,7 +89,7 @@ function read(file, own) {
   return module
 }
 
-/** All modules of a crate, by path: `''` is the root, `slot::pool` a module of it. */
+/** Returns all modules of a crate by path: `''` is the root, `slot::pool` a module of it. */
 function modulesOf(crate) {
   const source = join(root, crate, 'src')
   const modules = new Map()
@@ -105,7 +106,7 @@ function modulesOf(crate) {
   return modules
 }
 
-/** The path from the crate's root, or null for one of another crate. */
+/** Returns the path from the crate's root, or null for a path of another crate. */
 function absolute(modules, { here, path, declared }) {
   const rest = [...path]
   const first = rest[0]
@@ -124,7 +125,7 @@ function absolute(modules, { here, path, declared }) {
   return isChild && (declared || rest.length > 1) ? [...here, ...rest] : null
 }
 
-/** The module that defines what a path names. Re-exports are followed. */
+/** Returns the module that defines the name of a path. Follows re-exports. */
 function definer(modules, path, seen = new Set()) {
   let length = path.length
   while (length > 0 && !modules.has(path.slice(0, length).join('::'))) length--
@@ -150,7 +151,7 @@ function graphOf(modules) {
   return graph
 }
 
-/** The strongly connected components of more than one module. */
+/** Returns the strongly connected components with more than one module. */
 function circlesOf(graph) {
   const indices = new Map()
   const lowest = new Map()
@@ -174,7 +175,7 @@ function circlesOf(graph) {
   return circles
 }
 
-/** Files of the crate that no module declares: the check would not see them. */
+/** Returns the files of the crate that no module declares. The check would not see them. */
 function strays(crate, modules) {
   const source = join(root, crate, 'src')
   const known = new Set([...modules.values()].map(({ file }) => file))

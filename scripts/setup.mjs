@@ -1,4 +1,4 @@
-// What every entry point needs first: the npm packages of the lockfile, and a build of what is checked out.
+// Sets up every entry point: installs the npm packages of the lockfile, and builds the checkout.
 import { spawnSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -8,7 +8,7 @@ export const root = fileURLToPath(new URL('..', import.meta.url))
 /** The TypeScript side of the native boundary. Every build writes it: see `build-boundary.mjs`. */
 export const generated = `${root}src/native/boundary.generated.ts`
 
-/** Runs a command in the checkout; ends this process with a message if it fails. */
+/** Runs a command in the checkout. Ends this process with a message if it fails. */
 function must(what, command, args) {
   console.error(`framepool: ${what}`)
   const { status, error } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2] })
@@ -17,12 +17,12 @@ function must(what, command, args) {
   process.exit(1)
 }
 
-/** Installs what package-lock.json names, unless that has been done since it last changed. */
+/** Installs the packages of package-lock.json, unless it is unchanged since the last installation. */
 export function install() {
   const installed = `${root}node_modules/.package-lock.json`
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(`${root}package-lock.json`).mtimeMs) return
-  // The lockfile decides the versions. `npm ci` would refuse it where a registry's mirror lacks packages for other
-  // platforms. No package needs an install script, and our own `prepare` would build a second time.
+  // The lockfile decides the versions. `npm ci` would fail on a registry mirror that lacks packages for other
+  // platforms. No package needs an install script, and the `prepare` of framepool would build a second time.
   must('installing npm packages', 'npm', ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund'])
 }
 

@@ -1,11 +1,11 @@
-// What test runs consist of: commands whose tests are counted.
+// Stages of test runs: commands whose tests are counted.
 import { spawn } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { root } from './setup.mjs'
 
-/** The facade's tests on the Node at that path, or those files of them. Programs that they start run on it, too. */
+/** Returns the stage of the facade's tests, or of some test files, on a Node. Programs that they start use it, too. */
 export function vitest(name, node, files = []) {
   const report = join(tmpdir(), `framepool-vitest-${process.pid}.json`)
   const program = join(root, 'node_modules', 'vitest', 'vitest.mjs')
@@ -23,8 +23,8 @@ export function vitest(name, node, files = []) {
 }
 
 /**
- * Runs a command, showing what it prints; how many of its tests passed and failed. `count` reads that from the output; a
- * stage without it is one check.
+ * Runs a command, shows its output, and returns how many of its tests passed and failed. `count` reads the numbers from
+ * the output. A stage without `count` is one check.
  */
 export async function run({ name, command, args, env, count }) {
   console.log(`\n── ${name} ──`)
@@ -36,7 +36,7 @@ export async function run({ name, command, args, env, count }) {
     console.error(`framepool: no count of ${name}: ${error.message}`)
     passed = 0
   }
-  // A stage can fail without a failing test: it did not start, or something broke outside of any test.
+  // A stage can fail without a failing test, if it did not start or an error happened outside the tests.
   if (!ok) {
     console.error(`framepool: ${name} failed`)
     failed = Math.max(failed, 1)

@@ -7,6 +7,6 @@ build()
 const demo = spawn(process.execPath, [`${root}dist/src/cli/main.js`, 'demo', ...process.argv.slice(2)], {
   stdio: 'inherit',
 })
-// The demo drains and still reports; a Ctrl-C that reaches it from the terminal as well counts once.
+// The demo drains and still reports. A Ctrl-C that also reaches it from the terminal counts once.
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => demo.kill(signal))
 demo.on('exit', (code) => process.exit(code ?? 1))

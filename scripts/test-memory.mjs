@@ -1,6 +1,6 @@
-// `npm run test:memory -- [names]`: the tests that run where freed memory is inaccessible, on every supported Node, or on those of
-// the names, for example `node-24`. FRAMEPOOL_MODEL_SECONDS says how long the model runs in each of its modes, by default a minute;
-// FRAMEPOOL_SEED repeats a run.
+// `npm run test:memory -- [names]`: runs the tests in which freed memory is inaccessible, on every supported Node or on
+// the named ones, for example `node-24`. FRAMEPOOL_MODEL_SECONDS sets how long the model runs in each mode, by default
+// a minute. FRAMEPOOL_SEED repeats a run.
 
 import { choose, fetch, nodes } from './runtimes.mjs'
 import { build, install } from './setup.mjs'

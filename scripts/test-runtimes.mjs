@@ -1,5 +1,5 @@
-// `npm run test:runtimes -- [names]`: the facade's tests on every supported Node, a few on Bun and Deno. They are fetched
-// from npm into .runtimes/ when they are not there; delete that folder to have the newest of each.
+// `npm run test:runtimes -- [names]`: runs the facade's tests on every supported Node, and a few on Bun and Deno.
+// Missing runtimes are fetched from npm into .runtimes/. Delete that folder to get the newest versions.
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { choose, fetch, file, nodes, platform } from './runtimes.mjs'

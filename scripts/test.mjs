@@ -19,7 +19,7 @@ const stages = [
     command: 'cargo',
     args: ['clippy', '-p', 'framepool', '--all-targets', '--', '-D', 'warnings'],
   },
-  // Its test target does not exist: napi-rs exports nothing from a test build.
+  // Skips the crate's test target, which cannot exist: napi-rs exports nothing from a test build.
   { name: 'Clippy (binding)', command: 'cargo', args: ['clippy', '-p', 'framepool-node', '--', '-D', 'warnings'] },
   { name: 'Rust', command: 'cargo', args: ['test', '--workspace'], count: countCargo },
   vitest('Facade', process.execPath),

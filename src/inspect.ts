@@ -4,9 +4,9 @@ import { settlePools } from './slot/slot-memory.js'
 /** An object of framepool that is alive. */
 export interface InspectedObject {
   /**
-   * What it is: `slot-pool`, `slice`, `budget-pool`, `allocation`, `buddy-pool`, `buddy-buffer`, `producer`, `consumer`, `sv2-session`,
-   * `pump`, `slice-sender`, `slice-receiver`, `system-memory-buffer` (one in which a message is being written), or `ticket` (an object
-   * that has left one isolate and not arrived in another).
+   * Kind of the object: `slot-pool`, `slice`, `budget-pool`, `allocation`, `buddy-pool`, `buddy-buffer`, `producer`, `consumer`,
+   * `sv2-session`, `pump`, `slice-sender`, `slice-receiver`, `system-memory-buffer` (one in which a message is being written), or `ticket`
+   * (an object that has left one isolate and not arrived in another).
    */
   kind: string
   /** `threadId` of the isolate that it belongs to: see `node:worker_threads`. */

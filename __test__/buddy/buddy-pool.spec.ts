@@ -18,7 +18,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 
 const open: BuddyPool[] = []
 
-/** A pool that does not outlive its test. */
+/** Creates a pool that the end of the test closes. */
 function make(options?: BuddyPoolOptions): BuddyPool {
   const pool = new BuddyPool(options)
   open.push(pool)
@@ -29,7 +29,7 @@ afterEach(() => {
   for (const pool of open.splice(0)) void pool.close()
 })
 
-/** All that fits into one block. */
+/** Allocates buffers of `size` bytes until the pool has no more. */
 function fill(pool: BuddyPool, size = MIB): BuddyBuffer[] {
   const buffers: BuddyBuffer[] = []
   for (let buffer = pool.tryAllocate(size); buffer !== null; buffer = pool.tryAllocate(size)) buffers.push(buffer)
@@ -38,7 +38,7 @@ function fill(pool: BuddyPool, size = MIB): BuddyBuffer[] {
 
 const later = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5))
 
-/** Runs a program in a process of its own. */
+/** Runs a program in a separate process. */
 function run(program: string, options: { uid?: number; command?: string[] } = {}): string {
   const [command = process.execPath, ...before] = options.command ?? []
   const { stdout, stderr, status } = spawnSync(command, [...before, '--input-type=module', '-e', program], {
@@ -139,7 +139,7 @@ describe('a buffer', () => {
     expect(buffer.length).toBe(buffer.capacity)
   })
 
-  it('is released once, and a stale one stays released when its memory is in use again', () => {
+  it('is released once, and stays released when its memory is used again', () => {
     const pool = make()
     const stale = pool.allocateSync(100)
     const place = stale.bytes.byteOffset
@@ -164,13 +164,13 @@ describe('a buffer', () => {
     expect(pool.stats().liveBuffers).toBe(0)
   })
 
-  it('is cleared if asked, and only then', async () => {
+  it('is cleared only with `zero`', async () => {
     const pool = make()
     const dirty = pool.allocateSync(MIB)
     dirty.bytes.fill(7)
     dirty.release()
     const kept = pool.allocateSync(MIB)
-    // In debug mode it is other memory, which nobody has had yet.
+    // In debug mode the new buffer has fresh memory, not the memory that was released.
     expect(kept.bytes[MIB - 1]).toBe(DEBUG ? 0 : 7)
     kept.release()
     const cleared = pool.allocateSync(MIB, { zero: true })
@@ -181,7 +181,7 @@ describe('a buffer', () => {
     expect(codeOf(() => pool.tryAllocate(1, { zero: 1 as unknown as boolean }))).toBe('ERR_INVALID_ARG_TYPE')
   })
 
-  it('is there when its ArrayBuffer was detached behind its back', async () => {
+  it('stays usable after other code has detached its ArrayBuffer', async () => {
     const buffer = make().allocateSync(MIB)
     buffer.bytes.fill(3)
     await detachByStream(buffer.bytes)
@@ -191,7 +191,7 @@ describe('a buffer', () => {
 })
 
 describe('the limit', () => {
-  it('is null or ERR_MEMORY_LIMIT at once', () => {
+  it('gives null or ERR_MEMORY_LIMIT at once', () => {
     const pool = make({ maxMemory: 64 * MIB })
     const buffers = fill(pool)
     expect(buffers.length).toBe(64)
@@ -201,7 +201,7 @@ describe('the limit', () => {
     expect(pool.tryAllocate(1)).not.toBe(null)
   })
 
-  it('is waited at by allocate()', async () => {
+  it('makes allocate() wait', async () => {
     const pool = make({ maxMemory: 64 * MIB })
     const [held] = fill(pool, 64 * MIB)
     const waiting = pool.allocate(MIB)
@@ -211,7 +211,7 @@ describe('the limit', () => {
     expect(pool.stats()).toMatchObject({ waiting: 0, liveBuffers: 1 })
   })
 
-  it('may be left by a signal or a timeout, which harms nobody', async () => {
+  it('lets a signal or a timeout end a wait without harm to the others', async () => {
     const pool = make({ maxMemory: 64 * MIB })
     const [held] = fill(pool, 64 * MIB)
     const abort = new AbortController()
@@ -228,7 +228,7 @@ describe('the limit', () => {
     expect(pool.stats()).toMatchObject({ waiting: 0, liveBuffers: 1 })
   })
 
-  it('gives back at once what was on its way to someone who left', () => {
+  it('takes back at once a buffer that was granted to an aborted wait', () => {
     const pool = make({ maxMemory: 64 * MIB })
     const [held] = fill(pool, 64 * MIB)
     const abort = new AbortController()
@@ -258,7 +258,7 @@ describe('the limit', () => {
 })
 
 describe.skipIf(DEBUG)('the magazine', () => {
-  it('gives a buffer also after a call of something else has failed', async () => {
+  it('gives a buffer even after an unrelated call has failed', async () => {
     const pool = new BuddyPool()
     pool.allocateSync(1).release()
     const { consumer } = new ByteRing(8).intoParts()
@@ -269,7 +269,7 @@ describe.skipIf(DEBUG)('the magazine', () => {
     await pool.close()
   })
 
-  it('keeps released buffers, which are free to the user', () => {
+  it('keeps released buffers, which count as free', () => {
     const pool = make()
     const buffer = pool.allocateSync(MIB)
     const place = buffer.bytes.byteOffset
@@ -281,7 +281,7 @@ describe.skipIf(DEBUG)('the magazine', () => {
     expect(pool.stats()).toMatchObject({ liveBuffers: 1, magazine: { buffers: 0, bytes: 0 } })
   })
 
-  it('is bounded in buffers and in bytes', () => {
+  it('is limited in buffers and in bytes', () => {
     const pool = make()
     for (const [size, kept] of [
       [16 * KIB, 64],
@@ -337,7 +337,7 @@ describe.skipIf(DEBUG)('the magazine', () => {
 })
 
 describe('stats', () => {
-  it.skipIf(DEBUG)('follow each step', () => {
+  it.skipIf(DEBUG)('are exact after every step', () => {
     const pool = make({ threadCache: false, mergeWatermarks: [0, 0, 0, 0], slabEmptyWatermark: 0 })
     const empty: BuddyPoolStats = {
       allocatedMemory: 0,
@@ -367,7 +367,7 @@ describe('stats', () => {
 })
 
 describe('blocks', () => {
-  it('are announced on a later turn, once each', async () => {
+  it('are reported once each, on a later turn of the event loop', async () => {
     const blocks: unknown[] = []
     const pool = make({ block: { onBlock: (block) => blocks.push(block) } })
     const held = [pool.allocateSync(64 * MIB), pool.allocateSync(1)]
@@ -379,7 +379,7 @@ describe('blocks', () => {
     expect(blocks).toEqual([0, 1, 2].map((index) => ({ bytes: 64 * MIB, index })))
   })
 
-  it('can have huge pages, and be touched', () => {
+  it('can use huge pages and prefaulting', () => {
     const pool = make({ block: { hugePages: true, prefault: true } })
     expect(pool.allocateSync(MIB).bytes.every((byte) => byte === 0)).toBe(true)
   })
@@ -410,7 +410,7 @@ describe('blocks', () => {
     expect(lines[2]).toBe('0')
   })
 
-  it('do not stall the event loop while they are made for allocate()', async () => {
+  it('are mapped for allocate() without stalling the event loop', async () => {
     const options = { maxMemory: 512 * MIB, block: { prefault: true } }
     const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!
     const synchronous = make(options)
@@ -432,7 +432,7 @@ describe('blocks', () => {
 })
 
 describe('close', () => {
-  it('refuses, rejects waits, and resolves with the last release; then views are detached', async () => {
+  it('refuses calls, rejects waits, resolves with the last release and then detaches views', async () => {
     const pool = new BuddyPool({ maxMemory: 64 * MIB })
     const buffers = fill(pool)
     const view = buffers[0]!.bytes
@@ -465,7 +465,7 @@ describe('close', () => {
     expect(pool.stats().magazine.buffers).toBe(0)
   })
 
-  it('gives the memory back without a collection', () => {
+  it('frees the memory without a garbage collection', () => {
     const printed = run(`
       import { BuddyPool } from 'framepool'
       const MIB = 2 ** 20
@@ -492,7 +492,7 @@ describe('close', () => {
 })
 
 describe('random programs', () => {
-  it('hold to maxMemory and to every byte', async () => {
+  it('respect maxMemory and keep every byte', async () => {
     const random = new Random()
     const maxMemory = 128 * MIB
     const pool = make({ maxMemory, starvationTimeoutMs: 5 })
@@ -502,7 +502,7 @@ describe('random programs', () => {
     let marks = 0
     let settled = 0
 
-    /** Of large buffers only some bytes of each page are marked. */
+    /** Marks every byte of a small buffer, and some bytes of each page of a large one. */
     const step = 4096 - 1
     const hold = (buffer: BuddyBuffer): void => {
       const mark = ++marks & 0xff
@@ -580,7 +580,7 @@ describe('workers', () => {
     const waiting = pool.allocate(2 ** 26)
     parentPort.postMessage(pool.stats())
   `
-  it('have pools of their own, and may end with buffers alive and waits pending', async () => {
+  it('have separate pools, and may end with live buffers and pending waits', async () => {
     for (const end of ['process.exit()', 'await waiting']) {
       const worker = new Worker(program + end, { eval: true, execArgv: ['--input-type=module'] })
       const exited = once(worker, 'exit')
@@ -593,7 +593,7 @@ describe('workers', () => {
   })
 })
 
-it('no view is asked for methods of its own', async () => {
+it('calls no method that a script put on a view', async () => {
   const own = make()
   const first = own.allocateSync(1)
   const { buffer, byteOffset } = first.bytes
@@ -604,7 +604,7 @@ it('no view is asked for methods of its own', async () => {
   first.extendFromSlice(Buffer.from('text'))
   expect(Buffer.from(buffer, byteOffset + 5, 4).toString()).toBe('text')
   first.release()
-  // The magazine gives it again, with the view that it had.
+  // The magazine hands out the same buffer with the same view.
   const again = own.allocateSync(1, { zero: true })
   expect(Buffer.from(buffer, byteOffset, 16).every((byte) => byte === 0)).toBe(true)
   again.release()

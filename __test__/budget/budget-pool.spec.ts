@@ -10,26 +10,26 @@ import { detachByStream } from '../support/detach.js'
 import { Random } from '../support/random.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-/** For waits that must not time out. */
+/** Timeout in milliseconds of waits that must not time out. */
 const AMPLE_MS = 60_000
 
 function poolOf(buffers: number): BudgetPool {
   return new BudgetPool({ bufferSize: 1024, maxMemory: buffers * 1024 })
 }
 
-/** `stats()` in buffers. */
+/** Returns `stats()` counted in buffers. */
 function statsOf(pool: BudgetPool): BudgetPoolStats {
   const { allocatedBytes, peakBytes, ...rest } = pool.stats()
   return { allocatedBytes: allocatedBytes / pool.bufferSize, peakBytes: peakBytes / pool.bufferSize, ...rest }
 }
 
-/** Runs a program in a process of its own; gives what it prints. */
+/** Runs a program in a separate process and returns its output. */
 function run(program: string): string {
   return execFileSync(process.execPath, ['--input-type=module', '-e', program], { cwd: root, encoding: 'utf8' })
 }
 
 describe('an allocation', () => {
-  it('is one run of equal buffers', () => {
+  it('is a contiguous run of equal buffers', () => {
     const pool = poolOf(8)
     const allocation = pool.tryAllocate(3)!
     expect([allocation.length, allocation.allocatedBytes, allocation.bytes.length]).toEqual([3, 3072, 3072])
@@ -105,7 +105,7 @@ describe('an allocation', () => {
     expect(pool.stats().liveAllocations).toBe(0)
   })
 
-  it('is cleared with `zero`, however it is allocated', async () => {
+  it('is cleared with `zero` by every method that allocates', async () => {
     const pool = poolOf(64)
     const ways = [
       () => pool.tryAllocate(64, { zero: true })!,
@@ -113,7 +113,7 @@ describe('an allocation', () => {
       () => pool.allocateSync(64, { zero: true, timeoutMs: 0 }),
     ]
     for (const allocate of ways) {
-      // What is freed here is what the allocator hands out next.
+      // The allocator hands out the freed memory next.
       const dirty = pool.tryAllocate(64)!
       dirty.bytes.fill(0xff)
       dirty.release()
@@ -123,7 +123,7 @@ describe('an allocation', () => {
     }
   })
 
-  it('stays readable when someone else has detached its ArrayBuffer', async () => {
+  it('stays readable when other code has detached its ArrayBuffer', async () => {
     const pool = poolOf(2)
     const allocation = pool.tryAllocate(2)!
     allocation.bytes.set([1, 2, 3])
@@ -132,12 +132,12 @@ describe('an allocation', () => {
     const shown = allocation.bytes
     expect(allocation.release()).toBe(true)
     expect(shown).toHaveLength(0)
-    // Someone else has the memory, so it is neither freed nor given to others until that is collected.
+    // Another ArrayBuffer has the memory, so the pool neither frees nor reuses it until that ArrayBuffer is collected.
     expect(taken[0]).toBe(1)
     expect(pool.stats().liveAllocations).toBe(1)
   })
 
-  it('comes only from a pool', () => {
+  it('cannot be constructed directly', () => {
     const Forged = BudgetAllocation as unknown as new (...args: unknown[]) => unknown
     expect(codeOf(() => new Forged())).toBe('ERR_INVALID_ARG_TYPE')
   })
@@ -187,7 +187,7 @@ describe('arguments', () => {
       ...[0, -1, 0.5, tooMany, 2 ** 32 + 1, Number.NaN].map((count): [number, string] => [count, 'ERR_OUT_OF_RANGE']),
       ...['1', null, undefined, 1n].map((count): [unknown, string] => [count, 'ERR_INVALID_ARG_TYPE']),
     ]
-    // Also while others wait: who asks for the impossible is told at once.
+    // An impossible request fails at once, even while others wait.
     const all = pool.tryAllocate(tooMany - 1)!
     for (const [count, code] of wrong as [number, string][]) {
       expect(codeOf(() => pool.tryAllocate(count))).toBe(code)
@@ -256,7 +256,7 @@ describe('stats()', () => {
 })
 
 describe('waiting', () => {
-  it('1,000 requests of random sizes are all served, in the order asked', async () => {
+  it('serves 1,000 requests of random sizes in order', async () => {
     const random = new Random()
     const pool = poolOf(64)
     const all = pool.tryAllocate(64)!
@@ -274,7 +274,7 @@ describe('waiting', () => {
     expect(pool.stats().liveAllocations).toBe(0)
   })
 
-  it('what is granted at once does not overtake what was granted before', async () => {
+  it('settles an immediate grant after earlier grants', async () => {
     const pool = poolOf(4)
     const all = pool.tryAllocate(4)!
     const order: string[] = []
@@ -285,7 +285,7 @@ describe('waiting', () => {
     expect(order).toEqual(['first', 'second'])
   })
 
-  it('an aborted or late request leaves the queue at once and harms nobody behind it', async () => {
+  it('removes an aborted or late request from the queue at once, without harm to those behind it', async () => {
     const pool = poolOf(4)
     const three = pool.tryAllocate(3)!
     const controller = new AbortController()
@@ -301,14 +301,14 @@ describe('waiting', () => {
     expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0)
   })
 
-  it('an abort that crosses the grant gives it back', async () => {
+  it('takes back a grant that an abort overtakes', async () => {
     const pool = poolOf(4)
     const all = pool.tryAllocate(4)!
     const controller = new AbortController()
     const crossed = pool.allocate(3, { signal: controller.signal })
     const behind = pool.allocate(4)
     all.release()
-    // It is granted now, and on its way.
+    // The request is granted, but its promise has not settled.
     expect(statsOf(pool)).toMatchObject({ allocatedBytes: 3, liveAllocations: 1, waiting: 1 })
     controller.abort('crossed')
     expect(statsOf(pool)).toMatchObject({ allocatedBytes: 4, liveAllocations: 1, waiting: 0 })
@@ -317,13 +317,13 @@ describe('waiting', () => {
     expect(pool.stats().liveAllocations).toBe(0)
   })
 
-  it('a signal that is aborted already rejects without a place in the queue', async () => {
+  it('rejects at once for an aborted signal, without a place in the queue', async () => {
     const pool = poolOf(4)
     await expect(pool.allocate(1, { signal: AbortSignal.abort('before') })).rejects.toBe('before')
     expect(pool.stats().peakBytes).toBe(0)
   })
 
-  it('allocateSync() waits its turn, for as long as it is told', () => {
+  it('allocateSync() waits its turn, up to its timeout', () => {
     const pool = poolOf(4)
     const sync = pool.allocateSync(4, { timeoutMs: 0 })
     expect(codeOf(() => pool.allocateSync(1, { timeoutMs: 0 }))).toBe('ERR_TIMEOUT')
@@ -332,7 +332,7 @@ describe('waiting', () => {
     expect(pool.stats()).toEqual({ allocatedBytes: 0, liveAllocations: 0, waiting: 0, peakBytes: 4096 })
   })
 
-  it('keeps the process alive, and no longer than it lasts', () => {
+  it('keeps the process alive only while a wait is pending', () => {
     const printed = run(`
       import { BudgetPool } from 'framepool'
       const pool = new BudgetPool({ bufferSize: 8, maxMemory: 16 })
@@ -340,20 +340,20 @@ describe('waiting', () => {
       setTimeout(() => all.release(), 20).unref()
       await pool.allocate(1)
       console.log('served')
-      // Nobody waits any more: with this the process ends, though the pool is open.
+      // Nothing waits, so the process ends although the pool is open.
     `)
     expect(printed).toBe('served\n')
   })
 })
 
 describe('random programs', () => {
-  it('do what the model does: 10,000 operations with waits, aborts and timeouts', async () => {
+  it('match the model over 10,000 operations with waits, aborts and timeouts', async () => {
     const LIMIT = 100
     const random = new Random()
     const pool = poolOf(LIMIT)
-    /** What is held, with the byte that it is full of. */
+    /** Live allocations, each with the byte that fills it. */
     const held: { allocation: BudgetAllocation; mark: number }[] = []
-    /** In the order asked. `over`: it was granted, or gave up. */
+    /** Requests in the order of their calls. `over` is true once a request is granted or has given up. */
     let asked: { index: number; count: number; controller: AbortController; late: boolean; state: string }[] = []
     const settled: number[] = []
     const used = (): number => pool.stats().allocatedBytes / 1024
@@ -411,7 +411,7 @@ describe('random programs', () => {
       }
       expect(used(), random.origin).toBeLessThanOrEqual(LIMIT)
     }
-    // Nothing waits for ever: what comes back goes to those who wait.
+    // No request waits forever: released memory goes to the waiting requests.
     while (asked.some(({ state }) => state === 'waiting')) {
       for (const { allocation } of held.splice(0)) allocation.release()
       await turn()
@@ -428,7 +428,7 @@ describe('random programs', () => {
 })
 
 describe('close()', () => {
-  it('refuses, rejects who waits, and resolves with the last release', async () => {
+  it('refuses new requests, rejects waits, and resolves with the last release', async () => {
     const pool = poolOf(4)
     const last = pool.tryAllocate(4)!
     const waiting = pool.allocate(1)
@@ -464,7 +464,7 @@ describe('close()', () => {
     expect(codeOf(() => pool.tryAllocate(1))).toBe('ERR_CLOSED')
   })
 
-  it.skipIf(DEBUG)('gives the system its memory back, without a collection, after 1 GiB has passed through', () => {
+  it.skipIf(DEBUG)('returns 1 GiB of traffic to the system without a garbage collection', () => {
     const printed = run(`
       import { BudgetPool } from 'framepool'
       const MIB = 1 << 20
@@ -494,7 +494,7 @@ describe('close()', () => {
 })
 
 describe('memory that the system does not have', () => {
-  it.runIf(process.platform === 'linux')('is ERR_NO_MEMORY, not the end of the process', () => {
+  it.runIf(process.platform === 'linux')('fails with ERR_NO_MEMORY and does not end the process', () => {
     const printed = run(`
       import { execFileSync } from 'node:child_process'
       import { readFileSync } from 'node:fs'
@@ -530,7 +530,7 @@ describe('workers', () => {
     const start = (source) => new Worker(source, { eval: true, execArgv: ['--input-type=module'] })
   `
 
-  it('have pools and waits of their own', () => {
+  it('have separate pools and waits', () => {
     const printed = run(`${START}
       import { BudgetPool } from 'framepool'
       const pool = new BudgetPool({ bufferSize: 1024, maxMemory: 4096 })
@@ -551,7 +551,7 @@ describe('workers', () => {
     expect(printed).toBe('[{"allocatedBytes":0,"liveAllocations":0,"waiting":0,"peakBytes":4096},1]\n4\n')
   }, 60_000)
 
-  it('may end with waits pending, granted and on their way', () => {
+  it('may end while waits are pending, or granted and not settled', () => {
     const ends = ['', 'held.release()', 'held.release(); pool.close()', 'pool.close()']
     const printed = run(`${START}
       for (let round = 0; round < 5; round++) {
@@ -559,7 +559,7 @@ describe('workers', () => {
           for (const last of ['process.exit(0)', 'throw new Error("end")', 'for (;;);']) {
             const worker = start(${JSON.stringify(WORKER)} + end + '; parentPort.postMessage(0);' + last)
             worker.on('error', () => {})
-            // Not once(): it would reject with the worker's error.
+            // once() would reject with the worker's error.
             const ended = new Promise((resolve) => worker.on('exit', resolve))
             if (last.startsWith('for')) {
               await once(worker, 'message')

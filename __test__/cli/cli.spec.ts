@@ -22,9 +22,9 @@ const relayArgs = [
   keys.publicKey,
 ]
 
-/** Beyond the interval in which a relay looks whether there is something to tell. */
+/** Milliseconds. Longer than the interval at which a relay logs changed figures. */
 const IDLE_MS = 11_000
-/** Begun before the other tests and looked at after them, so that the wait costs little. */
+/** Starts before the other tests and is checked after them, so that the wait costs little. */
 let idle: { run: CliRun; elapsed: Promise<void> }
 
 beforeAll(async () => {
@@ -73,7 +73,7 @@ describe('help and version', () => {
   })
 })
 
-describe('usage errors: exit code 2, and what is wrong on standard error', () => {
+describe('usage errors: exit code 2, and a message on standard error', () => {
   it.each([
     [[], 'Usage: framepool'],
     [['mine'], "unknown command 'mine'"],
@@ -140,7 +140,7 @@ describe('options', () => {
   })
 })
 
-describe('what is hidden of the command line', () => {
+describe('the command line shown in errors', () => {
   it.each([
     ["unknown command 'mine'", ['mine'], "unknown command 'mine'"],
     ["unknown option '--max-mem=5'", ['--max-mem=5'], "unknown option '--max-mem=…'"],
@@ -156,7 +156,7 @@ describe('what is hidden of the command line', () => {
 
 describe('a standard stream that fails', () => {
   const main = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url))
-  /** Runs a line of shell in which `$CLI` is the command line, and gives how it ended. */
+  /** Runs a shell line in which `$CLI` is the command line, and returns how it ended. */
   const shell = (line: string, env: Record<string, string> = {}) =>
     spawnSync('bash', ['-c', line], {
       encoding: 'utf8',
@@ -169,14 +169,14 @@ describe('a standard stream that fails', () => {
     ['a reader that has gone', '> >(exec true)'],
   ])('does not go unnoticed in keygen: %s', (_, redirection) => {
     for (const args of ['keygen', 'keygen --json']) {
-      // The reader has time to go.
+      // Gives the reader time to exit.
       const { status, stderr } = shell(`exec ${redirection}; sleep 0.3; $CLI ${args}`)
       expect(stderr).toMatch(/^error: standard output cannot be written: /)
       expect(status).toBe(1)
     }
   })
 
-  it('nor if standard error fails with it', () => {
+  it('nor if standard error fails, too', () => {
     expect(shell('$CLI keygen > /dev/full 2> /dev/full').status).toBe(1)
     expect(shell('$CLI keygen >&- 2>&-').status).toBe(1)
   })
@@ -209,7 +209,7 @@ describe('a standard stream that fails', () => {
     const ended = once(relay, 'exit')
     let served = 0
     for (let attempt = 0; served < 3 && attempt < 2000; attempt++) {
-      // The relay ends what it is sent here, when it is there.
+      // Once the relay listens, it closes this connection.
       const socket = connect(port, '127.0.0.1').on('error', () => {})
       socket.once('connect', () => {
         served++
@@ -228,7 +228,7 @@ describe('a standard stream that fails', () => {
 })
 
 describe('the log', () => {
-  it('leaves lines out that nobody reads, and says so', async () => {
+  it('drops lines that nobody reads, and reports the gap', async () => {
     const log = new URL('../../dist/src/cli/log.js', import.meta.url).href
     const code = `import { log } from ${JSON.stringify(log)}
       for (let line = 0; line < 50_000; line++) log('x'.repeat(100))
@@ -253,7 +253,7 @@ describe('the log', () => {
 })
 
 describe('keygen', () => {
-  it('makes keys that a session takes, new ones each time', async () => {
+  it('prints new keys on each run, which a session accepts', async () => {
     const run = new CliRun(['keygen'])
     expect(await run.exitCode()).toBe(0)
     const [, publicKey, secretKey] = /^public key {2}(\w+)\nsecret key {2}(\w+)\n$/.exec(run.stdout) ?? []
@@ -292,7 +292,7 @@ describe('relay', () => {
     expect(run.output).not.toContain(keys.secretKey)
   })
 
-  it('refuses connections above its limit, and ends those on which nothing moves', async () => {
+  it('refuses connections above its limit, and closes idle ones', async () => {
     const limits = ['--max-connections', '1', '--idle-timeout', '0.2']
     const run = new CliRun([...relayArgs, '--authority-secret-key-file', keyFile, ...limits])
     const [, port] = await run.written(/listening on 127\.0\.0\.1:(\d+)/)
@@ -304,12 +304,12 @@ describe('relay', () => {
     expect(run.output).toMatch(/of 1, rejected 1, /)
   })
 
-  it('keeps to a memory budget', async () => {
+  it('respects a memory budget', async () => {
     const args = ['--authority-secret-key-file', keyFile, '--max-memory', '1048576']
     const run = new CliRun([...relayArgs, ...args])
     const [, port] = await run.written(/listening on 127\.0\.0\.1:(\d+)/)
     const sockets = Array.from({ length: 15 }, () => connect(Number(port), '127.0.0.1'))
-    // Half of it is for 14 connections.
+    // Half of the budget is room for 14 connections.
     await once(sockets[14]!.resume(), 'close')
     for (const socket of sockets) socket.destroy()
     await run.written(/connection 14 ended: /)
@@ -385,7 +385,7 @@ describe('relay', () => {
     expect(run.stderr).toMatch(new RegExp(`^error: ${name}: the authority (public|secret) key `))
   })
 
-  it.each(['\n', '\r', '\r\n', ' \t\n'])('takes a secret key with %j behind it from the environment', async (end) => {
+  it.each(['\n', '\r', '\r\n', ' \t\n'])('accepts a secret key followed by %j from the environment', async (end) => {
     const run = new CliRun(relayArgs, { FRAMEPOOL_AUTHORITY_SECRET_KEY: keys.secretKey + end })
     await run.written(/listening on /)
     run.kill('SIGTERM')
@@ -402,7 +402,7 @@ describe('relay', () => {
     }
   })
 
-  it('logs who ended a connection, and why', async () => {
+  it('logs which side ended a connection, and why', async () => {
     const pool = createServer((socket) => {
       const session = Sv2Session.responder({ authorityPublicKey: keys.publicKey, authoritySecretKey: keys.secretKey })
       session.attach(socket, () => {
@@ -431,7 +431,7 @@ describe('relay', () => {
     pool.close()
   })
 
-  it('says so when its address is taken', async () => {
+  it('reports that its address is in use', async () => {
     const taken = createServer()
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
     const { port } = taken.address() as { port: number }

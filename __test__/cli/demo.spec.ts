@@ -27,7 +27,7 @@ import {
 } from '../../src/sv2/messages/index.js'
 import { CliRun } from '../support/run-cli.js'
 
-/** Processes start, and wait for one another: far more than the default, and still no measure of anything. */
+/** Milliseconds. Processes start and wait for each other, so this is far above the default. It measures nothing. */
 const PATIENCE_MS = 60_000
 
 const KEYS = [
@@ -72,7 +72,7 @@ describe('framepool demo', { timeout: PATIENCE_MS }, () => {
     expect(await run.exitCode()).toBe(0)
     const result = JSON.parse(lastLine(run.stdout))
     expect(result).toMatchObject({ lost: 0, mismatched: 0, sharesAccepted: result.sharesSent })
-    // More than the answers: each of the three miners got at least one job and its prevhash besides.
+    // Besides the answers, each of the three miners received at least one job and its prevhash.
     expect(result.framesDownstream).toBeGreaterThanOrEqual(result.sharesAccepted + 6)
   })
 
@@ -90,7 +90,7 @@ describe('framepool demo', { timeout: PATIENCE_MS }, () => {
     const run = new CliRun(['demo', '--miners', '4', '--duration', '600'])
     const [, pool] = await run.written(/^pool .*process (\d+)$/m)
     await run.written(/shares accepted/)
-    // With the pool stopped the last answers cannot come, so the drain lasts until the second signal.
+    // The pool is stopped, so the last answers cannot come and the drain lasts until the second signal.
     process.kill(Number(pool), 'SIGSTOP')
     run.kill('SIGINT')
     setTimeout(() => run.kill('SIGINT'), 1000)
@@ -100,7 +100,7 @@ describe('framepool demo', { timeout: PATIENCE_MS }, () => {
     expect(run.stdout).not.toContain('shares sent / accepted')
   })
 
-  it.each(['pool', 'relay', 'miners'])('fails with a reason when its %s process dies', async (role) => {
+  it.each(['pool', 'relay', 'miners'])('fails and gives the reason when its %s process dies', async (role) => {
     const run = new CliRun(['demo', '--miners', '4', '--duration', '600', '--json'])
     await run.written(/shares accepted/)
     const [, pid] = await run.written(new RegExp(`^${role} .*process (\\d+)$`, 'm'))
@@ -161,7 +161,7 @@ describe("the demo's pool", { timeout: PATIENCE_MS }, () => {
   })
   afterAll(() => pool.disconnect())
 
-  /** A connection to the pool. `next` takes what came, a message at a time, and expects it to be the one asked for. */
+  /** A connection to the pool. `next` takes the next message and expects it to be of the given kind. */
   async function open() {
     const socket = connect(address)
     const session = Sv2Session.initiator({ authorityPublicKey: authority.publicKey })
@@ -193,7 +193,7 @@ describe("the demo's pool", { timeout: PATIENCE_MS }, () => {
     return { miner, request }
   }
 
-  it('accepts shares of the job it has sent, and refuses others by their fault', async () => {
+  it('accepts shares of its job, and names the fault of each share that it refuses', async () => {
     const { miner } = await openChannel('careful')
     const { channelId, requestId } = await miner.next(OpenStandardMiningChannelSuccess)
     expect(requestId).toBe(7)
@@ -230,7 +230,7 @@ describe("the demo's pool", { timeout: PATIENCE_MS }, () => {
     miner.socket.destroy()
   })
 
-  it('refuses a second channel of one name', async () => {
+  it('refuses a second channel of the same name', async () => {
     const { miner: first } = await openChannel('twin')
     await first.next(OpenStandardMiningChannelSuccess)
     const { miner: second } = await openChannel('twin')
@@ -252,7 +252,7 @@ describe("the demo's pool", { timeout: PATIENCE_MS }, () => {
     await expect.poll(() => failures).toContain(reason)
   })
 
-  it('ends a connection that sends a message of the pool itself, and says why', async () => {
+  it('ends a connection that sends a message only a pool may send, and says why', async () => {
     const miner = await open()
     miner.send(SetupConnectionSuccess, { usedVersion: 2, flags: 0 })
     await once(miner.socket, 'close')
@@ -264,7 +264,7 @@ describe('the comparison of frames', () => {
   const share = { messageType: 0x1a, extensionType: 0, channelMessage: true }
   const payload = Uint8Array.of(1, 2, 3)
 
-  /** What one end reports after it has logged what `fill` adds. */
+  /** Returns the report of one end after `fill` has logged its frames. */
   function record(fill: (log: FrameLog) => void) {
     const log = new FrameLog()
     log.identity = 'miner-1'
@@ -272,7 +272,7 @@ describe('the comparison of frames', () => {
     return [log.take()!]
   }
 
-  it('finds equal frames equal, in whatever parts they are reported', () => {
+  it('finds equal frames equal, however the reports split them', () => {
     const verifier = new Verifier()
     verifier.add(
       'miners',
@@ -312,7 +312,7 @@ describe('the comparison of frames', () => {
     expect(verifier).toMatchObject({ isSettled: true, differing: 1 })
   })
 
-  it('finds frames that changed places', () => {
+  it('finds frames that swapped places', () => {
     const verifier = new Verifier()
     const other = Uint8Array.of(4)
     verifier.add(
@@ -332,7 +332,7 @@ describe('the comparison of frames', () => {
     expect(verifier).toMatchObject({ isSettled: true, differing: 2 })
   })
 
-  it('keeps the frames of a connection that has no name yet', () => {
+  it('keeps the frames of a connection without a name', () => {
     const log = new FrameLog()
     log.addReceived(share, payload)
     expect(log.take()).toBeNull()
@@ -363,7 +363,7 @@ describe('the reasons to fail', () => {
     mismatched: 0,
   }
 
-  it('has none after a run without faults', () => {
+  it('are none after a run without faults', () => {
     expect(reasons({ figures, failures: [] })).toEqual([])
   })
 
@@ -376,7 +376,7 @@ describe('the reasons to fail', () => {
     expect(reasons({ figures: { ...figures, ...change }, failures: [] })).toEqual([reason])
   })
 
-  it('lists the first failures and counts the rest', () => {
+  it('list the first failures and count the rest', () => {
     const failures = Array.from({ length: 50 }, (_, index) => `miner-${index}: closed`)
     const listed = reasons({ figures, failures })
     expect(listed.slice(0, 5)).toEqual(failures.slice(0, 5))

@@ -1,6 +1,7 @@
-// Calls everything that the package exports, and all that comes out of those calls, with hostile values:
-// `node --expose-gc calls.js <seed> <calls>`. It prints how often each member was called, as JSON; a crash, an error that is not
-// documented or memory that was not its own to write ends it with a failure. FRAMEPOOL_HOSTILE_TRACE=1 prints each call.
+// Calls everything that the package exports, and everything that those calls return, with hostile values: `node
+// --expose-gc calls.js <seed> <calls>`. It prints the number of calls of each member as JSON. It fails on a crash, an
+// undocumented error, or a write to memory that hostile code never received. FRAMEPOOL_HOSTILE_TRACE=1 prints each
+// call.
 import { EventEmitter } from 'node:events'
 import { readFileSync, writeSync } from 'node:fs'
 import { Readable, Writable } from 'node:stream'
@@ -28,21 +29,23 @@ const documented = new Set(['ERR_INVALID_ARG_TYPE', 'ERR_OUT_OF_RANGE'])
 for (const [, code] of readFileSync(new URL('docs/errors.md', root), 'utf8').matchAll(/^\| `(ERR_\w+)`/gm))
   documented.add(code)
 documented.delete('ERR_INTERNAL')
-/** What Node says of streams and sockets, and of what their ends were. */
+/** Error codes of Node for streams and sockets, and for streams that were aborted. */
 const OF_STREAMS = /^(ERR_(STREAM|SOCKET)_\w+|ERR_INVALID_STATE|ABORT_ERR)$/
 
-/** What can be called. `owner`: the class of which it needs an object. `refuses`: it throws TypeErrors of the language's own. */
+/**
+ * All callable members. `owner` is the class of the receiver. With `refuses`, the language itself may throw TypeErrors.
+ */
 const members = []
-/** Objects of each class that calls have given, and tickets. */
+/** Objects that calls have returned, by class, and tickets. */
 const subjects = new Map([['ticket', []]])
 const MAX_SUBJECTS = 8
-/** Objects that were to end, and were in use. */
+/** Objects that could not be released because they were in use. */
 const busy = new Set()
 const failures = []
-/** Nothing is called any more: what still comes is given back. */
+/** True once the calls are over: objects that still arrive are released. */
 let ending = false
 
-/** What parameters and options of these names are meant for; others get any value. */
+/** Makes plausible values for parameters and options, by name. Other names get any value. */
 const typical = {
   capacity: () => random.below(5000),
   initialCapacity: () => random.below(100),
@@ -50,7 +53,7 @@ const typical = {
   count: () => 1 + random.below(8),
   size: () => random.pick([64, 256, 4096, 20_000, 100_000, 2 ** 22]),
   bufferSize: () => 2 ** (3 + random.below(10)),
-  // Of a budget pool, or of a relay, which needs more.
+  // Serves budget pools, and relays, which need more.
   maxMemory: () => random.pick([10_000, 2 ** 20]) + random.below(100_000),
   outputSize: () => 2 ** (6 + random.below(10)),
   maxFrameSize: () => random.below(100_000),
@@ -71,7 +74,7 @@ const typical = {
   signal: () => values.signal(),
 }
 for (const name of ['source', 'target', 'chunk', 'payload']) typical[name] = () => values.bytes()
-// How many, and which.
+// `bytes` is a number of bytes in some calls, and a buffer in others.
 typical.bytes = () => (random.oneIn(2) ? random.below(100) : values.bytes())
 for (const name of ['socket', 'a', 'b']) typical[name] = () => sockets.any()
 for (const name of ['drain', 'fill', 'onBatch', 'onBlock', 'onData', 'onFrame', 'onProgress'])
@@ -132,7 +135,7 @@ function exploreClass(Class) {
   const foreign = [Object, Error, EventEmitter, Readable, Writable].map(({ prototype }) => prototype)
   for (let object = Class.prototype; !foreign.includes(object); object = Object.getPrototypeOf(object)) {
     for (const key of Reflect.ownKeys(object)) {
-      // What Node calls: users have `read` and `write`, see streams.js.
+      // Node calls these members. Users call `read` and `write` (see streams.js).
       if (seen.has(key) || String(key).startsWith('_')) continue
       seen.add(key)
       const { get, value } = Object.getOwnPropertyDescriptor(object, key)
@@ -143,7 +146,7 @@ function exploreClass(Class) {
   }
 }
 
-/** Takes what a call gave among the things that are called and thrown. */
+/** Adds the result of a call to the objects to call and the values to pass. */
 function adopt(value, refused = judge, depth = 0) {
   if (typeof value !== 'object' || value === null || types.isProxy(value) || values.hasMade(value)) return
   const Class = Object.getPrototypeOf(value)?.constructor
@@ -151,7 +154,7 @@ function adopt(value, refused = judge, depth = 0) {
   else if (value instanceof ReadableStream || value instanceof WritableStream) useStream(value, values, refused)
   else if (types.isPromise(value)) value.then((result) => adopt(result), refused)
   else if (types.isGeneratorObject(value)) {
-    // An asynchronous one that is not begun holds nothing.
+    // An async generator that has not started holds nothing.
     if (Symbol.iterator in value) for (const item of value) adopt(item)
   } else if (isTicket(value)) keep(subjects.get('ticket'), value)
   else if (Array.isArray(value) || Class === Object) {
@@ -166,7 +169,7 @@ function adopt(value, refused = judge, depth = 0) {
   }
 }
 
-/** Of a plain object or an array; a function, as an `onread` has, becomes a member. */
+/** Adopts a property of a plain object or an array. A function, such as that of `onread`, becomes a member. */
 function adoptPart(key, value, depth) {
   if (typeof value !== 'function') return adopt(value, judge, depth)
   const label = `function ${key}`
@@ -187,7 +190,7 @@ function isTicket(value) {
   return typeof value.framepool === 'string'
 }
 
-/** Ends what an object is in the middle of, and gives back what it holds. What a ticket stands for would be lost with it. */
+/** Closes or releases an object. Redeems a ticket, because its object would otherwise be lost. */
 function retire(object) {
   if (isTicket(object)) return redeem(object)
   for (const name of ['close', 'release']) {
@@ -229,7 +232,7 @@ function perform(member) {
   performed++
   current = member.label
   if (process.env.FRAMEPOOL_HOSTILE_TRACE) writeSync(2, `${performed} ${member.label}\n`)
-  // The language itself refuses a receiver without the class's private members.
+  // The language itself throws a TypeError for a receiver without the class's private members.
   const foreign = member.refuses || (owner !== null && object === undefined)
   const refused = (error) => (foreign && error instanceof TypeError) || judge(error, member.label)
   depth++
@@ -242,11 +245,11 @@ function perform(member) {
   }
 }
 
-/** Fails unless it is a documented error, one of the system, or what hostile code threw itself. */
+/** Records a failure unless the error is documented, comes from the system, or was thrown by hostile code. */
 function judge(error, label = current) {
   const { code, syscall } = error ?? {}
   if (error instanceof Hostility || documented.has(code) || OF_STREAMS.test(code) || typeof syscall === 'string') return
-  // A getter of ours, on a forged object that was passed for options.
+  // A getter of framepool ran on a forged object that was passed as options.
   if (error instanceof TypeError && /^.*\n +at (\w+\.)?get \w+ .*\/dist\//.test(error.stack)) return
   failures.push(`${label}, call ${performed}: ${error?.stack ?? String(error)}`)
 }
@@ -258,7 +261,7 @@ process.on('exit', () => {
 })
 process.on('uncaughtException', (error) => judge(error, 'later'))
 process.on('unhandledRejection', (error) => {
-  // A foreign receiver's own methods, where a method of ours has called them.
+  // A method of framepool has called methods of a foreign receiver.
   if (!/private member|Receiver must be/.test(error?.message)) judge(error, 'later')
 })
 
@@ -266,15 +269,15 @@ for (const [name, value] of Object.entries(exported)) explore(name, value)
 try {
   await callAll(new Guards({ BuddyPool, BudgetPool, ByteRing, SlotPool, Sv2Session }, keys))
 } catch (error) {
-  // Nothing that a call throws comes here: a guard was touched.
+  // Errors of calls are caught earlier, so a guard was touched.
   failures.push(`${current}, call ${performed}: ${error.stack}`)
 } finally {
   sockets.release()
   descriptors.release()
 }
-// What was going on then might go on for ever.
+// Operations that are still pending might never end.
 if (failures.length > 0) process.exit()
-// Pools end when memory that was taken away has been collected.
+// A pool closes only after memory that was taken from it has been collected.
 for (let round = 0; round < 5; round++) {
   globalThis.gc()
   retireBusy()
@@ -282,7 +285,7 @@ for (let round = 0; round < 5; round++) {
 }
 
 async function callAll(guards) {
-  // Few generated options make one: the first could come too late for its members to be tried.
+  // Generated options rarely make a relay, so the first could come too late to try its members.
   const { publicKey: authorityPublicKey, secretKey: authoritySecretKey } = keys
   const loopback = { host: '127.0.0.1', port: 0 }
   adopt(
@@ -294,7 +297,7 @@ async function callAll(guards) {
     }),
   )
   while (performed < calls && failures.length < 10) {
-    // What no single call can give: batches of frames, which take two sessions that agree.
+    // No single call returns a batch of frames: that takes two sessions that agree.
     if (performed % 50 === 0) for (const object of guards.connection()) adopt(object)
     perform(random.pick(members))
     if (performed > 100 && random.oneIn(20)) values.mistreat()

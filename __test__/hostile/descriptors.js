@@ -1,13 +1,13 @@
-// Descriptors for hostile calls: what is read and written there is nobody else's, and what waits for them ends.
+// Descriptors for hostile calls. They touch nothing outside the test, and every wait on them ends.
 import { execFileSync } from 'node:child_process'
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const { O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = constants
-/** No process has so many. */
+/** A descriptor that no process has open. */
 const NONE = 2 ** 30
-/** A pipe holds no more bytes. */
+/** Capacity of a pipe, in bytes. */
 const PIPE = 65_536
 
 export class Descriptors {
@@ -25,12 +25,12 @@ export class Descriptors {
     this.renew()
   }
 
-  /** To read from: a file, a pipe, and what cannot be read. */
+  /** Returns a descriptor to read from: a file, a pipe, or one that cannot be read. */
   source() {
     return this.#random.pick(this.#sources)
   }
 
-  /** To write to. Nothing that is written comes out of a source again, or copying from one to the other would never end. */
+  /** Returns a descriptor to write to. No source returns what is written here, or a copy would never end. */
   sink() {
     return this.#random.pick(this.#sinks)
   }
@@ -39,7 +39,7 @@ export class Descriptors {
     return this.#random.oneIn(2) ? this.source() : this.sink()
   }
 
-  /** Other ones in place of these. */
+  /** Replaces these descriptors with new ones. */
   renew() {
     this.#close()
     const [from, to] = ['from', 'to'].map((name) => {
@@ -70,9 +70,9 @@ export class Descriptors {
     return fd
   }
 
-  /** The ends of the pipes that nobody else has are gone with it, so that no other end waits any longer. */
+  /** Closes the descriptors. The other ends of the pipes then stop waiting. */
   #close() {
-    // Who still has an end would keep what is in the pipe, until it is full.
+    // Bytes left in a pipe that a call still has open would stay until the pipe is full.
     for (const reader of this.#readers.splice(0)) drain(reader)
     for (const fd of this.#open.splice(0)) closeSync(fd)
   }

@@ -1,4 +1,4 @@
-// Objects that no hostile call gets: what they hold must stay as it is.
+// Objects that no hostile call receives. Their contents must not change.
 import { equal } from 'node:assert/strict'
 
 const BYTES = 1000
@@ -44,7 +44,7 @@ export class Guards {
     })
   }
 
-  /** Two sessions that have shaken hands, and a batch that one of them received. */
+  /** Returns two sessions after their handshake, and a batch that one of them received. */
   connection() {
     const { publicKey: authorityPublicKey, secretKey: authoritySecretKey } = this.#keys
     const client = this.#Sv2Session.initiator({ authorityPublicKey })

@@ -40,7 +40,7 @@ export class Sockets {
     }
   }
 
-  /** Ends all that there are: memory that is lent to them comes back. */
+  /** Destroys all sockets, so that memory lent to them comes back. */
   renew() {
     for (const socket of this.#open) socket.destroy()
     this.#open.clear()
@@ -57,7 +57,7 @@ export class Sockets {
 
   #keep(socket) {
     this.#open.add(socket)
-    // What breaks them is told to who uses them.
+    // The user of the socket hears of the error.
     return socket.on('error', () => {})
   }
 }

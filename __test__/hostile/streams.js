@@ -1,4 +1,4 @@
-// Uses streams over rings as hostile code can: the library gets what it writes, and memory to read into.
+// Uses streams over rings as hostile code can: it writes any value, and passes memory to read into.
 import { Readable, Writable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 
@@ -9,7 +9,7 @@ const uses = [
   [WritableStream, useWritableStream],
 ]
 
-/** Uses `stream`, and closes it. `refused` is told what fails. False if it is no stream. */
+/** Uses and closes `stream`, and calls `refused` with each error. Returns false if `stream` is not a stream. */
 export function useStream(stream, values, refused) {
   const [, use] = uses.find(([Class]) => stream instanceof Class) ?? []
   use?.(stream, values, refused)
@@ -17,7 +17,7 @@ export function useStream(stream, values, refused) {
 }
 
 async function useReadable(stream, values, refused) {
-  // Small chunks lie in a pool of Node's own, which nobody may take away.
+  // Does not keep the chunks: small ones lie in Node's own pool, which must not be detached.
   stream.on('error', refused).resume()
   await turn()
   if (values.flip()) stream.destroy(values.reason())
@@ -30,7 +30,7 @@ async function useWritable(stream, values, refused) {
     try {
       stream.write(values.any(), values.any())
     } catch (error) {
-      // Node refuses most values before the library hears of them, and looks at some while it does.
+      // Node refuses most values before the library sees them, and runs their code as it does.
       if (!(error instanceof TypeError || error instanceof RangeError)) refused(error)
     }
   }

@@ -1,5 +1,5 @@
-// Values to throw at an API: of every type, forged, lying, shared, detached, and such that run code as they are looked at.
-/** What hostile code throws. It may come out of a call again: it is its caller's own. */
+// Hostile values for an API: of every type, forged, lying, shared, detached, and some that run code when they are read.
+/** An error that hostile code throws. A call may pass it on to its caller. */
 export class Hostility extends Error {}
 
 /** Repeatable random numbers (mulberry32). */
@@ -10,7 +10,7 @@ export class Random {
     this.#state = seed
   }
 
-  /** From 0 to `limit` − 1. */
+  /** Returns a whole number from 0 to `limit` − 1. */
   below(limit) {
     this.#state = (this.#state + 0x6d2b_79f5) | 0
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1)
@@ -28,27 +28,27 @@ export class Random {
 }
 
 const NUMBERS = [0, -0, 1, 2, 7, 8, 16, 63, 64, 100, 1024, 4096, 65_535, 65_536, -1, 0.5, -1.5, 1e-9, 1e300]
-// Sizes from 2^26 to 2^32 are valid, and may take seconds and gigabytes: other tests have them.
+// Sizes from 2^26 to 2^32 are valid, and may take seconds and gigabytes. Other tests cover them.
 const LIMITS = [2 ** 24, 2 ** 26, 2 ** 26 + 1, -(2 ** 31), 2 ** 32, 2 ** 53 - 1, 2 ** 53]
 const NO_NUMBERS = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 5n, -1n, '8', '']
 const OTHERS = [undefined, null, true, false, Symbol('hostile'), Symbol.iterator, 'back', 'é\0', [], {}]
 const ARRAYS = [Int8Array, Uint8ClampedArray, Uint16Array, Float64Array, BigInt64Array, DataView]
 
-/** Parameters that are descriptors. */
+/** Names of parameters that take descriptors. */
 const DESCRIPTORS = ['fd', 'from', 'to']
 
-/** Milliseconds are kept this short where they are valid: methods may block for so long. */
+/** Longest valid timeout, because methods may block for that long. */
 const SHORT_MS = 2
 
-/** Generates values. `world` says what there is: `subject()`, `classes()`, `typical(name)`, `act()` to call something. */
+/** Generates values. `world` has `subject()`, `classes()`, `typical(name)`, and `act()`, which calls something. */
 export class Values {
   #random
   #world
-  /** Views that calls have given: of memory of the library. */
+  /** Views of the library's memory that calls have returned. */
   #views = []
-  /** Objects made here: when a call gives one back it is nothing of the library's. */
+  /** Objects made here. A call that returns one returns nothing of the library. */
   #made = new WeakSet()
-  /** Names of options that some call has asked for. */
+  /** Names of options that some call has read. */
   #names = ['length']
 
   constructor(random, world) {
@@ -62,15 +62,15 @@ export class Values {
     else this.#views[this.#random.below(100)] = view
   }
 
-  /** A value for the parameter or option `name`: what it is meant for about half of the time. */
+  /** Returns a value for the parameter or option `name`, a plausible one about half of the time. */
   named(name) {
     const value = this.#random.oneIn(2) ? this.#world.typical(name) : undefined
     if (value !== undefined) return value
     const any = this.any()
     if (name.endsWith('Ms') && typeof any === 'number' && any > SHORT_MS) return SHORT_MS
-    // Nothing may be read or written where it is not the test's.
+    // Calls may read and write only descriptors of the test.
     if (DESCRIPTORS.includes(name) && Number.isInteger(any) && any >= 0) return this.#world.typical('fd')
-    // A name server may be asked for seconds.
+    // A name lookup may take seconds.
     return name === 'host' && typeof any === 'string' ? '127.0.0.1' : any
   }
 
@@ -133,7 +133,7 @@ export class Values {
     }
   }
 
-  /** A view of memory that shrinks under it or grows: of fixed length, or following. */
+  /** Makes a view of fixed or tracking length, and resizes the memory under it. */
   #resized(length) {
     const random = this.#random
     const buffer = new ArrayBuffer(length, { maxByteLength: length + 64 })
@@ -142,7 +142,7 @@ export class Values {
     return view
   }
 
-  /** A Uint8Array with properties of its own in place of the real ones. */
+  /** Makes a Uint8Array whose own properties hide the real ones. */
   #lying(length) {
     const array = new Uint8Array(length)
     for (const name of ['length', 'byteLength', 'byteOffset', 'buffer', 'set', 'subarray', 'slice', 'constructor']) {
@@ -160,7 +160,7 @@ export class Values {
     return this.#made.has(object)
   }
 
-  /** Something that only looks like what the library makes. */
+  /** Makes an object that only looks like one of the library. */
   #forge({ prototype }) {
     switch (this.#random.below(3)) {
       case 0:
@@ -198,10 +198,10 @@ export class Values {
     }
   }
 
-  /** Options: a Proxy that answers for whatever it is asked, and so learns names; or getters for names so far learnt. */
+  /** Makes options: a Proxy that has every option and learns the names, or getters for the names learnt so far. */
   options() {
     const random = this.#random
-    // Some of them mean well throughout: otherwise hardly any would be accepted that must have several.
+    // Some are plausible throughout. Otherwise calls that need several options would hardly ever accept them.
     if (random.oneIn(3)) return new Proxy({}, { get: (_, name) => this.#world.typical(name) })
     if (random.oneIn(2)) return new Proxy({}, { get: (_, name) => this.#answer(name) })
     const object = this.#make(random.oneIn(2) ? {} : Object.create(null))
@@ -222,7 +222,7 @@ export class Values {
     return this.#random.oneIn(2)
   }
 
-  /** To end something with. */
+  /** Returns a reason for an abort. */
   reason() {
     return this.#random.pick([new Hostility('the end'), Object.freeze(new Hostility('frozen'))])
   }
@@ -243,13 +243,13 @@ export class Values {
     ])
   }
 
-  /** Later, but it does: else what waits for it would be in use for ever. */
+  /** Settles a thenable later. If it never settled, its object would stay in use forever. */
   #settle(resolve) {
     if (typeof resolve === 'function') setImmediate(resolve, this.any())
     return this.#wild()
   }
 
-  /** Code of the user's that runs within a call: it calls the library again, takes memory away, throws. */
+  /** Acts as user code inside a call: calls the library again, takes memory away, or throws. */
   #wild() {
     const random = this.#random
     if (random.oneIn(4)) throw new Hostility('thrown from within')
@@ -258,7 +258,7 @@ export class Values {
     return this.any()
   }
 
-  /** Does to a view of the library's memory what a user can. */
+  /** Mistreats a view of the library's memory in a way that is open to users. */
   mistreat() {
     const view = this.#random.pick(this.#views)
     try {
@@ -273,18 +273,18 @@ export class Values {
           return view.fill(this.#random.below(256))
       }
     } catch (error) {
-      // What is detached, or was never a view of ours, the runtime refuses.
+      // The runtime refuses detached views, and values that are not views.
       if (!(error instanceof TypeError || error instanceof DOMException || error instanceof Hostility)) throw error
     }
   }
 }
 
-/** Takes the library's memory away where the runtime can: elsewhere it is copied. */
+/** Moves the library's memory to another ArrayBuffer if the runtime can; otherwise copies it. */
 function transferred(view) {
   return view.buffer.transfer?.() ?? structuredClone(view.buffer, { transfer: [view.buffer] })
 }
 
-/** Takes the memory of `view` away. */
+/** Detaches the memory of `view`. */
 function detached(view) {
   structuredClone(view.buffer, { transfer: [view.buffer] })
   return view

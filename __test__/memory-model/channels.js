@@ -1,7 +1,7 @@
 import { Holder } from './holders.js'
 import { Subject } from './subject.js'
 
-/** A channel, both ends of which are here, and what is in it. */
+/** A channel with both ends in this isolate, and its contents. */
 export class Channel extends Subject {
   static make(world) {
     return new Channel(world, world.framepool.SliceChannel.create(world.random.pick([64, 1024])))
@@ -47,7 +47,7 @@ export class Channel extends Subject {
     this.#receiver = this.world.adopt(this.#receiver.move())
   }
 
-  /** What is in it is given back. */
+  /** Releases the channel. Its contents go back. */
   end() {
     if (!this.world.random.oneIn(6)) return
     this.world.drop(this)

@@ -8,7 +8,7 @@ import { Subject } from './subject.js'
 const WAYS = ['transfer', 'stream', 'post']
 const MADE = ['slice', 'slot', 'system', 'allocation', 'buddy', 'ring', 'session']
 
-/** Another isolate, which gets objects and makes its own, and ends in several ways. */
+/** Another isolate, which receives objects, makes its own, and ends in several ways. */
 export class Companion extends Subject {
   static make(world) {
     return new Companion(world)
@@ -42,7 +42,7 @@ export class Companion extends Subject {
     return { holder, ticket }
   }
 
-  /** It comes back with the same bytes. */
+  /** Lends a holder to the worker, and checks that it returns with equal bytes. */
   async lend() {
     const lent = this.#holder()
     if (lent === null) return
@@ -56,12 +56,12 @@ export class Companion extends Subject {
     back.verify()
   }
 
-  /** Half of a ring comes back. */
+  /** Lends half of a ring to the worker, which returns it. */
   async lendRing() {
     const ring = this.world.one(Ring)
     if (ring === undefined || ring.busy > 0) return
     const ticket = ring.lend()
-    // Nothing else can be done with it meanwhile.
+    // No other operation can use the ring until it returns.
     this.world.drop(ring)
     const way = this.world.random.oneIn(2) ? this.world.random.pick(WAYS) : null
     const back = await this.#ask({ act: 'borrow', ticket, way })
@@ -69,7 +69,7 @@ export class Companion extends Subject {
     this.world.add(ring).comeBack(back)
   }
 
-  /** By a channel, one end of which it has. */
+  /** Sends a holder through a channel whose receiver the worker has. */
   async send() {
     const holder = this.world.one(Holder)
     if (holder === undefined || holder.busy > 0) return
@@ -91,7 +91,7 @@ export class Companion extends Subject {
     await this.#ask({ act: 'keep', ticket: given.ticket, way })
   }
 
-  /** Memory of the worker's, taken and posted here. */
+  /** Has the worker take memory that it made, and post it here. */
   async taken() {
     const { random } = this.world
     await this.#ask({ act: 'make', kind: random.pick(MADE), way: random.pick(WAYS), keep: random.oneIn(2) })

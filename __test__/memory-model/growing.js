@@ -3,7 +3,7 @@ import { bytesOf, copied, filled, joined, lengthOf, part, same } from './intrins
 import { size, source } from './sources.js'
 import { Subject } from './subject.js'
 
-/** A slot pool or a buffer of system memory, and the bytes that were written to it and not taken. */
+/** A slot pool or a system memory buffer, and the bytes of its pending message. */
 export class Growing extends Subject {
   buffer
   #pending = new Uint8Array(0)
@@ -33,7 +33,7 @@ export class Growing extends Subject {
     ]
   }
 
-  /** Nothing is pending then. */
+  /** Empties or takes the pending message. */
   makeRoom() {
     if (this.gone || lengthOf(this.#pending) === 0) return
     if (this.world.random.oneIn(2)) this.empty()
@@ -46,7 +46,7 @@ export class Growing extends Subject {
     const view = this.saw(this.buffer.getWritable(length))
     this.world.check(this.disturbed || lengthOf(view) === length, 'getWritable() gave another length')
     const byte = random.below(256)
-    // Code that ran meanwhile may have given the place away.
+    // Code that ran inside the call may have given this memory to another message.
     if (this.disturbed) return
     filled(view, byte, 0, length)
     this.#pending = joined([this.#pending, bytesOf(length, byte)])
@@ -73,7 +73,7 @@ export class Growing extends Subject {
     this.#truncateTo(length)
   }
 
-  /** To nothing, hidden bytes included. */
+  /** Truncates the message to nothing, hidden bytes included. */
   empty() {
     this.buffer.dangerSetStart(0)
     this.#hidden = 0
@@ -89,7 +89,7 @@ export class Growing extends Subject {
     if (this.world.count(SliceHolder) > 12) return
     const slice = this.buffer.getDataOwned()
     const holder = this.world.add(new SliceHolder(this.world, slice, this.disturbed ? null : this.#pending))
-    // What was done to the message was done to the slice.
+    // Any interference with the message also hit the slice.
     holder.excused = this.excused
     this.excused = false
     this.shown = null
@@ -129,7 +129,7 @@ export class Growing extends Subject {
     this.#hidden = lengthOf(this.#pending) - lengthOf(buffer.bytes)
   }
 
-  /** Now and then a new one comes in its place. */
+  /** Drops the buffer now and then, so that a new one is made. */
   replace() {
     if (!this.world.random.oneIn(10)) return
     this.world.drop(this)

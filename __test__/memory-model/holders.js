@@ -3,16 +3,16 @@ import { size, source } from './sources.js'
 import { Subject } from './subject.js'
 
 const DEBUG = process.env.FRAMEPOOL_DEBUG === '1'
-/** Views of one that are remembered. */
+/** Most views that a holder remembers. */
 const MOST_VIEWS = 8
 
-/** A slice, an allocation or a buddy buffer, and the bytes that were written to it. */
+/** A slice, an allocation or a buddy buffer, and its expected bytes. */
 export class Holder extends Subject {
   object
   content
   #views = []
 
-  /** `content` null: as it is. */
+  /** With `content` null, the current bytes are the expected ones. */
   constructor(world, object, content) {
     super(world)
     this.object = object
@@ -23,7 +23,7 @@ export class Holder extends Subject {
     return ['look', 'look', 'write', 'write', 'tamper', 'take', 'take', 'mark', 'release', 'moveHome', 'lose', 'part']
   }
 
-  /** True when views have length 0 once it is released or has left. */
+  /** True if releasing or moving the object empties its views. */
   get detaches() {
     return DEBUG
   }
@@ -44,7 +44,7 @@ export class Holder extends Subject {
     const { random } = this.world
     const view = this.look()
     const length = lengthOf(this.content)
-    // Code that ran meanwhile may have given the memory away.
+    // Code that ran inside the call may have given the memory away.
     if (this.gone || this.disturbed || lengthOf(view) !== length) return
     const from = random.below(length + 1)
     const to = from + random.below(length - from + 1)
@@ -53,7 +53,7 @@ export class Holder extends Subject {
     filled(this.content, byte, from, to)
   }
 
-  /** Views of parts of it, or a copy. */
+  /** Makes views of parts of the object, or a copy. */
   part() {}
 
   verify() {
@@ -81,7 +81,7 @@ export class Holder extends Subject {
     this.left()
   }
 
-  /** It is not here any more. */
+  /** Notes that the object has left this isolate. */
   left() {
     if (!this.detaches || this.excused || this.disturbed || this.world.interfered) return
     this.world.check(
@@ -91,7 +91,7 @@ export class Holder extends Subject {
     this.#views = []
   }
 
-  /** Nobody adopts its ticket. */
+  /** Moves the object and loses its ticket. */
   lose() {
     if (!this.world.random.oneIn(8)) return
     this.object.move()

@@ -1,5 +1,5 @@
-// What the model itself uses of typed arrays: taken before anything is replaced, and blind to what an array has of its own. Buffers
-// of Node are not for it: Node believes what replaced getters say.
+// Typed array operations for the model. They are taken before anything is replaced, and ignore an array's own
+// properties. The model does not use Node Buffers, because Node believes replaced getters.
 const { apply } = Reflect
 const prototype = Object.getPrototypeOf(Uint8Array.prototype)
 const getter = (object, name) => Object.getOwnPropertyDescriptor(object, name).get
@@ -14,18 +14,18 @@ export const lengthOf = (view) => apply(length, view, [])
 export const bufferOf = (view) => apply(buffer, view, [])
 export const sizeOf = (arrayBuffer) => apply(byteLength, arrayBuffer, [])
 
-/** A view of bytes of `view` without properties of its own; none of what is detached. */
+/** Returns a view of bytes of `view` without own properties. It is empty if the memory is detached. */
 export function part(view, from = 0, to = lengthOf(view)) {
   const end = Math.min(to, lengthOf(view))
   return end <= from ? new Bytes(0) : new Bytes(bufferOf(view), apply(byteOffset, view, []) + from, end - from)
 }
 
-/** A copy that nobody else can reach. */
+/** Returns a copy that no other code can reach. */
 export function copied(view) {
   return new Bytes(part(view))
 }
 
-/** So many bytes, all of them `byte`. */
+/** Returns `length` bytes, all equal to `byte`. */
 export function bytesOf(count, byte) {
   const bytes = new Bytes(count)
   filled(bytes, byte, 0, count)
@@ -42,7 +42,7 @@ export function joined(parts) {
   return all
 }
 
-/** Writes to what is there; a view that is detached by now has nothing. */
+/** Writes to the view. A view that has been detached is empty. */
 export function filled(view, byte, from, to) {
   if (from < Math.min(to, lengthOf(view))) apply(fill, view, [byte, from, to])
 }
@@ -51,14 +51,14 @@ export function same(a, b) {
   return compare(part(a), part(b)) === 0
 }
 
-/** How two differ, for messages. */
+/** Describes how two arrays differ. */
 export function difference(actual, expected) {
   const [a, b] = [part(actual), part(expected)]
   const at = a.findIndex((byte, index) => byte !== b[index])
   return `${lengthOf(a)} and ${lengthOf(b)} B; at ${at}: ${a[at]}, not ${b[at]}`
 }
 
-/** Reads the byte and writes it back in one step, so that whoever else writes there loses nothing. */
+/** Reads the byte and writes it back atomically, so that concurrent writes are not lost. */
 export function touch(view, index) {
   or(view, index, 0)
 }

@@ -1,13 +1,13 @@
-// Drives everything that touches shown memory in random order, and touches all that it was ever shown, so that memory which was
-// freed, moved or used for something else shows: `node --expose-gc main.js <mode> <seed> <seconds> <trace>`.
+// Drives everything that touches shown memory in random order, and touches all memory that it was ever shown, to find
+// memory that was freed, moved or reused: `node --expose-gc main.js <mode> <seed> <seconds> <trace>`.
 //
-// Modes: `plain`; `early`, in which a script has replaced parts of the language before framepool is loaded, and lies to it. FRAMEPOOL_DEBUG=1 tries
-// debug mode. With an addon of the feature `guard-pages`, which NAPI_RS_NATIVE_LIBRARY_PATH names, freed memory is inaccessible and
-// allocations fail. FRAMEPOOL_MODEL_WITHOUT is a regular expression for operations and circumstances to leave out, by the names that the
-// trace has: `Sessions.*|hooked`, or `failing Budget.*` for operations during which no allocation is to fail.
-// FRAMEPOOL_MODEL_TOUCHES=1 traces what is touched, too.
+// The modes are `plain` and `early`. In `early`, a script replaces parts of the language before framepool is loaded,
+// and the replacements lie. FRAMEPOOL_DEBUG=1 runs debug mode. NAPI_RS_NATIVE_LIBRARY_PATH may name an addon with the
+// feature `guard-pages`: freed memory is then inaccessible, and allocations fail. FRAMEPOOL_MODEL_WITHOUT is a regular
+// expression of operations and circumstances to leave out, by their names in the trace: `Sessions.*|hooked`, or
+// `failing Budget.*` for operations during which no allocation fails. FRAMEPOOL_MODEL_TOUCHES=1 also traces each touch.
 //
-// A run consists of rounds with seeds of their own. It prints what it did as JSON, and what it found on stderr.
+// A run consists of rounds, each with its own seed. It prints a summary as JSON, and its findings on stderr.
 import { createRequire } from 'node:module'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Random } from '../hostile/values.js'
@@ -25,7 +25,7 @@ import { World } from './world.js'
 
 const STEPS = 1500
 const MOST_FINDINGS = 10
-/** How many there are at most of each. */
+/** Kinds of subjects, and the most that may live of each. */
 const POPULATION = [
   [GrowingPool, 2],
   [GrowingHeap, 1],
@@ -59,14 +59,14 @@ process.on('unhandledRejection', (error) => {
   if (!/^ERR_(CLOSED|RELEASED)$/.test(error?.code)) findings.set(`later: ${error?.stack ?? error}`, '')
 })
 
-/** One seed leads to one round; the first is the run's own. */
+/** Runs one round from a seed. The first seed is that of the run. */
 async function round(roundSeed) {
   const random = new Random(roundSeed)
   const note = process.env.FRAMEPOOL_MODEL_TOUCHES === '1' ? (line) => trace.add(line) : null
   const witness = new Witness(random, 300, note)
   const world = new World({ deceived: mode === 'early', framepool, native, random, succeeded, trace, without, witness })
   trace.begin(roundSeed)
-  // Fewer kinds meet each other more often.
+  // With fewer kinds, each pair of kinds meets more often.
   const population = POPULATION.filter(() => random.below(3) > 0)
   for (let step = 0; step < STEPS && performance.now() < end && world.findings.size < MOST_FINDINGS; step++) {
     if (population.length === 0) break

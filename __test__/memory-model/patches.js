@@ -1,4 +1,5 @@
-// What a script can replace in the language: each replacement does as before, unless `hook` is set, which is asked first.
+// Replaces the parts of the language that a script can replace. A replacement behaves like the original unless `hook`
+// is set.
 const { apply } = Reflect
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype)
 const PATCHED = [
@@ -23,11 +24,11 @@ function patch(prototype, name) {
   const field = own.get === undefined ? 'value' : 'get'
   const original = own[field]
   const replaced = {
-    // A method, since a constructor's `prototype` would be one more difference.
+    // This is a method because a function would have a `prototype`, which the original lacks.
     replaced(...args) {
       if (hook === null) return apply(original, this, args)
       const use = hook
-      // What it calls itself is left alone.
+      // Calls that the hook makes are not hooked.
       hook = null
       try {
         return use(String(name), () => apply(original, this, args), field === 'get')
@@ -39,7 +40,7 @@ function patch(prototype, name) {
   Object.defineProperty(prototype, name, { ...own, [field]: replaced })
 }
 
-/** While `call` runs, `use(name, original, isGetter)` answers for what is replaced. */
+/** Runs `call` while `use(name, original, isGetter)` answers for the replaced functions. */
 export function withHook(use, call) {
   const before = hook
   hook = use
@@ -50,7 +51,7 @@ export function withHook(use, call) {
   }
 }
 
-/** While `call` runs, without it. */
+/** Runs `call` without the hook. */
 export function withoutHook(call) {
   return withHook(null, call)
 }

@@ -3,7 +3,7 @@ import { Subject } from './subject.js'
 
 const BLOCK = 2 ** 26
 
-/** A pool of which holders come. */
+/** A pool that makes holders. */
 class Pool extends Subject {
   pool
 
@@ -27,7 +27,7 @@ class Pool extends Subject {
   close() {
     if (!this.world.random.oneIn(8)) return
     this.world.drop(this)
-    // It waits for holders that may never be released.
+    // Does not await `close()`: some holders may never be released.
     this.pool.close().catch((error) => this.world.judge(error, 'close'))
   }
 }

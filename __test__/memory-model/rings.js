@@ -3,7 +3,7 @@ import { bytesOf, copied, filled, joined, lengthOf, part, same } from './intrins
 import { source } from './sources.js'
 import { Subject } from './subject.js'
 
-/** Both halves of a ring, and the bytes in it. */
+/** Both halves of a ring, and its expected bytes. */
 export class Ring extends Subject {
   static make(world) {
     return new Ring(world, new world.framepool.ByteRing(2 ** world.random.below(15)).intoParts())
@@ -70,7 +70,7 @@ export class Ring extends Subject {
     this.#append(written)
   }
 
-  /** What else happens meanwhile happens within the call. */
+  /** Writes through `ioSlicesAsync`. Other operations may run before its promise settles. */
   async fillLater() {
     let written = null
     const done = this.#producer.ioSlicesAsync(async (views) => {
@@ -126,7 +126,7 @@ export class Ring extends Subject {
     this.#consumer = this.world.adopt(this.#consumer.move())
   }
 
-  /** Another isolate has the consumer for a while. */
+  /** Moves the consumer away, to be lent to another isolate. */
   lend() {
     return this.#consumer.move()
   }
@@ -160,7 +160,7 @@ export class Ring extends Subject {
     )
   }
 
-  /** What is in it is not known. */
+  /** Releases the ring, because its contents are unknown. */
   resync() {
     this.excused = true
     this.release()

@@ -5,7 +5,7 @@ import { Subject } from './subject.js'
 
 let keys
 
-/** Two sessions that have shaken hands, one of which may receive into a pool that is used besides. */
+/** Two sessions after their handshake. One may receive into a pool that other operations use. */
 export class Sessions extends Subject {
   static make(world) {
     const { generateAuthorityKeypair, Sv2Session } = world.framepool
@@ -34,7 +34,7 @@ export class Sessions extends Subject {
 
   #ends
   #batches = []
-  /** Where the server receives, if that is not the pool of all. */
+  /** Pool that the server receives into, if not the shared one. */
   #pool
 
   constructor(world, client, server, pool) {
@@ -73,7 +73,7 @@ export class Sessions extends Subject {
     this.#send(size(this.world.random, 3000))
   }
 
-  /** So that the output's ring grows. */
+  /** Sends enough for the output's ring to grow. */
   burst() {
     for (let times = 0; times < 3; times++) this.#send(this.world.random.below(60_000))
   }
@@ -85,7 +85,7 @@ export class Sessions extends Subject {
     from.sent.push(payload)
   }
 
-  /** A frame from one end to the other, as soon as can be. */
+  /** Sends a frame from one end to the other at once. */
   exchange() {
     this.send()
     for (const [index, end] of this.#ends.entries()) {
@@ -111,7 +111,7 @@ export class Sessions extends Subject {
     from.wire = joined([from.wire, taken])
   }
 
-  /** The output's ring may be replaced while it is lent. */
+  /** Drains while other operations run. They may replace the output's ring. */
   async drainLater() {
     const from = this.#ends[this.world.random.below(2)]
     let taken = new Uint8Array(0)
@@ -119,7 +119,7 @@ export class Sessions extends Subject {
       const before = views.map((view) => copied(this.saw(view)))
       await null
       const after = views.map((view) => copied(view))
-      // Taken away meanwhile, they are empty.
+      // Views that were taken away in the meantime are empty.
       this.world.check(
         this.disturbed || before.every((bytes, index) => lengthOf(after[index]) === 0 || same(bytes, after[index])),
         'lent output has changed',
@@ -201,13 +201,13 @@ export class Sessions extends Subject {
     kept.batch.release()
   }
 
-  /** What is under way is not known. */
+  /** Ends the sessions, because the bytes in transit are unknown. */
   resync() {
     this.#end()
   }
 
   verify() {
-    // What an error has left is the session's: it may be closed.
+    // After an error the session may be closed.
     if (this.#pool?.gone || this.#ends.some(({ session }) => session.state === 'closed')) this.#end()
   }
 

@@ -1,7 +1,7 @@
-// Bytes to give to calls: of all kinds of memory, the library's own included.
+// Bytes to pass to calls, in all kinds of memory, including the library's own.
 import { bufferOf } from './intrinsics.js'
 
-/** `honest` is false where what is written cannot be told beforehand. */
+/** Returns bytes to write. `honest` is false if the bytes that a call will see cannot be predicted. */
 export function source(world, length) {
   const { random, witness } = world
   const bytes = new Uint8Array(length).map(() => random.below(256))
@@ -20,7 +20,7 @@ export function source(world, length) {
     }
     case 3:
     case 4:
-      // What the library has shown before, and maybe taken back.
+      // Memory that the library has shown before, and may have taken back.
       return { bytes: any === null ? bytes : any, honest: any === null }
     case 5: {
       world.tamper(bytes, () => world.act())
@@ -48,7 +48,7 @@ function shared(buffer, bytes) {
   return view
 }
 
-/** 0, 1, odd ones, pages, and beyond what a pool holds. */
+/** Returns a size: 0, 1, odd sizes, pages, or more than a pool holds. */
 export function size(random, most = 20_000) {
   const kind = random.below(10)
   if (kind === 0) return 0

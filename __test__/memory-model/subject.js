@@ -1,37 +1,37 @@
-/** Something that is operated on, with what the model knows of it. */
+/** An object under test, with the state that the model expects of it. */
 export class Subject {
   world
-  /** Operations that are running. */
+  /** Number of operations that are running. */
   busy = 0
-  /** Another operation on it ran within one. */
+  /** True if an operation ran inside another on this subject. */
   disturbed = false
   gone = false
-  /** A view that it gave last, for what a script can do to it. */
+  /** The latest view of the memory, for scripts to mistreat. */
   shown = null
-  /** A script may have kept its ArrayBuffer from being detached. */
+  /** True if a script may have kept the ArrayBuffer from being detached. */
   excused = false
 
   constructor(world) {
     this.world = world
   }
 
-  /** Names of methods. */
+  /** Names of the methods that a step may call. */
   get operations() {
     return []
   }
 
-  /** Those of them that give promises. */
+  /** Names of the operations that return promises. */
   get later() {
     return []
   }
 
-  /** Something shows the memory anew. */
+  /** Shows the memory again. */
   show() {}
 
-  /** Fails unless it is as the model has it. */
+  /** Fails unless the object is in the expected state. */
   verify() {}
 
-  /** Takes it as it is. */
+  /** Takes the current state as the expected one. */
   resync() {}
 
   saw(view) {

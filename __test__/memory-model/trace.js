@@ -3,7 +3,7 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 const WIDTH = 96
 const LINES = 256
 
-/** The round and its last steps, in a file that outlives the process. */
+/** The seed of the round and its last steps, in a file that outlives the process. */
 export class Trace {
   #file
   #count = 0
@@ -12,12 +12,12 @@ export class Trace {
     this.#file = openSync(path, 'w')
   }
 
-  /** How to repeat what follows: in the first line. */
+  /** Begins a round. Its seed is in the first line of the file. */
   begin(seed) {
     this.#write(`FRAMEPOOL_SEED=${seed}`, 0)
   }
 
-  /** Steps within steps are indented. */
+  /** Adds a step. A step inside another is indented. */
   add(step, depth = 0) {
     this.#write(`${String(this.#count).padStart(8)} ${'  '.repeat(depth)}${step}`, 1 + (this.#count++ % LINES))
   }

@@ -1,21 +1,23 @@
 import { bufferOf, lengthOf, touch } from './intrinsics.js'
 
-/** Keeps views and ArrayBuffers that JavaScript ever got: each of their bytes can be read and written for ever. */
+/**
+ * Keeps views and ArrayBuffers that JavaScript received. Each of their bytes must stay readable and writable forever.
+ */
 export class Witness {
   #random
   #most
   #seen = []
-  /** Told of each that is about to be touched, to find out what it was that faulted. */
+  /** Called before each touch, so that the trace names the memory that faults. */
   #note
 
-  /** Keeps `most` of them; which, is random. */
+  /** Creates a witness that keeps up to `most` views, chosen at random. */
   constructor(random, most, note = null) {
     this.#random = random
     this.#most = most
     this.#note = note
   }
 
-  /** Any view, or what came in place of one. */
+  /** Keeps a view and returns it. */
   see(view, origin = '') {
     const kept = { view, all: lengthOf(view) === 0 ? view : new Uint8Array(bufferOf(view)), origin }
     if (this.#seen.length < this.#most) this.#seen.push(kept)
@@ -27,7 +29,7 @@ export class Witness {
     return this.#seen.length === 0 ? null : this.#random.pick(this.#seen).view
   }
 
-  /** Touches all of them: what is not theirs any more faults here. */
+  /** Touches all views. A view of freed memory faults here. */
   sweep() {
     for (const { view, all, origin } of this.#seen) {
       this.#note?.(`touches ${lengthOf(view)} of ${lengthOf(all)} B: ${origin}`)

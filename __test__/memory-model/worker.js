@@ -1,4 +1,4 @@
-// The other isolate of `companion.js`.
+// Program of the isolate that `companion.js` drives.
 import { parentPort } from 'node:worker_threads'
 import * as framepool from 'framepool'
 import * as sv2 from 'framepool/sv2'
@@ -30,7 +30,7 @@ function written(buffer, bytes) {
   return buffer.getDataOwned()
 }
 
-/** An ArrayBuffer or a view that has the memory under the view, which framepool does not know. */
+/** Moves the memory under the view to an ArrayBuffer that framepool does not know. */
 async function take(view, way) {
   witness.see(view)
   try {
@@ -44,7 +44,7 @@ async function take(view, way) {
   }
 }
 
-/** The bytes of an object, or of what is in half of a ring. */
+/** Returns the bytes of an object, or the bytes in half of a ring. */
 function shownOf(object) {
   if (object.ioSlices === undefined) return object.bytes
   let shown

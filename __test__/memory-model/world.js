@@ -4,11 +4,11 @@ import { Hostility } from '../hostile/values.js'
 import { bufferOf, lengthOf, sizeOf } from './intrinsics.js'
 import { withHook, withoutHook } from './patches.js'
 
-/** Calls within calls. */
+/** Most calls inside each other. */
 const MOST_DEPTH = 3
-/** Node 24 and 26 end the process themselves at its exit if a live external ArrayBuffer has been marked. */
+/** False on Node 24 and 26, which crash at exit if a live external ArrayBuffer was marked. */
 const CAN_MARK = !/^v2[46]\./.test(process.version)
-/** What scripts throw. */
+/** Makers of the values that scripts throw. */
 const THROWN = [() => new Hostility('thrown'), () => null, () => undefined, () => 'a string', () => 0]
 const OWN = [
   'byteLength',
@@ -28,31 +28,32 @@ const errors = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'u
 for (const [, code] of errors.matchAll(/^\| `(ERR_\w+)`/gm)) documented.add(code)
 documented.delete('ERR_INTERNAL')
 
-/** A bug of framepool's, or of this model. */
+/** A bug of framepool or of this model. */
 class Finding extends Error {}
 
-/** What operations have in common: what there is, what may go wrong, and in which circumstances they run. */
+/** State that all operations share: the subjects, the findings, and the circumstances of a call. */
 export class World {
   framepool
   random
   witness
   subjects = []
-  /** By message. */
+  /** Stacks of the findings, by message. */
   findings = new Map()
-  /** How often each operation succeeded. */
+  /** Number of successes of each operation. */
   succeeded
   #native
   #trace
   #without
   #depth = 0
   #step = ''
-  /** A script interferes with what is called: it may fail in any way, and what it says of itself may be wrong. */
+  /** True while a script interferes with calls. They may then fail in any way, and report wrong values. */
   #interfered
   #failing = false
 
   /**
-   * `deceived`: framepool itself may have been told lies from the start on, so that only what memory it shows counts.
-   * `native`: the addon, if it is one that can make allocations fail. `without` matches operations and circumstances to leave out.
+   * With `deceived`, scripts may have lied to framepool from the start, and only the memory that it shows is checked.
+   * `native` is the addon, if it can make allocations fail. `without` matches operations and circumstances to leave
+   * out.
    */
   constructor({ deceived, framepool, native, random, succeeded, trace, witness, without }) {
     this.succeeded = succeeded
@@ -74,7 +75,7 @@ export class World {
     return subject
   }
 
-  /** One of that kind, or undefined. */
+  /** Returns a random subject of the kind, or undefined. */
   one(Kind) {
     const those = this.subjects.filter((subject) => subject instanceof Kind)
     return those.length === 0 ? undefined : this.random.pick(those)
@@ -103,12 +104,12 @@ export class World {
     return this.witness.see(view, this.#step)
   }
 
-  /** What a script has interfered with may be as that says. */
+  /** Throws a finding unless `holds` is true or a script interferes. */
   check(holds, what) {
     if (!holds && !this.#interfered) throw new Finding(what)
   }
 
-  /** One step of a run. */
+  /** Runs one step. */
   async step() {
     const { random } = this
     if (this.subjects.length > 0) {
@@ -117,12 +118,12 @@ export class World {
       if (subject.later.includes(name)) await this.#runLater(subject, name)
       else this.#inCircumstances(() => this.#run(subject, name))
     }
-    // What streams and messages bring comes between two steps.
+    // Streams and messages deliver between two steps.
     await null
     this.witness.sweep()
   }
 
-  /** What user code does within a call. */
+  /** Runs an operation as user code inside a call would. */
   act() {
     if (this.#depth >= MOST_DEPTH || this.subjects.length === 0) return
     const subject = this.random.pick(this.subjects)
@@ -152,7 +153,7 @@ export class World {
     this.#begin(subject)
     let failed = false
     try {
-      // What runs by itself meanwhile counts as within.
+      // An operation that runs before this one settles counts as running inside it.
       await subject[name]()
     } catch (error) {
       failed = true
@@ -200,7 +201,7 @@ export class World {
     call()
   }
 
-  /** Lets one of the next allocations fail. */
+  /** Runs `call` with one of its allocations failing. */
   #whileFailing(call) {
     const { random } = this
     const after = this.has('failing later') ? random.below(4) : 0
@@ -216,13 +217,13 @@ export class World {
     }
   }
 
-  /** What is replaced in the language acts, throws and lies. */
+  /** Runs `call` while the replaced parts of the language act, throw and lie. */
   #whileHooked(call) {
     this.note('(replaced functions act)')
     const use = (name, original, isGetter) => {
       this.interfere()
       const value = isGetter && this.random.oneIn(4) ? this.random.pick([0, 1, 2 ** 31, undefined, true]) : original()
-      // It says that it did what it did not do.
+      // This replacement claims a transfer that it did not make.
       if (name === 'transfer' && this.random.oneIn(4)) return new ArrayBuffer(0)
       return value
     }
@@ -260,7 +261,7 @@ export class World {
     }
   }
 
-  /** Even when no memory is left for it, a ticket is good for another time. */
+  /** Adopts a ticket. If memory runs out, the ticket stays valid, so tries again. */
   adopt(ticket) {
     const { adopt } = this.framepool
     try {
@@ -271,7 +272,7 @@ export class World {
     }
   }
 
-  /** Options that may do something as they are read. */
+  /** Returns options that may run code when they are read. */
   options(values) {
     if (this.random.below(4) > 0) return values
     return new Proxy(values, {
@@ -282,19 +283,19 @@ export class World {
     })
   }
 
-  /** What code of a script does where it should only answer. */
+  /** Runs an operation or throws, in place of a getter that should only return a value. */
   interfere() {
     const { random } = this
     if (random.oneIn(2)) withoutHook(() => this.act())
     if (random.oneIn(12)) throw random.pick(THROWN)()
   }
 
-  /** Fails unless the error is documented, or what hostile code threw itself. */
+  /** Records a finding unless the error is documented or hostile code threw it. */
   judge(error, label) {
     if (error instanceof Hostility || error === null || typeof error !== 'object') return
     const { code } = error
     if (documented.has(code) && (code !== 'ERR_NO_MEMORY' || this.#failing)) return
-    // Of the language itself, where a script's own answers were wrong.
+    // The language itself threw, because a script gave it wrong values.
     if (this.#interfered && !(error instanceof Finding) && code === undefined) return
     this.find(`${label}: ${code ?? error.name}: ${error.message}`, error)
   }
@@ -305,9 +306,9 @@ export class World {
     this.note(`FOUND ${what}`)
   }
 
-  // ── What a script can do to memory that it is shown ────────────────────────────────────────────────────────────────
+  // ── Interference with shown memory ─────────────────────────────────────────────────────────────────────────────────
 
-  /** Puts a property of its own in front of a real one. `show` shows the memory under the view anew. */
+  /** Hides a real property of the view or its ArrayBuffer. `show` shows the memory under the view again. */
   tamper(view, show) {
     const { random } = this
     const target = random.oneIn(2) ? view : bufferOf(view)
@@ -337,16 +338,16 @@ export class World {
     }
   }
 
-  /** Takes the memory under a view to an ArrayBuffer that framepool does not know. */
+  /** Moves the memory under a view to an ArrayBuffer that framepool does not know. */
   take(view) {
     const { random } = this
     const buffer = bufferOf(view)
     const taken = (value) => {
-      // Some ways copy, or give what has no bytes.
+      // Some ways copy the memory or return no bytes.
       if (value instanceof ArrayBuffer) this.see(new Uint8Array(value))
       else if (value) this.see(value)
     }
-    // What is not detached is copied.
+    // Some ways copy memory that cannot be detached, which is slow for large buffers.
     const way = sizeOf(buffer) > LARGE ? random.pick(canTransfer ? [0, 1, 2, 5] : [5]) : random.below(6)
     try {
       switch (way) {
@@ -355,7 +356,7 @@ export class World {
         case 1:
           return taken(transfer(buffer, 'transferToFixedLength'))
         case 2:
-          // A copy of another length: the original is gone at once.
+          // Another length makes a copy, and detaches the original at once.
           return taken(transfer(buffer, 'transfer', Math.min(sizeOf(buffer) + 1, 2 ** 16)))
         case 3:
           return taken(structuredClone(buffer, { transfer: [buffer] }))
@@ -372,12 +373,12 @@ export class World {
         }
       }
     } catch (error) {
-      // What is detached, empty or external the runtime may refuse.
+      // The runtime may refuse detached, empty or external memory.
       if (!(error instanceof TypeError || error instanceof DOMException || error instanceof RangeError)) throw error
     }
   }
 
-  /** False where it cannot be done. */
+  /** Marks the ArrayBuffer as untransferable. Returns false if it cannot be marked. */
   mark(view) {
     if (!CAN_MARK || lengthOf(view) === 0) return false
     markAsUntransferable(bufferOf(view))
@@ -385,11 +386,11 @@ export class World {
   }
 }
 
-/** In bytes. */
+/** Buffers above this many bytes are not copied. */
 const LARGE = 2 ** 20
 const FAILING_FROM = [256, 512, 2048, 2 ** 14]
 
-// Node 20 has none.
+// Node 20 has no `transfer()`.
 const canTransfer = ArrayBuffer.prototype.transfer !== undefined
 
 function transfer(buffer, method, ...args) {

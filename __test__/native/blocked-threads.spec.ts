@@ -4,17 +4,19 @@ import { adopt, BudgetPool, ByteRing, SliceChannel } from '../../index.js'
 import { codeOf } from '../support/code-of.js'
 import { runProgram, WORKERS } from '../support/program.js'
 
-/** For waits that are cut off: far more than any test takes. */
+/** Timeout of waits that are interrupted: far more than any test takes. */
 const LONG = 100_000
 
-/** Each `…Sync` method in a wait for what does not come: `make` gives a worker's ticket, `wait` is what it does with the object. */
+/**
+ * Each `…Sync` method in a wait that nothing ends. `make` returns the worker's ticket, and `wait` waits on its object.
+ */
 const PREPARE = `${WORKERS}
   import { BudgetPool, ByteRing, SliceChannel } from 'framepool'
   const budget = new BudgetPool({ bufferSize: 8, maxMemory: 16 })
   const held = budget.tryAllocate(2)
   const full = new ByteRing(64).intoParts()
   full.producer.write(Buffer.alloc(64))
-  // The other ends must not be collected.
+  // Keeps the other ends from being collected.
   const kept = [full.consumer]
   const waits = {
     'SliceReceiver.receiveSync': () => {
@@ -68,7 +70,7 @@ it.each(METHODS)('process.exit() does not wait for a worker in %s', (method) => 
   expect(performance.now() - start).toBeLessThan(LONG / 4)
 })
 
-it('a blocked worker keeps its place in the queue, and what comes wakes it', () => {
+it('a blocked worker keeps its place in the queue, and a grant wakes it', () => {
   const printed = runProgram(`${WORKERS}
     import { BudgetPool } from 'framepool'
     const pool = new BudgetPool({ bufferSize: 8, maxMemory: 32 })
@@ -88,7 +90,7 @@ it('a blocked worker keeps its place in the queue, and what comes wakes it', () 
     const order = []
     const behind = pool.allocate(2).then(() => order.push('behind'))
     const served = once(worker, 'message').then(([waiting]) => order.push('worker', waiting))
-    // Enough for the one behind, many times over.
+    // Enough memory for the request behind it, many times over.
     for (const allocation of held.splice(0, 2)) {
       allocation.release()
       await new Promise((resolve) => setTimeout(resolve, 50))
@@ -101,7 +103,7 @@ it('a blocked worker keeps its place in the queue, and what comes wakes it', () 
   expect(JSON.parse(printed)).toEqual([2, 'worker', 1, 'behind'])
 })
 
-it('what a worker has when it is ended in the wait goes back, be it a place or a grant', () => {
+it('a worker that is ended in a wait gives back its place or its grant', () => {
   const printed = runProgram(`${WORKERS}
     import { BudgetPool } from 'framepool'
     const pool = new BudgetPool({ bufferSize: 8, maxMemory: 16 })
@@ -118,7 +120,7 @@ it('what a worker has when it is ended in the wait goes back, be it a place or a
       while (pool.stats().waiting === 0) await new Promise((resolve) => setTimeout(resolve, 1))
       const behind = pool.allocate(1)
       const gone = worker.terminate()
-      // Before, while and after it ends.
+      // The memory comes before, while and after the worker ends.
       if (round % 3 !== 0) await new Promise((resolve) => setTimeout(resolve, round % 3))
       held.release()
       await gone
@@ -131,7 +133,7 @@ it('what a worker has when it is ended in the wait goes back, be it a place or a
   expect(printed).toBe('done\n')
 })
 
-it('a wait that is cut off in an isolate that goes on leaves nothing in the queue', async () => {
+it('a wait that is interrupted in a live isolate leaves nothing in the queue', async () => {
   const pool = new BudgetPool({ bufferSize: 8, maxMemory: 16 })
   const held = pool.tryAllocate(2)!
   const cutOff = (script: string): void => {
@@ -140,22 +142,22 @@ it('a wait that is cut off in an isolate that goes on leaves nothing in the queu
   }
   cutOff(`pool.allocateSync(2, { timeoutMs: ${LONG} })`)
   expect(pool.stats().waiting).toBe(0)
-  // Also where the next call is one that waits.
+  // The next call may itself wait.
   cutOff(`pool.allocateSync(2, { timeoutMs: ${LONG} })`)
   expect(codeOf(() => pool.allocateSync(1, { timeoutMs: 0 }))).toBe('ERR_TIMEOUT')
   expect(pool.stats().waiting).toBe(0)
   cutOff(`pool.allocateSync(2, { timeoutMs: ${LONG} })`)
-  // Also where a grant has come by then.
+  // The grant may have come before the interruption.
   held.release()
   expect(pool.tryAllocate(2)?.release()).toBe(true)
   cutOff(`consumer.readableSync(1, { timeoutMs: ${LONG} })`)
   cutOff(`receiver.receiveSync({ timeoutMs: ${LONG} })`)
-  // A wait that was cut off has no deadline for the next.
+  // The deadline of an interrupted wait does not apply to the next wait.
   expect(codeOf(() => new ByteRing(64).intoParts().consumer.readableSync(1, { timeoutMs: 1 }))).toBe('ERR_TIMEOUT')
   await pool.close()
 })
 
-it('a wait lasts as long as it is to, and not at all with a timeout of 0', () => {
+it('a wait lasts for its timeout, and not at all with a timeout of 0', () => {
   const pool = new BudgetPool({ bufferSize: 8, maxMemory: 16 })
   const held = pool.tryAllocate(2)!
   const { producer, consumer } = new ByteRing(64).intoParts()
@@ -168,7 +170,7 @@ it('a wait lasts as long as it is to, and not at all with a timeout of 0', () =>
     ]) {
       const start = performance.now()
       expect(codeOf(wait)).toBe('ERR_TIMEOUT')
-      // Clocks round.
+      // Allows for rounding of clocks.
       expect(performance.now() - start).toBeGreaterThan(timeoutMs - 1)
     }
   }

@@ -6,7 +6,7 @@ import { codeOf } from '../support/code-of.js'
 import { DEBUG } from '../support/debug-mode.js'
 import { detachByStream } from '../support/detach.js'
 
-/** How often native code was called since last asked. */
+/** Number of calls into native code since the last reset. */
 const crossings = countCrossings()
 const { BuddyPool, BudgetAllocation, BudgetPool, ByteRing, Slice, SliceChannel, SlotPool, SystemMemoryBuffer } =
   await import('../../index.js')
@@ -14,8 +14,8 @@ const { native } = await import('../../src/native/load.js')
 const { closeSlotPool, createSlotPool, slotPoolRegion, slotPoolReport } = await import('../../src/native/slot.js')
 
 /**
- * Puts a counter around every function of the binding. It must come before the facade, which takes hold of them as it is
- * loaded.
+ * Wraps every function of the binding in a counter. This must run before the facade is loaded, because the facade keeps
+ * references to the functions.
  */
 function countCrossings(): () => number {
   let count = 0
@@ -42,7 +42,7 @@ function countCrossings(): () => number {
   }
 }
 
-/** A file of the repository. */
+/** Reads a file of the repository. */
 function contents(path: string): string {
   return readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 }
@@ -50,12 +50,12 @@ function contents(path: string): string {
 describe('the boundary', () => {
   const declarations = native.boundaryDeclarations()
 
-  it('is declared in TypeScript as native code declares it', () => {
-    // `npm run build` writes the file anew.
+  it('has the same declarations in TypeScript as in native code', () => {
+    // `npm run build` writes the file.
     expect(contents('src/native/boundary.generated.ts')).toBe(declarations)
   })
 
-  it.each(['docs/debugging.md', 'src/inspect.ts'])('has all kinds of objects in the list of %s', (path) => {
+  it.each(['docs/debugging.md', 'src/inspect.ts'])('has every kind of object listed in %s', (path) => {
     const union = /export type ObjectKind =((?:\n {2}\| '[a-z0-9-]+')+)\n/.exec(declarations)?.[1] ?? ''
     const kinds = union.match(/[a-z0-9-]{2,}/g) ?? []
     expect(kinds).toContain('ticket')
@@ -65,14 +65,14 @@ describe('the boundary', () => {
 })
 
 describe.skipIf(DEBUG)('crossings', () => {
-  /** Calls that `use` makes, once the pool has shown its memory. */
+  /** Counts the native calls of `use`, after the pool has shown its memory. */
   function crossingsOf(use: () => void): number {
     crossings()
     use()
     return crossings()
   }
 
-  it('are none for messages with nothing else alive', () => {
+  it('are zero for a message when nothing else is alive', () => {
     const pool = new SlotPool(4096)
     const cycle = (): void => {
       pool.getWritable(64)[0] = 1
@@ -87,7 +87,7 @@ describe.skipIf(DEBUG)('crossings', () => {
     expect(hundred).toBe(0)
   })
 
-  it('are at most one for all messages while slots are left, however they are written', () => {
+  it('are at most one for all messages while slots are free, however they are written', () => {
     const pool = new SlotPool(4096)
     const fill = (): void => {
       const slices = Array.from({ length: SlotPool.SLOTS }, () => {
@@ -116,7 +116,7 @@ describe.skipIf(DEBUG)('crossings', () => {
       pool.getWritable(10)
       sender.send(pool.getDataOwned())
     }
-    // The first to be sent asks for room, too, and the first to be received for the end of the pool.
+    // The first send also looks for room, and the first receive also learns where the pool ends.
     send()
     const first = receiver.tryReceive()
     expect([crossingsOf(send), crossingsOf(send)]).toEqual([1, 1])
@@ -147,7 +147,7 @@ describe.skipIf(DEBUG)('crossings', () => {
     expect(crossingsOf(() => allocation?.release())).toBe(0)
   })
 
-  it('are one for each buddy buffer acquired or released, and none with the magazine', () => {
+  it('are one for each buddy buffer acquired or released, and zero with the magazine', () => {
     const pool = new BuddyPool()
     const first = pool.allocateSync(2 ** 24)
     const crossed = crossingsOf(() => {
@@ -177,7 +177,7 @@ describe.skipIf(DEBUG)('crossings', () => {
       consumer.ioSlices((_, length) => length)
     }
     pass()
-    // Native code is told when the producer would overtake what it knows of the consumer.
+    // The producer crosses when it reaches the last position that it knows of the consumer.
     expect(
       crossingsOf(() => {
         for (let round = 0; round < 100; round++) pass()
@@ -187,7 +187,7 @@ describe.skipIf(DEBUG)('crossings', () => {
     expect([producer.position, consumer.position]).toEqual([10_200n, 10_200n])
   })
 
-  it('are none for what JavaScript knows by itself', () => {
+  it('are zero for values that JavaScript already has', () => {
     const pool = new SlotPool(64)
     pool.write(new Uint8Array(8))
     const slice = pool.getDataOwned()
@@ -203,7 +203,7 @@ describe.skipIf(DEBUG)('crossings', () => {
 })
 
 describe('handles', () => {
-  it('that are stale name nothing, though their place is taken again', () => {
+  it('that are stale name nothing, even when their place is reused', () => {
     const first = createSlotPool(8, false)
     slotPoolReport(first)
     closeSlotPool(first, true)
@@ -217,14 +217,14 @@ describe('handles', () => {
     closeSlotPool(second, true)
   })
 
-  it('that never were name nothing', () => {
+  it('that never existed name nothing', () => {
     for (const index of [0xffff_ffff, 1_000_000]) {
       expect(codeOf(() => slotPoolReport({ index, generation: 0 }))).toBe('ERR_RELEASED')
     }
   })
 })
 
-describe('objects that framepool did not make', () => {
+describe('objects that framepool did not create', () => {
   const forgeries = [
     undefined,
     null,
@@ -252,13 +252,13 @@ describe('objects that framepool did not make', () => {
     }
   })
 
-  it('cannot be slices: only framepool makes those', () => {
+  it('cannot be slices', () => {
     const Forged = Slice as unknown as new (...args: unknown[]) => unknown
     expect(codeOf(() => new Forged())).toBe('ERR_INVALID_ARG_TYPE')
     expect(codeOf(() => new Forged(Symbol('framepool.slice'), {}, 0, 1, 1))).toBe('ERR_INVALID_ARG_TYPE')
   })
 
-  it('are refused where native code gets bytes', () => {
+  it('are refused where native code takes bytes', () => {
     for (const source of [Object.create(Uint8Array.prototype), new Proxy(new Uint8Array(4), {})]) {
       expect(codeOf(() => Slice.from(source))).toBe('ERR_INVALID_ARG_TYPE')
       expect(codeOf(() => new SlotPool(8).write(source))).toBe('ERR_INVALID_ARG_TYPE')
@@ -267,7 +267,7 @@ describe('objects that framepool did not make', () => {
 })
 
 describe('a region', () => {
-  it.skipIf(DEBUG)('is shown anew, at the same place, when someone else has detached it', async () => {
+  it.skipIf(DEBUG)('is shown again at the same address when other code has detached it', async () => {
     const pool = new SlotPool(64)
     pool.write(Uint8Array.of(1, 2, 3))
     const slice = pool.getDataOwned()
@@ -277,7 +277,7 @@ describe('a region', () => {
     expect(pending).toHaveLength(0)
     expect(slice.bytes).toEqual(Uint8Array.of(1, 2, 3))
     expect(slice.bytes.byteOffset).toBe(0)
-    // One memory, which now has two ArrayBuffers.
+    // Two ArrayBuffers now show the same memory.
     taken[0] = 9
     expect(slice.bytes[0]).toBe(9)
     pool.getWritable(1)[0] = 6
@@ -295,7 +295,7 @@ describe('a region', () => {
     expect(pool.getDataOwned().bytes).toEqual(Uint8Array.of(1, 2, 3))
   })
 
-  // Node 24 ends the process by itself, at exit, once an ArrayBuffer over native memory was marked so.
+  // Node 24 crashes at exit if an ArrayBuffer over native memory was marked as untransferable.
   it.runIf(Number.parseInt(process.versions.node, 10) < 24)(
     'that must not be detached is kept as long as it is seen',
     () => {
@@ -303,7 +303,7 @@ describe('a region', () => {
       const view = pool.getWritable(2 ** 26).fill(7)
       markAsUntransferable(view.buffer)
       pool.close()
-      // Runtimes without transfer() do not know the mark when native code detaches. Freed memory would end the process.
+      // Runtimes without transfer() ignore the mark when native code detaches. Access to freed memory would crash here.
       expect(view.length === 0 || view.every((byte) => byte === 7)).toBe(true)
     },
   )

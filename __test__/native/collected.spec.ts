@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 
-/** Runs a script with `collect()`, which collects garbage and waits for what comes of it; what it prints as JSON. */
+/** Runs a script and parses its JSON output. Its `collect()` collects garbage and waits for finalizers. */
 function run<T>(script: string): T {
   const program = `
     import * as framepool from 'framepool'
@@ -19,7 +19,7 @@ function run<T>(script: string): T {
   return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })) as T
 }
 
-describe('what is collected without having been released', () => {
+describe('an object that is collected without a release', () => {
   it.each([
     ['a slot pool', 'new SlotPool(1 << 20).getWritable(10)'],
     [
@@ -50,7 +50,7 @@ describe('what is collected without having been released', () => {
     const { before, after } = run<{ before: object[]; after: object[] }>(`
       const held = []
       const one = () => { ${make} }
-      // What is made once for all, such as the pool of sessions, stays.
+      // Shared objects, such as the default pool of sessions, stay.
       one()
       for (const object of held.splice(0)) object.release()
       await collect()
@@ -63,7 +63,7 @@ describe('what is collected without having been released', () => {
     expect(after).toEqual(before)
   })
 
-  it('leaves views what they show', () => {
+  it('keeps the memory of its views', () => {
     const shown = run(`
       const views = (() => {
         const pool = new SlotPool(1000)
@@ -83,7 +83,7 @@ describe('what is collected without having been released', () => {
     expect(shown).toEqual([0, 'hello', 'there', 'again'])
   })
 
-  it('is freed with the last view', () => {
+  it('is freed with its last view', () => {
     const grown = run<number>(`
       const one = () => new SlotPool(32 << 20).getWritable(32 << 20).fill(1)
       const view = one()
@@ -94,7 +94,7 @@ describe('what is collected without having been released', () => {
         await collect()
       }
       console.log(JSON.stringify((process.memoryUsage.rss() - before) / 2 ** 20), view.length > 0 ? '' : 'gone')`)
-    // 1,280 MiB went through.
+    // The loop used 1,280 MiB in all.
     expect(grown).toBeLessThan(200)
   })
 })

@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'framepool-runtime-'))
 const library = join(folder, 'no-external-memory.so')
 
-/** Says what comes of loading framepool, twice, here and in a worker. */
+/** Program that loads framepool twice, here and in a worker, and reports the results. */
 const PROGRAM = `
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
@@ -27,7 +27,7 @@ const source = \`
   parentPort.postMessage(await (\${load})())
 \`
 const worker = new Worker(source, { eval: true, execArgv: ['--input-type=module'] })
-// Before anything else: the worker may be the first.
+// Runs first, so that the worker may be the first to load the addon.
 const told = once(worker, 'message')
 console.log(JSON.stringify([await load(), await load(), ...(await told)]))
 `
@@ -58,7 +58,7 @@ describe.runIf(platformName().includes('glibc'))('a runtime without external Arr
     expect(load({ LD_PRELOAD: library, FRAMEPOOL_TEST_EXTERNAL: how })).toEqual([refusal, refusal, refusal])
   })
 
-  it('is not this one', () => {
+  it('is not the current runtime', () => {
     expect(load({})).toEqual([expect.any(Number), expect.any(Number), expect.any(Number)])
   })
 })

@@ -17,7 +17,7 @@ interface Failure {
   cause: string
 }
 
-/** A copy of the facade of its own, without the addon. */
+/** Copies the facade without the addon. */
 function copy(name: string): string {
   const to = join(folder, name)
   cpSync(dist, to, { recursive: true, filter: (path) => basename(path) !== addon })
@@ -25,7 +25,7 @@ function copy(name: string): string {
   return to
 }
 
-/** What importing framepool from `entry` fails with. */
+/** Returns the error of an import of framepool from `entry`. */
 function failureOf(entry: string, args: string[] = [], env: Record<string, string> = {}): Failure {
   const code = `import(process.argv[1]).then(() => console.log('null'), (e) => console.log(JSON.stringify(
     { message: e.message, code: e.code, info: e.info, cause: e.cause?.message })))`
@@ -64,7 +64,7 @@ describe('an addon that does not load', () => {
     expect(cause).toEqual(expect.any(String))
   })
 
-  it('because the package of this platform has one that does not: has its words first', () => {
+  it('because the addon of the platform package does not load: the message begins with that error', () => {
     const to = copy('package')
     const name = `framepool-${/framepool\.(.+)\.node/.exec(addon)![1]}`
     const path = join(to, 'node_modules', name, 'index.js')
@@ -75,14 +75,14 @@ describe('an addon that does not load', () => {
   })
 })
 
-it('an addon that is absent: says what to install', () => {
+it('an addon that is absent: the message names the package to install', () => {
   const { message, code } = failureOf(join(copy('absent'), 'index.js'))
   expect(message).toMatch(/^framepool has no native addon for \S+/)
   expect(message).toMatch(/Install framepool-\S+, as npm does without --omit=optional; or build it/)
   expect(code).toBe('ERR_SYSTEM')
 })
 
-it('an addon that a bundler has left behind: says so', () => {
+it('an addon that a bundler left out: the message says so', () => {
   const to = copy('bundled')
   rmSync(join(to, 'src/native/binding.cjs'))
   const { message } = failureOf(join(to, 'index.js'))
@@ -98,7 +98,7 @@ it('a bundle that rolldown makes', async () => {
   expect(failureOf(file).message).toMatch(/a bundler has left it behind/)
 })
 
-/** Node 20 and 22 call it experimental. */
+/** Returns the flag of the permission model, which Node 20 and 22 call experimental. */
 function permissionFlag(): string {
   return process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission'
 }

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 
-/** Runs in a process of its own, which is given too little address space for what is asked. */
+/** Runs a program in a separate process with too little address space for its requests. */
 const PROGRAM = `
 import { SlotPool, SystemMemoryBuffer } from 'framepool'
 

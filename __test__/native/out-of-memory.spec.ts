@@ -16,13 +16,13 @@ it.each(['', '1'])(
     const printed = execFileSync(process.execPath, ['__test__/out-of-memory/main.js'], {
       cwd: root,
       encoding: 'utf8',
-      // Rust tells of what it recovers from.
+      // Rust reports on stderr each failure that it recovers from.
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, FRAMEPOOL_DEBUG: debug, NAPI_RS_NATIVE_LIBRARY_PATH: addon },
     })
     const { operations, refused } = JSON.parse(printed)
     expect(operations).toBeGreaterThan(40)
-    // At least one for each that needs a large piece of memory.
+    // At least one refusal for each operation that needs a large allocation.
     expect(refused).toBeGreaterThan(20)
   },
 )

@@ -5,7 +5,9 @@ import { BUILD_TIMEOUT, guardedAddon } from '../support/guarded-addon.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** For programs and workers: a view of the same memory that framepool does not know. Node 20 has no `transfer()`. */
+/**
+ * Source for programs and workers: moves memory to a view that framepool does not know. Node 20 has no `transfer()`.
+ */
 const TAKE = `
 async function take(view, way = 'stream') {
   if (way === 'transfer' && view.buffer.transfer) {
@@ -18,7 +20,7 @@ async function take(view, way = 'stream') {
 `
 
 /**
- * For the programs. Memory that is freed faults there: `reach` touches all that a view shows.
+ * Source for the programs. `reach` touches all bytes of a view, and freed memory faults.
  */
 const HELPERS = `${TAKE}
 import { createRequire } from 'node:module'
@@ -40,7 +42,8 @@ function codeOf(call) {
 }
 `
 
-// Each runs in a process of its own, in which memory that was freed is inaccessible: a view that reaches it ends the process.
+// Each program runs in a separate process in which freed memory is inaccessible. A view that reaches freed memory ends
+// the process.
 describe.runIf(process.platform === 'linux')('memory that JavaScript still sees', () => {
   let addon: string
   beforeAll(() => {
@@ -183,7 +186,7 @@ describe.runIf(process.platform === 'linux')('memory that JavaScript still sees'
           try {
             shown.push(show())
           } catch (error) {
-            // It may be gone by now, or in use.
+            // The object may be released or in use by now.
             if (error.code === undefined) throw error
           }
         }
@@ -201,7 +204,7 @@ describe.runIf(process.platform === 'linux')('memory that JavaScript still sees'
     })
   })
 
-  describe('in another isolate than it came from, which has ended', () => {
+  describe('in an isolate that outlives the one it came from', () => {
     const made: [string, string][] = [
       ['a heap slice', 'const { bytes } = Slice.from(new Uint8Array(5000).fill(0x41))'],
       [
@@ -291,7 +294,7 @@ describe.runIf(process.platform === 'linux')('memory that JavaScript still sees'
       expect(printed(program)).toEqual(['ERR_NO_MEMORY', true])
     })
 
-    it.each([0, 1, 2, 3])('at step %i, which nobody took, has the bytes that it had', (step) => {
+    it.each([0, 1, 2, 3])('at step %i, without interference, keeps its bytes', (step) => {
       const program = `
         const buffer = ${make}
         buffer.getWritable(5000).fill(1)

@@ -24,7 +24,7 @@ const PRELUDE = `
     return fd
   }
   const turn = () => new Promise((resolve) => setTimeout(resolve, 1))
-  /** Collects until it is so. */
+  /** Collects garbage until so() returns true. */
   const until = async (so) => {
     for (let times = 0; !so(); times++) {
       if (times === 1000) throw new Error('it never came')
@@ -42,7 +42,10 @@ interface Warning {
   stack: string
 }
 
-/** What a program prints, as JSON. It runs in debug mode, in a process of its own, since that is chosen at the start. */
+/**
+ * Runs a program in debug mode and parses its JSON output. The mode is set at start, so the program needs its own
+ * process.
+ */
 function debugging<T>(program: string, debug = '1'): T {
   const printed = execFileSync(process.execPath, ['--expose-gc', '--input-type=module', '-e', PRELUDE + program], {
     cwd: root,
@@ -59,7 +62,7 @@ describe('a slot pool in debug mode', () => {
     return pool.getDataOwned()
   }
 
-  it('has slices with memory of their own, which their release takes from every view', () => {
+  it('gives each slice its own memory, and detaches every view when the slice is released', () => {
     const pool = new SlotPool(64, { debug: true })
     const [first, second] = [message(pool, 8, 1), message(pool, 8, 2)]
     expect([first.slot, second.slot]).toEqual([1, 2])
@@ -74,7 +77,7 @@ describe('a slot pool in debug mode', () => {
     pool.close()
   })
 
-  it('takes the memory of getWritable from its view with the next call', () => {
+  it('detaches the view of getWritable at the next call', () => {
     const pool = new SlotPool(64, { debug: true })
     const first = pool.getWritable(8).fill(1)
     const second = pool.getWritable(8).fill(2)
@@ -91,14 +94,14 @@ describe('a slot pool in debug mode', () => {
     slice.release()
   })
 
-  it('has nothing but 0xDB where messages were', () => {
+  it('fills the memory of past messages with 0xDB', () => {
     const pool = new SlotPool(64, { debug: true })
     message(pool, 16, 7).release()
     expect(pool.getWritable(16)).toEqual(new Uint8Array(16).fill(0xdb))
     pool.close()
   })
 
-  it('goes through the same modes as any other', () => {
+  it('changes modes like any other pool', () => {
     const pools = [new SlotPool(32), new SlotPool(32, { debug: true })]
     const lines = pools.map((pool) => {
       const slices = Array.from({ length: 10 }, (_, at) => message(pool, 1 + at))
@@ -117,11 +120,11 @@ describe('a slot pool in debug mode', () => {
     expect(lines[1]).toEqual(lines[0])
   })
 
-  it('is chosen by a boolean', () => {
+  it('is selected by a boolean', () => {
     expect(codeOf(() => new SlotPool(8, { debug: 1 as unknown as boolean }))).toBe('ERR_INVALID_ARG_TYPE')
   })
 
-  it('shows where and when slices were taken', function shownHere() {
+  it('tells where and when slices were taken', function shownHere() {
     const pool = new SlotPool(64, { debug: true })
     const slice = message(pool, 5)
     const found = inspect().filter(({ kind, bytes, stack }) => kind === 'slice' && bytes === 5 && stack !== undefined)
@@ -132,7 +135,7 @@ describe('a slot pool in debug mode', () => {
     pool.close()
   })
 
-  it('tells of slots and modes on its channel', () => {
+  it('reports slots and modes on its channel', () => {
     const told: unknown[] = []
     const listen = (change: unknown): void => {
       const { pool, ...rest } = change as { pool: number }
@@ -156,7 +159,7 @@ describe('a slot pool in debug mode', () => {
   })
 })
 
-describe('what is never released', () => {
+describe('an object that is never released', () => {
   const leaks: [string, string, string][] = [
     ['a slice in a slot', 'slice', 'pool.write(new Uint8Array(8)); pool.getDataOwned()'],
     ['a slice on the heap', 'slice', 'pool.write(new Uint8Array(80)); pool.getDataOwned()'],
@@ -172,7 +175,7 @@ describe('what is never released', () => {
     ['a session', 'sv2-session', 'Sv2Session.initiator({ pool })'],
   ]
 
-  it.each(leaks)('%s is reported once, with the stack, and given back', (_, kind, leak) => {
+  it.each(leaks)('%s is reported once, with its stack, and reclaimed', (_, kind, leak) => {
     const { warnings, alive } = debugging<{ warnings: Warning[]; alive: string[] }>(`
       const pool = new SlotPool(64)
       const budget = new BudgetPool({ bufferSize: 8, maxMemory: 64 })
@@ -196,7 +199,7 @@ describe('what is never released', () => {
     expect(alive).toEqual([])
   })
 
-  it('is not reported when it was released', () => {
+  it('is not reported after a release', () => {
     const warnings = debugging<Warning[]>(`
       async function use() {
         const pool = new SlotPool(64)
@@ -231,7 +234,7 @@ describe('what is never released', () => {
     expect(warnings).toEqual([])
   })
 
-  it('is reported of a pool that asked for it, and of no other', () => {
+  it('is reported only for a pool that has debug mode', () => {
     const { warnings, line } = debugging<{ warnings: Warning[]; line: string }>(
       `
       const pools = [new SlotPool(64, { debug: true }), new SlotPool(64)]
@@ -248,7 +251,7 @@ describe('what is never released', () => {
 })
 
 describe('memory that is written after its release', () => {
-  it('by a read that was still in flight is reported, with the stack', () => {
+  it('by a read in flight is reported, with its stack', () => {
     const warnings = debugging<Warning[]>(`
       const fd = fifo()
       function releasesTooEarly() {
@@ -300,7 +303,7 @@ describe('memory that is written after its release', () => {
     },
   ]
 
-  it.each(late)('by a read into $into is reported, and harms nothing', ({ bytes, make, look, release }) => {
+  it.each(late)('by a read into $into is reported, and does no harm', ({ bytes, make, look, release }) => {
     const { warnings, length } = debugging<{ warnings: Warning[]; length: number }>(`
       const fd = fifo()
       let view
@@ -324,7 +327,7 @@ describe('memory that is written after its release', () => {
     expect(warnings[0]!.detail).toContain('releasesTooEarly')
   })
 
-  it('is found as soon as it leaves quarantine', () => {
+  it('is found when it leaves quarantine', () => {
     const { early, late } = debugging<{ early: number; late: string[] }>(`
       const pool = new BudgetPool({ bufferSize: 16384, maxMemory: 1 << 30 })
       const fd = fifo()
@@ -335,7 +338,7 @@ describe('memory that is written after its release', () => {
       await done
       await turn()
       const early = warnings.length
-      // More than quarantine holds.
+      // More bytes than quarantine holds.
       for (let round = 0; round < 80; round++) pool.tryAllocate(64).release()
       await turn()
       console.log(JSON.stringify({ early, late: warnings.map(({ code }) => code) }))
@@ -344,7 +347,7 @@ describe('memory that is written after its release', () => {
     expect(late).toEqual(['FRAMEPOOL_WRITE_AFTER_RELEASE'])
   })
 
-  it('is nothing where nobody writes', () => {
+  it('is not reported without a late write', () => {
     const warnings = debugging<Warning[]>(`
       const pool = (globalThis.kept = new SlotPool(1 << 16))
       for (let round = 0; round < 5000; round++) {
@@ -357,8 +360,8 @@ describe('memory that is written after its release', () => {
   })
 })
 
-describe('what moves in debug mode', () => {
-  it('is nothing that leaked, and is guarded where it arrives', () => {
+describe('an object that moves in debug mode', () => {
+  it('is no leak, and is guarded on arrival', () => {
     const { warnings, lengths, stacks, line } = debugging<{
       warnings: Warning[]
       lengths: number[]
@@ -395,7 +398,7 @@ describe('what moves in debug mode', () => {
     expect(lengths).toEqual([0, 0, 0, 0, 0])
   })
 
-  it('is revoked when its pool is closed', () => {
+  it('is revoked when its pool closes', () => {
     const pool = new SlotPool(64, { debug: true })
     pool.write(new Uint8Array(8))
     const ticket = pool.getDataOwned().move()
@@ -416,7 +419,7 @@ describe('what moves in debug mode', () => {
 })
 
 describe('debug mode of everything', () => {
-  it('fills and detaches what is released', () => {
+  it('fills and detaches released memory', () => {
     const views = debugging<[string, number][]>(`
       const pool = new SlotPool(64)
       pool.write(new Uint8Array(8))
@@ -432,7 +435,7 @@ describe('debug mode of everything', () => {
     expect(views).toEqual(['Slice', 'Slice', 'Slice', 'BudgetAllocation', 'BuddyBuffer'].map((name) => [name, 0]))
   })
 
-  it('gives each buddy buffer memory of its own, filled when it comes back, and keeps none', () => {
+  it('gives each buddy buffer its own memory, fills it on release, and keeps none in the magazine', () => {
     const { lengths, again, magazine } = debugging<{ lengths: number[]; again: number[]; magazine: object }>(`
       const pool = new BuddyPool({ maxMemory: 2 ** 26, threadCache: false })
       const [first, second] = [pool.allocateSync(16384), pool.allocateSync(16384)]
@@ -450,7 +453,7 @@ describe('debug mode of everything', () => {
     expect(magazine).toEqual({ buffers: 0, bytes: 0 })
   })
 
-  it('gives a buddy pool all that it has in quarantine when it needs it', () => {
+  it('returns a buddy pool its quarantined memory on demand', () => {
     const capacities = debugging<number[]>(`
       const pool = new BuddyPool({ maxMemory: 2 ** 26 })
       const capacities = []
@@ -469,7 +472,7 @@ describe('debug mode of everything', () => {
     expect(capacities).toEqual([...Array(16).fill(quarter), all, ...Array(4).fill(quarter), all, quarter, 0])
   })
 
-  it('moves nothing of a closed pool, and leaves what is seen of it', () => {
+  it('refuses to move objects of a closed pool, and keeps their views', () => {
     const seen = debugging<unknown[]>(`
       const [budget, buddy] = [new BudgetPool({ bufferSize: 8, maxMemory: 64 }), new BuddyPool()]
       const held = [budget.tryAllocate(1), buddy.allocateSync(1)]
@@ -495,7 +498,7 @@ describe('debug mode of everything', () => {
     ])
   })
 
-  it('leaves the budget of a budget pool alone', () => {
+  it('does not reduce the budget of a budget pool', () => {
     const allocated = debugging<number[]>(`
       const pool = new BudgetPool({ bufferSize: 1024, maxMemory: 4096 })
       const allocated = []
@@ -509,7 +512,7 @@ describe('debug mode of everything', () => {
     expect(allocated).toEqual([4096, 0])
   })
 
-  it('is asked for with 1, and nothing else', () => {
+  it('is enabled only by the value 1', () => {
     for (const value of ['0', '', 'true']) {
       expect(
         debugging<boolean>(

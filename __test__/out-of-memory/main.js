@@ -1,6 +1,6 @@
 /**
- * Fails each allocation of framepool's native code in turn, in every public operation. Runs on an addon of its own, with
- * `failAllocation`: see `out-of-memory.spec.ts`. Prints how often what was refused.
+ * Fails each allocation of framepool's native code in turn, in every public operation. Runs on a test build of the
+ * addon that has `failAllocation`: see `out-of-memory.spec.ts`. Prints how often each operation was refused.
  */
 import { strict as assert } from 'node:assert'
 import { closeSync, openSync } from 'node:fs'
@@ -23,12 +23,12 @@ const { failAllocation, allocationFails, failAllAllocations } = createRequire(im
   process.env.NAPI_RS_NATIVE_LIBRARY_PATH,
 )
 
-/** What the reserve does not serve. */
+/** The smallest allocation, in bytes, that the reserve does not serve. */
 const LARGE = 2 ** 18 + 1
 const MEBIBYTE = 2 ** 20
 const DEBUG = process.env.FRAMEPOOL_DEBUG === '1'
 
-/** What is alive, without what changes by itself. */
+/** Lists the live objects without the fields that change by themselves. */
 function census() {
   return inspect()
     .map(({ kind, bytes }) => `${kind} ${bytes}`)
@@ -36,15 +36,15 @@ function census() {
     .join('\n')
 }
 
-// Sessions without a pool of their own share one, which stays.
+// Sessions without their own pool share one, which stays.
 Sv2Session.initiator().close()
 const atFirst = census()
 
 const counts = { operations: 0, refused: 0 }
 
 /**
- * Runs `operation` with one allocation after another failing, those of `atLeast` bytes and more, until none fails. Whatever it
- * gives must be undone by `undo`. What fails changes nothing: `state` gives the same as before.
+ * Runs `operation` repeatedly and fails one allocation of at least `atLeast` bytes each time, a later one on each run,
+ * until none fails. `undo` undoes a success. A failure must leave `state` unchanged.
  */
 async function drive(name, { operation, undo = () => {}, state = () => null, atLeast = [0, LARGE] }) {
   counts.operations++
@@ -69,7 +69,7 @@ async function drive(name, { operation, undo = () => {}, state = () => null, atL
         assert.equal(failure.code, 'ERR_NO_MEMORY', `${name}: ${failure.stack}`)
         assert.ok(fails, `${name} was refused though nothing failed`)
         assert.deepEqual([census(), state()], before, `${name}: allocation ${after} of ${least} bytes`)
-        // And it can be done right after.
+        // The operation succeeds right after the failure.
         await undo(await operation())
       }
     }
@@ -124,7 +124,7 @@ for (const make of [
   })
   await drive(`${name}.truncate`, { operation: () => buffer.truncate(buffer.length), state: () => buffer.length })
   drop()
-  // Small messages in all slots, and more.
+  // Small messages take all slots, and go beyond them.
   await drive(`${name}, many slices`, {
     operation: () => {
       const slices = []
@@ -159,7 +159,7 @@ await drive('Slice.bytes', {
   },
 })
 
-// The tables of the isolate's objects grow, which takes large pieces of memory.
+// The tables of the isolate's objects grow, which takes large allocations.
 await drive('many slices', {
   atLeast: [LARGE],
   operation: () => {
@@ -168,7 +168,7 @@ await drive('many slices', {
       for (let count = 0; count < 40_000; count++) slices.push(Slice.from(Buffer.of(count)))
       return slices
     } catch (error) {
-      // All those that there are work.
+      // All existing objects still work.
       for (const [index, slice] of slices.entries()) assert.equal(slice.bytes[0], index % 256)
       releaseAll(slices)
       throw error
@@ -262,7 +262,7 @@ await drive('BuddyPool', {
   },
 })
 
-/** Buffers that were lent when something failed are lent no more when their pool is closed: here they would be waited for. */
+/** Checks the buffers that are alive. If a failure left a buffer in use, `pool.close()` would never resolve. */
 function inspectBuddies(pool) {
   assert.ok(pool.stats().liveBuffers <= 3)
 }
@@ -338,7 +338,7 @@ await drive('SliceChannel.create', {
       undo: (received) => {
         held = received
       },
-      // What could not be received is still in the channel.
+      // An item that could not be received is still in the channel.
       atLeast: [LARGE],
     })
     await drive(`move and adopt ${kind}`, {
@@ -347,7 +347,7 @@ await drive('SliceChannel.create', {
         try {
           return adopt(ticket)
         } catch (error) {
-          // It can be adopted later.
+          // The ticket can be adopted later.
           held = adopt(ticket)
           throw error
         }
@@ -379,7 +379,7 @@ function output(session) {
   return bytes
 }
 
-/** All that waits in the output. */
+/** Takes all bytes out of the output. */
 function drain(session) {
   const parts = []
   while (session.output.available > 0) parts.push(output(session))
@@ -425,7 +425,7 @@ await drive('Sv2Session.send', {
       other.forward(batch, other)
       batch.release()
     } catch (error) {
-      // A session that has lost its place in the stream is closed; the others go on.
+      // A session that has lost its place in the stream is closed. The others continue.
       if (other.state !== 'closed') {
         drain(one)
         one.send({ messageType: 1 }, Buffer.of(1))
@@ -458,9 +458,9 @@ await drive('Sv2Session.receive piece by piece', {
     }
   },
 })
-// In debug mode no slice lies there.
+// In debug mode slices lie elsewhere.
 if (!DEBUG) {
-  // Bytes that lie where the session writes are copied first. Without memory for that, nothing has happened.
+  // The session first copies bytes that lie where it writes. If there is no memory for the copy, nothing changes.
   const pool = new SlotPool(4 * MEBIBYTE)
   const [one, other] = pair(pool)
   one.send({ messageType: 1 }, Buffer.alloc(2 * MEBIBYTE, 1))
@@ -480,7 +480,7 @@ if (!DEBUG) {
   pool.close()
 }
 
-// ── What tells ───────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Inspection ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 {
   const others = inspect().length
@@ -503,7 +503,7 @@ if (!DEBUG) {
   const kept = []
   const refused = (call) => assert.throws(call, { code: 'ERR_NO_MEMORY' })
   failAllAllocations(true)
-  // The reserve lasts for a while.
+  // The reserve serves the first requests.
   assert.throws(
     () => {
       for (;;) kept.push(Slice.from(Buffer.alloc(1000, kept.length)))
@@ -527,7 +527,7 @@ if (!DEBUG) {
   refused(() => inspect())
   refused(() => slice.move())
   refused(() => pool.getWritable(5000))
-  // What needs no memory goes on: predicted places, of which debug mode has none, and all that gives something back.
+  // Operations that need no memory still work: messages at predicted places, which debug mode lacks, and every release.
   if (!DEBUG) {
     assert.equal(Buffer.from(slice.bytes).toString(), 'before')
     pool.write(Buffer.from('after'))
@@ -543,7 +543,7 @@ if (!DEBUG) {
   other.close()
   releaseAll(kept)
   await budget.close()
-  // The reserve is whole again, though there is still no other memory.
+  // The reserve is full again, although there is still no other memory.
   const last = Slice.from(Buffer.from('last'))
   failAllAllocations(false)
   assert.equal(Buffer.from(last.bytes).toString(), 'last')

@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** What an installed package needs from its machine; no compiler is among it. */
+/** Programs that an installed package needs. There is no compiler among them. */
 const TOOLS = ['node', 'npm', 'npx', 'sh', 'env']
 
-/** Gives the folder of a project that has framepool installed, and an environment whose PATH holds only `TOOLS`. */
+/** Returns the folder of a project with framepool installed, and an environment whose PATH holds only `TOOLS`. */
 export function installPackage() {
   const base = mkdtempSync(join(tmpdir(), 'framepool-package-'))
   const [bin, tarballs, project] = ['bin', 'tarballs', 'project'].map((name) => {
@@ -22,7 +22,7 @@ export function installPackage() {
     symlinkSync(realpathSync(path), join(bin, tool))
   }
   const env = { ...process.env, PATH: bin }
-  // dist/ is what was just built and tested: packing must not build another.
+  // Packing must use the dist/ that was just built and tested.
   execFileSync('npm', ['pack', '--ignore-scripts', '--pack-destination', tarballs], { cwd: root, stdio: 'pipe' })
   const [tarball] = readdirSync(tarballs)
   writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'user', private: true, type: 'module' }))

@@ -18,12 +18,12 @@ test.after.always(() => {
   if (base) rmSync(base, { recursive: true })
 })
 
-/** Runs a module in the user's project; gives what it printed. */
+/** Runs a module in the user's project and returns its output. */
 function run(source) {
   return execFileSync(process.execPath, ['--input-type=module', '-e', source], { cwd: project, env, encoding: 'utf8' })
 }
 
-test('there is no Rust in reach', (t) => {
+test('no Rust is available', (t) => {
   for (const tool of ['cargo', 'rustc', 'cc']) {
     t.is(spawnSync(tool, ['--version'], { env }).error?.code, 'ENOENT', tool)
   }
@@ -74,7 +74,7 @@ test('CommonJS can load it where Node allows', (t) => {
   t.is(printed, '8\n')
 })
 
-test('the command is there', (t) => {
+test('the command is installed', (t) => {
   const framepool = join(project, 'node_modules/.bin/framepool')
   const keys = JSON.parse(execFileSync(framepool, ['keygen', '--json'], { cwd: project, env, encoding: 'utf8' }))
   t.deepEqual(Object.keys(keys).sort(), ['publicKey', 'secretKey'])
@@ -129,7 +129,7 @@ test('its types resolve and are strict', (t) => {
   t.is(status, 0, stdout)
 })
 
-test('only what users need is in the tarball', (t) => {
+test('the tarball holds only the files that users need', (t) => {
   const installed = join(project, 'node_modules/framepool')
   t.deepEqual(readdirSync(installed).sort(), [
     'CHANGELOG.md',
@@ -143,7 +143,7 @@ test('only what users need is in the tarball', (t) => {
   t.true(existsSync(join(installed, 'dist/src/native/binding.cjs')))
 })
 
-test('without an addon for the platform, loading says what to do', (t) => {
+test('without an addon for the platform, the error says how to fix it', (t) => {
   const bare = join(base, 'bare/node_modules/framepool')
   cpSync(join(project, 'node_modules/framepool'), bare, { recursive: true })
   for (const name of readdirSync(join(bare, 'dist/src/native'))) {

@@ -6,7 +6,7 @@ import { Random } from '../support/random.js'
 const PROGRAMS = 1000
 const STEPS = 150
 
-/** Copies between `bufs` and `bytes`, at most `count` of them; returns the bytes copied. */
+/** Copies up to `count` bytes between `bufs` and `bytes`, and returns the number of bytes copied. */
 function copy(bufs: Uint8Array[], bytes: Uint8Array, count: number, into: boolean): number {
   let done = 0
   for (const buf of bufs) {
@@ -18,7 +18,7 @@ function copy(bufs: Uint8Array[], bytes: Uint8Array, count: number, into: boolea
   return done
 }
 
-it('equals a queue of bytes under any interleaving of operations', { timeout: 60_000 }, () => {
+it('behaves like a queue of bytes under any interleaving of operations', { timeout: 60_000 }, () => {
   const random = new Random()
   for (let program = 0; program < PROGRAMS; program++) {
     const size = 1 << random.below(9)

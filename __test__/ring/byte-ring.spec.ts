@@ -20,12 +20,12 @@ describe('ByteRing', () => {
     expect(codeOf(() => new ByteRing(64, align))).toBe('ERR_OUT_OF_RANGE')
   })
 
-  it('refuses what is no number', () => {
+  it('refuses values that are not numbers', () => {
     expect(codeOf(() => new ByteRing('64' as unknown as number))).toBe('ERR_INVALID_ARG_TYPE')
     expect(codeOf(() => new ByteRing(64, null as unknown as number))).toBe('ERR_INVALID_ARG_TYPE')
   })
 
-  it('is taken apart once', () => {
+  it('is split once', () => {
     const ring = new ByteRing(4096, 4096)
     expect(ring.size).toBe(4096)
     const { producer, consumer } = ring.intoParts()
@@ -34,7 +34,7 @@ describe('ByteRing', () => {
     expect(codeOf(() => ring.intoParts())).toBe('ERR_RELEASED')
   })
 
-  it('has up to 1 GiB, of which only what is used is touched', () => {
+  it('has up to 1 GiB, and touches only the memory in use', () => {
     const before = process.memoryUsage().rss
     const { producer, consumer } = halves(2 ** 30)
     expect(producer.available).toBe(2 ** 30)
@@ -45,14 +45,14 @@ describe('ByteRing', () => {
     consumer.release()
   })
 
-  it('makes no halves for others', () => {
+  it('has halves that cannot be constructed', () => {
     expect(codeOf(() => Reflect.construct(Producer, []))).toBe('ERR_INVALID_ARG_TYPE')
     expect(codeOf(() => Reflect.construct(Consumer, []))).toBe('ERR_INVALID_ARG_TYPE')
   })
 })
 
 describe('ioSlices', () => {
-  it('offers the room and the bytes as two views, at every offset', () => {
+  it('offers free space and bytes as two views, at every offset', () => {
     const size = 16
     for (let offset = 0; offset < size; offset++) {
       const { producer, consumer } = halves(size)
@@ -77,7 +77,7 @@ describe('ioSlices', () => {
     }
   })
 
-  it('offers two empty views where there is nothing', () => {
+  it('offers two empty views when there is nothing', () => {
     const { producer, consumer } = halves(4)
     expect(consumer.ioSlices(([first, second], length) => first.length + second.length + length)).toBe(0)
     producer.writeAll(Buffer.from('full'))
@@ -99,7 +99,7 @@ describe('ioSlices', () => {
     },
   )
 
-  it('passes on what the callback throws, and changes nothing', async () => {
+  it('passes on an error of the callback, and changes nothing', async () => {
     const { producer, consumer } = halves(16)
     producer.write(Buffer.from('abc'))
     const error = new Error('mine')
@@ -165,7 +165,7 @@ describe('ioSlices', () => {
 })
 
 describe('write and read', () => {
-  it('take what fits', () => {
+  it('move the bytes that fit', () => {
     const { producer, consumer } = halves(8)
     expect(producer.write(Buffer.from('abcdef'))).toBe(6)
     expect(take(consumer, 4)).toBe('abcd')
@@ -184,7 +184,7 @@ describe('write and read', () => {
     expect(take(consumer, 8)).toBe('12345678')
   })
 
-  it('refuse what are no bytes', () => {
+  it('refuse values that are not bytes', () => {
     const { producer, consumer } = halves(8)
     for (const wrong of ['a', [1], new Uint16Array(1), new DataView(new ArrayBuffer(1)), null, new ArrayBuffer(1)]) {
       expect(codeOf(() => producer.write(wrong as never))).toBe('ERR_INVALID_ARG_TYPE')
@@ -194,7 +194,7 @@ describe('write and read', () => {
     expect(producer.position).toBe(0n)
   })
 
-  it('believe no length, and call no method, that an array claims', () => {
+  it('ignore the own length and methods of an array', () => {
     const { producer, consumer } = halves(64)
     class Liar extends Uint8Array {
       override get length(): number {
@@ -213,7 +213,7 @@ describe('write and read', () => {
     expect([target[0], consumer.available]).toEqual([97, 1])
   })
 
-  it('see shared memory, and views of the ring itself', () => {
+  it('accept shared memory, and views of the ring itself', () => {
     const { producer, consumer } = halves(8)
     const shared = new Uint8Array(new SharedArrayBuffer(3)).fill(65)
     producer.write(shared)
@@ -229,7 +229,7 @@ describe('write and read', () => {
     expect(take(consumer, 3)).toBe('BB')
   })
 
-  it('go on after the memory was taken away', () => {
+  it('continue after the memory was detached', () => {
     const { producer, consumer } = halves(8)
     producer.write(Buffer.from('abcdef'))
     producer.ioSlices(([room]) => {
@@ -247,7 +247,7 @@ describe('write and read', () => {
 })
 
 describe('end and release', () => {
-  it('is seen by the other half, and bytes stay readable', () => {
+  it('reaches the other half, and bytes stay readable', () => {
     const { producer, consumer } = halves(8)
     producer.write(Buffer.from('last'))
     expect([consumer.ended, producer.ended]).toEqual([false, false])
@@ -262,7 +262,7 @@ describe('end and release', () => {
     expect(codeOf(() => consumer.read(Buffer.alloc(1)))).toBe('ERR_CLOSED')
   })
 
-  it('releases each half by itself; its views are gone at once', () => {
+  it('releases each half separately, and detaches its views at once', () => {
     const { producer, consumer } = halves(8)
     producer.write(Buffer.from('last'))
     let room: Uint8Array = new Uint8Array(1)
@@ -300,7 +300,7 @@ describe('end and release', () => {
     expect([producer.size, producer.position]).toEqual([8, 4n])
   })
 
-  it('gives the memory back without a collection', () => {
+  it('frees the memory without a garbage collection', () => {
     const { external } = process.memoryUsage()
     for (let round = 0; round < 200; round++) {
       const { producer, consumer } = halves(1 << 20)
@@ -314,7 +314,7 @@ describe('end and release', () => {
 })
 
 describe('waiting', () => {
-  it('is over at once where there is enough', async () => {
+  it('resolves at once when there is enough', async () => {
     const { producer, consumer } = halves(8)
     expect(await producer.writable()).toBe(8)
     expect(await producer.writable(8)).toBe(8)
@@ -325,7 +325,7 @@ describe('waiting', () => {
     expect(consumer.readableSync(3, { timeoutMs: 0 })).toBe(3)
   })
 
-  it('ends when the other half has done enough, in the order asked among equals', async () => {
+  it('resolves when the other half has moved enough, in the order of the calls', async () => {
     const { producer, consumer } = halves(8)
     const settled: string[] = []
     const waits = [
@@ -349,7 +349,7 @@ describe('waiting', () => {
     expect(await room).toBe(5)
   })
 
-  it('goes on when what had come is gone before it settles', async () => {
+  it('continues when the bytes are gone before it settles', async () => {
     const { producer, consumer } = halves(8)
     const wait = consumer.readable(2)
     producer.write(Buffer.from('ab'))
@@ -360,7 +360,7 @@ describe('waiting', () => {
     expect(await wait).toBe(2)
   })
 
-  it.each(['end', 'release'] as const)('is over when the other half calls %s', async (how) => {
+  it.each(['end', 'release'] as const)('ends when the other half calls %s', async (how) => {
     const first = halves(8)
     first.producer.write(Buffer.from('abc'))
     const readable = first.consumer.readable(8)
@@ -393,7 +393,7 @@ describe('waiting', () => {
     producer.release()
   })
 
-  it('can be given up', async () => {
+  it('can be aborted or time out', async () => {
     const { producer, consumer } = halves(8)
     expect(await codeOfRejection(consumer.readable(1, { timeoutMs: 1 }))).toBe('ERR_TIMEOUT')
     expect(codeOf(() => consumer.readableSync(1, { timeoutMs: 1 }))).toBe('ERR_TIMEOUT')
@@ -407,7 +407,7 @@ describe('waiting', () => {
     expect(await other).toBe(1)
   })
 
-  it('refuses more than the ring, and what is no number', async () => {
+  it('refuses more than the ring holds, and values that are not numbers', async () => {
     const { producer, consumer } = halves(8)
     for (const bytes of [9, -1, 0.5, Number.NaN]) {
       expect(await codeOfRejection(producer.writable(bytes))).toBe('ERR_OUT_OF_RANGE')

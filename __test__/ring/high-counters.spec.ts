@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { runProgram } from '../support/program.js'
 
-// A program of its own, as compiled: it moves the counters 16 million times.
+// Runs the compiled package in a separate process, because it moves the counters 16 million times.
 it('counters beyond 2^53 neither lose bytes of a ring nor count them wrongly', () => {
   const printed = runProgram(`
     import assert from 'node:assert/strict'
@@ -19,7 +19,7 @@ it('counters beyond 2^53 neither lose bytes of a ring nor count them wrongly', (
       return bytes.subarray(0, consumer.read(bytes)).toString()
     }
 
-    // Across 2^53, in steps that a double would round.
+    // The counters cross 2^53 in steps that a double would round.
     let position = 2n ** 53n - BigInt(SIZE)
     for (const count of [SIZE - 3, 1, 1, 1, 1, 1, 1, 3, 5]) {
       const bytes = Buffer.from('ABCDEFGH'.slice(0, Math.min(count, 8)))
@@ -39,7 +39,7 @@ it('counters beyond 2^53 neither lose bytes of a ring nor count them wrongly', (
     })
     position += 3n
 
-    // What native code has counted is the same.
+    // Native code has the same counts.
     producer = adopt(producer.move())
     consumer = adopt(consumer.move())
     for (const half of [producer, consumer]) assert.equal(half.position, position)

@@ -22,7 +22,7 @@ beforeEach(() => {
 
 afterEach(() => files.dispose())
 
-/** What `promise` rejects with. */
+/** Returns the error that `promise` rejects with. */
 async function rejection<T = FramePoolError>(promise: Promise<unknown>): Promise<T> {
   try {
     await promise
@@ -33,7 +33,7 @@ async function rejection<T = FramePoolError>(promise: Promise<unknown>): Promise
 }
 
 describe.skipIf(process.platform === 'win32')('pump', () => {
-  it('copies files from where they stand', async () => {
+  it('copies files from their current positions', async () => {
     const random = new Random()
     for (const size of [undefined, 1, 4096, MIB, 16 * MIB]) {
       const bytes = random.bytes(size === 1 ? 1000 : random.below(5 * MIB))
@@ -61,7 +61,7 @@ describe.skipIf(process.platform === 'win32')('pump', () => {
     expect(readFileSync(to.path, 'utf8')).toBe('firstsecond')
   })
 
-  it('moves what comes, before the end', async () => {
+  it('moves bytes as they come', async () => {
     const [first, second] = [files.fifo(), files.fifo()]
     const pumping = pump(first.reader, second.writer)
     for (const text of ['one', 'two', 'three']) {
@@ -84,7 +84,7 @@ describe.skipIf(process.platform === 'win32')('pump', () => {
     expect(await pumping).toBe(60_000n)
   })
 
-  it('between child processes', async () => {
+  it('copies between child processes', async () => {
     const bytes = pattern(3 * MIB)
     const [first, second, from, to] = [files.fifoPath(), files.fifoPath(), files.file(bytes), files.file()]
     const children = [
@@ -92,7 +92,7 @@ describe.skipIf(process.platform === 'win32')('pump', () => {
       spawn('sh', ['-c', 'cat "$1" > "$2"', 'sh', second, to.path]),
     ]
     const closed = children.map((child) => once(child, 'close'))
-    // Each waits for its child to open the other end.
+    // Each open waits until its child opens the other end.
     const [reader, writer] = [files.open(first, 'r'), files.open(second, 'w')]
     const pumping = pump(reader, writer)
     files.close(writer)
@@ -102,7 +102,7 @@ describe.skipIf(process.platform === 'win32')('pump', () => {
   })
 
   describe('stopped', () => {
-    it('writes what was read, and says how much that was', async () => {
+    it('writes the bytes that were read, and reports their number', async () => {
       const bytes = pattern(8 * MIB)
       const { reader, writer } = files.fifo(NONBLOCKING)
       const controller = new AbortController()
@@ -155,7 +155,7 @@ describe.skipIf(process.platform === 'win32')('pump', () => {
       }
     })
 
-    it('by what onProgress throws', async () => {
+    it('by an error of onProgress', async () => {
       const { reader, writer } = files.fifo()
       const reason = new Error('mine')
       let calls = 0
@@ -168,7 +168,7 @@ describe.skipIf(process.platform === 'win32')('pump', () => {
       writeSync(writer, 'abc')
       expect(await rejection(pumping)).toBe(reason)
       expect(calls).toBe(1)
-      // At the end, too.
+      // The last call of `onProgress` may throw, too.
       const onProgress = () => {
         throw reason
       }
@@ -177,7 +177,7 @@ describe.skipIf(process.platform === 'win32')('pump', () => {
   })
 
   describe('refused', () => {
-    it('a read error comes when everything is written', async () => {
+    it('a read error rejects after all bytes are written', async () => {
       const error = await rejection(pump(files.open(root, 'r'), files.file().fd))
       expect(error).toMatchObject({
         code: 'ERR_SYSTEM',
@@ -197,7 +197,7 @@ describe.skipIf(process.platform === 'win32')('pump', () => {
       expect(error).toMatchObject({ code: 'ERR_SYSTEM', bytes: 3n, info: { code: 'EPIPE', syscall: 'writev' } })
     })
 
-    it('descriptors that are none, or the wrong ones', async () => {
+    it('invalid or unsuitable descriptors', async () => {
       const { fd } = files.file('abc')
       const { reader, writer } = files.fifo()
       for (const [from, to] of [
@@ -242,11 +242,11 @@ describe.skipIf(process.platform === 'win32')('pump', () => {
       const open = () => readdirSync('/proc/self/fd').length
       const fifos = process.argv.slice(1).map((path) => openSync(path, 'r+'))
       const zero = openSync('/dev/zero')
-      // Node opens something with the first worker.
+      // Node opens descriptors of its own with the first worker.
       await once(new Worker('', { eval: true }), 'exit')
       const before = open()
       for (let round = 0; round < 5; round++) {
-        // One waits for bytes, one for room; and one is draining after an abort.
+        // One pump waits for bytes and one for room. A third is draining after an abort.
         const worker = new Worker(\`
           import { parentPort, workerData } from 'node:worker_threads'
           import { pump } from 'framepool'
@@ -263,7 +263,7 @@ describe.skipIf(process.platform === 'win32')('pump', () => {
         await once(worker, 'message')
         await worker.terminate()
       }
-      // Their threads close what they had by and by.
+      // The threads close their descriptors after a while.
       while (open() > before) await setTimeout(1)
       console.log('nothing left')
       for (const fd of fifos) closeSync(fd)
@@ -277,7 +277,7 @@ describe.skipIf(process.platform === 'win32')('pump', () => {
   })
 })
 
-it('says that Windows has none of this', async () => {
+it('is not supported on Windows, and says so', async () => {
   const { platform } = process
   Object.defineProperty(process, 'platform', { value: 'win32' })
   try {

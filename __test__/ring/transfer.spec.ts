@@ -30,14 +30,14 @@ afterEach(() => {
   files.dispose()
 })
 
-/** All that the ring holds. */
+/** Reads all bytes in the ring. */
 function drain(): Buffer {
   const bytes = Buffer.alloc(consumer.available)
   consumer.read(bytes)
   return bytes
 }
 
-/** What the system said to a call that it refused. */
+/** Returns the system's error code of a call that it refused. */
 function refusal(call: () => unknown): SystemErrorInfo | undefined {
   try {
     call()
@@ -55,7 +55,7 @@ const pipes = [
 
 describe.skipIf(process.platform === 'win32')('descriptors', () => {
   describe('at once', () => {
-    it('reads and writes files where they stand', () => {
+    it('reads and writes files at their current positions', () => {
       const bytes = pattern(3000)
       const { fd } = files.file(bytes)
       readSync(fd, Buffer.alloc(1000))
@@ -69,7 +69,7 @@ describe.skipIf(process.platform === 'win32')('descriptors', () => {
       expect(readFileSync(to.path)).toEqual(bytes)
     })
 
-    it('is null when the ring is full or empty, and 0 when it will stay so', () => {
+    it('returns null when the ring is full or empty, and 0 when it stays so', () => {
       const { fd } = files.file('abc')
       expect(consumer.writeTo(fd)).toBe(null)
       producer.end()
@@ -82,14 +82,14 @@ describe.skipIf(process.platform === 'win32')('descriptors', () => {
       expect(other.producer.readFrom(fd)).toBe(0)
     })
 
-    it('goes on across the end of the ring', () => {
+    it('continues across the end of the ring', () => {
       const { producer, consumer } = new ByteRing(16).intoParts()
       const { fd } = files.file(pattern(40))
       const to = files.file()
       let read = 0
       while (read < 40) {
         read += producer.readFrom(fd) as number
-        // A step that never falls on the ring's end with those before.
+        // The steps never add up to the end of the ring.
         const out = Math.min(11, consumer.available)
         consumer.ioSlices((bufs) => writeSync(to.fd, Buffer.concat(bufs), 0, out))
       }
@@ -130,7 +130,7 @@ describe.skipIf(process.platform === 'win32')('descriptors', () => {
       })
     })
 
-    it('reports what the system refuses, and changes nothing', () => {
+    it('reports errors of the system, and changes nothing', () => {
       const { reader, writer } = files.fifo()
       producer.writeAll(Buffer.from('abc'))
       expect(refusal(() => producer.readFrom(writer))?.code).toBe('EBADF')
@@ -182,8 +182,8 @@ describe.skipIf(process.platform === 'win32')('descriptors', () => {
     })
   })
 
-  describe('when it can be done', () => {
-    it.each(pipes)('reads what comes out of a $kind FIFO', async ({ flags }) => {
+  describe('once the descriptor is ready', () => {
+    it.each(pipes)('reads bytes from a $kind FIFO', async ({ flags }) => {
       const { reader, writer } = files.fifo(flags)
       const reading = producer.readFromAsync(reader)
       await setTimeout(10)
@@ -220,7 +220,7 @@ describe.skipIf(process.platform === 'win32')('descriptors', () => {
       expect(readFileSync(to.path).equals(bytes)).toBe(true)
     })
 
-    it('both halves at once, each in its own time', async () => {
+    it('both halves at once, independently', async () => {
       const random = new Random()
       const bytes = random.bytes(300_000)
       const { producer, consumer } = new ByteRing(1 << 12).intoParts()
@@ -264,7 +264,7 @@ describe.skipIf(process.platform === 'win32')('descriptors', () => {
       expect(await last).toBe(0)
     })
 
-    it('is undisturbed when the descriptor is closed meanwhile', async () => {
+    it('continues when the descriptor is closed meanwhile', async () => {
       const { reader, writer } = files.fifo()
       const reading = producer.readFromAsync(reader)
       files.close(reader)
@@ -300,7 +300,7 @@ describe.skipIf(process.platform === 'win32')('descriptors', () => {
       expect(drain().toString()).toBe('abcx')
     })
 
-    it('an abort rejects with the reason when the half is back', async () => {
+    it('an abort rejects with the reason once the half is free', async () => {
       const { reader, writer } = files.fifo()
       const controller = new AbortController()
       const reason = new Error('enough')
@@ -315,7 +315,7 @@ describe.skipIf(process.platform === 'win32')('descriptors', () => {
       expect(producer.available).toBe(SIZE)
     })
 
-    it('a timeout rejects when the half is back', async () => {
+    it('a timeout rejects once the half is free', async () => {
       const { reader } = files.fifo()
       expect(await codeOfRejection(producer.readFromAsync(reader, { timeoutMs: 5 }))).toBe('ERR_TIMEOUT')
       expect(await codeOfRejection(consumer.writeToAsync(reader, { timeoutMs: 5 }))).toBe('ERR_TIMEOUT')
@@ -337,7 +337,7 @@ describe.skipIf(process.platform === 'win32')('descriptors', () => {
       }
     })
 
-    it('rejects with what the system refuses, and gives the half back', async () => {
+    it('rejects with the system error, and frees the half', async () => {
       await expect(producer.readFromAsync(files.open(root, 'r'))).rejects.toMatchObject({
         code: 'ERR_SYSTEM',
         info: { code: 'EISDIR', syscall: 'readv' },
@@ -377,7 +377,7 @@ describe.skipIf(process.platform === 'win32')('descriptors', () => {
       expect(readFileSync(to.path).length).toBe(written)
     })
 
-    it('is written when the descriptor takes it', async () => {
+    it('is written when the descriptor is ready', async () => {
       const { initiator, responder } = pair({ outputSize: 4096 })
       const { reader, writer } = files.fifo(NONBLOCKING)
       const writing = responder.output.writeToAsync(writer)
@@ -388,7 +388,7 @@ describe.skipIf(process.platform === 'win32')('descriptors', () => {
       expect(readSync(reader, received)).toBe(written)
       expect([...initiator.receive(received)].map((frame) => frame.messageType)).toEqual([7])
 
-      // As much as the pipe takes, and more: then it waits for the reader.
+      // The output exceeds the pipe, so the write waits for the reader.
       while (responder.send({ messageType: 8 }, pattern(100_000)));
       let count: number | null
       do count = responder.output.writeTo(writer)
@@ -407,7 +407,7 @@ describe.skipIf(process.platform === 'win32')('descriptors', () => {
     })
   })
 
-  /** Runs a program in a process of its own; what it prints. */
+  /** Runs a program in a separate process and returns its output. */
   function run(program: string, ...args: string[]): string {
     const command = ['--input-type=module', '-e', program, ...args]
     return execFileSync(process.execPath, command, { cwd: root, encoding: 'utf8', timeout: 50_000 })
@@ -461,7 +461,7 @@ sys.stdout.buffer.write(written)
 `
     const args = ['-c', driver, process.execPath, '--input-type=module', '-e', program]
     const written = execFileSync('python3', args, { cwd: root, encoding: 'utf8' })
-    // Once as the terminal echoes it, once as the program does.
+    // The terminal and the program each echo the input.
     expect(written).toBe('null ready typed\r\ntyped\r\n')
   })
 
@@ -493,7 +493,7 @@ sys.stdout.buffer.write(written)
     await once(child, 'close')
   })
 
-  it('a worker that waits can be terminated, and leaves nothing open', () => {
+  it('a waiting worker can be terminated, and leaves nothing open', () => {
     const program = `
       import { once } from 'node:events'
       import { openSync, readdirSync } from 'node:fs'
@@ -502,7 +502,7 @@ sys.stdout.buffer.write(written)
       import { ByteRing } from 'framepool'
       const open = () => readdirSync('/proc/self/fd').length
       const fd = openSync(process.argv[1], 'r+')
-      // Node opens something with the first worker, the poller with the first operation.
+      // Node opens descriptors of its own with the first worker, and the poller with the first operation.
       await once(new Worker('', { eval: true }), 'exit')
       const { producer } = new ByteRing(16).intoParts()
       await producer.readFromAsync(openSync('/dev/zero'))
@@ -520,7 +520,7 @@ sys.stdout.buffer.write(written)
         await once(worker, 'message')
         await worker.terminate()
       }
-      // The poller closes what was given back by and by.
+      // The poller closes its duplicates after a while.
       while (open() > before) await setTimeout(1)
       console.log('nothing left')
     `
@@ -528,7 +528,7 @@ sys.stdout.buffer.write(written)
   })
 })
 
-it('says that Windows has none of this', () => {
+it('is not supported on Windows, and says so', () => {
   const { platform } = process
   Object.defineProperty(process, 'platform', { value: 'win32' })
   try {

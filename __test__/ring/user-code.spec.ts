@@ -15,7 +15,7 @@ import { connected, received } from '../support/sockets.js'
 
 const MIB = 2 ** 20
 
-/** What user code may throw: anything. */
+/** Values that user code may throw. */
 const THROWN: [string, unknown][] = [
   ['an Error', new Error('mine')],
   ['null', null],
@@ -24,7 +24,7 @@ const THROWN: [string, unknown][] = [
   ['0', 0],
 ]
 
-/** What `promise` rejects with, boxed: `undefined` is a reason, too. */
+/** Returns the reason that `promise` rejects with. It is boxed, because it may be `undefined`. */
 function rejection(promise: Promise<unknown>): Promise<{ reason: unknown }> {
   return promise.then(
     () => expect.unreachable('it did not reject'),
@@ -47,7 +47,7 @@ function throwing(thrown: unknown): () => never {
   }
 }
 
-/** The next call of the method throws. */
+/** Makes the next call of the method throw. */
 function throwOnce(socket: Socket, method: string, thrown: unknown): void {
   const value = (): never => {
     Reflect.deleteProperty(socket, method)
@@ -56,7 +56,7 @@ function throwOnce(socket: Socket, method: string, thrown: unknown): void {
   Object.defineProperty(socket, method, { value, configurable: true })
 }
 
-/** An object whose property `name` throws when it is read. */
+/** Returns an object whose property `name` throws when it is read. */
 function trap(name: string, thrown: unknown, rest: object = {}): never {
   return Object.defineProperty({ ...rest }, name, { get: throwing(thrown) }) as never
 }
@@ -74,10 +74,10 @@ describe.each(THROWN)('%s, thrown', (_, thrown) => {
     const thenables = [
       throwing(thrown),
       () => Promise.reject(thrown),
-      // biome-ignore lint/suspicious/noThenProperty: that is what is tried.
+      // biome-ignore lint/suspicious/noThenProperty: the test needs a thenable.
       () => ({ then: throwing(thrown) }),
       () => Object.defineProperty({}, 'then', { get: throwing(thrown) }),
-      // biome-ignore lint/suspicious/noThenProperty: that is what is tried.
+      // biome-ignore lint/suspicious/noThenProperty: the test needs a thenable.
       () => ({ then: (_: unknown, reject: (reason: unknown) => void) => reject(thrown) }),
     ] as (() => never)[]
     for (const half of [producer, consumer]) {
@@ -87,7 +87,7 @@ describe.each(THROWN)('%s, thrown', (_, thrown) => {
       expect([half.available, half.ioSlices(() => 0)]).toEqual([available, 0])
     }
     expect(Buffer.alloc(10).length).toBe(consumer.read(Buffer.alloc(10)))
-    // A session's output is a half, too.
+    // The output of a session is a half of a ring.
     const { initiator } = strangers()
     expect(thrownBy(() => initiator.output.ioSlices(throwing(thrown)))).toEqual({ reason: thrown })
     expect(initiator.output.available).toBe(64)
@@ -169,7 +169,7 @@ describe.each(THROWN)('%s, thrown', (_, thrown) => {
   })
 
   it('as the reason of an abort is what rejects, and nothing listens any more', async () => {
-    // Node makes an error of its own of `undefined`.
+    // Node replaces `undefined` with its own error.
     const reasonOf = (signal: AbortSignal) => ({ reason: thrown === undefined ? signal.reason : thrown })
     const before = AbortSignal.abort(thrown)
     const abort = new AbortController()
@@ -214,7 +214,7 @@ describe.each(THROWN)('%s, thrown', (_, thrown) => {
     const waiting = rejection(SliceChannel.create(1).receiver.receive({ signal }))
     const other = new ByteRing(64).intoParts()
     const piped = rejection(other.consumer.pipeTo((await connected()).dialled, { signal }))
-    // Anybody can dispatch such an event.
+    // Any code can dispatch such an event.
     signal.dispatchEvent(new Event('abort'))
     await quiet()
     expect([readable.destroyed, writable.destroyed]).toEqual([false, false])
@@ -237,7 +237,7 @@ describe.each(THROWN)('%s, thrown', (_, thrown) => {
   })
 
   it('by a method of the socket rejects pipeTo, and gives the half back', async () => {
-    // From one view, and from two.
+    // The bytes lie in one view, and then in two.
     for (const [method, first] of [
       ['prependListener', 0],
       ['write', 0],
@@ -273,7 +273,7 @@ describe.each(THROWN)('%s, thrown', (_, thrown) => {
     expect(await rejection(consumer.pipeTo(dialled))).toEqual({ reason: thrown })
     expect(codeOf(() => consumer.release())).toBe('ERR_BUSY')
     accepted.resume()
-    // What has gone out is not there to be written again.
+    // The bytes that went out are no longer in the ring.
     await eventually(() => expect(consumer.read(Buffer.alloc(1))).toBe(0))
     expect(consumer.release()).toBe(true)
     await eventually(() => expect(accepted.bytesRead).toBe(2 ** 24))
@@ -311,7 +311,7 @@ describe.each(THROWN)('%s, thrown', (_, thrown) => {
     throwOnce(dialled, method, thrown)
     expect(thrownBy(() => initiator.attach(dialled, () => {}))).toEqual({ reason: thrown })
     expect([dialled.destroyed, settingsOf(dialled)]).toEqual([false, before])
-    // The session is free for another, or for this one.
+    // The session can still be attached to this socket or another.
     initiator.attach(dialled, () => {})
   })
 
@@ -339,7 +339,7 @@ describe.each(THROWN)('%s, thrown', (_, thrown) => {
   })
 })
 
-/** Rejects when the session is over. */
+/** Waits until the session ends, and rejects with its error. */
 async function lasting(session: Sv2Session): Promise<void> {
   for (;;) {
     await quiet()
@@ -483,7 +483,7 @@ it('a session whose output is lent is not attached', async () => {
 })
 
 describe('what is thrown where nobody can catch it', { timeout: PATIENCE_MS }, () => {
-  /** In a process of its own that survives what is uncaught, and counts it. */
+  /** Runs a program in a separate process that survives uncaught exceptions and counts them. */
   const run = (program: string): unknown =>
     JSON.parse(
       runProgram(`
@@ -500,7 +500,7 @@ describe('what is thrown where nobody can catch it', { timeout: PATIENCE_MS }, (
           await once(server, 'listening')
           const dialled = net.connect({ port: server.address().port, host: '127.0.0.1', allowHalfOpen: true })
           const [accepted] = await once(server, 'connection')
-          // Until then Node itself would be stopped by what a listener throws.
+          // Before the connection is made, an exception of a listener would stop Node itself.
           if (dialled.connecting) await once(dialled, 'connect')
           server.close()
           for (const socket of [dialled, accepted]) socket.on('error', () => {})

@@ -1,7 +1,7 @@
-//! Makes of the running Node a runtime without external `ArrayBuffer`s. The test compiles it and has the dynamic linker
-//! load it first (`LD_PRELOAD`): the addon, which looks up every Node-API function by its name, then gets this one.
+//! Turns the running Node into a runtime without external `ArrayBuffer`s. The test compiles this library and preloads
+//! it with `LD_PRELOAD`. The addon looks up every Node-API function by name, and then finds this one.
 //!
-//! `FRAMEPOOL_TEST_EXTERNAL=copy`: a runtime that copies the memory and says that all is well. Otherwise it refuses.
+//! With `FRAMEPOOL_TEST_EXTERNAL=copy` the runtime copies the memory and reports success. Otherwise it refuses.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::null_mut;
@@ -12,7 +12,7 @@ type CreateArrayBuffer =
     unsafe extern "C" fn(env: *mut c_void, length: usize, data: *mut *mut c_void, result: *mut *mut c_void) -> Status;
 
 const NO_EXTERNAL_BUFFERS_ALLOWED: Status = 22;
-/// Since when glibc has the function, on each architecture and after it moved into libc.
+/// The versions of glibc that have the function: the first of each architecture, and the one that moved it into libc.
 const VERSIONS: [&CStr; 3] = [c"GLIBC_2.2.5", c"GLIBC_2.17", c"GLIBC_2.34"];
 const RTLD_NEXT: *mut c_void = !0_usize as *mut c_void;
 
@@ -20,7 +20,7 @@ unsafe extern "C" {
     fn dlvsym(handle: *mut c_void, name: *const c_char, version: *const c_char) -> *mut c_void;
 }
 
-/// The function that this library stands before.
+/// The function that this library replaces.
 unsafe fn next_dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void {
     type Dlsym = unsafe extern "C" fn(*mut c_void, *const c_char) -> *mut c_void;
     let found = VERSIONS.iter().map(|version| unsafe { dlvsym(RTLD_NEXT, c"dlsym".as_ptr(), version.as_ptr()) });

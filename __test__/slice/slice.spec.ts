@@ -5,7 +5,7 @@ import { counting } from '../contract.js'
 import { codeOf } from '../support/code-of.js'
 import { detachByStream } from '../support/detach.js'
 
-/** Slices of each kind, with the bytes 1, 2, 3. */
+/** Makers of a slice of each kind, with the bytes 1, 2, 3. */
 const kinds: [string, () => Slice][] = [
   ['in a slot', () => taken(new SlotPool(8))],
   ['of a pool, from the heap', () => taken(new SlotPool(0))],
@@ -19,7 +19,7 @@ function taken(buffer: SlotPool | SystemMemoryBuffer): Slice {
 }
 
 describe.each(kinds)('a slice %s', (_, make) => {
-  it('has its bytes, always as the same view', () => {
+  it('has its bytes, always in the same view', () => {
     const slice = make()
     expect(slice.length).toBe(3)
     expect(slice.isEmpty).toBe(false)
@@ -58,7 +58,7 @@ describe.each(kinds)('a slice %s', (_, make) => {
 })
 
 describe.each(kinds.slice(1))('a slice %s', (_, make) => {
-  it('has no slot, and takes its memory from every view when it is released', () => {
+  it('has no slot, and detaches every view when it is released', () => {
     const slice = make()
     const view = slice.bytes
     expect(slice.slot).toBeNull()
@@ -71,7 +71,7 @@ describe.each([
   ['SlotPool', () => new SlotPool(0)],
   ['SystemMemoryBuffer', () => new SystemMemoryBuffer()],
 ])('a heap slice of a %s', (_, make) => {
-  it('takes its memory also from views that were handed out before it was taken', () => {
+  it('detaches even views that were returned before the slice was taken', () => {
     const buffer = make()
     const view = buffer.getWritable(3)
     const slice = buffer.getDataOwned()
@@ -80,7 +80,7 @@ describe.each([
     expect(view).toHaveLength(0)
   })
 
-  it.each([true, false])('spares memory that someone else has taken (and it was shown anew: %s)', async (shownAnew) => {
+  it.each([true, false])('does not free memory that other code has taken (shown again: %s)', async (shownAnew) => {
     const buffer = make()
     const length = 2 ** 26
     const taken = detachByStream(buffer.getWritable(length).fill(5))
@@ -88,7 +88,7 @@ describe.each([
     const slice = buffer.getDataOwned()
     expect(slice.length).toBe(length)
     slice.release()
-    // So much memory goes back to the system when it is freed: reading it would end the process.
+    // The system takes this much memory back when it is freed, so a read of freed memory would crash.
     const bytes = await taken
     expect([bytes[0], bytes.at(-1)]).toEqual([5, 5])
   })
@@ -136,7 +136,7 @@ describe('Slice.from', () => {
     }
   })
 
-  it('is not counted by any pool', () => {
+  it('is counted by no pool', () => {
     const pool = new SlotPool(8)
     Slice.from(counting(3))
     expect(pool.isDroppable).toBe(true)
@@ -157,10 +157,10 @@ it('a released slice does not show the slice that came after it', () => {
   expect(pool.stats().liveSlices).toBe(1)
 })
 
-/** One byte more than a length can have. Nothing of it is ever touched. */
+/** One byte more than the largest length. The bytes are never touched. */
 const TOO_LONG = 2 ** 32
 
-it('no slice is longer than 2^32 − 1 bytes, however it comes about', () => {
+it('no slice is longer than 2^32 − 1 bytes, however it is made', () => {
   const bytes = new Uint8Array(TOO_LONG)
   const before = process.memoryUsage.rss()
   expect(codeOf(() => Slice.from(bytes))).toBe('ERR_OUT_OF_RANGE')
@@ -179,7 +179,7 @@ it('no slice is longer than 2^32 − 1 bytes, however it comes about', () => {
   const session = Sv2Session.responder({ authorityPublicKey, authoritySecretKey, pool })
   expect(codeOf(() => session.receive(bytes))).toBe('ERR_OUT_OF_RANGE')
   expect([session.state, session.stats().bytesIn]).toEqual(['handshake', 0])
-  // It goes on as if nothing had been.
+  // The buffer continues as before.
   const peer = Sv2Session.initiator({ authorityPublicKey })
   const act = new Uint8Array(peer.output.available)
   peer.output.read(act)
@@ -191,6 +191,6 @@ it('no slice is longer than 2^32 − 1 bytes, however it comes about', () => {
   const { producer, consumer } = new ByteRing(64).intoParts()
   expect(producer.write(bytes)).toBe(64)
   expect(consumer.read(bytes)).toBe(64)
-  // It was refused before it was copied.
+  // The call is refused before it copies.
   expect(process.memoryUsage.rss() - before).toBeLessThan(2 ** 30)
 })

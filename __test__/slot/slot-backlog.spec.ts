@@ -6,7 +6,7 @@ import { DEBUG } from '../support/debug-mode.js'
 
 const slotPools = (): number => inspect().filter(({ kind }) => kind === 'slot-pool').length
 
-/** A pool with a slice of 3 bytes, before which so many others came and went that one more is all that can be counted. */
+/** Makes a pool with a slice of 3 bytes, after as many uncounted slices as a word can count, less one. */
 function nearTheLimit() {
   const pool = new SlotPool(64, { debug: false })
   pool.getWritable(3)
@@ -15,20 +15,20 @@ function nearTheLimit() {
   return { pool, slice }
 }
 
-describe.skipIf(DEBUG)('the slices that came and went without a crossing', () => {
-  it('are told before there are more than a word can count', () => {
+describe.skipIf(DEBUG)('slices that came and went without a crossing', () => {
+  it('are reported before a word overflows', () => {
     const { pool, slice } = nearTheLimit()
     expect(slice.release()).toBe(true)
     expect(memoryOf(pool).backlog.cameAndWent).toBe(0)
     pool.getWritable(5)
     const next = pool.getDataOwned()
-    // Each began anew but the first; the digits 1 to 9 and a to z come again and again.
+    // Every slice but the first began again at slot 0. The digits 1 to 9 and a to z repeat.
     expect(pool.stats().resets).toBe(MAX_BYTES)
     expect(pool.toString()).toBe(`${'123456789abcdefghijklmnopqrstuvwxyz'[MAX_BYTES % 35]}-------  BACK MODE`)
     expect([next.slot, next.length]).toEqual([1, 5])
   })
 
-  it('are told also when the pool is closed, which then goes', () => {
+  it('are reported when the pool is closed, which then ends', () => {
     const before = slotPools()
     const { pool, slice } = nearTheLimit()
     pool.close()

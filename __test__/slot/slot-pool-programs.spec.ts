@@ -6,7 +6,7 @@ import { Random } from '../support/random.js'
 
 const PROGRAMS = 5000
 
-/** One call on a pool. A `part` is that part of what there is, since what there is depends on the calls before. */
+/** One call on a pool. `part` is a fraction of the available bytes or slices, which depend on the calls before. */
 type Step =
   | { readonly op: 'getWritable' | 'write' | 'extendFromSlice'; readonly length: number }
   | { readonly op: 'writeOwn' | 'truncate' | 'dangerSetStart' | 'release' | 'move'; readonly part: number }
@@ -20,7 +20,7 @@ interface Program {
 function randomProgram(random: Random): Program {
   const pick = <T>(...items: T[]): T => items[random.below(items.length)]!
   const capacity = pick(0, 1, 7, 8, 40, 64, 100, 1000)
-  // Some programs run out of slots first, others of bytes; some have messages that never fit.
+  // Some programs run out of slots first, others of bytes. Some have messages that never fit.
   const longest = Math.ceil((capacity + 4) * pick(0.1, 0.2, 0.5, 1.2))
   const steps = Array.from({ length: 10 + random.below(60) }, (): Step => {
     const length = random.below(longest + 1)
@@ -39,17 +39,17 @@ function randomProgram(random: Random): Program {
   return { capacity, steps }
 }
 
-/** A slice, and the bytes that it must have. */
+/** A slice and its expected bytes. */
 interface Held {
   readonly slice: Slice
-  /** It has left the pool, and come back as if from another isolate. */
+  /** True if the slice has left the pool and come back as if from another isolate. */
   readonly moved: boolean
   readonly bytes: Uint8Array
 }
 
-/** A pool, and what must be in it. */
+/** A pool and its expected contents. */
 class Run {
-  /** Where each call put its bytes. */
+  /** Where each call put its bytes, for comparison of runs. */
   readonly places: string[] = []
   readonly #pool: SlotPool
   readonly #capacity: number
@@ -59,9 +59,9 @@ class Run {
   #hidden = 0
   #closed = false
   #left = false
-  /** No byte of the message in hand has been asked for. */
+  /** True until the current message has asked for a byte. */
   #fresh = true
-  /** The last step began a message in an empty pool that has room for it. */
+  /** True if the last step began a message in an empty pool with room for it. */
   #beganAnew = false
   #nextByte = 0
 
@@ -70,14 +70,14 @@ class Run {
     this.#pool = new SlotPool(capacity)
   }
 
-  /** Does one step, then looks at every byte that anyone holds. Nothing of that tells the pool anything. */
+  /** Runs one step, then checks every byte that is held. The checks report nothing to the pool. */
   do(step: Step): void {
     const pool = this.#pool
     this.#beganAnew = false
     switch (step.op) {
       case 'getWritable': {
         const { length } = step
-        // Of what has left it, the pool may hear later that it is back.
+        // The pool may learn late that a slice which left it was released.
         const empty = this.#inSlots().length === 0 && !this.#left
         this.#beganAnew = this.#fresh && empty && length > 0 && length <= this.#capacity
         const view = pool.getWritable(length)
@@ -138,7 +138,7 @@ class Run {
     must(same(pool.bytes, this.#pending.slice(this.#hidden)), 'what is written and not hidden')
   }
 
-  /** What the pool reports, which must be what is known of it. Asking tells the pool all that was predicted. */
+  /** Checks the reports of the pool against the model. Asking reports all predicted slices to the pool. */
   report(): SlotPoolStats & { line: string } {
     this.#checkDroppable()
     const stats = this.#pool.stats()
@@ -154,7 +154,7 @@ class Run {
     return { ...stats, line }
   }
 
-  /** Closes the pool, then releases what is alive: all of it stays readable as long as it is held. */
+  /** Closes the pool, then releases the live slices. Each stays readable until its release. */
   close(random: Random): void {
     const stayed = this.#inSlots().filter(({ moved }) => !moved)
     const views = stayed.map(({ slice }) => slice.bytes)
@@ -177,7 +177,7 @@ class Run {
     return bytes
   }
 
-  /** The slices in the pool's memory, by slot. */
+  /** Returns the slices in the pool's memory, by slot. */
   #inSlots(): Held[] {
     return this.#alive.filter(({ slice }) => slice.slot !== null).sort((a, b) => a.slice.slot! - b.slice.slot!)
   }
@@ -189,7 +189,7 @@ class Run {
     this.#lastReleased = held.slice
   }
 
-  /** What was moved belongs no more to a pool that is closed, or in debug mode. */
+  /** Counts the slices of the pool. Moved slices leave a pool that is closed or in debug mode. */
   #counted(): number {
     const all = this.#alive
     return this.#closed || DEBUG ? all.filter(({ moved }) => !moved).length : all.length
@@ -203,14 +203,14 @@ class Run {
     for (const { slice, bytes } of this.#alive) must(same(slice.bytes, bytes), 'a live slice keeps its bytes')
     let [slot, end] = [0, 0]
     for (const { slice } of this.#inSlots()) {
-      // In debug mode it has memory of its own.
+      // In debug mode the slice has its own memory.
       const offset = DEBUG ? end : slice.bytes.byteOffset
       must(slice.slot! > slot && offset >= end, 'slots and their bytes lie apart and in order')
       slot = slice.slot!
       end = offset + slice.length
     }
     must(slot <= SlotPool.SLOTS && end <= this.#capacity, 'slots and their bytes lie within the pool')
-    // Once something has left it, the pool is asked for that, which tells it all that was predicted.
+    // Once a slice has left, this asks the pool, which reports all predicted slices to it.
     if (!this.#left) this.#checkDroppable()
     must(this.#lastReleased?.release() !== true, 'what was released stays released')
   }
@@ -224,7 +224,7 @@ function same(actual: Uint8Array, expected: ArrayLike<number>): boolean {
   return actual.length === expected.length && actual.every((byte, index) => byte === expected[index])
 }
 
-/** `expect` would be too slow for millions of these. */
+/** Compares bytes. `expect` would be too slow for millions of comparisons. */
 function must(holds: boolean, what: string): void {
   if (!holds) throw new Error(`violated: ${what}`)
 }
@@ -233,7 +233,7 @@ describe('SlotPool under random programs', () => {
   const random = new Random()
   const programs = Array.from({ length: PROGRAMS }, () => randomProgram(random))
 
-  it('keeps every byte that is held, and reports what is so', () => {
+  it('keeps every byte that is held, and reports its true state', () => {
     const modes = { back: 0, front: 0, alloc: 0 }
     for (const { capacity, steps } of programs) {
       const run = new Run(capacity)
@@ -243,13 +243,13 @@ describe('SlotPool under random programs', () => {
       }
       run.close(random)
     }
-    // The programs are worth something only if they reach all there is.
+    // The programs prove something only if they reach every mode.
     expect(Math.min(...Object.values(modes))).toBeGreaterThan(PROGRAMS / 20)
   })
 
-  it('does the same whether bytes are predicted or asked for', () => {
+  it('does the same with and without predictions', () => {
     for (const { capacity, steps: all } of programs) {
-      // When a pool sees what is back from elsewhere depends on when it is asked.
+      // A pool learns of returned slices when it is called, so steps that move a slice are left out.
       const steps = all.filter(({ op }) => op !== 'move')
       const predicting = new Run(capacity)
       const asking = new Run(capacity)

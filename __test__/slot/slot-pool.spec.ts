@@ -6,13 +6,13 @@ import { detachByStream } from '../support/detach.js'
 
 const MIB = 2 ** 20
 
-/** Writes one message of `length` times `byte` and takes it. */
+/** Writes a message of `length` bytes equal to `byte`, and takes it. */
 function message(pool: SlotPool, length = 1, byte = 0): Slice {
   pool.getWritable(length).fill(byte)
   return pool.getDataOwned()
 }
 
-/** Takes one message after another; returns the line after each. */
+/** Takes messages in turn, and returns the pool's line after each. */
 function lines(pool: SlotPool, slices: Slice[], count: number): string[] {
   return Array.from({ length: count }, () => {
     slices.push(message(pool))
@@ -32,7 +32,7 @@ const FILLING = [
 ]
 
 describe('the cases of the description', () => {
-  it('1: exhausted, it goes to the heap', () => {
+  it('1: an exhausted pool uses the heap', () => {
     const pool = new SlotPool(8)
     const slices: Slice[] = []
     expect(pool.toString()).toBe('--------  BACK MODE')
@@ -42,7 +42,7 @@ describe('the cases of the description', () => {
     expect(slices.slice(8).map((slice) => slice.slot)).toEqual([null, null])
   })
 
-  it('2: with everything released it begins anew', () => {
+  it('2: a pool with everything released starts again', () => {
     const pool = new SlotPool(8)
     const slices: Slice[] = []
     expect(lines(pool, slices, 8)).toEqual(FILLING)
@@ -69,7 +69,7 @@ describe('the cases of the description', () => {
 })
 
 describe('stats', () => {
-  it('follow each step', () => {
+  it('are exact after every step', () => {
     const pool = new SlotPool(10)
     const empty = {
       mode: 'back',
@@ -106,7 +106,7 @@ describe('stats', () => {
     })
   })
 
-  it('count through the digits and begin again', () => {
+  it('count through the digits and start again', () => {
     const pool = new SlotPool(1)
     const digits = Array.from({ length: 37 }, () => {
       using _ = message(pool)
@@ -158,7 +158,7 @@ describe('the memory', () => {
     expect(second.bytes.byteOffset).toBe(4)
   })
 
-  it('takes a message that grows beyond it to the heap, with all its bytes', () => {
+  it('moves a message that outgrows it to the heap, with all its bytes', () => {
     const pool = new SlotPool(8)
     const inPool = pool.getWritable(6)
     inPool.fill(1)
@@ -169,7 +169,7 @@ describe('the memory', () => {
     expect(slice.bytes).toEqual(Uint8Array.of(1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2))
   })
 
-  it('on the heap moves as it grows: the view from before is detached, and the bytes are kept', () => {
+  it('on the heap moves as it grows: detaches the earlier view, and keeps the bytes', () => {
     const pool = new SlotPool(8)
     const before = pool.getWritable(20)
     before.fill(1)
@@ -181,7 +181,7 @@ describe('the memory', () => {
     expect(pool.getDataByRef(20)).toEqual(new Uint8Array(20).fill(1))
   })
 
-  it('is used again as soon as it has room, after a message that did not fit', () => {
+  it('is used again as soon as it has room after a message that did not fit', () => {
     const pool = new SlotPool(8)
     expect(message(pool, 9).slot).toBeNull()
     expect(pool.toString()).toBe('--------  BACK MODE')
@@ -209,7 +209,7 @@ describe('the memory', () => {
     const slices = Array.from({ length: 10 }, (_, byte) => message(pool, 3, byte))
     expect(slices.every((slice) => slice.slot === null)).toBe(true)
     for (const [byte, slice] of slices.entries()) expect(slice.bytes).toEqual(new Uint8Array(3).fill(byte))
-    // No message has room, which is no reason to leave back mode.
+    // No message has room, so the pool stays in back mode.
     expect(pool.toString()).toBe('--------  BACK MODE')
     expect(pool.stats().heapFallbacks).toBe(10)
   })
@@ -232,7 +232,7 @@ describe('the memory', () => {
 })
 
 describe('truncate to nothing', () => {
-  it('forgets predicted bytes, whatever was released meanwhile', () => {
+  it('forgets predicted bytes after any releases', () => {
     const pool = new SlotPool(40)
     const first = message(pool, 5)
     pool.getWritable(5)
@@ -243,7 +243,7 @@ describe('truncate to nothing', () => {
     expect(slice.bytes).toEqual(new Uint8Array(3).fill(7))
   })
 
-  it('leaves a message on the heap that has gone there', () => {
+  it('keeps a message on the heap that moved there', () => {
     const pool = new SlotPool(40)
     message(pool, 5)
     pool.getWritable(100)
@@ -253,7 +253,7 @@ describe('truncate to nothing', () => {
     expect(slice.bytes).toEqual(new Uint8Array(3).fill(7))
   })
 
-  it('leaves a message in the front that has gone there', () => {
+  it('keeps a message in the front that moved there', () => {
     const pool = new SlotPool(40)
     const slices = [message(pool, 18), message(pool, 18)]
     slices[0]!.release()
@@ -312,7 +312,7 @@ describe('close', () => {
     expect(onHeap).toHaveLength(0)
   })
 
-  it('leaves live slices readable; the last release takes the memory from every view', () => {
+  it('leaves live slices readable, and detaches every view at the last release', () => {
     const pool = new SlotPool(16)
     const slices = [message(pool, 8, 1), message(pool, 8, 2), message(pool, 8, 3)]
     const views = slices.map((slice) => slice.bytes)
@@ -321,26 +321,26 @@ describe('close', () => {
     expect(pool.isDroppable).toBe(false)
     for (const [index, slice] of slices.entries()) expect(slice.bytes).toEqual(new Uint8Array(8).fill(index + 1))
     expect(slices[0]!.release()).toBe(true)
-    // Its slot is gone, but the region is still there, unless each slice has memory of its own.
+    // The slot is gone, but the region still exists, unless each slice has its own memory.
     expect(views[0]).toHaveLength(DEBUG ? 0 : 8)
     expect(slices[1]!.copy()).toEqual(new Uint8Array(8).fill(2))
     expect(slices[1]!.release()).toBe(true)
     expect(views[0]).toHaveLength(0)
     expect(views[1]).toHaveLength(0)
-    // This one has memory of its own.
+    // This slice has its own memory.
     expect(slices[2]!.bytes).toEqual(new Uint8Array(8).fill(3))
     expect(slices[2]!.release()).toBe(true)
     expect(views[2]).toHaveLength(0)
     expect(pool.isDroppable).toBe(true)
   })
 
-  it.skipIf(DEBUG)('gives the memory back at once, without waiting for the garbage collector', () => {
+  it.skipIf(DEBUG)('frees the memory at once, without the garbage collector', () => {
     const before = process.memoryUsage.rss()
     let highest = before
     for (let round = 0; round < 24; round++) {
       const pool = new SlotPool(64 * MIB)
       const slice = message(pool, 64 * MIB, round)
-      // Every other time the slice goes last.
+      // In every other round the slice is released last.
       if (round % 2 === 0) slice.release()
       pool.close()
       slice.release()
@@ -349,7 +349,7 @@ describe('close', () => {
     expect(highest - before).toBeLessThan(2 * 64 * MIB)
   })
 
-  it.each([true, false])('spares memory that someone else has taken (and it was shown anew: %s)', async (shownAnew) => {
+  it.each([true, false])('does not free memory that other code has taken (shown again: %s)', async (shownAnew) => {
     const pool = new SlotPool(64 * MIB)
     const slice = message(pool, 64 * MIB, 5)
     const taken = detachByStream(slice.bytes)
@@ -357,7 +357,7 @@ describe('close', () => {
     pool.close()
     slice.release()
     expect(view).toHaveLength(0)
-    // So much memory goes back to the system when it is freed: reading it would end the process.
+    // The system takes this much memory back when it is freed, so a read of freed memory would crash.
     const bytes = await taken
     expect([bytes[0], bytes.at(-1)]).toEqual([5, 5])
   })

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { SystemMemoryBuffer } from '../../index.js'
 import { counting } from '../contract.js'
 
-it('moves as it grows: the view from before is detached, and the bytes are kept', () => {
+it('moves as it grows: detaches the earlier view, and keeps the bytes', () => {
   const buffer = new SystemMemoryBuffer()
   const before = buffer.getWritable(20)
   before.set(counting(20))
@@ -14,7 +14,7 @@ it('moves as it grows: the view from before is detached, and the bytes are kept'
   expect(buffer.getDataByRef(20)).toEqual(counting(20))
 })
 
-it('gives each slice an allocation of its own', () => {
+it('gives each slice its own allocation', () => {
   const buffer = new SystemMemoryBuffer(1024)
   const slices = [1, 2].map((byte) => {
     buffer.write(new Uint8Array(8).fill(byte))
@@ -25,7 +25,7 @@ it('gives each slice an allocation of its own', () => {
   expect(slices.map((slice) => slice.bytes.buffer.byteLength)).toEqual([8, 8])
 })
 
-it('counts its own slices only', () => {
+it('counts only its own slices', () => {
   const [buffer, other] = [new SystemMemoryBuffer(), new SystemMemoryBuffer()]
   const slice = buffer.getDataOwned()
   expect([buffer.isDroppable, other.isDroppable]).toEqual([false, true])
@@ -33,7 +33,7 @@ it('counts its own slices only', () => {
   expect(buffer.isDroppable).toBe(true)
 })
 
-it('gives the memory of a slice back at once', () => {
+it('frees the memory of a slice at once', () => {
   const buffer = new SystemMemoryBuffer()
   const length = 2 ** 26
   const before = process.memoryUsage.rss()

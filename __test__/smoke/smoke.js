@@ -1,5 +1,5 @@
-// What any runtime with Node-API must do: run by `npm run test:runtimes` on those that vitest does not run on. Every test
-// prints one line; a failure ends the process with 1.
+// Tests that any runtime with Node-API must pass. `npm run test:runtimes` runs them where vitest does not run. Every
+// test prints one line. A failure ends the process with exit code 1.
 import { deepEqual, equal, ok, rejects, throws } from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
@@ -138,7 +138,7 @@ async function listening(server) {
   return server.address().port
 }
 
-/** What comes back for one frame with `text`. */
+/** Sends a frame with `text` and returns the answer. */
 async function ask(port, text) {
   const socket = connect(port, '127.0.0.1')
   const session = Sv2Session.initiator({ authorityPublicKey })

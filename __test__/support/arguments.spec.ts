@@ -26,7 +26,7 @@ const noNumbers: [string, unknown][] = [
   ['an object that turns into a number', { valueOf: () => 8 }],
 ]
 
-/** Everything that takes a number of bytes. */
+/** Every function that takes a number of bytes. */
 const numeric: [string, (value: number) => unknown][] = [
   ['new SlotPool', (value) => new SlotPool(value)],
   ['new SystemMemoryBuffer', (value) => new SystemMemoryBuffer(value)],
@@ -93,7 +93,7 @@ describe('Slice.from', () => {
 })
 
 describe('messages of errors', () => {
-  it('say what was wrong', () => {
+  it('name the fault', () => {
     expect(() => new SlotPool(-1)).toThrow('capacity must be a whole number from 0 to 4294967295, not -1')
     expect(() => new SlotPool('8' as unknown as number)).toThrow('capacity must be a number, not string')
     expect(() => new SlotPool(8).write([] as unknown as Uint8Array)).toThrow('source must be a Uint8Array, not Array')
@@ -118,7 +118,7 @@ describe('FramePoolError', () => {
     expect(`${caught}`).toBe('FramePoolError: the slice was released')
   })
 
-  it('carries a cause, and what the system said', () => {
+  it('carries a cause and the system error', () => {
     const info = { code: 'EMFILE', errno: 24, syscall: 'open' }
     const error = new FramePoolError('ERR_SYSTEM', 'no more files', { cause: 'many', info })
     expect(error).toMatchObject({ cause: 'many', info, message: 'no more files' })

@@ -5,7 +5,7 @@ import { Random } from './random.js'
 const of = (value: bigint): ByteCount => new ByteCount(Number(value & 0xffffffffn), Number(value >> 32n))
 
 describe('ByteCount', () => {
-  it('takes the halves of any number of 64 bits', () => {
+  it('takes the two halves of any 64-bit number', () => {
     expect(new ByteCount().value).toBe(0n)
     for (const value of [
       1n,
@@ -20,7 +20,7 @@ describe('ByteCount', () => {
       expect(of(value).value).toBe(value)
   })
 
-  it('is exact wherever it begins, and goes on from 0 after 2^64', () => {
+  it('is exact from any start, and wraps to 0 at 2^64', () => {
     const random = new Random()
     for (const start of [0n, 2n ** 31n, 2n ** 32n, 2n ** 53n, 2n ** 62n, 2n ** 64n].map((value) => value - 5_000n)) {
       const first = BigInt.asUintN(64, start)

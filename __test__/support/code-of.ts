@@ -1,4 +1,4 @@
-/** The code of the error that `call` throws. */
+/** Returns the code of the error that `call` throws. */
 export function codeOf(call: () => unknown): string {
   try {
     call()
@@ -8,7 +8,7 @@ export function codeOf(call: () => unknown): string {
   throw new Error('it did not throw')
 }
 
-/** The code of the error that `promise` rejects with. */
+/** Returns the code of the error that `promise` rejects with. */
 export async function codeOfRejection(promise: Promise<unknown>): Promise<string> {
   try {
     await promise

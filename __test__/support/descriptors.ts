@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises'
 
 const { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants
 
-/** Files and FIFOs of one test, and the descriptors that it opens: all gone with `dispose()`. */
+/** Files, FIFOs and open descriptors of one test. `dispose()` closes and deletes them. */
 export class Descriptors {
   readonly #directory = mkdtempSync(join(tmpdir(), 'framepool-'))
   readonly #open = new Set<number>()
@@ -27,7 +27,7 @@ export class Descriptors {
     closeSync(fd)
   }
 
-  /** A file with `contents`, open for reading and writing at its start. */
+  /** Creates a file with `contents`, and opens it for reading and writing at its start. */
   file(contents: Uint8Array | string = ''): { path: string; fd: number } {
     const path = this.path()
     writeFileSync(path, contents)
@@ -40,10 +40,10 @@ export class Descriptors {
     return path
   }
 
-  /** The two ends of a pipe, which block unless `flags` are O_NONBLOCK. */
+  /** Opens the two ends of a pipe. They block unless `flags` is O_NONBLOCK. */
   fifo(flags = 0): { reader: number; writer: number } {
     const path = this.fifoPath()
-    // Opening one end waits for the other.
+    // Opening one end of a FIFO waits for the other.
     const both = openSync(path, O_RDWR)
     const reader = this.open(path, O_RDONLY | flags)
     const writer = this.open(path, O_WRONLY | flags)
@@ -59,7 +59,7 @@ export class Descriptors {
 
 export const NONBLOCKING = O_NONBLOCK
 
-/** What `call` moves, or null when a non-blocking descriptor can move nothing now. */
+/** Returns the result of `call`, or null if a non-blocking descriptor can move nothing now. */
 function unlessItBlocks(call: () => number): number | null {
   try {
     return call()
@@ -69,7 +69,7 @@ function unlessItBlocks(call: () => number): number | null {
   }
 }
 
-/** All that comes out of a non-blocking descriptor until its end. */
+/** Reads a non-blocking descriptor until its end. */
 export async function readToEnd(fd: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   for (;;) {
@@ -81,7 +81,7 @@ export async function readToEnd(fd: number): Promise<Buffer> {
   }
 }
 
-/** How much of `bytes` a non-blocking descriptor takes now. */
+/** Writes as much of `bytes` as a non-blocking descriptor takes now, and returns the number of bytes. */
 export function writeNow(fd: number, bytes: Uint8Array): number {
   return unlessItBlocks(() => writeSync(fd, bytes)) ?? 0
 }

@@ -13,8 +13,8 @@ const libraries: Partial<Record<NodeJS.Platform, string>> = {
 }
 
 /**
- * Builds the addon of which allocations can be made to fail and, on Linux, freed memory is inaccessible; its path, for
- * `NAPI_RS_NATIVE_LIBRARY_PATH`.
+ * Builds the test addon, and returns its path for `NAPI_RS_NATIVE_LIBRARY_PATH`. Its allocations can be made to fail,
+ * and on Linux its freed memory is inaccessible.
  */
 export function guardedAddon(): string {
   const feature = linux ? 'guard-pages' : 'failing-allocator'
@@ -22,11 +22,11 @@ export function guardedAddon(): string {
   const folder = `${target}/guard-pages`
   const addon = `${folder}/framepool.node`
   mkdirSync(folder, { recursive: true })
-  // Another process may have it loaded: that keeps the old file.
+  // Another process may have the addon loaded. That process keeps the old file.
   copyFileSync(`${target}/debug/${libraries[process.platform] ?? 'libframepool_node.so'}`, `${addon}.${process.pid}`)
   renameSync(`${addon}.${process.pid}`, addon)
   return addon
 }
 
-/** Longer than any build of it takes, in milliseconds. */
+/** Milliseconds. Longer than any build of the addon takes. */
 export const BUILD_TIMEOUT = 600_000

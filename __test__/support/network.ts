@@ -3,15 +3,15 @@ import { onTestFinished, vi } from 'vitest'
 import { type FrameBatch, type InitiatorOptions, type SessionOptions, Sv2Session } from '../../src/sv2/index.js'
 import { authority, type FrameCopy } from './sessions.js'
 
-/** Far more than anything here takes. */
+/** Milliseconds. Far longer than any step of a test takes. */
 export const PATIENCE_MS = 30_000
 
-/** Resolves once `check` throws no more; with what it threw last if that never comes. */
+/** Resolves once `check` does not throw. Rejects with its last error after `PATIENCE_MS`. */
 export function eventually(check: () => void): Promise<void> {
   return vi.waitFor(check, { timeout: PATIENCE_MS, interval: 5 })
 }
 
-/** Resolves when everything that is on its way between sockets of this process has had the time to arrive. */
+/** Resolves when bytes in transit between sockets of this process have had time to arrive. */
 export function quiet(): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, 100)
@@ -25,7 +25,7 @@ export const keep: OnBatch = (batch, peer) => {
   for (const { messageType, payload } of batch) peer.frames.push({ messageType, payload: Buffer.from(payload) })
 }
 
-/** Sends everything back. */
+/** Sends every frame back. */
 export const echo: OnBatch = (batch, { session }) => {
   session.forward(batch, session)
 }
@@ -35,7 +35,7 @@ export class Peer {
   readonly session: Sv2Session
   readonly socket: Socket
   readonly frames: FrameCopy[] = []
-  /** The other end sends no more. */
+  /** True once the other end has ended its side. */
   ended = false
   closed = false
   error: Error | null = null
@@ -59,14 +59,14 @@ export class Peer {
     })
   }
 
-  /** Sends in the way that the documentation tells: no more than the output takes. */
+  /** Sends as the documentation recommends: waits when the output is over its mark. */
   async sendAll(frames: Iterable<FrameCopy>): Promise<void> {
     for (const { messageType, payload } of frames) {
       if (!this.session.send({ messageType }, payload)) await this.session.drained()
     }
   }
 
-  /** Ends the sending side once everything has gone out. */
+  /** Ends the sending side once the output is empty. */
   async end(): Promise<void> {
     await eventually(() => {
       if (!this.session.output.isEmpty) throw new Error('there is output left')
@@ -75,7 +75,7 @@ export class Peer {
   }
 }
 
-/** Connects a session that accepts only our authority, unless `options` say otherwise. */
+/** Connects a session that accepts only the authority of the tests, unless `options` differ. */
 export function dial(port: number, options: InitiatorOptions = {}, onBatch: OnBatch = keep): Peer {
   const { authorityPublicKey } = authority
   return new Peer(Sv2Session.initiator({ authorityPublicKey, ...options }), connect(port, '127.0.0.1'), onBatch)
@@ -96,7 +96,7 @@ export async function startPool(onBatch: OnBatch = keep, options: SessionOptions
   return { port: await listening(server), server, peers }
 }
 
-/** Has `server` listen until the test is over; gives its port. */
+/** Starts `server` until the end of the test, and returns its port. */
 export async function listening(server: Server): Promise<number> {
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve)

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /**
- * Runs a program in a process of its own, since what could go wrong in it would take the process along; what it prints.
- * `timeout`, in milliseconds, ends what hangs.
+ * Runs a program in a separate process, because a failure could crash it, and returns its output. `timeout`, in
+ * milliseconds, ends a program that hangs.
  */
 export function runProgram(program: string, timeout = 60_000): string {
   return execFileSync(process.execPath, ['--input-type=module', '-e', program], {
@@ -15,7 +15,7 @@ export function runProgram(program: string, timeout = 60_000): string {
   })
 }
 
-/** For the programs: `start(source, options)` makes a worker, `ended(worker)` resolves when it is gone, however it ends. */
+/** Source for the programs: `start(source, options)` makes a worker, and `ended(worker)` resolves when it has ended. */
 export const WORKERS = `
   import { once } from 'node:events'
   import { Worker } from 'node:worker_threads'

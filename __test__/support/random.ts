@@ -4,7 +4,7 @@ const MASK = 0xffff_ffff_ffff_ffffn
 
 /** Repeatable random numbers (splitmix64). */
 export class Random {
-  /** Says with what a failing run can be repeated. */
+  /** Tells how to repeat a failing run. */
   readonly origin: string
   #state: bigint
 
@@ -15,7 +15,7 @@ export class Random {
     console.log(this.origin)
   }
 
-  /** A whole number from 0 to `limit` − 1; `limit` is at most 2^32. */
+  /** Returns a whole number from 0 to `limit` − 1. `limit` is at most 2^32. */
   below(limit: number): number {
     return Number(this.#next() >> 32n) % limit
   }

@@ -2,14 +2,14 @@ import { expect, onTestFinished } from 'vitest'
 import { createRelay, type Relay, type RelayOptions } from '../../src/sv2/index.js'
 import { authority } from './sessions.js'
 
-/** Options of a relay to a pool of ours, on a free port. */
+/** Returns options of a relay to a pool of the tests, on a free port. */
 export function relayOptions(upstreamPort: number, options: Partial<RelayOptions> = {}): RelayOptions {
   const { authorityPublicKey } = authority
   const upstream = { host: '127.0.0.1', port: upstreamPort, authorityPublicKey }
   return { listen: { port: 0 }, upstream, ...authority, ...options }
 }
 
-/** A relay that listens until the test is over, and then has nothing left. */
+/** Starts a relay until the end of the test, and checks that it then holds nothing. */
 export async function startRelay(
   upstreamPort: number,
   options?: Partial<RelayOptions>,

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 const MAIN = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url))
 
-/** The built command line, running: what it has written so far, and how it ends. */
+/** A running process of the built command line, with its output so far. */
 export class CliRun {
   stdout = ''
   stderr = ''
@@ -36,7 +36,7 @@ export class CliRun {
     return this.stdout + this.stderr
   }
 
-  /** Resolves with the match once what has been written matches; rejects when the process ends before. */
+  /** Resolves with the match once the output matches. Rejects if the process ends first. */
   async written(pattern: RegExp): Promise<RegExpExecArray> {
     for (;;) {
       const match = pattern.exec(this.output)
@@ -50,13 +50,13 @@ export class CliRun {
     this.#process.kill(signal)
   }
 
-  /** Resolves with the exit code when the process has ended and everything is read; null when a signal ended it. */
+  /** Resolves with the exit code, or null for a signal, when the process has ended and its output is read. */
   async exitCode(): Promise<number | null> {
     const [code] = await this.#closed
     return code
   }
 
-  /** The same as soon as the process has ended: its children may go on, and hold its output open. */
+  /** Resolves with the exit code as soon as the process has ended. Its children may keep the output open. */
   async exitCodeAlone(): Promise<number | null> {
     const [code] = await this.#exited
     return code

@@ -2,22 +2,22 @@ import { type FrameHeader, generateAuthorityKeypair, type SessionOptions, Sv2Ses
 
 const { publicKey, secretKey } = generateAuthorityKeypair()
 
-/** What a responder certifies itself with, and initiators trust. */
+/** The authority keys that responders certify with and initiators trust. */
 export const authority = { authorityPublicKey: publicKey, authoritySecretKey: secretKey }
 
-/** Bytes of act 1, which the initiator sends, and of act 2, the answer. */
+/** Bytes of act 1, which the initiator sends, and of act 2, which answers it. */
 export const ACT_1 = 64
 export const ACT_2 = 234
-/** Bytes of a sealed header, and of the tag that each chunk of at most 65,519 B of payload carries besides. */
+/** Bytes of a sealed header, and of the tag of each chunk. A chunk has at most 65,519 B of payload. */
 export const SEALED_HEADER = 22
 export const TAG = 16
 
-/** What a frame with `payload` bytes takes on the wire. */
+/** Returns the bytes on the wire of a frame with `payload` bytes. */
 export function wireLength(payload: number): number {
   return SEALED_HEADER + payload + Math.ceil(payload / 65_519) * TAG
 }
 
-/** All that a session has to say, taken out of its output. */
+/** Takes all bytes out of the output of a session. */
 export function drain(session: Sv2Session): Buffer {
   const parts: Buffer[] = []
   while (session.output.available > 0) {
@@ -33,7 +33,7 @@ export interface Pair {
   responder: Sv2Session
 }
 
-/** Two sessions of one connection before the handshake. */
+/** Returns the two sessions of a connection before the handshake. */
 export function strangers(options: SessionOptions = {}): Pair {
   return {
     initiator: Sv2Session.initiator({ ...options, authorityPublicKey: publicKey }),
@@ -41,7 +41,7 @@ export function strangers(options: SessionOptions = {}): Pair {
   }
 }
 
-/** The same after the handshake. */
+/** Returns the two sessions of a connection after the handshake. */
 export function pair(options?: SessionOptions): Pair {
   const { initiator, responder } = strangers(options)
   responder.receive(drain(initiator))
@@ -49,19 +49,21 @@ export function pair(options?: SessionOptions): Pair {
   return { initiator, responder }
 }
 
-/** The wire bytes of one frame from `from`. */
+/** Sends a frame from `from` and returns its bytes on the wire. */
 export function wireOf(from: Sv2Session, header: FrameHeader, payload: Uint8Array): Buffer {
   from.send(header, payload)
   return drain(from)
 }
 
-/** A frame as it is when its batch has gone. */
+/** A copy of a frame that outlives its batch. */
 export interface FrameCopy {
   messageType: number
   payload: Buffer
 }
 
-/** Gives `wire` to a session in pieces and copies what comes out; `cut` says how long the next piece is. */
+/**
+ * Passes `wire` to a session in pieces and returns copies of the frames. `cut` returns the length of the next piece.
+ */
 export function receiveInPieces(session: Sv2Session, wire: Uint8Array, cut: () => number): FrameCopy[] {
   const frames: FrameCopy[] = []
   for (let at = 0; at < wire.length; ) {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type ConnectionOptions, connect as connectTls, createServer as createTlsServer } from 'node:tls'
 import { onTestFinished } from 'vitest'
 
-/** A socket to be tried, and the other end of its connection. Both allow a half-open connection and leave errors to the test. */
+/** A socket under test and its peer. Both allow a half-open connection, and ignore errors. */
 export interface Ends {
   socket: Socket
   peer: Socket
@@ -14,10 +14,10 @@ export interface Ends {
 
 type Options = SocketConstructorOpts & { onread?: unknown }
 
-/** How a kind of connection is made. */
+/** A kind of connection. */
 export interface Kind {
   name: string
-  /** Begins to connect: `peer` comes when it has. */
+  /** Begins to connect. `peer` resolves once the connection is made. */
   dial(options?: Options): Promise<{ socket: Socket; peer: Promise<Socket> }>
 }
 
@@ -42,7 +42,7 @@ export const TLS: Kind = {
   },
 }
 
-/** What Node calls IPC: on Windows it is a named pipe. */
+/** What Node calls IPC. On Windows it is a named pipe. */
 export const UNIX: Kind = {
   name: 'a Unix domain socket',
   async dial(options) {
@@ -57,14 +57,14 @@ export const UNIX: Kind = {
 
 export const KINDS = [TCP, TLS, UNIX]
 
-/** A connection of a kind; the socket to be tried is the one that was dialled, or the one that was accepted. */
+/** Makes a connection of a kind. The socket under test is the dialled or the accepted one. */
 export async function endsOf(kind: Kind, side: 'dialled' | 'accepted', options?: Options): Promise<Ends> {
   const { socket, peer } = await kind.dial(options)
   const [accepted] = await Promise.all([peer, once(socket, kind === TLS ? 'secureConnect' : 'connect')])
   return side === 'dialled' ? { socket, peer: accepted } : { socket: accepted, peer: socket }
 }
 
-/** A port that nobody listens on. */
+/** Returns a port on which no server listens. */
 export async function deadPort(): Promise<number> {
   const { server, port } = await listening(createServer())
   server.close()
@@ -94,7 +94,7 @@ async function listening(server: Server, path?: string): Promise<{ server: Serve
   return { server, port: typeof address === 'object' && address !== null ? address.port : 0 }
 }
 
-/** What of a socket must be as before when it was refused, or is closed. */
+/** Returns the settings of a socket that a refused or finished use must not change. */
 export function settingsOf(socket: Socket): unknown {
   const listeners = socket.eventNames().map((event) => [event, socket.listenerCount(event)])
   const internals = Object.getOwnPropertySymbols(socket)

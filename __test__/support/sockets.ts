@@ -4,14 +4,14 @@ import { onTestFinished } from 'vitest'
 import { listening } from './network.js'
 import type { Random } from './random.js'
 
-/** The two ends of a TCP connection. They stay open until each has been ended, and errors are left to the test. */
+/** Makes the two ends of a TCP connection. They stay open until each is ended, and ignore errors. */
 export async function connected(): Promise<{ accepted: Socket; dialled: Socket }> {
   const server = createServer({ allowHalfOpen: true })
   const port = await listening(server)
   return accept(server, connect({ port, host: '127.0.0.1', allowHalfOpen: true }))
 }
 
-/** Connects to `port` without a session. The test's end closes the socket; it ignores errors and what it reads. */
+/** Connects to `port` without a session, until the end of the test. Ignores errors and received bytes. */
 export function raw(port: number): Socket {
   const socket = connect(port, '127.0.0.1')
   socket.on('error', () => {})
@@ -22,7 +22,7 @@ export function raw(port: number): Socket {
   return socket
 }
 
-/** What `server` makes of the connection that `dialled` opens. */
+/** Waits for `server` to accept the connection of `dialled`, and returns both ends. */
 export async function accept(server: Server, dialled: Socket): Promise<{ accepted: Socket; dialled: Socket }> {
   const [accepted] = (await once(server, 'connection')) as [Socket]
   for (const socket of [accepted, dialled]) {
@@ -34,7 +34,7 @@ export async function accept(server: Server, dialled: Socket): Promise<{ accepte
   return { accepted, dialled }
 }
 
-/** All that comes until the other end says that this was all. */
+/** Reads until the other end has ended its side. */
 export async function received(socket: Socket): Promise<Buffer> {
   const chunks: Buffer[] = []
   socket.on('data', (chunk) => chunks.push(chunk))
@@ -42,7 +42,7 @@ export async function received(socket: Socket): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-/** Writes `bytes` in pieces of up to `most` bytes, some of them at once and some later; then it ends the sending side. */
+/** Writes `bytes` in pieces of up to `most` bytes, some at once and some later, then ends the sending side. */
 export async function sendInPieces(socket: Socket, bytes: Buffer, most: number, random: Random): Promise<void> {
   for (let at = 0; at < bytes.length; ) {
     const end = at + 1 + random.below(most)

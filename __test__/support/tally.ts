@@ -4,7 +4,7 @@ import { wireLength } from './sessions.js'
 /** Counts frames, and hashes them in order. */
 export class Tally {
   frames = 0
-  /** On the wire. */
+  /** Bytes on the wire. */
   bytes = 0
   readonly #hash: Hash = createHash('sha256')
 

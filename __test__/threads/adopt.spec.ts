@@ -3,10 +3,10 @@ import { expect, it } from 'vitest'
 import { runProgram, WORKERS } from '../support/program.js'
 
 const text = JSON.stringify
-/** For tests that end by themselves: what hangs is ended by `runProgram`. */
+/** Timeout of tests whose programs `runProgram` ends if they hang. */
 const MAX_TIMEOUT = 2 ** 31 - 1
 
-/** Adopts what comes, says what is in it, and sends it back. */
+/** Program of a worker that adopts each ticket, reports the contents, and sends the object back. */
 const ECHO = `
   import { createHash } from 'node:crypto'
   import { BroadcastChannel, parentPort, workerData } from 'node:worker_threads'
@@ -27,7 +27,7 @@ const ECHO = `
   parentPort.postMessage('ready')
 `
 
-it('tickets travel by whatever clones', () => {
+it('tickets travel by any kind of clone', () => {
   const printed = runProgram(`${WORKERS}
     import { createHash, randomBytes } from 'node:crypto'
     import { BroadcastChannel, MessageChannel } from 'node:worker_threads'
@@ -96,7 +96,7 @@ it('tickets travel by whatever clones', () => {
   expect(printed).toBe('--------  BACK MODE 0 0\n')
 })
 
-/** Holds what comes for as long as it is told, and says of everything whether its bytes are what they were. */
+/** Program of a worker that holds slices for a given time, and reports whether their bytes stayed the same. */
 const HOLDER = `
   import { parentPort } from 'node:worker_threads'
   import { adopt } from 'framepool'
@@ -113,7 +113,7 @@ const HOLDER = `
   })
 `
 
-/** Sends slices to a worker that holds them, as many at once as there may be. */
+/** Source that sends slices to a worker, up to `atOnce` messages at a time. */
 const SEND = `${WORKERS}
   import { setImmediate } from 'node:timers/promises'
   import { SlotPool } from 'framepool'
@@ -137,7 +137,7 @@ const SEND = `${WORKERS}
   }
 `
 
-it('1,000 times two slices, held by a worker for a millisecond: none changes, and all slots come back', () => {
+it('1,000 pairs of slices, each held by a worker for 1 ms, do not change, and all slots come back', () => {
   const printed = runProgram(`${SEND}
     const pool = new SlotPool(2 ** 18)
     for (let round = 0; round < 1000; round++) {
@@ -157,7 +157,7 @@ it('1,000 times two slices, held by a worker for a millisecond: none changes, an
 it(
   'slices keep their bytes for any time in another thread, whatever the capacity',
   () => {
-    // For hours: FRAMEPOOL_FUZZ_MS=7200000.
+    // FRAMEPOOL_FUZZ_MS=7200000 runs for two hours.
     const milliseconds = Number(process.env.FRAMEPOOL_FUZZ_MS ?? 1500)
     const seed = process.env.FRAMEPOOL_SEED ?? randomBytes(8).readBigUInt64LE()
     console.log(`FRAMEPOOL_SEED=${seed}`)
@@ -198,7 +198,7 @@ it(
   MAX_TIMEOUT,
 )
 
-it('a shared budget is served in the order asked, across isolates', () => {
+it('a shared budget serves requests in order, across isolates', () => {
   const printed = runProgram(`${WORKERS}
     import { BudgetPool } from 'framepool'
     const pool = new BudgetPool({ bufferSize: 1024, maxMemory: 8192 })
@@ -232,7 +232,7 @@ it('a shared budget is served in the order asked, across isolates', () => {
   expect(printed).toBe('4 0,1,2,3 4 0\n')
 })
 
-it('a shared pool can be closed by anyone who has it, when the last of it is released, wherever that is', () => {
+it('any isolate can close a shared pool, which resolves with the last release in any isolate', () => {
   const printed = runProgram(`${WORKERS}
     import { BuddyPool, BudgetPool } from 'framepool'
     const pools = [new BudgetPool({ bufferSize: 1024, maxMemory: 8192 }), new BuddyPool({ maxMemory: 2 ** 26 })]
@@ -272,7 +272,7 @@ it('the halves of a ring work in any two isolates', () => {
     import { createHash } from 'node:crypto'
     import { ByteRing } from 'framepool'
     const { producer, consumer } = new ByteRing(2 ** 16).intoParts()
-    producer.write(Buffer.from('first')) // what is in the ring goes along
+    producer.write(Buffer.from('first')) // the bytes in the ring move along
     const writer = start(${text(`
       import { createHash, randomBytes } from 'node:crypto'
       import { parentPort, workerData } from 'node:worker_threads'
@@ -306,7 +306,7 @@ it('the halves of a ring work in any two isolates', () => {
   expect(printed).toBe('true true true\n')
 })
 
-it('memory that an isolate has shown of another’s pool goes when the pool is gone and its last slice is released', () => {
+it('an isolate frees its views of another’s pool when the pool is closed and its last slice is released', () => {
   const printed = runProgram(`${WORKERS}
     import { readFileSync } from 'node:fs'
     import { SlotPool } from 'framepool'
@@ -337,7 +337,7 @@ it('memory that an isolate has shown of another’s pool goes when the pool is g
       await once(worker, 'message')
       peak = Math.max(peak, resident() - before)
     }
-    // Each has 64 MiB: no more than one at a time.
+    // Each pool has 64 MiB, and at most one exists at a time.
     console.log(peak < 100)
     await worker.terminate()
   `)

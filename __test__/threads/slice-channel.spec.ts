@@ -96,7 +96,7 @@ describe('a channel', () => {
     expect(codeOf(() => channel(capacity))).toBe('ERR_OUT_OF_RANGE')
   })
 
-  it('refuses a capacity that is no number', () => {
+  it('refuses a capacity that is not a number', () => {
     expect(codeOf(() => channel('8' as never))).toBe('ERR_INVALID_ARG_TYPE')
   })
 
@@ -117,7 +117,7 @@ describe('a channel', () => {
     expect(receiver.tryReceive()).toBe(null)
   })
 
-  it('refuses what was released, and carries on', async () => {
+  it('refuses released items, and continues', async () => {
     const { sender, receiver } = channel()
     const gone = slice(1)
     gone.release()
@@ -127,19 +127,19 @@ describe('a channel', () => {
     expect(firstByte(receiver.tryReceive())).toBe(2)
   })
 
-  it('has ends that only framepool makes', () => {
+  it('has ends that cannot be constructed', () => {
     expect(codeOf(() => new SliceSender(Symbol('mine'), { index: 0, generation: 0 }))).toBe('ERR_INVALID_ARG_TYPE')
     expect(codeOf(() => new SliceReceiver(Symbol('mine'), { index: 0, generation: 0 }))).toBe('ERR_INVALID_ARG_TYPE')
   })
 })
 
 describe('sendAsync', () => {
-  it('waits for room, in the order of the calls, and nothing passes those that wait', async () => {
+  it('waits for room in the order of the calls, and lets nothing overtake a wait', async () => {
     const { sender, receiver } = channel(2)
     const sent = [0, 1, 2, 3, 4].map((byte) => sender.sendAsync(slice(byte)))
     await Promise.all(sent.slice(0, 2))
     for (let byte = 0; byte < 5; byte++) {
-      // There is room for a moment, but it is another's.
+      // There is room for a moment, but it belongs to a wait.
       expect(firstByte(receiver.tryReceive())).toBe(byte)
       if (byte < 3) expect(sender.send(slice(9))).toBe(false)
       await sent[byte + 2]
@@ -148,7 +148,7 @@ describe('sendAsync', () => {
     expect(sender.send(slice(9))).toBe(true)
   })
 
-  it('rejects with the reason of an abort, or after a timeout; the item stays, and the others move up', async () => {
+  it('rejects with the reason of an abort or after a timeout, keeps the item, and lets the others move up', async () => {
     const { sender, receiver } = channel(1)
     sender.send(slice(0))
     const controller = new AbortController()
@@ -190,7 +190,7 @@ describe('sendAsync', () => {
     expect(await receiver.receive()).toBe(null)
   })
 
-  it('rejects when the receiver goes', async () => {
+  it('rejects when the receiver ends', async () => {
     const { sender, receiver } = channel(1)
     sender.send(slice(0))
     const item = slice(1)
@@ -208,7 +208,7 @@ describe('sendAsync', () => {
     expect(receiver.tryReceive()).toBe(null)
   })
 
-  it('leaves the process free to end when the last that waited has given up', () => {
+  it('lets the process end when the last wait has given up', () => {
     const printed = runProgram(`
       import { Slice, SliceChannel } from 'framepool'
       const { sender, receiver } = SliceChannel.create(1)
@@ -221,7 +221,7 @@ describe('sendAsync', () => {
 })
 
 describe('receiving', () => {
-  it('waits for what comes, and is null at the end, which comes after all that was sent', async () => {
+  it('waits for items, and returns null at the end, after all sent items', async () => {
     const { sender, receiver } = channel()
     const received = [receiver.receive(), receiver.receive(), receiver.receive()]
     await turn()
@@ -260,7 +260,7 @@ describe('receiving', () => {
     expect(firstByte(receiver.receiveSync({ timeoutMs: 0 }))).toBe(1)
   })
 
-  it('iterates until the end; a loop that is left early goes on in the next', async () => {
+  it('iterates until the end, and the next loop continues one that was left early', async () => {
     const { sender, receiver } = channel()
     for (const byte of [1, 2, 3]) sender.send(slice(byte))
     const bytes: (number | undefined)[] = []
@@ -277,7 +277,7 @@ describe('receiving', () => {
     expect(bytes).toEqual([1, 2, 3, 4])
   })
 
-  it('ends with the receiver, and what was not received goes back to its pool', async () => {
+  it('ends with the receiver, and returns items that were not received to their pool', async () => {
     const { sender, receiver } = channel()
     const pool = new SlotPool(64)
     pool.getWritable(8)
@@ -299,7 +299,7 @@ describe('receiving', () => {
 })
 
 describe('move()', () => {
-  it('takes either end along with what is on its way', async () => {
+  it('moves either end along with the items in transit', async () => {
     const { sender, receiver } = channel(2)
     sender.send(slice(1))
     const movedSender = adopt(sender.move())
@@ -318,7 +318,7 @@ describe('move()', () => {
     expect(await movedReceiver.receive()).toBe(null)
   })
 
-  it('is refused while someone waits', async () => {
+  it('is refused while a wait is pending', async () => {
     const { sender, receiver } = channel(1)
     const received = receiver.receive()
     expect(codeOf(() => receiver.move())).toBe('ERR_BUSY')
@@ -386,7 +386,7 @@ describe('between workers', () => {
     expect(printed).toBe('20000 0 -------- 0\n')
   })
 
-  it.each(['terminate', 'exit'])('a receiver that ends (%s) gives back what it had and had not received', (how) => {
+  it.each(['terminate', 'exit'])('a receiver that ends (%s) gives back its items, received or not', (how) => {
     const printed = runProgram(`${WORKERS}
       import { BuddyPool, SliceChannel, SlotPool } from 'framepool'
       const buddy = new BuddyPool()
@@ -402,7 +402,7 @@ describe('between workers', () => {
         const item = () => (slots.getWritable(100), slots.getDataOwned())
         sender.send(item())
         await once(worker, 'message')
-        // They come before or after its end.
+        // The items come before or after the end of the receiver.
         const sent = [item(), await buddy.allocate(1), item(), item()].map((item) => {
           try { return sender.send(item) || item.release() } catch ({ code }) { return item.release() && code }
         })
@@ -421,7 +421,7 @@ describe('between workers', () => {
     expect(printed).toBe('ERR_CLOSED -------- 0\n'.repeat(5))
   })
 
-  it('what a worker has sent before it ends arrives, and then the end', () => {
+  it('items that a worker sends before it ends arrive, and then the end', () => {
     const printed = runProgram(`${WORKERS}
       import { SliceChannel } from 'framepool'
       const { sender, receiver } = SliceChannel.create(8)

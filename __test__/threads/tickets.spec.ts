@@ -19,7 +19,7 @@ import { DEBUG } from '../support/debug-mode.js'
 import { detachByStream } from '../support/detach.js'
 import { pattern } from '../support/pattern.js'
 
-/** What can be moved, and what it must be like where it arrives. */
+/** Makers of each kind of object that can be moved. All hold the bytes `pattern(1000)`. */
 const movables: Record<string, () => { bytes: Uint8Array; release(): boolean; move(): Ticket<{ bytes: Uint8Array }> }> =
   {
     'a slice of a pool': () => {
@@ -75,7 +75,7 @@ describe.each(Object.entries(movables))('%s', (_, make) => {
     expect(after.bytes).toEqual(bytes)
     expect(codeOf(() => adopt(ticket))).toBe('ERR_TICKET')
 
-    // And again.
+    // The object can move again.
     const last = adopt(after.move()) as typeof before
     expect(last.bytes).toEqual(bytes)
     expect(after.release()).toBe(false)
@@ -108,21 +108,21 @@ describe('tickets', () => {
     expect(codeOf(() => adopt(value as never))).toBe('ERR_TICKET')
   })
 
-  it('are compared exactly: no other character passes for a digit', () => {
+  it('are compared exactly: no other character counts as a digit', () => {
     const ticket = Slice.from(Uint8Array.of(7)).move()
     const text = ticket.framepool as unknown as string
     const codes = [...text].map((digit) => digit.charCodeAt(0))
     const others = [
       ...[0x100, 0x200, 0xff00].map((more) => String.fromCharCode(...codes.map((code) => code + more))),
       ...codes.map((code, at) => text.slice(0, at) + String.fromCharCode(code + 0x100) + text.slice(at + 1)),
-      // Of one byte each, but not of one in every encoding.
+      // These characters take one byte in some encodings only.
       ...codes.map((code, at) => text.slice(0, at) + String.fromCharCode(code + 0x80) + text.slice(at + 1)),
       `${text}\0`,
       text.slice(0, 31),
       text.slice(0, 31) + String.fromCharCode(0xd800),
     ]
     for (const other of others) expect(codeOf(() => adopt({ framepool: other } as never))).toBe('ERR_TICKET')
-    // Also where the same text is stored with two bytes for each character.
+    // The same text may be stored with two bytes for each character.
     const wide = `\u{100}${text}`.slice(1)
     const slice = adopt({ framepool: wide } as unknown as typeof ticket)
     expect(slice.bytes).toEqual(Uint8Array.of(7))
@@ -143,7 +143,7 @@ describe('tickets', () => {
     expect(reads).toBe(1)
   })
 
-  it('that throw when they are read pass that on, and stay good', () => {
+  it('that throw when they are read pass the error on, and stay valid', () => {
     const ticket = Slice.from(pattern(10)).move()
     const failing = {
       get framepool(): string {
@@ -171,7 +171,7 @@ describe('a slice that has left its pool', () => {
     return pool.getDataOwned().move()
   }
 
-  it.skipIf(DEBUG)('keeps its slot until it is released, and the pool hears of that at its next call', () => {
+  it.skipIf(DEBUG)('keeps its slot until its release, which the pool learns of at its next call', () => {
     const pool = new SlotPool(64)
     const tickets = [moved(pool), moved(pool), moved(pool)]
     expect(pool.toString()).toBe('123-----  BACK MODE')
@@ -190,19 +190,19 @@ describe('a slice that has left its pool', () => {
     expect(pool.getDataOwned().bytes.byteOffset).toBe(0)
   })
 
-  it.skipIf(DEBUG)('may be the one that is written to in place of the one before it', () => {
+  it.skipIf(DEBUG)('may lie at the place of the slice before it', () => {
     const pool = new SlotPool(64)
     const first = adopt(moved(pool))
     const held = pool.getWritable(10)
     held.fill(7)
     first.release()
-    // What is pending stays where it was predicted, though nothing else is alive any more.
+    // The pending message stays at its predicted place, although nothing else is alive.
     const slice = pool.getDataOwned()
     expect(slice.bytes).toEqual(new Uint8Array(10).fill(7))
     expect([slice.slot, slice.bytes.byteOffset]).toEqual([2, 5])
   })
 
-  it('is its own: a pool that runs out of slots goes to the heap', () => {
+  it('keeps its slot: a pool that runs out of slots uses the heap', () => {
     const pool = new SlotPool(64)
     const tickets = Array.from({ length: 8 }, () => moved(pool, 2))
     expect(adopt(moved(pool, 2)).slot).toBeNull()
@@ -226,7 +226,7 @@ describe('a slice that has left its pool', () => {
     expect(view).toHaveLength(0)
   })
 
-  it('can be moved on when the pool is closed already', () => {
+  it('can move on after the pool is closed', () => {
     const pool = new SlotPool(64)
     pool.writeAll(pattern(10))
     const first = pool.getDataOwned()
@@ -239,17 +239,17 @@ describe('a slice that has left its pool', () => {
     expect(adopt(adopt(ticket).move()).bytes).toEqual(Uint8Array.from(pattern(20)))
   })
 
-  it('is dropped when the pool is closed before anyone has adopted it', () => {
+  it('is dropped when the pool is closed before its ticket is adopted', () => {
     const pool = new SlotPool(64)
     const [lost, found] = [moved(pool), adopt(moved(pool))]
     pool.close()
     expect(codeOf(() => adopt(lost))).toBe('ERR_TICKET')
     expect(found.bytes).toHaveLength(5)
-    // It does not need the pool to be moved on.
+    // It can move on without the pool.
     expect(adopt(found.move()).bytes).toHaveLength(5)
   })
 
-  it('on the heap it counts no more', () => {
+  it('is not counted if it is on the heap', () => {
     const pool = new SlotPool(4)
     const ticket = moved(pool, 5)
     expect([pool.stats().liveSlices, pool.isDroppable]).toEqual([0, true])
@@ -257,7 +257,7 @@ describe('a slice that has left its pool', () => {
     expect(adopt(ticket).bytes).toEqual(new Uint8Array(5).fill(5))
   })
 
-  it('on the heap its views here have length 0', () => {
+  it('has empty views here if it is on the heap', () => {
     const slice = Slice.from(pattern(10))
     const view = slice.bytes
     const after = adopt(slice.move())
@@ -265,11 +265,11 @@ describe('a slice that has left its pool', () => {
     expect(after.bytes).toEqual(Uint8Array.from(pattern(10)))
   })
 
-  it('on the heap it is not freed under a view that someone has taken', async () => {
+  it('is not freed on the heap while other code has its memory', async () => {
     const slice = Slice.from(pattern(2 ** 20))
     const taken = await detachByStream(slice.bytes)
     const after = adopt(slice.move())
-    // One memory, seen from here through the ArrayBuffer that was taken.
+    // The taken ArrayBuffer shows the same memory here.
     taken[0] = 42
     expect(after.bytes[0]).toBe(42)
     expect(after.release()).toBe(true)
@@ -280,7 +280,7 @@ describe('a slice that has left its pool', () => {
     ).toBe(true)
   })
 
-  it('is shown anew when someone else has detached its memory', async () => {
+  it('is shown again when other code has detached its memory', async () => {
     const pool = new SlotPool(64)
     const slice = adopt(moved(pool))
     const taken = await detachByStream(slice.bytes)
@@ -306,7 +306,7 @@ describe('a budget pool that is shared', () => {
     await Promise.all([other.close(), pool.close()])
   })
 
-  it('lets those who wait have what the other releases', async () => {
+  it('gives waits the memory that the other isolate releases', async () => {
     const pool = new BudgetPool(config)
     const other = adopt(pool.share())
     const all = pool.tryAllocate(8)!
@@ -333,7 +333,7 @@ describe('a budget pool that is shared', () => {
     await other.close()
   })
 
-  it('loses the allocations that nobody has adopted when it is closed', async () => {
+  it('revokes tickets of allocations when it is closed', async () => {
     const pool = new BudgetPool(config)
     const [lost, found] = [pool.tryAllocate(1)!.move(), adopt(pool.tryAllocate(2)!.move())]
     expect(pool.stats()).toMatchObject({ allocatedBytes: 24, liveAllocations: 2 })
@@ -348,7 +348,7 @@ describe('a budget pool that is shared', () => {
     await closing
   })
 
-  it('leaves nothing to see of an allocation that has gone', () => {
+  it('leaves only empty views of an allocation that has moved', () => {
     const allocation = new BudgetPool(config).tryAllocate(8)!
     const [view, last] = [allocation.bytes, allocation.at(-1)!]
     view.fill(7)
@@ -378,7 +378,7 @@ describe('a buddy pool that is shared', () => {
     expect(codeOf(() => pool.share())).toBe('ERR_CLOSED')
   })
 
-  it.skipIf(DEBUG)('keeps nothing back from the others', async () => {
+  it.skipIf(DEBUG)('keeps no buffers in its magazine', async () => {
     const pool = new BuddyPool()
     const buffers = Array.from({ length: 10 }, () => pool.allocateSync(2 ** 14))
     for (const buffer of buffers.slice(1)) buffer.release()
@@ -391,7 +391,7 @@ describe('a buddy pool that is shared', () => {
     await pool.close()
   })
 
-  it('loses what nobody has adopted when it is closed', async () => {
+  it('revokes tickets of buffers when it is closed', async () => {
     const pool = new BuddyPool()
     const [lost, found, share] = [pool.allocateSync(1).move(), adopt(pool.allocateSync(1).move()), pool.share()]
     expect(pool.stats().liveBuffers).toBe(2)
@@ -407,7 +407,7 @@ describe('a buddy pool that is shared', () => {
     await closing
   })
 
-  it('tells the one who made it of every block', async () => {
+  it('reports every block to the isolate that made it', async () => {
     const met: number[] = []
     const pool = new BuddyPool({ maxMemory: 2 ** 27, block: { onBlock: ({ index }) => met.push(index) } })
     const other = adopt(pool.share())
@@ -416,7 +416,7 @@ describe('a buddy pool that is shared', () => {
     expect(met).toEqual([0, 1])
   })
 
-  it('of a buffer it keeps the logical length', () => {
+  it('keeps the logical length of a buffer', () => {
     const pool = new BuddyPool()
     const buffer = pool.allocateSync(1000)
     buffer.setLength(10)
@@ -428,7 +428,7 @@ describe('a buddy pool that is shared', () => {
 })
 
 describe('two copies of the module in one isolate, as test runners make them', () => {
-  it('show what has arrived each for itself', async () => {
+  it('each show the objects that have arrived', async () => {
     vi.resetModules()
     const copy = await import('../../index.js')
     expect(copy.SlotPool).not.toBe(SlotPool)
@@ -461,7 +461,7 @@ describe('two copies of the module in one isolate, as test runners make them', (
 })
 
 describe('a half of a ring', () => {
-  it('goes as it is', async () => {
+  it('moves with its bytes and its state', async () => {
     const { producer, consumer } = new ByteRing(16).intoParts()
     producer.write(pattern(10))
     consumer.read(new Uint8Array(5))
@@ -480,7 +480,7 @@ describe('a half of a ring', () => {
     expect(out.ended).toBe(true)
   })
 
-  it('that has gone is released, and shows nothing', () => {
+  it('is released and shows nothing after it has moved', () => {
     const { producer } = new ByteRing(16).intoParts()
     let view: Uint8Array = new Uint8Array(0)
     producer.ioSlices(([room]) => {
@@ -495,7 +495,7 @@ describe('a half of a ring', () => {
     expect(adopt(ticket).position).toBe(4n)
   })
 
-  it('that has ended stays so', () => {
+  it('stays ended', () => {
     const { producer, consumer } = new ByteRing(16).intoParts()
     producer.end()
     const after = adopt(producer.move())
@@ -503,7 +503,7 @@ describe('a half of a ring', () => {
     expect(consumer.ended).toBe(true)
   })
 
-  it('is not lost while it is under way', () => {
+  it('is not lost in transit', () => {
     const { producer, consumer } = new ByteRing(16).intoParts()
     const ticket = producer.move()
     expect(consumer.ended).toBe(false)
@@ -511,7 +511,7 @@ describe('a half of a ring', () => {
     expect(consumer.available).toBe(2)
   })
 
-  it('stays while it is in use', async () => {
+  it('cannot move while it is in use', async () => {
     const busy = (half: { move(): unknown }): void => expect(codeOf(() => half.move())).toBe('ERR_BUSY')
     const { producer, consumer } = new ByteRing(16).intoParts()
     producer.ioSlices(() => {
@@ -540,7 +540,7 @@ describe('a half of a ring', () => {
     busy(read)
   })
 
-  it('is not a session’s output', () => {
+  it('cannot be a session’s output', () => {
     const session = Sv2Session.initiator()
     expect(codeOf(() => (session.output as Consumer).move())).toBe('ERR_BUSY')
     expect(session.output.available).toBeGreaterThan(0)

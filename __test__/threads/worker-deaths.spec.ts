@@ -3,19 +3,19 @@ import { expect, it } from 'vitest'
 import { runProgram, WORKERS } from '../support/program.js'
 
 const text = JSON.stringify
-/** For a test that ends by itself: what hangs is ended by `runProgram`. */
+/** Timeout of tests whose programs `runProgram` ends if they hang. */
 const MAX_TIMEOUT = 2 ** 31 - 1
 
-/** How a worker ends when it is told to. */
+/** Statements that end a worker. */
 const ENDS = {
   terminate: '',
   exit: 'process.exit(3)',
   throw: 'throw new Error("end")',
-  // Nothing that it awaits keeps it alive: what it holds goes with it.
+  // Without pending waits, the worker ends once its port is closed.
   naturally: 'parentPort.close()',
 }
 
-/** Holds something of all that can be shared, and of its own, and waits for what does not come. */
+/** Program of a worker that holds shared and own objects of each kind, and waits for events that never come. */
 const HOLDER = `
   import { parentPort, workerData } from 'node:worker_threads'
   import { adopt, BuddyPool, BudgetPool, ByteRing, Slice, SlotPool } from 'framepool'
@@ -33,7 +33,7 @@ const HOLDER = `
     waits.push(budget.allocate(8), buddy.allocate(2 ** 26), consumer.readable(), reader.readFromAsync(fifo))
     for (const wait of waits) wait.catch(() => {})
   }
-  // One of its own slices it gives away, one is still under way when it ends.
+  // The worker gives away one of its own slices. Another is in transit when the worker ends.
   parentPort.postMessage({ given: own[0].move(), lost: own[1].move(), lostMember: more[0].move() })
 `
 
@@ -41,7 +41,7 @@ it.each(
   Object.entries(ENDS)
     .flatMap(([name, end]) => [true, false].map((waiting) => ({ name, end, waiting })))
     .filter(
-      // What is awaited keeps a worker alive, so that it does not end by itself.
+      // Pending waits keep a worker alive, so it would not end by itself.
       ({ name, waiting }) => !(waiting && name === 'naturally'),
     ),
 )('a worker that ends ($name, waiting: $waiting) gives back all that it had', ({ name, end, waiting }) => {
@@ -76,7 +76,7 @@ it.each(
       const gone = ended(worker)
       const [{ given, lost, lostMember }] = await once(worker, 'message')
       const slice = adopt(given)
-      // These wait for what the worker has.
+      // These requests wait for memory that the worker holds.
       const granted = [budget.allocate(8), buddy.allocate(2 ** 26)]
       const heard = [first.consumer.readable(64), second.producer.writable(64)]
       const before = [pool.toString(), budget.stats().allocatedBytes, buddy.stats().liveBuffers]
@@ -98,7 +98,7 @@ it.each(
       console.log(report)
       open = descriptors()
     }
-    // One left behind in each round would be four; some close a little later than their worker ends.
+    // A leak of one in each round would make four. Some close shortly after their worker ends.
     if (descriptors() - open > 3) console.log('descriptors are left open')
     rmSync(path)
     await Promise.all([budget.close(), buddy.close()])
@@ -111,7 +111,7 @@ it.each(
   )
 })
 
-/** Until it is stopped: uses what is shared with all, waits, gives away and takes over. */
+/** Program of a worker that uses shared pools, waits, gives objects away and adopts others, until it is stopped. */
 const BUSY = `
   import { parentPort, workerData } from 'node:worker_threads'
   import { adopt, ByteRing, SlotPool } from 'framepool'
@@ -124,7 +124,7 @@ const BUSY = `
   parentPort.on('message', (ticket) => {
     try {
       held.push(adopt(ticket))
-    } catch {} // its sender has ended, or closed the pool
+    } catch {} // the sender has ended, or closed the pool
   })
   for (;;) {
     const roll = below(100)
@@ -144,7 +144,7 @@ const BUSY = `
       const [object] = held.splice(below(held.length), 1)
       try {
         if (object) parentPort.postMessage(object.move())
-      } catch {} // someone waits for it
+      } catch {} // a wait for the object is pending
     } else if (roll < 97) held.splice(below(held.length), 1)[0]?.release()
     else await new Promise(below(2) ? setImmediate : (resolve) => setTimeout(resolve, 1))
   }
@@ -153,7 +153,7 @@ const BUSY = `
 it(
   'workers that are started and killed at random leave nothing behind',
   () => {
-    // For more: FRAMEPOOL_CHURN=10000.
+    // FRAMEPOOL_CHURN=10000 runs longer.
     const count = Number(process.env.FRAMEPOOL_CHURN ?? 60)
     const seed = Number(BigInt(process.env.FRAMEPOOL_SEED ?? randomBytes(4).readUInt32LE()) & 0xffff_ffffn)
     console.log(`FRAMEPOOL_SEED=${seed}`)
@@ -171,13 +171,13 @@ it(
       const shares = [budget.share(), buddy.share()]
       const worker = start(${text(BUSY)}, { workerData: { shares, seed: below(2 ** 32) } })
       workers.add(worker)
-      // What one gives away another one gets, or nobody.
+      // A random worker receives the object that another gives away. If it has ended, none does.
       worker.on('message', (ticket) => {
         const others = [...workers]
         others[below(others.length)]?.postMessage(ticket)
         relayed++
       })
-      // Some are killed before they have begun, most while they work.
+      // Some workers are killed before they start, and most while they work.
       if (below(4)) await once(worker, 'message')
       await new Promise((resolve) => setTimeout(resolve, below(40)))
       workers.delete(worker)
@@ -202,7 +202,7 @@ it(
     )
     console.log(printed)
     expect(printed).toMatch(/^0,0,0,0,0 true\ngrown by -?\d+ MiB\n$/)
-    // A worker's heap and its blocks of memory come and go; what each of thousands left behind would be more than that.
+    // The heaps and blocks of workers come and go. A leak in each of thousands of workers would exceed this.
     expect(Number(/by (-?\d+)/.exec(printed)![1])).toBeLessThan(150)
   },
   MAX_TIMEOUT,

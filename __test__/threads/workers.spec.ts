@@ -4,12 +4,12 @@ import { expect, it } from 'vitest'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Runs a program in a process of its own, since what could go wrong here would take the process along. */
+/** Runs a program in a separate process, because a failure could crash it. */
 function run(program: string): string {
   return execFileSync(process.execPath, ['--input-type=module', '-e', program], { cwd: root, encoding: 'utf8' })
 }
 
-/** What a worker holds when it ends. */
+/** Objects that a worker holds when it ends. */
 const HOLD = `
   import { parentPort } from 'node:worker_threads'
   import { ByteRing, SlotPool, Slice, SystemMemoryBuffer } from 'framepool'
@@ -53,11 +53,11 @@ it('a process whose workers alone load the addon outlives them, however they end
   expect(printed).toBe('alive\n')
 }, 60_000)
 
-it('a wait for the other half of a ring keeps its isolate alive, and nothing after', () => {
+it('a wait for the other half of a ring keeps its isolate alive only while it is pending', () => {
   const printed = run(`
     import { ByteRing } from 'framepool'
     const { producer, consumer } = new ByteRing(64).intoParts()
-    // Alone this timer keeps nothing alive.
+    // This timer alone does not keep the process alive.
     setTimeout(() => producer.write(Buffer.from('abc')), 20).unref()
     console.log(await consumer.readable(3))
     setTimeout(() => console.log('too late'), 60_000).unref()
@@ -65,7 +65,7 @@ it('a wait for the other half of a ring keeps its isolate alive, and nothing aft
   expect(printed).toBe('3\n')
 }, 60_000)
 
-it('isolates have pools and handles of their own', () => {
+it('isolates have separate pools and handles', () => {
   const printed = run(`${START}
     import { SlotPool } from 'framepool'
     const pool = new SlotPool(1024)

@@ -12,8 +12,8 @@ export interface Frame {
 }
 
 /**
- * The Sv2 transport as TypeScript stacks have it, on node:crypto: a rival of `Sv2Session`. The keys are given, for only what
- * comes after the handshake is compared.
+ * The Sv2 transport of TypeScript stacks, on node:crypto, as a rival of `Sv2Session`. The caller passes the keys,
+ * because the comparison begins after the handshake.
  */
 export class NodeCryptoTransport {
   readonly #sealing: Cipher
@@ -38,7 +38,7 @@ export class NodeCryptoTransport {
     return Buffer.concat(parts)
   }
 
-  /** The frames that are whole with `chunk`. Throws where one does not decrypt. */
+  /** Returns the frames that `chunk` completes. Throws if one does not decrypt. */
   open(chunk: Buffer): Frame[] {
     const bytes = this.#pending.length > 0 ? Buffer.concat([this.#pending, chunk]) : chunk
     const frames: Frame[] = []
@@ -71,7 +71,7 @@ export class NodeCryptoTransport {
   }
 }
 
-/** ChaCha20-Poly1305 with a counter for a nonce, as Noise has it. */
+/** ChaCha20-Poly1305 with a counter as its nonce, as in Noise. */
 class Cipher {
   readonly #key: Buffer
   readonly #nonce = Buffer.alloc(12)
@@ -81,7 +81,7 @@ class Cipher {
     this.#key = key
   }
 
-  /** The ciphertext and its tag. */
+  /** Returns the ciphertext and its tag. */
   seal(bytes: Buffer): Buffer[] {
     const cipher = createCipheriv(ALGORITHM, this.#key, this.#next(), { authTagLength: TAG })
     return [cipher.update(bytes), cipher.final(), cipher.getAuthTag()]
@@ -91,7 +91,7 @@ class Cipher {
     const decipher = createDecipheriv(ALGORITHM, this.#key, this.#next(), { authTagLength: TAG })
     decipher.setAuthTag(sealed.subarray(sealed.length - TAG))
     const bytes = decipher.update(sealed.subarray(0, sealed.length - TAG))
-    // Here it is that a wrong tag throws; it gives no bytes.
+    // Throws on a wrong tag, and returns no bytes.
     decipher.final()
     return bytes
   }

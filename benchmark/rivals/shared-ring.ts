@@ -1,11 +1,11 @@
-/** The ring that people write for themselves: two counters and the bytes in a SharedArrayBuffer, copied with `set`. */
+/** A typical hand-written ring: two counters and the bytes in a SharedArrayBuffer, copied with `set`. */
 export class SharedRing {
-  /** Written at 0, read at 16. */
+  /** Counters: bytes written at index 0, bytes read at index 16. */
   protected readonly counters: Int32Array
   readonly #bytes: Uint8Array
   readonly #mask: number
 
-  /** `size` is a power of two, in bytes. */
+  /** Creates a ring of `size` bytes, which is a power of two. */
   constructor(memory: SharedArrayBuffer, size: number) {
     this.counters = new Int32Array(memory, 0, 32)
     this.#bytes = new Uint8Array(memory, 128, size)
@@ -16,7 +16,7 @@ export class SharedRing {
     return new SharedArrayBuffer(128 + size)
   }
 
-  /** Writes as much as there is room for; returns the bytes written. */
+  /** Writes as many bytes as there is room for, and returns their number. */
   write(source: Uint8Array): number {
     const written = Atomics.load(this.counters, 0)
     const room = this.#bytes.length - ((written - Atomics.load(this.counters, 16)) >>> 0)
@@ -29,7 +29,7 @@ export class SharedRing {
     return count
   }
 
-  /** Copies out as much as fits; returns the bytes read. */
+  /** Reads as many bytes as fit, and returns their number. */
   read(target: Uint8Array): number {
     const read = Atomics.load(this.counters, 16)
     const count = Math.min(target.length, (Atomics.load(this.counters, 0) - read) >>> 0)
@@ -42,7 +42,7 @@ export class SharedRing {
   }
 }
 
-/** The same between two threads, each of which sleeps while it can do nothing, and wakes the other after all that it does. */
+/** A shared ring between two threads. Each sleeps while it can do nothing, and wakes the other after each step. */
 export class WaitingRing extends SharedRing {
   override write(source: Uint8Array): number {
     for (let written = 0; ; ) {

@@ -21,7 +21,7 @@ import { CAPACITIES } from './sizes.js'
 /** By the index of their handle: an isolate has one for each pool, however often that arrives. */
 export const memories = new Map<number, BuddyMemory>()
 
-/** What this isolate knows of a native buddy pool: the blocks that it has met, and the buffers that it keeps. */
+/** State of a native buddy pool in this isolate: the blocks that it has seen, and the buffers in its magazine. */
 export class BuddyMemory {
   readonly handle: Handle
   readonly #magazine = new Magazine<Lease>(CAPACITIES)
@@ -34,7 +34,7 @@ export class BuddyMemory {
   #closed = false
   /** Whether other isolates have the pool, too. */
   #shared = false
-  /** Whether released buffers are kept: not of a pool that is closed or shared, nor while a request waits. */
+  /** Whether released buffers are kept. A pool that is closed or shared keeps none, and no pool does while a request waits. */
   #keeps = true
   /** Whether the pool was collected. */
   #abandoned = false
@@ -49,8 +49,8 @@ export class BuddyMemory {
   }
 
   /**
-   * Notes that other isolates have the pool, too. What this isolate kept goes back, since all can have it from here on. Others may map
-   * blocks or close the pool: then this isolate meets the blocks, or shows no memory any more.
+   * Notes that other isolates have the pool, too. Buffers in the magazine go back, because every isolate may allocate them from now on.
+   * Other isolates may map blocks, which this one then learns of, or close the pool, after which this one shows no memory.
    */
   share(): void {
     if (this.#shared) return

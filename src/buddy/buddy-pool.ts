@@ -32,7 +32,7 @@ export interface BuddyPoolOptions {
   slabEmptyWatermark?: number
   /** Whether each thread keeps free chunks of slabs: at most 1 MiB of 16 KiB, and 2 MiB each of 64 and 256 KiB. Default true. */
   threadCache?: boolean
-  /** What is done with each new block before anything is allocated from it. */
+  /** Steps for each new block before anything is allocated from it. */
   block?: {
     /** Whether to ask for transparent huge pages (Linux). Default false. Allocations throw `ERR_SYSTEM` if that is refused. */
     hugePages?: boolean
@@ -63,7 +63,7 @@ export interface BuddyPoolStats {
   pendingCounts: [number, number, number, number]
   /** Free chunks of 16, 64 and 256 KiB in slabs, without those in thread caches. */
   slabFreeCounts: [number, number, number]
-  /** What the magazine of this isolate keeps: recently released buffers, which the crate counts as allocated. */
+  /** Buffers in the magazine of this isolate: recently released ones, which the crate counts as allocated. */
   magazine: {
     /** Buffers in the magazine. */
     buffers: number

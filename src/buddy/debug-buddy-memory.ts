@@ -6,7 +6,7 @@ import type { Carrier } from '../native/transfer.js'
 import { BuddyMemory } from './buddy-memory.js'
 import { Lease } from './lease.js'
 
-/** A buddy pool in debug mode: each buffer is traced and has memory of its own, and none is kept. */
+/** A buddy pool in debug mode: each buffer is traced and has its own memory, and the magazine keeps none. */
 export class GuardedBuddyMemory extends BuddyMemory {
   override lease(grant: BuddyGrant): Lease {
     this.meetBlocks(grant.block + 1)

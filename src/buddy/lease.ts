@@ -11,7 +11,7 @@ export class Lease implements Kept {
   readonly capacity: number
   readonly #shown: ShownMemory
   readonly #offset: number
-  /** Shows all bytes. It is made once for as long as the buffer goes round in the magazine. A script may have detached it. */
+  /** View of all bytes. It is made once, and reused while the buffer stays in the magazine. A script may have detached it. */
   view: Uint8Array
 
   /** `shown` shows the buffer from `offset`. */

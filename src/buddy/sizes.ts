@@ -1,4 +1,4 @@
-/** What buffers of a buddy pool can hold, in bytes. The kind of a buffer is its index here. */
+/** Capacities of the buffers of a buddy pool, in bytes. The kind of a buffer is its index here. */
 export const CAPACITIES: readonly number[] = [14, 16, 18, 20, 22, 24, 26].map((bits) => 2 ** bits)
 
 /** Size of one block, in bytes. */

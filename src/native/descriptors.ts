@@ -9,7 +9,7 @@ import { Word } from './words.js'
 
 const { ringTransfer, ringTransferLater, ringTransferEnd, outputWrite, outputWriteLater, pumpStart } = bound
 
-/** What a transfer between a ring and a file descriptor has done. */
+/** Result of a transfer between a ring and a file descriptor. */
 export interface Transfer {
   /** Bytes that were moved. */
   readonly moved: number

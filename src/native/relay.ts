@@ -56,7 +56,7 @@ function writeWay({ link, direction, to }: LinkWay): void {
   control[Word.TargetGeneration] = to.generation
 }
 
-/** What must happen on one way through a link before more is read. */
+/** Steps that one direction of a link needs before it reads more. */
 export interface LinkStep {
   /** Reading waits until the output holds no more than this many bytes. */
   drained: number

@@ -23,7 +23,7 @@ export function advanceRing(half: Handle, count: number): number {
   return control[Word.Available]!
 }
 
-/** What native code knows of a half. */
+/** State of a half, as native code knows it. */
 export interface RingState {
   /** Bytes that can be written or read. */
   available: number

@@ -1,6 +1,6 @@
 /**
  * Returns whether a cached view still shows its `length` bytes. If not, ask its memory for another: a script can detach a view, for
- * example with `buffer.transfer()`, but the memory is still there and can be shown anew.
+ * example with `buffer.transfer()`, but the memory still exists and can be shown again.
  */
 export function isShown(view: Uint8Array | null, length: number): view is Uint8Array {
   // An element is read, since no script can replace that. A view of no bytes has none, and nothing to show.
@@ -27,7 +27,7 @@ export class ShownMemory {
     try {
       if (buffer !== null) return new Uint8Array(buffer, offset, length)
     } catch (error) {
-      // A script may have detached it. The memory is still there, so it is shown anew.
+      // A script may have detached it. The memory still exists, so it is shown again.
       this.#buffer = this.#show()
       if (this.#buffer === buffer) throw error
       return new Uint8Array(this.#buffer, offset, length)

@@ -23,8 +23,8 @@ export const SLOTS = 8
 const TAKEN_LENGTHS = control.length - SLOTS
 
 /**
- * What native code has not been told of a slot pool, in the order in which it happened, and where native code said last that the
- * next message goes. Every call that takes a backlog catches up with it first. See `Backlog`.
+ * Changes to a slot pool that native code has not been told of, in order, and the place for the next message that native code last gave.
+ * Every call that takes a backlog catches up with it first. See `Backlog`.
  */
 export interface SlotBacklog {
   readonly handle: Handle
@@ -118,8 +118,8 @@ export function createSlotPool(capacity: number, debug: boolean): Handle {
 }
 
 /**
- * Makes `length` more bytes writable, and writes where they lie into `place`: `slot` is 0 if they lie on the heap. Of the pool it
- * reports only `returned`. When it throws, native code has caught up, but nothing was added.
+ * Makes `length` more bytes writable, and writes their place into `place`: `slot` is 0 if they lie on the heap. Updates only `returned` of
+ * the pool. When it throws, native code has caught up, but nothing was added.
  */
 export function writableSlot(pool: SlotBacklog, length: number, place: SlotPlace): void {
   writeBacklog(pool)

@@ -12,7 +12,7 @@ const NEW: Handle = { index: 0xffff_ffff, generation: 0 }
 export interface SystemMessage {
   /** Null while nothing is being written. */
   handle: Handle | null
-  /** Whether the last growth moved the bytes, or showed them for the first time: earlier views show nothing then. */
+  /** Whether the last growth moved the bytes, or showed them for the first time. Earlier views are then empty. */
   moved: boolean
 }
 

@@ -3,15 +3,15 @@ import { fileURLToPath } from 'node:url'
 import { debugEverything, takeDisturbances, traceObject } from './debug.js'
 import type { Handle } from './handle.js'
 
-/** Whether `FRAMEPOOL_DEBUG` was 1 when framepool was imported: then everything is in debug mode, and not only what asks for it. */
+/** Whether `FRAMEPOOL_DEBUG` was 1 when framepool was imported: then every object is in debug mode, and not only those that ask for it. */
 export const DEBUG = process.env.FRAMEPOOL_DEBUG === '1'
 
 if (DEBUG) debugEverything()
 
-/** Gives back what an object that was collected holds natively. Returns false if nothing was left to be given back. */
+/** Frees the native part of a collected object. Returns false if nothing was left to free. */
 export type GiveBack = (handle: Handle) => unknown
 
-/** What debug mode knows of an object. A trace must not lead to its object, which would never be collected then. */
+/** Record that debug mode keeps of an object. A trace must not refer to its object, which would then never be collected. */
 interface Trace {
   kind: string
   stack: string
@@ -47,7 +47,7 @@ export function trace(object: object, kind: string, handle: Handle, giveBack: Gi
   traces.register(object, { kind, stack, handle, giveBack }, object)
   if (watching) return
   watching = true
-  // Nothing that Node had begun is in flight by then.
+  // By then no operation of Node is in flight.
   process.on('beforeExit', () => reportDisturbances(true))
 }
 

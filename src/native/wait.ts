@@ -46,8 +46,8 @@ export function nativeWait<T>(
 }
 
 /**
- * Returns a promise of what a native operation has done, where it has to end natively first: an abort or a timeout calls `stop`,
- * which asks it to. `claim` then returns null if nothing was done, and the promise rejects. What was done in time is the result.
+ * Returns a promise of the result of a native operation that must first end natively. An abort or a timeout calls `stop`, which asks the
+ * operation to end. `claim` then returns null if nothing was done, and the promise rejects. Otherwise the promise resolves with the result.
  */
 export function nativeOperation<T>(
   read: () => WaitOptions,
@@ -76,7 +76,7 @@ export function nativeOperation<T>(
   )
 }
 
-/** Ends a wait if it is not over. What was granted to it and not yet delivered goes back. */
+/** Ends a wait if it is not over. A grant that was not delivered yet goes back. */
 function cancelWait(wait: number): void {
   control[Word.Wait] = wait
   waitCancel()

@@ -19,7 +19,7 @@ import type { WaitOptions } from '../support/wait.js'
 import { waitOptions } from '../support/wait.js'
 import { checkFree, checkIdle, type OwnedHalf, type RingSource } from './source.js'
 
-/** What native code answers when it is asked. One record for all halves: each answer is used at once. */
+/** The latest answer of native code. One record serves all halves, because each answer is used at once. */
 const state: RingState = { available: 0, otherEnded: false }
 
 /** One half of a byte ring, as this isolate knows it. */
@@ -38,9 +38,9 @@ export class HalfCore implements RingSource, OwnedHalf {
   keepShown = false
   /** The other half, if it is in this isolate. Then each tells the other what it has done, so that neither need ask. */
   #other: HalfCore | null = null
-  /** A lower bound of what is available: only this half makes that less. */
+  /** A lower bound of the available bytes or room. Only this half reduces it. */
   #known: number
-  /** Whether `#known` is all that is available, as long as native code moves neither half. */
+  /** Whether `#known` is exact, as it is while native code moves neither half. */
   #exact = false
   /** Bytes that this half has written or read, and that native code has not been told of. */
   #untold = 0
@@ -244,7 +244,7 @@ export class HalfCore implements RingSource, OwnedHalf {
   }
 
   /**
-   * Takes over what a transfer has done. Returns the bytes moved, or null if it was blocked. The other half is told nothing: it may
+   * Takes over the result of a transfer. Returns the bytes moved, or null if it was blocked. The other half is told nothing: it may
    * have asked native code before this is called, and would count the bytes twice.
    */
   #transferred({ moved, blocked, available }: Transfer): number | null {

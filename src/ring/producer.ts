@@ -143,15 +143,15 @@ export class Producer implements RingHalf, Write {
    * Returns the option `onread` of `net.connect()`, with which the bytes of a socket land in the ring without a copy. Servers have
    * no such option: see `relaySockets()`.
    *
-   * Reading pauses while the ring is nearly full, and goes on when half of it is free. Some sources do not pause: TLS gives all that
-   * it has decrypted. What they bring to a full ring waits for room in memory of its own.
+   * Reading pauses while the ring is nearly full, and goes on when half of it is free. Some sources do not pause: TLS delivers all bytes
+   * that it has decrypted. Bytes that do not fit into the ring wait in separate memory.
    *
    * From here on the half is the socket's (`ERR_BUSY`), except for `end()`, to call on the socket's `'end'`, and `release()`, to call
    * when the socket has closed. Neither drops bytes that still wait for room in the ring.
    *
    * Throws `ERR_OUT_OF_RANGE` for a ring of one byte, and `ERR_WRITE_ZERO` for a ring that is full.
    *
-   * @param onData Called with the number of bytes of each read. What it throws is an uncaught exception, and reading goes on.
+   * @param onData Called with the number of bytes of each read. An exception becomes an uncaught exception, and reading continues.
    */
   onread(onData?: (bytes: number) => void): OnRead {
     if (onData !== undefined) functionArgument(onData, 'onData')

@@ -14,8 +14,8 @@ export interface PumpOptions {
   /** Signal whose abort ends the reading: see `pump()`. */
   signal?: AbortSignal
   /**
-   * Called with the bytes written so far: about every 100 ms while the number grows, and once at the end, also after an error. What it
-   * throws stops the pump.
+   * Called with the bytes written so far: about every 100 ms while the number grows, and once at the end, also after an error. An exception
+   * stops the pump.
    */
   onProgress?: (bytes: bigint) => void
 }
@@ -34,8 +34,8 @@ const PROGRESS_MS = 100
  * Error, is frozen, or has the property already because another pump used the same signal. The pump then rejects with an `AbortError`
  * that has `bytes`, and the reason as its `cause`.
  *
- * What the system refuses rejects with `ERR_SYSTEM`, with `info` and `bytes`: a write error at once, and a read error when everything
- * that was read before is written. What `onProgress` throws stops the pump as an abort does, and the pump rejects with it.
+ * An error of the system rejects with `ERR_SYSTEM`, with `info` and `bytes`: a write error at once, and a read error once all bytes read
+ * before are written. An exception of `onProgress` stops the pump as an abort does, and the pump rejects with it.
  *
  * @returns A promise of the bytes copied.
  */

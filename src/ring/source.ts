@@ -18,14 +18,14 @@ export interface RingSource {
   readonly position: bigint
   /** Where in the ring the first available byte lies. */
   readonly offset: number
-  /** Whether the other half will do nothing any more. */
+  /** Whether the other half has ended or was released. */
   readonly otherEnded: boolean
   readonly memory: ShownMemory
-  /** Whether views of the ring, or natively the half itself, are in use: it must neither move on nor be freed then. */
+  /** Whether views of the ring, or native code's half, are in use. The half must then neither advance nor be freed. */
   lent: boolean
-  /** The half as its holder's own, to end, release and move. Null for a session's output, which is the session's. */
+  /** Access for the holder of the half, who may end, release and move it. Null for a session's output, which the session owns. */
   readonly owned: OwnedHalf | null
-  /** Returns at least `wanted` if that many bytes are available, and otherwise all that are. */
+  /** Returns at least `wanted` if that many bytes are available, and otherwise the number of available bytes. */
   atLeast(wanted: number): number
   /** Throws if this half can do nothing any more. */
   checkUsable(): void

@@ -15,7 +15,7 @@ class BorrowedMemory implements SliceMemory {
   /** The slices that are here, by slot. */
   readonly #slices = Array.from({ length: SLOTS + 1 }, () => ({ index: 0, generation: 0 }))
   #count = 0
-  /** Whether the pool is gone: no more slices will come. */
+  /** Whether the pool is gone, so that no more slices will come. */
   #closed = false
 
   constructor(region: Handle) {

@@ -3,11 +3,11 @@ import { SLOTS, type SlotBacklog, settleSlots } from '../native/slot.js'
 import { MAX_BYTES } from '../support/arguments.js'
 
 /**
- * What native code has not been told of a slot pool, and where the next message goes.
+ * Changes to a slot pool that native code has not been told of, and the place for the next message.
  *
- * The next bytes go right behind the last as long as they fit there, and to the start when nothing is alive: both can be known
- * without asking. So views are made and slices taken without crossing, and the next crossing tells native code, in order, what was
- * released, taken and written. Releases are bit masks, one bit a slot.
+ * The next bytes go right after the last while they fit there, and to the start when nothing is alive. Both places are known without asking
+ * native code. So views are made and slices taken without crossing, and the next crossing reports all releases, messages and writes in
+ * order. Releases are bit masks, with one bit for each slot.
  *
  * If a message is taken with nothing else alive, and released before native code has heard of it, it is only counted.
  */
@@ -56,7 +56,7 @@ export class Backlog implements SlotBacklog {
     this.written = length
   }
 
-  /** Whether the message that was begun may become `length` bytes long where it is. */
+  /** Whether the current message may grow to `length` bytes where it is. */
   fits(length: number): boolean {
     return length <= (this.startSlot === 0 ? this.#capacity : this.#limit)
   }

@@ -11,7 +11,7 @@ import { SlotMemory } from './slot-memory.js'
 /** Where pools in debug mode publish their changes. */
 const changes = channel('framepool:slot-pool')
 
-/** What is published on `framepool:slot-pool`. */
+/** Message that is published on `framepool:slot-pool`. */
 export type SlotPoolChange = { pool: number; capacity: number; mode: string; slots: string } & (
   | { event: 'mode'; from: string }
   | { event: 'slot'; slot: number; taken: boolean }
@@ -20,7 +20,7 @@ export type SlotPoolChange = { pool: number; capacity: number; mode: string; slo
 let pools = 0
 
 /**
- * A slot pool in debug mode. Native code decides as always, but is asked each time, and each slice has memory of its own: no view
+ * A slot pool in debug mode. Native code decides as always, but is asked each time, and each slice has its own memory: no view
  * outlives its slice, and late writes are found.
  */
 export class GuardedSlotMemory extends SlotMemory {

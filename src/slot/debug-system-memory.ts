@@ -2,7 +2,7 @@ import type { Handle } from '../native/handle.js'
 import { trace, untrace } from '../native/trace.js'
 import { abandonSystemMessage, SystemMemory } from './system-memory.js'
 
-/** What a `SystemMemoryBuffer` writes into in debug mode, which traces each message. */
+/** Memory of a `SystemMemoryBuffer` in debug mode, which traces each message. */
 export class TracedSystemMemory extends SystemMemory {
   protected override watch(): void {
     // The trace of each message frees it.

@@ -3,7 +3,7 @@ import { bytesArgument, copyInto, firstOf, integerArgument, lengthOf, MAX_BYTES 
 import { FramePoolError, outOfRange } from '../support/errors.js'
 import type { AeadBuffer, Buffer } from './buffer.js'
 
-/** What a growing buffer writes into. Its callers have checked the arguments. */
+/** Memory that a growing buffer writes into. Its callers have checked the arguments. */
 export interface GrowingMemory {
   /** Bytes written and not yet taken. */
   readonly length: number

@@ -38,22 +38,22 @@ export function settlePools(): void {
   }
 }
 
-/** What holds a slice of a pool only until the pool is next received into: the last batch of a session. */
+/** Holder of a slice of a pool until the next `receive()` into that pool: the last batch of a session. */
 export interface Lodger {
   release(): boolean
 }
 
 /**
- * What this isolate knows of a native slot pool, so that a message crosses once at most.
+ * State of a native slot pool in this isolate, which keeps crossings to at most one for each message.
  *
- * The core alone decides where messages go. It says where the next one goes as long as that can be known (`Backlog`); otherwise it is
- * asked first. Slices that other isolates have count as alive until native code says, with a crossing, that they are back.
+ * Only the core decides where messages go. While the next place can be predicted, it lies in the `Backlog`; otherwise the core is asked
+ * first. Slices in other isolates count as alive until a crossing reports that they are back.
  */
 export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
   readonly handle: Handle
   readonly owner: Handle
   readonly capacity: number
-  /** What the next crossing tells native code. */
+  /** Changes that the next crossing reports to native code. */
   readonly backlog: Backlog
   liveHeapSlices = 0
   hidden = 0
@@ -73,7 +73,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
   #heap: ShownMemory | null = null
   readonly #reference = new WeakRef<SlotMemory>(this)
 
-  /** Makes a pool of `capacity` bytes. With `debug` each of its slices has memory of its own. */
+  /** Makes a pool of `capacity` bytes. With `debug` each of its slices has its own memory. */
   constructor(capacity: number, debug = false) {
     const handle = createSlotPool(capacity, debug)
     this.handle = handle
@@ -89,7 +89,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
     return this.backlog.written + this.#known
   }
 
-  /** Whether no slice of the pool is alive. Crosses if slices have left this isolate, which may be back. */
+  /** Whether no slice of the pool is alive. Crosses if slices have left this isolate, because they may be back. */
   get isDroppable(): boolean {
     if (this.#lent !== 0) this.settle()
     return this.#live === 0 && this.liveHeapSlices === 0
@@ -125,7 +125,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
           return this.view(backlog.start, length)
         }
       } else if (backlog.fits(written + length) && (this.#live !== 0 || backlog.startSlot === 0)) {
-        // Not if those slices are gone by now that the bytes lie behind: then the pool begins anew, and places them elsewhere.
+        // This does not hold if the slices before these bytes are gone: the pool then starts again, and places the bytes elsewhere.
         backlog.written = written + length
         return this.view(backlog.start + written, length)
       }
@@ -206,7 +206,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
     this.#caughtUp()
     const bit = 1 << (slot - 1)
     if (this.closed) {
-      // The slice keeps the memory by itself, as those do that left before.
+      // The slice keeps the memory alive by itself, like slices that left earlier.
       this.#live &= ~bit
       if (this.#live === 0) this.free()
     } else {

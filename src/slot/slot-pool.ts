@@ -21,7 +21,7 @@ export interface SlotPoolStats {
   liveSlices: number
   /** Slices that had to come from the heap, since creation. */
   heapFallbacks: number
-  /** Times that the pool began anew with nothing alive. */
+  /** Times that the pool started again with nothing alive. */
   resets: number
   /** Changes of the mode since creation. */
   modeChanges: number
@@ -33,8 +33,9 @@ let memoryOfPool: (pool: SlotPool) => SlotMemory
  * A pool of 8 slots in one region of `capacity` bytes, which is allocated once. It hands out messages as slices, without a copy.
  * (buffer_sv2 `BufferPool`)
  *
- * The pool takes slices behind one another (back mode). When slots or bytes run out, it takes them from the front if slots were
- * released there (front mode), and otherwise from the heap (alloc mode) until there is room again. With nothing alive it begins anew.
+ * The pool takes slices behind one another (back mode). When slots or bytes run out, it takes them from the front if slots were released
+ * there (front mode), and otherwise from the heap (alloc mode) until there is room again. With nothing alive it starts again at the first
+ * slot.
  */
 export class SlotPool extends GrowingBuffer implements Disposable {
   /** Slots of every pool: 8. */

@@ -16,8 +16,8 @@ import { bufferOf } from '../support/arguments.js'
 import type { GrowingMemory } from './growing-buffer.js'
 
 /**
- * What a `SystemMemoryBuffer` writes into. It has native memory only while a message is being written, so that a buffer that is
- * dropped leaves nothing behind.
+ * Memory of a `SystemMemoryBuffer`. It has native memory only while a message is being written, so that a dropped buffer leaves nothing
+ * behind.
  */
 export class SystemMemory implements GrowingMemory, SliceCount {
   length = 0

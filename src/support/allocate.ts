@@ -2,7 +2,7 @@ import { booleanArgument, optionsArgument } from './arguments.js'
 
 /** Options of an allocation. */
 export interface AllocateOptions {
-  /** Whether the memory is cleared. Default false: it holds what was there before, as with `Buffer.allocUnsafe`. */
+  /** Whether the memory is cleared. Default false: it holds old data, as with `Buffer.allocUnsafe`. */
   zero?: boolean
 }
 

@@ -23,7 +23,7 @@ export type ErrorCode =
   | 'ERR_SV2_KEY'
   | 'ERR_SV2_MESSAGE'
 
-/** What the operating system said, for `ERR_SYSTEM`. */
+/** Error of the operating system, for `ERR_SYSTEM`. */
 export interface SystemErrorInfo {
   /** Name of the error, for example `ENOENT`. */
   code: string
@@ -37,7 +37,7 @@ export interface SystemErrorInfo {
 export class FramePoolError extends Error {
   /** Code that names the case. */
   readonly code: ErrorCode
-  /** What the operating system said. Only errors with `ERR_SYSTEM` have it. */
+  /** Error of the operating system. Only errors with `ERR_SYSTEM` have it. */
   declare readonly info?: SystemErrorInfo
   /** Bytes that `pump` had written. Only errors of `pump` have it. */
   declare readonly bytes?: bigint
@@ -50,7 +50,7 @@ export class FramePoolError extends Error {
   }
 
   static {
-    // As with Node's own errors, the name tells the class, and `code` tells the case.
+    // As with Node's own errors, `name` is the class, and `code` tells the case.
     FramePoolError.prototype.name = 'FramePoolError'
   }
 }

@@ -1,13 +1,13 @@
 import { types } from 'node:util'
 import { setImmediate } from './timers.js'
 
-/** The most that is told of what was thrown, in characters. */
+/** Most characters of a thrown value that are shown. */
 const MAX_TEXT = 1000
 
-/** The most errors of an `AggregateError` that are told. */
+/** Most errors of an `AggregateError` that are shown. */
 const MAX_ERRORS = 8
 
-/** Calls code of the user. What that throws becomes an uncaught exception on a later turn, and interrupts nothing here. */
+/** Calls user code. An exception becomes an uncaught exception on a later turn, and interrupts nothing here. */
 export function callSafely(call: () => void): void {
   try {
     call()

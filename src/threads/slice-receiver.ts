@@ -17,7 +17,7 @@ export const channelKey = Symbol('framepool.channel')
 export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable<T>, Disposable {
   readonly #handle: Handle
   #released = false
-  /** Whether nothing was there the last time, and nothing will come. */
+  /** Whether the channel was last found empty, with its sender ended. */
   #atEnd = false
   /** Number of waits that are not over. */
   #waiting = 0

@@ -11,12 +11,12 @@ import { Random } from '../../support/random.js'
 import { accept } from '../../support/sockets.js'
 
 const MIB = 2 ** 20
-/** Each way. More takes longer and shows more: the slow reader needs about 15 s for each GB. */
+/** Bytes in each direction. More bytes test more and take longer: the slow reader needs about 15 s for each GB. */
 const BYTES = Number(process.env.FRAMEPOOL_RELAY_BYTES ?? 192 * MIB)
-/** Not a divisor of a ring's size, so that bytes in a wrong place show. */
+/** Does not divide the size of a ring, so that misplaced bytes show. */
 const PIECE = 65_521
 
-/** Sends `BYTES` bytes; gives their hash. */
+/** Sends `BYTES` bytes and returns their hash. */
 async function send(socket: Socket, random: Random): Promise<string> {
   const piece = random.bytes(2 * PIECE)
   const hash = createHash('sha256')
@@ -30,7 +30,7 @@ async function send(socket: Socket, random: Random): Promise<string> {
   return hash.digest('hex')
 }
 
-/** The hash of all that comes; sleeps for `sleepMs` after every 2 MiB. */
+/** Reads to the end and returns the hash. Sleeps for `sleepMs` after every 2 MiB. */
 async function receive(socket: Socket, sleepMs: number): Promise<string> {
   const hash = createHash('sha256')
   let length = 0
@@ -48,7 +48,7 @@ async function receive(socket: Socket, sleepMs: number): Promise<string> {
   return hash.digest('hex')
 }
 
-it('passes on both directions at once, one to a slow reader, holding no more than its rings', async () => {
+it('relays both directions at once, one to a slow reader, and holds no more than its rings', async () => {
   const random = new Random()
   const server = createServer({ allowHalfOpen: true })
   const target = await listening(server)
@@ -77,6 +77,6 @@ it('passes on both directions at once, one to a slow reader, holding no more tha
     `${BYTES} bytes each way: the relay grew by ${(rssGrowthBytes / MIB).toFixed(1)} MiB, ` +
       `its longest stall was ${longestStallMs.toFixed(1)} ms`,
   )
-  // Two rings, and what Node needs. What the slow reader is behind is much more.
+  // The limit covers two rings and Node's needs. The bytes that the slow reader has not read would be far more.
   expect(rssGrowthBytes).toBeLessThan(32 * MIB)
 }, 600_000)

@@ -17,14 +17,14 @@ import { pattern } from '../../support/pattern.js'
 import { Random } from '../../support/random.js'
 import { accept, connected, received, sendInPieces } from '../../support/sockets.js'
 
-/** Two peers, and between them the sockets to relay: one that a server accepted, and one that was dialled. */
+/** Makes two peers and the two sockets between them: one that a server accepted, and one that was dialled. */
 async function between() {
   const left = await connected()
   const right = await connected()
   return { left: left.dialled, a: left.accepted, b: right.dialled, right: right.accepted }
 }
 
-/** What comes out of each peer when both send, and what the relay tells. */
+/** Has both peers send. Returns the bytes that each receives, and the result of the relay. */
 async function exchange(
   { left, right }: { left: Socket; right: Socket },
   relayed: Promise<{ aToB: number; bToA: number }>,
@@ -50,7 +50,7 @@ describe('passes on', () => {
     await exchange(peers, relaySockets(a, b), [Buffer.alloc(0), Buffer.alloc(0)])
   })
 
-  it('what comes in a piece, without waiting for more', async () => {
+  it('each piece, without waiting for more', async () => {
     const { left, a, b, right } = await between()
     const relayed = relaySockets(a, b)
     for (const piece of ['ping', 'pong']) {
@@ -88,7 +88,7 @@ describe('passes on', () => {
       const { left, a, b, right } = await between()
       const bytes = pattern(10_000)
       left.write(bytes.subarray(0, 1024))
-      // Node has read it, though nobody has asked for it.
+      // Node has read the bytes, although no code has asked for them.
       await eventually(() => expect(a.readableLength).toBe(1024))
       const relayed = relaySockets(a, b, { size })
       left.end(bytes.subarray(1024))
@@ -99,7 +99,7 @@ describe('passes on', () => {
     },
   )
 
-  it.each([2, 65_536])('what came with the end before the relay began, rings of %i bytes', async (size) => {
+  it.each([2, 65_536])('bytes that came with the end before the relay began, rings of %i bytes', async (size) => {
     const { left, a, b, right } = await between()
     left.end('all there is')
     await quiet()
@@ -119,7 +119,7 @@ describe('passes on', () => {
     await exchange({ left: left.dialled, right }, relayed, [pattern(100_000), pattern(50_000, 3)])
   })
 
-  it.each([2, 64, 4096])('what Node reads while the other is still connecting, rings of %i bytes', async (size) => {
+  it.each([2, 64, 4096])('bytes read while the other socket connects, rings of %i bytes', async (size) => {
     const { dialled: left, accepted: a } = await connected()
     left.write(pattern(1000))
     await eventually(() => expect(a.readableLength).toBe(1000))
@@ -181,13 +181,13 @@ describe('passes on', () => {
 })
 
 describe('ends', () => {
-  it.each(['left', 'right'] as const)('each way by itself: %s first', async (first) => {
+  it.each(['left', 'right'] as const)('each direction separately: %s first', async (first) => {
     const { left, a, b, right } = await between()
     const [early, late] = first === 'left' ? [left, right] : [right, left]
     const relayed = relaySockets(a, b)
     early.end('question')
     expect(String(await received(late))).toBe('question')
-    // The other way is still open.
+    // The other direction is still open.
     for (let round = 0; round < 3; round++) {
       late.write('answer')
       expect(String((await once(early, 'data'))[0])).toBe('answer')
@@ -196,7 +196,7 @@ describe('ends', () => {
     expect(await relayed).toEqual(first === 'left' ? { aToB: 8, bToA: 18 } : { aToB: 18, bToA: 8 })
   })
 
-  it.each(['left', 'right'] as const)('when a slow %s has everything, though the other has closed', async (slow) => {
+  it.each(['left', 'right'] as const)('when a slow %s has everything, after the other has closed', async (slow) => {
     const { left, a, b, right } = await between()
     const [reader, sender] = slow === 'left' ? [left, right] : [right, left]
     const bytes = pattern(20_000_000)
@@ -206,7 +206,7 @@ describe('ends', () => {
     sender.end(bytes)
     const [from] = slow === 'left' ? [b] : [a]
     await quiet()
-    // All that fits waits in sockets and the ring: nobody reads it.
+    // The bytes fill the sockets and the ring, because the peer does not read.
     expect(from.bytesRead).toBeLessThan(bytes.length)
     expect((await received(reader)).equals(bytes)).toBe(true)
     expect(await relayed).toEqual(slow === 'left' ? { aToB: 0, bToA: bytes.length } : { aToB: bytes.length, bToA: 0 })
@@ -233,7 +233,7 @@ describe('holds', () => {
     expect(await relayed).toEqual({ aToB: 20_000_000, bToA: 0 })
   })
 
-  it('no chunks: what is received goes straight into the ring', async () => {
+  it('no chunks: received bytes go straight into the ring', async () => {
     const { left, a, b, right } = await between()
     const chunks: string[] = []
     for (const [name, socket] of Object.entries({ a, b })) socket.on('data', () => chunks.push(name))
@@ -244,13 +244,13 @@ describe('holds', () => {
     expect(chunks).toEqual([])
   })
 
-  it('no more memory of a large ring than is on its way at a time', async () => {
+  it('no more memory of a large ring than is in transit at a time', async () => {
     const { left, a, b, right } = await between()
     const size = 128 * 1024 * 1024
     const relayed = relaySockets(a, b, { size })
     const piece = pattern(64 * 1024)
     const before = process.memoryUsage.rss()
-    // A ring that only went on and on would have been touched all over.
+    // A ring that never went back to its start would have touched all of its memory.
     for (let sent = 0; sent < size; sent += piece.length) {
       left.write(piece)
       for (let came = 0; came < piece.length; ) {
@@ -267,7 +267,7 @@ describe('holds', () => {
     expect(await relayed).toEqual({ aToB: size, bToA: 0 })
   })
 
-  it('no memory when it is over', async () => {
+  it('no memory after its end', async () => {
     const size = 16 * 1024 * 1024
     const before = process.memoryUsage()
     for (let round = 0; round < 20; round++) {
@@ -280,7 +280,7 @@ describe('holds', () => {
 })
 
 describe('fails', () => {
-  it('ERR_TIMEOUT when nothing moves, not while something does', async () => {
+  it('with ERR_TIMEOUT only when nothing moves', async () => {
     const { left, a, b, right } = await between()
     const relayed = codeOfRejection(relaySockets(a, b, { idleTimeoutMs: 800 }))
     let over = false
@@ -317,7 +317,7 @@ describe('fails', () => {
     await exchange({ left, right }, relaySockets(a, b), [pattern(10), pattern(10)])
   })
 
-  it.each(['left', 'right'] as const)('with what breaks a socket: %s resets', async (who) => {
+  it.each(['left', 'right'] as const)('with the error of a socket: %s resets', async (who) => {
     const { left, a, b, right } = await between()
     const relayed = codeOfRejection(relaySockets(a, b))
     left.write('x')
@@ -327,7 +327,7 @@ describe('fails', () => {
     expect([a.destroyed, b.destroyed]).toEqual([true, true])
   })
 
-  it('with what keeps a socket from connecting', async () => {
+  it('with the error of a failed connection', async () => {
     const { accepted: a } = await connected()
     const server = createServer()
     const port = await listening(server)
@@ -336,7 +336,7 @@ describe('fails', () => {
     expect(a.destroyed).toBe(true)
   })
 
-  it.each(['a', 'b'] as const)('ERR_CLOSED when %s is destroyed before its end', async (which) => {
+  it.each(['a', 'b'] as const)('with ERR_CLOSED when %s is destroyed before its end', async (which) => {
     const sockets = await between()
     const { left, a, b } = sockets
     const relayed = codeOfRejection(relaySockets(a, b))
@@ -347,7 +347,7 @@ describe('fails', () => {
     expect([a.destroyed, b.destroyed]).toEqual([true, true])
   })
 
-  it('ERR_CLOSED with sockets that are closed or ended, and leaves the other alone', async () => {
+  it('with ERR_CLOSED for sockets that are closed or ended, and leaves the other alone', async () => {
     const { left, a, b, right } = await between()
     const other = (await between()).a
     a.destroy()

@@ -25,7 +25,7 @@ import { connected, received } from '../../support/sockets.js'
 type Use = 'attach' | 'relaySockets' | 'pipeTo'
 const USES: Use[] = ['attach', 'relaySockets', 'pipeTo']
 
-/** Has `socket` used, and rejects with what that is refused with; changes nothing of it that should not be. */
+/** Tries `use` with `socket`, returns the error, and checks that the socket is unchanged. */
 async function refused(use: Use, socket: Socket): Promise<{ code: string; cause?: { code?: string } }> {
   const before = settingsOf(socket)
   const destroyed = socket.destroyed
@@ -38,7 +38,7 @@ async function refused(use: Use, socket: Socket): Promise<{ code: string; cause?
     } catch (thrown) {
       error = thrown
     }
-    // Its output is nobody's: a stream can take it.
+    // The output is free, so a stream can take it.
     expect([session.state, session.output.available]).toEqual(['handshake', waiting])
     session.output.toReadable().destroy()
     session.close()
@@ -63,12 +63,12 @@ async function refused(use: Use, socket: Socket): Promise<{ code: string; cause?
 const FIRST = 5
 const LARGE = 200_000
 
-/** Has `socket` used, its peer use it the other way round, and everything arrive. `peerFirst`: the peer has begun. */
+/** Uses `socket` with `use`, and checks that all bytes arrive in both directions. `resume` resumes the socket first. */
 async function works(use: Use, { socket, peer }: Ends, resume = false): Promise<void> {
   if (use === 'attach') {
     const { initiator, responder } = strangers()
     const got = { initiator: 0, responder: 0 }
-    // The peer begins, so that its bytes wait where they can.
+    // The peer starts first, so that its bytes wait where possible.
     initiator.attach(peer, (batch) => {
       for (const { payload } of batch) got.initiator += payload.length
     })
@@ -110,14 +110,14 @@ async function works(use: Use, { socket, peer }: Ends, resume = false): Promise<
 }
 
 type Outcome = 'works' | string
-/** A state, how a connection gets there, and what comes of each use: that it works, or what it is refused with. */
+/** A state of a socket, how to reach it, and the outcome of each use: `works`, or the code of the error. */
 interface State {
   name: string
   make(kind: Kind, side: 'dialled' | 'accepted'): Promise<Ends>
   outcomes: Record<Use, Outcome>
-  /** The code of what broke the socket, where something did. */
+  /** Code of the error that broke the socket, if any. */
   cause?: string | undefined
-  /** It must be resumed before anything can come. */
+  /** The socket must be resumed before bytes can come. */
   paused?: true
   only?: (kind: Kind, side: 'dialled' | 'accepted') => boolean
 }
@@ -131,7 +131,7 @@ const STATES: State[] = [
     name: 'still connecting',
     only: dialled,
     outcomes: every('works'),
-    // The peer comes once the socket has connected; until then its place is taken by a socket that leads to it.
+    // The peer exists only once the socket has connected. Until then a socket that forwards to it stands in.
     async make(kind) {
       const standIn = await connected()
       const { socket, peer } = await kind.dial()
@@ -156,7 +156,7 @@ const STATES: State[] = [
     async make(kind, side) {
       const ends = await endsOf(kind, side)
       ends.peer.write('waiting')
-      // A socket that was accepted is read from the beginning, one that was dialled when somebody asks.
+      // Node reads an accepted socket from the start, and a dialled one on request.
       ends.socket.read(0)
       await eventually(() => expect(ends.socket.readableLength).toBe(7))
       return ends
@@ -266,7 +266,7 @@ describe.each(KINDS)('$name', { timeout: PATIENCE_MS }, (kind) => {
   })
 })
 
-/** What waits comes first: here it is no beginning of a handshake, so that the session fails of it. */
+/** Attaches a session to a socket with waiting bytes. They do not begin a handshake, so the session fails. */
 async function takesWaitingBytes({ socket, peer }: Ends): Promise<void> {
   const responder = Sv2Session.responder(authority)
   responder.attach(socket, () => {})
@@ -287,7 +287,7 @@ describe('no connection', () => {
     expect([error.code, error.cause?.code]).toEqual(['ERR_CLOSED', 'ECONNREFUSED'])
   })
 
-  it('what is no socket is refused', async () => {
+  it('values that are not sockets are refused', async () => {
     const { socket } = await endsOf(TCP, 'dialled')
     const none = new Duplex({ read() {}, write: (_chunk, _encoding, callback) => callback() })
     for (const value of [none, new Proxy(socket, {}), Object.create(socket), {}, null] as Socket[]) {
@@ -302,7 +302,7 @@ describe('no connection', () => {
 })
 
 describe('pipes of a child process', { timeout: PATIENCE_MS }, () => {
-  /** Sends back what comes on its standard input, and on descriptor 3. */
+  /** Program that echoes its standard input and descriptor 3. */
   function child() {
     const program = `
       process.stdin.pipe(process.stdout)
@@ -315,7 +315,7 @@ describe('pipes of a child process', { timeout: PATIENCE_MS }, () => {
     return { stdin, stdout, both }
   }
 
-  it('that are written only: pipeTo works, attach refuses', async () => {
+  it('that are write-only: pipeTo works, attach refuses', async () => {
     const { stdin, stdout } = child()
     expect((await refused('attach', stdin)).code).toBe('ERR_CLOSED')
     const { producer, consumer } = new ByteRing(4096).intoParts()
@@ -337,14 +337,14 @@ describe('pipes of a child process', { timeout: PATIENCE_MS }, () => {
     expect(await relayed).toEqual({ aToB: 100_000, bToA: 100_000 })
     const session = Sv2Session.initiator()
     session.attach(child().both, () => {})
-    // What comes back is its own first message, and no answer to it.
+    // The echo is the session's own first message and not an answer to it.
     await eventually(() => expect(session.stats().bytesIn).toBe(64))
     session.close()
   })
 })
 
-describe('what breaks the socket is what everything fails with', { timeout: PATIENCE_MS }, () => {
-  it('a session: its error, and the cause of what rejects', async () => {
+describe('everything fails with the error that broke the socket', { timeout: PATIENCE_MS }, () => {
+  it('a session: as its error, and as the cause of rejections', async () => {
     const socket = kept(connect(await deadPort(), '127.0.0.1'))
     const session = Sv2Session.initiator()
     session.attach(socket, () => {})
@@ -403,14 +403,14 @@ describe('what breaks the socket is what everything fails with', { timeout: PATI
   })
 })
 
-describe.each([TCP, UNIX])('a socket that is used again: $name', { timeout: PATIENCE_MS }, (kind) => {
-  it('is as it was before, whatever used it', async () => {
+describe.each([TCP, UNIX])('a socket that is reused: $name', { timeout: PATIENCE_MS }, (kind) => {
+  it('is unchanged after every use', async () => {
     const server = createServer({ allowHalfOpen: true })
     const port = await listening(server)
     const socket = kept(new Socket())
     const before = settingsOf(socket)
     for (let round = 0; round < 12; round++) {
-      // The other end of every connection: of the kind that is tried, but for the socket itself.
+      // The other end of every connection has the kind under test.
       const { socket: other, peer: otherPeer } = await endsOf(kind, 'dialled')
       const accepting = once(server, 'connection')
       socket.connect(port, '127.0.0.1')
@@ -444,7 +444,7 @@ describe.each([TCP, UNIX])('a socket that is used again: $name', { timeout: PATI
     }
   })
 
-  it('loses nothing that its next connection brings before anybody listens, and does not wait either', async () => {
+  it('neither loses nor delays bytes that its next connection brings before a listener', async () => {
     const server = createServer((peer) => {
       kept(peer)
       Sv2Session.initiator().attach(peer, () => {})
@@ -455,11 +455,11 @@ describe.each([TCP, UNIX])('a socket that is used again: $name', { timeout: PATI
       const { responder } = strangers()
       socket.connect(port, '127.0.0.1')
       await once(socket, 'connect')
-      // What the other end begins with is there by now, and nobody has asked for it.
+      // The first bytes of the other end have come, and no code has asked for them.
       await quiet()
       responder.attach(socket, () => {})
       await responder.established({ timeoutMs: 5000 })
-      // As a session does whose answers pile up.
+      // A session whose answers pile up pauses the socket, too.
       if (hold) socket.pause()
       const closed = once(socket, 'close')
       socket.destroy()
@@ -469,18 +469,18 @@ describe.each([TCP, UNIX])('a socket that is used again: $name', { timeout: PATI
 })
 
 describe('a full ring', { timeout: PATIENCE_MS }, () => {
-  it.each(KINDS)('neither spins nor stalls, nor loses what comes all the same: onread over $name', async (kind) => {
+  it.each(KINDS)('neither spins nor stalls nor loses bytes: onread over $name', async (kind) => {
     for (const size of [2, 4096, 65_536]) {
       const { producer, consumer } = new ByteRing(size).intoParts()
       const { socket, peer } = await endsOf(kind, 'dialled', { onread: producer.onread() })
       const length = size === 2 ? 3000 : 1_000_000
       socket.on('end', () => producer.end())
-      // What has come and is not in the ring yet must not be lost by that.
+      // Releasing the producer must not lose bytes that have come and are not in the ring.
       socket.on('close', () => producer.release())
       socket.end()
       peer.end(pattern(length))
       await quiet()
-      // In time: a reader who is slower than the network, and then one who is not.
+      // The reader is slower than the network at first, and then faster.
       const chunks: Buffer[] = []
       for (let turn = 0; (await consumer.readable()) > 0; turn++) {
         const chunk = Buffer.alloc(turn < 20 ? Math.ceil(size / 3) : size)
@@ -493,7 +493,7 @@ describe('a full ring', { timeout: PATIENCE_MS }, () => {
     }
   })
 
-  it.each(KINDS)('takes what comes when somebody else resumes the socket: $name', async (kind) => {
+  it.each(KINDS)('takes all bytes when other code resumes the socket: $name', async (kind) => {
     const { socket, peer } = await endsOf(kind, 'accepted')
     const other = await connected()
     const relayed = relaySockets(socket, other.dialled, { size: 4096 })
@@ -509,12 +509,12 @@ describe('a full ring', { timeout: PATIENCE_MS }, () => {
     expect(await relayed).toEqual({ aToB: 3_000_000, bToA: 0 })
   })
 
-  it('does not spin when somebody resumes the socket of a session that is on hold', async () => {
+  it('does not spin when other code resumes the socket of a session that is on hold', async () => {
     const { socket, peer } = await endsOf(TLS, 'accepted')
     const { initiator, responder } = strangers()
     initiator.attach(peer, () => {})
     responder.attach(socket, (batch) => {
-      // Answers pile up while the peer does not read.
+      // The peer does not read, so answers pile up.
       for (const { payload } of batch)
         for (let copy = 0; copy < 100; copy++) responder.send({ messageType: 1 }, payload)
     })

@@ -9,7 +9,7 @@ import { Random } from '../../support/random.js'
 import { drain, pair } from '../../support/sessions.js'
 import { accept, connected, received, sendInPieces } from '../../support/sockets.js'
 
-/** A socket that reads into a ring, and its peer. */
+/** Makes a socket that reads into a ring, and its peer. */
 async function reading(size: number, onData?: (bytes: number) => void) {
   const { producer, consumer } = new ByteRing(size).intoParts()
   const server = createServer({ allowHalfOpen: true })
@@ -21,7 +21,7 @@ async function reading(size: number, onData?: (bytes: number) => void) {
     views.push(view)
     return view
   }
-  // @types/node wants a Buffer in the callback, and gives none.
+  // @types/node declares a Buffer for the callback, which receives none.
   const dialled = connect({ port: await listening(server), host: '127.0.0.1', onread } as never) as unknown as Socket
   const { accepted: peer } = await accept(server, dialled)
   dialled.on('end', () => producer.end())
@@ -32,7 +32,7 @@ async function reading(size: number, onData?: (bytes: number) => void) {
   return { socket: dialled, peer, producer, consumer, views }
 }
 
-/** All that comes until the producer ends. */
+/** Reads all bytes until the producer ends. */
 async function readAll(consumer: Consumer): Promise<Buffer> {
   const chunks: Buffer[] = []
   for (;;) {
@@ -45,7 +45,7 @@ async function readAll(consumer: Consumer): Promise<Buffer> {
 }
 
 describe('onread', () => {
-  it.each([2, 4, 64, 4096, 65_536])('reads all that comes into a ring of %i bytes', async (size) => {
+  it.each([2, 4, 64, 4096, 65_536])('reads all bytes into a ring of %i bytes', async (size) => {
     const random = new Random()
     let told = 0
     const { peer, consumer, views } = await reading(size, (bytes) => {
@@ -58,13 +58,13 @@ describe('onread', () => {
     expect(views.every(({ length }) => length > 0)).toBe(true)
   })
 
-  it('pauses before the ring is full, and goes on when half of it is free', async () => {
+  it('pauses before the ring is full, and resumes when half of it is free', async () => {
     const { socket, peer, producer, consumer } = await reading(4096)
     const bytes = pattern(20_000)
     peer.end(bytes)
     await eventually(() => expect(producer.available).toBeLessThanOrEqual(1024))
     await quiet()
-    // A quarter is spared for the read after the pause.
+    // A quarter is reserved for the read after the pause.
     expect(producer.available).toBeGreaterThan(0)
     const paused = socket.bytesRead
     const read = Buffer.alloc(20_000)
@@ -77,7 +77,7 @@ describe('onread', () => {
     expect(Buffer.concat([read.subarray(0, few + 1), rest]).equals(bytes)).toBe(true)
   })
 
-  it('keeps the half for the socket', async () => {
+  it('keeps the half busy', async () => {
     const { producer } = await reading(64)
     const uses = [
       () => producer.write(pattern(1)),
@@ -89,7 +89,7 @@ describe('onread', () => {
     expect(await codeOfRejection(producer.ioSlicesAsync(async () => 0))).toBe('ERR_BUSY')
   })
 
-  it.each(['end', 'release'] as const)('after %s nothing that comes counts, or reaches other memory', async (how) => {
+  it.each(['end', 'release'] as const)('after %s, later bytes do not count and reach no other memory', async (how) => {
     const { socket, peer, producer, consumer, views } = await reading(4096)
     peer.write(pattern(100))
     await consumer.readable(100)
@@ -105,12 +105,12 @@ describe('onread', () => {
         return 0
       })
     }
-    // The view that the socket had is still its own.
+    // The socket still owns the view that it had.
     expect(views.at(-1)!.length).toBeGreaterThan(0)
     expect(socket.destroyed).toBe(false)
   })
 
-  it('needs two bytes, room to begin with, and a function', () => {
+  it('needs a ring of two bytes with free space, and a function', () => {
     const one = new ByteRing(1).intoParts()
     expect(codeOf(() => one.producer.onread())).toBe('ERR_OUT_OF_RANGE')
     const { producer, consumer } = new ByteRing(64).intoParts()
@@ -123,7 +123,7 @@ describe('onread', () => {
 })
 
 describe('pipeTo', () => {
-  it.each([1, 2, 64, 4096])('writes all that comes, from a ring of %i bytes', async (size) => {
+  it.each([1, 2, 64, 4096])('writes all bytes from a ring of %i bytes', async (size) => {
     const random = new Random()
     const { producer, consumer } = new ByteRing(size).intoParts()
     const { dialled, accepted } = await connected()
@@ -140,7 +140,7 @@ describe('pipeTo', () => {
     expect([consumer.position, dialled.writableFinished]).toEqual([BigInt(bytes.length), true])
   })
 
-  it('leaves the socket open with end: false, and the half usable', async () => {
+  it('with end: false leaves the socket open and the half usable', async () => {
     const { producer, consumer } = new ByteRing(64).intoParts()
     const { dialled, accepted } = await connected()
     producer.writeAll(pattern(50))
@@ -168,7 +168,7 @@ describe('pipeTo', () => {
     expect(responder.receive(drain(initiator)).at(0)!.messageType).toBe(8)
   })
 
-  it('an abort while it waits gives the half back', async () => {
+  it('frees the half on an abort while it waits', async () => {
     const { producer, consumer } = new ByteRing(64).intoParts()
     const { dialled } = await connected()
     const before = new Error('before')
@@ -183,14 +183,14 @@ describe('pipeTo', () => {
     expect(dialled.destroyed).toBe(false)
   })
 
-  it('an abort while the peer does not read keeps the half busy until the write is over', async () => {
+  it('keeps the half busy until the write is over, on an abort while the peer does not read', async () => {
     const { producer, consumer } = new ByteRing(2 ** 24).intoParts()
     const { dialled, accepted } = await connected()
     producer.writeAll(pattern(2 ** 24))
     const abort = new AbortController()
     const piped = consumer.pipeTo(dialled, { signal: abort.signal })
     await quiet()
-    // Nothing is freed before the socket has taken all of it.
+    // The memory stays until the socket has taken all of it.
     expect(producer.available).toBe(0)
     abort.abort(new Error('enough'))
     await expect(piped).rejects.toThrow('enough')

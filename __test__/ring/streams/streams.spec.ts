@@ -23,14 +23,14 @@ function halves(size: number): { producer: Producer; consumer: Consumer } {
   return new ByteRing(size).intoParts()
 }
 
-/** All that can be read now. */
+/** Reads all bytes that are available. */
 function take(consumer: Consumer): Buffer {
   const bytes = Buffer.alloc(consumer.available)
   consumer.read(bytes)
   return bytes
 }
 
-/** The names of `events`, as they come, with the bytes of 'data'. */
+/** Records the names of `events` in order, with the bytes of 'data'. */
 function record(stream: Readable | Writable, ...events: string[]): string[] {
   const log: string[] = []
   for (const event of events) {
@@ -41,24 +41,24 @@ function record(stream: Readable | Writable, ...events: string[]): string[] {
 
 async function closed(stream: Readable | Writable): Promise<void> {
   if (!stream.closed) await new Promise((resolve) => stream.once('close', resolve))
-  // A stream is closed a little before it says so.
+  // A stream is closed shortly before it emits `close`.
   await turn()
 }
 
-/** A temporary directory for one test. */
+/** Creates a temporary directory for one test. */
 function directory(): string {
   const path = mkdtempSync(join(tmpdir(), 'framepool-'))
   onTestFinished(() => rmSync(path, { recursive: true }))
   return path
 }
 
-/** What a program prints that ends by itself. */
+/** Runs a program that ends by itself, and returns its output. */
 function run(program: string): string {
   return execFileSync(process.execPath, ['--input-type=module', '-e', program], { cwd: root, encoding: 'utf8' })
 }
 
 describe('toReadable', () => {
-  it('gives what was written, then ends, then closes', async () => {
+  it('reads the written bytes, then ends, then closes', async () => {
     const { producer, consumer } = halves(16)
     const stream = consumer.toReadable()
     const log = record(stream, 'data', 'end', 'close')
@@ -77,7 +77,7 @@ describe('toReadable', () => {
     expect(await buffer(consumer.toReadable())).toEqual(Buffer.alloc(0))
   })
 
-  it('has the half until it closes, and then the half is released', async () => {
+  it('keeps the half busy until it closes, and then releases it', async () => {
     const { producer, consumer } = halves(16)
     producer.writeAll(Buffer.from('x'))
     const stream = consumer.toReadable()
@@ -99,7 +99,7 @@ describe('toReadable', () => {
     expect(codeOf(() => consumer.toReadable())).toBe('ERR_RELEASED')
   })
 
-  it('is not made of a half that has ended or is in use', () => {
+  it('refuses a half that has ended or is in use', () => {
     const { consumer } = halves(16)
     consumer.ioSlices(() => {
       expect(codeOf(() => consumer.toReadable())).toBe('ERR_BUSY')
@@ -118,7 +118,7 @@ describe('toReadable', () => {
     expect(consumer.release()).toBe(true)
   })
 
-  it('is a stream of bytes, whatever else is asked for', async () => {
+  it('is a stream of bytes, whatever the options ask for', async () => {
     const { producer, consumer } = halves(16)
     const stream = consumer.toReadable({
       objectMode: true,
@@ -160,7 +160,7 @@ describe('toReadable', () => {
     expect(chunks).toEqual(['abcdef'])
   })
 
-  it('takes no more out of the ring than its high-water mark while nobody reads', async () => {
+  it('takes no more than its high-water mark out of the ring without a reader', async () => {
     const { producer, consumer } = halves(64)
     const stream = consumer.toReadable({ highWaterMark: 16 })
     producer.writeAll(pattern(64))
@@ -172,7 +172,7 @@ describe('toReadable', () => {
     stream.destroy()
   })
 
-  it('reads as much at once as is asked for, also more than the ring holds', async () => {
+  it('reads as much at once as requested, even more than the ring holds', async () => {
     const { producer, consumer } = halves(16)
     const stream = consumer.toReadable({ highWaterMark: 4 })
     const written = pattern(100)
@@ -188,7 +188,7 @@ describe('toReadable', () => {
     stream.destroy()
   })
 
-  it('decodes characters that are cut anywhere', async () => {
+  it('decodes characters that are split anywhere', async () => {
     const said = 'gr€€n 🟩 ünd blau'
     for (const options of [{ encoding: 'utf8' }, {}] as const) {
       const { producer, consumer } = halves(64)
@@ -203,7 +203,7 @@ describe('toReadable', () => {
     }
   })
 
-  it('gives copies: what is written later does not show in them', async () => {
+  it('returns copies that later writes do not change', async () => {
     const { producer, consumer } = halves(8)
     const stream = consumer.toReadable()
     const chunks: Buffer[] = []
@@ -294,7 +294,7 @@ describe('toReadable', () => {
       expect(producer.ended).toBe(true)
     })
 
-    it('after the end, when it changes nothing', async () => {
+    it('after the end changes nothing', async () => {
       const { producer, consumer } = halves(16)
       producer.end()
       const stream = consumer.toReadable().resume()
@@ -306,7 +306,7 @@ describe('toReadable', () => {
     })
   })
 
-  it('closes without a word where none is wanted', async () => {
+  it('emits no close event with emitClose: false', async () => {
     const { producer, consumer } = halves(16)
     producer.end()
     const stream = consumer.toReadable({ emitClose: false })
@@ -333,7 +333,7 @@ describe('toReadable', () => {
     expect(producer.ended).toBe(true)
   })
 
-  it('rejects a wait that was there before, once the stream closes', async () => {
+  it('rejects an earlier wait when the stream closes', async () => {
     const { consumer } = halves(16)
     const waiting = consumer.readable()
     consumer.toReadable().destroy()
@@ -356,7 +356,7 @@ describe('toWritable', () => {
     expect([consumer.ended, producer.release()]).toEqual([true, false])
   })
 
-  it('has the half until it closes, and then the half is released', async () => {
+  it('keeps the half busy until it closes, and then releases it', async () => {
     const { producer, consumer } = halves(16)
     const stream = producer.toWritable()
     for (const use of [
@@ -387,7 +387,7 @@ describe('toWritable', () => {
     expect(codeOf(() => producer.toWritable())).toBe('ERR_RELEASED')
   })
 
-  it('is a stream of bytes, whatever else is asked for', async () => {
+  it('is a stream of bytes, whatever the options ask for', async () => {
     const { producer, consumer } = halves(16)
     const stream = producer.toWritable({
       objectMode: true,
@@ -423,14 +423,14 @@ describe('toWritable', () => {
     stream.destroy()
   })
 
-  it('writes on however little is read at a time, and whatever the reader waits for', async () => {
+  it('keeps writing, however little the reader takes and whatever it waits for', async () => {
     const { producer, consumer } = halves(16)
     const stream = producer.toWritable()
     const bytes = pattern(200)
     stream.end(bytes)
     const come = Buffer.alloc(200)
     for (let at = 0; at < 200; ) {
-      // A reader who takes a byte and then wants the ring full.
+      // The reader takes one byte and then waits for a full ring.
       at += consumer.read(come.subarray(at, at + 1))
       const rest = Math.min(16, 200 - at)
       expect(await consumer.readable(rest)).toBe(rest)
@@ -453,7 +453,7 @@ describe('toWritable', () => {
     }
   })
 
-  it('writes what was corked together', async () => {
+  it('writes corked chunks together', async () => {
     const { producer, consumer } = halves(16)
     const stream = producer.toWritable()
     const log: string[] = []
@@ -468,7 +468,7 @@ describe('toWritable', () => {
     stream.destroy()
   })
 
-  it('writes what was corked also where it is larger than the ring', async () => {
+  it('writes corked chunks that exceed the ring', async () => {
     const { producer, consumer } = halves(16)
     const stream = producer.toWritable()
     const bytes = pattern(100)
@@ -514,7 +514,7 @@ describe('toWritable', () => {
     expect(producer.release()).toBe(false)
   })
 
-  it('can be ended also when the consumer has gone', async () => {
+  it('can be ended even after the consumer is gone', async () => {
     const { producer, consumer } = halves(16)
     const stream = producer.toWritable()
     consumer.release()
@@ -568,7 +568,7 @@ describe('toWritable', () => {
       expect(take(consumer)).toEqual(pattern(written))
     })
 
-    it('calls back every write that was not done', async () => {
+    it('calls back every unfinished write', async () => {
       const { producer, consumer } = halves(16)
       const stream = producer.toWritable()
       stream.on('error', () => {})
@@ -586,7 +586,7 @@ describe('toWritable', () => {
       expect(consumer.available).toBe(16)
     })
 
-    it('also in the turn in which there is room', async () => {
+    it('in the turn in which room appears', async () => {
       const { producer, consumer } = halves(16)
       const stream = producer.toWritable()
       stream.write(pattern(40))
@@ -620,7 +620,7 @@ describe('toWritable', () => {
 describe('from ring to ring', () => {
   const SIZE = 8
 
-  it.each(Array.from({ length: SIZE }, (_, offset) => offset))('wraps: from offset %i', async (offset) => {
+  it.each(Array.from({ length: SIZE }, (_, offset) => offset))('wraps from offset %i', async (offset) => {
     for (let length = 1; length <= 3 * SIZE; length++) {
       const { producer, consumer } = halves(SIZE)
       producer.writeAll(Buffer.alloc(offset))
@@ -632,7 +632,7 @@ describe('from ring to ring', () => {
     }
   })
 
-  it('loses and changes nothing, however it is cut: a model', async () => {
+  it('matches a model: loses and changes nothing, however the bytes are split', async () => {
     const random = new Random()
     for (let round = 0; round < 150; round++) {
       const { producer, consumer } = halves(1 << random.below(11))
@@ -688,13 +688,13 @@ describe('from ring to ring', () => {
     ])
     expect(come).toBe(total)
     expect(most).toBeGreaterThan(size)
-    // What lies beside: a chunk in the hands of the source, one on its way into the stream, one in the sink's.
+    // The bound also allows for one chunk in the source, one on its way into the stream, and one in the sink.
     expect(most).toBeLessThanOrEqual(size + 2 * highWaterMark + 3 * chunk)
   })
 })
 
 describe('in a pipeline', () => {
-  it('passes files through', async () => {
+  it('carries files', async () => {
     const path = directory()
     const bytes = pattern(1_000_000)
     writeFileSync(join(path, 'from'), bytes)
@@ -707,7 +707,7 @@ describe('in a pipeline', () => {
     expect([producer.release(), consumer.release()]).toEqual([false, false])
   })
 
-  it('passes sockets through', async () => {
+  it('carries sockets', async () => {
     const bytes = pattern(1_000_000)
     const { producer, consumer } = halves(4096)
     const server = createServer((socket) => pipeline(socket, producer.toWritable()))
@@ -725,7 +725,7 @@ describe('in a pipeline', () => {
     expect(come.equals(bytes)).toBe(true)
   })
 
-  it('passes zlib through', async () => {
+  it('carries zlib streams', async () => {
     const bytes = pattern(1_000_000)
     const { producer, consumer } = halves(512)
     const [come] = await Promise.all([
@@ -794,7 +794,7 @@ describe('in a pipeline', () => {
     expect(take(to.consumer).toString()).toBe('QUIET')
   })
 
-  it('is told by finished() how it went', async () => {
+  it('reports its result to finished()', async () => {
     const { producer, consumer } = halves(64)
     const [writable, readable] = [producer.toWritable(), consumer.toReadable()]
     const done = Promise.all([finished(writable), finished(readable)])
@@ -810,7 +810,7 @@ describe('in a pipeline', () => {
 })
 
 describe("a session's output", () => {
-  it('is read as a stream, with what comes later, until the session closes', async () => {
+  it('is read as a stream, including later bytes, until the session closes', async () => {
     const { initiator, responder } = pair({ outputSize: 256 })
     const stream = initiator.output.toReadable({ highWaterMark: 100 })
     const frames: Buffer[] = []
@@ -823,7 +823,7 @@ describe("a session's output", () => {
     await turn()
     await turn()
     for (const payload of sent.slice(3)) initiator.send({ messageType: 1 }, payload)
-    // What the output still holds goes out first.
+    // The remaining bytes of the output go out first.
     initiator.close()
     await closed(stream)
     expect(frames).toEqual(sent)
@@ -831,7 +831,7 @@ describe("a session's output", () => {
     expect(initiator.stats().memoryBytes).toBe(0)
   })
 
-  it('is given back to the session when the stream is destroyed before that', async () => {
+  it('returns to the session when the stream is destroyed first', async () => {
     const { initiator, responder } = pair()
     const { output } = initiator
     const stream = output.toReadable()
@@ -851,13 +851,13 @@ describe("a session's output", () => {
     for (const use of uses) expect(codeOf(use)).toBe('ERR_BUSY')
     initiator.send({ messageType: 1 }, pattern(20))
     initiator.close()
-    // Nobody takes it any more.
+    // Nothing takes the output any more.
     again.destroy()
     expect([initiator.stats().memoryBytes, output.available]).toEqual([0, 0])
     expect(codeOf(() => output.toReadable())).toBe('ERR_SV2_STATE')
   })
 
-  it('ends also when the session fails', async () => {
+  it('ends when the session fails', async () => {
     const { initiator, responder } = pair()
     const reading = buffer(responder.output.toReadable())
     responder.send({ messageType: 1 }, pattern(10))
@@ -885,7 +885,7 @@ describe("a session's output", () => {
 })
 
 describe('the process', () => {
-  it('is not kept alive by a stream that nobody reads', () => {
+  it('is not kept alive by a stream without a reader', () => {
     const printed = run(`
       import { ByteRing } from 'framepool'
       const { producer, consumer } = new ByteRing(16).intoParts()

@@ -12,7 +12,7 @@ function halves(size: number): { producer: Producer; consumer: Consumer } {
   return new ByteRing(size).intoParts()
 }
 
-/** All that can be read now. */
+/** Reads all bytes that are available. */
 function take(consumer: Consumer): Buffer {
   const bytes = Buffer.alloc(consumer.available)
   consumer.read(bytes)
@@ -20,7 +20,7 @@ function take(consumer: Consumer): Buffer {
 }
 
 describe('toReadableStream', () => {
-  it('gives copies of what was written, then ends and releases the half', async () => {
+  it('returns copies of the written bytes, then ends and releases the half', async () => {
     const { producer, consumer } = halves(16)
     const stream = consumer.toReadableStream()
     expect(stream).toBeInstanceOf(ReadableStream)
@@ -33,7 +33,7 @@ describe('toReadableStream', () => {
       chunks.push((await reading).value!)
     }
     expect(chunks.map((chunk) => Buffer.from(chunk).toString())).toEqual(['first', 'second', 'third'])
-    // Memory of their own.
+    // Each chunk has its own memory.
     expect(chunks.map((chunk) => chunk.buffer.byteLength)).toEqual([5, 6, 5])
     producer.end()
     expect(await reader.read()).toEqual({ done: true, value: undefined })
@@ -41,7 +41,7 @@ describe('toReadableStream', () => {
     expect([producer.ended, consumer.release()]).toEqual([true, false])
   })
 
-  it('has the half until it closes', () => {
+  it('keeps the half busy until it closes', () => {
     const { consumer } = halves(16)
     consumer.toReadableStream()
     for (const use of [
@@ -57,7 +57,7 @@ describe('toReadableStream', () => {
     expect(codeOf(() => other.consumer.toReadableStream())).toBe('ERR_CLOSED')
   })
 
-  it('takes nothing out of the ring before somebody reads', async () => {
+  it('takes nothing out of the ring before a read', async () => {
     const { producer, consumer } = halves(16)
     producer.writeAll(pattern(10))
     const reader = consumer.toReadableStream().getReader()
@@ -70,7 +70,7 @@ describe('toReadableStream', () => {
     expect(consumer.available).toBe(5)
   })
 
-  it('gives no more than 64 KiB at once', async () => {
+  it('returns at most 64 KiB at once', async () => {
     const { producer, consumer } = halves(1 << 18)
     const bytes = pattern(200_000)
     producer.writeAll(bytes)
@@ -87,19 +87,19 @@ describe('toReadableStream', () => {
     producer.writeAll(Buffer.from('abcdef'))
     const memory = new ArrayBuffer(16)
     const { value } = await reader.read(new Uint8Array(memory, 4, 4))
-    // The stream takes the buffer away and gives it back as another.
+    // The stream detaches the buffer and returns its memory as another.
     expect([memory.byteLength, value!.buffer.byteLength, value!.byteOffset]).toEqual([0, 16, 4])
     expect(Buffer.from(value!).toString()).toBe('abcd')
     const rest = await reader.read(new Uint8Array(value!.buffer))
     expect(Buffer.from(rest.value!).toString()).toBe('ef')
     const reading = reader.read(new Uint8Array(4))
     await turn()
-    // Across the ring's end.
+    // The bytes wrap at the end of the ring.
     producer.writeAll(Buffer.from('ghi'))
     expect(Buffer.from((await reading).value!).toString()).toBe('ghi')
   })
 
-  it('gives the buffer of a BYOB reader back at the end', async () => {
+  it('returns the buffer of a BYOB reader at the end', async () => {
     for (const early of [true, false]) {
       const { producer, consumer } = halves(8)
       const reader = consumer.toReadableStream().getReader({ mode: 'byob' })
@@ -113,7 +113,7 @@ describe('toReadableStream', () => {
     }
   })
 
-  it('goes on for the next reader when one has left', async () => {
+  it('continues with the next reader after one has left', async () => {
     for (const [first, next] of [
       ['byob', 'default'],
       ['default', 'byob'],
@@ -158,7 +158,7 @@ describe('toReadableStream', () => {
     expect(consumer.release()).toBe(false)
   })
 
-  it('is cancelled: before a read, while it waits, and by a break', async () => {
+  it('is cancelled before a read, during one, and by a break', async () => {
     const cancels: ((stream: ReadableStream<Uint8Array>) => Promise<unknown>)[] = [
       (stream) => stream.cancel(),
       async (stream) => {
@@ -196,7 +196,7 @@ describe('toReadableStream', () => {
     expect([producer.ended, consumer.release()]).toEqual([true, false])
   })
 
-  it("takes nothing from a session's output that nobody will get", async () => {
+  it("takes nothing from a session's output without a reader", async () => {
     const { initiator } = pair()
     initiator.send({ messageType: 1 }, pattern(10))
     const { available } = initiator.output
@@ -209,7 +209,7 @@ describe('toReadableStream', () => {
     expect(initiator.output.available).toBe(available)
   })
 
-  it("reads a session's output until the session closes, and gives it back when cancelled", async () => {
+  it("reads a session's output until the session closes, and returns it when cancelled", async () => {
     const { initiator, responder } = pair()
     const stream = initiator.output.toReadableStream()
     initiator.send({ messageType: 1 }, pattern(10))
@@ -237,7 +237,7 @@ describe('toWritableStream', () => {
     expect([consumer.ended, producer.release()]).toEqual([true, false])
   })
 
-  it('has the half until it closes', () => {
+  it('keeps the half busy until it closes', () => {
     const { producer } = halves(16)
     producer.toWritableStream()
     for (const use of [
@@ -253,7 +253,7 @@ describe('toWritableStream', () => {
     expect(codeOf(() => other.producer.toWritableStream())).toBe('ERR_CLOSED')
   })
 
-  it('counts bytes, and is ready only when it holds less than it should', async () => {
+  it('counts bytes, and is ready only below its high-water mark', async () => {
     const { producer, consumer } = halves(16)
     const writer = producer.toWritableStream().getWriter()
     const room = writer.desiredSize!
@@ -278,7 +278,7 @@ describe('toWritableStream', () => {
     expect([ready, writer.desiredSize, come]).toEqual([true, room, room + 99])
   })
 
-  it.each(['end', 'release'] as const)('fails when the consumer has gone: %s', async (leave) => {
+  it.each(['end', 'release'] as const)('fails when the consumer is gone: %s', async (leave) => {
     for (const waits of [true, false]) {
       const { producer, consumer } = halves(16)
       const writer = producer.toWritableStream().getWriter()
@@ -305,7 +305,7 @@ describe('toWritableStream', () => {
     },
   )
 
-  it('is aborted: before a write, while one waits, and with more behind it', async () => {
+  it('is aborted before a write, during one, and with more writes queued', async () => {
     for (const writes of [0, 1, 3]) {
       const { producer, consumer } = halves(16)
       const writer = producer.toWritableStream().getWriter()
@@ -321,7 +321,7 @@ describe('toWritableStream', () => {
 })
 
 describe('from ring to ring', () => {
-  it('loses and changes nothing, however it is cut: a model', async () => {
+  it('matches a model: loses and changes nothing, however the bytes are split', async () => {
     const random = new Random()
     for (let round = 0; round < 100; round++) {
       const { producer, consumer } = halves(1 << random.below(11))
@@ -353,7 +353,7 @@ describe('from ring to ring', () => {
     }
   })
 
-  it('pipes, also through a compression', async () => {
+  it('pipes, directly and through a compression', async () => {
     const [from, between, to] = [halves(512), halves(64), halves(1024)]
     const bytes = pattern(200_000)
     from.producer.toWritable().end(bytes)
@@ -393,7 +393,7 @@ describe('from ring to ring', () => {
   })
 })
 
-it("a stream that was cancelled while it waited leaves a session's output to who has it by then", async () => {
+it("a stream that is cancelled during a wait leaves a session's output to its new holder", async () => {
   const { initiator } = pair()
   const reader = initiator.output.toReadableStream().getReader()
   const reading = reader.read()

@@ -18,10 +18,10 @@ import { relayOptions, startRelay } from '../../support/relay.js'
 import { authority, drain } from '../../support/sessions.js'
 import { raw } from '../../support/sockets.js'
 
-/** Long enough for handshakes that go well, on a machine that is busy. */
+/** Milliseconds. Long enough for a good handshake on a busy machine. */
 const HANDSHAKE_TIMEOUT_MS = 1000
 
-/** Begins a relay, and gives what it tells of the connections that end. */
+/** Starts a relay, and returns its reports of connections that end. */
 async function told(poolPort: number, options?: Partial<RelayOptions>) {
   const { relay, port } = await startRelay(poolPort, options)
   const ends: Disconnection[] = []
@@ -34,7 +34,7 @@ async function told(poolPort: number, options?: Partial<RelayOptions>) {
   return { relay, port, ends, one }
 }
 
-/** A server that is no Sv2 pool: `answer` is given each connection. */
+/** Starts a server that is not an Sv2 pool. `answer` receives each connection. */
 function otherServer(answer: (socket: Socket) => void): Server {
   return createServer((socket) => {
     socket.on('error', () => {})
@@ -45,7 +45,7 @@ function otherServer(answer: (socket: Socket) => void): Server {
 
 type LookupDone = (error: Error | null, addresses: { address: string; family: number }[]) => void
 
-/** Until the test is over, names of upstreams are looked up by `answer`. */
+/** Replaces the name lookup of upstreams with `answer` until the end of the test. */
 function lookUp(answer: (done: LookupDone) => void): void {
   const { lookup } = dns
   dns.lookup = ((...args: [host: string, options: object, done: LookupDone]) =>
@@ -65,7 +65,7 @@ async function established(port: number, pool: { peers: Peer[] }): Promise<{ min
   return { miner, peer: pool.peers.at(-1)! }
 }
 
-/** The same after a frame there and back. */
+/** Connects a miner, and sends a frame there and back. */
 async function inTraffic(port: number, pool: { peers: Peer[] }): Promise<{ miner: Peer; peer: Peer }> {
   const both = await established(port, pool)
   both.miner.session.send({ messageType: 1 }, pattern(10))
@@ -126,7 +126,7 @@ describe('disconnect names the side that ended', { timeout: PATIENCE_MS }, () =>
   })
 })
 
-describe('disconnect tells how far the miner came', { timeout: PATIENCE_MS }, () => {
+describe('disconnect reports how far the miner came', { timeout: PATIENCE_MS }, () => {
   it.each(['end', 'resetAndDestroy'] as const)('left in its handshake, by %s', async (how) => {
     const { port, one } = await told(1)
     const socket = raw(port)
@@ -205,7 +205,7 @@ describe('the handshake timeout', { timeout: PATIENCE_MS }, () => {
     await eventually(() => expect(pool.peers.every(({ closed }) => closed)).toBe(true))
   })
 
-  it('ends a miner that says nothing after its handshake, however much the pool says', async () => {
+  it('ends a miner that is silent after its handshake, even while the pool sends', async () => {
     const pool = await startPool(echo)
     const { port, one } = await told(pool.port, { handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS })
     const { miner, peer } = await established(port, pool)
@@ -244,7 +244,7 @@ describe('the handshake timeout', { timeout: PATIENCE_MS }, () => {
   })
 
   it('names a pool that cannot be reached in time', async () => {
-    // A lookup that never answers is as good as an address that never does.
+    // A lookup that never answers stands for an address that never answers.
     lookUp(() => {})
     const { port, one } = await told(1, {
       upstream: { host: UPSTREAM, port: 1 },
@@ -259,7 +259,7 @@ describe('the handshake timeout', { timeout: PATIENCE_MS }, () => {
   })
 })
 
-describe('what is no Sv2 is named', { timeout: PATIENCE_MS }, () => {
+describe('a protocol other than Sv2 is named', { timeout: PATIENCE_MS }, () => {
   const SV1 = '{"id": 1, "method": "mining.subscribe", "params": ["cgminer/4.11.1"]}\n'
   const spoken: [string, string, string | Buffer][] = [
     ['plain text', 'plain text', 'hello\r\n'],
@@ -289,7 +289,7 @@ describe('what is no Sv2 is named', { timeout: PATIENCE_MS }, () => {
       reason: `downstream speaks ${name}, not Stratum V2`,
     })
     expect(relay.stats().handshakeFailures).toBe(1)
-    // Text is nobody's handshake: no pool hears of it.
+    // Text is no handshake, so the relay does not connect to the pool.
     expect(pool.peers.length).toBe(0)
   })
 
@@ -299,7 +299,7 @@ describe('what is no Sv2 is named', { timeout: PATIENCE_MS }, () => {
     expect(await one()).toMatchObject({ side: 'downstream', code: 'NOT_SV2', reason: expect.stringContaining('TLS') })
   })
 
-  it('also when the client leaves by itself', async () => {
+  it('even when the client leaves by itself', async () => {
     const { port, one } = await told(1)
     raw(port).end('hello\n')
     expect(await one()).toMatchObject({ code: 'NOT_SV2', reason: 'downstream speaks plain text, not Stratum V2' })
@@ -324,7 +324,7 @@ describe('what is no Sv2 is named', { timeout: PATIENCE_MS }, () => {
     })
   })
 
-  it('and what it is not known to be is not claimed', async () => {
+  it('but is not guessed', async () => {
     const pool = await startPool(echo)
     const { port, one } = await told(pool.port)
     raw(port).write(pattern(1000, 1))
@@ -337,7 +337,7 @@ describe('what is no Sv2 is named', { timeout: PATIENCE_MS }, () => {
   })
 })
 
-describe('what broke a connection', { timeout: PATIENCE_MS }, () => {
+describe('the cause of a broken connection', { timeout: PATIENCE_MS }, () => {
   it.each([
     ['miner', 'downstream'],
     ['pool', 'upstream'],
@@ -355,7 +355,7 @@ describe('what broke a connection', { timeout: PATIENCE_MS }, () => {
     })
   })
 
-  it('a frame that the budget can never have room for: the option is named', async () => {
+  it('a frame that exceeds the budget: the option is named', async () => {
     const pool = await startPool(echo)
     const { port, one } = await told(pool.port, { maxMemory: 1 << 20 })
     const { miner } = await inTraffic(port, pool)
@@ -410,7 +410,7 @@ describe('what broke a connection', { timeout: PATIENCE_MS }, () => {
   })
 })
 
-describe('what the pool has said before it left', { timeout: PATIENCE_MS }, () => {
+describe('the last message of a pool that left', { timeout: PATIENCE_MS }, () => {
   const text = (value: string): Buffer => Buffer.concat([Buffer.from([value.length]), Buffer.from(value, 'latin1')])
   const error = (code: string): Buffer => Buffer.concat([Buffer.alloc(4), text(code)])
   const reconnect = (host: string, port: number): Buffer => {
@@ -434,7 +434,7 @@ describe('what the pool has said before it left', { timeout: PATIENCE_MS }, () =
       '"?2026 connection 7 ended?[2J???"',
     ],
     ['OpenMiningChannel.Error', 0x12, error('x'.repeat(255)), `"${'x'.repeat(100)}…"`],
-    // With TLVs behind its fields.
+    // The message has TLVs after its fields.
     ['SetupConnection.Error', 0x02, Buffer.concat([error('no'), pattern(500)]), '"no"'],
   ]
 
@@ -455,7 +455,7 @@ describe('what the pool has said before it left', { timeout: PATIENCE_MS }, () =
     }
   })
 
-  it('shows the last of several, and what has passed in its place', async () => {
+  it('shows the last of several, or the message that replaced it', async () => {
     const pool = await startPool(echo)
     const onFrame: RelayOptions['onFrame'] = ({ messageType }) =>
       messageType === 0x12 ? error('of the proxy') : 'forward'

@@ -24,14 +24,14 @@ import { raw } from '../../support/sockets.js'
 import { Tally } from '../../support/tally.js'
 
 const HANDSHAKE_TIMEOUT_MS = 300
-/** A certificate may be late by 10 s, and clocks count whole seconds. */
+/** Certificates have a tolerance of 10 s, and clocks count whole seconds. */
 const BEYOND_LEEWAY_MS = 11_100
-/** What one miner may hold in the relay. */
+/** Most bytes that one miner may hold in the relay. */
 const HELD_AT_MOST = 1 << 20
-/** Many times what sockets hold on the way from one end to the other. */
+/** Bytes. Many times more than the sockets between two ends hold. */
 const FAR_TOO_MUCH = 100_000_000
 
-/** Begun before the other tests and looked at after them, so that the wait costs little. */
+/** Starts before the other tests and is checked after them, so that the wait costs little. */
 let late: { initiator: Sv2Session; act2: Buffer; elapsed: Promise<void> }
 
 beforeAll(() => {
@@ -44,7 +44,7 @@ beforeAll(() => {
   late = { initiator, act2: drain(responder), elapsed }
 })
 
-/** The reasons for which `relay` has ended connections, from now on. */
+/** Collects the reasons for which `relay` ends connections from now on. */
 function reasonsOf(relay: Relay): string[] {
   const reasons: string[] = []
   relay.on('disconnect', ({ reason }) => reasons.push(reason))
@@ -57,7 +57,7 @@ async function established(port: number, onBatch?: OnBatch): Promise<Peer> {
   return miner
 }
 
-/** Sends a few frames through, and waits for their echoes. */
+/** Sends a few frames through the relay, and waits for their echoes. */
 async function expectServed(miner: Peer): Promise<void> {
   const before = miner.frames.length
   const sent = [0, 1, 2].map((index) => ({ messageType: index, payload: pattern(100, before + index) }))
@@ -106,7 +106,7 @@ describe('limits', { timeout: PATIENCE_MS }, () => {
     await expectServed(miner)
   })
 
-  it('ends a handshake in which the pool says nothing', async () => {
+  it('ends a handshake in which the pool is silent', async () => {
     const silent = createServer((socket) => socket.on('error', () => {}))
     const { relay, port } = await startRelay(await listening(silent), { handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS })
     const reasons = reasonsOf(relay)
@@ -118,7 +118,7 @@ describe('limits', { timeout: PATIENCE_MS }, () => {
     expect(relay.stats()).toMatchObject({ connections: 0, handshakeFailures: 1, memoryBytes: 0 })
   })
 
-  it('leaves a connection alone whose handshakes are done in time', async () => {
+  it('keeps a connection whose handshakes finish in time', async () => {
     const pool = await startPool(echo)
     const { port } = await startRelay(pool.port, { handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS })
     const miner = await established(port)
@@ -162,12 +162,12 @@ describe('the pool', { timeout: PATIENCE_MS }, () => {
     await expectServed(await established(port))
   })
 
-  it('that is gone ends its miners, and serves new ones when it is back', async () => {
+  it('that goes away ends its miners, and serves new ones when it returns', async () => {
     const pool = await startPool(echo)
     const { relay, port } = await startRelay(pool.port)
     const reasons = reasonsOf(relay)
     const miners = [await established(port), await established(port)]
-    // The handshake with the pool comes after the one with the miner.
+    // The handshake with the pool follows the one with the miner.
     for (const miner of miners) await expectServed(miner)
     await kill(pool)
     await eventually(() => expect(miners.map((miner) => miner.closed)).toEqual([true, true]))
@@ -214,8 +214,8 @@ describe('the pool', { timeout: PATIENCE_MS }, () => {
     await expectServed(other)
   })
 
-  it('that sends frames right behind its handshake is heard', async () => {
-    // In one piece with the answer to the handshake.
+  it('that sends frames right after its handshake is heard', async () => {
+    // The frames come in one piece with the answer to the handshake.
     const server = createServer((socket) => {
       const session = Sv2Session.responder(authority)
       socket.on('error', () => {})
@@ -233,7 +233,7 @@ describe('the pool', { timeout: PATIENCE_MS }, () => {
 })
 
 describe('a miner', { timeout: PATIENCE_MS }, () => {
-  it('that dies in the middle of a frame takes its own connection along', async () => {
+  it('that dies in the middle of a frame ends its own connection', async () => {
     const received: number[] = []
     const pool = await startPool((batch) => {
       for (const { messageType } of batch) received.push(messageType)
@@ -283,7 +283,7 @@ describe('a miner', { timeout: PATIENCE_MS }, () => {
     },
   )
 
-  it('that speaks another protocol hears nothing', async () => {
+  it('that speaks another protocol receives nothing', async () => {
     const pool = await startPool(echo)
     const { port } = await startRelay(pool.port, { handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS })
     const socket = raw(port)
@@ -296,7 +296,7 @@ describe('a miner', { timeout: PATIENCE_MS }, () => {
     expect(heard).toBe(0)
   })
 
-  it('after another comes and goes, and nothing is left of them', async () => {
+  it('after another comes and goes, and leaves nothing behind', async () => {
     const pool = await startPool(echo)
     const { relay, port } = await startRelay(pool.port)
     const payload = pattern(60_000)
@@ -317,7 +317,7 @@ describe('a miner', { timeout: PATIENCE_MS }, () => {
     await comeAndGo(20)
     const before = residentMemory()
     await comeAndGo(50)
-    // 500 miners have two rings of 64 KiB each in the relay: 65 MB, had they stayed.
+    // 500 miners have two rings of 64 KiB each in the relay. If the rings stayed, they would hold 65 MB.
     expect(residentMemory() - before).toBeLessThan(35_000_000)
     expect(relay.stats()).toMatchObject({ connectionsTotal: 700, handshakeFailures: 0, memoryBytes: 0 })
     await eventually(() => expect(pool.peers.every(({ closed }) => closed)).toBe(true))
@@ -353,7 +353,7 @@ describe('a slow reader', { timeout: 2 * PATIENCE_MS }, () => {
       const [reader, sender] = slow === 'miner' ? [miner, peer] : [peer, miner]
       reader.socket.pause()
       let stalled = false
-      // The bound is for a relay that reads on and on: it must not take the test's patience to fail.
+      // A relay that never stops reading must fail at this bound, before the test times out.
       const sending = flood(sender, () => stalled || sent.bytes > FAR_TOO_MUCH, {
         next: () => pattern(min + random.below(max - min), random.below(65_521)),
         onSent: (messageType, payload) => sent.add(messageType, payload),
@@ -404,7 +404,7 @@ async function flood(
   }
 }
 
-/** Ends a pool as its process's death would. */
+/** Ends a pool as the death of its process would. */
 async function kill({ server, peers }: TestPool): Promise<void> {
   const down = new Promise((resolve) => {
     server.close(resolve)
@@ -413,7 +413,7 @@ async function kill({ server, peers }: TestPool): Promise<void> {
   await down
 }
 
-/** Gives the sockets that a relay on `port` has had since: those of miners, and those to the pool. */
+/** Collects the sockets that a relay opens from now on, to miners and to the pool. */
 function relaySockets(): (port: number, poolPort: number) => Socket[] {
   const sockets: Socket[] = []
   const collect = (message: unknown): void => {

@@ -21,15 +21,15 @@ import { relayOptions, startRelay } from '../../support/relay.js'
 import { Tally } from '../../support/tally.js'
 
 const MIB = 1 << 20
-/** The least that a relay may have. */
+/** The smallest budget of a relay, in bytes. */
 const LEAST = MIB
-/** What a connection takes when it is accepted: see `FLOOR` in the core. */
+/** Bytes that a connection takes when it is accepted: `FLOOR` in the core. */
 const FLOOR = 36_864
-/** Of those that read nothing. */
+/** Number of miners that read nothing. */
 const MINERS = 50
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** Sends `payloads` in order, as the output takes them. */
+/** Sends `payloads` in order, as the output accepts them. */
 async function send({ session }: Peer, payloads: Iterable<Uint8Array>, tally = new Tally()): Promise<Tally> {
   for (const payload of payloads) {
     tally.add(1, payload)
@@ -38,7 +38,7 @@ async function send({ session }: Peer, payloads: Iterable<Uint8Array>, tally = n
   return tally
 }
 
-/** Counts what comes to each peer. */
+/** Counts the frames of each peer. */
 function counting(): { count: OnBatch; of(peer: Peer): Tally } {
   const tallies = new Map<Peer, Tally>()
   const of = (peer: Peer): Tally => {
@@ -57,7 +57,7 @@ async function established(port: number, count: number, onBatch?: OnBatch): Prom
   return miners
 }
 
-/** Looks at a relay's accounts now and every millisecond; `check()` throws what was ever wrong with them. */
+/** Checks a relay's accounts now and every millisecond. `check()` throws the first fault found. */
 function watched(relay: Relay): { check(): void } {
   let wrong: unknown = null
   const look = (): void => {
@@ -86,8 +86,8 @@ function reasonsOf(relay: Relay): string[] {
 }
 
 /**
- * Miners that send frames of `length` bytes, for which there is memory for one at a time, until one has it for good, since the
- * pool reads none of them, and the others wait.
+ * Starts miners that send frames of `length` bytes. There is memory for one frame at a time. The pool reads nothing, so
+ * one miner keeps that memory and the others wait.
  */
 async function stalled(length: number, options: Parameters<typeof startRelay>[1] = {}) {
   const { count, of } = counting()
@@ -105,7 +105,7 @@ async function stalled(length: number, options: Parameters<typeof startRelay>[1]
     }
     return tally
   })
-  // At first the system's buffers take some.
+  // The system's buffers take the first frames.
   for (let before = -1, stable = false; !stable; ) {
     await quiet()
     const { framesUpstream, connections, budget } = relay.stats()
@@ -117,7 +117,7 @@ async function stalled(length: number, options: Parameters<typeof startRelay>[1]
 }
 
 describe('a relay with a memory budget', { timeout: PATIENCE_MS }, () => {
-  it('refuses whom it has no room for, until one has gone', async () => {
+  it('refuses miners above its room until one has gone', async () => {
     const pool = await startPool(echo)
     const { relay, port } = await startRelay(pool.port, { maxMemory: LEAST })
     const most = Math.floor(LEAST / 2 / FLOOR)
@@ -134,14 +134,14 @@ describe('a relay with a memory budget', { timeout: PATIENCE_MS }, () => {
     await eventually(() => expect(next!.frames).toEqual([{ messageType: 1, payload: pattern(100) }]))
   })
 
-  it('gives each as much as there is for it when it knows how many there can be', async () => {
+  it('divides its budget among the connections that it may have', async () => {
     const pool = await startPool(echo)
     const { relay, port } = await startRelay(pool.port, { maxMemory: LEAST, maxConnections: 1 })
     await established(port, 1)
     expect(relay.stats().budget!.reserved).toBeGreaterThan(LEAST / 4)
   })
 
-  it('carries frames of all sizes that it may have, and reserves nothing for them when they are through', async () => {
+  it('carries frames of all allowed sizes, and reserves nothing once they are through', async () => {
     const pool = await startPool(echo)
     const { relay, port } = await startRelay(pool.port, { maxMemory: 8 * MIB })
     const accounts = watched(relay)
@@ -156,7 +156,7 @@ describe('a relay with a memory budget', { timeout: PATIENCE_MS }, () => {
     accounts.check()
   })
 
-  it('ends the connection of a frame that it could never have room for, and that one alone', async () => {
+  it('ends only the connection of a frame that it could never have room for', async () => {
     const pool = await startPool(echo)
     const { relay, port } = await startRelay(pool.port, { maxMemory: LEAST })
     const reasons = reasonsOf(relay)
@@ -168,7 +168,7 @@ describe('a relay with a memory budget', { timeout: PATIENCE_MS }, () => {
     await eventually(() => expect(other!.frames.length).toBe(1))
   })
 
-  it('has those wait that it has no room for now, and serves small frames meanwhile', async () => {
+  it('lets large frames wait for room, and serves small frames meanwhile', async () => {
     const { relay, port, pool, miners, sending, received } = await stalled(30_000)
     const accounts = watched(relay)
     const [other] = await established(port, 1)
@@ -190,7 +190,7 @@ describe('a relay with a memory budget', { timeout: PATIENCE_MS }, () => {
     accounts.check()
   })
 
-  it('gives what a connection had to those that wait when it ends, and forgets one that ends while it waits', async () => {
+  it('gives the memory of an ended connection to those that wait, and forgets a waiting one that ends', async () => {
     const { relay, pool } = await stalled(30_000)
     const accounts = watched(relay)
     for (const peer of pool.peers) {
@@ -211,15 +211,15 @@ describe('a relay with a memory budget', { timeout: PATIENCE_MS }, () => {
     expect(relay.stats()).toMatchObject({ connections: 0, memoryBytes: 0, budget: { reserved: 0, waiting: 0 } })
   })
 
-  it('does not take one that waits for memory for idle', async () => {
+  it('does not treat a connection that waits for memory as idle', async () => {
     const { relay } = await stalled(30_000, { idleTimeoutMs: 1000 })
     const reasons = reasonsOf(relay)
-    // Those that have memory and do nothing with it are, so that all get their turn.
+    // A connection that has memory and moves nothing is idle, so that all get their turn.
     await eventually(() => expect(relay.stats().connections).toBe(0))
     expect(new Set(reasons)).toEqual(new Set(['idle timeout']))
   })
 
-  it('has room for payloads that take the place of smaller ones, as far as there is', async () => {
+  it('has room for larger replacement payloads, as far as its budget reaches', async () => {
     const pool = await startPool()
     const sizes = new Map([
       [1, 3000],
@@ -244,7 +244,7 @@ describe('a relay with a memory budget', { timeout: PATIENCE_MS }, () => {
     await eventually(() => expect(reasons).toEqual([expect.stringContaining("where the relay's budget has 262144")]))
   })
 
-  it('never has more than its budget, stops nobody for ever and loses nothing, whoever reads when', async () => {
+  it('never exceeds its budget, stops no connection forever and loses nothing, however the ends read', async () => {
     const random = new Random()
     const pool = await startPool(echo)
     const { relay, port } = await startRelay(pool.port, { maxMemory: 3 * MIB })
@@ -267,7 +267,7 @@ describe('a relay with a memory budget', { timeout: PATIENCE_MS }, () => {
     onTestFinished(() => clearInterval(lazy))
     await quiet()
     clearInterval(lazy)
-    // What an echo holds itself goes on only when it is drained.
+    // The echo's own output moves only when it is drained.
     for (const { socket } of [...miners, ...pool.peers]) socket.resume()
     const sent = await Promise.all(sending)
     await eventually(() =>
@@ -284,7 +284,7 @@ describe('a relay with a memory budget', { timeout: PATIENCE_MS }, () => {
   })
 })
 
-/** A relay in a process of its own, which looks at its accounts all the time. */
+/** Program that runs a relay in a separate process and checks its accounts all the time. */
 const RELAY = `
   import './dist/src/native/load.js'
   if (process.argv[1] === 'in parts') Object.defineProperty(process, 'platform', { value: 'win32' })
@@ -327,7 +327,7 @@ async function relayProcess(poolPort: number, maxMemory: number, reading: string
 }
 
 describe('many miners that read nothing', { timeout: 2 * PATIENCE_MS }, () => {
-  it.each(['into shared memory', 'in parts'])('take no more of a relay that reads %s than its budget', async (how) => {
+  it.each(['into shared memory', 'in parts'])('take no more than the budget of a relay that reads %s', async (how) => {
     const limit = 12 * MIB
     const pool = await startPool()
     const relay = await relayProcess(pool.port, limit, how)
@@ -335,7 +335,7 @@ describe('many miners that read nothing', { timeout: 2 * PATIENCE_MS }, () => {
     const miners = await established(relay.port, MINERS, count)
     await eventually(() => expect(pool.peers.length).toBe(miners.length))
     await eventually(() => expect(pool.peers.every(({ session }) => session.state === 'transport')).toBe(true))
-    // Whoever says nothing at all is cut off in time.
+    // A silent connection is closed after a timeout.
     for (const miner of miners) await send(miner, [pattern(1)])
     await eventually(() => expect(pool.peers.every(({ frames }) => frames.length === 1)).toBe(true))
     const before = await relay.report()
@@ -356,8 +356,8 @@ describe('many miners that read nothing', { timeout: 2 * PATIENCE_MS }, () => {
     while (report.waiting > 0 || report.reserved > MINERS * FLOOR) report = await relay.report()
     expect(report).toMatchObject({ connections: MINERS, held: true, limit, reserved: MINERS * FLOOR })
     expect(report.peak).toBeGreaterThan(2 * MIB)
-    // Besides the budget: one batch, spare buffers, and what Node makes for its sockets. It makes much more for each read
-    // where it cannot read into shared memory; and debug mode keeps what was freed.
+    // The bound allows for one batch, spare buffers and Node's own memory for sockets besides the budget. Node
+    // allocates much more where it cannot read into shared memory, and debug mode keeps freed memory.
     if (how === 'into shared memory' && !DEBUG) expect(report.peakRss - before.rss).toBeLessThan(limit + 40 * MIB)
   })
 })

@@ -18,7 +18,7 @@ import { pattern } from '../../support/pattern.js'
 import { relayOptions, startRelay } from '../../support/relay.js'
 import { ACT_1, ACT_2, authority, drain, type FrameCopy, wireLength } from '../../support/sessions.js'
 
-/** Frames that differ from miner to miner. */
+/** Makes frames that differ between miners. */
 function framesOf(miner: number, count: number, length: number): FrameCopy[] {
   return Array.from({ length: count }, (_, index) => ({
     messageType: (miner + index) & 0xff,
@@ -27,7 +27,7 @@ function framesOf(miner: number, count: number, length: number): FrameCopy[] {
 }
 
 describe('a relay', { timeout: PATIENCE_MS }, () => {
-  it('carries the frames of 60 miners there and back, in order, without the heap', async () => {
+  it('carries the frames of 60 miners both ways, in order, without the heap', async () => {
     const pool = await startPool(echo)
     const { relay, port } = await startRelay(pool.port)
     const miners = Array.from({ length: 60 }, () => dial(port))
@@ -52,9 +52,9 @@ describe('a relay', { timeout: PATIENCE_MS }, () => {
       heapFallbacks: 0,
       budget: null,
     })
-    // Two rings a miner, as large as its traffic made them: 64 KiB at most.
+    // Each miner has two rings, which its traffic has grown to at most 64 KiB.
     expect(memoryBytes).toBeLessThan(60 * 2 * 70_000)
-    // When they have fallen silent, little is left of that.
+    // Silent connections give most of that back.
     await eventually(() => expect(relay.stats().memoryBytes).toBeLessThan(60 * 4096))
     await Promise.all(miners.map((miner) => miner.end()))
     await eventually(() => expect(relay.stats().connections).toBe(0))
@@ -71,14 +71,14 @@ describe('a relay', { timeout: PATIENCE_MS }, () => {
     for (const payload of payloads) miner.session.send({ messageType: 1 }, payload)
     await eventually(() => expect(miner.frames.length).toBe(payloads.length))
     expect(miner.frames.every(({ payload }, index) => payload.equals(payloads[index]!))).toBe(true)
-    // What a large frame needed does not stay.
+    // The memory of a large frame goes back.
     await eventually(() => expect(relay.stats().memoryBytes).toBeLessThan(200_000))
 
     miner.session.send({ messageType: 1 }, pattern(maxFrameSize + 1))
     await eventually(() => expect(miner.closed).toBe(true))
   })
 
-  it('tells of connections as they come and go', async () => {
+  it('reports connections as they come and go', async () => {
     const pool = await startPool(echo)
     const relay = createRelay(relayOptions(pool.port))
     const events: unknown[] = []
@@ -114,7 +114,7 @@ describe('a relay', { timeout: PATIENCE_MS }, () => {
     expect(relay.stats()).toMatchObject({ connections: 0, connectionsTotal: 2, memoryBytes: 0 })
   })
 
-  it('lets a miner that has sent its last frame hear every answer', async () => {
+  it('delivers every answer to a miner that has sent its last frame', async () => {
     const pool = await startPool(echo)
     const { relay, port } = await startRelay(pool.port)
     const miner = dial(port)
@@ -131,7 +131,7 @@ describe('a relay', { timeout: PATIENCE_MS }, () => {
     expect([miner.error, pool.peers[0]?.error]).toEqual([null, null])
   })
 
-  it('passes the end of the pool on to the miner, after what the pool had sent', async () => {
+  it('passes the end of the pool on to the miner, after the frames of the pool', async () => {
     const pool = await startPool()
     const { relay, port } = await startRelay(pool.port)
     const miner = dial(port)
@@ -228,8 +228,8 @@ describe('onFrame', { timeout: PATIENCE_MS }, () => {
 
 describe('close', { timeout: PATIENCE_MS }, () => {
   /**
-   * A pool that goes on answering after the relay has ended its side: it answers everything when the relay has ended, or
-   * never ends if `stubborn`.
+   * Starts a pool that answers after the relay has ended its side. It answers every frame then. With `stubborn` it
+   * never ends.
    */
   async function startLatePool(stubborn: boolean): Promise<{ port: number; received: () => number }> {
     const payloads: Buffer[] = []
@@ -262,7 +262,7 @@ describe('close', { timeout: PATIENCE_MS }, () => {
     expect(miner.frames.every(({ payload }, index) => payload.equals(pattern(length, index)))).toBe(true)
   }
 
-  it('lets the answers through to what it had accepted', async () => {
+  it('lets answers to accepted frames through', async () => {
     const pool = await startLatePool(false)
     const { relay, miner } = await withMiner(pool.port)
     await miner.sendAll(framesOf(0, 500, 1000))
@@ -299,7 +299,7 @@ describe('close', { timeout: PATIENCE_MS }, () => {
     await eventually(() => expect(pool.received()).toBe(2000))
     miner.socket.pause()
     const closed = relay.close({ drainMs: PATIENCE_MS })
-    // The relay takes none of these any more. Bytes that a socket has not read when it is closed reset the connection.
+    // The relay no longer reads these frames. Unread bytes of a closed socket reset its connection.
     for (const { messageType, payload } of framesOf(1, 1000, 1000)) miner.session.send({ messageType }, payload)
     await quiet()
     miner.socket.resume()
@@ -309,7 +309,7 @@ describe('close', { timeout: PATIENCE_MS }, () => {
     await closed
   })
 
-  it('cuts off what has not ended after drainMs', async () => {
+  it('closes connections that have not ended after drainMs', async () => {
     const pool = await startLatePool(true)
     const { relay, miner } = await withMiner(pool.port)
     await miner.sendAll(framesOf(0, 5, 1000))
@@ -320,7 +320,7 @@ describe('close', { timeout: PATIENCE_MS }, () => {
     expectAnswers(miner, 5, 1000)
   })
 
-  it('accepts nobody any more', async () => {
+  it('accepts no more connections', async () => {
     const pool = await startPool(echo)
     const { relay, port } = await startRelay(pool.port)
     await relay.close()
@@ -331,7 +331,7 @@ describe('close', { timeout: PATIENCE_MS }, () => {
     await relay[Symbol.asyncDispose]()
   })
 
-  it('takes those along that are in their handshake', async () => {
+  it('ends connections that are in their handshake', async () => {
     const pool = await startPool(echo)
     const { relay, port } = await startRelay(pool.port)
     const silent = connect(port, '127.0.0.1')
@@ -343,7 +343,7 @@ describe('close', { timeout: PATIENCE_MS }, () => {
     expect(relay.stats()).toMatchObject({ connections: 0, handshakeFailures: 1 })
   })
 
-  it('also ends a relay that is just about to listen, or never did', async () => {
+  it('ends a relay that is about to listen, or never did', async () => {
     const relay = createRelay(relayOptions(1))
     const address = relay.listen().catch((error) => error)
     await relay.close()
@@ -369,7 +369,7 @@ describe('close', { timeout: PATIENCE_MS }, () => {
 })
 
 describe('listen', () => {
-  it("rejects with the system's error, and may be tried again", async () => {
+  it("rejects with the system's error, and may be retried", async () => {
     const blocker = createServer()
     const port = await listening(blocker)
     const relay = createRelay(relayOptions(1, { listen: { port } }))
@@ -390,7 +390,7 @@ describe('listen', () => {
     await relay.close()
   })
 
-  it('takes another host', async () => {
+  it('listens on another host', async () => {
     const relay = createRelay(relayOptions(1, { listen: { host: '127.0.0.2', port: 0 } }))
     expect((await relay.listen()).host).toBe('127.0.0.2')
     await relay.close()

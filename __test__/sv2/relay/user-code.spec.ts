@@ -9,7 +9,7 @@ import { relayOptions, startRelay } from '../../support/relay.js'
 import { authority, drain, pair } from '../../support/sessions.js'
 import { raw } from '../../support/sockets.js'
 
-/** What code of users may throw, and how it is shown. */
+/** Values that user code may throw, and how each is shown. */
 const thrown: [shown: string, value: unknown][] = [
   ['Error: of the app', new Error('of the app')],
   ['TypeError: two lines', new TypeError('two\nlines')],
@@ -44,7 +44,7 @@ const thrower = (value: unknown) => (): never => {
   throw value
 }
 
-/** What becomes an uncaught exception, or a rejection that nobody handles, until the test is over. */
+/** Collects uncaught exceptions and unhandled rejections until the end of the test. */
 function uncaught(): unknown[] {
   const found: unknown[] = []
   const collect = (error: unknown): void => {
@@ -62,7 +62,7 @@ function uncaught(): unknown[] {
   return found
 }
 
-/** The process warnings that come until the test is over. */
+/** Collects process warnings until the end of the test. */
 function warnings(): Error[] {
   const found: Error[] = []
   const collect = (warning: Error): void => {
@@ -81,7 +81,7 @@ function endsOf(relay: Relay): Disconnection[] {
   return ends
 }
 
-/** Sends a frame through, and waits for its echo. */
+/** Sends a frame through the relay, and waits for its echo. */
 async function expectServed(port: number): Promise<void> {
   const miner = dial(port)
   await miner.session.established()
@@ -117,7 +117,7 @@ describe('onFrame', { timeout: PATIENCE_MS }, () => {
     for (const messageType of [1, 2, 66, 3]) miner.session.send({ messageType }, pattern(10))
     await eventually(() => expect(ends.length).toBe(1))
     const common = { id: 1, side: 'relay', code: 'USER_CODE', reason: `onFrame threw ${shown}` }
-    // What was passed on before is counted, and comes.
+    // Frames that were passed on before are counted and arrive.
     expect(ends[0]).toMatchObject({ ...common, framesUpstream: 2 })
     expect(Object.is(ends[0]!.error?.cause, value)).toBe(true)
     await eventually(() => expect(pool.peers[0]!.frames.map(({ messageType }) => messageType)).toEqual([1, 2]))
@@ -360,7 +360,7 @@ describe('options and arguments', () => {
 })
 
 describe('attach', { timeout: PATIENCE_MS }, () => {
-  /** A server whose sessions answer each frame, and then throw. */
+  /** Starts a server whose sessions answer each frame and then throw. */
   async function throwingServer(value: unknown, prepare: (socket: Socket) => void = () => {}) {
     const sessions: Sv2Session[] = []
     const server = createServer((socket) => {
@@ -377,7 +377,7 @@ describe('attach', { timeout: PATIENCE_MS }, () => {
   }
 
   const read = (socket: Socket): void => {
-    // Bytes that have been read come as `data`, not straight into memory.
+    // Bytes that Node has already read come as `data`, not straight into memory.
     socket.unshift(Buffer.alloc(0))
     Object.defineProperty(socket, 'readableLength', { value: 1 })
   }
@@ -414,7 +414,7 @@ describe('attach', { timeout: PATIENCE_MS }, () => {
     session.send({ messageType: 1 }, pattern(10))
     socket.write(Buffer.concat([drain(session), pattern(50)]))
     await once(socket, 'close')
-    // What `onBatch` was told when it tried to answer.
+    // The error that `onBatch` met when it tried to answer.
     await eventually(() => expect(failures).toMatchObject([{ code: 'ERR_SV2_AEAD' }]))
     expect(sessions[0]!.error?.code).toBe('ERR_SV2_AEAD')
     await eventually(() => expect(sessions[0]!.stats().memoryBytes).toBe(0))

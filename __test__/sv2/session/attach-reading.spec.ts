@@ -16,7 +16,7 @@ const sent: FrameCopy[] = [0, 1, 100, 70_000, 300_000, 5].map((length, index) =>
   payload: pattern(length, index),
 }))
 
-/** A server's session on `socket` that sends everything back. */
+/** Attaches a server's session that sends every frame back to `socket`. */
 function serve(socket: Socket): Peer {
   return new Peer(Sv2Session.responder(authority), socket, echo)
 }
@@ -37,13 +37,13 @@ function expectSent(frames: FrameCopy[]): void {
   expect(frames.every(({ payload }, index) => payload.equals(sent[index]!.payload as Buffer))).toBe(true)
 }
 
-/** True where Node makes no memory for what it reads: it says nothing of data then. */
+/** True if Node allocates no memory for reads. It then emits no `data` events. */
 function readsDirectly(socket: Socket): boolean {
   return socket.listenerCount('data') === 0
 }
 
 describe('an attached socket', { timeout: PATIENCE_MS }, () => {
-  it('reads without memory made for every read, whether it was accepted or dialled, connected or not yet', async () => {
+  it('reads without an allocation for each read, whether accepted or dialled, connected or not yet', async () => {
     const servers: Peer[] = []
     const server = createServer((socket) => servers.push(serve(socket)))
     const early = client(connect(await listening(server), '127.0.0.1'))
@@ -54,13 +54,13 @@ describe('an attached socket', { timeout: PATIENCE_MS }, () => {
     expect(readsDirectly(late)).toBe(true)
   })
 
-  it('reads one connection while the frames of another are at hand', async () => {
+  it('reads one connection while the frames of another are in use', async () => {
     const pairs = await Promise.all(Array.from({ length: 20 }, connected))
     for (const { accepted } of pairs) serve(accepted)
     await Promise.all(pairs.map(({ dialled }) => exchange(client(dialled))))
   })
 
-  it('takes what had come before it was attached', async () => {
+  it('takes bytes that came before it was attached', async () => {
     const { accepted, dialled } = await connected()
     const peer = client(dialled)
     await quiet()
@@ -69,7 +69,7 @@ describe('an attached socket', { timeout: PATIENCE_MS }, () => {
     await exchange(peer)
   })
 
-  it('tells others who listen, whether they came before or after, and has taken the bytes itself by then', async () => {
+  it('calls other listeners, added before or after, once it has taken the bytes itself', async () => {
     const { accepted, dialled } = await connected()
     const chunks: Buffer[] = []
     const copies: Buffer[] = []
@@ -84,11 +84,11 @@ describe('an attached socket', { timeout: PATIENCE_MS }, () => {
     serve(accepted)
     await exchange(peer)
     expect(bytes).toBeGreaterThan(300_000)
-    // What they were given is theirs to keep.
+    // The listeners may keep the chunks.
     expect(Buffer.concat(chunks).equals(Buffer.concat(copies))).toBe(true)
   })
 
-  it('reads nothing while its owner has paused it', async () => {
+  it('reads nothing while user code has paused it', async () => {
     const { accepted, dialled } = await connected()
     accepted.pause()
     const server = serve(accepted)
@@ -99,7 +99,7 @@ describe('an attached socket', { timeout: PATIENCE_MS }, () => {
     await exchange(peer)
   })
 
-  it('may be of TLS', async () => {
+  it('may be a TLS socket', async () => {
     const pem = readFileSync(new URL('../../fixtures/localhost.pem', import.meta.url))
     const server = createTlsServer({ key: pem, cert: pem })
     const dialled = connectTls({ port: await listening(server), ca: pem, servername: 'localhost' })
@@ -109,7 +109,7 @@ describe('an attached socket', { timeout: PATIENCE_MS }, () => {
     expect(readsDirectly(accepted)).toBe(false)
   })
 
-  it('hears of the end, and of what came before it', async () => {
+  it('learns of the end, and of the bytes before it', async () => {
     const { accepted, dialled } = await connected()
     const server = new Peer(Sv2Session.responder(authority), accepted, keep)
     const peer = client(dialled)

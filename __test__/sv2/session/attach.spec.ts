@@ -11,7 +11,7 @@ function frames(count: number, length: number): FrameCopy[] {
   return Array.from({ length: count }, (_, index) => ({ messageType: index & 0xff, payload: pattern(length, index) }))
 }
 
-/** A client and its server, both with their handshake behind them. */
+/** Connects a client and its server, and completes their handshake. */
 async function connected(onServer = keep, onClient = keep): Promise<{ client: Peer; server: Peer }> {
   const pool = await startPool(onServer)
   const client = dial(pool.port, {}, onClient)
@@ -31,7 +31,7 @@ describe('attach', { timeout: PATIENCE_MS }, () => {
     expect(server.session.stats()).toMatchObject({ framesIn: sent.length, framesOut: sent.length })
   })
 
-  it('puts out what is sent at any time, and what was in the output before', async () => {
+  it('sends frames of any time, and bytes that were in the output before', async () => {
     const { initiator, responder } = pair()
     initiator.send({ messageType: 1 }, pattern(10))
     const received: number[] = []
@@ -41,7 +41,7 @@ describe('attach', { timeout: PATIENCE_MS }, () => {
       })
     })
     const socket = connect(await listening(server), '127.0.0.1')
-    // Not connected yet: it waits in the socket.
+    // The socket is not connected yet, so the bytes wait in it.
     initiator.attach(socket, () => {})
     initiator.send({ messageType: 2 }, pattern(10))
     await eventually(() => expect(received).toEqual([1, 2]))
@@ -77,7 +77,7 @@ describe('attach', { timeout: PATIENCE_MS }, () => {
 })
 
 describe('backpressure', { timeout: PATIENCE_MS }, () => {
-  it('reaches the sender when the other end does not read, and nothing is lost', async () => {
+  it('reaches the sender when the other end does not read, and loses nothing', async () => {
     const { client, server } = await connected()
     client.socket.pause()
     const sent = frames(20_000, 1000)
@@ -87,7 +87,7 @@ describe('backpressure', { timeout: PATIENCE_MS }, () => {
     })
     await quiet()
     expect(done).toBe(false)
-    // The ring, and the part of it that the socket has: nothing else.
+    // Only the ring, and the part of it that the socket has, hold bytes.
     expect(server.session.stats().memoryBytes).toBeLessThan(80_000)
     expect(server.socket.writableLength).toBeLessThanOrEqual(65_536)
     client.socket.resume()
@@ -96,7 +96,7 @@ describe('backpressure', { timeout: PATIENCE_MS }, () => {
     expect(client.frames.every(({ payload }, index) => payload.equals(sent[index]!.payload))).toBe(true)
   })
 
-  it('makes a session that answers read no more until its answers are taken', async () => {
+  it('stops a session that answers from reading until its answers are taken', async () => {
     const { client, server } = await connected(echo)
     client.socket.pause()
     const sent = frames(20_000, 1000)
@@ -110,8 +110,8 @@ describe('backpressure', { timeout: PATIENCE_MS }, () => {
     expect(client.frames.every(({ payload }, index) => payload.equals(sent[index]!.payload))).toBe(true)
   })
 
-  it('does not keep a session that only sends from reading: two would wait for each other', async () => {
-    // Far more than sockets hold, so that neither end could go on without reading.
+  it('does not stop a session that only sends from reading, or two would wait for each other', async () => {
+    // Far more than sockets hold, so neither end can continue without reading.
     const sent = frames(40_000, 1000)
     const { client, server } = await connected()
     await Promise.all([client.sendAll(sent), server.sendAll(sent)])
@@ -153,7 +153,7 @@ describe('the end', { timeout: PATIENCE_MS }, () => {
     expect(server.error).toBeNull()
   })
 
-  it('comes when a session is closed: what it had sent still arrives', async () => {
+  it('comes when a session is closed, after the frames that it had sent', async () => {
     const { client, server } = await connected()
     const sent = frames(2000, 10_000)
     for (const { messageType, payload } of sent) client.session.send({ messageType }, payload)
@@ -166,7 +166,7 @@ describe('the end', { timeout: PATIENCE_MS }, () => {
     expect(client.session.stats()).toMatchObject({ framesOut: sent.length, memoryBytes: 0 })
   })
 
-  it('of a session that is closed waits for a slow reader, until the socket is destroyed', async () => {
+  it('of a closed session waits for a slow reader until the socket is destroyed', async () => {
     const { client, server } = await connected()
     client.socket.pause()
     const sending = codeOfRejection(server.sendAll(frames(100_000, 1000)))
@@ -178,7 +178,7 @@ describe('the end', { timeout: PATIENCE_MS }, () => {
     await eventually(() => expect(server.session.stats().memoryBytes).toBe(0))
   })
 
-  it('of the peer does not end a session that is still sending', async () => {
+  it('of the peer does not end a session that still sends', async () => {
     const { client, server } = await connected()
     const sending = server.sendAll(frames(20_000, 1000))
     await client.end()
@@ -220,7 +220,7 @@ describe('the end', { timeout: PATIENCE_MS }, () => {
   it('of a session that fails destroys the socket with its error', async () => {
     const pool = await startPool()
     const socket = connect(pool.port, '127.0.0.1')
-    // 64 bytes are a key, whatever they are; what follows is no frame.
+    // Any 64 bytes are a key. The bytes after them are no frame.
     socket.write(pattern(64 + 1000))
     await ended(socket)
     const [server] = pool.peers
@@ -286,7 +286,7 @@ describe('the end', { timeout: PATIENCE_MS }, () => {
   })
 })
 
-/** Resolves when `socket` has closed, however. */
+/** Resolves when `socket` has closed, with or without an error. */
 function ended(socket: Socket): Promise<void> {
   socket.on('error', () => {})
   socket.resume()
@@ -296,7 +296,7 @@ function ended(socket: Socket): Promise<void> {
 }
 
 it('ends when a write fails that it could not have known of', { timeout: PATIENCE_MS }, () => {
-  // In a process of its own: what went wrong once was a write that failed and was tried again for ever.
+  // Runs in a separate process, because a failed write was once retried forever.
   const program = `
     import { createServer, connect } from 'node:net'
     import { setTimeout } from 'node:timers/promises'
@@ -308,7 +308,7 @@ it('ends when a write fails that it could not have known of', { timeout: PATIENC
       socket.on('error', ({ syscall }) => console.log(syscall))
       socket.on('close', () => console.log('closed'))
       await session.established()
-      // From here on it does not hear of the other's end.
+      // From here on the session does not learn of the other end's death.
       socket.pause()
       await setTimeout(300)
       session.send({ messageType: 1 }, Buffer.alloc(10))

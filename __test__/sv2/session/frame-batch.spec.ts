@@ -6,10 +6,10 @@ import { detachByStream } from '../../support/detach.js'
 import { pattern } from '../../support/pattern.js'
 import { drain, pair, strangers, wireLength, wireOf } from '../../support/sessions.js'
 
-/** Bytes that the table of a batch takes for each frame. */
+/** Bytes in the table of a batch for each frame. */
 const ENTRY = 12
 
-/** Has `to` receive frames with payloads of these lengths, in one batch. */
+/** Sends frames with payloads of these lengths, and returns the one batch that `to` receives. */
 function batchOf(from: Sv2Session, to: Sv2Session, ...lengths: number[]): FrameBatch {
   for (const [index, length] of lengths.entries()) from.send({ messageType: index }, pattern(length, index))
   return to.receive(drain(from))
@@ -38,7 +38,7 @@ function expectReleased(batch: FrameBatch, frame: Frame, to: Sv2Session): void {
 }
 
 describe('a batch', () => {
-  it('is read by index, by iteration, and as often as one likes', () => {
+  it('is read by index or by iteration, any number of times', () => {
     const { initiator, responder } = pair()
     const batch = batchOf(initiator, responder, 5, 0, 300)
     const payloads = [pattern(5, 0), pattern(0), pattern(300, 2)]
@@ -121,7 +121,7 @@ describe('a retained batch', () => {
     expect([responder.stats().retainedBatches, pool.stats().liveSlices]).toEqual([0, 1])
   })
 
-  it('comes from the heap when the slots are taken, and the count of those is kept', () => {
+  it('comes from the heap when the slots are taken, and is counted', () => {
     const pool = new SlotPool(1 << 20)
     const { initiator, responder } = pair({ pool })
     const kept = Array.from({ length: 12 }, (_, index) => batchOf(initiator, responder, 100 + index, 7).retain())
@@ -153,14 +153,14 @@ describe('a retained batch', () => {
 })
 
 describe("a session's pool", () => {
-  it('may hold no bytes that were written and not taken', () => {
+  it('must not hold a pending message', () => {
     const pool = new SlotPool(4096)
     const { initiator, responder } = pair({ pool })
     const kept = batchOf(initiator, responder, 8)
     const wire = wireOf(initiator, { messageType: 1 }, pattern(9))
     pool.getWritable(3).set([1, 2, 3])
     expect(codeOf(() => responder.receive(wire))).toBe('ERR_BUSY')
-    // Nothing happened: neither to the session nor to the batch nor to the bytes.
+    // The session, the batch and the bytes are unchanged.
     expect([responder.state, copies(kept)]).toEqual(['transport', [pattern(8)]])
     const slice = pool.getDataOwned()
     expect(slice.bytes).toEqual(new Uint8Array([1, 2, 3]))
@@ -183,7 +183,7 @@ describe("a session's pool", () => {
     expect(pool.stats().heapFallbacks).toBe(0)
   })
 
-  it('takes no more of it than a batch needs', () => {
+  it('uses no more memory than a batch needs', () => {
     const pool = new SlotPool(wireLength(100) * 3)
     const { initiator, responder } = pair({ pool })
     expect(copies(batchOf(initiator, responder, 100, 100, 100))).toEqual([
@@ -202,7 +202,7 @@ describe("a session's pool", () => {
     expect(pool.stats()).toMatchObject({ liveSlices: 1, heapFallbacks: 1, mode: 'back' })
     const { payload } = large.at(0)!
     expect(copies(batchOf(initiator, responder, 10))).toEqual([pattern(10)])
-    // The memory is gone, and so is every view of it.
+    // The memory is freed, and every view of it is detached.
     expect(payload.length).toBe(0)
     expect(responder.stats().heapFallbacks).toBe(1)
   })
@@ -216,7 +216,7 @@ describe("a session's pool", () => {
     expect(responder.stats().heapFallbacks).toBe(1)
   })
 
-  it('may be closed: then nothing can be received', () => {
+  it('may be closed, after which nothing can be received', () => {
     const pool = new SlotPool(4096)
     const { initiator, responder } = pair({ pool })
     const batch = batchOf(initiator, responder, 8)
@@ -227,7 +227,7 @@ describe("a session's pool", () => {
     expect(responder.state).toBe('transport')
   })
 
-  it('stays usable when a frame that failed had made it change its mode', () => {
+  it('stays usable after a bad frame has changed its mode', () => {
     const pool = new SlotPool(1000)
     const { initiator, responder } = pair({ pool })
     const front = batchOf(initiator, responder, 400).retain()
@@ -235,7 +235,7 @@ describe("a session's pool", () => {
     front.release()
     const wire = wireOf(initiator, { messageType: 1 }, pattern(300))
     wire[wire.length - 1]! ^= 1
-    // Room for it was only at the front.
+    // Only the front had room for the frame.
     expect(codeOf(() => responder.receive(wire))).toBe('ERR_SV2_AEAD')
     pool.getWritable(50).fill(1)
     const slice = pool.getDataOwned()
@@ -245,7 +245,7 @@ describe("a session's pool", () => {
 })
 
 describe('memory that JavaScript changes', () => {
-  it('goes on when the region was detached', () => {
+  it('is shown again when the region was detached', () => {
     const pool = new SlotPool(4096)
     const { initiator, responder } = pair({ pool })
     const batch = batchOf(initiator, responder, 100, 50)
@@ -285,7 +285,7 @@ describe('memory that JavaScript changes', () => {
       expect(responder.output.available, name).toBe(0)
     }
     expect(copies(foreign)).toEqual([pattern(500)])
-    // Nothing was sent, and the session goes on.
+    // Nothing is sent, and the session continues.
     expect(copies(batchOf(responder, initiator, 5))).toEqual([pattern(5)])
   })
 })

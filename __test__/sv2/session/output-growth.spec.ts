@@ -12,7 +12,7 @@ const root = fileURLToPath(new URL('../../..', import.meta.url))
 const SIZE = 65_536
 
 describe('an output that grows', () => {
-  it('is small until there is traffic, and has the size that it may have', () => {
+  it('is small until there is traffic, and reports its largest size', () => {
     const { initiator } = pair({ outputSize: SIZE })
     expect(initiator.stats().memoryBytes).toBeLessThan(2048)
     expect(initiator.output.size).toBe(SIZE)
@@ -21,14 +21,14 @@ describe('an output that grows', () => {
     expect(initiator.output.size).toBe(SIZE)
   })
 
-  it('has at hand all that it may hold, and tells those who wait for it', async () => {
+  it('counts all its possible room, and resolves waits for it', async () => {
     const { initiator } = pair({ outputSize: SIZE })
     const [some, all] = [initiator.output.readable(5000), initiator.output.readable(SIZE)]
     for (let sent = 0; sent < SIZE; sent += wireLength(100)) initiator.send({ messageType: 1 }, pattern(100))
     expect([initiator.output.available, await some, await all]).toEqual([SIZE, 37 * wireLength(100), SIZE])
   })
 
-  it('goes on where it was', () => {
+  it('continues where it was', () => {
     const { initiator, responder } = pair({ outputSize: SIZE })
     const { output } = initiator
     const wire: Buffer[] = []
@@ -40,7 +40,7 @@ describe('an output that grows', () => {
     }
     initiator.send({ messageType: 0 }, pattern(900, 0))
     take(800)
-    // Wraps in the first ring, and moves to the next.
+    // The bytes wrap in the first ring and move to the next.
     initiator.send({ messageType: 1 }, pattern(500, 1))
     initiator.send({ messageType: 2 }, pattern(5000, 2))
     expect(output.position).toBe(BigInt(ACT_1 + 800))
@@ -54,7 +54,7 @@ describe('an output that grows', () => {
     )
   })
 
-  it('keeps the views that are lent, and no others', async () => {
+  it('keeps only views that are lent', async () => {
     const { initiator, responder } = pair({ outputSize: SIZE })
     initiator.send({ messageType: 1 }, pattern(100))
     let left: Uint8Array = new Uint8Array()
@@ -77,7 +77,7 @@ describe('an output that grows', () => {
     expect(frames.map(({ payload }) => payload)).toEqual([pattern(100), pattern(10_000), pattern(40_000)])
   })
 
-  it('loses and changes nothing, however it is sent and drained', () => {
+  it('loses and changes nothing under any order of sends and drains', () => {
     const random = new Random()
     for (let program = 0; program < 30; program++) {
       const { initiator, responder } = pair({ outputSize: 2 ** (6 + random.below(12)) })
@@ -125,7 +125,7 @@ describe('an output that grows', () => {
 })
 
 describe('an output that falls silent', { timeout: PATIENCE_MS }, () => {
-  it('gives back what its traffic needed, and goes on', async () => {
+  it('gives back the memory of its traffic, and continues', async () => {
     const [{ initiator, responder }, other] = [pair(), pair()]
     const idle = initiator.stats().memoryBytes
     for (let round = 0; round < 2; round++) {
@@ -136,15 +136,15 @@ describe('an output that falls silent', { timeout: PATIENCE_MS }, () => {
       expect(responder.receive(drain(initiator)).length).toBe(1)
       await eventually(() => expect(initiator.stats().memoryBytes).toBe(idle))
       expect(initiator.output.position).toBe(position + BigInt(wireLength(30_000)))
-      // Not while there is something in it.
+      // The ring does not shrink while it holds bytes.
       expect(other.initiator.output.available).toBe((round + 1) * wireLength(30_000))
     }
     const payloads = [...other.responder.receive(drain(other.initiator))].map(({ payload }) => Buffer.from(payload))
     expect(payloads).toEqual([pattern(30_000), pattern(30_000)])
   })
 
-  // In debug mode it is in quarantine.
-  it.skipIf(DEBUG)('lets the system have it', async () => {
+  // In debug mode the memory is in quarantine.
+  it.skipIf(DEBUG)('returns it to the system', async () => {
     const initiators = Array.from({ length: 1000 }, () => pair().initiator)
     const payload = pattern(60_000)
     const before = process.memoryUsage.rss()

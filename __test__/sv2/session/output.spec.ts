@@ -6,13 +6,13 @@ import { detachByStream } from '../../support/detach.js'
 import { pattern } from '../../support/pattern.js'
 import { ACT_1, ACT_2, drain, pair, strangers, wireLength, wireOf } from '../../support/sessions.js'
 
-/** Payload whose frame takes `length` bytes on the wire. */
+/** Returns a payload whose frame takes `length` bytes on the wire. */
 function payloadFor(length: number): Buffer {
   return pattern(length - wireLength(1) + 1)
 }
 
 describe('output', () => {
-  it('is a consumer that tells where it stands', () => {
+  it('is a consumer that reports its position', () => {
     const { initiator } = strangers({ outputSize: 1024 })
     const { output } = initiator
     expect(output).toBeInstanceOf(Consumer)
@@ -31,7 +31,7 @@ describe('output', () => {
     expect(codeOf(() => new Consumer(Symbol('x'), {} as never))).toBe('ERR_INVALID_ARG_TYPE')
   })
 
-  it('reads as much as the target takes', () => {
+  it('reads as much as the target holds', () => {
     const { initiator, responder } = pair()
     const payload = pattern(500)
     initiator.send({ messageType: 1 }, payload)
@@ -65,7 +65,7 @@ describe('output', () => {
     expect(wrapped).toBeGreaterThan(5)
   })
 
-  it('takes no more than is said', () => {
+  it('consumes only as many bytes as the callback returns', () => {
     const { initiator, responder } = pair()
     initiator.send({ messageType: 1 }, pattern(100))
     const wire = Buffer.alloc(wireLength(100))
@@ -100,7 +100,7 @@ describe('output', () => {
     },
   )
 
-  it('passes on what the callback throws, and nothing is taken', () => {
+  it('passes on an error of the callback, and consumes nothing', () => {
     const { initiator, responder } = pair()
     initiator.send({ messageType: 1 }, pattern(10))
     const thrown = new Error('mine')
@@ -131,7 +131,7 @@ describe('output', () => {
     const incoming = wireOf(responder, { messageType: 5 }, pattern(30))
     const wire: Buffer[] = []
     initiator.output.ioSlices(([first, second], length) => {
-      // Far more than the ring has room for.
+      // Far more than fits into the ring.
       for (let index = 0; index < 20; index++) initiator.send({ messageType: 2 }, pattern(300, index))
       expect(initiator.receive(incoming).at(0)?.messageType).toBe(5)
       wire.push(Buffer.concat([first, second]))
@@ -142,7 +142,7 @@ describe('output', () => {
     expect(payloads).toEqual([pattern(100), ...Array.from({ length: 20 }, (_, index) => pattern(300, index))])
   })
 
-  it('keeps its views when the session is closed from within its callback, and is freed after', () => {
+  it('keeps its views when its callback closes the session, and is freed afterwards', () => {
     const { initiator, responder } = pair()
     initiator.send({ messageType: 1 }, pattern(100))
     let wire = Buffer.alloc(0)
@@ -159,7 +159,7 @@ describe('output', () => {
     expect(codeOf(() => initiator.output.ioSlices(() => 0))).toBe('ERR_SV2_STATE')
   })
 
-  it('is freed also when the callback that closes the session throws, or takes nothing', () => {
+  it('is freed when the callback that closes the session throws or takes nothing', () => {
     for (const end of [() => 0, () => 1e9, () => codeOf(() => 0) as never]) {
       const { initiator } = pair()
       initiator.send({ messageType: 1 }, pattern(100))
@@ -171,13 +171,13 @@ describe('output', () => {
           return end()
         })
       } catch {
-        // How it ends is shown by other tests.
+        // Other tests check how the call ends.
       }
       expect([initiator.stats().memoryBytes, view.length]).toEqual([0, 0])
     }
   })
 
-  it('is freed when the session fails from within its callback', () => {
+  it('is freed when the session fails inside its callback', () => {
     const { initiator } = pair()
     initiator.output.ioSlices(() => {
       expect(codeOf(() => initiator.receive(new Uint8Array(22)))).toBe('ERR_SV2_AEAD')
@@ -199,7 +199,7 @@ describe('output', () => {
     expect(view.length).toBe(0)
   })
 
-  it('goes on when its memory was detached', () => {
+  it('continues after its memory was detached', () => {
     const { initiator, responder } = pair()
     initiator.send({ messageType: 1 }, pattern(100))
     initiator.output.ioSlices(([first]) => {
@@ -211,7 +211,7 @@ describe('output', () => {
     expect(initiator.stats().memoryBytes).toBe(0)
   })
 
-  it('lets a frame larger than the ring out whole', () => {
+  it('sends a frame larger than the ring whole', () => {
     const { initiator, responder } = pair({ outputSize: 64 })
     const payload = pattern(300_000)
     expect(initiator.send({ messageType: 1 }, payload)).toBe(false)
@@ -229,14 +229,14 @@ describe('send', () => {
     const { initiator, responder } = pair({ outputSize: 1024 })
     const answers: boolean[] = []
     for (let index = 0; index < 12; index++) answers.push(initiator.send({ messageType: index }, payloadFor(128)))
-    // 1,024 bytes are there after the eighth.
+    // The output holds 1,024 bytes after the eighth frame.
     expect(answers).toEqual([...Array(7).fill(true), ...Array(5).fill(false)])
     const batch = responder.receive(drain(initiator))
     expect([...batch].map(({ messageType }) => messageType)).toEqual(Array.from({ length: 12 }, (_, index) => index))
     expect(initiator.send({ messageType: 1 }, pattern(1))).toBe(true)
   })
 
-  it('refuses what no frame can carry, and sends nothing', () => {
+  it('refuses payloads that no frame can carry, and sends nothing', () => {
     const { initiator, responder } = pair({ maxFrameSize: 10 })
     const payload = new Uint8Array(0x100_0000)
     expect(codeOf(() => initiator.send({ messageType: 1 }, payload))).toBe('ERR_SV2_FRAME_TOO_LARGE')
@@ -246,21 +246,21 @@ describe('send', () => {
 })
 
 describe('drained', () => {
-  /** A session with 1,024 bytes of output in a ring as large. */
+  /** Makes a session whose ring of 1,024 bytes is full. */
   function full(): Sv2Session {
     const { initiator } = pair({ outputSize: 1024 })
     expect(initiator.send({ messageType: 1 }, payloadFor(1024))).toBe(false)
     return initiator
   }
 
-  it('resolves at once with little in the output, also before the handshake', async () => {
+  it('resolves at once with little in the output, even before the handshake', async () => {
     await strangers().initiator.drained()
     const { initiator } = pair({ outputSize: 1024 })
     initiator.send({ messageType: 1 }, payloadFor(512))
     await initiator.drained()
   })
 
-  it('resolves when half the ring is free, for everyone who waits', async () => {
+  it('resolves every wait when half the ring is free', async () => {
     const session = full()
     let resolved = 0
     const waits = [session.drained(), session.drained({ timeoutMs: 60_000 })]
@@ -339,7 +339,7 @@ describe('forward', () => {
     expect(frames[0]).toMatchObject({ ...header, messageType: 1 })
   })
 
-  it('may go to the session that received, and be large', () => {
+  it('may target the receiving session, and be large', () => {
     const { initiator, responder } = pair({ outputSize: 64, maxFrameSize: 3_000_000 })
     const payload = pattern(3_000_000)
     const batch = responder.receive(wireOf(initiator, header, payload))
@@ -349,7 +349,7 @@ describe('forward', () => {
     expect(back).toMatchObject(header)
   })
 
-  it('is false where the output is over its mark, an empty batch included', () => {
+  it('is false when the output is over its mark, even for an empty batch', () => {
     const { initiator, responder } = pair({ outputSize: 1024 })
     const batch = responder.receive(wireOf(initiator, header, payloadFor(600))).retain()
     const empty = responder.receive(new Uint8Array())
@@ -365,7 +365,7 @@ describe('forward', () => {
     expect(Buffer.from(to.responder.receive(drain(to.initiator)).at(0)!.payload)).toEqual(pattern(40))
   })
 
-  it('goes on from a session that is closed, but not to one', () => {
+  it('works from a closed session, but not to one', () => {
     const { initiator, responder } = pair()
     const to = pair()
     const batch = responder.receive(wireOf(initiator, header, pattern(40)))
@@ -411,7 +411,7 @@ describe('established', () => {
     expect(await closed).toBe('ERR_SV2_STATE')
   })
 
-  it('gives up when asked to', async () => {
+  it('can be aborted or time out', async () => {
     const { initiator } = strangers()
     expect(await codeOfRejection(initiator.established({ timeoutMs: 1 }))).toBe('ERR_TIMEOUT')
     const reason = new Error('enough')

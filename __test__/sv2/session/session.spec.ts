@@ -22,7 +22,7 @@ import {
 const MAX_PAYLOAD = 0xff_ffff
 
 describe('handshake', () => {
-  it('takes 64 bytes there and 234 back', () => {
+  it('takes 64 bytes one way and 234 back', () => {
     const { initiator, responder } = strangers()
     expect([initiator.state, responder.state]).toEqual(['handshake', 'handshake'])
     expect([initiator.output.available, responder.output.available]).toEqual([ACT_1, 0])
@@ -32,7 +32,7 @@ describe('handshake', () => {
     expect([initiator.state, initiator.output.available]).toEqual(['transport', 0])
   })
 
-  it('may be cut at every byte', () => {
+  it('may be split at every byte', () => {
     for (let cut = 0; cut <= ACT_2; cut++) {
       const { initiator, responder } = strangers()
       const act1 = drain(initiator)
@@ -49,7 +49,7 @@ describe('handshake', () => {
     }
   })
 
-  it('may come one byte at a time, with frames right behind it', () => {
+  it('may come one byte at a time, with frames right after it', () => {
     const { initiator, responder } = strangers()
     expect(receiveInPieces(responder, drain(initiator), () => 1)).toEqual([])
     responder.send({ messageType: 1 }, pattern(10))
@@ -60,7 +60,7 @@ describe('handshake', () => {
     ])
   })
 
-  it('gives frames that come in one chunk with act 2', () => {
+  it('returns frames that come in one chunk with act 2', () => {
     const { initiator, responder } = strangers()
     responder.receive(drain(initiator))
     responder.send({ messageType: 7 }, pattern(100))
@@ -68,7 +68,7 @@ describe('handshake', () => {
     expect([...batch].map((frame) => frame.payload.length)).toEqual([100])
   })
 
-  it('fails at the initiator when act 1 was changed: every 64 bytes are a key', () => {
+  it('fails at the initiator when act 1 was changed, because any 64 bytes are a key', () => {
     for (const at of [0, 31, 63]) {
       const { initiator, responder } = strangers()
       const act1 = drain(initiator)
@@ -113,14 +113,14 @@ describe('handshake', () => {
 })
 
 describe('keys', () => {
-  it('come in pairs that a responder takes', () => {
+  it('come in pairs that a responder accepts', () => {
     const { publicKey, secretKey } = generateAuthorityKeypair()
     const responder = Sv2Session.responder({ authorityPublicKey: publicKey, authoritySecretKey: secretKey })
     expect(responder.state).toBe('handshake')
     responder.close()
   })
 
-  it('are those that the reference implementation prints', () => {
+  it('match those that the reference implementation prints', () => {
     const responder = Sv2Session.responder({
       authorityPublicKey: '9auqWEzQDVyd2oe1JVGFLMLHZtCo2FFqZwtKA5gd9xbuEu7PH72',
       authoritySecretKey: 'mkDLTBBRxdBv998612qipDYoTK3YUrqLe8uWw7gu3iXbSrn2n',
@@ -207,7 +207,7 @@ describe('frames', () => {
       const wire = wireOf(from, { messageType: 9 }, payload)
       expect(wire.length).toBe(wireLength(length))
       const frame = to.receive(wire).at(0)!
-      // Far quicker than toEqual on 16 MB.
+      // This is far faster than `toEqual` on 16 MB.
       expect(Buffer.compare(frame.payload, payload)).toBe(0)
     }
     initiator.close()
@@ -248,7 +248,7 @@ describe('frames', () => {
     }
   })
 
-  it('may be cut at every byte', () => {
+  it('may be split at every byte', () => {
     const { initiator, responder } = pair()
     const lengths = [0, 1, 15, 16, 17, 300, 0, 0, 64]
     for (const [index, length] of lengths.entries()) initiator.send({ messageType: index }, pattern(length, index))
@@ -256,7 +256,7 @@ describe('frames', () => {
     expect(frames).toEqual(lengths.map((length, index) => ({ messageType: index, payload: pattern(length, index) })))
   })
 
-  it('may be cut anywhere, many at once', () => {
+  it('may be split anywhere, many at once', () => {
     const random = new Random()
     const { initiator, responder } = pair()
     const sent: { messageType: number; payload: Buffer }[] = []
@@ -274,7 +274,7 @@ describe('frames', () => {
     }
   })
 
-  it('come from memory that other threads can write, too', () => {
+  it('may come from memory that other threads can write', () => {
     const { initiator, responder } = pair()
     const payload = new Uint8Array(new SharedArrayBuffer(50)).fill(3)
     const wire = wireOf(initiator, { messageType: 1 }, payload)
@@ -283,7 +283,7 @@ describe('frames', () => {
     expect(Buffer.from(responder.receive(shared).at(0)!.payload)).toEqual(Buffer.alloc(50, 3))
   })
 
-  it.skipIf(DEBUG)('may be received from a view of the pool that they are received into', () => {
+  it.skipIf(DEBUG)('may be received from a view of the receiving pool', () => {
     const pool = new SlotPool(4096)
     const { initiator, responder } = pair({ pool })
     const first = wireOf(initiator, { messageType: 1 }, pattern(100, 1))
@@ -292,7 +292,7 @@ describe('frames', () => {
       wireOf(initiator, { messageType: 3 }, pattern(50, 3)),
     ]
     const region = new Uint8Array(responder.receive(first).at(0)!.payload.buffer)
-    // At the start, where the next batch will lie.
+    // The view lies at the start, where the next batch will lie.
     region.set(a)
     region.set(b, a.length)
     const frames = [...responder.receive(region.subarray(0, a.length + b.length))]
@@ -307,7 +307,7 @@ describe('frames', () => {
 
     responder.send({ messageType: 1 }, pattern(100))
     responder.output.ioSlices(([waiting]) => {
-      // Larger than the free part of the ring, so the copy would run into what is being copied.
+      // The payload is larger than the free part of the ring, so the copy would overwrite its own source.
       responder.send({ messageType: 2 }, waiting)
       return 0
     })
@@ -365,7 +365,7 @@ describe('a bad peer', () => {
     expect([...batch].map(({ messageType }) => messageType)).toEqual([1, 2])
     expect(Buffer.from(batch.at(1)!.payload)).toEqual(pattern(20, 2))
     expectFailed(responder, 'ERR_SV2_AEAD')
-    // A closed session does not end the batch.
+    // Closing the session does not end the batch.
     expect(batch.at(0)?.messageType).toBe(1)
     expect(batch.release()).toBe(true)
   })
@@ -375,13 +375,13 @@ describe('a bad peer', () => {
     expect(responder.receive(wireOf(initiator, { messageType: 1 }, pattern(1000))).length).toBe(1)
     const before = responder.stats().memoryBytes
     const wire = wireOf(initiator, { messageType: 1 }, pattern(1001))
-    // The header alone tells.
+    // The header alone shows it.
     expect(codeOf(() => responder.receive(wire.subarray(0, SEALED_HEADER)))).toBe('ERR_SV2_FRAME_TOO_LARGE')
     expectFailed(responder, 'ERR_SV2_FRAME_TOO_LARGE')
     expect(before).toBeLessThan(100_000)
   })
 
-  it('makes a session hold what has come of a frame, not what was announced', () => {
+  it('makes a session hold only the bytes that have come, not the length that the header announced', () => {
     const { initiator, responder } = pair({ maxFrameSize: MAX_PAYLOAD })
     const before = responder.stats().memoryBytes
     const wire = wireOf(initiator, { messageType: 1 }, pattern(MAX_PAYLOAD))
@@ -440,7 +440,7 @@ describe('states', () => {
     expect(initiator.state).toBe('transport')
   })
 
-  it('lets a failed session say what it had to say, and gives its memory back then', () => {
+  it('keeps the output of a failed session until it is drained, then frees the memory', () => {
     const { initiator, responder } = pair()
     responder.send({ messageType: 4 }, pattern(70_000))
     expect(codeOf(() => responder.receive(new Uint8Array(SEALED_HEADER)))).toBe('ERR_SV2_AEAD')
@@ -452,7 +452,7 @@ describe('states', () => {
     expect(responder.output.read(new Uint8Array(1))).toBe(0)
   })
 
-  it('gives the memory of a failed session with nothing to say back at once', () => {
+  it('frees the memory of a failed session with an empty output at once', () => {
     const { responder } = pair()
     expect(codeOf(() => responder.receive(new Uint8Array(SEALED_HEADER)))).toBe('ERR_SV2_AEAD')
     expect(responder.stats().memoryBytes).toBe(0)
@@ -483,7 +483,7 @@ describe('stats', () => {
     const wire = drain(initiator)
     const inAll = wireLength(0) + wireLength(10) + wireLength(65_520)
     expect(counted(initiator)).toMatchObject({ framesOut: 3, bytesOut: ACT_1 + inAll })
-    // Bytes count when they come, frames when they are complete.
+    // Bytes count on arrival, and frames when they are complete.
     responder.receive(wire.subarray(0, 30))
     expect(counted(responder)).toMatchObject({ framesIn: 1, bytesIn: ACT_1 + 30 })
     const batch = responder.receive(wire.subarray(30)).retain()
@@ -509,11 +509,11 @@ describe('stats', () => {
 })
 
 describe('memory', () => {
-  it('goes back at close: 2,000 sessions leave nothing behind', () => {
+  it('is freed on close: 2,000 sessions leave nothing behind', () => {
     const use = (sessions: number): void => {
       for (let made = 0; made < sessions; made += 2) {
         const { initiator, responder } = pair()
-        // Touches the whole ring and shows it to JavaScript.
+        // This touches the whole ring and shows it to JavaScript.
         initiator.send({ messageType: 1 }, payload)
         initiator.output.ioSlices((_, length) => length)
         initiator.close()
@@ -524,7 +524,7 @@ describe('memory', () => {
     use(200)
     const before = process.memoryUsage.rss()
     use(2000)
-    // Half of them, each with a ring of 64 KiB, would be 65 MB.
+    // If half of the sessions kept a ring of 64 KiB, they would hold 65 MB.
     expect(process.memoryUsage.rss() - before).toBeLessThan(20_000_000)
   })
 })

@@ -1,4 +1,4 @@
-//! What a bound function gets and gives, and how a call enters.
+//! Arguments and replies of bound functions, and the entry of a call.
 //!
 //! A class method of napi-rs costs some 300 ns, a plain callback 10. So a per-message call is a function made with
 //! `napi_create_function`. It finds its state behind its own data pointer and takes at most one argument; everything else
@@ -70,10 +70,10 @@ impl Call<'_> {
     }
 }
 
-/// What a call gives back: a value, or nothing beyond the control block.
+/// Result of a call: a value, or nothing beyond the control block.
 pub(crate) type Reply = Result<Option<sys::napi_value>, Fault>;
 
-/// What becomes of a call while the system has no memory for the reserve, and of a wait that was cut off.
+/// Treatment of a call while the system has no memory for the reserve, and of an interrupted wait.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Entry {
     /// The call is refused without memory.

@@ -83,7 +83,7 @@ impl From<Fault> for napi::Error<Code> {
 pub struct FaultDetails {
     /// A code of the public contract.
     pub code: String,
-    /// What happened, for people.
+    /// Message for people.
     pub message: String,
     /// With `ERR_SYSTEM`: the system call that failed.
     pub syscall: Option<String>,
@@ -98,5 +98,5 @@ impl From<Fault> for FaultDetails {
     }
 }
 
-/// What an ordinary `#[napi]` function returns.
+/// Result of an ordinary `#[napi]` function.
 pub(crate) type Result<T> = std::result::Result<T, napi::Error<Code>>;

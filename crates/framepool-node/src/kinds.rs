@@ -1,4 +1,4 @@
-//! What objects tell `inspect()` of themselves: the kinds of objects, their names and their sizes.
+//! Properties of objects for `inspect()`: their kinds, names and sizes.
 
 use std::sync::Arc;
 

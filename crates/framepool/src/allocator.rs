@@ -1,4 +1,4 @@
-//! What happens when the system has no memory, and when it could have some back.
+//! Handles a system without memory, and returns memory to the system.
 //!
 //! - [`Reserved`]: a global allocator that serves small requests from a reserve when the system has no memory.
 //! - [`set_aside`]: secures memory for code that cannot report a failed allocation.

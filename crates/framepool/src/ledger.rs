@@ -77,7 +77,7 @@ impl State {
     }
 }
 
-/// What a [`Ledger`] has in its books. Sizes are in units.
+/// Accounts of a [`Ledger`]. Sizes are in units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Accounts {
     pub(crate) reserved: usize,

@@ -2,7 +2,7 @@
 //!
 //! The sender deposits an object in a [`Registry`] under a [`Nonce`], and sends the nonce by any means. The receiver
 //! redeems the nonce once and gets the object. Until then the object belongs to its sender, and
-//! [`Registry::revoke_sender`] drops it. A nonce is 128 random bits of the system, so that nobody can guess one.
+//! [`Registry::revoke_sender`] drops it. A nonce is 128 random bits of the system, so that it cannot be guessed.
 //!
 //! ```
 //! use framepool::ticket::{Nonce, Registry, Sender};
@@ -121,7 +121,7 @@ impl<T> Registry<T> {
         self.lock().remove(&nonce).map(|(_, item)| item)
     }
 
-    /// Drops everything that `sender` has deposited and nobody has redeemed.
+    /// Drops every object that `sender` has deposited and that was not redeemed.
     pub fn revoke_sender(&self, sender: Sender) {
         self.drop_where(|owner, _| owner == sender);
     }

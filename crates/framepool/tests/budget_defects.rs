@@ -16,7 +16,7 @@ use frozen_core::bufpool::{BufPool, BufPoolCfg};
 use frozen_core::utils::BufferSize;
 
 const SIZE: usize = 1024;
-/// Time in which a thread that can go on does so.
+/// Time in which a thread that can continue does so.
 const A_WHILE: Duration = Duration::from_millis(100);
 
 fn theirs(buffers: usize) -> &'static BufPool {
@@ -28,7 +28,7 @@ fn ours(buffers: usize) -> BudgetPool {
     BudgetPool::new(SIZE, buffers * SIZE).unwrap()
 }
 
-/// Waits for `count` buffers in a thread of its own, which then never ends. The receiver gets a message when the thread
+/// Waits for `count` buffers in a separate thread, which then never ends. The receiver gets a message when the thread
 /// has them.
 fn wait_for(pool: &'static BufPool, count: usize) -> mpsc::Receiver<()> {
     let (sender, served) = mpsc::channel();
@@ -143,7 +143,7 @@ fn the_pool_must_not_move() {
     assert_eq!(moved.stats().allocated_bytes, 0);
 }
 
-/// Runs one of the ignored tests below in a process of its own with 1 GiB of address space.
+/// Runs one of the ignored tests below in a separate process with 1 GiB of address space.
 #[cfg(target_os = "linux")]
 fn run_with_little_memory(test: &str) -> std::process::Output {
     let program = std::env::current_exe().unwrap();

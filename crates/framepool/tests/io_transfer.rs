@@ -1,4 +1,4 @@
-//! What one call moves between a ring and a descriptor. It never blocks.
+//! Transfers between a ring and a descriptor by one call, which never blocks.
 #![cfg(unix)]
 
 mod io_support;

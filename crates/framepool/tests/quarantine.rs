@@ -1,4 +1,4 @@
-//! Freed memory in quarantine: what is kept, for how long, and what is found.
+//! Freed memory in quarantine: which memory stays, for how long, and which late writes are found.
 
 mod buddy_support;
 mod sv2_support;

@@ -100,7 +100,7 @@ enum End {
     SlotTwice,
     /// In front mode, it used a slot or bytes that are not before the first live slice.
     LeftFront,
-    /// It did not begin anew when nothing was alive.
+    /// It did not start again when nothing was alive.
     NoReset,
 }
 
@@ -242,7 +242,7 @@ struct Program {
     slots_taken: usize,
     /// The slot that `room()` predicted for the message in hand, if it was written at once.
     predicted_slot: Option<usize>,
-    /// Whether the message in hand was ever too large for the region.
+    /// Whether the current message was ever too large for the region.
     was_too_large: bool,
     fallbacks: u64,
     outcome: Outcome,

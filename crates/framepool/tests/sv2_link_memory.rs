@@ -90,7 +90,7 @@ fn who_waits_is_served_in_order_and_may_leave() {
     link.release(Direction::Upstream, &mut near);
     assert_eq!(granted.lock().unwrap().iter().map(|(name, _)| *name).collect::<Vec<_>>(), [1]);
     assert!(!memory.cancel(Direction::Upstream, requests[1]));
-    // A grant that nobody accepts goes back, and on to the next request.
+    // A grant that is not accepted goes to the next request.
     let first = granted.lock().unwrap().pop();
     drop(first);
     assert_eq!(granted.lock().unwrap().iter().map(|(name, _)| *name).collect::<Vec<_>>(), [2]);
@@ -117,7 +117,7 @@ fn a_replacement_needs_a_grant_beyond_the_small_frames() {
     assert_eq!(sv2_support::receive(&mut peer, &wire), Ok(vec![(HEADER, payload)]));
 }
 
-/// What a direction of a link does next.
+/// Next step of a direction of a link.
 enum Turn {
     Read(usize),
     Prepare(Step),

@@ -106,7 +106,7 @@ export class BorrowedSocket {
     callSafely(() => this.#flowAsBefore())
   }
 
-  /** Restores the flow: bytes of the next connection must neither be lost before anybody listens, nor wait for a `resume()`. */
+  /** Restores the flow: bytes of the next connection must neither be lost before a listener is added, nor wait for a `resume()`. */
   #flowAsBefore(): void {
     const { socket } = this
     if (this.#flowing !== false && socket.isPaused()) socket.resume()

@@ -10,8 +10,8 @@ let watching = false
 /**
  * Notes that `reader` has read into framepool's memory, and that Node is about to be told where the next bytes go.
  *
- * If user code throws on a tick of the same turn, Node forgets that. It would read into the same memory again, over bytes that nobody
- * has read yet. So after an uncaught exception that the process survives, the socket is told once more.
+ * If user code throws on a tick of the same turn, Node forgets that. It would read into the same memory again, over bytes that were not
+ * read yet. So after an uncaught exception that the process survives, the socket is told once more.
  */
 export function hasRead(reader: WeakRef<Socket>): void {
   latest = reader

@@ -27,7 +27,7 @@ export class OnReadIntake {
   #waiting = false
   /** Whether the half ends once everything that came is in the ring. */
   #ended = false
-  /** Whether the half is released then. */
+  /** Whether the half is released once everything that came is in the ring. */
   #released = false
 
   constructor(half: HalfCore, onData: ((bytes: number) => void) | undefined) {
@@ -99,7 +99,7 @@ export class OnReadIntake {
     if (room && !this.#closed && source instanceof Socket) callSafely(() => source.resume())
   }
 
-  /** Waits until all that waited is in the ring and there is room to go on. Resolves with false if there will be none. */
+  /** Waits until all waiting bytes are in the ring and it has room for a read. Resolves with false if there will be no room. */
   async #waitForRoom(): Promise<boolean> {
     const target = this.#target
     try {
@@ -107,7 +107,7 @@ export class OnReadIntake {
         const wanted = target.holding ? 1 : target.resumeAt
         const room = await this.#half.wait(wanted, undefined)
         target.settle()
-        // The consumer has ended, and nobody would read the bytes.
+        // The consumer has ended, so no reader is left for the bytes.
         if (room < wanted) target.drop()
         this.#finish()
         if (room < wanted) return false

@@ -11,8 +11,8 @@ const OVERFLOW = 16 * 1024
  * view. An empty view would fail the read. So a view never takes all the room. Some is spared: reading pauses when no more than that is
  * left, and the socket gets the spare for the read after the pause.
  *
- * Not all sources pause: TLS gives all that it has decrypted. Bytes that come when there is no room go into memory of their own. They wait
- * here, in order, until they are moved into the ring.
+ * Not all sources pause: TLS delivers all bytes that it has decrypted. Bytes that come when there is no room go into separate memory. They
+ * wait here, in order, until they are moved into the ring.
  */
 export class ReadTarget {
   readonly #half: HalfCore
@@ -85,7 +85,7 @@ export class ReadTarget {
     this.#waiting.splice(0, moved)
   }
 
-  /** Drops the bytes that wait: nobody will read them. */
+  /** Drops the bytes that wait, because no reader is left. */
   drop(): void {
     this.#waiting = []
   }

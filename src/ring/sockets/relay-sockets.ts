@@ -17,7 +17,7 @@ const DEFAULT_SIZE = 512 * 1024
 
 /**
  * Passes on what each of two sockets receives to the other, through a ring in each direction, until both have ended. It takes the
- * sockets over. What they have received and nobody has read is passed on first. When the peer of one socket ends its side, and everything
+ * sockets over. Bytes that were received and not read are passed on first. When the peer of one socket ends its side, and everything
  * from it is written, the other socket ends its sending side (half-close).
  *
  * A plain TCP or Unix socket reads straight into the ring, also if a server accepted it. With TLS, chunks are copied.
@@ -139,7 +139,7 @@ class OneWay {
   readonly #bytes = new ByteCount()
   /** Whether the sender has ended its side. */
   ended = false
-  /** Whether the receiver has everything, and knows that it was all. */
+  /** Whether the receiver has all bytes, and the end. */
   done = false
 
   constructor(

@@ -7,7 +7,7 @@ import { type RingSource, views } from '../source.js'
 /** The intrinsic getter: memory that a socket holds must not be freed, whatever the socket claims. */
 const writableLength = Object.getOwnPropertyDescriptor(Duplex.prototype, 'writableLength')!.get!
 
-/** The intrinsic methods: with those of the socket, bytes could stay corked for ever. */
+/** The intrinsic methods: with those of the socket, bytes could stay corked forever. */
 const { cork, uncork } = Duplex.prototype
 
 /** Events of a write to a socket. */

@@ -9,7 +9,7 @@ import type { RingSource } from '../source.js'
 /** Node's types lack the signal. It aborts at once, whereas `abort()` is called only when the write under way is over. */
 type Controller = WritableStreamDefaultController & { readonly signal: AbortSignal }
 
-/** The most that a reader without a buffer of its own gets at once, in bytes. */
+/** Most bytes that a reader without its own buffer gets at once. */
 const MAX_CHUNK = 65_536
 
 /** Makes a web byte stream of copies of what a consumer reads: see `Consumer.toReadableStream()`. */
@@ -39,7 +39,7 @@ export function webReadable(source: RingSource): ReadableStream<Uint8Array> {
         } else if (request) {
           request.respond(copyOut(source, request.view as Uint8Array))
         } else {
-          // Memory of its own, since the stream detaches it.
+          // The chunk has its own memory, because the stream detaches it.
           const chunk = Buffer.allocUnsafeSlow(Math.min(available, MAX_CHUNK))
           copyOut(source, chunk)
           controller.enqueue(chunk)

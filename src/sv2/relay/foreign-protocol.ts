@@ -26,7 +26,7 @@ export function foreignProtocol(head: Uint8Array): string | null {
 export function isText(head: Uint8Array): boolean {
   if (head.length < LEAST_TEXT) return false
   try {
-    // As a stream, since the last character may be cut.
+    // Decodes as a stream, because the last character may be incomplete.
     const text = new TextDecoder('utf-8', { fatal: true }).decode(head, { stream: true })
     return !/[^\P{C}\t\r\n]/u.test(text)
   } catch {

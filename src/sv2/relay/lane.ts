@@ -10,7 +10,7 @@ import {
 import { nativeWait } from '../../native/wait.js'
 import type { SessionSocket } from '../session/socket.js'
 
-/** What a lane is told to do next. One record for all lanes: it is read at once. */
+/** Next step of a lane. One record serves all lanes, because it is read at once. */
 const step: LinkStep = { drained: 0, payload: 0, quota: 0 }
 
 /** One direction of a link in a relay with a memory budget. It lets `from` read no more than there is memory for. */

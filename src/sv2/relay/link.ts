@@ -57,7 +57,7 @@ export class RelayLink {
   /** The link's share of the relay's memory budget, if there is one. */
   readonly #memory: Handle | null
   readonly #timeouts: { handshakeTimeoutMs: number; idleTimeoutMs: number }
-  /** Runs until the miner's first frame: anybody could have sent what came before it. */
+  /** Runs until the miner's first frame. The bytes before it could have come from any client. */
   #handshakeTimer!: NodeJS.Timeout
   /** Number of connections that are not closed. */
   #open = 1
@@ -113,7 +113,7 @@ export class RelayLink {
     }
   }
 
-  /** Reads nothing more from the miner. What was read, and what the mining pool answers, still goes through. */
+  /** Reads nothing more from the miner. Frames that were read, and the answers of the mining pool, still go through. */
   drain(): void {
     this.#ending ??= RELAY_CLOSED
     if (this.#upstream === null) {
@@ -267,7 +267,7 @@ export class RelayLink {
     try {
       upstream = this.#wire(Sv2Session.initiator(initiatorOptions(this.#options)), socket, 'upstream')
     } catch (error) {
-      // Errors of a socket that nobody uses must not be uncaught.
+      // Errors of an unused socket must not be uncaught.
       socket.on('error', () => {}).destroy()
       throw error
     }
@@ -463,7 +463,7 @@ export class RelayLink {
     this.#downstream.lane?.stop()
     this.#upstream?.lane?.stop()
     this.#ending ??= departure(side, error)
-    // What this side sent before it ended still goes out. After an error nothing can be relied on.
+    // Frames that this side sent before it ended still go out. After an error nothing is certain.
     const other = this.#other(side)
     if (error === null) this.#endOther(side)
     else other?.wire.destroy()

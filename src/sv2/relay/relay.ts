@@ -68,8 +68,8 @@ export interface RelayEvents {
 }
 
 /**
- * A relay between miners and a mining pool. Each miner's connection gets an upstream connection of its own. Frames are decrypted,
- * re-encrypted and passed on in native code. A slow reader stalls its own peer and nobody else.
+ * A relay between miners and a mining pool. Each miner's connection gets its own upstream connection. Frames are decrypted,
+ * re-encrypted and passed on in native code. A slow reader stalls only its own peer.
  *
  * If a listener for `connection` throws, or rejects if it is async, that connection ends. An error that another listener throws is
  * emitted as `error`, or as a process warning if nothing listens for `error`. Neither stops anything else.
@@ -95,7 +95,7 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
   /** @internal */
   constructor(options: RelayOptions) {
     super({ captureRejections: true })
-    // Receives the rejections of async listeners. Not a method, which anybody could call.
+    // Receives the rejections of async listeners. Not a method, because any code could call that.
     Object.defineProperty(this, captureRejectionSymbol, {
       value: (reason: unknown, event: string, ...args: unknown[]) => this.#listenerThrew(reason, event, args),
     })
@@ -170,8 +170,8 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
 
   /**
    * Closes the relay. It accepts no more connections, reads nothing more from miners, and ends the sending sides of the upstream
-   * connections. Frames that were read, and the answers to them, still go through until the mining pool ends its sides, too. What is
-   * not over after `drainMs` milliseconds (0 to 2^31 − 1, by default 5,000) is cut off. Idempotent.
+   * connections. Frames that were read, and the answers to them, still go through until the mining pool ends its sides, too. Connections
+   * still open after `drainMs` milliseconds (0 to 2^31 − 1, by default 5,000) are destroyed. Idempotent.
    */
   async close(options?: { drainMs?: number }): Promise<void> {
     const { drainMs = DEFAULT_DRAIN_MS } = optionsArgument(options, 'options')

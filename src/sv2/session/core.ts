@@ -52,7 +52,7 @@ export interface SessionStats {
 /** Where the frames lie that a call has received. One record for all sessions: it is read at once. */
 const place: ReceivedFrames = { frames: 0, slot: 0, heapIndex: 0, heapGeneration: 0, offset: 0, table: 0 }
 
-/** What this isolate knows of a native session: its state and its output, as the last call reported them. */
+/** State and output of a native session in this isolate, as the last call reported them. */
 export class SessionCore implements RingSource {
   readonly handle: Handle
   readonly size: number
@@ -78,7 +78,7 @@ export class SessionCore implements RingSource {
   /** Number of the ring that `memory` shows. */
   #ring = 0
   readonly #smallestRing: number
-  /** Whether a socket or a stream drains the output. Closing then leaves to it what the output holds. */
+  /** Whether a socket or a stream drains the output. Closing then leaves the bytes of the output to it. */
   #wired = false
   /** Set by the socket that is wired to the session: called when there is output. */
   onOutput: (() => void) | null = null

@@ -227,8 +227,8 @@ export class Sv2Session implements Disposable {
   }
 
   /**
-   * Ends the session and gives its memory back. What the output holds is dropped. With a socket attached it still goes out, and then
-   * the socket is ended. Idempotent.
+   * Ends the session and frees its memory. Drops the bytes in the output, unless a socket is attached: the bytes then still go out, and the
+   * socket is ended. Idempotent.
    */
   close(): void {
     this.#core.close()

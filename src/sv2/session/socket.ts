@@ -46,12 +46,12 @@ export class SessionSocket {
   quota: number
   /** Number of reasons not to read. Reading goes on when there are none. */
   #holds = 0
-  /** Whether what comes in is thrown away. */
+  /** Whether incoming bytes are dropped. */
   #ignoring = false
   /** Whether the sending side ends once everything has been written. */
   #ending = false
   #failure: Error | null = null
-  /** Whether the socket is closed. From then on it is not this session's any more. */
+  /** Whether the socket is closed. It then no longer belongs to this session. */
   #over = false
 
   constructor(core: SessionCore, socket: Socket, events: SocketEvents, quota = CHUNK) {

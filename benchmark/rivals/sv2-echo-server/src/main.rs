@@ -1,9 +1,9 @@
 //! An Sv2 echo server on the reference implementation, as a rival of framepool's.
 //!
-//! One task for each connection reads a frame and writes it back, on tokio's single-threaded runtime: the least that this
-//! stack needs, without the channels that its applications put between.
+//! One task for each connection reads a frame and writes it back, on tokio's single-threaded runtime. This is the least
+//! work that the stack needs: its applications also put channels between the two.
 //!
-//! Usage: `sv2-echo-server <public key> <secret key>`. The port is printed when it listens.
+//! Usage: `sv2-echo-server <public key> <secret key>`. It prints its port when it listens.
 
 use std::env;
 use std::error::Error;
@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("{}", listener.local_addr()?.port());
     loop {
         let (stream, _) = listener.accept().await?;
-        // Frames are small and answered one by one.
+        // Frames are small and answered one at a time, so Nagle's algorithm would delay them.
         stream.set_nodelay(true)?;
         let (public_key, secret_key) = (public_key.parse()?, secret_key.parse()?);
         tokio::spawn(async move {
@@ -43,7 +43,7 @@ async fn echo(
         .await
         .map_err(|error| error.to_string())?;
     let (mut reader, mut writer) = stream.into_split();
-    // It ends with the connection.
+    // The task ends with its connection.
     while let Ok(frame) = reader.read_frame().await {
         writer.write_frame(frame).await.map_err(|error| error.to_string())?;
     }

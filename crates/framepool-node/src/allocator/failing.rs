@@ -1,9 +1,8 @@
 //! The allocator of test builds, with the feature `failing-allocator` or `guard-pages`. No published build has it.
 //!
-//! - [`fail_allocation`] lets one allocation fail.
-//! - With `guard-pages`, in a process that has `FRAMEPOOL_GUARD_PAGES` in its environment, memory that JavaScript can be shown
-//!   lies on pages of its own. They become inaccessible when the memory is freed, and are never used again, so a process that
-//!   still reads or writes there dies of a fault.
+//! - [`fail_allocation`] lets one allocation fail. - With `guard-pages`, in a process that has `FRAMEPOOL_GUARD_PAGES`
+//! in its environment, memory that JavaScript can be shown lies on separate pages. They become inaccessible when the
+//! memory is freed, and are never used again, so a process that still reads or writes there dies of a fault.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
@@ -108,7 +107,7 @@ unsafe impl GlobalAlloc for TestAllocator {
     }
 }
 
-/// Memory on pages of its own.
+/// Memory on separate pages.
 ///
 /// Address space is taken from large reservations that nothing can access, from the bottom up and once only: a page that was freed
 /// is never used again. Freed pages are mapped anew as inaccessible. That gives their memory back and lets their mapping merge

@@ -76,7 +76,7 @@ pub(crate) fn watch(call: &mut Call<'_>) -> Reply {
 
 /// Closes the pool, and begins a wait until nothing is in use any more. Out: `Wait`, 0 if that is so already.
 ///
-/// All further requests are refused, and so are those that wait. What has left for other isolates and not arrived is revoked.
+/// Refuses new requests and those that wait. Buffers that have left for other isolates and not arrived are revoked.
 pub(crate) fn close(call: &mut Call<'_>) -> Reply {
     let pool = entry(call.state)?.pool();
     pool.close();

@@ -77,7 +77,7 @@ pub(crate) fn allocate_sync(call: &mut Call<'_>) -> Reply {
 
 /// Closes the pool, and begins a wait until nothing is allocated any more. Out: `Wait`.
 ///
-/// All further requests are refused, and so are those that wait. What has left for other isolates and not arrived is revoked.
+/// Refuses new requests and those that wait. Allocations that have left for other isolates and not arrived are revoked.
 pub(crate) fn close(call: &mut Call<'_>) -> Reply {
     let (pool, ..) = request(call)?;
     let pool = pool.clone();
@@ -101,7 +101,7 @@ pub fn budget_pool_create(env: Env, buffer_size: u32, max_memory: f64) -> Result
     Ok(state.tables.budget_pools.insert(pool.map_err(Fault::from)?)?.into())
 }
 
-/// What `stats()` of a budget pool returns.
+/// Result of `stats()` of a budget pool.
 #[napi(object)]
 pub struct BudgetPoolReport {
     /// How many bytes are allocated, or granted to requests that wait for their turn of the event loop.

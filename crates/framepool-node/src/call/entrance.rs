@@ -1,4 +1,4 @@
-//! What a bound function finds behind its data pointer.
+//! State behind the data pointer of a bound function.
 
 use std::cell::Cell;
 use std::ffi::c_void;

@@ -1,4 +1,4 @@
-//! What an isolate guards.
+//! Debug mode of an isolate.
 
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ const QUARANTINE_ENTRIES: usize = 4096;
 /// An isolate's debug mode.
 #[derive(Default)]
 pub(crate) struct Debug {
-    /// Made when something is guarded for the first time.
+    /// Made when the first object is guarded.
     pub(super) quarantine: Option<Arc<Quarantine>>,
-    /// Whether everything is guarded, and not only what asks for it.
+    /// Whether every object is guarded, and not only those that ask for it.
     pub(super) everything: bool,
 }
 

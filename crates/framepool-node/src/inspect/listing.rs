@@ -1,4 +1,4 @@
-//! What tables tell any thread of their objects.
+//! Lists of the objects in tables, for any thread.
 
 use std::collections::{BTreeMap, TryReserveError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,9 +12,9 @@ use napi::bindgen_prelude::ToNapiValue;
 use napi::sys;
 use napi_derive::napi;
 
-/// What an object tells of itself when a table takes it in.
+/// Properties of an object for `inspect()`, read when a table takes it in.
 pub(crate) trait Listed {
-    /// What `inspect()` calls objects of this type.
+    /// Kinds of objects of this type in `inspect()`.
     const KINDS: &'static [&'static str];
 
     /// Whether other threads can look into objects of this type.
@@ -119,7 +119,7 @@ impl Listing {
     }
 }
 
-/// What one isolate shows of itself.
+/// Lists of one isolate.
 pub(crate) struct Isolate {
     /// Node's number of its thread.
     pub(super) owner: u32,
@@ -180,7 +180,7 @@ impl ToNapiValue for Text {
 /// One object that is alive.
 #[napi(object, object_from_js = false)]
 pub struct InspectedObject {
-    /// What it is.
+    /// Kind of the object.
     pub kind: &'static str,
     /// The thread that it belongs to.
     pub owner: u32,

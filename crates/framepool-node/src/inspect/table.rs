@@ -9,12 +9,12 @@ use framepool::shown::{Memory, Shown};
 use crate::errors::Fault;
 use crate::inspect::listing::{Isolate, Listed, Listing};
 
-/// What `Tables` declares: some of an isolate's objects, by handle.
+/// Entry of `Tables`: some of an isolate's objects, by handle.
 pub(crate) trait Store {
-    /// What `inspect()` calls the objects; empty if it does not list them.
+    /// Kind of the objects in `inspect()`. Empty if it does not list them.
     const KINDS: &'static [&'static str] = &[];
 
-    /// Makes an empty store. What it takes in is shown among the objects of `isolate`.
+    /// Makes an empty store. Its objects are listed among those of `isolate`.
     fn new(isolate: &mut Isolate) -> Self;
 
     /// Drops all objects, since the isolate is ending.

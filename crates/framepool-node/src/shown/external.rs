@@ -28,7 +28,7 @@ use crate::call::entrance::Entrance;
 use crate::errors::{Code, Fault};
 
 thread_local! {
-    /// Whether the isolate of this thread is ending. A finalizer does not mean then that nothing sees the memory any more.
+    /// Whether the isolate of this thread is ending. A finalizer then does not mean that no view of the memory is left.
     static ENDING: Cell<bool> = const { Cell::new(false) };
     /// The realm of this thread's isolate, from its making to its end.
     static HERE: Cell<*const Realm> = const { Cell::new(ptr::null()) };
@@ -65,9 +65,9 @@ struct Window {
     backing: Weak<Backing>,
 }
 
-/// What has become of an `ArrayBuffer` that was to be detached.
+/// Outcome of the attempt to detach an `ArrayBuffer`.
 enum Closed {
-    /// Nothing sees the memory through it any more.
+    /// It no longer shows the memory.
     Detached,
     /// JavaScript had taken the memory to another `ArrayBuffer`.
     Taken,

@@ -134,7 +134,7 @@ pub fn link_create(env: Env, memory: ObjectHandle) -> Result<Option<ObjectHandle
     Ok(Some(links.insert(link).map_err(|_| Fault::no_memory())?.into()))
 }
 
-/// What the connections of a relay have of its budget.
+/// Shares of the connections of a relay in its budget.
 #[napi(object)]
 pub struct RelayMemoryReport {
     /// How many bytes are reserved.

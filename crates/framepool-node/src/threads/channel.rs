@@ -132,7 +132,7 @@ pub(crate) fn wait_for_object_sync(call: &mut Call<'_>) -> Reply {
     )
 }
 
-/// Frees a receiver. What was sent and not received goes back.
+/// Frees a receiver. Objects that were sent and not received go back.
 pub(crate) fn release_receiver(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     call.state.tables.receivers.remove(handle);

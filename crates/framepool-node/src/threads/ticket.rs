@@ -10,7 +10,7 @@ use crate::threads::travel;
 
 /// Makes a ticket for the object that the call names, which leaves this isolate: see [`travel::depart`]. Returns its text.
 pub(crate) fn make(call: &mut Call<'_>) -> Reply {
-    // What may fail comes first, so that nothing has left then.
+    // The steps that may fail come first, before the object leaves.
     let nonce = Nonce::random()?;
     let text = nonce.to_string();
     let mut value = std::ptr::null_mut();

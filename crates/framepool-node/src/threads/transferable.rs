@@ -1,4 +1,4 @@
-//! What can change isolates, and what is on its way between two.
+//! Objects that can change isolates, and objects in transit between two.
 
 use std::sync::LazyLock;
 
@@ -38,7 +38,7 @@ numbered! {
     }
 }
 
-/// What `inspect()` calls an object that waits for its ticket to be used.
+/// Kind, in `inspect()`, of an object that waits for its ticket to be used.
 pub(crate) const TICKET: &str = "ticket";
 
 /// The objects that have left an isolate of this process by ticket and have not arrived in another.

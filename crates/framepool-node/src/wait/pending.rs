@@ -18,7 +18,7 @@ use crate::errors::Fault;
 /// wait goes on. A delivery that is dropped must give back what it holds.
 pub(crate) type Delivery<S> = Box<dyn FnOnce(&mut S) -> Poll<Result<(), Fault>> + Send>;
 
-/// Takes a waiter out of its queue. What was granted already is on its way to the isolate, and is dropped there.
+/// Takes a waiter out of its queue. An earlier grant is already in transit to the isolate, and is dropped there.
 pub(crate) type Cancel<S> = Box<dyn FnOnce(&mut S)>;
 
 /// A wait, for the code that will end it: once, on any thread.
@@ -49,7 +49,7 @@ impl<S> Wait<S> {
     }
 }
 
-/// What was settled and not yet delivered. Threads put in, the isolate takes out.
+/// Settled waits that were not delivered yet. Any thread adds them, and the isolate takes them.
 struct Inbox<S>(Mutex<InboxState<S>>);
 
 struct InboxState<S> {
@@ -139,7 +139,7 @@ impl Callback {
         }
     }
 
-    /// Calls the function. What it throws becomes an uncaught exception, as from any other callback of Node.
+    /// Calls the function. An exception becomes an uncaught exception, as from any other callback of Node.
     ///
     /// # Safety
     /// The environment must be able to run JavaScript now, and a handle scope must be open.
@@ -203,7 +203,7 @@ impl<S> Default for Waits<S> {
 }
 
 impl<S> Waits<S> {
-    /// Returns true when nothing is awaited. What is granted at once then overtakes nothing that was granted before.
+    /// Returns true when no wait is pending. An immediate grant then overtakes no earlier grant.
     pub(crate) fn is_idle(&self) -> bool {
         self.awaited == 0
     }

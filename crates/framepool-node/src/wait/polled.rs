@@ -1,7 +1,7 @@
-//! Waits for what has to be asked again and again, such as a future.
+//! Waits for conditions that must be polled, such as a future.
 //!
-//! The isolate asks on its own thread: once at first, then each time that something has woken it. What wakes it, such as the
-//! release of a buffer or a write into a ring, does no more than to ring the isolate.
+//! The isolate polls on its own thread: once at first, then each time that it is woken. The thread that wakes it, for
+//! example by the release of a buffer or a write into a ring, only rings the isolate.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -63,8 +63,8 @@ fn keep(
     Ok(None)
 }
 
-/// Ends the wait `Wait`, if it is not over: its callback will not be called. What was granted to it and is on its way is
-/// dropped here, not when the isolate would get to it.
+/// Ends the wait `Wait`, if it is not over: its callback will not be called. A grant in transit is dropped here, not
+/// when the isolate would reach it.
 pub(crate) fn cancel(call: &mut Call<'_>) -> Reply {
     let id = call.get(Word::Wait);
     if let Some(pending) = call.state.waits.remove(call.env, id) {

@@ -1,4 +1,4 @@
-//! What the benches share.
+//! Code that the benches share.
 #![allow(dead_code, reason = "each bench is a crate of its own and uses its own part of this")]
 
 use std::env;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What the pool does with each new block before it allocates from it.
+/// Steps for each new block before the pool allocates from it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BlockPolicy {
     /// Ask for transparent huge pages (`MADV_HUGEPAGE`).

@@ -127,7 +127,7 @@ impl Shared {
         drop(self.judge(without_growth(|| self.backing.allocate(size))));
     }
 
-    /// Allocates `size` bytes on the growth thread. If nobody waits for the answer any more, the buffer goes back.
+    /// Allocates `size` bytes on the growth thread. If the request no longer waits, the buffer goes back.
     ///
     /// Returns an error if the system refuses the thread.
     pub(super) fn grow(self: &Arc<Self>, size: usize) -> Result<oneshot::Receiver<Grown>, SystemError> {
@@ -144,7 +144,7 @@ impl Shared {
     fn serve_growth(&self) {
         while let Some(Job { size, done }) = self.growth.next() {
             if !done.is_closed() {
-                // The answer is dropped here if nobody waits any more.
+                // The answer is dropped here if the request no longer waits.
                 let _ = done.send(self.judge(self.backing.allocate(size)));
             }
         }

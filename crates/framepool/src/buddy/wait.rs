@@ -84,7 +84,7 @@ pub(super) async fn allocate(pool: Arc<Shared>, size: usize) -> Result<Buffer, E
                 waiting.served = true;
                 return Buffer::new(buffer, &pool);
             }
-            // Others took what was there, so the wait goes on.
+            // Other requests took the free memory, so the wait continues.
             Err(Failure::Refused | Failure::Error(Error::Limit { .. })) => {}
             Err(Failure::Error(_)) if pool.empty_quarantine() => {}
             Err(Failure::Error(error)) => return Err(error),

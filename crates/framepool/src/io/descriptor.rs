@@ -14,7 +14,7 @@ use rustix::pipe::PIPE_BUF;
 
 use crate::system_error::SystemError;
 
-/// What a descriptor is used for.
+/// Use of a descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Bytes are read from it.

@@ -105,7 +105,7 @@ struct Transfer<P, F> {
 impl<P: Port, F: FnOnce(P, Result<Option<usize>, SystemError>)> Transfer<P, F> {
     fn end(self, outcome: Result<Option<usize>, SystemError>) {
         let Self { port, descriptor, done } = self;
-        // The descriptor is closed before anybody learns of the end, so that nothing of the operation is open then.
+        // The descriptor is closed before the end is reported, so that nothing of the operation is open by then.
         drop(descriptor);
         done(port, outcome);
     }
@@ -239,7 +239,7 @@ impl Shared {
 struct Pending {
     task: Box<dyn Task>,
     waits_for: WaitsFor,
-    /// A waker of its own for each task, because a ring tells waiters apart by their wakers.
+    /// Each task has its own waker, because a ring tells waiters apart by their wakers.
     waker: Waker,
 }
 

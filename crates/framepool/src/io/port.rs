@@ -14,7 +14,7 @@ use crate::system_error::SystemError;
 
 /// A half of a ring as one end of I/O. A producer is filled from a descriptor, and a consumer is emptied into one.
 pub trait Port: Half {
-    /// What a descriptor must be opened for, to be used with [`transfer`](Self::transfer).
+    /// Access that a descriptor must be open for, to be used with [`transfer`](Self::transfer).
     const ACCESS: Access;
 
     /// Moves at most `most` bytes with one call, directly between the descriptor and the ring's memory.

@@ -64,7 +64,7 @@ impl Pump {
             let add = |count| _ = moved.fetch_add(count as u64, Ordering::Relaxed);
             let written = writing.run(consumer, &to, add);
             drop(to);
-            // The reader may be waiting for its descriptor, and nobody takes what it reads any more.
+            // The reader may be waiting for its descriptor, and its bytes are no longer needed.
             reading.stop();
             let read = reader.join().unwrap_or_else(|panic| resume_unwind(panic));
             done(Pumped { bytes: moved.load(Ordering::Relaxed), error: written.and(read).err() });

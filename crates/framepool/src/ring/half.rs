@@ -1,4 +1,4 @@
-//! What the producer and the consumer of a ring have in common.
+//! Parts that the producer and the consumer of a ring share.
 
 use std::ptr::NonNull;
 use std::sync::Arc;

@@ -39,7 +39,7 @@ impl fmt::Display for Mode {
 pub enum Place {
     /// At this offset of the region, in bytes.
     Region(usize),
-    /// In an allocation of their own.
+    /// In a separate allocation.
     Heap,
 }
 
@@ -87,7 +87,7 @@ pub struct Stats {
     pub live_slices: u32,
     /// Messages taken from the heap since the pool was made. Empty messages do not count.
     pub heap_fallbacks: u64,
-    /// Times that writing began anew at offset 0 because everything was free.
+    /// Times that writing started again at offset 0 because everything was free.
     pub resets: u64,
     /// Times that the mode changed, including by resets.
     pub mode_changes: u64,
@@ -395,7 +395,7 @@ impl SlotPool {
         }
     }
 
-    /// Frees the memory of a message on the heap if nothing of it is left. The next message begins anew.
+    /// Frees the memory of a message on the heap if nothing of it is left. The next message starts again.
     pub fn forget_empty(&mut self) {
         if self.is_empty() {
             self.heap = None;

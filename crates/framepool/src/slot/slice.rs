@@ -87,7 +87,7 @@ impl Slice {
     }
 
     /// Makes a guarded slice for debug mode: its bytes go into `quarantine` when it is dropped. The bytes of a pool's
-    /// slice move to memory of their own; their old place is filled, and the slot stays occupied.
+    /// slice move to separate memory; their old place is filled, and the slot stays occupied.
     ///
     /// Returns [`OutOfMemory`], and drops the slice, if the system has no memory for that.
     pub fn guarded(self, quarantine: &Arc<Quarantine>) -> Result<Self, OutOfMemory> {

@@ -15,7 +15,7 @@ pub(super) const SEALED_HEADER: usize = SV2_FRAME_HEADER_SIZE + TAG;
 /// The longest part of a payload in one AEAD chunk, in bytes.
 pub(super) const CHUNK: usize = SV2_FRAME_CHUNK_SIZE - TAG;
 
-/// What a frame's header tells of its payload, without the length.
+/// Header of a frame, without the length of its payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameHeader {
     /// Protocol extension. Bit 15 marks a channel message.

@@ -31,7 +31,7 @@ use super::frame::{SEALED_HEADER, sealed_payload};
 use super::session::{Partial, Session};
 use crate::ledger::{Ledger, RequestId};
 
-/// The least and the most wire bytes that a link has on their way in one direction without a grant. A frame needs a
+/// The least and the most wire bytes that a link has in transit in one direction without a grant. A frame needs a
 /// grant only if it is larger.
 const SMALL: usize = 4096;
 const LARGEST_SMALL: usize = 1 << 16;
@@ -64,7 +64,7 @@ pub enum Direction {
 /// The memory budget of a relay. The module's documentation explains its parts.
 pub struct RelayMemory {
     limit: usize,
-    /// Wire bytes that a link may have on their way in one direction without a grant.
+    /// Wire bytes that a link may have in transit in one direction without a grant.
     small: usize,
     links: Ledger,
     /// One ledger for each [`Direction`].
@@ -161,7 +161,7 @@ impl Lane {
     }
 }
 
-/// What must happen, in this order, before one more chunk is read.
+/// Steps, in this order, before one more chunk is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
     /// The output is drained to at most this number of bytes. If it is 0, the grants are

@@ -1,4 +1,4 @@
-//! What the tests of the buddy pool share.
+//! Code that the tests of the buddy pool share.
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
 use std::{

@@ -1,4 +1,4 @@
-//! What the tests of sessions share.
+//! Code that the tests of sessions share.
 #![allow(dead_code, reason = "each test file is a crate of its own and uses its own part of this")]
 
 use std::time::Duration;
