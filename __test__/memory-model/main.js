@@ -2,7 +2,7 @@
 // freed, moved or used for something else shows: `node --expose-gc main.js <mode> <seed> <seconds> <trace>`.
 //
 // Modes: `plain`; `early`, in which a script has replaced parts of the language before framepool is loaded, and lies to it. FRAMEPOOL_DEBUG=1 tries
-// debug mode. With an addon of the feature `guard-pages`, which NAPI_RS_NATIVE_LIBRARY_PATH names, freed memory is inaccessible and
+// debug mode. With an addon of the feature `guard-pages`, which FRAMEPOOL_ADDON names, freed memory is inaccessible and
 // allocations fail. FRAMEPOOL_MODEL_WITHOUT is a regular expression for operations and circumstances to leave out, by the names that the
 // trace has: `Sessions.*|hooked`, or `failing Budget.*` for operations during which no allocation is to fail.
 // FRAMEPOOL_MODEL_TOUCHES=1 traces what is touched, too.
@@ -43,7 +43,7 @@ if (mode === 'early') patchLanguage()
 const framepool = { ...(await import('framepool')), ...(await import('framepool/sv2')) }
 if (mode !== 'early') patchLanguage()
 
-const path = process.env.NAPI_RS_NATIVE_LIBRARY_PATH
+const path = process.env.FRAMEPOOL_ADDON
 const addon = path === undefined ? {} : createRequire(import.meta.url)(path)
 const native = addon.failAllocation === undefined ? null : addon
 const without = new RegExp(`^(${process.env.FRAMEPOOL_MODEL_WITHOUT ?? ''})$`)

@@ -12,7 +12,7 @@ const libraries: Partial<Record<NodeJS.Platform, string>> = {
 
 /**
  * Builds the addon of which allocations can be made to fail and, on Linux, freed memory is inaccessible; its path, for
- * `NAPI_RS_NATIVE_LIBRARY_PATH`.
+ * `FRAMEPOOL_ADDON`.
  */
 export function guardedAddon(): string {
   const feature = linux ? 'guard-pages' : 'failing-allocator'

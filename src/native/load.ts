@@ -1,11 +1,8 @@
-import { createRequire } from 'node:module'
 import { runInNewContext } from 'node:vm'
 import { threadId } from 'node:worker_threads'
 
 import { guarded } from './call.js'
-import { loadFailure } from './load-failure.js'
-
-type Native = typeof import('./binding.cjs')
+import { loadAddon } from './load-addon.js'
 
 /** What `openBoundary()` gives. */
 type Bound = { control: ArrayBuffer; facade: number } & Record<
@@ -85,7 +82,7 @@ type Bound = { control: ArrayBuffer; facade: number } & Record<
     () => ArrayBuffer
   > & { ticketMake(): string; ticketAdopt(nonce: string): void }
 
-export const native = load()
+export const native = loadAddon()
 export const bound = guarded(() => native.openBoundary(threadId, intrinsicTransfer()) as Bound)
 
 /** The names of the control block's words as native code has them: for the test that compares them with `Word`. */
@@ -103,13 +100,7 @@ export function transferableKinds(): string[] {
  * script may have replaced it by one that keeps the memory. Undefined where there is none.
  */
 function intrinsicTransfer(): ((length: number) => ArrayBuffer) | undefined {
+  // Node 20 has none, and a realm takes milliseconds.
+  if (Number.parseInt(process.versions.node, 10) < 21) return undefined
   return runInNewContext('ArrayBuffer.prototype.transfer')
-}
-
-function load(): Native {
-  try {
-    return createRequire(import.meta.url)('./binding.cjs') as Native
-  } catch (cause) {
-    throw loadFailure(cause)
-  }
 }
