@@ -19,6 +19,7 @@ import { startRegistry } from './package/registry.mjs'
 import { stagePlatform, stageRoot, version } from './package/stage.mjs'
 import { chosenTargets, targets } from './package/targets.mjs'
 import { Missing } from './package/toolchains.mjs'
+import { workflowFaults } from './package/workflows.mjs'
 import { buildFacade, install, root } from './setup.mjs'
 
 const { values: options } = parseArgs({
@@ -47,6 +48,7 @@ if (options.sbom) {
   process.exit()
 }
 
+faults.push(...(await workflowFaults()))
 faults.push(...outdatedManifests().map((path) => `${path} is outdated: run \`node scripts/package/manifests.mjs\``))
 const built = chosen.filter((target) => {
   const path = join(addons, addonFile(target))
@@ -95,7 +97,12 @@ console.log()
 if (!options['no-matrix'] && faults.length === 0) {
   // Not in the checkout, whose packages programs would find.
   const place = mkdtempSync(join(tmpdir(), 'framepool-matrix-'))
-  const registry = await startRegistry(join(place, 'registry'), [...packed.map(({ tarball }) => tarball), main.tarball])
+  // Managers ask for every platform's package. Those that were not built are there without an addon.
+  const others = targets
+    .filter((target) => !built.includes(target))
+    .map((target) => pack(join(root, 'npm', target.name), join(place, 'others')))
+  const tarballs = [...packed, ...others, main].map(({ tarball }) => tarball)
+  const registry = await startRegistry(join(place, 'registry'), tarballs)
   try {
     const cells = await runMatrix(place, built, registry.url, list(options.managers))
     const failed = cells.filter(({ fault }) => fault)

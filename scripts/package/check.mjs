@@ -32,6 +32,7 @@ export function rootFaults(packed) {
   const allowed = [
     /^(package\.json|README\.md|CHANGELOG\.md|LICENSE-MIT|LICENSE-APACHE)$/,
     /^docs\/[\w-]+\.md$/,
+    /^docs\/docker\/\w+\.Dockerfile$/,
     /^examples\/[\w-]+\.js$/,
     /^dist\/(index|shared|src\/sv2\/index)\.js$/,
     /^dist\/(index|src\/sv2\/index)\.(cjs|d\.cts)$/,

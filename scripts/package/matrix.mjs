@@ -84,6 +84,8 @@ function yarnSettings(target, url, linker) {
     'unsafeHttpWhitelist: [127.0.0.1]',
     `nodeLinker: ${linker}`,
     'enableTelemetry: false',
+    // What was published a moment ago is held back by default.
+    'npmMinimalAgeGate: 0',
     'enableGlobalCache: true',
     'enableImmutableInstalls: false',
     'enableScripts: false',
@@ -129,17 +131,15 @@ export async function runMatrix(folder, targets, url, chosenManagers) {
 
 function programs(folder, target, runtimes, manager, url, env) {
   const cells = []
-  const project = makeProject(join(folder, target.name, manager.name.replace(' ', '-')), {
-    ...DEPENDENCIES,
-    framepool: '*',
-  })
+  const own = target.name === hostTarget()?.name
+  const path = join(folder, target.name, manager.name.replace(' ', '-'))
+  // Compilers run on this machine; what they make runs on each platform.
+  const project = makeProject(path, own ? { ...DEPENDENCIES, framepool: '*' } : { framepool: '*' })
   const installed = installWith(manager, project, target, url, env)
   cells.push(cell(target, manager.name, '', 'install', installed))
   if (installed.fault) return cells
-  const own = target.name === hostTarget()?.name
   const node = newerNode()
   const pnp = manager.pnp ? ['--require', './.pnp.cjs', '--loader', './.pnp.loader.mjs'] : []
-  // Compilers run on this machine; what they make runs on each platform.
   const tools = own ? project : join(folder, hostTarget().name, manager.name.replace(' ', '-'))
   const bundles = ['esbuild', 'rolldown'].filter((bundler) => {
     if (!own) {

@@ -17,11 +17,7 @@ export async function stageRoot(to, targets) {
   rmSync(to, { recursive: true, force: true })
   mkdirSync(to, { recursive: true })
   const dist = join(root, 'dist')
-  await bundle(
-    dist,
-    join(to, 'dist'),
-    entries.map((entry) => `${entry}.js`),
-  )
+  await bundle(dist, join(to, 'dist'))
   const copied = [
     ...entries.flatMap((entry) => [`${entry}.cjs`, `${entry}.d.cts`]),
     ...reachable(
@@ -39,6 +35,7 @@ export async function stageRoot(to, targets) {
     'CHANGELOG.md',
     ...licenses,
     ...pages.map((name) => `docs/${name}`),
+    ...filesBelow(root, 'docs/docker'),
     ...filesBelow(root, 'examples'),
   ]
   for (const path of others) copy(join(root, path), join(to, path))

@@ -32,9 +32,10 @@ consumer.read(read)
 check('ring', Buffer.from(read).toString(), 'ring')
 
 const worker = new Worker(new URL('./worker.mjs', import.meta.url), { workerData: slice.move() })
+const ended = once(worker, 'exit')
 const [text] = await once(worker, 'message')
 check('worker', text, 'hello')
-await once(worker, 'exit')
+await ended
 
 const { publicKey: authorityPublicKey, secretKey: authoritySecretKey } = generateAuthorityKeypair()
 const server = Sv2Session.responder({ authorityPublicKey, authoritySecretKey })
