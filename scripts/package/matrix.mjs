@@ -53,14 +53,9 @@ const managers = [
   },
   {
     name: 'bun',
-    command: (target) => [
-      bun(),
-      'install',
-      '--linker=hoisted',
-      `--os=${target.os}`,
-      `--cpu=${target.cpu}`,
-      // It has no setting for the C library: where there are two it installs both.
-    ],
+    command: (target) => [bun(), 'install', '--linker=hoisted', `--os=${target.os}`, `--cpu=${target.cpu}`],
+    unable: (target) =>
+      target.libc === 'musl' && 'Bun installs for its own C library alone, and its build for musl is not tried',
     settings: (_, url) => ({ 'bunfig.toml': ['[install]', `registry = "${url}"`] }),
   },
 ]
@@ -122,7 +117,9 @@ export async function runMatrix(folder, targets, url, chosenManagers) {
       continue
     }
     for (const manager of managers.filter(({ name }) => chosenManagers.length === 0 || chosenManagers.includes(name))) {
-      cells.push(...programs(folder, target, runtimes, manager, url, env))
+      const reason = manager.unable?.(target)
+      if (reason) cells.push(cell(target, manager.name, '', 'install', { skipped: reason }))
+      else cells.push(...programs(folder, target, runtimes, manager, url, env))
     }
     if (target.name === hostTarget()?.name) cells.push(...faultCells(folder, target, url, env))
   }
@@ -209,7 +206,7 @@ function installWith(manager, project, target, url, env) {
   const faults = result(ran)
   const output = `${ran.stdout}${ran.stderr}`
   // No manager may ask for a script of framepool's to be run, or say that it was not.
-  const scripts = /^.*(?:script|build).*framepool.*$/im.exec(output)
+  const scripts = /^.*\b(?:install|build|postinstall|prepare) scripts?\b.*\bframepool\b.*$/im.exec(output)
   return faults.fault || !scripts ? faults : { fault: scripts[0] }
 }
 

@@ -71,6 +71,8 @@ function rootManifest(targets) {
   return {
     ...published,
     files: ['dist', 'docs', 'examples', 'CHANGELOG.md', ...licenses],
+    // A Node that requires an ES module does not look into the archives of Yarn's Plug'n'Play for what that imports.
+    preferUnplugged: true,
     optionalDependencies: Object.fromEntries(targets.map(({ name }) => [`framepool-${name}`, manifest.version])),
   }
 }
