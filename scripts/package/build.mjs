@@ -68,12 +68,13 @@ function importLibrary() {
     '-d',
     join(nodeDefinitions(), 'node_api.def'),
     '-l',
-    join(path, 'libnode.dll'),
+    join(path, 'node.lib'),
     '-m',
     'i386:x86-64',
   ]
   const { status, stderr } = spawnSync('python-zig', args, { env: { ...process.env, ...zig() }, encoding: 'utf8' })
   if (status !== 0) throw new Error(`no import library: ${stderr}`)
-  writeFileSync(join(path, 'README'), 'Made by scripts/package/build.mjs.\n')
+  // The build script of napi-rs looks for a file of this name; the linker takes the library.
+  writeFileSync(join(path, 'libnode.dll'), '')
   return path
 }
