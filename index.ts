@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /**
  * Buffer pools, byte rings, and channels between threads.
  *

@@ -40,7 +40,7 @@ describe.runIf(process.platform === 'linux')('any use of shown memory', () => {
           {
             encoding: 'utf8',
             timeout: (SECONDS + 120) * 1000,
-            env: { ...process.env, ...env, NAPI_RS_NATIVE_LIBRARY_PATH: addon, FRAMEPOOL_GUARD_PAGES: '1' },
+            env: { ...process.env, ...env, FRAMEPOOL_ADDON: addon, FRAMEPOOL_GUARD_PAGES: '1' },
           },
         )
         const [round, ...steps] = readFileSync(trace, 'utf8').split('\n')

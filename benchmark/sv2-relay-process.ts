@@ -1,9 +1,9 @@
-// A relay in a separate process, for benchmarks. Usage: `sv2-relay-process.js <options in JSON>`. It reports its port,
-// and its state on every message.
-import { createRequire } from 'node:module'
+// A relay in a process of its own, for benchmarks: usage `sv2-relay-process.js <options in JSON>`. It tells its port, and on
+// every message what has come of it.
 import { PerformanceObserver } from 'node:perf_hooks'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { native } from '../src/native/load.js'
 import { createRelay, type RelayOptions } from '../src/sv2/index.js'
 
 export interface RelayReport {
@@ -20,8 +20,8 @@ export interface RelayReport {
   allocations: number | null
 }
 
-/** Only an addon with the feature `count-allocations` has this function. */
-const { allocations } = createRequire(import.meta.url)('../src/native/binding.cjs') as { allocations?: () => number }
+/** As the addon has it when it was built with the feature `count-allocations`. */
+const { allocations } = native as { allocations?: () => number }
 let allocationsBefore = 0
 
 setFlagsFromString('--expose-gc')

@@ -26,7 +26,7 @@ export async function startRelayedPool(addon?: string): Promise<RelayedPool> {
   await once(pool, 'listening')
   const upstream = { host: '127.0.0.1', port: (pool.address() as AddressInfo).port, authorityPublicKey }
   const options = JSON.stringify({ listen: { port: 0 }, upstream, authorityPublicKey, authoritySecretKey })
-  const env = addon === undefined ? process.env : { ...process.env, NAPI_RS_NATIVE_LIBRARY_PATH: addon }
+  const env = addon === undefined ? process.env : { ...process.env, FRAMEPOOL_ADDON: addon }
   const relay = fork(fileURLToPath(new URL('sv2-relay-process.js', import.meta.url)), [options], { env })
   // The process has printed the reason.
   relay.on('exit', (code) => code && process.exit(code))

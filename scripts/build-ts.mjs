@@ -1,8 +1,11 @@
-// Compiles the facade into dist/, and copies the native binding there. `napi build` puts the binding beside the
-// sources.
+// Compiles the facade into dist/, puts the addon and its types, which `napi build` makes beside its sources, there too, and
+// adds what `require('framepool')` gets.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { declarationForRequire } from './package/declarations.mjs'
+import { entries } from './package/entries.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const room = 'src/native'
@@ -11,8 +14,23 @@ rmSync('dist', { recursive: true, force: true })
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
 mkdirSync(`dist/${room}`, { recursive: true })
 for (const name of readdirSync(room)) {
-  if (/^binding\.(cjs|d\.cts)$/.test(name) || name.endsWith('.node')) {
-    copyFileSync(`${room}/${name}`, `dist/${room}/${name}`)
-  }
+  if (name === 'binding.d.cts' || name.endsWith('.node')) copyFileSync(`${room}/${name}`, `dist/${room}/${name}`)
+}
+const [oldest] = JSON.parse(readFileSync('package.json', 'utf8')).engines.node.match(/[\d.]+/)
+for (const entry of entries) {
+  writeFileSync(join('dist', `${entry}.d.cts`), declarationForRequire('dist', `${entry}.d.ts`))
+  writeFileSync(join('dist', `${entry}.cjs`), moduleForRequire(`./${basename(entry)}.js`))
 }
 chmodSync('dist/src/cli/main.js', 0o755)
+
+/** A CommonJS module for an ES module that a supported Node can require; others would only say that they cannot. */
+function moduleForRequire(path) {
+  return `'use strict'
+const [major, minor] = process.versions.node.split('.').map(Number)
+if (major < ${oldest.split('.')[0]} || (major === ${oldest.split('.')[0]} && minor < ${oldest.split('.')[1]})) {
+  const message = \`framepool needs Node.js ${oldest} or later; this is \${process.versions.node}.\`
+  throw Object.assign(new Error(message), { code: 'ERR_SYSTEM' })
+}
+module.exports = require('${path}')
+`
+}

@@ -39,3 +39,10 @@ export function fetch(runtimes) {
   const flags = ['--ignore-scripts', '--no-audit', '--no-fund']
   execFileSync('npm', ['install', ...flags, ...specs], { cwd: folder, stdio: ['ignore', 2, 2] })
 }
+
+/** The path of a Node that programs run on which the oldest supported Node is too old for. */
+export function newerNode() {
+  const node = nodes.find(({ name }) => name === 'node-24')
+  fetch([node])
+  return node.program
+}

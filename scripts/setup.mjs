@@ -30,3 +30,8 @@ export function install() {
 export function build() {
   must('building the native addon and the facade (the first time takes a minute or two)', 'npm', ['run', 'build'])
 }
+
+/** Builds the facade alone. */
+export function buildFacade() {
+  must('building the facade', 'npm', ['run', 'build:ts'])
+}

@@ -2,7 +2,7 @@
 // memory that was freed, moved or reused: `node --expose-gc main.js <mode> <seed> <seconds> <trace>`.
 //
 // The modes are `plain` and `early`. In `early`, a script replaces parts of the language before framepool is loaded,
-// and the replacements lie. FRAMEPOOL_DEBUG=1 runs debug mode. NAPI_RS_NATIVE_LIBRARY_PATH may name an addon with the
+// and the replacements lie. FRAMEPOOL_DEBUG=1 runs debug mode. FRAMEPOOL_ADDON may name an addon with the
 // feature `guard-pages`: freed memory is then inaccessible, and allocations fail. FRAMEPOOL_MODEL_WITHOUT is a regular
 // expression of operations and circumstances to leave out, by their names in the trace: `Sessions.*|hooked`, or
 // `failing Budget.*` for operations during which no allocation fails. FRAMEPOOL_MODEL_TOUCHES=1 also traces each touch.
@@ -43,7 +43,7 @@ if (mode === 'early') patchLanguage()
 const framepool = { ...(await import('framepool')), ...(await import('framepool/sv2')) }
 if (mode !== 'early') patchLanguage()
 
-const path = process.env.NAPI_RS_NATIVE_LIBRARY_PATH
+const path = process.env.FRAMEPOOL_ADDON
 const addon = path === undefined ? {} : createRequire(import.meta.url)(path)
 const native = addon.failAllocation === undefined ? null : addon
 const without = new RegExp(`^(${process.env.FRAMEPOOL_MODEL_WITHOUT ?? ''})$`)

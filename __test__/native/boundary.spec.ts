@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { markAsUntransferable } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
+import { findAddon } from '../../src/native/load-addon.js'
 import { codeOf } from '../support/code-of.js'
 import { DEBUG } from '../support/debug-mode.js'
 import { detachByStream } from '../support/detach.js'
@@ -32,7 +33,7 @@ function countCrossings(): () => number {
     return Object.fromEntries(entries) as T
   }
   const require = createRequire(import.meta.url)
-  const path = require.resolve('../../src/native/binding.cjs')
+  const path = findAddon()
   const binding = require(path)
   require.cache[path]!.exports = counted(binding)
   return () => {

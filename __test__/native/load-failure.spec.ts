@@ -1,12 +1,17 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { rolldown } from 'rolldown'
 import { afterAll, describe, expect, it } from 'vitest'
+import { checkNodeVersion } from '../../src/native/load-failure.js'
+import { addonName, addonPackage, platformName } from '../../src/native/platform.js'
 
-const dist = fileURLToPath(new URL('../../dist', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const dist = join(root, 'dist')
 const addon = readdirSync(join(dist, 'src/native')).find((name) => name.endsWith('.node'))!
+const prebuilt = `framepool-${/framepool\.(.+)\.node/.exec(addon)![1]}`
 const folder = mkdtempSync(join(tmpdir(), 'framepool-load-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -14,19 +19,19 @@ interface Failure {
   message: string
   code: string
   info: { code: string }
-  cause: string
+  cause?: string
 }
 
-/** Copies the facade without the addon. */
+/** An installed package of its own, without an addon: its folder. */
 function copy(name: string): string {
-  const to = join(folder, name)
-  cpSync(dist, to, { recursive: true, filter: (path) => basename(path) !== addon })
-  writeFileSync(join(to, 'package.json'), '{"type":"module"}')
+  const to = join(folder, name, 'node_modules', 'framepool')
+  cpSync(dist, join(to, 'dist'), { recursive: true, filter: (path) => basename(path) !== addon })
+  cpSync(join(root, 'package.json'), join(to, 'package.json'))
   return to
 }
 
-/** Returns the error of an import of framepool from `entry`. */
-function failureOf(entry: string, args: string[] = [], env: Record<string, string> = {}): Failure {
+/** What importing framepool from `entry` fails with; null if it does not. */
+function failureOf(entry: string, args: string[] = [], env: Record<string, string> = {}): Failure | null {
   const code = `import(process.argv[1]).then(() => console.log('null'), (e) => console.log(JSON.stringify(
     { message: e.message, code: e.code, info: e.info, cause: e.cause?.message })))`
   const { stdout } = spawnSync(process.execPath, [...args, '-e', code, entry], {
@@ -37,16 +42,16 @@ function failureOf(entry: string, args: string[] = [], env: Record<string, strin
 }
 
 describe('an addon that does not load', () => {
-  const isThere = "framepool's native addon for "
+  const isThere = 'is there, but the system or Node does not load it. This platform is '
 
   it.each([
     ['addons are forbidden', ['--no-addons']],
     ['the permission model forbids them', [permissionFlag(), '--allow-fs-read=*']],
   ])('because %s: says so first', (_, args) => {
-    const { message, code, info } = failureOf(join(dist, 'index.js'), args)
+    const { message, code, info } = failureOf(join(dist, 'index.js'), args)!
     expect(message).toMatch(/^Cannot load native addon because loading addons is disabled/)
     expect(message).toContain(isThere)
-    expect(message).not.toMatch(/install/i)
+    expect(message).not.toMatch(/npm install/)
     expect([code, info.code]).toEqual(['ERR_SYSTEM', 'ERR_DLOPEN_FAILED'])
   })
 
@@ -55,50 +60,114 @@ describe('an addon that does not load', () => {
     ['is no library', 'x'.repeat(10_000)],
   ])("because it %s: has the loader's own words first", (name, content) => {
     const to = copy(name)
-    const path = join(to, 'src/native', addon)
+    const path = join(to, 'dist/src/native', addon)
     writeFileSync(path, content)
-    const { message, cause } = failureOf(join(to, 'index.js'))
+    const { message, cause } = failureOf(join(to, 'dist/index.js'))!
     expect(message.startsWith(path)).toBe(true)
     expect(message).toContain(isThere)
-    expect(message).not.toMatch(/install/i)
+    expect(message).not.toMatch(/npm install/)
     expect(cause).toEqual(expect.any(String))
   })
 
   it('because the addon of the platform package does not load: the message begins with that error', () => {
     const to = copy('package')
-    const name = `framepool-${/framepool\.(.+)\.node/.exec(addon)![1]}`
-    const path = join(to, 'node_modules', name, 'index.js')
-    cpSync(join(dist, 'index.js'), path)
-    writeFileSync(path, 'throw new Error("of the package")')
-    writeFileSync(join(to, 'node_modules', name, 'package.json'), '{"type":"commonjs"}')
-    expect(failureOf(join(to, 'index.js')).message).toMatch(/^of the package \(framepool's native addon /)
+    addPackage(to, 'index.js', 'throw new Error("of the package")')
+    expect(failureOf(join(to, 'dist/index.js'))!.message).toMatch(/^of the package \(framepool's native addon /)
+  })
+
+  it('because FRAMEPOOL_ADDON names one that does not: names that variable', () => {
+    const path = join(folder, 'other.node')
+    writeFileSync(path, 'x')
+    const { message } = failureOf(join(dist, 'index.js'), [], { FRAMEPOOL_ADDON: path })!
+    expect(message).toContain(`The addon that FRAMEPOOL_ADDON names, ${path}, ${isThere}`)
   })
 })
 
-it('an addon that is absent: the message names the package to install', () => {
-  const { message, code } = failureOf(join(copy('absent'), 'index.js'))
-  expect(message).toMatch(/^framepool has no native addon for \S+/)
-  expect(message).toMatch(/Install framepool-\S+, as npm does without --omit=optional; or build it/)
-  expect(code).toBe('ERR_SYSTEM')
+describe('an addon that is absent', () => {
+  it('says what to install, and for which platform', () => {
+    const { message, code, cause } = failureOf(join(copy('absent'), 'dist/index.js'))!
+    expect(message).toContain(`for ${platformName()} is not installed: the package ${prebuilt} has it`)
+    expect(message).toContain(`npm install ${prebuilt}`)
+    expect(message).toContain('npm run build')
+    expect(message).toContain(`Node.js ${process.versions.node}`)
+    expect([code, cause]).toEqual(['ERR_SYSTEM', undefined])
+  })
+
+  it('says so on a platform that has none', () => {
+    const flag = `data:text/javascript,Object.defineProperty(process, 'arch', { value: 'mips' })`
+    const { message } = failureOf(join(copy('unknown'), 'dist/index.js'), ['--import', flag])!
+    expect(message).toMatch(/^framepool has no prebuilt native addon for \w+-mips .*`npm run build` builds it/)
+  })
+
+  it('is another matter than what FRAMEPOOL_ADDON names', () => {
+    const path = join(folder, 'nowhere.node')
+    const { message } = failureOf(join(dist, 'index.js'), [], { FRAMEPOOL_ADDON: path })!
+    expect(message).toBe(`FRAMEPOOL_ADDON names ${path}, and there is no such file.`)
+  })
 })
 
-it('an addon that a bundler left out: the message says so', () => {
-  const to = copy('bundled')
-  rmSync(join(to, 'src/native/binding.cjs'))
-  const { message } = failureOf(join(to, 'index.js'))
-  expect(message).toMatch(/a bundler has left it behind/)
-  expect(message).toContain('external')
+describe('an addon that is found', () => {
+  it('in the package of the platform', () => {
+    const to = copy('found')
+    addPackage(to, addon)
+    cpSync(join(dist, 'src/native', addon), join(to, 'node_modules', prebuilt, addon))
+    expect(failureOf(join(to, 'dist/index.js'))).toBeNull()
+  })
+
+  it('by FRAMEPOOL_ADDON', () => {
+    const env = { FRAMEPOOL_ADDON: join(dist, 'src/native', addon) }
+    expect(failureOf(join(copy('named'), 'dist/index.js'), [], env)).toBeNull()
+  })
 })
 
-it('a bundle that rolldown makes', async () => {
-  const { rolldown } = await import('rolldown')
-  const bundle = await rolldown({ input: join(dist, 'index.js'), platform: 'node' })
-  const file = join(folder, 'bundle.mjs')
-  await bundle.write({ file })
-  expect(failureOf(file).message).toMatch(/a bundler has left it behind/)
+describe('a bundle', () => {
+  it.each(['es', 'cjs'] as const)('that has left the addon behind says so (%s)', async (format) => {
+    const bundle = await rolldown({ input: join(dist, 'index.js'), platform: 'node' })
+    const file = join(folder, format === 'es' ? 'bundle.mjs' : 'bundle.cjs')
+    await bundle.write({ file, format })
+    const { message } = failureOf(file)!
+    expect(message).toMatch(/a bundler has moved the code and left the addon behind/)
+    expect(message).toContain("Mark 'framepool' and 'framepool/sv2' as external")
+    expect(message).toContain(`npm install ${prebuilt}`)
+  })
 })
 
-/** Returns the flag of the permission model, which Node 20 and 22 call experimental. */
+describe('the platform', () => {
+  it('is what the build calls it', () => {
+    expect(`framepool-${addonName()}`).toBe(prebuilt)
+    expect(addonPackage()).toBe(prebuilt)
+  })
+
+  it.skipIf(process.platform !== 'linux')('is told where the program names no loader', () => {
+    const path = Object.getOwnPropertyDescriptor(process, 'execPath')!
+    Object.defineProperty(process, 'execPath', { value: '/nonexistent', configurable: true, writable: true })
+    try {
+      expect(`framepool-${addonName()}`).toBe(prebuilt)
+    } finally {
+      Object.defineProperty(process, 'execPath', path)
+    }
+  })
+})
+
+describe('too old a Node', () => {
+  it.each(['18.20.8', '20.18.3', '20.0.0', '4.0.0'])('is named: %s', (version) => {
+    expect(() => checkNodeVersion(version)).toThrow(`framepool needs Node.js 20.19.0 or later; this is ${version}.`)
+  })
+
+  it.each(['20.19.0', '20.20.2', '21.0.0', '22.0.0-pre', '26.1.0'])('is not %s', (version) => {
+    expect(() => checkNodeVersion(version)).not.toThrow()
+  })
+})
+
+/** Adds the package of this platform, with that file as its main module. */
+function addPackage(to: string, main: string, content?: string): void {
+  const path = join(to, 'node_modules', prebuilt)
+  mkdirSync(path, { recursive: true })
+  writeFileSync(join(path, 'package.json'), JSON.stringify({ name: prebuilt, main }))
+  if (content !== undefined) writeFileSync(join(path, main), content)
+}
+
+/** Node 20 and 22 call it experimental. */
 function permissionFlag(): string {
   return process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission'
 }

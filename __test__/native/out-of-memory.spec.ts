@@ -18,7 +18,7 @@ it.each(['', '1'])(
       encoding: 'utf8',
       // Rust reports on stderr each failure that it recovers from.
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, FRAMEPOOL_DEBUG: debug, NAPI_RS_NATIVE_LIBRARY_PATH: addon },
+      env: { ...process.env, FRAMEPOOL_DEBUG: debug, FRAMEPOOL_ADDON: addon },
     })
     const { operations, refused } = JSON.parse(printed)
     expect(operations).toBeGreaterThan(40)

@@ -28,7 +28,7 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { adopt, BudgetPool, BuddyPool, ByteRing, Slice, SlotPool, SystemMemoryBuffer } from 'framepool'
 import { generateAuthorityKeypair, Sv2Session } from 'framepool/sv2'
-const { failAllocation } = createRequire(import.meta.url)(process.env.NAPI_RS_NATIVE_LIBRARY_PATH)
+const { failAllocation } = createRequire(import.meta.url)(process.env.FRAMEPOOL_ADDON)
 function reach(view) {
   for (let index = 0; index < view.length; index++) view[index] = view[index]
   return view.length
@@ -57,7 +57,7 @@ describe.runIf(process.platform === 'linux')('memory that JavaScript still sees'
       {
         cwd: root,
         encoding: 'utf8',
-        env: { ...process.env, NAPI_RS_NATIVE_LIBRARY_PATH: addon, FRAMEPOOL_GUARD_PAGES: '1' },
+        env: { ...process.env, FRAMEPOOL_ADDON: addon, FRAMEPOOL_GUARD_PAGES: '1' },
         timeout: 60_000,
       },
     )

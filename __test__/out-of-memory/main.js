@@ -20,7 +20,7 @@ import {
 import { generateAuthorityKeypair, Sv2Session } from 'framepool/sv2'
 
 const { failAllocation, allocationFails, failAllAllocations } = createRequire(import.meta.url)(
-  process.env.NAPI_RS_NATIVE_LIBRARY_PATH,
+  process.env.FRAMEPOOL_ADDON,
 )
 
 /** The smallest allocation, in bytes, that the reserve does not serve. */

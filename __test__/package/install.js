@@ -1,17 +1,20 @@
-// Packs this package and installs the tarball as a user would: into an empty folder, on a machine without Rust.
+// Packs this package and that of this platform, and installs the tarballs as a user would: into an empty folder, on a machine without Rust.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { pack } from '../../scripts/package/check.mjs'
+import { stagePlatform, stageRoot } from '../../scripts/package/stage.mjs'
+import { hostTarget } from '../../scripts/package/targets.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Programs that an installed package needs. There is no compiler among them. */
 const TOOLS = ['node', 'npm', 'npx', 'sh', 'env']
 
-/** Returns the folder of a project with framepool installed, and an environment whose PATH holds only `TOOLS`. */
-export function installPackage() {
+/** Gives the folder of a project that has framepool installed, an environment whose PATH holds only `TOOLS`, and what was packed. */
+export async function installPackage() {
   const base = mkdtempSync(join(tmpdir(), 'framepool-package-'))
   const [bin, tarballs, project] = ['bin', 'tarballs', 'project'].map((name) => {
     mkdirSync(join(base, name))
@@ -22,14 +25,19 @@ export function installPackage() {
     symlinkSync(realpathSync(path), join(bin, tool))
   }
   const env = { ...process.env, PATH: bin }
-  // Packing must use the dist/ that was just built and tested.
-  execFileSync('npm', ['pack', '--ignore-scripts', '--pack-destination', tarballs], { cwd: root, stdio: 'pipe' })
-  const [tarball] = readdirSync(tarballs)
+  // dist/ is what was just built and tested: it is packed as it is.
+  const target = hostTarget()
+  const addon = join(root, 'src', 'native', `framepool.${target.name}.node`)
+  const packed = [
+    pack(await stageRoot(join(base, 'staged', 'framepool'), [target]), tarballs),
+    pack(stagePlatform(join(base, 'staged', target.name), target, addon), tarballs),
+  ]
   writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'user', private: true, type: 'module' }))
-  execFileSync('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', join(tarballs, tarball)], {
+  const files = packed.map(({ tarball }) => tarball)
+  execFileSync('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...files], {
     cwd: project,
     env,
     stdio: 'pipe',
   })
-  return { base, project, env }
+  return { base, project, env, target, packed }
 }

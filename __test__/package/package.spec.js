@@ -1,17 +1,21 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
+import { rootFaults } from '../../scripts/package/check.mjs'
+import { outdatedManifests } from '../../scripts/package/manifests.mjs'
 import { installPackage } from './install.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 let base
 let project
 let env
+let target
+let packed
 
-test.before(() => {
-  ;({ base, project, env } = installPackage())
+test.before(async () => {
+  ;({ base, project, env, target, packed } = await installPackage())
 })
 
 test.after.always(() => {
@@ -95,32 +99,20 @@ test('the demo runs from the installed package', (t) => {
   t.is(report.mismatched, 0)
 })
 
-test('its types resolve and are strict', (t) => {
-  writeFileSync(
-    join(project, 'user.ts'),
-    `import { SlotPool, type Buffer as PoolBuffer, type Slice } from 'framepool'
-     import { Sv2Session, type FrameBatch } from 'framepool/sv2'
-     const pool: PoolBuffer = new SlotPool(1024)
-     export const slice: Slice = pool.getDataOwned()
-     export const batch: FrameBatch = Sv2Session.initiator().receive(new Uint8Array())
-     // @ts-expect-error a capacity is a number
-     new SlotPool('1024')
-    `,
-  )
+test('its types resolve and are strict, for ES modules and CommonJS', (t) => {
+  for (const name of ['user.ts', 'user-commonjs.cts'])
+    cpSync(join(root, '__test__/package/project', name), join(project, name))
+  const compilerOptions = {
+    strict: true,
+    skipLibCheck: false,
+    noEmit: true,
+    module: 'node16',
+    target: 'ES2022',
+    typeRoots: [join(root, 'node_modules/@types')],
+  }
   writeFileSync(
     join(project, 'tsconfig.json'),
-    JSON.stringify({
-      compilerOptions: {
-        strict: true,
-        noEmit: true,
-        module: 'NodeNext',
-        target: 'ES2022',
-        lib: ['ES2023', 'ESNext.Disposable'],
-        typeRoots: [join(root, 'node_modules/@types')],
-        types: ['node'],
-      },
-      files: ['user.ts'],
-    }),
+    JSON.stringify({ compilerOptions, files: ['user.ts', 'user-commonjs.cts'] }),
   )
   const { status, stdout } = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc')], {
     cwd: project,
@@ -129,27 +121,44 @@ test('its types resolve and are strict', (t) => {
   t.is(status, 0, stdout)
 })
 
-test('the tarball holds only the files that users need', (t) => {
-  const installed = join(project, 'node_modules/framepool')
-  t.deepEqual(readdirSync(installed).sort(), [
-    'CHANGELOG.md',
+test('only what users need is in the tarball, and all of it', (t) => {
+  t.deepEqual(rootFaults(packed[0]), [])
+  t.deepEqual(packed[1].files.slice().sort(), [
     'LICENSE-APACHE',
     'LICENSE-MIT',
     'README.md',
-    'dist',
+    'THIRD-PARTY.md',
+    `framepool.${target.name}.node`,
     'package.json',
-    'scripts',
   ])
-  t.true(existsSync(join(installed, 'dist/src/native/binding.cjs')))
+})
+
+test('nothing runs at installation', (t) => {
+  for (const name of ['framepool', `framepool-${target.name}`]) {
+    const manifest = JSON.parse(readFileSync(join(project, 'node_modules', name, 'package.json'), 'utf8'))
+    t.is(manifest.scripts, undefined, name)
+  }
+})
+
+test('the folders of the platforms are up to date', (t) => {
+  t.deepEqual(outdatedManifests(), [])
+})
+
+test('the licenses of all that is linked are with the addon', (t) => {
+  const notice = readFileSync(join(project, `node_modules/framepool-${target.name}/THIRD-PARTY.md`), 'utf8')
+  for (const crate of ['ring', 'secp256k1-sys', 'napi', 'bytering'])
+    t.regex(notice, new RegExp(`^\\| ${crate} \\d`, 'm'))
+  for (const name of ['rand_hc', 'loom', 'napi-derive', 'serde_derive'])
+    t.notRegex(notice, new RegExp(`^\\| ${name} `, 'm'))
 })
 
 test('without an addon for the platform, the error says how to fix it', (t) => {
   const bare = join(base, 'bare/node_modules/framepool')
   cpSync(join(project, 'node_modules/framepool'), bare, { recursive: true })
-  for (const name of readdirSync(join(bare, 'dist/src/native'))) {
-    if (name.endsWith('.node')) rmSync(join(bare, 'dist/src/native', name))
-  }
   const source = "import('framepool').catch(({ code, message }) => console.log(code, message))"
   const printed = execFileSync(process.execPath, ['-e', source], { cwd: join(base, 'bare'), env, encoding: 'utf8' })
-  t.regex(printed, new RegExp(`^ERR_SYSTEM .*${process.platform}-${process.arch}.*npm run build`))
+  t.regex(
+    printed,
+    new RegExp(`^ERR_SYSTEM .*${process.platform}-${process.arch}.*framepool-${target.name} .*npm run build`),
+  )
 })

@@ -13,7 +13,7 @@ const libraries: Partial<Record<NodeJS.Platform, string>> = {
 }
 
 /**
- * Builds the test addon, and returns its path for `NAPI_RS_NATIVE_LIBRARY_PATH`. Its allocations can be made to fail,
+ * Builds the test addon, and returns its path for `FRAMEPOOL_ADDON`. Its allocations can be made to fail,
  * and on Linux its freed memory is inaccessible.
  */
 export function guardedAddon(): string {

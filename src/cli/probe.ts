@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Frame, Sv2Session } from '../sv2/index.js'
 import { describe, SetupConnection, SetupConnectionError, SetupConnectionSuccess } from '../sv2/messages/index.js'
 import { type Address, formatAddress, hostAndPort, seconds } from './options.js'
@@ -35,7 +35,9 @@ export function addProbeCommand(program: Command): void {
   command
     .description('shake hands with a Stratum V2 server, send SetupConnection, and print what the server says')
     .argument('<url>', 'stratum2+tcp://host:port/KEY, the key being the authority public key', target)
-    .option('--protocol <name>', `one of ${PROTOCOLS.join(', ')}`, protocol, 0)
+    .addOption(
+      new Option('--protocol <name>', `one of ${PROTOCOLS.join(', ')}`).argParser(protocol).default(0, PROTOCOLS[0]),
+    )
     .option('--timeout <seconds>', 'how long all of it may take', seconds(LONGEST_SECONDS), 10)
     .option('--json', 'print one JSON object')
     .action((address: Target, flags: ProbeFlags) => run(command, address, flags))

@@ -1,44 +1,59 @@
 import { FramePoolError } from '../support/errors.js'
-import { platformName } from './platform.js'
+import { addonPackage, platformName } from './platform.js'
 
-const NOT_FOUND = 'Cannot find module '
+/** The oldest Node that framepool supports. */
+const OLDEST = [20, 19, 0] as const
 
-/**
- * Returns the `ERR_SYSTEM` error for a failure to load `./binding.cjs`, the generated loader of the native addon. The loader tries
- * several places, and chains the errors of each as causes, without their codes.
- */
-export function loadFailure(cause: unknown): FramePoolError {
-  return new FramePoolError('ERR_SYSTEM', explanation(messages(cause)), {
-    cause,
-    info: { code: 'ERR_DLOPEN_FAILED', errno: 0, syscall: 'dlopen' },
-  })
-}
+const BUILD = 'in a checkout with Rust installed, `npm run build` builds it'
 
-function explanation([outer = '', ...tried]: string[]): string {
-  if (outer.startsWith(`${NOT_FOUND}'./binding.cjs'`)) {
-    return (
-      "framepool's native addon is not beside its code: a bundler has left it behind. " +
-      'Mark framepool as external in the bundler, and install it where the bundle runs.'
+/** The error for an addon that is nowhere to be found; `bundled` where a bundler has moved framepool's code out of its package. */
+export function addonAbsent(bundled: boolean): FramePoolError {
+  const name = addonPackage()
+  if (bundled) {
+    const remedy = name === undefined ? '' : `, and \`npm install ${name}\` works there, too`
+    return failure(
+      "framepool's native addon is not where this code is: a bundler has moved the code and left the addon behind. " +
+        "Mark 'framepool' and 'framepool/sv2' as external in the bundler and install framepool where the bundle runs" +
+        `${remedy}. This platform is ${platformName()}.`,
     )
   }
-  // If nothing was tried, the loader itself has failed.
-  const refusal = tried.length === 0 ? outer : tried.find((message) => !message.startsWith(NOT_FOUND))
-  if (refusal !== undefined && !refusal.startsWith('Unsupported ')) {
-    return `${refusal} (framepool's native addon for ${platformName()} is there, but the system or Node does not load it.)`
+  if (name === undefined) {
+    return failure(`framepool has no prebuilt native addon for ${platformName()}; ${BUILD}.`)
   }
-  const name = tried
-    .map((message) => /^Cannot find module '(framepool-(?!wasm)[^']+)'/.exec(message)?.[1])
-    .find(Boolean)
-  const remedy = name ? `Install ${name}, as npm does without --omit=optional; or` : 'There is no prebuilt one:'
-  return (
-    `framepool has no native addon for ${platformName()}. ` +
-    `${remedy} build it in a checkout with Rust installed, by \`npm run build\`.`
+  return failure(
+    `framepool's native addon for ${platformName()} is not installed: the package ${name} has it. ` +
+      `Run \`npm install\` again without --omit=optional and, if a lockfile was made on another platform, without that ` +
+      `lockfile; or run \`npm install ${name}\`. Else, ${BUILD}.`,
   )
 }
 
-/** Returns the messages of an error and its causes, the outermost first. */
-function messages(error: unknown): string[] {
-  const found: string[] = []
-  for (let next = error; next instanceof Error && found.length < 100; next = next.cause) found.push(next.message)
-  return found
+/** The error for an addon that the system or Node does not load: what they said comes first. */
+export function addonRefused(cause: unknown, path: string, override: boolean): FramePoolError {
+  const words = cause instanceof Error ? cause.message : String(cause)
+  const which = override ? `The addon that FRAMEPOOL_ADDON names, ${path},` : `framepool's native addon ${path}`
+  return failure(
+    `${words} (${which} is there, but the system or Node does not load it. This platform is ${platformName()}.)`,
+    cause,
+  )
+}
+
+/** The error for what FRAMEPOOL_ADDON names if nothing is there. */
+export function overrideAbsent(path: string): FramePoolError {
+  return failure(`FRAMEPOOL_ADDON names ${path}, and there is no such file.`)
+}
+
+/** Throws if this Node is too old to run framepool. */
+export function checkNodeVersion(version = process.versions.node): void {
+  const parts = version.split('.').map(Number)
+  const first = OLDEST.findIndex((number, index) => number !== parts[index])
+  if (first !== -1 && (parts[first] ?? 0) < OLDEST[first]!) {
+    throw failure(`framepool needs Node.js ${OLDEST.join('.')} or later; this is ${version}.`)
+  }
+}
+
+function failure(message: string, cause?: unknown): FramePoolError {
+  return new FramePoolError('ERR_SYSTEM', message, {
+    ...(cause === undefined ? {} : { cause }),
+    info: { code: 'ERR_DLOPEN_FAILED', errno: 0, syscall: 'dlopen' },
+  })
 }

@@ -1,7 +1,70 @@
-/** Returns the name of this platform, as for prebuilt addons, for example `linux-x64 (glibc 2.36)`. */
-export function platformName(): string {
+import { closeSync, openSync, readSync } from 'node:fs'
+
+/** The platforms that framepool has a prebuilt addon for. */
+const PREBUILT = [
+  'linux-x64-gnu',
+  'linux-x64-musl',
+  'linux-arm64-gnu',
+  'linux-arm64-musl',
+  'win32-x64',
+  'darwin-arm64',
+  'darwin-x64',
+]
+
+/** How much of a program's start is read: its header and what stands right behind it. */
+const START = 4096
+
+/**
+ * What the addon for this platform is called after, for example `linux-x64-gnu`. It has to be known before an addon is loaded:
+ * one that was built for another C library does not fail to load, it ends the process.
+ */
+export function addonName(): string {
   const name = `${process.platform}-${process.arch}`
-  if (process.platform !== 'linux') return name
-  const { header } = process.report.getReport() as { header?: { glibcVersionRuntime?: string } }
-  return header?.glibcVersionRuntime ? `${name} (glibc ${header.glibcVersionRuntime})` : `${name} (musl)`
+  return process.platform === 'linux' ? `${name}-${isMusl() ? 'musl' : 'gnu'}` : name
+}
+
+/** The package that has the prebuilt addon for this platform; undefined if there is none. */
+export function addonPackage(): string | undefined {
+  const name = addonName()
+  return PREBUILT.includes(name) ? `framepool-${name}` : undefined
+}
+
+/** This platform for people, for example `linux-x64 (glibc 2.36, Node.js 20.19.0)`. */
+export function platformName(): string {
+  const facts = [`Node.js ${process.versions.node}`]
+  if (process.platform === 'linux') facts.unshift(isMusl() ? 'musl' : `glibc ${glibcVersion() ?? 'of unknown version'}`)
+  return `${process.platform}-${process.arch} (${facts.join(', ')})`
+}
+
+/**
+ * Whether this program uses musl instead of glibc. A Linux program names its loader at its start. If it does not, it was started
+ * through its loader, or that cannot be read: Node's report tells then, which takes some milliseconds.
+ */
+function isMusl(): boolean {
+  const loader = /\/ld-(musl|linux)/.exec(startOf(process.execPath))?.[1]
+  return loader === undefined ? glibcVersion() === undefined : loader === 'musl'
+}
+
+function startOf(path: string): string {
+  try {
+    const file = openSync(path, 'r')
+    try {
+      const bytes = Buffer.alloc(START)
+      return bytes.toString('latin1', 0, readSync(file, bytes, 0, START, 0))
+    } finally {
+      closeSync(file)
+    }
+  } catch {
+    return ''
+  }
+}
+
+function glibcVersion(): string | undefined {
+  const report: NodeJS.ProcessReport & { excludeNetwork?: boolean } = process.report
+  // The network interfaces take the longest.
+  const before = report.excludeNetwork ?? false
+  report.excludeNetwork = true
+  const { header } = report.getReport() as { header?: { glibcVersionRuntime?: string } }
+  report.excludeNetwork = before
+  return header?.glibcVersionRuntime
 }

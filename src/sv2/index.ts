@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /**
  * Stratum V2 (Sv2) sessions, and a relay between miners and a mining pool.
  *

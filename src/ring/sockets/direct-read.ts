@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
 import { callSafely } from '../../support/thrown.js'
 import { hasRead } from './latest-reader.js'
 import { symbolOf } from './socket-symbols.js'
@@ -24,7 +23,7 @@ type Internals = Record<symbol, unknown> & { _handle?: { useUserBuffer?: unknown
 export function readDirectly(socket: Socket, target: DirectTarget): (() => void) | null {
   const internals = socket as unknown as Internals
   const handle = internals._handle
-  if (socket instanceof TLSSocket || typeof handle?.useUserBuffer !== 'function') return null
+  if (typeof handle?.useUserBuffer !== 'function' || isTls(socket)) return null
   const [buffer, callback, generator] = ['kBuffer', 'kBufferCb', 'kBufferGen'].map((name) => symbolOf(socket, name))
   if (buffer === undefined || callback === undefined || generator === undefined || internals[buffer]) return null
   const before = [buffer, callback, generator].map((symbol) => [symbol, internals[symbol]] as const)
@@ -51,4 +50,9 @@ export function readDirectly(socket: Socket, target: DirectTarget): (() => void)
 export function readsByItself(socket: Socket): boolean {
   const buffer = symbolOf(socket, 'kBuffer')
   return buffer !== undefined && Boolean((socket as unknown as Internals)[buffer])
+}
+
+/** `node:tls` takes milliseconds to load: it is loaded by programs that have sockets. */
+function isTls(socket: Socket): boolean {
+  return socket instanceof process.getBuiltinModule('node:tls').TLSSocket
 }

@@ -1,4 +1,3 @@
-import { nextTick } from 'node:process'
 import { Readable } from 'node:stream'
 import { callbackify } from 'node:util'
 import { invalidArgType } from '../../support/errors.js'
@@ -7,6 +6,9 @@ import { type RingSource, ringKey } from '../source.js'
 import { destroyOnAbort } from './destroy-on-abort.js'
 import type { RingReadableOptions } from './options.js'
 import { streamOptions } from './options.js'
+
+// An import of `node:process` would read all of its properties, and the first look at `process.stdin` opens it.
+const { nextTick } = process
 
 /** A callback instead of a promise: an error that a listener throws in a promise would be an unhandled rejection. */
 const waitForBytes = callbackify((source: RingSource, signal: AbortSignal) => source.wait(1, { signal }))

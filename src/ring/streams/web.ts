@@ -1,4 +1,4 @@
-import { getDefaultHighWaterMark } from 'node:stream'
+import stream from 'node:stream'
 import { ReadableStream, WritableStream, type WritableStreamDefaultController } from 'node:stream/web'
 import { types } from 'node:util'
 import { bytesArgument, lengthOf } from '../../support/arguments.js'
@@ -76,7 +76,7 @@ export function webWritable(half: HalfCore): WritableStream<Uint8Array> {
       abort: () => half.giveUp(),
     },
     {
-      highWaterMark: getDefaultHighWaterMark(false),
+      highWaterMark: stream.getDefaultHighWaterMark(false),
       // `write()` refuses other chunks. A failure here would keep them from it.
       size: (chunk) => (types.isUint8Array(chunk) ? lengthOf(chunk) : 0),
     },

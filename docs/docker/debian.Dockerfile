@@ -1,0 +1,14 @@
+# A program that uses framepool, on Debian. The last stage has no npm cache and no development packages.
+FROM node:24-bookworm-slim AS install
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev
+
+FROM node:24-bookworm-slim
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=install /app/node_modules ./node_modules
+COPY . .
+# The user `node` of the image.
+USER 1000
+CMD ["node", "main.js"]

@@ -1,0 +1,39 @@
+// Puts the facade's modules into one file for each entry: a program that imports framepool does not look for a hundred files.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { rolldown } from 'rolldown'
+import { exported } from './entries.mjs'
+
+/** Bundles the exported modules from `dist` into `to`, at the same paths. What they share is in files of its own. */
+export async function bundle(dist, to) {
+  const input = Object.fromEntries(exported.map((entry) => [entry, join(dist, `${entry}.js`)]))
+  const bundled = await rolldown({ input, platform: 'node' })
+  const { output } = await bundled.write({ dir: to, entryFileNames: '[name].js', chunkFileNames: 'shared-[name].js' })
+  await bundled.close()
+  for (const { fileName } of output) {
+    writeFileSync(join(to, fileName), withoutFacades(readFileSync(join(to, fileName), 'utf8')))
+  }
+}
+
+/**
+ * Takes Node's own modules as CommonJS has them. For each that a module imports, Node makes a module around it, which reads all
+ * that it exports: altogether that takes as long as loading the addon.
+ */
+function withoutFacades(source) {
+  const declared = source.replace(/^import (.+) from "(node:[^"]+)";$/gm, (line, names, name) => {
+    if (name === 'node:module') return line
+    const [, whole, some] = /^(\w+)?(?:, )?(\{.*\})?$/.exec(names)
+    const taken = [whole, some?.replace(/(\w+) as (\w+)/g, '$1: $2')].filter(Boolean)
+    return taken.map((pattern) => `const ${pattern} = builtin("${name}");`).join('\n')
+  })
+  if (declared === source) return source
+  const has = /^import \{ createRequire \} from "node:module";$/m.test(declared)
+  const imports = has ? '' : 'import { createRequire } from "node:module";\n'
+  // The oldest Node that is told so when it is too old lacks the first; a bundle of CommonJS modules has no URL.
+  return `${imports}const builtin = process.getBuiltinModule ?? createRequire(import.meta.url);\n${declared}`
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await bundle(fileURLToPath(new URL('../../dist', import.meta.url)), process.argv[2])
+}

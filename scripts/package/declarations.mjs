@@ -1,0 +1,60 @@
+// Declarations: which ones the entries need, and those of the entries for `require()`.
+import { readFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+
+/** Paths of the declarations that these entries lead to, relative to `dist`, the entries included. */
+export function reachable(dist, entries) {
+  const found = new Set()
+  const visit = (path) => {
+    if (found.has(path)) return
+    found.add(path)
+    const source = readFileSync(join(dist, path), 'utf8')
+    for (const [, target] of source.matchAll(/(?:from |import\()'(\.[^']+)'/g)) {
+      visit(join(dirname(path), target).replace(/\.(c?)js$/, '.d.$1ts'))
+    }
+  }
+  entries.forEach(visit)
+  return [...found]
+}
+
+/**
+ * The declaration for CommonJS: a compiler that resolves as Node 16 did refuses one of an ES module there. Every name stands for
+ * what the ES module's declaration has, so that both kinds of modules of a program have equal types.
+ */
+export function declarationForRequire(dist, path) {
+  const source = readFileSync(join(dist, path), 'utf8')
+  const lines = [
+    '/// <reference types="node" />',
+    `import type * as esm from './${basename(path, '.d.ts')}.js' with { 'resolution-mode': 'import' }`,
+  ]
+  const left = source
+    .replace(/\/\*[\s\S]*?\*\/|^\/\/.*$/gm, '')
+    .replace(/^export (type )?\{([^}]*)\} from '([^']+)';?$/gm, (_, type, names, from) => {
+      for (const item of names
+        .split(',')
+        .map((name) => name.trim())
+        .filter(Boolean)) {
+        const name = item.replace(/^type /, '')
+        const { isType, isValue, declared, used } = declarationOf(
+          join(dist, dirname(path), from.replace(/\.js$/, '.d.ts')),
+          name,
+        )
+        if (!type && name === item && isValue) lines.push(`export declare const ${name}: typeof esm.${name}`)
+        if (isType) lines.push(`export type ${name}${declared} = esm.${name}${used}`)
+      }
+      return ''
+    })
+  if (left.trim() !== '') throw new Error(`${path} has more than exports: ${left.trim()}`)
+  return `${lines.join('\n')}\n`
+}
+
+/** What `name` is in its file, and its type parameters as they are declared and as they are passed on. */
+function declarationOf(file, name) {
+  const pattern = `^export (?:declare )?(?:abstract )?(class|interface|type|function|const) ${name}\\b(<.*?>(?= (?:implements|extends|=|\\{)))?`
+  const [, kind, declared = ''] = new RegExp(pattern, 'm').exec(readFileSync(file, 'utf8')) ?? []
+  if (kind === undefined) throw new Error(`${file} does not declare ${name}`)
+  const isType = kind === 'class' || kind === 'interface' || kind === 'type'
+  if (isType && /,/.test(declared)) throw new Error(`${name} has type parameters that this script does not know`)
+  const used = declared && `<${/\w+/.exec(declared)[0]}>`
+  return { isType, isValue: !isType || kind === 'class', declared, used }
+}
