@@ -1,4 +1,4 @@
-# Runs everything that CI runs. Run this before you push.
+# Runs all checks and tests. Run this before you push.
 ready:
     npm test
 

@@ -1,4 +1,4 @@
-// The platforms that framepool has prebuilt addons for. The folders under npm/ follow from this table.
+// The platforms that `npm run package` knows how to build an addon for. The folders under npm/ follow from this table.
 
 /**
  * `name` is what packages and addons are called after, as napi-rs names them; the ABI of a Windows addon is the C one,

@@ -1,22 +1,14 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 
-/** The platforms that framepool has a prebuilt addon for. */
-const PREBUILT = [
-  'linux-x64-gnu',
-  'linux-x64-musl',
-  'linux-arm64-gnu',
-  'linux-arm64-musl',
-  'win32-x64',
-  'darwin-arm64',
-  'darwin-x64',
-]
+/** Platforms with a prebuilt addon. `docs/install.md` says how each was tested. */
+const PREBUILT = ['linux-x64-gnu', 'linux-x64-musl', 'linux-arm64-gnu']
 
 /** How much of a program's start is read: its header and what stands right behind it. */
 const START = 4096
 
 /**
- * What the addon for this platform is called after, for example `linux-x64-gnu`. It has to be known before an addon is loaded:
- * one that was built for another C library does not fail to load, it ends the process.
+ * Returns the name of the addon for this platform, for example `linux-x64-gnu`. The loader needs it before it loads an addon: an
+ * addon that was built for another C library does not fail to load, but ends the process.
  */
 export function addonName(): string {
   const name = `${process.platform}-${process.arch}`

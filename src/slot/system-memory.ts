@@ -8,7 +8,7 @@ import {
   systemMessageView,
   takeSystemMessage,
   truncateSystemMessage,
-} from '../native/system.js'
+} from '../native/system-memory.js'
 import { heapMemory } from '../slice/heap-memory.js'
 import { Slice, sliceKey } from '../slice/slice.js'
 import type { SliceCount } from '../slice/slice-memory.js'

@@ -142,7 +142,7 @@ group('hostile bytes', () => {
   it('cut at every length are refused', () => {
     for (const { message, cases } of all) {
       for (const { bytes } of cases) {
-        // Of the longest payloads only the ends are cut.
+        // Only the ends of the longest payloads are cut.
         const lengths = Array.from({ length: Math.min(bytes.length, 300) }, (_, index) => [
           index,
           bytes.length - 1 - index,

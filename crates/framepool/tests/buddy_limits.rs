@@ -36,7 +36,7 @@ fn crate_a_small_wait_is_not_served_by_a_free_chunk() {
     assert!(wait.poll().is_none());
     chunks.pop();
     assert!(wait.poll().is_none());
-    assert!(pool.allocate(16 * KIB).is_ok(), "whoever asks now gets what the other waits for");
+    assert!(pool.allocate(16 * KIB).is_ok(), "a new request gets the buffer that the other one waits for");
 }
 
 #[test]

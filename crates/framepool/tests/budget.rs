@@ -52,7 +52,7 @@ fn accounts_are_exact_after_every_step() {
     assert_eq!(stats(&pool), (10, 2, 1, 10));
     drop(three);
     assert_eq!(stats(&pool), (7, 1, 1, 10));
-    assert!(now(&pool, 1).is_none(), "what is left is kept for who asked first");
+    assert!(now(&pool, 1).is_none(), "the rest is kept for the first request");
     drop(seven);
     let reservation = granted.try_recv().unwrap().unwrap();
     assert_eq!(stats(&pool), (4, 1, 0, 10));

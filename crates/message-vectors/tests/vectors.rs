@@ -384,7 +384,7 @@ macro_rules! messages {
     };
 }
 
-// Of the specification: name, extension, type, channel bit; struct of the crate; its fields, with their names in JavaScript.
+// The specification's name, extension, type and channel bit; the crate's struct; and its fields, with their names in JavaScript.
 messages! {
     "SetupConnection", 0x0000, 0x00, false, common_messages_sv2::SetupConnection { protocol: "protocol" protocol, min_version: "minVersion" u16, max_version: "maxVersion" u16, flags: "flags" u32, endpoint_host: "endpointHost" text, endpoint_port: "endpointPort" u16, vendor: "vendor" text, hardware_version: "hardwareVersion" text, firmware: "firmware" text, device_id: "deviceId" text };
     "SetupConnectionSuccess", 0x0000, 0x01, false, common_messages_sv2::SetupConnectionSuccess { used_version: "usedVersion" u16, flags: "flags" u32 };

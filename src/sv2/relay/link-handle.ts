@@ -18,7 +18,7 @@ export interface LinkControl {
   close(reason?: string): void
 }
 
-/** One miner's connection and the one to the pool that belongs to it, as `onFrame` gets it. */
+/** One miner's connection and the connection to the mining pool that belongs to it, as `onFrame` gets it. */
 export class RelayLinkHandle {
   readonly #link: LinkControl
   /** Number of the connection, as in the relay's events. */
@@ -40,7 +40,7 @@ export class RelayLinkHandle {
   }
 
   /**
-   * Sends a message to the pool (`upstream`) or the miner (`downstream`), after what was forwarded before. False when more is
+   * Sends a message to the mining pool (`upstream`) or the miner (`downstream`), after what was forwarded before. False when more is
    * waiting there than the output holds comfortably: nothing more is then read of the link until it has drained. Errors are
    * those of `Sv2Session.send()`; before both handshakes are done and after the end it is `ERR_SV2_STATE`.
    */

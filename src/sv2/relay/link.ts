@@ -391,7 +391,7 @@ export class RelayLink {
     if (verdict === 'forward') {
       from.session.forward(frame, to.session)
     } else {
-      // Of a memory budget, a payload larger than the frame's takes what is free at once.
+      // A payload larger than the frame's takes memory of a budget only if that is free at once.
       withRoom(
         from,
         () => lengthOf(verdict),
@@ -402,7 +402,7 @@ export class RelayLink {
     if (from === this.#upstream) this.#hear(frame, verdict === 'forward' ? undefined : verdict)
   }
 
-  /** What the pool says of why it will not go on. */
+  /** Notes what the mining pool says of why it will not go on. */
   #hear(frame: Frame, payload?: Uint8Array): void {
     const telling = TELLING_TYPES[frame.messageType] === 1 && frame.extensionType === 0
     if (telling) this.#told = toldBy(frame.messageType, payload ?? frame.payload)
