@@ -18,8 +18,12 @@ const random = new Random(seed)
 
 const root = new URL('../../', import.meta.url)
 const entries = Object.keys(JSON.parse(readFileSync(new URL('package.json', root))).exports)
+// The message codecs reach no native memory, and their accessors do not check the type of a payload. They have a test of
+// their own for hostile bytes.
 const modules = await Promise.all(
-  entries.filter((entry) => !entry.endsWith('.json')).map((entry) => import(`framepool${entry.slice(1)}`)),
+  entries
+    .filter((entry) => !entry.endsWith('.json') && entry !== './sv2/messages')
+    .map((entry) => import(`framepool${entry.slice(1)}`)),
 )
 const exported = Object.assign({}, ...modules)
 const { BuddyPool, BudgetPool, ByteRing, generateAuthorityKeypair, SlotPool, Sv2Session } = exported

@@ -1,4 +1,5 @@
 import { type MessageFields, messages } from './catalogue.generated.js'
+import { typeOfFrame } from './frame-type.js'
 import type { FieldValue, Message, MessageType } from './message.js'
 
 /** Name of a message, as it is exported. */
@@ -40,5 +41,6 @@ export function messageByName(name: string): AnyMessage | undefined {
 
 /** Returns the message that a frame carries, by extension and type alone; undefined if it is none that is known. */
 export function messageOf(frame: MessageType): AnyMessage | undefined {
-  return byType.get(frame.extensionType & 0x7fff)?.[frame.messageType]
+  const { extensionType, messageType } = typeOfFrame(frame)
+  return byType.get(extensionType & 0x7fff)?.[messageType]
 }

@@ -1,7 +1,10 @@
+import { invalidArgType } from '../../support/errors.js'
 import { messageOf } from './catalogue.js'
+import { typeOfFrame } from './frame-type.js'
 import type { FieldType, Layout } from './layout.js'
 import type { MessageType } from './message.js'
 import { endOf, f32, optionU32, u64 } from './read.js'
+import { isBytes } from './write.js'
 
 /** Bytes of a value that are shown in hexadecimal. */
 const SHOWN_BYTES = 8
@@ -22,11 +25,13 @@ export function describe(
     readonly payload: Uint8Array
   },
 ): string {
+  const { extensionType, messageType } = typeOfFrame(frame)
   const { payload } = frame
-  const message = messageOf(frame)
+  if (!isBytes(payload)) throw invalidArgType('frame.payload must be a Uint8Array')
+  const message = messageOf({ extensionType, messageType })
   if (message === undefined) {
-    const type = `0x${(frame.messageType & 0xff).toString(16).padStart(2, '0')}`
-    const extension = (frame.extensionType & 0x7fff).toString(16).padStart(4, '0')
+    const type = `0x${(messageType & 0xff).toString(16).padStart(2, '0')}`
+    const extension = (extensionType & 0x7fff).toString(16).padStart(4, '0')
     return `unknown type ${type} of extension 0x${extension}, ${payload.length} bytes`
   }
   let line = message.name as string

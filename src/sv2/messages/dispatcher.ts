@@ -1,6 +1,7 @@
 import { invalidArgType, outOfRange } from '../../support/errors.js'
 import type { MessageFields } from './catalogue.generated.js'
 import { type AnyMessage, type MessageName, messageByName } from './catalogue.js'
+import { typeOfFrame } from './frame-type.js'
 import type { MessageType } from './message.js'
 
 /** What a dispatcher takes: a frame of a batch, or anything like it. */
@@ -41,7 +42,7 @@ export function dispatcher<F extends DispatchedFrame = DispatchedFrame>(
   }
 
   const handle = (frame: F): unknown => {
-    const route = routes.get(keyOf(frame))
+    const route = routes.get(keyOf(typeOfFrame(frame)))
     return route === undefined ? otherwise?.(frame) : route.handler(route.message.decode(frame.payload), frame)
   }
 
@@ -78,7 +79,8 @@ function keyOf({ extensionType, messageType }: MessageType): number {
 
 /** What a frame says, in memory of its own. */
 function copyOf<F extends DispatchedFrame>(frame: F): F {
-  const { extensionType, messageType, payload } = frame
+  const { extensionType, messageType } = typeOfFrame(frame)
+  const { payload } = frame
   const { channelMessage, channelId } = frame as { channelMessage?: unknown; channelId?: unknown }
   return { extensionType, messageType, channelMessage, channelId, payload: new Uint8Array(payload) } as unknown as F
 }
