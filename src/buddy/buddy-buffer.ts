@@ -26,12 +26,13 @@ export class BuddyBuffer implements Disposable {
   #view: Uint8Array | null
 
   /** @internal */
-  constructor(key: symbol, memory: BuddyMemory, lease: Lease, length = lease.capacity) {
+  constructor(key: symbol, memory: BuddyMemory, lease: Lease, length?: number) {
     if (key !== buddyKey) throw invalidArgType('a BuddyBuffer comes from a BuddyPool')
+    const { capacity } = lease
     this.#lease = lease
     this.#memory = memory
-    this.#length = length
-    this.#view = length === lease.capacity ? lease.view : null
+    this.#length = length ?? capacity
+    this.#view = this.#length === capacity ? lease.view : null
   }
 
   static {
