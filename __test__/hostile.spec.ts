@@ -2,7 +2,21 @@ import { spawnSync } from 'node:child_process'
 import { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { BuddyPool, BudgetPool, ByteRing, relaySockets, Slice, SlotPool, SystemMemoryBuffer } from '../index.js'
+import {
+  BuddyBuffer,
+  BuddyPool,
+  BudgetAllocation,
+  BudgetPool,
+  ByteRing,
+  Consumer,
+  Producer,
+  relaySockets,
+  Slice,
+  SliceReceiver,
+  SliceSender,
+  SlotPool,
+  SystemMemoryBuffer,
+} from '../index.js'
 import { createRelay, type Frame, type RelayOptions, Sv2Session } from '../src/sv2/index.js'
 import { codeOf, codeOfRejection } from './support/code-of.js'
 import { DEBUG } from './support/debug-mode.js'
@@ -28,6 +42,14 @@ it('100,000 calls of everything exported with hostile values crash nothing, and 
   expect(counts.length).toBeGreaterThan(100)
   expect(counts.filter(([, count]) => count < REACHED)).toEqual([])
 }, 600_000)
+
+const ours: object[] = [BuddyBuffer, BudgetAllocation, Consumer, Producer, Slice, SliceReceiver, SliceSender]
+it.each(ours.map((Class) => [(Class as { name: string }).name, Class] as const))(
+  'new %s without arguments is refused before any is read',
+  (_, Class) => {
+    expect(codeOf(() => Reflect.construct(Class as new () => object, []))).toBe('ERR_INVALID_ARG_TYPE')
+  },
+)
 
 /** The methods that append bytes, by class. */
 const appenders: [string, () => { append(bytes: Uint8Array): void; bytes(): Uint8Array }][] = [
