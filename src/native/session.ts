@@ -13,11 +13,16 @@ export interface SessionSizes {
   outputSize: number
 }
 
-const PHASES = ['handshake', 'transport', 'closed'] as const
+/** Phases of a session, in the order in which native code counts them. */
+export const PHASES = ['handshake', 'transport', 'closed'] as const
+
+/** Phase of a session. */
+export type SessionPhase = (typeof PHASES)[number]
 
 /** A session and its output, as a call reports them, also when it fails. */
 export interface SessionState {
-  phase: (typeof PHASES)[number]
+  /** Place of the phase in `PHASES`. */
+  phase: number
   /** Bytes in the output's ring. */
   available: number
   /** Bytes in the ring and in the queue behind it. */
@@ -32,11 +37,13 @@ export interface SessionState {
 
 /** Reads what the last call reported of a session. */
 export function readSession(into: SessionState): void {
-  into.phase = PHASES[control[Word.State]!]!
+  into.phase = control[Word.State]!
   into.available = control[Word.Available]!
   into.pending = control[Word.Pending]!
   into.over = control[Word.Over] === 1
-  into.ring = control[Word.RingGeneration]!
+  const ring = control[Word.RingGeneration]!
+  if (ring === into.ring) return
+  into.ring = ring
   into.ringSize = control[Word.RingSize]!
 }
 

@@ -1,8 +1,8 @@
 import type { Handle } from '../native/handle.js'
 import { releaseSlice } from '../native/heap.js'
-import { ShownMemory } from '../native/shown-memory.js'
 import { SLOTS } from '../native/slot.js'
 import { type Carrier, departSlice, foreignRegionView, forgetRegion, watchRegion } from '../native/transfer.js'
+import { RegionViews } from './region-views.js'
 import type { SliceMemory } from './slice-memory.js'
 
 /**
@@ -11,7 +11,7 @@ import type { SliceMemory } from './slice-memory.js'
  */
 class BorrowedMemory implements SliceMemory {
   readonly #region: Handle
-  readonly #shown: ShownMemory
+  readonly #views: RegionViews
   /** The slices that are here, by slot. */
   readonly #slices = Array.from({ length: SLOTS + 1 }, () => ({ index: 0, generation: 0 }))
   #count = 0
@@ -20,7 +20,7 @@ class BorrowedMemory implements SliceMemory {
 
   constructor(region: Handle) {
     this.#region = region
-    this.#shown = new ShownMemory(() => foreignRegionView(region))
+    this.#views = new RegionViews(SLOTS, () => foreignRegionView(region))
   }
 
   /** Begins to wait for the end of the pool. */
@@ -36,8 +36,8 @@ class BorrowedMemory implements SliceMemory {
     this.#count++
   }
 
-  view(offset: number, length: number): Uint8Array {
-    return this.#shown.view(offset, length)
+  view(offset: number, length: number, slot: number): Uint8Array {
+    return this.#views.viewIn(slot, offset, length)
   }
 
   release(slot: number): void {

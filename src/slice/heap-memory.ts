@@ -18,7 +18,7 @@ export class HeapMemory implements OwnedMemory {
     this.owner = owner
     this.#shown = shown === null ? new ShownMemory(show) : shown.handOver(show)
     this.#count = count
-    if (count !== null) count.liveHeapSlices++
+    if (count !== null) count.alive++
   }
 
   view(offset: number, length: number): Uint8Array {
@@ -42,7 +42,7 @@ export class HeapMemory implements OwnedMemory {
   }
 
   #leave(): void {
-    if (this.#count !== null) this.#count.liveHeapSlices--
+    if (this.#count !== null) this.#count.alive--
   }
 }
 
@@ -78,7 +78,7 @@ function abandoning(count: SliceCount | null): GiveBack {
   const counting = count === null ? null : new WeakRef(count)
   return (owner) => {
     const count = counting?.deref()
-    if (count !== undefined) count.liveHeapSlices--
+    if (count !== undefined) count.alive--
     releaseSlice(owner, true)
   }
 }

@@ -3,8 +3,8 @@ import type { Carrier } from '../native/transfer.js'
 
 /** Memory that slices lie in. Offsets are those of the memory, not of a slice. */
 export interface SliceMemory {
-  /** Returns a view of `length` bytes from `offset`. */
-  view(offset: number, length: number): Uint8Array
+  /** Returns a view of `length` bytes from `offset`, in `slot`; 0 for bytes on the heap, or a part of a slice. */
+  view(offset: number, length: number, slot: number): Uint8Array
   /** Gives a slice's bytes back. `slot` is 0 for a slice on the heap. */
   release(slot: number): void
   /** Sends a slice to another isolate by `carrier`. If that throws, the slice has not left. */
@@ -18,5 +18,5 @@ export interface OwnedMemory extends SliceMemory {
 
 /** Counts the slices of a buffer that are alive on the heap. */
 export interface SliceCount {
-  liveHeapSlices: number
+  alive: number
 }

@@ -61,7 +61,7 @@ export class Slice implements Disposable {
   get bytes(): Uint8Array {
     const memory = this.#live()
     let view = this.#view
-    if (!isShown(view, this.#length)) view = this.#view = memory.view(this.#offset, this.#length)
+    if (!isShown(view, this.#length)) view = this.#view = memory.view(this.#offset, this.#length, this.#slot)
     return view
   }
 

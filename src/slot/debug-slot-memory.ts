@@ -5,7 +5,7 @@ import { abandonSlotPool, concealSlotPool, revokeSlots, slotPoolReport } from '.
 import { trace, untrace } from '../native/trace.js'
 import { TracedHeapMemory } from '../slice/heap-memory.js'
 import type { Slice } from '../slice/slice.js'
-import type { OwnedMemory } from '../slice/slice-memory.js'
+import type { OwnedMemory, SliceCount } from '../slice/slice-memory.js'
 import { SlotMemory } from './slot-memory.js'
 
 /** Where pools in debug mode publish their changes. */
@@ -30,7 +30,7 @@ export class GuardedSlotMemory extends SlotMemory {
 
   constructor(capacity: number) {
     super(capacity, true)
-    trace(this, 'slot-pool', this.handle, abandonSlotPool)
+    trace(this, 'slot-pool', this.owner, abandonSlotPool)
   }
 
   override writable(length: number): Uint8Array {
@@ -53,21 +53,21 @@ export class GuardedSlotMemory extends SlotMemory {
   }
 
   override claim(_slot: number, index: number, generation: number, heap: ShownMemory | null): OwnedMemory {
-    return new GuardedSlice({ index, generation }, this, heap)
+    return new GuardedSlice({ index, generation }, this, this.heapSlices, heap)
   }
 
   override close(): void {
     if (this.closed) return
     this.#hideViews()
     // Slices that have left, and have not arrived, count for the native pool alone.
-    revokeSlots(this.handle)
+    revokeSlots(this.owner)
     super.close()
   }
 
   /** Publishes what has changed since the last time, if anything listens. */
   override publish(): void {
     if (this.closed || !changes.hasSubscribers) return
-    const { mode, slots } = slotPoolReport(this.handle)
+    const { mode, slots } = slotPoolReport(this.owner)
     const now = { pool: this.#id, capacity: this.capacity, mode, slots }
     const [from, before] = [this.#mode, this.#slots]
     this.#mode = mode
@@ -88,7 +88,7 @@ export class GuardedSlotMemory extends SlotMemory {
 
   /** Ends the views of the pending bytes, which are good until the next call. Slices have other memory. */
   #hideViews(): void {
-    concealSlotPool(this.handle)
+    concealSlotPool(this.owner)
   }
 }
 
@@ -96,8 +96,8 @@ export class GuardedSlotMemory extends SlotMemory {
 class GuardedSlice extends TracedHeapMemory {
   readonly #pool: GuardedSlotMemory
 
-  constructor(owner: Handle, pool: GuardedSlotMemory, shown: ShownMemory | null) {
-    super(owner, pool, shown)
+  constructor(owner: Handle, pool: GuardedSlotMemory, count: SliceCount, shown: ShownMemory | null) {
+    super(owner, count, shown)
     this.#pool = pool
   }
 

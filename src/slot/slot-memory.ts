@@ -7,6 +7,7 @@ import {
   createSlotPool,
   discardSlot,
   revokeSlots,
+  SLOTS,
   type SlotPlace,
   slotPoolHeap,
   slotPoolRegion,
@@ -16,6 +17,7 @@ import {
 } from '../native/slot.js'
 import { type Carrier, departSlot } from '../native/transfer.js'
 import { type HeapMemory, heapMemory } from '../slice/heap-memory.js'
+import { RegionViews } from '../slice/region-views.js'
 import { Slice, sliceKey } from '../slice/slice.js'
 import type { OwnedMemory, SliceCount } from '../slice/slice-memory.js'
 import { bufferOf, lengthOf, offsetOf } from '../support/arguments.js'
@@ -49,26 +51,26 @@ export interface Lodger {
  * Only the core decides where messages go. While the next place can be predicted, it lies in the `Backlog`; otherwise the core is asked
  * first. Slices in other isolates count as alive until a crossing reports that they are back.
  */
-export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
-  readonly handle: Handle
+export class SlotMemory implements GrowingMemory, OwnedMemory {
   readonly owner: Handle
   readonly capacity: number
   /** Changes that the next crossing reports to native code. */
   readonly backlog: Backlog
-  liveHeapSlices = 0
   hidden = 0
-  closed = false
+  /** Counts the slices on the heap. */
+  protected readonly heapSlices: SliceCount = { alive: 0 }
+  #closed = false
   /** The batch to be released when the pool is next received into. */
-  lodger: Lodger | null = null
+  #lodger: Lodger | null = null
   /** Memory of that batch if it lies on the heap. */
-  lodgerHeap: HeapMemory | null = null
+  #lodgerHeap: HeapMemory | null = null
   /** Slots that hold a slice, here or in another isolate, one bit a slot. */
   #live = 0
   /** Slots whose slices have left this isolate. */
   #lent = 0
   /** Pending bytes that native code knows of. 0 while the backlog has some that it does not. */
   #known = 0
-  readonly #region: ShownMemory
+  readonly #region: RegionViews
   /** Shows the pending bytes while they lie on the heap. */
   #heap: ShownMemory | null = null
   readonly #reference = new WeakRef<SlotMemory>(this)
@@ -76,11 +78,10 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
   /** Makes a pool of `capacity` bytes. With `debug` each of its slices has its own memory. */
   constructor(capacity: number, debug = false) {
     const handle = createSlotPool(capacity, debug)
-    this.handle = handle
     this.owner = handle
     this.capacity = capacity
     this.backlog = new Backlog(handle, capacity)
-    this.#region = new ShownMemory(() => slotPoolRegion(handle))
+    this.#region = new RegionViews(SLOTS, () => slotPoolRegion(handle))
     pools.add(this.#reference)
     if (!debug) acquired(this, 'slot-pool', handle, abandonSlotPool)
   }
@@ -89,32 +90,38 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
     return this.backlog.written + this.#known
   }
 
+  /** Whether the pool was closed. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
   /** Whether no slice of the pool is alive. Crosses if slices have left this isolate, because they may be back. */
   get isDroppable(): boolean {
     if (this.#lent !== 0) this.settle()
-    return this.#live === 0 && this.liveHeapSlices === 0
+    return this.#live === 0 && this.heapSlices.alive === 0
   }
 
   /** How many slices are alive, in slots and on the heap. */
   get liveSlices(): number {
-    let count = this.liveHeapSlices
+    let count = this.heapSlices.alive
     for (let mask = this.#live; mask !== 0; mask &= mask - 1) count++
     return count
   }
 
-  view(offset: number, length: number): Uint8Array {
+  view(offset: number, length: number, slot: number): Uint8Array {
     // A region of 0 bytes has no address that could be shown.
-    return this.capacity === 0 ? new Uint8Array(0) : this.#region.view(offset, length)
+    if (this.capacity === 0) return new Uint8Array(0)
+    return slot === 0 ? this.#region.view(offset, length) : this.#region.viewIn(slot, offset, length)
   }
 
   pending(from: number, length: number): Uint8Array {
     if (length === 0) return new Uint8Array(0)
-    return this.#heap === null ? this.view(this.backlog.start + from, length) : this.#heap.view(from, length)
+    return this.#heap === null ? this.view(this.backlog.start + from, length, 0) : this.#heap.view(from, length)
   }
 
   writable(length: number): Uint8Array {
     // A heap buffer stays with its message even when that is truncated to nothing.
-    if (this.#known === 0 && this.#heap === null && !this.closed) {
+    if (this.#known === 0 && this.#heap === null && !this.#closed) {
       const { backlog } = this
       const { written } = backlog
       if (written === 0) {
@@ -122,12 +129,12 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
           if (length <= this.capacity) return this.#beginAlone(backlog, length)
         } else if (length <= backlog.room) {
           backlog.beginBehind(length)
-          return this.view(backlog.start, length)
+          return this.view(backlog.start, length, backlog.startSlot)
         }
       } else if (backlog.fits(written + length) && (this.#live !== 0 || backlog.startSlot === 0)) {
         // This does not hold if the slices before these bytes are gone: the pool then starts again, and places the bytes elsewhere.
         backlog.written = written + length
-        return this.view(backlog.start + written, length)
+        return this.view(backlog.start + written, length, 0)
       }
     }
     return this.ask(length)
@@ -137,7 +144,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
     // Native code would place these bytes behind the slices that were taken, which are gone by now.
     if (backlog.takenCount !== 0 && length !== 0) this.settle()
     backlog.beginAlone(length)
-    return this.view(0, length)
+    return this.view(0, length, 1)
   }
 
   take(): Slice {
@@ -179,9 +186,31 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
    * name. `heap` shows that memory already.
    */
   claim(slot: number, index: number, generation: number, heap: ShownMemory | null): OwnedMemory {
-    if (slot === 0) return heapMemory({ index, generation }, this, heap)
+    if (slot === 0) return heapMemory({ index, generation }, this.heapSlices, heap)
     this.#live |= 1 << (slot - 1)
     return this
+  }
+
+  /** Gives the last batch back, since its place is needed. Returns `chunk`, or a copy if it lies in memory that goes back. */
+  evict(chunk: Uint8Array): Uint8Array {
+    const lodger = this.#lodger
+    if (lodger === null) return this.holds(chunk) ? new Uint8Array(chunk) : chunk
+    const bytes = this.holds(chunk) || this.#lodgerHeap?.holds(chunk) ? new Uint8Array(chunk) : chunk
+    lodger.release()
+    return bytes
+  }
+
+  /** Takes a batch in, until the pool is next received into. `memory` is where it lies. */
+  lodge(batch: Lodger, memory: OwnedMemory): void {
+    this.#lodger = batch
+    this.#lodgerHeap = memory === this ? null : (memory as HeapMemory)
+    this.publish()
+  }
+
+  /** Forgets the batch that was lodged, because it was released or is kept. */
+  moveOut(): void {
+    this.#lodger = null
+    this.#lodgerHeap = null
   }
 
   /** Takes over what a session's call reports of the pool that it has received into. */
@@ -195,7 +224,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
     const bit = 1 << (slot - 1)
     this.#live &= ~bit
     if (!this.backlog.release(bit, this.#known)) this.tell()
-    if (this.closed && this.#live === 0) this.free()
+    if (this.#closed && this.#live === 0) this.free()
   }
 
   /** Tells that slots or the mode may have changed. Of interest in debug mode alone. */
@@ -205,7 +234,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
     departSlot(this.backlog, slot, carrier)
     this.#caughtUp()
     const bit = 1 << (slot - 1)
-    if (this.closed) {
+    if (this.#closed) {
       // The slice keeps the memory alive by itself, like slices that left earlier.
       this.#live &= ~bit
       if (this.#live === 0) this.free()
@@ -221,7 +250,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
     if (this.#known === 0) {
       this.backlog.written = kept
     } else {
-      truncateSlot(this.handle, this.hidden, length)
+      truncateSlot(this.owner, this.hidden, length)
       this.#known = kept
     }
   }
@@ -248,21 +277,21 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
   }
 
   checkOpen(): void {
-    if (this.closed) throw new FramePoolError('ERR_CLOSED', 'the pool is closed')
+    if (this.#closed) throw new FramePoolError('ERR_CLOSED', 'the pool is closed')
   }
 
   /** Closes the pool, and frees its memory unless slices are alive: then the last release does. Idempotent. */
   close(): void {
-    if (this.closed) return
-    this.lodger?.release()
-    if (this.#heap !== null) discardSlot(this.handle)
+    if (this.#closed) return
+    this.#lodger?.release()
+    if (this.#heap !== null) discardSlot(this.owner)
     this.#heap = null
-    this.closed = true
+    this.#closed = true
     this.backlog.written = 0
     this.#known = 0
     if (this.#lent !== 0) {
       // Slices that have arrived elsewhere keep the memory by themselves.
-      revokeSlots(this.handle)
+      revokeSlots(this.owner)
       this.#live &= ~this.#lent
       this.#lent = 0
     }
@@ -281,7 +310,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
     }
     this.#known += length
     if (place.slot === 0) {
-      if (this.#heap === null || place.moved) this.#heap = new ShownMemory(() => slotPoolHeap(this.handle))
+      if (this.#heap === null || place.moved) this.#heap = new ShownMemory(() => slotPoolHeap(this.owner))
     } else {
       this.#heap = null
       this.backlog.start = place.offset - before
@@ -308,6 +337,6 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
   protected free(): void {
     pools.delete(this.#reference)
     released(this)
-    closeSlotPool(this.handle)
+    closeSlotPool(this.owner)
   }
 }

@@ -109,7 +109,7 @@ export class SlotPool extends GrowingBuffer implements Disposable {
 
   #report(): ReturnType<typeof slotPoolReport> {
     this.#memory.settle()
-    return slotPoolReport(this.#memory.handle)
+    return slotPoolReport(this.#memory.owner)
   }
 }
 

@@ -26,6 +26,6 @@ export class SystemMemoryBuffer extends GrowingBuffer {
 
   /** True when no slice of the buffer is alive. */
   override get isDroppable(): boolean {
-    return this.#memory.liveHeapSlices === 0
+    return this.#memory.isDroppable
   }
 }

@@ -19,15 +19,20 @@ import type { GrowingMemory } from './growing-buffer.js'
  * Memory of a `SystemMemoryBuffer`. It has native memory only while a message is being written, so that a dropped buffer leaves nothing
  * behind.
  */
-export class SystemMemory implements GrowingMemory, SliceCount {
+export class SystemMemory implements GrowingMemory {
   length = 0
   hidden = 0
-  liveHeapSlices = 0
+  readonly #slices: SliceCount = { alive: 0 }
   readonly #message: SystemMessage = { handle: null, moved: false }
   #shown: ShownMemory | null = null
 
   constructor() {
     this.watch(this.#message)
+  }
+
+  /** Whether no slice of the buffer is alive. */
+  get isDroppable(): boolean {
+    return this.#slices.alive === 0
   }
 
   writable(length: number): Uint8Array {
@@ -63,7 +68,7 @@ export class SystemMemory implements GrowingMemory, SliceCount {
     this.length = 0
     this.hidden = 0
     if (!isNew) this.taken()
-    return new Slice(sliceKey, heapMemory(slice, this, shown), 0, length, 0)
+    return new Slice(sliceKey, heapMemory(slice, this.#slices, shown), 0, length, 0)
   }
 
   holds(source: Uint8Array): boolean {

@@ -8,8 +8,10 @@ import {
   consumeOutput,
   forgetReplacedOutput,
   forwardFrames,
+  PHASES,
   type ReceivedFrames,
   receiveFrames,
+  type SessionPhase,
   type SessionState,
   sendFrame,
   sessionError,
@@ -19,7 +21,6 @@ import {
 } from '../../native/session.js'
 import { ShownMemory } from '../../native/shown-memory.js'
 import { checkFree, type RingSource } from '../../ring/source.js'
-import { HeapMemory } from '../../slice/heap-memory.js'
 import type { SlotMemory } from '../../slot/slot-memory.js'
 import { ByteCount } from '../../support/byte-count.js'
 import { FramePoolError } from '../../support/errors.js'
@@ -27,7 +28,7 @@ import { errorText } from '../../support/thrown.js'
 import { now } from '../../support/timers.js'
 import type { WaitOptions } from '../../support/wait.js'
 import { leftOf, type Waiter, WaitQueue, waitOptions } from '../../support/wait.js'
-import type { FrameBatch } from './frame-batch.js'
+import type { FrameBatch, Retentions } from './frame-batch.js'
 import { type BatchSlice, batchKey, EmptyBatch, ReceivedBatch } from './frame-batch.js'
 import { forgetGrown, watchGrown } from './grown-outputs.js'
 
@@ -59,16 +60,18 @@ export class SessionCore implements RingSource {
   readonly pool: SlotMemory
   /** Written by the calls to native code. `update()` then acts on it. */
   readonly reported: SessionState = {
-    phase: 'handshake',
+    phase: PHASES.indexOf('handshake'),
     available: 0,
     pending: 0,
     over: false,
-    ring: 0,
+    ring: -1,
     ringSize: 0,
   }
   memory!: ShownMemory
   memorySize!: number
-  state: SessionState['phase'] = 'handshake'
+  state: SessionPhase = 'handshake'
+  /** Phase that native code reported last, as its place in `PHASES`. */
+  #phase = PHASES.indexOf('handshake')
   /** Why the session closed by itself, or what broke its connection. */
   error: FramePoolError | null = null
   /** Where in the output's ring the first available byte lies. */
@@ -88,8 +91,7 @@ export class SessionCore implements RingSource {
   #replaced = false
   #closed = false
   #heapFallbacks = 0
-  /** An object of its own: a pool keeps a session's last batch, which must not keep the session. */
-  readonly #retained = { batches: 0 }
+  readonly #retained: Retentions = { batches: 0 }
   /** The last report of a session whose native part is gone. */
   #final: SessionStats | null = null
   /** Bytes that had come of an incomplete message when the native part went. */
@@ -189,9 +191,7 @@ export class SessionCore implements RingSource {
     const { pool } = this
     pool.checkOpen()
     if (pool.length !== 0) throw new FramePoolError('ERR_BUSY', 'the pool holds bytes that were written and not taken')
-    // The chunk may lie in the memory that is given back here.
-    const bytes = pool.holds(chunk) || pool.lodgerHeap?.holds(chunk) ? new Uint8Array(chunk) : chunk
-    pool.lodger?.release()
+    const bytes = pool.evict(chunk)
     const failure = receiveFrames(this.handle, pool.backlog, bytes, this.reported, place)
     pool.received()
     if (failure !== null || place.frames === 0) {
@@ -209,10 +209,8 @@ export class SessionCore implements RingSource {
 
   #received(count: number, slice: BatchSlice): FrameBatch {
     const { pool } = this
-    const batch = new ReceivedBatch(batchKey, slice, pool, count, retaining(this.#retained))
-    pool.lodger = batch
-    pool.lodgerHeap = slice.memory instanceof HeapMemory ? slice.memory : null
-    pool.publish()
+    const batch = new ReceivedBatch(batchKey, slice, pool, count, this.#retained)
+    pool.lodge(batch, slice.memory)
     return batch
   }
 
@@ -352,15 +350,19 @@ export class SessionCore implements RingSource {
 
   /** Acts on what a call has reported. `failure` is what that call failed with. */
   update(failure: Error | null = null): void {
-    if (this.reported.ring !== this.#ring) this.#changeRing()
-    const { phase } = this.reported
-    if (phase !== this.state && !this.#closed) {
-      this.state = phase
-      if (phase === 'closed') this.error = (failure ?? sessionError(this.handle)) as FramePoolError
-    }
-    this.#forgetReplaced()
+    const { ring, phase } = this.reported
+    if (ring !== this.#ring) this.#changeRing()
+    if (phase !== this.#phase) this.#changePhase(phase, failure)
+    if (this.#replaced) this.#forgetReplaced()
     this.#review()
-    this.#freeIfDone()
+    if (this.#closed || this.error !== null) this.#freeIfDone()
+  }
+
+  #changePhase(phase: number, failure: Error | null): void {
+    this.#phase = phase
+    if (this.#closed) return
+    this.state = PHASES[phase]!
+    if (this.state === 'closed') this.error = (failure ?? sessionError(this.handle)) as FramePoolError
   }
 
   #changeRing(): void {
@@ -403,12 +405,6 @@ export class SessionCore implements RingSource {
     forgetGrown(this)
     closeSession(this.handle)
     released(this)
-  }
-}
-
-function retaining(retained: { batches: number }): (change: 1 | -1) => void {
-  return (change) => {
-    retained.batches += change
   }
 }
 

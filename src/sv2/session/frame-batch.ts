@@ -42,6 +42,11 @@ export interface BatchSlice {
   readonly table: number
 }
 
+/** Counts the retained batches of a session. An object of its own: a pool keeps a session's last batch, which must not keep the session. */
+export interface Retentions {
+  batches: number
+}
+
 /** Frames to be forwarded: a range of a batch, and the place of the batch. */
 export interface FramesPlace {
   place: BatchPlace
@@ -66,17 +71,17 @@ export class ReceivedBatch implements FrameBatch, Disposable {
   readonly #slice: BatchSlice
   readonly #pool: SlotMemory
   readonly #count: number
-  readonly #onRetained: (change: 1 | -1) => void
+  readonly #retentions: Retentions
   #table: Uint8Array | null = null
   #released = false
   #retained = false
 
-  constructor(key: symbol, slice: BatchSlice, pool: SlotMemory, count: number, onRetained: (change: 1 | -1) => void) {
+  constructor(key: symbol, slice: BatchSlice, pool: SlotMemory, count: number, retentions: Retentions) {
     if (key !== batchKey) throw invalidArgType('a FrameBatch comes from receive()')
     this.#slice = slice
     this.#pool = pool
     this.#count = count
-    this.#onRetained = onRetained
+    this.#retentions = retentions
   }
 
   static {
@@ -109,7 +114,7 @@ export class ReceivedBatch implements FrameBatch, Disposable {
     }
     view = (batch, offset, length) => {
       check(batch)
-      return batch.#slice.memory.view(batch.#slice.offset + offset, length)
+      return batch.#slice.memory.view(batch.#slice.offset + offset, length, 0)
     }
   }
 
@@ -135,8 +140,8 @@ export class ReceivedBatch implements FrameBatch, Disposable {
     if (this.#released) return false
     this.#released = true
     this.#table = null
-    if (this.#retained) this.#onRetained(-1)
-    else this.#pool.lodger = null
+    if (this.#retained) this.#retentions.batches--
+    else this.#pool.moveOut()
     this.#slice.memory.release(this.#slice.slot)
     return true
   }
@@ -145,8 +150,8 @@ export class ReceivedBatch implements FrameBatch, Disposable {
     check(this)
     if (!this.#retained) {
       this.#retained = true
-      this.#pool.lodger = null
-      this.#onRetained(1)
+      this.#pool.moveOut()
+      this.#retentions.batches++
     }
     return this
   }
