@@ -6,8 +6,8 @@ import { type Carrier, departBudgetAllocation, makeTicket } from '../native/tran
 import { FramePoolError, invalidArgType } from '../support/errors.js'
 import type { Ticket } from '../threads/ticket.js'
 
-/** Key of the constructor. */
-export const allocationKey = Symbol('framepool.allocation')
+/** Key of the constructor: only this module has it. */
+const allocationKey = Symbol('framepool.allocation')
 
 let isOne: (value: object) => value is BudgetAllocation
 let checkOf: (allocation: BudgetAllocation) => void
@@ -136,6 +136,11 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
     this.#handle = null
     this.#view = null
   }
+}
+
+/** Makes the allocation of `length` buffers that `handle` names. */
+export function makeAllocation(handle: Handle, length: number, bufferSize: number): BudgetAllocation {
+  return new BudgetAllocation(allocationKey, handle, length, bufferSize)
 }
 
 /** Returns whether `value` is an allocation. An object that only inherits from the prototype is none. */

@@ -3,9 +3,6 @@ import type { Carrier } from '../native/transfer.js'
 import { FramePoolError } from '../support/errors.js'
 import type { WaitOptions } from '../support/wait.js'
 
-/** Key that the constructors of ring halves and of streams over them ask for: only framepool makes these. */
-export const ringKey = Symbol('framepool.ring')
-
 /** The bytes that a producer or a consumer works on: one half of a byte ring, or a session's output. */
 export interface RingSource {
   /** The most that can ever be available, in bytes: a power of two. */

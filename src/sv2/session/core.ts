@@ -28,7 +28,7 @@ import { now } from '../../support/timers.js'
 import type { WaitOptions } from '../../support/wait.js'
 import { leftOf, type Waiter, WaitQueue, waitOptions } from '../../support/wait.js'
 import type { FrameBatch } from './frame-batch.js'
-import { type BatchSlice, batchKey, EmptyBatch, ReceivedBatch } from './frame-batch.js'
+import { type BatchSlice, emptyBatch, makeBatch } from './frame-batch.js'
 import { forgetGrown, watchGrown } from './grown-outputs.js'
 
 /** Figures of a session: see `Sv2Session.stats()`. Counts are exact up to 2^53, and rounded beyond: native code counts in 64 bits. */
@@ -197,7 +197,7 @@ export class SessionCore implements RingSource {
     if (failure !== null || place.frames === 0) {
       this.update(failure)
       if (failure !== null) throw failure
-      return new EmptyBatch()
+      return emptyBatch()
     }
     const { frames, slot, heapIndex, heapGeneration, offset, table } = place
     if (slot === 0) this.#heapFallbacks++
@@ -209,7 +209,7 @@ export class SessionCore implements RingSource {
 
   #received(count: number, slice: BatchSlice): FrameBatch {
     const { pool } = this
-    const batch = new ReceivedBatch(batchKey, slice, pool, count, retaining(this.#retained))
+    const batch = makeBatch(slice, pool, count, retaining(this.#retained))
     pool.lodger = batch
     pool.lodgerHeap = slice.memory instanceof HeapMemory ? slice.memory : null
     pool.publish()

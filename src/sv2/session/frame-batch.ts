@@ -49,8 +49,8 @@ export interface FramesPlace {
   count: number
 }
 
-/** Key that the constructors of batches and frames ask for: only framepool makes these. */
-export const batchKey = Symbol('framepool.batch')
+/** Key of the constructors of batches and frames: only this module has it. */
+const batchKey = Symbol('framepool.batch')
 
 // These functions open the private parts of the classes to this file, and to no other code.
 let check: (batch: ReceivedBatch) => void
@@ -62,7 +62,7 @@ let isEmptyBatch: (batch: object) => boolean
 let view: (batch: ReceivedBatch, offset: number, length: number) => Uint8Array
 
 /** A batch in one slice of a pool. The slice holds the frames side by side, and behind them the table of their places. */
-export class ReceivedBatch implements FrameBatch, Disposable {
+class ReceivedBatch implements FrameBatch, Disposable {
   readonly #slice: BatchSlice
   readonly #pool: SlotMemory
   readonly #count: number
@@ -185,6 +185,16 @@ export class ReceivedBatch implements FrameBatch, Disposable {
   }
 }
 
+/** Makes the batch of `count` frames in a slice of `pool`. Calls `onRetained` with 1 when it is retained, and with -1 when it is then released. */
+export function makeBatch(
+  slice: BatchSlice,
+  pool: SlotMemory,
+  count: number,
+  onRetained: (change: 1 | -1) => void,
+): FrameBatch {
+  return new ReceivedBatch(batchKey, slice, pool, count, onRetained)
+}
+
 /** Returns the last frame of extension 0 whose message type has a 1 in `wanted`, or null. It looks at the table alone. */
 export function lastFrameOf(batch: FrameBatch, wanted: Uint8Array): Frame | null {
   return batch.length === 0 ? null : lastOf(batch as ReceivedBatch, wanted)
@@ -254,6 +264,11 @@ class ReceivedFrame implements Frame {
   }
 }
 
+/** Makes the batch that `receive()` returns when no frame is complete. */
+export function emptyBatch(): FrameBatch {
+  return new EmptyBatch()
+}
+
 /** Returns the place of frames to be forwarded, or null if there are none. */
 export function placeOf(frames: Frame | FrameBatch): FramesPlace | null {
   if (typeof frames === 'object' && frames !== null) {
@@ -264,8 +279,8 @@ export function placeOf(frames: Frame | FrameBatch): FramesPlace | null {
   throw invalidArgType('frames must be a Frame or a FrameBatch that receive() gave')
 }
 
-/** The batch that `receive()` returns when no frame is complete. It holds nothing. */
-export class EmptyBatch implements FrameBatch, Disposable {
+/** A batch that holds nothing. */
+class EmptyBatch implements FrameBatch, Disposable {
   #released = false
 
   static {
