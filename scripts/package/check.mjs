@@ -80,7 +80,8 @@ function commonFaults({ folder, files }) {
     if (!files.includes(path)) faults.push(`package.json names ${path}, which is not there`)
   }
   for (const listed of manifest.files ?? []) {
-    if (!files.some((path) => path === listed || path.startsWith(`${listed}/`)))
+    const folder = listed.replace(/\*\.\w+$/, '')
+    if (!files.some((path) => path === listed || path.startsWith(join(folder, '/'))))
       faults.push(`${listed} is listed, but not there`)
   }
   for (const field of ['scripts', 'workspaces', 'devDependencies']) {

@@ -2,7 +2,7 @@ import { isShown } from '../native/shown-memory.js'
 import { type Carrier, makeTicket } from '../native/transfer.js'
 import { bytesArgument, copyInto, firstOf, integerArgument, lengthOf, partOf } from '../support/arguments.js'
 import { FramePoolError, invalidArgType, outOfRange } from '../support/errors.js'
-import type { Ticket } from '../threads/ticket.js'
+import type { Ticket } from '../support/ticket.js'
 import type { BuddyMemory } from './buddy-memory.js'
 import type { Lease } from './lease.js'
 

@@ -16,9 +16,9 @@ import type { AllocateOptions } from '../support/allocate.js'
 import { zeroArgument } from '../support/allocate.js'
 import { integerArgument, optionsArgument } from '../support/arguments.js'
 import { FramePoolError, outOfRange } from '../support/errors.js'
+import type { Ticket } from '../support/ticket.js'
 import type { WaitOptions } from '../support/wait.js'
 import { timeoutArgument, waitOptions } from '../support/wait.js'
-import type { Ticket } from '../threads/ticket.js'
 import { type BudgetAllocation, makeAllocation } from './budget-allocation.js'
 
 /** Size of one buffer of a `BudgetPool`, in bytes. */

@@ -3,7 +3,7 @@ import { isShown } from '../native/shown-memory.js'
 import { type Carrier, makeTicket } from '../native/transfer.js'
 import { lengthOf, nativeBytesArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
-import type { Ticket } from '../threads/ticket.js'
+import type { Ticket } from '../support/ticket.js'
 import { heapMemory } from './heap-memory.js'
 import type { SliceMemory } from './slice-memory.js'
 

@@ -6,10 +6,10 @@ import { HalfCore } from '../ring/half.js'
 import { makeProducer } from '../ring/producer.js'
 import { objectArgument } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
+import type { Ticket } from '../support/ticket.js'
 import { arrivedMovable } from './movable.js'
 import { makeReceiver } from './slice-receiver.js'
 import { makeSender } from './slice-sender.js'
-import type { Ticket } from './ticket.js'
 
 /**
  * Returns the object that a ticket stands for. From here on it is this isolate's.

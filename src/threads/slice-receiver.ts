@@ -4,11 +4,11 @@ import type { Handle } from '../native/handle.js'
 import { departReceiver, makeTicket } from '../native/transfer.js'
 import { nativeWait } from '../native/wait.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
+import type { Ticket } from '../support/ticket.js'
 import { now } from '../support/timers.js'
 import type { WaitOptions } from '../support/wait.js'
 import { leftOf, timeoutArgument, waitOptions } from '../support/wait.js'
 import { arrivedMovable, type Movable } from './movable.js'
-import type { Ticket } from './ticket.js'
 
 /** Key of the constructor: only this module has it. */
 const receiverKey = Symbol('framepool.slice-receiver')

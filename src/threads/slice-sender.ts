@@ -4,10 +4,10 @@ import type { Handle } from '../native/handle.js'
 import { type Carrier, departSender, makeTicket } from '../native/transfer.js'
 import { nativeWait } from '../native/wait.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
+import type { Ticket } from '../support/ticket.js'
 import type { WaitOptions } from '../support/wait.js'
 import { type Waiter, WaitQueue, waitOptions } from '../support/wait.js'
 import { checkMovable, departMovable, type Movable, movableArgument } from './movable.js'
-import type { Ticket } from './ticket.js'
 
 /** Key of the constructor: only this module has it. */
 const senderKey = Symbol('framepool.slice-sender')

@@ -2,6 +2,7 @@ import type { BatchPlace } from '../../native/session.js'
 import { isShown } from '../../native/shown-memory.js'
 import type { OwnedMemory } from '../../slice/slice-memory.js'
 import type { SlotMemory } from '../../slot/slot-memory.js'
+import { placeArgument } from '../../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../../support/errors.js'
 
 /** The frames that one `receive()` decrypted, in order. */
@@ -120,10 +121,8 @@ class ReceivedBatch implements FrameBatch, Disposable {
 
   at(index: number): Frame | undefined {
     check(this)
-    if (typeof index !== 'number') throw invalidArgType(`index must be a number, not ${typeof index}`)
-    const place = Math.trunc(index) || 0
-    const absolute = place < 0 ? place + this.#count : place
-    return absolute >= 0 && absolute < this.#count ? this.#frame(absolute) : undefined
+    const place = placeArgument(index, this.#count)
+    return place === -1 ? undefined : this.#frame(place)
   }
 
   *[Symbol.iterator](): Iterator<Frame> {
