@@ -32,7 +32,7 @@ function copy(name: string): string {
   return to
 }
 
-/** What importing framepool from `entry` fails with; null if it does not. */
+/** Imports framepool from `entry` in a process of its own and returns the error, or null if it loads. */
 function failureOf(entry: string, args: string[] = [], env: Record<string, string> = {}): Failure | null {
   const code = `import(process.argv[1]).then(() => console.log('null'), (e) => console.log(JSON.stringify(
     { message: e.message, code: e.code, info: e.info, cause: e.cause?.message })))`

@@ -48,7 +48,7 @@ export function declarationForRequire(dist, path) {
   return `${lines.join('\n')}\n`
 }
 
-/** What `name` is in its file, and its type parameters as they are declared and as they are passed on. */
+/** Returns the kind of declaration that `name` has in its file, and its type parameters as they are declared and as they are passed on. */
 function declarationOf(file, name) {
   const pattern = `^export (?:declare )?(?:abstract )?(class|interface|type|function|const) ${name}\\b(<.*?>(?= (?:implements|extends|=|\\{)))?`
   const [, kind, declared = ''] = new RegExp(pattern, 'm').exec(readFileSync(file, 'utf8')) ?? []

@@ -20,7 +20,7 @@ export interface RingSource {
   readonly memory: ShownMemory
   /** Whether views of the ring, or native code's half, are in use. The half must then neither advance nor be freed. */
   lent: boolean
-  /** Access for the holder of the half, who may end, release and move it. Null for a session's output, which the session owns. */
+  /** Ends, releases and moves the half, for its holder. Null for a session's output, which the session owns. */
   readonly owned: OwnedHalf | null
   /** Returns at least `wanted` if that many bytes are available, and otherwise the number of available bytes. */
   atLeast(wanted: number): number
