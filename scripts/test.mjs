@@ -11,6 +11,12 @@ const stages = [
   { name: 'Types', command: bin('tsc'), args: ['-p', 'tsconfig.json'] },
   // Fails on a warning, so that every exported member stays documented.
   { name: 'API reference', command: 'npm', args: ['run', 'docs'] },
+  {
+    name: 'Rust documentation',
+    command: 'cargo',
+    args: ['doc', '--no-deps', '--workspace', '--document-private-items'],
+    env: { ...process.env, RUSTDOCFLAGS: '-D warnings' },
+  },
   { name: 'Rust', command: 'cargo', args: ['test', '--workspace'], count: countCargo },
   vitest('Facade', process.execPath),
   { name: 'Package', command: bin('ava'), args: [], count: countAva },

@@ -2,7 +2,10 @@ import { describe, expect, it } from 'vitest'
 import { generateAuthorityKeypair, Sv2Session } from '../../../src/sv2/index.js'
 import { codeOf } from '../../support/code-of.js'
 
-const ALPHABET = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
+/** The 58 digits, in the order of their values: those of ASCII that cannot be mistaken for each other. */
+const ALPHABET = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code))
+  .filter((character) => /[1-9A-HJ-NP-Za-km-z]/.test(character))
+  .join('')
 
 /** Returns the bytes that base58 text stands for. */
 function base58(text: string): Buffer {
