@@ -66,7 +66,7 @@ the last one is on the heap
 alice: 3 accepted, 0 refused
 mallory: 0 accepted, 3 refused
 bob: 3 accepted, 0 refused
-the pool knows farm.alice, farm.mallory, farm.bob
+the mining pool knows farm.alice, farm.mallory, farm.bob
 the proxy counted alice 3, bob 3
 `,
   'sv2-pool.js': `

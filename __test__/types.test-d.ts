@@ -19,6 +19,7 @@ import {
   FramePoolError,
   type InspectedObject,
   inspect,
+  type ObjectKind,
   type Buffer as PoolBuffer,
   type PoolMode,
   type Producer,
@@ -352,9 +353,25 @@ describe('FramePoolError', () => {
 })
 
 it('inspect', () => {
+  expectTypeOf<ObjectKind>().toEqualTypeOf<
+    | 'slot-pool'
+    | 'system-memory-buffer'
+    | 'slice'
+    | 'sv2-session'
+    | 'budget-pool'
+    | 'allocation'
+    | 'buddy-pool'
+    | 'buddy-buffer'
+    | 'producer'
+    | 'consumer'
+    | 'slice-sender'
+    | 'slice-receiver'
+    | 'pump'
+    | 'ticket'
+  >()
   expectTypeOf(inspect).toEqualTypeOf<() => InspectedObject[]>()
   expectTypeOf<InspectedObject>().toEqualTypeOf<{
-    kind: string
+    kind: ObjectKind
     owner: number
     bytes: number
     ageMs?: number

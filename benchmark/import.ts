@@ -8,10 +8,10 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 const ROUNDS = 40
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** What a process reports of one import, in milliseconds. */
+/** The figures that a process reports of one import, in milliseconds. */
 interface Sample {
   elapsed: number
-  /** Of the process's own: what other programs do meanwhile does not count. */
+  /** CPU time of the process itself: other programs do not count. */
   busy: number
 }
 

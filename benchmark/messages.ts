@@ -1,6 +1,6 @@
 /**
- * What the message codecs cost beside JSON and a codec on DataView written by hand, in nanoseconds, and how much
- * garbage two reads in place leave.
+ * The cost of the message codecs beside JSON and a codec on DataView written by hand, in nanoseconds, and the garbage
+ * that two reads in place leave.
  */
 import { strict as assert } from 'node:assert'
 import { PerformanceObserver } from 'node:perf_hooks'

@@ -1,5 +1,5 @@
-// A proxy that counts each miner's shares, answers a banned worker itself, and rewrites user names on their way to the pool.
-// It stands between a pool and miners of this file, all in one process, so that it can be run as it is.
+// A proxy that counts each miner's shares, answers a banned worker itself, and rewrites user names on their way to the mining pool.
+// It stands between a mining pool and miners of this file, all in one process, so that it can be run as it is.
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { createRelay, generateAuthorityKeypair, Sv2Session } from 'framepool/sv2'
@@ -44,10 +44,10 @@ function onFrame(frame, direction, link) {
   return 'forward'
 }
 
-// A pool that opens a channel for everybody and accepts every share.
+// A mining pool that opens a channel for everybody and accepts every share.
 
 const accounts = []
-const pool = createServer((socket) => {
+const miningPool = createServer((socket) => {
   socket.on('error', () => {})
   const session = Sv2Session.responder(authority)
   const dispatch = dispatcher({
@@ -74,12 +74,12 @@ const pool = createServer((socket) => {
     for (const frame of batch) dispatch(frame)
   })
 })
-pool.listen(0, '127.0.0.1')
-await once(pool, 'listening')
+miningPool.listen(0, '127.0.0.1')
+await once(miningPool, 'listening')
 
 const proxy = createRelay({
   listen: { port: 0 },
-  upstream: { host: '127.0.0.1', port: pool.address().port, authorityPublicKey: keys.publicKey },
+  upstream: { host: '127.0.0.1', port: miningPool.address().port, authorityPublicKey: keys.publicKey },
   ...authority,
   // All other frames are forwarded in native code.
   hookMessages: [OpenStandardMiningChannel, SubmitSharesStandard],
@@ -124,7 +124,7 @@ async function mine(userIdentity) {
 }
 
 for (const name of ['alice', 'mallory', 'bob']) await mine(name)
-console.log(`the pool knows ${accounts.join(', ')}`)
+console.log(`the mining pool knows ${accounts.join(', ')}`)
 console.log(`the proxy counted ${[...shares].map(([name, count]) => `${name} ${count}`).join(', ')}`)
 await proxy.close()
-pool.close()
+miningPool.close()

@@ -1,4 +1,4 @@
-// A small pool that checks the proof of work of each share, and a miner that finds shares for it.
+// A small mining pool that checks the proof of work of each share, and a miner that finds shares for it.
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
@@ -170,6 +170,6 @@ server.listen(Number(process.argv[2] ?? 0), '127.0.0.1')
 await once(server, 'listening')
 const { port } = server.address()
 for (const answer of await mine(port)) console.log(answer)
-// With a port to listen on the pool stays, for miners of your own.
+// With a port to listen on the mining pool stays, for miners of your own.
 if (process.argv[2]) console.log(`stratum2+tcp://127.0.0.1:${port}/${keys.publicKey}`)
 else server.close()

@@ -1,5 +1,5 @@
-// `npm run audit:dependencies`: licenses, sources and known faults of what framepool depends on. What cannot be asked from here is
-// named, and is no failure.
+// `npm run audit:dependencies`: licenses, sources and known faults of framepool's dependencies. Questions that cannot be
+// asked from here are named, and are no failure.
 import { spawnSync } from 'node:child_process'
 import { pythonProgram } from './package/toolchains.mjs'
 import { root } from './setup.mjs'

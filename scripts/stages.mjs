@@ -5,6 +5,23 @@ import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { root } from './setup.mjs'
 
+const bin = (name) => join(root, 'node_modules', '.bin', name)
+
+/** The stages of `npm run lint`: checks that build nothing. */
+export const linters = [
+  { name: 'Biome', command: bin('biome'), args: ['check', '.'] },
+  { name: 'Spelling', command: 'npm', args: ['run', 'spelling'] },
+  { name: 'Module circles (Rust)', command: 'npm', args: ['run', 'circles'] },
+  { name: 'rustfmt', command: 'cargo', args: ['fmt', '--check'] },
+  {
+    name: 'Clippy (core)',
+    command: 'cargo',
+    args: ['clippy', '-p', 'framepool', '--all-targets', '--', '-D', 'warnings'],
+  },
+  // Skips the crate's test target, which cannot exist: napi-rs exports nothing from a test build.
+  { name: 'Clippy (binding)', command: 'cargo', args: ['clippy', '-p', 'framepool-node', '--', '-D', 'warnings'] },
+]
+
 /** Returns the stage of the facade's tests, or of some test files, on a Node. Programs that they start use it, too. */
 export function vitest(name, node, files = []) {
   const report = join(tmpdir(), `framepool-vitest-${process.pid}.json`)
@@ -20,6 +37,17 @@ export function vitest(name, node, files = []) {
       return [numPassedTests, numFailedTests]
     },
   }
+}
+
+/** Runs stages one after another, and ends this process with a line that counts what passed and failed, these included. */
+export async function runAll(stages, passed = 0, failed = 0) {
+  for (const stage of stages) {
+    const result = await run(stage)
+    passed += result.passed
+    failed += result.failed
+  }
+  console.log(`\n${passed} passed, ${failed} failed`)
+  process.exit(failed === 0 ? 0 : 1)
 }
 
 /**

@@ -1,14 +1,12 @@
-import { inspectProcess } from './native/debug.js'
+import { inspectProcess, type ObjectKind } from './native/debug.js'
 import { settlePools } from './slot/slot-memory.js'
+
+export type { ObjectKind }
 
 /** An object of framepool that is alive. */
 export interface InspectedObject {
-  /**
-   * Kind of the object: `slot-pool`, `slice`, `budget-pool`, `allocation`, `buddy-pool`, `buddy-buffer`, `producer`, `consumer`,
-   * `sv2-session`, `pump`, `slice-sender`, `slice-receiver`, `system-memory-buffer` (one in which a message is being written), or `ticket`
-   * (an object that has left one isolate and not arrived in another).
-   */
-  kind: string
+  /** Kind of the object. */
+  kind: ObjectKind
   /** `threadId` of the isolate that it belongs to: see `node:worker_threads`. */
   owner: number
   /**
@@ -24,8 +22,8 @@ export interface InspectedObject {
 }
 
 /**
- * Returns what is alive in all isolates of this process. For this isolate the list is exact. For another it is what was so a moment
- * ago, and its slices in slots are as of the last time that their pool crossed into native code.
+ * Returns what is alive in all isolates of this process. For this isolate the list is exact. For another it is as of a moment ago, and
+ * the slices in its slots are as of the last time that their pool crossed into native code.
  */
 export function inspect(): InspectedObject[] {
   settlePools()

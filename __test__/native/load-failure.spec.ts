@@ -1,12 +1,14 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 import { afterAll, describe, expect, it } from 'vitest'
+// @ts-expect-error: a script without types
+import { targets } from '../../scripts/package/targets.mjs'
 import { checkNodeVersion } from '../../src/native/load-failure.js'
-import { addonName, addonPackage, platformName } from '../../src/native/platform.js'
+import { addonName, addonPackage, PREBUILT, platformName } from '../../src/native/platform.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const dist = join(root, 'dist')
@@ -30,7 +32,7 @@ function copy(name: string): string {
   return to
 }
 
-/** What importing framepool from `entry` fails with; null if it does not. */
+/** Imports framepool from `entry` in a process of its own and returns the error, or null if it loads. */
 function failureOf(entry: string, args: string[] = [], env: Record<string, string> = {}): Failure | null {
   const code = `import(process.argv[1]).then(() => console.log('null'), (e) => console.log(JSON.stringify(
     { message: e.message, code: e.code, info: e.info, cause: e.cause?.message })))`
@@ -138,6 +140,11 @@ describe('the platform', () => {
     expect(addonPackage()).toBe(prebuilt)
   })
 
+  it('has a prebuilt addon if the package is for users', () => {
+    const marked = (targets as { name: string; prebuilt?: boolean }[]).filter((target) => target.prebuilt)
+    expect(PREBUILT).toEqual(marked.map(({ name }) => name))
+  })
+
   it.skipIf(process.platform !== 'linux')('is told where the program names no loader', () => {
     const path = Object.getOwnPropertyDescriptor(process, 'execPath')!
     Object.defineProperty(process, 'execPath', { value: '/nonexistent', configurable: true, writable: true })
@@ -150,6 +157,13 @@ describe('the platform', () => {
 })
 
 describe('too old a Node', () => {
+  it('is one that package.json does not name', () => {
+    const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    expect(() => checkNodeVersion('0.1.0')).toThrow(
+      `framepool needs Node.js ${engines.node.replace('>=', '')} or later`,
+    )
+  })
+
   it.each(['18.20.8', '20.18.3', '20.0.0', '4.0.0'])('is named: %s', (version) => {
     expect(() => checkNodeVersion(version)).toThrow(`framepool needs Node.js 20.19.0 or later; this is ${version}.`)
   })

@@ -42,7 +42,7 @@ export const TLS: Kind = {
   },
 }
 
-/** What Node calls IPC. On Windows it is a named pipe. */
+/** A socket of the kind that Node calls IPC. On Windows it is a named pipe. */
 export const UNIX: Kind = {
   name: 'a Unix domain socket',
   async dial(options) {

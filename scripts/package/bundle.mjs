@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 import { exported } from './entries.mjs'
 
-/** Bundles the exported modules from `dist` into `to`, at the same paths. What they share is in files of its own. */
+/** Bundles the exported modules from `dist` into `to`, at the same paths. Code that they share is in files of its own. */
 export async function bundle(dist, to) {
   const input = Object.fromEntries(exported.map((entry) => [entry, join(dist, `${entry}.js`)]))
   const bundled = await rolldown({ input, platform: 'node' })

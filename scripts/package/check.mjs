@@ -1,10 +1,10 @@
-// What is checked of a package before anybody installs it.
+// Checks of a package before anybody installs it.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { npm } from './toolchains.mjs'
 
-/** What a root package may weigh as a tarball, in bytes. */
+/** Limit for the tarball of the root package, in bytes. */
 const ROOT_LIMIT = 300_000
 
 /** Packs a staged package into `to`; the tarball's path and its files. */
@@ -80,7 +80,8 @@ function commonFaults({ folder, files }) {
     if (!files.includes(path)) faults.push(`package.json names ${path}, which is not there`)
   }
   for (const listed of manifest.files ?? []) {
-    if (!files.some((path) => path === listed || path.startsWith(`${listed}/`)))
+    const folder = listed.replace(/\*\.\w+$/, '')
+    if (!files.some((path) => path === listed || path.startsWith(join(folder, '/'))))
       faults.push(`${listed} is listed, but not there`)
   }
   for (const field of ['scripts', 'workspaces', 'devDependencies']) {
@@ -194,7 +195,7 @@ function tool(command, args) {
   return execFileSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 26, stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
-/** What `publint` says of a tarball. */
+/** Returns the findings of `publint` in a tarball. */
 export function publint(tarball) {
   const program = join(npm('publint@0.3.25'), 'src', 'cli.js')
   return failure(process.execPath, [program, 'run', tarball, '--strict'])

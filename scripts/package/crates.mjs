@@ -10,7 +10,7 @@ const ACCEPTED = ['MIT', 'Apache-2.0', 'ISC', 'BSD-3-Clause', 'BSD-2-Clause', 'Z
 /** Texts of code in other languages, which crates carry in folders of their own. */
 const INSIDE = { 'secp256k1-sys': ['depend/secp256k1/COPYING'] }
 
-/** What is linked in without being a crate of the lockfile. */
+/** Code that is linked in and is no crate of the lockfile. */
 const RUNTIME = {
   name: 'The Rust standard library',
   license: 'MIT OR Apache-2.0',

@@ -48,11 +48,16 @@ export function declarationForRequire(dist, path) {
   return `${lines.join('\n')}\n`
 }
 
-/** What `name` is in its file, and its type parameters as they are declared and as they are passed on. */
+/** Returns the kind of declaration that `name` has in `file`, or in the file that `file` has it from, and its type parameters as they are declared and as they are passed on. */
 function declarationOf(file, name) {
   const pattern = `^export (?:declare )?(?:abstract )?(class|interface|type|function|const) ${name}\\b(<.*?>(?= (?:implements|extends|=|\\{)))?`
-  const [, kind, declared = ''] = new RegExp(pattern, 'm').exec(readFileSync(file, 'utf8')) ?? []
-  if (kind === undefined) throw new Error(`${file} does not declare ${name}`)
+  const source = readFileSync(file, 'utf8')
+  const [, kind, declared = ''] = new RegExp(pattern, 'm').exec(source) ?? []
+  if (kind === undefined) {
+    const from = new RegExp(`^import [^']*\\b${name}\\b[^']* from '(\\.[^']+)\\.js'`, 'm').exec(source)?.[1]
+    if (from === undefined) throw new Error(`${file} does not declare ${name}`)
+    return declarationOf(join(dirname(file), `${from}.d.ts`), name)
+  }
   const isType = kind === 'class' || kind === 'interface' || kind === 'type'
   if (isType && /,/.test(declared)) throw new Error(`${name} has type parameters that this script does not know`)
   const used = declared && `<${/\w+/.exec(declared)[0]}>`

@@ -8,7 +8,7 @@ import { runtimesOf } from './runtimes.mjs'
 import { hostTarget } from './targets.mjs'
 import { Missing, npm } from './toolchains.mjs'
 
-/** What the projects of users need beside framepool. */
+/** Packages that users' projects need beside framepool. */
 const DEPENDENCIES = { '@types/node': '^20.19.0', typescript: '5.9.3', esbuild: '0.28.2', rolldown: '1.3.2' }
 
 const sources = join(root, '__test__', 'package', 'project')
@@ -79,7 +79,7 @@ function yarnSettings(target, url, linker) {
     'unsafeHttpWhitelist: [127.0.0.1]',
     `nodeLinker: ${linker}`,
     'enableTelemetry: false',
-    // What was published a moment ago is held back by default.
+    // By default it holds back packages that were published a moment ago.
     'npmMinimalAgeGate: 0',
     'enableGlobalCache: true',
     'enableImmutableInstalls: false',
@@ -223,7 +223,7 @@ function result({ status, signal, error, stdout, stderr }, expected) {
   return {}
 }
 
-/** What has gone wrong for users before. */
+/** Cases that have gone wrong for users before. */
 function faultCells(folder, target, url, env) {
   const node = newerNode()
   const [npmManager] = managers

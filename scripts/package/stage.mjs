@@ -1,5 +1,15 @@
 // Lays out the packages as they are published: the root package and one for each platform.
-import { chmodSync, copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { root } from '../setup.mjs'
 import { bundle } from './bundle.mjs'
@@ -9,6 +19,8 @@ import { entries, exported } from './entries.mjs'
 
 const licenses = ['LICENSE-MIT', 'LICENSE-APACHE']
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+/** The files that package.json names, but for the code. A package has other code than a checkout, and nothing to prepare. */
+const published = manifest.files.filter((name) => !/^(!|dist$|scripts\/)/.test(name))
 export const version = manifest.version
 const repository = manifest.homepage.replace(/#.*/, '')
 
@@ -29,19 +41,18 @@ export async function stageRoot(to, targets) {
   ]
   for (const path of copied) copy(join(dist, path), join(to, 'dist', path))
   chmodSync(join(to, manifest.bin.framepool), 0o755)
-  const pages = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'))
-  const others = [
-    'README.md',
-    'CHANGELOG.md',
-    ...licenses,
-    ...pages.map((name) => `docs/${name}`),
-    ...filesBelow(root, 'docs/docker'),
-    ...filesBelow(root, 'examples'),
-  ]
+  const others = ['README.md', ...published.flatMap(filesOf)]
   for (const path of others) copy(join(root, path), join(to, path))
   for (const path of others.filter((name) => name.endsWith('.md'))) externalLinks(to, path)
   writeFileSync(join(to, 'package.json'), `${JSON.stringify(rootManifest(targets), null, 2)}\n`)
   return to
+}
+
+/** Files that an entry of `files` names: one file, a folder, or all of one extension in a folder. */
+function filesOf(entry) {
+  const [, folder, extension] = /^(.+)\/\*(\.\w+)$/.exec(entry) ?? []
+  if (folder === undefined) return statSync(join(root, entry)).isFile() ? [entry] : filesBelow(root, entry)
+  return readdirSync(join(root, folder)).flatMap((name) => (name.endsWith(extension) ? [`${folder}/${name}`] : []))
 }
 
 function filesBelow(folder, path) {
@@ -65,12 +76,12 @@ function externalLinks(to, page) {
   writeFileSync(join(to, page), text)
 }
 
-/** What of package.json concerns users. There is nothing to run at installation. */
+/** The part of package.json that concerns users. There is nothing to run at installation. */
 function rootManifest(targets) {
-  const { scripts, devDependencies, workspaces, ava, napi, files, ...published } = manifest
+  const { scripts, devDependencies, workspaces, ava, napi, ...rest } = manifest
   return {
-    ...published,
-    files: ['dist', 'docs', 'examples', 'CHANGELOG.md', ...licenses],
+    ...rest,
+    files: ['dist', ...published],
     // A Node that requires an ES module does not look into the archives of Yarn's Plug'n'Play for what that imports.
     preferUnplugged: true,
     optionalDependencies: Object.fromEntries(targets.map(({ name }) => [`framepool-${name}`, manifest.version])),

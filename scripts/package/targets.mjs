@@ -1,13 +1,18 @@
 // The platforms that `npm run package` knows how to build an addon for. The folders under npm/ follow from this table.
 
 /**
- * `name` is what packages and addons are called after, as napi-rs names them; the ABI of a Windows addon is the C one,
- * so that a single package serves whichever toolchain built it. `standard` says where the standard library comes from:
- * `toolchain` has it ready, `build` compiles its source. `floor` is the oldest system: the version of glibc or macOS.
+ * Each target has:
+ *
+ * - `name`: its name in packages and addons, as napi-rs has it. A Windows addon has the C ABI, so that one package serves
+ *   whichever toolchain built it.
+ * - `prebuilt`: whether users can rely on its package, which was tested. The list in `src/native/platform.ts` is the same.
+ * - `standard`: where the standard library comes from. `toolchain` has it ready, `build` compiles its source.
+ * - `floor`: the oldest system, as the version of glibc or macOS.
  */
 export const targets = [
   {
     name: 'linux-x64-gnu',
+    prebuilt: true,
     triple: 'x86_64-unknown-linux-gnu',
     os: 'linux',
     cpu: 'x64',
@@ -17,6 +22,7 @@ export const targets = [
   },
   {
     name: 'linux-x64-musl',
+    prebuilt: true,
     triple: 'x86_64-unknown-linux-musl',
     os: 'linux',
     cpu: 'x64',
@@ -25,6 +31,7 @@ export const targets = [
   },
   {
     name: 'linux-arm64-gnu',
+    prebuilt: true,
     triple: 'aarch64-unknown-linux-gnu',
     os: 'linux',
     cpu: 'arm64',
@@ -65,7 +72,7 @@ export const targets = [
   },
 ]
 
-/** The target that addons of this machine are for, or undefined. */
+/** Returns the target of this machine, or undefined. */
 export function hostTarget() {
   const libc = process.report.getReport().header.glibcVersionRuntime ? 'glibc' : 'musl'
   return targets.find(
@@ -76,7 +83,7 @@ export function hostTarget() {
   )
 }
 
-/** The targets of those names; every target without a name. Ends this process if there is none of a name. */
+/** Returns the targets with these names, or every target if there are none. Ends this process if a name is no target's. */
 export function chosenTargets(names) {
   const unknown = names.find((name) => !targets.some((target) => target.name === name))
   if (unknown !== undefined) {

@@ -53,7 +53,7 @@ function debian(path, packages, release) {
   })
 }
 
-/** What makes apt-get use the machine's sources, of another release, with lists of its own. */
+/** Options with which apt-get uses the machine's sources for another release, and keeps lists of its own. */
 function aptOptions(own, release) {
   const apt = join(folder, `apt-${release}`)
   for (const name of ['sources', 'lists/partial', 'cache/archives/partial'])
@@ -148,7 +148,7 @@ export function npm(spec, overrides = {}) {
   return join(path, 'node_modules', name)
 }
 
-/** What runs programs for another processor: only `qemu-user`, which needs no rights. */
+/** The emulator that runs programs for another processor: `qemu-user`, which needs no rights. */
 export function qemu(architecture) {
   return join(debian(join(folder, 'qemu'), ['qemu-user-static']), 'usr/bin', `qemu-${architecture}-static`)
 }

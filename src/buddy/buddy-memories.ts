@@ -1,7 +1,7 @@
 import type { BuddyGrant } from '../native/buddy.js'
 import type { Handle } from '../native/handle.js'
 import { DEBUG } from '../native/trace.js'
-import { BuddyMemory, memories } from './buddy-memory.js'
+import { BuddyMemory, knownBuddyMemory } from './buddy-memory.js'
 import { GuardedBuddyMemory } from './debug-buddy-memory.js'
 import type { Lease } from './lease.js'
 
@@ -12,14 +12,14 @@ export function newBuddyMemory(handle: Handle, onBlock: (index: number) => void)
 
 /** Returns what this isolate knows of a pool that has arrived. */
 export function arrivedBuddyMemory(handle: Handle): BuddyMemory {
-  const memory = memories.get(handle.index) ?? newBuddyMemory(handle, () => {})
+  const memory = knownBuddyMemory(handle) ?? newBuddyMemory(handle, () => {})
   memory.share()
   return memory
 }
 
 /** Returns what this isolate knows of the pool of a buffer that has arrived, and the buffer. */
 export function arrivedBuddyLease(pool: Handle, grant: BuddyGrant): { memory: BuddyMemory; lease: Lease } {
-  const known = memories.get(pool.index)
+  const known = knownBuddyMemory(pool)
   const memory = known ?? newBuddyMemory(pool, () => {})
   const lease = memory.lease(grant)
   if (known === undefined) memory.share()

@@ -19,7 +19,7 @@ import { Magazine } from './magazine.js'
 import { CAPACITIES } from './sizes.js'
 
 /** By the index of their handle: an isolate has one for each pool, however often that arrives. */
-export const memories = new Map<number, BuddyMemory>()
+const memories = new Map<number, BuddyMemory>()
 
 /** State of a native buddy pool in this isolate: the blocks that it has seen, and the buffers in its magazine. */
 export class BuddyMemory {
@@ -202,4 +202,9 @@ export class BuddyMemory {
       this.#onBlock(index)
     }
   }
+}
+
+/** Returns what this isolate knows of a native pool, or undefined if it has not met it. */
+export function knownBuddyMemory(pool: Handle): BuddyMemory | undefined {
+  return memories.get(pool.index)
 }

@@ -7,11 +7,11 @@ import type { AllocateOptions } from '../support/allocate.js'
 import { zeroArgument } from '../support/allocate.js'
 import { booleanArgument, clear, integerArgument, optionsArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
+import type { Ticket } from '../support/ticket.js'
 import { setImmediate } from '../support/timers.js'
 import type { WaitOptions } from '../support/wait.js'
 import { MAX_TIMEOUT_MS, waitOptions } from '../support/wait.js'
-import type { Ticket } from '../threads/ticket.js'
-import { BuddyBuffer, buddyKey } from './buddy-buffer.js'
+import { type BuddyBuffer, makeBuddyBuffer } from './buddy-buffer.js'
 import { arrivedBuddyMemory, newBuddyMemory } from './buddy-memories.js'
 import type { BuddyMemory } from './buddy-memory.js'
 import type { Lease } from './lease.js'
@@ -206,7 +206,7 @@ export class BuddyPool implements AsyncDisposable {
   }
 
   #lend(lease: Lease, zero: boolean): BuddyBuffer {
-    const buffer = new BuddyBuffer(buddyKey, this.#memory, lease)
+    const buffer = makeBuddyBuffer(this.#memory, lease)
     if (zero) clear(buffer.bytes)
     return buffer
   }

@@ -3,11 +3,12 @@ import type { Handle } from '../native/handle.js'
 import { isShown, ShownMemory } from '../native/shown-memory.js'
 import { traceInDebugMode, untraceInDebugMode } from '../native/trace.js'
 import { type Carrier, departBudgetAllocation, makeTicket } from '../native/transfer.js'
+import { placeArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
-import type { Ticket } from '../threads/ticket.js'
+import type { Ticket } from '../support/ticket.js'
 
-/** Key of the constructor. */
-export const allocationKey = Symbol('framepool.allocation')
+/** Key of the constructor: only this module has it. */
+const allocationKey = Symbol('framepool.allocation')
 
 let isOne: (value: object) => value is BudgetAllocation
 let checkOf: (allocation: BudgetAllocation) => void
@@ -77,14 +78,10 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
    * `Array.prototype.at`. Throws `ERR_RELEASED` once the allocation is released or moved.
    */
   at(index: number): Uint8Array | undefined {
-    if (typeof index !== 'number') throw invalidArgType(`index must be a number, not ${typeof index}`)
-    const place = Math.trunc(index) || 0
-    const at = place < 0 ? this.#length + place : place
-    if (at < 0 || at >= this.#length) {
-      this.#live()
-      return undefined
-    }
-    return this.#buffer(at)
+    const place = placeArgument(index, this.#length)
+    if (place !== -1) return this.#buffer(place)
+    this.#live()
+    return undefined
   }
 
   /** Yields every buffer in turn. */
@@ -136,6 +133,11 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
     this.#handle = null
     this.#view = null
   }
+}
+
+/** Makes the allocation of `length` buffers that `handle` names. */
+export function makeAllocation(handle: Handle, length: number, bufferSize: number): BudgetAllocation {
+  return new BudgetAllocation(allocationKey, handle, length, bufferSize)
 }
 
 /** Returns whether `value` is an allocation. An object that only inherits from the prototype is none. */

@@ -16,10 +16,10 @@ import type { AllocateOptions } from '../support/allocate.js'
 import { zeroArgument } from '../support/allocate.js'
 import { integerArgument, optionsArgument } from '../support/arguments.js'
 import { FramePoolError, outOfRange } from '../support/errors.js'
+import type { Ticket } from '../support/ticket.js'
 import type { WaitOptions } from '../support/wait.js'
 import { timeoutArgument, waitOptions } from '../support/wait.js'
-import type { Ticket } from '../threads/ticket.js'
-import { allocationKey, BudgetAllocation } from './budget-allocation.js'
+import { type BudgetAllocation, makeAllocation } from './budget-allocation.js'
 
 /** Size of one buffer of a `BudgetPool`, in bytes. */
 export type BufferSize = 8 | 16 | 32 | 64 | 128 | 256 | 512 | 1024 | 2048 | 4096 | 8192 | 16384
@@ -184,7 +184,7 @@ export class BudgetPool implements AsyncDisposable {
   }
 
   #lend(allocation: Handle, count: number): BudgetAllocation {
-    return new BudgetAllocation(allocationKey, allocation, count, this.#bufferSize)
+    return makeAllocation(allocation, count, this.#bufferSize)
   }
 }
 

@@ -10,7 +10,7 @@ const ERASE_LINE = '\r\x1b[K'
 export function addDemoCommand(program: Command): void {
   program
     .command('demo')
-    .description('run miners through the relay to a pool, all on this machine, and verify every frame')
+    .description('run miners through the relay to a mining pool, all on this machine, and verify every frame')
     .option('--miners <count>', 'miners, a connection each', wholeNumber(1, 10_000), 50)
     .option('--duration <seconds>', 'how long the miners submit shares', seconds(1_000_000), 10)
     .option('--json', 'end standard output with one JSON object; the rest goes to standard error')

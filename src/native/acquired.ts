@@ -1,3 +1,4 @@
+import type { ObjectKind } from './boundary.generated.js'
 import type { Handle } from './handle.js'
 import { DEBUG, type GiveBack, trace, untrace } from './trace.js'
 
@@ -10,7 +11,7 @@ const acquisitions = new FinalizationRegistry<{ handle: Handle; giveBack: GiveBa
  * Has `giveBack` called with `handle` if `object` is collected before `released()`. It gives back what the object holds natively,
  * and must not lead to the object. Views may still be in use then. Debug mode reports the collection as a leak.
  */
-export function acquired(object: object, kind: string, handle: Handle, giveBack: GiveBack): void {
+export function acquired(object: object, kind: ObjectKind, handle: Handle, giveBack: GiveBack): void {
   if (DEBUG) trace(object, kind, handle, giveBack)
   else acquisitions.register(object, { handle, giveBack }, object)
 }

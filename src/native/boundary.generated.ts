@@ -151,7 +151,10 @@ export const enum Kind {
   Receiver,
 }
 
-/** What `inspect()` calls the objects that it lists. */
+/**
+ * Kind of an object in `inspect()`. A `system-memory-buffer` is one in which a message is being written. A `ticket` is an object that
+ * has left one isolate and not arrived in another.
+ */
 export type ObjectKind =
   | 'slot-pool'
   | 'system-memory-buffer'
@@ -168,7 +171,7 @@ export type ObjectKind =
   | 'pump'
   | 'ticket'
 
-/** What `openBoundary()` returns: the control block, and the bound functions. */
+/** Result of `openBoundary()`: the control block, and the bound functions. */
 export interface Bound {
   /** The memory of the control block. */
   control: ArrayBuffer

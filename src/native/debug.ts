@@ -1,6 +1,9 @@
+import type { ObjectKind } from './boundary.generated.js'
 import { guarded } from './guarded.js'
 import type { Handle } from './handle.js'
 import { native } from './load.js'
+
+export type { ObjectKind }
 
 /** Puts this isolate into debug mode, with all that it makes from here on. */
 export function debugEverything(): void {
@@ -11,7 +14,7 @@ export function debugEverything(): void {
 const MAX_STACK = 0x4000
 
 /** Notes the stack of the call that acquired an object, for `inspectProcess()` and `takeDisturbances()`. */
-export function traceObject(kind: string, handle: Handle, stack: string): void {
+export function traceObject(kind: ObjectKind, handle: Handle, stack: string): void {
   guarded(() => native.trace(kind, handle, stack.slice(0, MAX_STACK)))
 }
 
@@ -23,7 +26,10 @@ export function takeDisturbances(all: boolean): import('./binding.cjs').Disturbe
   return guarded(() => native.takeDisturbances(all))
 }
 
+/** An object that is alive, as native code lists it: its kind is one of those that native code declares. */
+export type ListedObject = import('./binding.cjs').InspectedObject & { kind: ObjectKind }
+
 /** Returns what is alive in the process, as far as native code knows. */
-export function inspectProcess(): import('./binding.cjs').InspectedObject[] {
-  return guarded(() => native.inspect())
+export function inspectProcess(): ListedObject[] {
+  return guarded(() => native.inspect()) as ListedObject[]
 }

@@ -1,5 +1,6 @@
 /** Debug mode: where objects were acquired, which were never released, and which were written to after their release. */
 import { fileURLToPath } from 'node:url'
+import type { ObjectKind } from './boundary.generated.js'
 import { debugEverything, takeDisturbances, traceObject } from './debug.js'
 import type { Handle } from './handle.js'
 
@@ -13,7 +14,7 @@ export type GiveBack = (handle: Handle) => unknown
 
 /** Record that debug mode keeps of an object. A trace must not refer to its object, which would then never be collected. */
 interface Trace {
-  kind: string
+  kind: ObjectKind
   stack: string
   handle: Handle
   giveBack: GiveBack
@@ -41,13 +42,13 @@ let watching = false
  * Keeps the stack of the call that acquires `object`. If the object is collected before `untrace()`, `giveBack` is called with
  * `handle`, and the process emits a warning with that stack.
  */
-export function trace(object: object, kind: string, handle: Handle, giveBack: GiveBack): void {
+export function trace(object: object, kind: ObjectKind, handle: Handle, giveBack: GiveBack): void {
   const stack = callerStack()
   traceObject(kind, handle, stack)
   traces.register(object, { kind, stack, handle, giveBack }, object)
   if (watching) return
   watching = true
-  // By then no operation of Node is in flight.
+  // No operation of Node is in flight by then.
   process.on('beforeExit', () => reportDisturbances(true))
 }
 
@@ -57,8 +58,8 @@ export function untrace(object: object): void {
   reportDisturbances(false)
 }
 
-/** Traces an object while the process is in debug mode. For objects on message paths, of which nothing is noted otherwise. */
-export function traceInDebugMode(object: object, kind: string, handle: Handle, giveBack: GiveBack): void {
+/** Traces an object while the process is in debug mode. For objects on message paths: outside of debug mode nothing is noted of them. */
+export function traceInDebugMode(object: object, kind: ObjectKind, handle: Handle, giveBack: GiveBack): void {
   if (DEBUG) trace(object, kind, handle, giveBack)
 }
 
@@ -69,8 +70,8 @@ export function untraceInDebugMode(object: object): void {
 
 function reportDisturbances(all: boolean): void {
   for (const { bytes, offset, stack } of takeDisturbances(all)) {
-    const what = `byte ${offset} of ${bytes} was written after the memory had been released; it was acquired`
-    warn('FRAMEPOOL_WRITE_AFTER_RELEASE', what, stack ?? '    by nobody known')
+    const message = `byte ${offset} of ${bytes} was written after the memory had been released; it was acquired`
+    warn('FRAMEPOOL_WRITE_AFTER_RELEASE', message, stack ?? '    at a place that is not known')
   }
 }
 

@@ -1,10 +1,9 @@
 import { createRing } from '../native/ring.js'
 import { integerArgument } from '../support/arguments.js'
 import { FramePoolError, outOfRange } from '../support/errors.js'
-import { Consumer } from './consumer.js'
+import { type Consumer, makeConsumer } from './consumer.js'
 import { HalfCore } from './half.js'
-import { Producer } from './producer.js'
-import { ringKey } from './source.js'
+import { makeProducer, type Producer } from './producer.js'
 
 const MAX_SIZE = 2 ** 30
 /** The alignment that allocators give anyway. With more, all memory is cleared at once, and not page by page by the system. */
@@ -40,7 +39,7 @@ export class ByteRing {
     if (this.#halves === null) throw new FramePoolError('ERR_RELEASED', 'the ring was taken apart')
     const { producer, consumer } = this.#halves
     this.#halves = null
-    return { producer: new Producer(ringKey, producer), consumer: new Consumer(ringKey, consumer) }
+    return { producer: makeProducer(producer), consumer: makeConsumer(consumer) }
   }
 }
 

@@ -3,17 +3,20 @@ import type { Readable } from 'node:stream'
 import { makeTicket } from '../native/transfer.js'
 import { bytesArgument, functionArgument, integerArgument, optionsArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
+import type { Ticket } from '../support/ticket.js'
 import type { WaitOptions } from '../support/wait.js'
 import { timeoutArgument } from '../support/wait.js'
-import type { Ticket } from '../threads/ticket.js'
 import { copyOut } from './copy.js'
 import { descriptorArgument } from './descriptor.js'
 import type { RingHalf } from './ring-half.js'
 import { pipeToSocket } from './sockets/pipe-to-socket.js'
-import { checkFree, checkIdle, ioSlices, ioSlicesAsync, type OwnedHalf, type RingSource, ringKey } from './source.js'
+import { checkFree, checkIdle, ioSlices, ioSlicesAsync, type OwnedHalf, type RingSource } from './source.js'
 import type { RingReadableOptions } from './streams/options.js'
-import { RingReadable } from './streams/readable.js'
+import { makeRingReadable } from './streams/readable.js'
 import { webReadable } from './streams/web.js'
+
+/** Key of the constructor: only this module has it. */
+const consumerKey = Symbol('framepool.consumer')
 
 /**
  * The half of a byte ring that reads, or the output of an `Sv2Session`. Once it is released, every member but `size`, `position`
@@ -24,7 +27,7 @@ export class Consumer implements RingHalf {
 
   /** @internal */
   constructor(key: symbol, source: RingSource) {
-    if (key !== ringKey) throw invalidArgType('a Consumer comes with what it reads from')
+    if (key !== consumerKey) throw invalidArgType('a Consumer comes with what it reads from')
     this.#source = source
   }
 
@@ -147,7 +150,7 @@ export class Consumer implements RingHalf {
    * output still held.
    */
   toReadable(options?: RingReadableOptions): Readable {
-    return new RingReadable(ringKey, this.#source, optionsArgument(options, 'options'))
+    return makeRingReadable(this.#source, optionsArgument(options, 'options'))
   }
 
   /**
@@ -197,4 +200,9 @@ export class Consumer implements RingHalf {
     }
     return owned
   }
+}
+
+/** Makes the consumer of a ring's half, or of a session's output. */
+export function makeConsumer(source: RingSource): Consumer {
+  return new Consumer(consumerKey, source)
 }

@@ -3,17 +3,20 @@ import { makeTicket } from '../native/transfer.js'
 import type { Write } from '../slot/buffer.js'
 import { bytesArgument, functionArgument, integerArgument, lengthOf, optionsArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType, outOfRange } from '../support/errors.js'
+import type { Ticket } from '../support/ticket.js'
 import type { WaitOptions } from '../support/wait.js'
 import { timeoutArgument } from '../support/wait.js'
-import type { Ticket } from '../threads/ticket.js'
 import { descriptorArgument } from './descriptor.js'
 import type { HalfCore } from './half.js'
 import type { RingHalf } from './ring-half.js'
 import { type OnRead, OnReadIntake } from './sockets/onread.js'
-import { checkFree, checkIdle, ioSlices, ioSlicesAsync, ringKey } from './source.js'
+import { checkFree, checkIdle, ioSlices, ioSlicesAsync } from './source.js'
 import type { RingWritableOptions } from './streams/options.js'
 import { webWritable } from './streams/web.js'
-import { RingWritable } from './streams/writable.js'
+import { makeRingWritable } from './streams/writable.js'
+
+/** Key of the constructor: only this module has it. */
+const producerKey = Symbol('framepool.producer')
 
 /**
  * The half of a byte ring that writes. Once it is released, every member but `size`, `position` and `release()` throws
@@ -26,7 +29,7 @@ export class Producer implements RingHalf, Write {
 
   /** @internal */
   constructor(key: symbol, half: HalfCore) {
-    if (key !== ringKey) throw invalidArgType('a Producer comes from ByteRing.intoParts()')
+    if (key !== producerKey) throw invalidArgType('a Producer comes from ByteRing.intoParts()')
     this.#half = half
   }
 
@@ -171,7 +174,7 @@ export class Producer implements RingHalf, Write {
    * alive.
    */
   toWritable(options?: RingWritableOptions): Writable {
-    return new RingWritable(ringKey, this.#live, optionsArgument(options, 'options'))
+    return makeRingWritable(this.#live, optionsArgument(options, 'options'))
   }
 
   /**
@@ -223,4 +226,9 @@ export class Producer implements RingHalf, Write {
     if (this.#intake?.released) throw new FramePoolError('ERR_RELEASED', 'this half of the ring was released')
     return this.#half
   }
+}
+
+/** Makes the producer of a ring's half. */
+export function makeProducer(half: HalfCore): Producer {
+  return new Producer(producerKey, half)
 }

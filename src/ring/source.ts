@@ -3,9 +3,6 @@ import type { Carrier } from '../native/transfer.js'
 import { FramePoolError } from '../support/errors.js'
 import type { WaitOptions } from '../support/wait.js'
 
-/** Key that the constructors of ring halves and of streams over them ask for: only framepool makes these. */
-export const ringKey = Symbol('framepool.ring')
-
 /** The bytes that a producer or a consumer works on: one half of a byte ring, or a session's output. */
 export interface RingSource {
   /** The most that can ever be available, in bytes: a power of two. */
@@ -23,7 +20,7 @@ export interface RingSource {
   readonly memory: ShownMemory
   /** Whether views of the ring, or native code's half, are in use. The half must then neither advance nor be freed. */
   lent: boolean
-  /** Access for the holder of the half, who may end, release and move it. Null for a session's output, which the session owns. */
+  /** Ends, releases and moves the half, for its holder. Null for a session's output, which the session owns. */
   readonly owned: OwnedHalf | null
   /** Returns at least `wanted` if that many bytes are available, and otherwise the number of available bytes. */
   atLeast(wanted: number): number

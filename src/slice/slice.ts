@@ -3,7 +3,7 @@ import { isShown } from '../native/shown-memory.js'
 import { type Carrier, makeTicket } from '../native/transfer.js'
 import { lengthOf, nativeBytesArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
-import type { Ticket } from '../threads/ticket.js'
+import type { Ticket } from '../support/ticket.js'
 import { heapMemory } from './heap-memory.js'
 import type { SliceMemory } from './slice-memory.js'
 
@@ -11,8 +11,8 @@ let isOne: (value: object) => value is Slice
 let checkOf: (slice: Slice) => void
 let departOf: (slice: Slice, carrier: Carrier) => void
 
-/** Key of the constructor. */
-export const sliceKey = Symbol('framepool.slice')
+/** Key of the constructor: only this module has it. */
+const sliceKey = Symbol('framepool.slice')
 
 /**
  * Bytes that belong to the caller until `release()`, in a slot of a {@link SlotPool} or on the heap. After that the memory may become
@@ -51,7 +51,7 @@ export class Slice implements Disposable {
    */
   static from(bytes: Uint8Array): Slice {
     const source = nativeBytesArgument(bytes, 'bytes')
-    return new Slice(sliceKey, heapMemory(copyToHeap(source)), 0, lengthOf(source), 0)
+    return makeSlice(heapMemory(copyToHeap(source)), 0, lengthOf(source), 0)
   }
 
   /**
@@ -122,6 +122,11 @@ export class Slice implements Disposable {
     this.#memory = null
     this.#view = null
   }
+}
+
+/** Makes a slice of `length` bytes at `offset` of `memory`, in a slot of a pool (1 to 8) or on the heap (0). */
+export function makeSlice(memory: SliceMemory, offset: number, length: number, slot: number): Slice {
+  return new Slice(sliceKey, memory, offset, length, slot)
 }
 
 /** Returns whether `value` is a slice. An object that only inherits from the prototype is none. */

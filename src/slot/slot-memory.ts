@@ -18,7 +18,7 @@ import {
 import { type Carrier, departSlot } from '../native/transfer.js'
 import { type HeapMemory, heapMemory } from '../slice/heap-memory.js'
 import { RegionViews } from '../slice/region-views.js'
-import { Slice, sliceKey } from '../slice/slice.js'
+import { makeSlice, type Slice } from '../slice/slice.js'
 import type { OwnedMemory, SliceCount } from '../slice/slice-memory.js'
 import { bufferOf, lengthOf, offsetOf } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
@@ -165,20 +165,20 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
     const heap = this.#heap
     this.#heap = null
     const { slot, offset, length, heapIndex, heapGeneration } = place
-    return new Slice(sliceKey, this.claim(slot, heapIndex, heapGeneration, heap), offset, length, slot)
+    return makeSlice(this.claim(slot, heapIndex, heapGeneration, heap), offset, length, slot)
   }
 
   #takeAlone(backlog: Backlog): Slice {
     const length = backlog.takeAlone()
     this.#live = 1
-    return new Slice(sliceKey, this, 0, length, 1)
+    return makeSlice(this, 0, length, 1)
   }
 
   #takeBehind(backlog: Backlog): Slice {
     const { start, written } = backlog
     const slot = backlog.takeBehind()
     this.#live |= 1 << (slot - 1)
-    return new Slice(sliceKey, this, start, written, slot)
+    return makeSlice(this, start, written, slot)
   }
 
   /**

@@ -10,7 +10,7 @@ import {
   truncateSystemMessage,
 } from '../native/system-memory.js'
 import { heapMemory } from '../slice/heap-memory.js'
-import { Slice, sliceKey } from '../slice/slice.js'
+import { makeSlice, type Slice } from '../slice/slice.js'
 import type { SliceCount } from '../slice/slice-memory.js'
 import { bufferOf } from '../support/arguments.js'
 import type { GrowingMemory } from './growing-buffer.js'
@@ -68,7 +68,7 @@ export class SystemMemory implements GrowingMemory {
     this.length = 0
     this.hidden = 0
     if (!isNew) this.taken()
-    return new Slice(sliceKey, heapMemory(slice, this.#slices, shown), 0, length, 0)
+    return makeSlice(heapMemory(slice, this.#slices, shown), 0, length, 0)
   }
 
   holds(source: Uint8Array): boolean {

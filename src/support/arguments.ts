@@ -123,3 +123,14 @@ export function functionArgument<T>(value: T, name: string): T {
   if (typeof value !== 'function') throw invalidArgType(`${name} must be a function, not ${kindOf(value)}`)
   return value
 }
+
+/**
+ * Returns the place that `index` names in a list of `length` items, as `Array.prototype.at()` reads it: from the end if it is negative.
+ * Returns -1 if there is none. Throws `ERR_INVALID_ARG_TYPE` if `index` is no number.
+ */
+export function placeArgument(index: number, length: number): number {
+  if (typeof index !== 'number') throw invalidArgType(`index must be a number, not ${typeof index}`)
+  const whole = Math.trunc(index) || 0
+  const place = whole < 0 ? length + whole : whole
+  return place >= 0 && place < length ? place : -1
+}

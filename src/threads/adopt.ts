@@ -1,16 +1,15 @@
 import { arrivedBuddyPool } from '../buddy/buddy-pool.js'
 import { arrivedBudgetPool } from '../budget/budget-pool.js'
 import { type Arrived, adoptTicket } from '../native/transfer.js'
-import { Consumer } from '../ring/consumer.js'
+import { makeConsumer } from '../ring/consumer.js'
 import { HalfCore } from '../ring/half.js'
-import { Producer } from '../ring/producer.js'
-import { ringKey } from '../ring/source.js'
+import { makeProducer } from '../ring/producer.js'
 import { objectArgument } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
+import type { Ticket } from '../support/ticket.js'
 import { arrivedMovable } from './movable.js'
-import { channelKey, SliceReceiver } from './slice-receiver.js'
-import { SliceSender } from './slice-sender.js'
-import type { Ticket } from './ticket.js'
+import { makeReceiver } from './slice-receiver.js'
+import { makeSender } from './slice-sender.js'
 
 /**
  * Returns the object that a ticket stands for. From here on it is this isolate's.
@@ -27,17 +26,17 @@ export function adopt<T>(ticket: Ticket<T>): T {
 function objectOf(arrived: Arrived): unknown {
   switch (arrived.kind) {
     case 'producer':
-      return new Producer(ringKey, HalfCore.arrived(arrived))
+      return makeProducer(HalfCore.arrived(arrived))
     case 'consumer':
-      return new Consumer(ringKey, HalfCore.arrived(arrived))
+      return makeConsumer(HalfCore.arrived(arrived))
     case 'budget-pool':
       return arrivedBudgetPool(arrived.handle, arrived.bufferSize, arrived.maxMemory)
     case 'buddy-pool':
       return arrivedBuddyPool(arrived.handle)
     case 'slice-sender':
-      return new SliceSender(channelKey, arrived.handle)
+      return makeSender(arrived.handle)
     case 'slice-receiver':
-      return new SliceReceiver(channelKey, arrived.handle)
+      return makeReceiver(arrived.handle)
     default:
       return arrivedMovable(arrived)
   }

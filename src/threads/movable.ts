@@ -1,11 +1,17 @@
-import { BuddyBuffer, buddyKey, checkBuddyBuffer, departBuddyBuffer, isBuddyBuffer } from '../buddy/buddy-buffer.js'
+import {
+  type BuddyBuffer,
+  checkBuddyBuffer,
+  departBuddyBuffer,
+  isBuddyBuffer,
+  makeBuddyBuffer,
+} from '../buddy/buddy-buffer.js'
 import { arrivedBuddyLease } from '../buddy/buddy-memories.js'
 import {
-  allocationKey,
-  BudgetAllocation,
+  type BudgetAllocation,
   checkAllocation,
   departAllocation,
   isAllocation,
+  makeAllocation,
 } from '../budget/budget-allocation.js'
 import type {
   ArrivedAllocation,
@@ -16,7 +22,7 @@ import type {
 } from '../native/transfer.js'
 import { borrowedMemory } from '../slice/borrowed-memory.js'
 import { heapMemory } from '../slice/heap-memory.js'
-import { checkSlice, departSlice, isSlice, Slice, sliceKey } from '../slice/slice.js'
+import { checkSlice, departSlice, isSlice, makeSlice, type Slice } from '../slice/slice.js'
 import { invalidArgType } from '../support/errors.js'
 
 /** Bytes with one owner, which can move to another isolate. */
@@ -59,14 +65,14 @@ export function arrivedMovable(arrived: ArrivedMovable): Movable {
 function sliceOf({ handle, region, onHeap, slot, offset, length }: ArrivedSlice): Slice {
   const { index, generation } = handle
   const memory = onHeap ? heapMemory({ index, generation }) : borrowedMemory(region, slot, handle)
-  return new Slice(sliceKey, memory, offset, length, slot)
+  return makeSlice(memory, offset, length, slot)
 }
 
 function allocationOf({ handle, bytes, bufferSize }: ArrivedAllocation): BudgetAllocation {
-  return new BudgetAllocation(allocationKey, handle, bytes / bufferSize, bufferSize)
+  return makeAllocation(handle, bytes / bufferSize, bufferSize)
 }
 
 function buddyBufferOf({ pool, grant, length }: ArrivedBuddyBuffer): BuddyBuffer {
   const { memory, lease } = arrivedBuddyLease(pool, grant)
-  return new BuddyBuffer(buddyKey, memory, lease, length)
+  return makeBuddyBuffer(memory, lease, length)
 }

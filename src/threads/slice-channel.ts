@@ -1,8 +1,8 @@
 import { createChannel } from '../native/channel.js'
 import { integerArgument } from '../support/arguments.js'
 import type { Movable } from './movable.js'
-import { channelKey, SliceReceiver } from './slice-receiver.js'
-import { SliceSender } from './slice-sender.js'
+import { makeReceiver, type SliceReceiver } from './slice-receiver.js'
+import { makeSender, type SliceSender } from './slice-sender.js'
 
 const MAX_CAPACITY = 2 ** 16
 const DEFAULT_CAPACITY = 64
@@ -27,6 +27,6 @@ export class SliceChannel {
     receiver: SliceReceiver<T>
   } {
     const { sender, receiver } = createChannel(integerArgument(capacity, 'capacity', 1, MAX_CAPACITY))
-    return { sender: new SliceSender(channelKey, sender), receiver: new SliceReceiver(channelKey, receiver) }
+    return { sender: makeSender(sender), receiver: makeReceiver(receiver) }
   }
 }

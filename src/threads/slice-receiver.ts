@@ -4,14 +4,14 @@ import type { Handle } from '../native/handle.js'
 import { departReceiver, makeTicket } from '../native/transfer.js'
 import { nativeWait } from '../native/wait.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
+import type { Ticket } from '../support/ticket.js'
 import { now } from '../support/timers.js'
 import type { WaitOptions } from '../support/wait.js'
 import { leftOf, timeoutArgument, waitOptions } from '../support/wait.js'
 import { arrivedMovable, type Movable } from './movable.js'
-import type { Ticket } from './ticket.js'
 
-/** Key that the constructors of a channel's ends ask for: only framepool makes these. */
-export const channelKey = Symbol('framepool.channel')
+/** Key of the constructor: only this module has it. */
+const receiverKey = Symbol('framepool.slice-receiver')
 
 /** The receiving end of a {@link SliceChannel}. When its isolate ends, objects not yet received go back to their pools. */
 export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable<T>, Disposable {
@@ -24,7 +24,7 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
 
   /** @internal */
   constructor(key: symbol, handle: Handle) {
-    if (key !== channelKey) throw invalidArgType('a SliceReceiver comes from SliceChannel.create()')
+    if (key !== receiverKey) throw invalidArgType('a SliceReceiver comes from SliceChannel.create()')
     this.#handle = handle
     acquired(this, 'slice-receiver', handle, freeReceiver(handle))
   }
@@ -111,6 +111,11 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
   #checkAlive(): void {
     if (this.#released) throw new FramePoolError('ERR_RELEASED', 'the receiver was released')
   }
+}
+
+/** Makes the receiving end that `handle` names. */
+export function makeReceiver<T extends Movable = Movable>(handle: Handle): SliceReceiver<T> {
+  return new SliceReceiver(receiverKey, handle)
 }
 
 /** Makes the callback that frees a collected end. A closure of the constructor would lead to the end, and keep it. */

@@ -4,11 +4,13 @@ import type { Handle } from '../native/handle.js'
 import { type Carrier, departSender, makeTicket } from '../native/transfer.js'
 import { nativeWait } from '../native/wait.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
+import type { Ticket } from '../support/ticket.js'
 import type { WaitOptions } from '../support/wait.js'
 import { type Waiter, WaitQueue, waitOptions } from '../support/wait.js'
 import { checkMovable, departMovable, type Movable, movableArgument } from './movable.js'
-import { channelKey } from './slice-receiver.js'
-import type { Ticket } from './ticket.js'
+
+/** Key of the constructor: only this module has it. */
+const senderKey = Symbol('framepool.slice-sender')
 
 /** The sending end of a {@link SliceChannel}. It ends with its isolate: objects that were sent can still be received. */
 export class SliceSender<T extends Movable = Movable> implements Disposable {
@@ -24,7 +26,7 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
 
   /** @internal */
   constructor(key: symbol, handle: Handle) {
-    if (key !== channelKey) throw invalidArgType('a SliceSender comes from SliceChannel.create()')
+    if (key !== senderKey) throw invalidArgType('a SliceSender comes from SliceChannel.create()')
     this.#handle = handle
     acquired(this, 'slice-sender', handle, freeSender(handle))
     this.#carrier = () => {
@@ -144,6 +146,11 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
   #checkAlive(): void {
     if (this.#released) throw new FramePoolError('ERR_RELEASED', 'the sender was released')
   }
+}
+
+/** Makes the sending end that `handle` names. */
+export function makeSender<T extends Movable = Movable>(handle: Handle): SliceSender<T> {
+  return new SliceSender(senderKey, handle)
 }
 
 /** Makes the callback that frees a collected end. A closure of the constructor would lead to the end, and keep it. */

@@ -1,4 +1,4 @@
-// What the page of installation warns of: framepool's code in the bundle, without its addon.
+// A bundle of the kind that docs/install.md warns of: it has framepool's code in it, without the addon.
 import { build } from 'esbuild'
 
 await build({

@@ -1,4 +1,4 @@
-// What a user's program does with framepool: each kind of pool, a ring, a worker thread, a session, a relay over sockets.
+// A user's program. It uses each kind of pool, a ring, a worker thread, a session, a relay over sockets.
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { Worker } from 'node:worker_threads'

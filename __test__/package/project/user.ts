@@ -1,4 +1,4 @@
-// What users write: compiled as an ES module and, copied to `user.cts`, as a CommonJS one.
+// A user's program: compiled as an ES module and, copied to `user.cts`, as a CommonJS one.
 import {
   type AeadBuffer,
   BudgetPool,

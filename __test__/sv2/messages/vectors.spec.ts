@@ -48,7 +48,7 @@ const all = Object.entries(vectors.messages).map(([name, entry]) => {
   const types = new Map(message.fields.map((field) => [field.name, field.type.name]))
   const cases = entry.cases.map(({ value, bytes }) => {
     const encodable = Object.entries(value).map(([field, given]) => [field, revived(given, types.get(field) as string)])
-    // What a string's bytes decode to.
+    // The text that a string's bytes decode to.
     const decoded = encodable.map(([field, given]) => [
       field,
       types.get(field as string) === 'STR0_255' ? utf8.decode(given as Uint8Array) : given,
@@ -105,7 +105,7 @@ function same(one: unknown, other: unknown): boolean {
   return Array.isArray(other) && one.length === other.length && one.every((element, at) => same(element, other[at]))
 }
 
-/** What a payload is to a message: its values, or null where it is `ERR_SV2_MESSAGE`. Anything else is thrown. */
+/** Returns the values that a message reads in a payload, or null if it throws `ERR_SV2_MESSAGE`. Other errors are thrown. */
 function attempt<T>(read: () => T): T | null {
   try {
     return read()

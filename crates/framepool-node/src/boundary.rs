@@ -23,7 +23,8 @@ use crate::shown::external::{array_buffer, check_not_copied};
 use crate::slice::{borrowed, heap, release};
 use crate::slot::{pool as slot_pool, system_memory};
 use crate::state::EnvState;
-use crate::sv2::{link_memory, output, session};
+use crate::sv2::link_memory;
+use crate::sv2::session::{self, output};
 use crate::threads::{channel, ticket};
 use crate::wait::settle;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use framepool::handle::Handle;
 use framepool::shown::Shown;
-use framepool::ticket::Sender;
+use framepool::ticket::Depositor;
 use napi::{Env, sys};
 
 use crate::allocator;
@@ -40,7 +40,7 @@ pub(crate) struct EnvState {
     /// A wait that blocks the thread and goes on with the next call.
     pub(crate) blocked: Option<Blocked>,
     /// The owner of this isolate's tickets.
-    pub(crate) sender: Sender,
+    pub(crate) depositor: Depositor,
     /// How many copies of the facade have opened the boundary. A test runner may load more than one.
     pub(crate) facades: u32,
     pub(crate) debug: Debug,
@@ -57,8 +57,8 @@ impl EnvState {
         if let Some(state) = env.get_instance_data::<Self>().map_err(|error| foreign(&error))? {
             return Ok(ptr::from_mut(state));
         }
-        let sender = Sender::new();
-        let mut isolate = Isolate::new(owner, sender);
+        let depositor = Depositor::new();
+        let mut isolate = Isolate::new(owner, depositor);
         let realm = Arc::new(Realm::new(env.raw()));
         let control = Arc::new(ControlBlock::new());
         let mut state = Self {
@@ -68,7 +68,7 @@ impl EnvState {
             tables: Tables::new(&mut isolate),
             waits: Waits::default(),
             blocked: None,
-            sender,
+            depositor,
             facades: 0,
             debug: Debug::default(),
             published: None,
@@ -157,7 +157,7 @@ unsafe extern "C" fn give_back(data: *mut c_void) {
             cancel(state);
         }
         state.waits.close();
-        PARKED.revoke_sender(state.sender);
+        PARKED.revoke_depositor(state.depositor);
         state.tables.clear();
         state.published = None;
     });

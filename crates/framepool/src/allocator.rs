@@ -1,7 +1,7 @@
 //! Handles a system without memory, and returns memory to the system.
 //!
 //! - [`Reserved`]: a global allocator that serves small requests from a reserve when the system has no memory.
-//! - [`set_aside`]: secures memory for code that cannot report a failed allocation.
+//! - [`set_aside()`]: secures memory for code that cannot report a failed allocation.
 //! - [`trim`]: returns freed memory to the system.
 
 mod reserve;

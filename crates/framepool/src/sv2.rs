@@ -16,26 +16,15 @@
 //! ```
 
 mod allowance;
-mod batch;
 mod error;
 mod frame;
-mod handshake;
-mod input;
-mod keys;
 mod link_memory;
 mod noise;
-mod opener;
-mod output;
-mod queue;
-mod sealer;
 mod session;
 mod spare;
 
-pub use batch::{Batch, Frame};
 pub use error::{CertificateFault, Error};
 pub use frame::{FrameHeader, MAX_PAYLOAD};
-pub use keys::generate_authority_keypair;
 pub use link_memory::{Direction, Grant, LinkMemory, RelayMemory, RelayMemoryStats, Step};
-pub use output::Output;
-pub use session::{Options, Partial, Session, State, Stats};
+pub use session::{Batch, Frame, Options, Output, Partial, Session, State, Stats, generate_authority_keypair};
 pub use spare::spare_bytes;

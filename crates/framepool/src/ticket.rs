@@ -1,15 +1,15 @@
 //! Tickets: how an object changes hands between parts of the process that share nothing but a few bytes of text.
 //!
-//! The sender deposits an object in a [`Registry`] under a [`Nonce`], and sends the nonce by any means. The receiver
-//! redeems the nonce once and gets the object. Until then the object belongs to its sender, and
-//! [`Registry::revoke_sender`] drops it. A nonce is 128 random bits of the system, so that it cannot be guessed.
+//! The depositor deposits an object in a [`Registry`] under a [`Nonce`], and sends the nonce by any means. The receiver
+//! redeems the nonce once and gets the object. Until then the object belongs to its depositor, and
+//! [`Registry::revoke_depositor`] drops it. A nonce is 128 random bits of the system, so that it cannot be guessed.
 //!
 //! ```
-//! use framepool::ticket::{Nonce, Registry, Sender};
+//! use framepool::ticket::{Nonce, Registry, Depositor};
 //!
 //! let registry = Registry::default();
 //! let nonce = Nonce::random()?;
-//! registry.deposit(nonce, Sender::new(), "anything");
+//! registry.deposit(nonce, Depositor::new(), "anything");
 //! let text = nonce.to_string();
 //! assert_eq!(registry.redeem(text.parse().unwrap()), Some("anything"));
 //! assert_eq!(registry.redeem(nonce), None);
@@ -83,10 +83,10 @@ impl FromStr for Nonce {
 
 /// The owner of deposited objects until they are redeemed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sender(u64);
+pub struct Depositor(u64);
 
-impl Sender {
-    /// Makes a sender that differs from every other.
+impl Depositor {
+    /// Makes a depositor that differs from every other.
     #[allow(clippy::new_without_default, reason = "each is different, which no default is")]
     pub fn new() -> Self {
         static SENDERS: AtomicU64 = AtomicU64::new(0);
@@ -100,7 +100,7 @@ impl Sender {
 #[derive(Debug)]
 pub struct Registry<T> {
     /// A map, because a table in one piece could not grow without memory.
-    parked: Mutex<BTreeMap<Nonce, (Sender, T)>>,
+    parked: Mutex<BTreeMap<Nonce, (Depositor, T)>>,
 }
 
 impl<T> Default for Registry<T> {
@@ -111,8 +111,8 @@ impl<T> Default for Registry<T> {
 
 impl<T> Registry<T> {
     /// Deposits `item` under `nonce`, which must be new.
-    pub fn deposit(&self, nonce: Nonce, sender: Sender, item: T) {
-        self.lock().insert(nonce, (sender, item));
+    pub fn deposit(&self, nonce: Nonce, depositor: Depositor, item: T) {
+        self.lock().insert(nonce, (depositor, item));
     }
 
     /// Removes the object that lies under `nonce` and returns it. Returns `None` if the nonce was redeemed or revoked,
@@ -121,9 +121,9 @@ impl<T> Registry<T> {
         self.lock().remove(&nonce).map(|(_, item)| item)
     }
 
-    /// Drops every object that `sender` has deposited and that was not redeemed.
-    pub fn revoke_sender(&self, sender: Sender) {
-        self.drop_where(|owner, _| owner == sender);
+    /// Drops every object that `depositor` has deposited and that was not redeemed.
+    pub fn revoke_depositor(&self, depositor: Depositor) {
+        self.drop_where(|owner, _| owner == depositor);
     }
 
     /// Drops every object for which `revoked` returns true, for example all that belongs to a closed pool.
@@ -140,9 +140,9 @@ impl<T> Registry<T> {
         drop(dropped);
     }
 
-    /// Calls `look` with every deposited object and its sender. `look` must not use the registry.
-    pub fn for_each(&self, mut look: impl FnMut(Sender, &T)) {
-        self.lock().values().for_each(|(sender, item)| look(*sender, item));
+    /// Calls `look` with every deposited object and its depositor. `look` must not use the registry.
+    pub fn for_each(&self, mut look: impl FnMut(Depositor, &T)) {
+        self.lock().values().for_each(|(depositor, item)| look(*depositor, item));
     }
 
     /// Returns the number of objects that wait to be redeemed.
@@ -155,12 +155,12 @@ impl<T> Registry<T> {
         self.len() == 0
     }
 
-    fn drop_where(&self, mut revoked: impl FnMut(Sender, &T) -> bool) {
+    fn drop_where(&self, mut revoked: impl FnMut(Depositor, &T) -> bool) {
         let mut after = Bound::Unbounded;
         loop {
             let mut parked = self.lock();
             let mut behind = parked.range((after, Bound::Unbounded));
-            let Some((&nonce, _)) = behind.find(|(_, (sender, item))| revoked(*sender, item)) else { return };
+            let Some((&nonce, _)) = behind.find(|(_, (depositor, item))| revoked(*depositor, item)) else { return };
             let dropped = parked.remove(&nonce);
             drop(parked);
             // Dropping an object may return it to a pool, wake waiters and run their code. So nothing is locked.
@@ -169,7 +169,7 @@ impl<T> Registry<T> {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Nonce, (Sender, T)>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Nonce, (Depositor, T)>> {
         self.parked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

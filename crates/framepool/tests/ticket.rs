@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 
 use framepool::budget::BudgetPool;
-use framepool::ticket::{NoNonce, Nonce, Registry, Sender};
+use framepool::ticket::{Depositor, NoNonce, Nonce, Registry};
 
 #[test]
 fn nonces_are_unlike_and_have_one_text_each() {
@@ -36,7 +36,7 @@ fn nonces_are_unlike_and_have_one_text_each() {
 fn what_is_left_can_be_taken_once() {
     let registry = Registry::default();
     let (nonce, other) = (Nonce::random().unwrap(), Nonce::random().unwrap());
-    registry.deposit(nonce, Sender::new(), 7);
+    registry.deposit(nonce, Depositor::new(), 7);
     assert_eq!(registry.redeem(other), None);
     assert_eq!(registry.len(), 1);
     assert_eq!(registry.redeem(nonce), Some(7));
@@ -47,16 +47,16 @@ fn what_is_left_can_be_taken_once() {
 #[test]
 fn a_ticket_goes_with_its_sender_or_with_what_it_belongs_to() {
     let registry = Registry::default();
-    let (leaving, staying) = (Sender::new(), Sender::new());
-    let deposit = |sender, item| {
+    let (leaving, staying) = (Depositor::new(), Depositor::new());
+    let deposit = |depositor, item| {
         let nonce = Nonce::random().unwrap();
-        registry.deposit(nonce, sender, item);
+        registry.deposit(nonce, depositor, item);
         nonce
     };
     let [first, second] = [deposit(leaving, 1), deposit(leaving, 2)];
     let [third, fourth] = [deposit(staying, 3), deposit(staying, 4)];
     assert_eq!(registry.redeem(second), Some(2));
-    registry.revoke_sender(leaving);
+    registry.revoke_depositor(leaving);
     assert_eq!(registry.redeem(first), None);
     registry.revoke(|&item| item == 3);
     assert_eq!(registry.redeem(third), None);
@@ -74,15 +74,15 @@ fn revoking_drops_with_nothing_locked() {
     let registry = Arc::new(Registry::default());
     let pool = BudgetPool::new(8, 16).unwrap();
     let nonce = Nonce::random().unwrap();
-    let sender = Sender::new();
-    registry.deposit(nonce, sender, pool.try_allocate(2, false).unwrap());
+    let depositor = Depositor::new();
+    registry.deposit(nonce, depositor, pool.try_allocate(2, false).unwrap());
     let next = Nonce::random().unwrap();
     let shelf = Arc::clone(&registry);
     let park = move |granted: Result<framepool::budget::Reservation, _>| {
-        shelf.deposit(next, Sender::new(), granted.unwrap().allocate(false).ok());
+        shelf.deposit(next, Depositor::new(), granted.unwrap().allocate(false).ok());
     };
     pool.enqueue(1, park).unwrap();
-    registry.revoke_sender(sender);
+    registry.revoke_depositor(depositor);
     assert_eq!(registry.redeem(next).unwrap().unwrap().count(), 1);
     assert_eq!(pool.stats().allocated_bytes, 0);
 }
@@ -92,7 +92,7 @@ fn of_many_who_try_one_has_it() {
     let registry = Registry::default();
     for _ in 0..200 {
         let nonce = Nonce::random().unwrap();
-        registry.deposit(nonce, Sender::new(), ());
+        registry.deposit(nonce, Depositor::new(), ());
         let redeemed: usize = thread::scope(|scope| {
             let tries: Vec<_> = (0..4).map(|_| scope.spawn(|| registry.redeem(nonce).iter().count())).collect();
             tries.into_iter().map(|one| one.join().unwrap()).sum()

@@ -21,7 +21,7 @@ const FIXED_SEED: u64 = 44;
 /// Cases of each message: the least values, the greatest, and random ones.
 const CASES: usize = 6;
 
-/// What the values of a case are like.
+/// The kind of values that a case has.
 #[derive(Clone, Copy)]
 enum Kind {
     Least,

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { callbackify } from 'node:util'
 import { invalidArgType } from '../../support/errors.js'
 import { copyOut } from '../copy.js'
-import { type RingSource, ringKey } from '../source.js'
+import type { RingSource } from '../source.js'
 import { destroyOnAbort } from './destroy-on-abort.js'
 import type { RingReadableOptions } from './options.js'
 import { streamOptions } from './options.js'
@@ -13,6 +13,9 @@ const { nextTick } = process
 /** A callback instead of a promise: an error that a listener throws in a promise would be an unhandled rejection. */
 const waitForBytes = callbackify((source: RingSource, signal: AbortSignal) => source.wait(1, { signal }))
 
+/** Key of the constructor: only this module has it. */
+const readableKey = Symbol('framepool.ring-readable')
+
 /** A Node stream of copies of what a consumer reads: see `Consumer.toReadable()`. */
 export class RingReadable extends Readable {
   readonly #source: RingSource
@@ -20,7 +23,7 @@ export class RingReadable extends Readable {
   #stopListening = (): void => {}
 
   constructor(key: symbol, source: RingSource, options: RingReadableOptions) {
-    if (key !== ringKey) throw invalidArgType('a stream over a ring comes from Consumer.toReadable()')
+    if (key !== readableKey) throw invalidArgType('a stream over a ring comes from Consumer.toReadable()')
     const { highWaterMark, encoding, emitClose, signal } = streamOptions(options)
     super({ highWaterMark, encoding, emitClose })
     source.takeOver()
@@ -65,4 +68,9 @@ export class RingReadable extends Readable {
     this.#source.giveUp()
     callback(error)
   }
+}
+
+/** Makes the stream of `source`, which it takes over. Throws `ERR_BUSY` if `source` is in use. */
+export function makeRingReadable(source: RingSource, options: RingReadableOptions): RingReadable {
+  return new RingReadable(readableKey, source, options)
 }

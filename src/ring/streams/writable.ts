@@ -3,7 +3,6 @@ import { callbackify } from 'node:util'
 import { invalidArgType } from '../../support/errors.js'
 import { copyAllIn } from '../copy.js'
 import type { HalfCore } from '../half.js'
-import { ringKey } from '../source.js'
 import { destroyOnAbort } from './destroy-on-abort.js'
 import type { RingWritableOptions } from './options.js'
 import { streamOptions } from './options.js'
@@ -15,6 +14,9 @@ type Written = { chunk: Buffer | string; encoding: BufferEncoding }
 /** A callback instead of a promise: an error that a listener throws in a promise would be an unhandled rejection. */
 const write = callbackify(copyAllIn)
 
+/** Key of the constructor: only this module has it. */
+const writableKey = Symbol('framepool.ring-writable')
+
 /** A Node stream that copies into a producer's ring: see `Producer.toWritable()`. */
 export class RingWritable extends Writable {
   readonly #half: HalfCore
@@ -22,7 +24,7 @@ export class RingWritable extends Writable {
   #stopListening = (): void => {}
 
   constructor(key: symbol, half: HalfCore, options: RingWritableOptions) {
-    if (key !== ringKey) throw invalidArgType('a stream over a ring comes from Producer.toWritable()')
+    if (key !== writableKey) throw invalidArgType('a stream over a ring comes from Producer.toWritable()')
     const { highWaterMark, decodeStrings, defaultEncoding, emitClose, signal } = streamOptions(options)
     super({ highWaterMark, decodeStrings, defaultEncoding, emitClose })
     half.takeOver()
@@ -56,4 +58,9 @@ export class RingWritable extends Writable {
     this.#half.giveUp()
     callback(error)
   }
+}
+
+/** Makes the stream into `half`, which it takes over. Throws `ERR_BUSY` if `half` is in use. */
+export function makeRingWritable(half: HalfCore, options: RingWritableOptions): RingWritable {
+  return new RingWritable(writableKey, half, options)
 }

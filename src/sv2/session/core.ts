@@ -28,8 +28,7 @@ import { errorText } from '../../support/thrown.js'
 import { now } from '../../support/timers.js'
 import type { WaitOptions } from '../../support/wait.js'
 import { leftOf, type Waiter, WaitQueue, waitOptions } from '../../support/wait.js'
-import type { FrameBatch, Retentions } from './frame-batch.js'
-import { type BatchSlice, batchKey, EmptyBatch, ReceivedBatch } from './frame-batch.js'
+import { type BatchSlice, emptyBatch, type FrameBatch, makeBatch, type Retentions } from './frame-batch.js'
 import { forgetGrown, watchGrown } from './grown-outputs.js'
 
 /** Figures of a session: see `Sv2Session.stats()`. Counts are exact up to 2^53, and rounded beyond: native code counts in 64 bits. */
@@ -197,7 +196,7 @@ export class SessionCore implements RingSource {
     if (failure !== null || place.frames === 0) {
       this.update(failure)
       if (failure !== null) throw failure
-      return new EmptyBatch()
+      return emptyBatch()
     }
     const { frames, slot, heapIndex, heapGeneration, offset, table } = place
     if (slot === 0) this.#heapFallbacks++
@@ -209,7 +208,7 @@ export class SessionCore implements RingSource {
 
   #received(count: number, slice: BatchSlice): FrameBatch {
     const { pool } = this
-    const batch = new ReceivedBatch(batchKey, slice, pool, count, this.#retained)
+    const batch = makeBatch(slice, pool, count, this.#retained)
     pool.lodge(batch, slice.memory)
     return batch
   }

@@ -1,7 +1,7 @@
 import { isMessage, type Message } from '../messages/message.js'
 import type { Tlv } from '../messages/tlv.js'
 
-/** What `Sv2Session.send()` needs of a message; every message of `framepool/sv2/messages` has it. */
+/** The part of a message that `Sv2Session.send()` needs. Every message of `framepool/sv2/messages` has it. */
 export type SendableMessage<F extends object> = Pick<
   Message<string, F>,
   'name' | 'extensionType' | 'messageType' | 'channelMessage' | 'fields' | 'encodeInto' | 'encode' | 'byteLength'

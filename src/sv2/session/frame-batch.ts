@@ -2,6 +2,7 @@ import type { BatchPlace } from '../../native/session.js'
 import { isShown } from '../../native/shown-memory.js'
 import type { OwnedMemory } from '../../slice/slice-memory.js'
 import type { SlotMemory } from '../../slot/slot-memory.js'
+import { placeArgument } from '../../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../../support/errors.js'
 
 /** The frames that one `receive()` decrypted, in order. */
@@ -54,8 +55,8 @@ export interface FramesPlace {
   count: number
 }
 
-/** Key that the constructors of batches and frames ask for: only framepool makes these. */
-export const batchKey = Symbol('framepool.batch')
+/** Key of the constructors of batches and frames: only this module has it. */
+const batchKey = Symbol('framepool.batch')
 
 // These functions open the private parts of the classes to this file, and to no other code.
 let check: (batch: ReceivedBatch) => void
@@ -67,7 +68,7 @@ let isEmptyBatch: (batch: object) => boolean
 let view: (batch: ReceivedBatch, offset: number, length: number) => Uint8Array
 
 /** A batch in one slice of a pool. The slice holds the frames side by side, and behind them the table of their places. */
-export class ReceivedBatch implements FrameBatch, Disposable {
+class ReceivedBatch implements FrameBatch, Disposable {
   readonly #slice: BatchSlice
   readonly #pool: SlotMemory
   readonly #count: number
@@ -125,10 +126,8 @@ export class ReceivedBatch implements FrameBatch, Disposable {
 
   at(index: number): Frame | undefined {
     check(this)
-    if (typeof index !== 'number') throw invalidArgType(`index must be a number, not ${typeof index}`)
-    const place = Math.trunc(index) || 0
-    const absolute = place < 0 ? place + this.#count : place
-    return absolute >= 0 && absolute < this.#count ? this.#frame(absolute) : undefined
+    const place = placeArgument(index, this.#count)
+    return place === -1 ? undefined : this.#frame(place)
   }
 
   *[Symbol.iterator](): Iterator<Frame> {
@@ -188,6 +187,16 @@ export class ReceivedBatch implements FrameBatch, Disposable {
       table[at + 10]!,
     )
   }
+}
+
+/** Makes the batch of `count` frames in a slice of `pool`. `retentions` counts it while it is retained. */
+export function makeBatch(
+  slice: BatchSlice,
+  pool: SlotMemory,
+  count: number,
+  retentions: Retentions,
+): FrameBatch {
+  return new ReceivedBatch(batchKey, slice, pool, count, retentions)
 }
 
 /** Returns the last frame of extension 0 whose message type has a 1 in `wanted`, or null. It looks at the table alone. */
@@ -259,6 +268,11 @@ class ReceivedFrame implements Frame {
   }
 }
 
+/** Makes the batch that `receive()` returns when no frame is complete. */
+export function emptyBatch(): FrameBatch {
+  return new EmptyBatch()
+}
+
 /** Returns the place of frames to be forwarded, or null if there are none. */
 export function placeOf(frames: Frame | FrameBatch): FramesPlace | null {
   if (typeof frames === 'object' && frames !== null) {
@@ -269,8 +283,8 @@ export function placeOf(frames: Frame | FrameBatch): FramesPlace | null {
   throw invalidArgType('frames must be a Frame or a FrameBatch that receive() gave')
 }
 
-/** The batch that `receive()` returns when no frame is complete. It holds nothing. */
-export class EmptyBatch implements FrameBatch, Disposable {
+/** A batch that holds nothing. */
+class EmptyBatch implements FrameBatch, Disposable {
   #released = false
 
   static {

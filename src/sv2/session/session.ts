@@ -2,9 +2,9 @@ import type { Socket } from 'node:net'
 import type { Handle } from '../../native/handle.js'
 import { createInitiator, createResponder } from '../../native/session.js'
 import { powerOfTwo } from '../../ring/byte-ring.js'
-import { Consumer } from '../../ring/consumer.js'
+import { type Consumer, makeConsumer } from '../../ring/consumer.js'
 import { checkReadable, checkWritable, closedError, socketArgument } from '../../ring/sockets/socket-argument.js'
-import { checkIdle, ringKey } from '../../ring/source.js'
+import { checkIdle } from '../../ring/source.js'
 import { memoryOf, SlotPool } from '../../slot/slot-pool.js'
 import {
   booleanArgument,
@@ -78,11 +78,10 @@ const DEFAULT_VALIDITY_SECONDS = 3_600
 const DEFAULT_POOL_CAPACITY = 2 << 20
 let defaultPool: SlotPool | undefined
 
-/** Key that the constructor asks for: only framepool makes sessions. */
+/** Key of the constructor: only this module has it. */
 const sessionKey = Symbol('framepool.session')
 
-/** Returns the core of a session: for the relay, which wires two sessions to each other. */
-export let coreOf: (session: Sv2Session) => SessionCore
+let coreOfSession: (session: Sv2Session) => SessionCore
 
 /**
  * One end of an Sv2 connection, without I/O: wire bytes in, frames out; frames in, wire bytes out. It does the Noise NX handshake
@@ -96,11 +95,11 @@ export class Sv2Session implements Disposable {
   constructor(key: symbol, core: SessionCore) {
     if (key !== sessionKey) throw invalidArgType('a session comes from Sv2Session.responder() or .initiator()')
     this.#core = core
-    this.#output = new Consumer(ringKey, core)
+    this.#output = makeConsumer(core)
   }
 
   static {
-    coreOf = (session) => {
+    coreOfSession = (session) => {
       if (typeof session !== 'object' || session === null || !(#core in session)) {
         throw invalidArgType('to must be an Sv2Session')
       }
@@ -238,6 +237,11 @@ export class Sv2Session implements Disposable {
   [Symbol.dispose](): void {
     this.close()
   }
+}
+
+/** Returns the core of a session: for the relay, which wires two sessions to each other. Throws `ERR_INVALID_ARG_TYPE` if it is none. */
+export function coreOf(session: Sv2Session): SessionCore {
+  return coreOfSession(session)
 }
 
 function create(

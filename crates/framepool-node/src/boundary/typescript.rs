@@ -8,6 +8,12 @@ use crate::kinds::ELSEWHERE;
 use crate::tables::Tables;
 use crate::threads::transferable::{Kind, TICKET};
 
+/// The doc comment of `ObjectKind`, which is a public type.
+const OBJECT_KIND: &[&str] = &[
+    " Kind of an object in `inspect()`. A `system-memory-buffer` is one in which a message is being written. A `ticket` is an object that",
+    " has left one isolate and not arrived in another.",
+];
+
 /// A bound function, as its TypeScript declaration needs it.
 pub(super) struct Signature {
     pub(super) name: &'static str,
@@ -27,11 +33,12 @@ fn write_all(out: &mut String, calls: &[Signature]) -> Result {
     writeln!(out, "// Written by `npm run build` from the declarations in crates/framepool-node. Do not edit.\n")?;
     write_enum(out, &Word::DECLARATION)?;
     write_enum(out, &Kind::DECLARATION)?;
-    writeln!(out, "/** What `inspect()` calls the objects that it lists. */\nexport type ObjectKind =")?;
+    write_doc(out, "", OBJECT_KIND)?;
+    writeln!(out, "export type ObjectKind =")?;
     for kind in Tables::kinds().chain(ELSEWHERE.iter().copied()).chain([TICKET]) {
         writeln!(out, "  | '{kind}'")?;
     }
-    writeln!(out, "\n/** What `openBoundary()` returns: the control block, and the bound functions. */")?;
+    writeln!(out, "\n/** Result of `openBoundary()`: the control block, and the bound functions. */")?;
     writeln!(out, "export interface Bound {{")?;
     writeln!(out, "  /** The memory of the control block. */\n  control: ArrayBuffer")?;
     writeln!(out, "  /** The number of this copy of the facade in its isolate. */\n  facade: number")?;

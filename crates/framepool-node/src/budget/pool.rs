@@ -49,11 +49,11 @@ pub(crate) fn allocate(call: &mut Call<'_>) -> Reply {
     }
     let pool = pool.clone();
     settle::begin(call, move |_, wait| {
-        let ticket = pool.enqueue(count, move |granted| {
+        let request = pool.enqueue(count, move |granted| {
             wait.settle(move |state| hand_over_new(state, granted?.allocate(zero)?));
         })?;
         Ok(Some(Box::new(move |_| {
-            pool.cancel(ticket);
+            pool.cancel(request);
         })))
     })
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use framepool::buddy::BuddyPool;
 use framepool::census::Census;
 use framepool::slot::{Region, SLOTS, Slice};
-use framepool::ticket::Sender;
+use framepool::ticket::Depositor;
 use napi::bindgen_prelude::ToNapiValue;
 use napi::sys;
 use napi_derive::napi;
@@ -124,7 +124,7 @@ pub(crate) struct Isolate {
     /// Node's number of its thread.
     pub(super) owner: u32,
     /// The owner of its tickets.
-    pub(super) sender: Sender,
+    pub(super) depositor: Depositor,
     listings: Vec<Arc<Listing>>,
 }
 
@@ -132,8 +132,8 @@ pub(crate) struct Isolate {
 static ISOLATES: Mutex<Vec<Arc<Isolate>>> = Mutex::new(Vec::new());
 
 impl Isolate {
-    pub(crate) fn new(owner: u32, sender: Sender) -> Self {
-        Self { owner, sender, listings: Vec::new() }
+    pub(crate) fn new(owner: u32, depositor: Depositor) -> Self {
+        Self { owner, depositor, listings: Vec::new() }
     }
 
     pub(super) fn add(&mut self, listing: Arc<Listing>) {

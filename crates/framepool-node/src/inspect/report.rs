@@ -23,9 +23,9 @@ pub fn inspect() -> Result<Vec<InspectedObject>> {
         isolate.list(&mut list).map_err(|_| Fault::no_memory())?;
     }
     let mut complete = true;
-    PARKED.for_each(|sender, object| {
+    PARKED.for_each(|depositor, object| {
         // A ticket without an isolate is about to be revoked: its isolate is ending.
-        if let Some(isolate) = isolates.iter().find(|isolate| isolate.sender == sender) {
+        if let Some(isolate) = isolates.iter().find(|isolate| isolate.depositor == depositor) {
             complete = complete && list.try_reserve(1).is_ok();
             if !complete {
                 return;

@@ -24,7 +24,7 @@ pub(crate) fn write(call: &mut Call<'_>) -> Reply {
 }
 
 /// Writes what can be written of a session's output as soon as the poller says that `Descriptor` takes it. The output stays
-/// with its session. Out: `Wait`; at its end what [`write`] leaves.
+/// with its session. Out: `Wait`; at its end the results of [`write()`].
 pub(crate) fn write_later(call: &mut Call<'_>) -> Reply {
     let descriptor = Arc::new(Descriptor::duplicate(descriptor(call, Word::Descriptor)?, Access::Write)?);
     let handle = call.state.handle(Word::Handle, Word::Generation);

@@ -56,11 +56,11 @@ pub(crate) struct Realm {
     transfer: Cell<sys::napi_ref>,
     ended: Cell<bool>,
     /// The `ArrayBuffer`s that show memory, unless framepool knows that JavaScript has taken it from them.
-    windows: RefCell<HandleTable<Window>>,
+    views: RefCell<HandleTable<View>>,
 }
 
 /// An `ArrayBuffer` that shows memory. The reference to it is strong as long as the memory has an owner.
-struct Window {
+struct View {
     reference: sys::napi_ref,
     backing: Weak<Backing>,
 }
@@ -89,7 +89,7 @@ impl Realm {
             entrance: Entrance::default(),
             transfer: Cell::new(ptr::null_mut()),
             ended: Cell::new(false),
-            windows: RefCell::default(),
+            views: RefCell::default(),
         }
     }
 
@@ -118,16 +118,16 @@ impl Realm {
     /// `last_turn` calls it on the isolate's thread when JavaScript runs no more.
     pub(crate) fn end(&self) {
         ENDING.set(true);
-        let windows = self.close_all();
+        let views = self.close_all();
         let mut scope = ptr::null_mut();
         // SAFETY: a plain call of the environment, which is still alive.
         unsafe { sys::napi_open_handle_scope(self.env, &raw mut scope) };
-        for window in windows.into_values() {
-            let shows = self.value(&window).is_some_and(|value| !self.is_detached(value));
-            if let (false, Some(backing)) = (shows, window.backing.upgrade()) {
+        for view in views.into_values() {
+            let shows = self.value(&view).is_some_and(|value| !self.is_detached(value));
+            if let (false, Some(backing)) = (shows, view.backing.upgrade()) {
                 backing.lock().taken = true;
             }
-            self.delete(window);
+            self.delete(view);
         }
         // SAFETY: it was opened here.
         unsafe { sys::napi_close_handle_scope(self.env, scope) };
@@ -136,23 +136,23 @@ impl Realm {
     /// Forgets the `ArrayBuffer`s that are left, without a look at them. Some runtimes end an isolate without notice, and have let go
     /// of its `ArrayBuffer`s by then.
     pub(crate) fn end_without_a_look(&self) {
-        for window in self.close_all().into_values() {
-            self.delete(window);
+        for view in self.close_all().into_values() {
+            self.delete(view);
         }
     }
 
-    fn close_all(&self) -> HandleTable<Window> {
+    fn close_all(&self) -> HandleTable<View> {
         if !self.ended.replace(true) {
             HERE.set(ptr::null());
         }
-        self.windows.take()
+        self.views.take()
     }
 
     /// Returns the `ArrayBuffer`, if it was not collected.
-    fn value(&self, window: &Window) -> Option<sys::napi_value> {
+    fn value(&self, view: &View) -> Option<sys::napi_value> {
         let mut value = ptr::null_mut();
-        // SAFETY: the reference is deleted together with the window.
-        let status = unsafe { sys::napi_get_reference_value(self.env, window.reference, &raw mut value) };
+        // SAFETY: the reference is deleted together with the view.
+        let status = unsafe { sys::napi_get_reference_value(self.env, view.reference, &raw mut value) };
         (status == sys::Status::napi_ok && !value.is_null()).then_some(value)
     }
 
@@ -195,7 +195,7 @@ impl Realm {
 
     /// Detaches an `ArrayBuffer`, if that can be done, and forgets it unless it still shows the memory.
     fn close(&self, handle: Handle) -> Closed {
-        let value = self.windows.borrow().get(handle).and_then(|window| self.value(window));
+        let value = self.views.borrow().get(handle).and_then(|view| self.value(view));
         let closed = match value.filter(|&value| !self.is_detached(value)) {
             None => Closed::Taken,
             Some(value) => {
@@ -215,18 +215,18 @@ impl Realm {
     }
 
     fn forget(&self, handle: Handle) {
-        let window = self.windows.borrow_mut().remove(handle);
-        if let Some(window) = window {
-            self.delete(window);
+        let view = self.views.borrow_mut().remove(handle);
+        if let Some(view) = view {
+            self.delete(view);
         }
     }
 
     /// Lets an `ArrayBuffer` be collected.
     fn let_go(&self, handle: Handle) {
-        if let Some(window) = self.windows.borrow().get(handle) {
+        if let Some(view) = self.views.borrow().get(handle) {
             let mut count = 0;
-            // SAFETY: the reference is strong, and deleted together with the window.
-            unsafe { sys::napi_reference_unref(self.env, window.reference, &raw mut count) };
+            // SAFETY: the reference is strong, and deleted together with the view.
+            unsafe { sys::napi_reference_unref(self.env, view.reference, &raw mut count) };
         }
     }
 
@@ -236,7 +236,7 @@ impl Realm {
         let mut scope = ptr::null_mut();
         // SAFETY: a plain call of the environment, which is alive.
         unsafe { sys::napi_open_handle_scope(self.env, &raw mut scope) };
-        let collected = self.windows.borrow().get(handle).is_none_or(|window| self.value(window).is_none());
+        let collected = self.views.borrow().get(handle).is_none_or(|view| self.value(view).is_none());
         // SAFETY: it was opened here.
         unsafe { sys::napi_close_handle_scope(self.env, scope) };
         if collected {
@@ -245,9 +245,9 @@ impl Realm {
         collected
     }
 
-    fn delete(&self, window: Window) {
-        // SAFETY: the reference was made for this window, which is gone now.
-        unsafe { sys::napi_delete_reference(self.env, window.reference) };
+    fn delete(&self, view: View) {
+        // SAFETY: the reference was made for this view, which is gone now.
+        unsafe { sys::napi_delete_reference(self.env, view.reference) };
     }
 }
 
@@ -258,7 +258,7 @@ pub(crate) struct Backing(Mutex<Sights>);
 #[derive(Default)]
 struct Sights {
     /// The `ArrayBuffer` that shows the memory, and the number of its realm.
-    window: Option<(u64, Handle)>,
+    view: Option<(u64, Handle)>,
     /// Whether JavaScript has taken the memory from an `ArrayBuffer`.
     taken: bool,
     /// The owner of the memory, once only the sights need it.
@@ -274,23 +274,23 @@ impl Backing {
     /// `share` of this backing.
     fn show(&self, share: Arc<Self>, realm: &Realm, span: NonNull<[u8]>) -> Result<sys::napi_value, Fault> {
         let mut sights = self.lock();
-        if let Some((of, handle)) = sights.window.take() {
+        if let Some((of, handle)) = sights.view.take() {
             if of == realm.id {
-                let windows = realm.windows.borrow();
-                let value = windows.get(handle).and_then(|window| realm.value(window));
+                let views = realm.views.borrow();
+                let value = views.get(handle).and_then(|view| realm.value(view));
                 if let Some(value) = value.filter(|&value| !realm.is_detached(value)) {
-                    sights.window = Some((of, handle));
+                    sights.view = Some((of, handle));
                     return Ok(value);
                 }
-                drop(windows);
+                drop(views);
                 realm.forget(handle);
             }
             // It was detached by JavaScript, or belongs to an isolate that could not detach it.
             sights.taken = true;
         }
         // The place is made before anything is shown: an `ArrayBuffer` that has no place could not be detached.
-        if !realm.windows.borrow().has_place() {
-            realm.windows.borrow_mut().add_place().map_err(|_| Fault::no_memory())?;
+        if !realm.views.borrow().has_place() {
+            realm.views.borrow_mut().add_place().map_err(|_| Fault::no_memory())?;
         }
         let backing = Arc::downgrade(&share);
         // SAFETY: the memory is valid as long as this backing is shared: `Shown` gives its owner to `keep` otherwise.
@@ -302,9 +302,9 @@ impl Backing {
             sights.taken = true;
             return Err(Fault::internal("an ArrayBuffer cannot be kept"));
         }
-        let window = Window { reference, backing };
-        let handle = realm.windows.borrow_mut().insert(window).expect("a place was made");
-        sights.window = Some((realm.id, handle));
+        let view = View { reference, backing };
+        let handle = realm.views.borrow_mut().insert(view).expect("a place was made");
+        sights.view = Some((realm.id, handle));
         Ok(value)
     }
 }
@@ -321,21 +321,21 @@ impl Backing {
         let Err(share) = Arc::try_unwrap(self) else { return };
         // A runtime may run the finalizer while an `ArrayBuffer` is being made. There is nothing to forget then.
         let Ok(mut sights) = share.0.try_lock() else { return };
-        if let Some((id, handle)) = sights.window
+        if let Some((id, handle)) = sights.view
             && realm_here(id).is_some_and(|realm| realm.sweep(handle))
         {
-            sights.window = None;
+            sights.view = None;
         }
     }
 }
 
 impl Exposure for Backing {
     fn conceal(&self) -> bool {
-        let (window, taken) = {
+        let (view, taken) = {
             let mut sights = self.lock();
-            (sights.window.take(), sights.taken)
+            (sights.view.take(), sights.taken)
         };
-        if let Some((id, handle)) = window {
+        if let Some((id, handle)) = view {
             // If the isolate has ended, its finalizers tell when the memory is free.
             let closed = realm_here(id).map_or(Closed::Attached, |realm| realm.close(handle));
             match closed {
@@ -349,7 +349,7 @@ impl Exposure for Backing {
                     if let Some(realm) = realm_here(id) {
                         realm.let_go(handle);
                     }
-                    self.lock().window = Some((id, handle));
+                    self.lock().view = Some((id, handle));
                     return false;
                 }
             }
@@ -359,7 +359,7 @@ impl Exposure for Backing {
 
     fn keep(&self, owner: Box<dyn Any + Send>) {
         let mut sights = self.lock();
-        if let Some((id, handle)) = sights.window
+        if let Some((id, handle)) = sights.view
             && let Some(realm) = realm_here(id)
         {
             realm.let_go(handle);
@@ -371,7 +371,7 @@ impl Exposure for Backing {
 impl Drop for Backing {
     fn drop(&mut self) {
         let sights = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some((id, handle)) = sights.window.take()
+        if let Some((id, handle)) = sights.view.take()
             && let Some(realm) = realm_here(id)
         {
             realm.forget(handle);

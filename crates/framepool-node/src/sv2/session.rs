@@ -1,5 +1,7 @@
 //! Sv2 sessions: `Sv2Session` of `framepool/sv2`.
 
+pub(crate) mod output;
+
 use std::borrow::Cow;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};

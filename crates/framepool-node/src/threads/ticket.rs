@@ -22,7 +22,7 @@ pub(crate) fn make(call: &mut Call<'_>) -> Reply {
         return Err(Fault::internal("a string could not be made"));
     }
     let object = travel::depart(call)?;
-    PARKED.deposit(nonce, call.state.sender, object);
+    PARKED.deposit(nonce, call.state.depositor, object);
     // Another isolate may just have closed the pool. It closes first and revokes then, so either it finds this ticket, or this
     // call finds the pool closed.
     PARKED.revoke_if(nonce, Transferable::is_of_closed);

@@ -2,22 +2,33 @@
 //!
 //! A session's memory grows with the bytes that have come, and never with a length that an unauthenticated peer claims.
 
+mod batch;
+mod handshake;
+mod input;
+mod keys;
+mod opener;
+mod output;
+mod queue;
+mod sealer;
+
 use std::mem;
 use std::ops::Range;
 use std::time::Duration;
 
 use buffer_sv2::{AeadBuffer, Buffer};
 
+use self::batch::frame_at;
+pub use self::batch::{Batch, Frame};
+use self::handshake::Handshake;
+use self::input::Input;
+pub use self::keys::generate_authority_keypair;
+use self::opener::Opener;
+pub use self::output::Output;
+use self::sealer::Sealer;
 use super::allowance::Allowance;
-use super::batch::{Batch, Frame, frame_at};
 use super::error::Error;
 use super::frame::{CHUNK, FrameHeader, MAX_PAYLOAD, SEALED_HEADER, sealed_payload};
-use super::handshake::{self, Handshake};
-use super::input::Input;
 use super::noise;
-use super::opener::Opener;
-use super::output::Output;
-use super::sealer::Sealer;
 
 /// Options of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -391,7 +402,7 @@ mod tests {
     /// Makes two ends of a connection on which `nonce` messages have gone from the first to the second.
     fn worn(nonce: u64) -> (Session, Session) {
         let mut one = Session::initiator(Options::default(), None).expect("memory");
-        let (public_key, secret_key) = crate::sv2::keys::generate_authority_keypair();
+        let (public_key, secret_key) = generate_authority_keypair();
         let mut other =
             Session::responder(Options::default(), &public_key, &secret_key, Duration::ZERO).expect("a pair");
         for _ in 0..2 {

@@ -3,10 +3,10 @@
 //! A byte that was not sealed never reaches the wire.
 
 use super::batch::Frame;
-use super::error::Error;
-use super::frame::{CHUNK, SEALED_HEADER, sealed_payload};
-use super::noise::CipherState;
 use super::output::Output;
+use crate::sv2::error::Error;
+use crate::sv2::frame::{CHUNK, SEALED_HEADER, sealed_payload};
+use crate::sv2::noise::CipherState;
 
 /// The sending half of a transport: frames in, wire bytes out.
 pub(super) struct Sealer {

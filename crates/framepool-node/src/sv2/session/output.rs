@@ -1,11 +1,11 @@
 //! The output of sessions, as JavaScript sees it.
 
+use super::report;
 use crate::call::words::Word;
 use crate::call::{Call, Reply};
 use crate::errors::Fault;
 use crate::shown::external::array_buffer;
 use crate::state::EnvState;
-use crate::sv2::session::report;
 use crate::tables::Tables;
 
 /// Returns the `ArrayBuffer` over the output ring.

@@ -5,7 +5,7 @@
 use secp256k1::{SecretKey, XOnlyPublicKey, rand};
 use zeroize::Zeroizing;
 
-use super::error::Error;
+use crate::sv2::error::Error;
 
 /// The first bytes of a public key: version 1, in little-endian order.
 const VERSION: [u8; 2] = [1, 0];

@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use secp256k1::rand;
 
-use super::error::Error;
 use super::input::Input;
 use super::keys;
-use super::noise::{ACT_1, ACT_2, Initiator, Responder, Transport};
 use super::output::Output;
+use crate::sv2::error::Error;
+use crate::sv2::noise::{ACT_1, ACT_2, Initiator, Responder, Transport};
 
 /// A handshake that waits for the peer's one message. Boxed, because its state is large and short-lived.
 pub(super) enum Handshake {

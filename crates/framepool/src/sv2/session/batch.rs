@@ -4,7 +4,7 @@
 
 use std::mem;
 
-use super::frame::FrameHeader;
+use crate::sv2::frame::FrameHeader;
 
 /// Frames decrypted side by side into one slice. A table behind the last payload describes them:
 ///

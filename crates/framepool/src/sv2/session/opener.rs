@@ -7,10 +7,10 @@ use framing_sv2::SV2_FRAME_HEADER_SIZE;
 use framing_sv2::header::Header;
 
 use super::batch::{Batch, BatchWriter};
-use super::error::Error;
-use super::frame::{CHUNK, SEALED_HEADER, TAG, sealed_payload};
 use super::input::Input;
-use super::noise::CipherState;
+use crate::sv2::error::Error;
+use crate::sv2::frame::{CHUNK, SEALED_HEADER, TAG, sealed_payload};
+use crate::sv2::noise::CipherState;
 
 /// The receiving half of a transport: wire bytes in, batches out.
 pub(super) struct Opener {

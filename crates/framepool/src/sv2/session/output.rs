@@ -5,14 +5,14 @@
 use std::ptr::NonNull;
 use std::{io, mem};
 
-use super::allowance::Allowance;
-use super::error::Error;
 use super::queue::Queue;
 #[cfg(unix)]
 use crate::io::{Descriptor, Port};
 use crate::quarantine::Guard;
 use crate::ring::{self, Consumer, Half, InvalidCount, Producer, Spans};
 use crate::shown::{Memory, Shown, Sight};
+use crate::sv2::allowance::Allowance;
+use crate::sv2::error::Error;
 #[cfg(unix)]
 use crate::system_error::SystemError;
 

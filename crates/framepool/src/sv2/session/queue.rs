@@ -2,8 +2,8 @@
 
 use std::mem;
 
-use super::allowance::Allowance;
-use super::error::Error;
+use crate::sv2::allowance::Allowance;
+use crate::sv2::error::Error;
 
 /// Bytes in the order in which they came, in one piece of memory.
 ///

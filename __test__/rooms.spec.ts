@@ -1,0 +1,41 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, posix } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+
+const src = fileURLToPath(new URL('../src', import.meta.url))
+const modules = readdirSync(src, { recursive: true, encoding: 'utf8' })
+  .map((path) => path.replaceAll('\\', '/'))
+  .filter((path) => path.endsWith('.ts'))
+const texts = new Map(modules.map((path) => [path, readFileSync(join(src, path), 'utf8')]))
+
+/** The room of a module: the folder in src/ that it lies in. */
+const roomOf = (path: string): string => path.split('/', 1)[0]!
+
+describe('the rooms of src/', () => {
+  it('form no circle', () => {
+    const uses = new Map<string, Set<string>>()
+    for (const [path, text] of texts) {
+      for (const [, target] of text.matchAll(/^(?:import|export)[^'"]*? from '(\.[^']+)'/gm)) {
+        const [from, to] = [roomOf(path), roomOf(posix.join(dirname(path), target!))]
+        if (from !== to) uses.set(from, (uses.get(from) ?? new Set()).add(to))
+      }
+    }
+    expect(uses.size).toBeGreaterThan(5)
+    // Takes away the rooms that use no other, again and again. Only rooms in a circle, and those that use them, are left.
+    for (let size = -1; size !== uses.size; ) {
+      size = uses.size
+      for (const [room, others] of uses) if (![...others].some((other) => uses.has(other))) uses.delete(room)
+    }
+    expect([...uses.keys()]).toEqual([])
+  })
+
+  it('export functions to each other: no key of a constructor, no variable, no map that they share', () => {
+    const shared = [...texts].flatMap(([path, text]) =>
+      [...text.matchAll(/^export (?:let |const \w+(?:: \w+)? = (?:Symbol\(|new (?:Weak)?(?:Map|Set)\b)).*/gm)].map(
+        ([line]) => `${path}: ${line}`,
+      ),
+    )
+    expect(shared).toEqual([])
+  })
+})
