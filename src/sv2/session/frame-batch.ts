@@ -190,12 +190,7 @@ class ReceivedBatch implements FrameBatch, Disposable {
 }
 
 /** Makes the batch of `count` frames in a slice of `pool`. `retentions` counts it while it is retained. */
-export function makeBatch(
-  slice: BatchSlice,
-  pool: SlotMemory,
-  count: number,
-  retentions: Retentions,
-): FrameBatch {
+export function makeBatch(slice: BatchSlice, pool: SlotMemory, count: number, retentions: Retentions): FrameBatch {
   return new ReceivedBatch(batchKey, slice, pool, count, retentions)
 }
 
