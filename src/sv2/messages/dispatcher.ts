@@ -1,10 +1,11 @@
+import { isBytes } from '../../support/bytes.js'
 import { invalidArgType, outOfRange } from '../../support/errors.js'
 import type { MessageFields } from './catalogue.generated.js'
 import { type AnyMessage, type MessageName, messageByName } from './catalogue.js'
-import { typeOfFrame } from './frame-type.js'
+import { keyOf } from './frame-type.js'
 import type { MessageType } from './message.js'
 
-/** What a dispatcher takes: a frame of a batch, or anything like it. */
+/** A frame of a batch, or anything like it. */
 export interface DispatchedFrame extends MessageType {
   /** Payload of the frame. */
   readonly payload: Uint8Array
@@ -42,7 +43,7 @@ export function dispatcher<F extends DispatchedFrame = DispatchedFrame>(
   }
 
   const handle = (frame: F): unknown => {
-    const route = routes.get(keyOf(typeOfFrame(frame)))
+    const route = routes.get(keyOf(frame))
     return route === undefined ? otherwise?.(frame) : route.handler(route.message.decode(frame.payload), frame)
   }
 
@@ -73,14 +74,11 @@ interface Route {
   readonly handler: (fields: object, frame: DispatchedFrame) => unknown
 }
 
-function keyOf({ extensionType, messageType }: MessageType): number {
-  return ((extensionType & 0x7fff) << 8) | messageType
-}
-
-/** What a frame says, in memory of its own. */
+/** Copies a frame into memory of its own. */
 function copyOf<F extends DispatchedFrame>(frame: F): F {
-  const { extensionType, messageType } = typeOfFrame(frame)
-  const { payload } = frame
+  keyOf(frame)
+  const { extensionType, messageType, payload } = frame
+  if (!isBytes(payload)) throw invalidArgType('frame.payload must be a Uint8Array')
   const { channelMessage, channelId } = frame as { channelMessage?: unknown; channelId?: unknown }
   return { extensionType, messageType, channelMessage, channelId, payload: new Uint8Array(payload) } as unknown as F
 }
