@@ -135,11 +135,11 @@ function fastCode({ name, fields }) {
       const fits = ${checks.join(' && ')}
       // Throws, and tells why.
       if (!fits) putAll(null, 0, layout, [${names.join(', ')}])
-      const length = putTlvs(null, ${variable ? 'size' : size}, tlvs, layout)
+      const length = tlvs === undefined ? ${variable ? 'size' : size} : putTlvs(null, ${variable ? 'size' : size}, tlvs, layout)
       const into = room(target, length, layout)
       if (into) {
         ${steps.map((step) => step.write(step.offset, step.name)).join('\n')}
-        putTlvs(into, ${variable ? 'size' : size}, tlvs, layout)
+        if (tlvs !== undefined) putTlvs(into, ${variable ? 'size' : size}, tlvs, layout)
       }
       return target === undefined ? into! : length
     },

@@ -50,8 +50,8 @@ it.each(messages.map(({ name }) => name))('%s alone takes at most 6 kB', async (
 
 it('leaves out what is not used', async () => {
   const code = await bundled(`import { versionRollingMask } from '${index}'; globalThis.mask = versionRollingMask`)
-  // What remains reads the methods of Uint8Array, before a script can change them.
-  expect(Buffer.byteLength(code)).toBeLessThanOrEqual(300)
+  // The class of errors remains, and the code that reads the methods of Uint8Array before a script can change them.
+  expect(Buffer.byteLength(code)).toBeLessThanOrEqual(500)
 })
 
 it('runs where nothing of Node is', async () => {

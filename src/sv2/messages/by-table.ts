@@ -14,7 +14,7 @@ export function byTable<Fields extends object>(layout: Layout): Code<Fields> {
       return values as Fields
     },
     (given, tlvs, target) => {
-      // All that can run code of the user's comes first.
+      // This may run user code. Nothing after it does.
       const values = valuesOf(given, fields)
       const length = putTlvs(null, putAll(null, 0, layout, values), tlvs, layout)
       const into = room(target, length, layout)

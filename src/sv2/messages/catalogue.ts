@@ -5,7 +5,7 @@ import type { FieldValue, Message, MessageType } from './message.js'
 /** Name of a message, as it is exported. */
 export type MessageName = keyof MessageFields
 
-/** A message of which the fields are not known when compiling. */
+/** A message whose fields the compiler does not know. */
 export interface AnyMessage extends Omit<Message<MessageName, Record<string, FieldValue>>, 'raw'> {
   /** Reads a string as the bytes that it is: a view of the payload. */
   readonly raw: Readonly<Record<string, (payload: Uint8Array) => Uint8Array>>
@@ -15,7 +15,7 @@ const byName = /* @__PURE__ */ names()
 const byKey = /* @__PURE__ */ keys()
 
 function names(): Map<string, AnyMessage> {
-  // In the reverse order, since the common and mining protocols keep the names that two protocols share.
+  // The order is reversed, so that the common and mining protocols keep names that two protocols share.
   const all = (messages as readonly unknown[] as AnyMessage[]).toReversed()
   return new Map([...all.map((entry) => [entry.specName, entry]), ...all.map((entry) => [entry.name, entry])] as [
     string,

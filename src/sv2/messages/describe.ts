@@ -16,7 +16,7 @@ const SHOWN_NUMBERS = 4
 
 /**
  * Returns one line about a frame, for logs: `SubmitSharesStandard channelId=3 sequenceNumber=7 …`. Long values are cut, and
- * strings are quoted and have nothing but printable ASCII. Safe on any payload: of a malformed one it says where it ends.
+ * strings are quoted and have nothing but printable ASCII. Any payload is safe; the line says where a malformed one ends.
  */
 export function describe(
   frame: MessageType & {

@@ -47,7 +47,7 @@ export function dispatcher<F extends DispatchedFrame = DispatchedFrame>(
     return route === undefined ? otherwise?.(frame) : route.handler(route.message.decode(frame.payload), frame)
   }
 
-  /** Settles, and never rejects, when what was given last has been handled; null if it was handled at once. */
+  /** Settles when the last frame has been handled, and never rejects; null if that frame was handled at once. */
   let last: Promise<unknown> | null = null
   const follow = (result: Promise<unknown>): Promise<unknown> => {
     const settled = result.then(done, done)
@@ -70,7 +70,7 @@ export function dispatcher<F extends DispatchedFrame = DispatchedFrame>(
 
 interface Route {
   readonly message: AnyMessage
-  // The fields of one message are no other's: the name that they were found by is what fits them together.
+  // Types cannot tell that the fields fit the handler: its name says so, by which the message was found.
   readonly handler: (fields: object, frame: DispatchedFrame) => unknown
 }
 

@@ -1,5 +1,12 @@
 import { invalidArgType } from '../../support/errors.js'
-import type { MessageType } from './message.js'
+
+/** Extension and type of a frame, which tell its message. The channel bit, bit 15 of the extension, makes no difference. */
+export interface MessageType {
+  /** Extension, without the channel bit. */
+  readonly extensionType: number
+  /** Type within the extension: 0 to 255. */
+  readonly messageType: number
+}
 
 /**
  * Returns one number for the extension of a frame, without the channel bit, and its type. Reads each once. Throws

@@ -1,19 +1,13 @@
-import { keyOf } from './frame-type.js'
+import { keyOf, type MessageType } from './frame-type.js'
 import type { Codec, FieldType, Layout, MessageField } from './layout.js'
 import { bytes, check, checkBytes, upTo } from './read.js'
 import { copyTlvs, readTlvs, type Tlv, type TlvValues } from './tlv.js'
 import { UNFIT, unfit } from './write.js'
 
+export type { MessageType } from './frame-type.js'
+
 /** Part of the specification that a message belongs to. */
 export type Protocol = 'common' | 'mining' | 'job-declaration' | 'template-distribution' | 'extensions'
-
-/** What tells which message a frame carries. Bit 15 of the extension, the channel bit, is not looked at. */
-export interface MessageType {
-  /** Extension, without the channel bit. */
-  readonly extensionType: number
-  /** Type within the extension: 0 to 255. */
-  readonly messageType: number
-}
 
 /** Value of a field: BOOL is a boolean; U64 a bigint; other numbers are numbers; OPTION is null or a value. */
 export type FieldValue =
@@ -26,7 +20,7 @@ export type FieldValue =
   | readonly number[]
   | readonly Uint8Array[]
 
-/** What `encode` takes: strings also as bytes. */
+/** Fields as `encode` takes them: strings may also be bytes. */
 export type EncodableFields<Fields extends object> = {
   readonly [F in keyof Fields]: Fields[F] extends string ? string | Uint8Array : Fields[F]
 }
@@ -52,7 +46,7 @@ export interface Message<Name extends string, Fields extends object, Fixed exten
   readonly extensionType: number
   /** Type within the extension: 0 to 255. */
   readonly messageType: number
-  /** Channel bit as today's specification has it. Older peers send others, so that it is never looked at in what is received. */
+  /** Channel bit as today's specification has it. Older peers send others, so nothing here looks at that of a received frame. */
   readonly channelMessage: boolean
   /** Fields with their types, in the order of the wire. */
   readonly fields: readonly MessageField[]
@@ -120,7 +114,7 @@ export type Code<Fields extends object> = readonly [
 
 const made = /* @__PURE__ */ new WeakSet<object>()
 
-/** Whether `value` is a message of this module, and not something that looks like one. */
+/** Returns true if this module has made `value`; other objects may only look like messages. */
 export function isMessage(value: object): value is Message<string, object> {
   return made.has(value)
 }

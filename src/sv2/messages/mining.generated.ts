@@ -435,7 +435,7 @@ export const SubmitSharesStandard: Message<'SubmitSharesStandard', SubmitSharesS
           isU32(channelId) && isU32(sequenceNumber) && isU32(jobId) && isU32(nonce) && isU32(ntime) && isU32(version)
         // Throws, and tells why.
         if (!fits) putAll(null, 0, layout, [channelId, sequenceNumber, jobId, nonce, ntime, version])
-        const length = putTlvs(null, 24, tlvs, layout)
+        const length = tlvs === undefined ? 24 : putTlvs(null, 24, tlvs, layout)
         const into = room(target, length, layout)
         if (into) {
           write(into, 0, channelId)
@@ -444,7 +444,7 @@ export const SubmitSharesStandard: Message<'SubmitSharesStandard', SubmitSharesS
           write(into, 12, nonce)
           write(into, 16, ntime)
           write(into, 20, version)
-          putTlvs(into, 24, tlvs, layout)
+          if (tlvs !== undefined) putTlvs(into, 24, tlvs, layout)
         }
         return target === undefined ? into! : length
       },
@@ -523,7 +523,7 @@ export const SubmitSharesExtended: Message<
         size > 0
       // Throws, and tells why.
       if (!fits) putAll(null, 0, layout, [channelId, sequenceNumber, jobId, nonce, ntime, version, extranonce])
-      const length = putTlvs(null, size, tlvs, layout)
+      const length = tlvs === undefined ? size : putTlvs(null, size, tlvs, layout)
       const into = room(target, length, layout)
       if (into) {
         write(into, 0, channelId)
@@ -533,7 +533,7 @@ export const SubmitSharesExtended: Message<
         write(into, 16, ntime)
         write(into, 20, version)
         putBytes(into, 24, extranonce, B0_32)
-        putTlvs(into, size, tlvs, layout)
+        if (tlvs !== undefined) putTlvs(into, size, tlvs, layout)
       }
       return target === undefined ? into! : length
     },
@@ -594,14 +594,14 @@ export const SubmitSharesSuccess: Message<'SubmitSharesSuccess', SubmitSharesSuc
         putU64(null, 0, newSharesSum) > 0
       // Throws, and tells why.
       if (!fits) putAll(null, 0, layout, [channelId, lastSequenceNumber, newSubmitsAcceptedCount, newSharesSum])
-      const length = putTlvs(null, 20, tlvs, layout)
+      const length = tlvs === undefined ? 20 : putTlvs(null, 20, tlvs, layout)
       const into = room(target, length, layout)
       if (into) {
         write(into, 0, channelId)
         write(into, 4, lastSequenceNumber)
         write(into, 8, newSubmitsAcceptedCount)
         putU64(into, 12, newSharesSum)
-        putTlvs(into, 20, tlvs, layout)
+        if (tlvs !== undefined) putTlvs(into, 20, tlvs, layout)
       }
       return target === undefined ? into! : length
     },

@@ -1,7 +1,7 @@
 /**
- * Reads fields out of payloads. Nothing that a payload says is believed: `check` and `endOf` find out whether it holds a field,
- * by looking at its last byte, since a script may have given the array another `length`. The other functions read fields that
- * are there. Numbers are little-endian.
+ * Reads fields out of payloads. It trusts no count in a payload: `check` and `endOf` find out whether the payload holds a field.
+ * They look at the field's last byte, since a script may have given the array another `length`. The other functions read fields
+ * that are there. Numbers are little-endian.
  */
 import { isBytes, lengthOf, partOf } from '../../support/bytes.js'
 import { FramePoolError, invalidArgType } from '../../support/errors.js'
@@ -11,10 +11,10 @@ import { bigints, floats, LOW, words } from './scratch.js'
 /** Largest payload that a frame can have, in bytes. */
 export const MAX_PAYLOAD = 0xff_ffff
 
-/** An end that lies behind every payload, and stays there when a few fields are added. A small integer for engines. */
+/** An end behind every payload, even after a few fields are added to it. It is a small integer, which engines like. */
 const BEYOND = 1 << 29
 
-/** Throws unless the payload is an array that has bytes up to `end`, which is not 0. */
+/** Throws unless the payload has bytes up to `end`, which is not 0. */
 export function check(payload: Uint8Array, end: number, layout: Layout): void {
   // Short, so that engines inline it. An array of another realm takes the longer way.
   if (!(payload instanceof Uint8Array && ArrayBuffer.isView(payload) && typeof payload[end - 1] === 'number')) {
@@ -30,7 +30,9 @@ function checkAgain(payload: Uint8Array, end: number, layout: Layout): void {
 
 /** Throws unless `bytes` is a Uint8Array. */
 export function checkBytes(bytes: Uint8Array, { name }: Layout): void {
-  if (!isBytes(bytes)) throw invalidArgType(`${name}: not a Uint8Array`)
+  if (!(bytes instanceof Uint8Array && ArrayBuffer.isView(bytes)) && !isBytes(bytes)) {
+    throw invalidArgType(`${name}: not a Uint8Array`)
+  }
 }
 
 /** Reads a number of at most 4 bytes. Bytes that are not there count as 0. */
@@ -48,7 +50,7 @@ export function endOf(payload: Uint8Array, at: number, { size, prefix, most, of 
   if (left > most) return BEYOND
   if (of!.size > 0) return end + left * of!.size
   for (; left > 0 && payload[end]! >= 0; left--) end = endOf(payload, end, of!)
-  // What is left lies behind the payload.
+  // If elements are left, the payload has ended.
   return end + left
 }
 

@@ -1,4 +1,4 @@
-/** Memory for values that have no integer form, on their way to and from bytes: one value as words, as a bigint and as a float. */
+/** Memory that turns bytes into bigints and floats and back: it shows one value as words, as a bigint and as a float. */
 const memory = /* @__PURE__ */ new ArrayBuffer(8)
 export const words = /* @__PURE__ */ new Uint32Array(memory)
 export const bigints = /* @__PURE__ */ new BigUint64Array(memory)

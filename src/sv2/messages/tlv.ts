@@ -61,8 +61,10 @@ export function putTlvs(
   { name }: Layout,
 ): number {
   let end = at
-  tlvs?.forEach((tlv, index) => {
-    end = putAll(target, end, { name: `${name}.tlvs[${index}]`, fields }, tlv)
-  })
+  if (tlvs) {
+    for (let index = 0; index < tlvs.length; index++) {
+      end = putAll(target, end, { name: `${name}.tlvs[${index}]`, fields }, tlvs[index]!)
+    }
+  }
   return end
 }

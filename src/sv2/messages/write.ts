@@ -10,7 +10,7 @@ import { bigints, floats, LOW, words } from './scratch.js'
 
 type Target = Uint8Array | null
 
-/** Returned by a type for a value that it cannot take. */
+/** A type returns this for a value that it cannot take. */
 export const UNFIT = Number.NaN
 
 export const { isArray } = Array
@@ -41,12 +41,12 @@ export function room(target: Target | undefined, length: number, { name }: Layou
   return target === undefined ? new Uint8Array(length) : target
 }
 
-/** Reads the values of all fields once, so that nobody can change them; what is missing becomes undefined. */
+/** Reads the values of all fields, each once, so that nobody can change them later. A missing value becomes undefined. */
 export function valuesOf(given: object | null | undefined, fields: Layout['fields']): unknown[] {
   return fields.map(({ name, type }) => copied(given?.[name as keyof object], type))
 }
 
-/** Returns a copy of a list, which nobody else can change. What is no list is returned as it is. */
+/** Returns a copy of a list, which nobody else can change. Returns any other value as it is. */
 export function copied(values: unknown, { most }: Pick<FieldType, 'most'>): unknown {
   if (!isArray(values)) return values
   const copies: unknown[] = []
@@ -109,7 +109,7 @@ export function putBytes(target: Target, at: number, value: Uint8Array, { size, 
 }
 
 export function putText(target: Target, at: number, value: string | Uint8Array, type: FieldType): number {
-  // No character takes less than a byte, so that what is too long need not be encoded.
+  // No character takes less than a byte, so a text that is too long need not be encoded.
   const encoded = typeof value === 'string' && value.length <= type.most ? encoder.encode(value) : value
   return putBytes(target, at, encoded as Uint8Array, type)
 }
