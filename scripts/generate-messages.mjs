@@ -180,10 +180,14 @@ ${specName === name ? '' : `  specName: '${specName}',\n`}  protocol: '${protoco
 /** An import of what `code` uses of a module. */
 function imports(code, module) {
   const source = readFileSync(`${root}${folder}${module}.ts`, 'utf8')
-  const exported = [...source.matchAll(/^export (?:const|function) (\w+)/gm)].map(([, name]) => name)
-  const used = exported.filter((name) =>
-    new RegExp(`\\b${name}[(,; )\\n]`).test(code.replaceAll(/^\s*(\/?\*).*$/gm, '')),
-  )
+  const exported = [...source.matchAll(/^export (const|function) (\w+)/gm)]
+  const withoutComments = code.replaceAll(/^\s*(\/?\*).*$/gm, '')
+  // A function is called or is the last argument; its name may also be that of a type.
+  const used = exported
+    .filter(([, kind, name]) =>
+      new RegExp(`\\b${name}${kind === 'const' ? '[(,; )\\n]' : '(\\(|\\)\\n)'}`).test(withoutComments),
+    )
+    .map(([, , name]) => name)
   return used.length > 0 ? `import { ${used.sort().join(', ')} } from './${module}.js'\n` : ''
 }
 

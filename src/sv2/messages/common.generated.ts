@@ -2,7 +2,6 @@
 import { byTable } from './by-table.js'
 import { STR0_255, U8, U16, U32 } from './field-type.js'
 import { type Message, message } from './message.js'
-import { number } from './read.js'
 
 // Common messages, which every connection uses.
 

@@ -2,7 +2,6 @@
 import { byTable } from './by-table.js'
 import { SEQ0_64K_U16, U16 } from './field-type.js'
 import { type Message, message } from './message.js'
-import { number } from './read.js'
 
 // Extension 0x0001: negotiation of extensions.
 

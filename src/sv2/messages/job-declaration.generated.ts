@@ -12,7 +12,6 @@ import {
   U256,
 } from './field-type.js'
 import { type Message, message } from './message.js'
-import { number } from './read.js'
 
 // The job declaration protocol.
 

@@ -16,7 +16,7 @@ import {
   U256,
 } from './field-type.js'
 import { type Message, message } from './message.js'
-import { bytes, check, endOf, number, u32, u64 } from './read.js'
+import { bytes, check, endOf, u32, u64 } from './read.js'
 import { putTlvs } from './tlv.js'
 import { isU32, putAll, putBytes, putU64, room, write } from './write.js'
 

@@ -2,7 +2,6 @@
 import { byTable } from './by-table.js'
 import { B0_64K, B0_255, BOOL, SEQ0_64K_B0_16M, SEQ0_255_U256, STR0_255, U16, U32, U64, U256 } from './field-type.js'
 import { type Message, message } from './message.js'
-import { number } from './read.js'
 
 // The template distribution protocol.
 
