@@ -5,7 +5,7 @@ import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, 
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { declarationForRequire } from './package/declarations.mjs'
-import { entries } from './package/entries.mjs'
+import { entries, exported } from './package/entries.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const room = 'src/native'
@@ -17,10 +17,10 @@ for (const name of readdirSync(room)) {
   if (name === 'binding.d.cts' || name.endsWith('.node')) copyFileSync(`${room}/${name}`, `dist/${room}/${name}`)
 }
 const [oldest] = JSON.parse(readFileSync('package.json', 'utf8')).engines.node.match(/[\d.]+/)
-for (const entry of entries) {
+for (const entry of exported) {
   writeFileSync(join('dist', `${entry}.d.cts`), declarationForRequire('dist', `${entry}.d.ts`))
-  writeFileSync(join('dist', `${entry}.cjs`), moduleForRequire(`./${basename(entry)}.js`))
 }
+for (const entry of entries) writeFileSync(join('dist', `${entry}.cjs`), moduleForRequire(`./${basename(entry)}.js`))
 chmodSync('dist/src/cli/main.js', 0o755)
 
 /** A CommonJS module for an ES module that a supported Node can require; others would only say that they cannot. */

@@ -16,82 +16,51 @@ const PROTOCOLS = {
   extensions: 'Extension 0x0001: negotiation of extensions',
 }
 
-/**
- * For every type of the schema: the TypeScript type, the constant, the documented range, and code. and the functions
- * that read, check and write values.
- */
+/** For every type of the schema: the TypeScript type, the constant, its size unless that depends on the value, and the documented range. */
 const TYPES = {
-  BOOL: {
-    ...{ ts: 'boolean', size: 1, about: 'BOOL, of which bit 0 alone counts' },
-    ...{ read: 'bool', check: 'checkBool', limits: '0, ', put: 'putBool' },
-  },
-  U8: number(1),
-  U16: number(2),
-  U24: number(3),
-  U32: number(4),
-  F32: {
-    ...{ ts: 'number', size: 4, about: 'F32' },
-    ...{ read: 'f32', check: 'checkFloat', limits: '0, ', put: 'putF32' },
-  },
-  U64: {
-    ...{ ts: 'bigint', size: 8, about: 'U64' },
-    ...{ read: 'u64', check: 'checkBigint', limits: '0, ', put: 'putU64' },
-  },
-  U256: {
-    ...{ ts: 'Uint8Array', size: 32, about: 'U256: 32 bytes' },
-    ...{ read: 'u256', check: 'checkU256', limits: '32, ', put: 'putBytes' },
-  },
-  STR0_255: {
-    ...{ ts: 'string', constant: 'STR0_255', prefix: 1, about: 'STR0_255: 0 to 255 bytes' },
-    ...{ read: 'text', check: 'checkText', limits: '255, ', put: 'putCounted' },
-  },
-  B0_32: byteString('B0_32', 1, 32),
-  B0_255: byteString('B0_255', 1, 255),
-  B0_64K: byteString('B0_64K', 2, 65_535),
-  'OPTION[U32]': {
-    ...{ ts: 'number | null', constant: 'OPTION_U32', about: 'OPTION[U32]' },
-    ...{
-      read: 'optionU32',
-      most: '0xffffffff',
-      put: 'putOptionU32',
-      wrong: (value) => `${value} !== null && ${value} >>> 0 !== ${value}`,
-    },
-  },
-  'SEQ0_255[U256]': list('SEQ0_255_U256', 'Uint8Array', 'byteStrings', 'SEQ0_255[U256]: at most 255 of 32 bytes'),
-  'SEQ0_64K[U16]': list('SEQ0_64K_U16', 'number', 'numbers', 'SEQ0_64K[U16]: at most 65,535'),
-  'SEQ0_64K[U32]': list('SEQ0_64K_U32', 'number', 'numbers', 'SEQ0_64K[U32]: at most 65,535'),
-  'SEQ0_64K[U256]': list('SEQ0_64K_U256', 'Uint8Array', 'byteStrings', 'SEQ0_64K[U256]: at most 65,535 of 32 bytes'),
+  BOOL: { ts: 'boolean', constant: 'BOOL', size: 1, about: 'BOOL, of which bit 0 alone counts' },
+  U8: { ts: 'number', constant: 'U8', size: 1, about: 'U8' },
+  U16: { ts: 'number', constant: 'U16', size: 2, about: 'U16' },
+  U24: { ts: 'number', constant: 'U24', size: 3, about: 'U24' },
+  U32: { ts: 'number', constant: 'U32', size: 4, about: 'U32' },
+  F32: { ts: 'number', constant: 'F32', size: 4, about: 'F32' },
+  U64: { ts: 'bigint', constant: 'U64', size: 8, about: 'U64' },
+  U256: { ts: 'Uint8Array', constant: 'U256', size: 32, about: 'U256: 32 bytes' },
+  STR0_255: { ts: 'string', constant: 'STR0_255', about: 'STR0_255: 0 to 255 bytes' },
+  B0_32: { ts: 'Uint8Array', constant: 'B0_32', about: 'B0_32: 0 to 32 bytes' },
+  B0_255: { ts: 'Uint8Array', constant: 'B0_255', about: 'B0_255: 0 to 255 bytes' },
+  B0_64K: { ts: 'Uint8Array', constant: 'B0_64K', about: 'B0_64K: 0 to 65,535 bytes' },
+  'OPTION[U32]': { ts: 'number | null', constant: 'OPTION_U32', about: 'OPTION[U32]' },
+  'SEQ0_255[U256]': list('SEQ0_255_U256', 'Uint8Array', 'SEQ0_255[U256]: at most 255 of 32 bytes'),
+  'SEQ0_64K[U16]': list('SEQ0_64K_U16', 'number', 'SEQ0_64K[U16]: at most 65,535'),
+  'SEQ0_64K[U32]': list('SEQ0_64K_U32', 'number', 'SEQ0_64K[U32]: at most 65,535'),
+  'SEQ0_64K[U256]': list('SEQ0_64K_U256', 'Uint8Array', 'SEQ0_64K[U256]: at most 65,535 of 32 bytes'),
   'SEQ0_64K[B0_16M]': list(
-    ...['SEQ0_64K_B0_16M', 'Uint8Array', 'byteStrings'],
-    'SEQ0_64K[B0_16M]: at most 65,535, each of at most 16,777,215 bytes',
+    ...['SEQ0_64K_B0_16M', 'Uint8Array', 'SEQ0_64K[B0_16M]: at most 65,535, each of at most 16,777,215 bytes'],
   ),
 }
 
-function number(size) {
-  const bits = size * 8
-  const most = hex(2 ** bits - 1, 0)
-  return {
-    ...{ ts: 'number', size, about: `U${bits}`, most },
-    ...{ read: `u${bits}`, put: `putU${bits}` },
-    // Not left to a function: there are many of them to a message, more than engines inline.
-    wrong: (value) => `${size === 4 ? `${value} >>> 0` : `(${value} & ${most})`} !== ${value}`,
-  }
+function list(constant, element, about) {
+  return { ts: `readonly ${element}[]`, constant, about }
 }
 
-function byteString(constant, prefix, most) {
-  return {
-    ...{ ts: 'Uint8Array', constant, prefix, about: `${constant}: 0 to ${most.toLocaleString('en-US')} bytes` },
-    ...{ read: 'bytes', check: 'checkBytes', limits: `0, ${most}, `, put: 'putCounted' },
-  }
-}
-
-function list(constant, element, kind, about) {
-  const name = kind[0].toUpperCase() + kind.slice(1)
-  const unit = { U16: 2, U32: 4 }[constant.slice(9)]
-  return {
-    ...{ ts: `readonly ${element}[]`, constant, about, list: true, unit },
-    ...{ read: kind, check: `check${name}`, put: `put${name}` },
-  }
+/** Functions that read, check and write the fields of messages that are marked `fast`: they have code of their own. */
+const FAST = {
+  U32: {
+    read: (at) => `u32(payload, ${at})`,
+    fits: (value) => `isU32(${value})`,
+    write: (at, value) => `write(into, ${at}, ${value})`,
+  },
+  U64: {
+    read: (at) => `u64(payload, ${at})`,
+    fits: (value) => `putU64(null, 0, ${value}) > 0`,
+    write: (at, value) => `putU64(into, ${at}, ${value})`,
+  },
+  B0_32: {
+    read: (at) => `bytes(payload, ${at}, B0_32)`,
+    size: (value) => `putBytes(null, 0, ${value}, B0_32)`,
+    write: (at, value) => `putBytes(into, ${at}, ${value}, B0_32)`,
+  },
 }
 
 function hex(value, digits) {
@@ -99,7 +68,7 @@ function hex(value, digits) {
 }
 
 /** Names that the generated code has for itself. */
-const TAKEN = ['fields', 'into', 'extra', 'size', 'at']
+const TAKEN = ['payload', 'layout', 'given', 'target', 'tlvs', 'size', 'fits', 'into', 'length']
 
 const schema = JSON.parse(readFileSync(`${root}${folder}schema.json`, 'utf8')).map((entry) => ({
   ...entry,
@@ -108,16 +77,18 @@ const schema = JSON.parse(readFileSync(`${root}${folder}schema.json`, 'utf8')).m
     const [, specName, type, doc] = /^(\S+) (\S+): (.+)$/.exec(line) ?? fail(`${entry.name}: "${line}" is no field`)
     if (!Object.hasOwn(TYPES, type)) fail(`${entry.name}.${specName}: there is no type ${type}`)
     const name = specName.replaceAll(/_(\w)/g, (_, letter) => letter.toUpperCase())
-    if (TAKEN.includes(name)) fail(`${entry.name}.${specName}: the generated code uses the name ${name}`)
+    if (entry.fast && TAKEN.includes(name)) fail(`${entry.name}.${specName}: the generated code uses the name ${name}`)
     return { name, specName, type, doc, ...TYPES[type] }
   }),
 }))
 
+function capital(text) {
+  return text[0].toUpperCase() + text.slice(1)
+}
+
 function fail(text) {
   throw new Error(text)
 }
-
-const capital = (text) => text[0].toUpperCase() + text.slice(1)
 
 /** Bytes that the fields in front of the first of variable length take. */
 function fixedStart(fields) {
@@ -129,107 +100,55 @@ function fixedStart(fields) {
   return at
 }
 
-/** For every field, the expression of its offset: a number up to the first field of variable length, then a walk. */
-function offsets({ name, fields }) {
+/**
+ * Code of its own for a message, which is several times as fast as `byTable`. Only the last of its fields may be of variable
+ * length.
+ */
+function fastCode({ name, fields }) {
+  const names = fields.map((field) => field.name)
+  const size = fixedStart(fields)
+  const last = fields.at(-1)
   let at = 0
-  let fixed = true
-  return fields.map((field, index) => {
-    const here = fixed ? String(at) : `offsetOf(payload, ${name}, ${index})`
-    if (field.size === undefined) fixed = false
-    if (fixed) at += field.size
-    return here
-  })
-}
-
-function readCall({ name }, field, at) {
-  return `${field.read}(payload, ${at}, ${field.constant ? `${field.constant}, ` : ''}${name})`
-}
-
-function decodeCode(message) {
-  const { name, fields } = message
-  const lines = []
-  let at = { variable: null, plus: 0 }
-  const text = () => (at.variable === null ? `${at.plus}` : at.variable + (at.plus > 0 ? ` + ${at.plus}` : ''))
-  const members = fields.map((field, index) => {
-    const read = `${field.name}: ${readCall(message, field, text())},`
-    if (field.size === undefined) {
-      const variable = `end${index + 1}`
-      lines.push(`const ${variable} = endOf(payload, ${text()}, ${field.constant})`)
-      at = { variable, plus: 0 }
-    } else {
-      at.plus += field.size
+  const steps = fields.map((field) => {
+    if (field !== last && field.size === undefined)
+      fail(`${name}.${field.name}: only the last field may be of variable length`)
+    const step = {
+      name: field.name,
+      offset: at,
+      ...(FAST[field.type] ?? fail(`${name}: no fast code for ${field.type}`)),
     }
-    return read
+    at += field.size
+    return step
   })
-  if (lines.length > 0) lines.unshift(`checkPayload(payload, ${name})`)
-  return `decode: (payload) => {
-    ${lines.map((line) => `${line}\n`).join('')}checkEnd(payload, ${text()}, ${name})
-    return { ${members.join('\n')} }
-  },`
-}
-
-function packCode({ name, fields }) {
-  const checks = []
-  const sizes = []
-  const writes = []
-  const constant = fields.reduce((sum, { size, prefix, type }) => {
-    return sum + (size ?? prefix ?? (type === 'OPTION[U32]' ? 1 : 0))
-  }, 0)
-  // Lists first: a proxy's element can run code, and what is checked after it stays as it is.
-  const inOrder = [...fields.filter(({ list }) => list), ...fields.filter(({ list }) => !list)]
-  for (const field of inOrder) {
-    const index = fields.indexOf(field)
-    const { name: value, type, check, limits = '' } = field
-    if (field.list) {
-      checks.push(`const ${value}List = ${check}(${value}, ${field.constant}, ${name}, ${index})`)
-      sizes.push(
-        field.unit ? `2 + ${value}List.length * ${field.unit}` : `byteStringsSize(${value}List, ${field.constant})`,
-      )
-    } else if (type === 'STR0_255') {
-      checks.push(`const ${value}Text = ${check}(${value}, ${limits}${name}, ${index})`)
-      sizes.push(`${value}Text.length`)
-    } else if (field.wrong) {
-      checks.push(
-        `if (${field.wrong(value)}) throw notNumber(${value}, ${name}, ${index}${type === 'OPTION[U32]' ? `, ${field.most}` : ''})`,
-      )
-      if (type === 'OPTION[U32]') sizes.push(`(${value} === null ? 0 : 4)`)
-    } else {
-      checks.push(`${check}(${value}, ${limits}${name}, ${index})`)
-      if (field.prefix) sizes.push(`${value}.length`)
-    }
-  }
-  let at = 0
-  let walking = false
-  fields.forEach((field, index) => {
-    const { name: value, type, put, size } = field
-    const last = index === fields.length - 1
-    const what = field.list ? `${value}List, ${field.constant}` : type === 'STR0_255' ? `${value}Text` : value
-    const more = field.prefix ? `, ${field.prefix}` : ''
-    if (!walking && (size !== undefined || last)) {
-      writes.push(`${put}(into, ${at}, ${what}${more})`)
-      at += size ?? 0
-    } else if (!walking) {
-      walking = true
-      writes.push(`let at = ${put}(into, ${at}, ${what}${more})`)
-    } else {
-      writes.push(`${last ? '' : 'at = '}${put}(into, at, ${what}${more})`)
-    }
-  })
-  const size = [constant > 0 ? String(constant) : null, ...sizes].filter((part) => part !== null).join(' + ')
-  return `pack: (fields, into, extra) => {
-    const { ${fields.map((field) => field.name).join(', ')} } = checkFields(fields, ${name})
-    ${checks.join('\n')}
-    const size = ${size}
-    if (!isTarget(into, size, extra, ${name})) return size
-    ${writes.join('\n')}
-    return size
-  },`
+  const { constant } = last
+  const checks = steps.map((step) => (step.fits ? step.fits(step.name) : 'size > 0'))
+  const variable = last.size === undefined
+  return `(layout) => [
+    (payload) => {
+      check(payload, ${variable ? size + 1 : size}, layout)
+      ${variable ? `check(payload, endOf(payload, ${size}, ${constant}), layout)` : ''}
+      return { ${steps.map((step) => `${step.name}: ${step.read(step.offset)}`).join(', ')} }
+    },
+    (given, tlvs, target) => {
+      const { ${names.join(', ')} } = given ?? ({} as ${name}Fields)
+      ${variable ? `const size = ${size} + ${steps.at(-1).size(last.name)}` : ''}
+      const fits = ${checks.join(' && ')}
+      // Throws, and tells why.
+      if (!fits) putAll(null, 0, layout, [${names.join(', ')}])
+      const length = tlvs === undefined ? ${variable ? 'size' : size} : putTlvs(null, ${variable ? 'size' : size}, tlvs, layout)
+      const into = room(target, length, layout)
+      if (into) {
+        ${steps.map((step) => step.write(step.offset, step.name)).join('\n')}
+        if (tlvs !== undefined) putTlvs(into, ${variable ? 'size' : size}, tlvs, layout)
+      }
+      return target === undefined ? into! : length
+    },
+  ]`
 }
 
 function messageCode(message) {
   const { name, specName, protocol, extensionType, messageType, channelMessage, direction, section, doc, fields } =
     message
-  const at = offsets(message)
   const fixed = fields.filter(({ size }) => size)
   const fixedNames = fixed.map((field) => `'${field.name}'`).join(' | ') || 'never'
   const fixedParameter = fixed.length === fields.length ? '' : `, ${fixedNames}`
@@ -248,30 +167,27 @@ ${fields.map((field) => `/** ${capital(field.doc)}. ${field.about}. */\n${field.
  */
 export const ${name}: Message<'${name}', ${name}Fields${fixedParameter}> = /* @__PURE__ */ message({
   name: '${name}',
-  specName: '${specName}',
-  protocol: '${protocol}',
+${specName === name ? '' : `  specName: '${specName}',\n`}  protocol: '${protocol}',
   extensionType: ${extensionType},
   messageType: ${hex(messageType, 2)},
   channelMessage: ${channelMessage},
 }, {
-  ${fields.map((field) => `${field.name}: ${field.constant ?? field.type},`).join('\n')}
-}, {
-  ${decodeCode(message)}
-  ${packCode(message)}
-  get: {
-    ${fields.map((field, index) => `${field.name}: (payload) => ${readCall(message, field, at[index])},`).join('\n')}
-  },
-})
+  ${fields.map((field) => `${field.name}: ${field.constant},`).join('\n')}
+}, ${message.fast ? fastCode(message) : 'byTable'})
 `
 }
 
 /** An import of what `code` uses of a module. */
 function imports(code, module) {
   const source = readFileSync(`${root}${folder}${module}.ts`, 'utf8')
-  const exported = [...source.matchAll(/^export (?:const|function) (\w+)/gm)].map(([, name]) => name)
-  const used = exported.filter((name) =>
-    new RegExp(`\\b${name}[(,; )\\n]`).test(code.replaceAll(/^\s*(\/?\*).*$/gm, '')),
-  )
+  const exported = [...source.matchAll(/^export (const|function) (\w+)/gm)]
+  const withoutComments = code.replaceAll(/^\s*(\/?\*).*$/gm, '')
+  // A function is called or is the last argument; its name may also be that of a type.
+  const used = exported
+    .filter(([, kind, name]) =>
+      new RegExp(`\\b${name}${kind === 'const' ? '[(,; )\\n]' : '(\\(|\\)\\n)'}`).test(withoutComments),
+    )
+    .map(([, , name]) => name)
   return used.length > 0 ? `import { ${used.sort().join(', ')} } from './${module}.js'\n` : ''
 }
 
@@ -282,8 +198,8 @@ function protocolFile(protocol) {
     .filter((entry) => entry.protocol === protocol)
     .map(messageCode)
     .join('')
-  return `${NOTICE}${imports(code, 'field-type')}import { type Message, message } from './message.js'
-${imports(code, 'read')}${imports(code, 'write')}
+  return `${NOTICE}${imports(code, 'by-table')}${imports(code, 'field-type')}import { type Message, message } from './message.js'
+${imports(code, 'read')}${imports(code, 'tlv')}${imports(code, 'write')}
 // ${PROTOCOLS[protocol]}.
 ${code}`
 }

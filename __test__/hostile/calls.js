@@ -18,12 +18,8 @@ const random = new Random(seed)
 
 const root = new URL('../../', import.meta.url)
 const entries = Object.keys(JSON.parse(readFileSync(new URL('package.json', root))).exports)
-// The message codecs reach no native memory, and their accessors do not check the type of a payload. They have a test of
-// their own for hostile bytes.
 const modules = await Promise.all(
-  entries
-    .filter((entry) => !entry.endsWith('.json') && entry !== './sv2/messages')
-    .map((entry) => import(`framepool${entry.slice(1)}`)),
+  entries.filter((entry) => !entry.endsWith('.json')).map((entry) => import(`framepool${entry.slice(1)}`)),
 )
 const exported = Object.assign({}, ...modules)
 const { BuddyPool, BudgetPool, ByteRing, generateAuthorityKeypair, SlotPool, Sv2Session } = exported
@@ -77,7 +73,9 @@ const typical = {
   frames: () => random.pick(['ReceivedBatch', 'ReceivedFrame', 'EmptyBatch'].map(subjectNamed)),
   signal: () => values.signal(),
 }
-for (const name of ['source', 'target', 'chunk', 'payload']) typical[name] = () => values.bytes()
+for (const name of ['source', 'target', 'chunk']) typical[name] = () => values.bytes()
+// Half of the payloads are messages, some of them cut short or changed.
+typical.payload = () => (random.oneIn(2) ? values.bytes() : payload())
 // `bytes` is a number of bytes in some calls, and a buffer in others.
 typical.bytes = () => (random.oneIn(2) ? random.below(100) : values.bytes())
 for (const name of ['socket', 'a', 'b']) typical[name] = () => sockets.any()
@@ -85,6 +83,27 @@ for (const name of ['drain', 'fill', 'onBatch', 'onBlock', 'onData', 'onFrame', 
   typical[name] = () => values.callback()
 for (const name of ['options', 'config', 'header', 'listen', 'upstream', 'block'])
   typical[name] = () => values.options()
+
+/** Makes the payload of some message. */
+function payload() {
+  const message = random.pick(exported.messages)
+  const bytes = message.encode(plausible(message))
+  if (random.oneIn(4)) bytes[random.below(bytes.length)] = random.below(256)
+  return random.oneIn(4) ? bytes.subarray(0, random.below(bytes.length + 1)) : bytes
+}
+
+/** Makes fields that a message takes. */
+function plausible({ fields }) {
+  const kinds = {
+    boolean: () => random.oneIn(2),
+    number: () => random.below(200),
+    bigint: () => BigInt(random.below(200)),
+    bytes: (type) => new Uint8Array(type.size || random.below(type.most < 33 ? type.most : 33)),
+    'string or bytes': () => random.pick(['', 'worker', 'é', Uint8Array.of(0xff)]),
+    list: (type) => Array.from({ length: random.below(4) }, () => kinds[type.of.kind](type.of)),
+  }
+  return Object.fromEntries(fields.map(({ name, type }) => [name, kinds[type.kind](type)]))
+}
 
 const world = {
   typical: (name) => (Object.hasOwn(typical, name) ? typical[name]() : undefined),
@@ -125,6 +144,41 @@ function add(label, callable, owner, invoke, refuses = false) {
 function explore(name, value) {
   if (isClass(value)) exploreClass(value)
   else if (typeof value === 'function') add(name, value, null, (_, args) => value(...args))
+}
+
+/** Adds the members that all messages have: a call takes any message, and any of its fields. */
+function exploreMessages() {
+  const some = () => random.pick(exported.messages)
+  const first = exported.messages[0]
+  for (const name of ['is', 'decode', 'validate', 'tlvs', 'encode', 'encodeInto', 'byteLength']) {
+    add(`message.${name}`, first[name], null, (_, args) => {
+      const message = some()
+      // A call can do something only with fields that fit.
+      const at = { encode: 0, encodeInto: 1, byteLength: 0 }[name]
+      if (at !== undefined && random.oneIn(3)) args[at] = plausible(message)
+      return message[name](...args)
+    })
+  }
+  const dispatch = exported.dispatcher({
+    SubmitSharesStandard: () => random.oneIn(2),
+    SetTarget: async () => values.any(),
+  })
+  add(
+    'dispatcher()',
+    (frame) => frame,
+    null,
+    (_, [frame]) => {
+      const { extensionType, messageType } = some()
+      return dispatch(random.oneIn(2) ? frame : { extensionType, messageType, payload: values.named('payload') })
+    },
+  )
+  for (const name of ['get', 'raw', 'set']) {
+    const [accessor] = Object.values(exported.OpenStandardMiningChannel[name])
+    add(`message.${name}`, accessor, null, (_, args) => {
+      const accessors = Object.values(some()[name])
+      return accessors.length > 0 ? random.pick(accessors)(...args) : undefined
+    })
+  }
 }
 
 function exploreClass(Class) {
@@ -270,6 +324,7 @@ process.on('unhandledRejection', (error) => {
 })
 
 for (const [name, value] of Object.entries(exported)) explore(name, value)
+exploreMessages()
 try {
   await callAll(new Guards({ BuddyPool, BudgetPool, ByteRing, SlotPool, Sv2Session }, keys))
 } catch (error) {

@@ -31,7 +31,8 @@ export async function stageRoot(to, targets) {
   const dist = join(root, 'dist')
   await bundle(dist, join(to, 'dist'))
   const copied = [
-    ...entries.flatMap((entry) => [`${entry}.cjs`, `${entry}.d.cts`]),
+    ...entries.map((entry) => `${entry}.cjs`),
+    ...exported.map((entry) => `${entry}.d.cts`),
     ...reachable(
       dist,
       exported.map((entry) => `${entry}.d.ts`),

@@ -6,7 +6,7 @@ import { log } from './log.js'
 import { type Address, formatAddress, hostAndPort, wholeNumber } from './options.js'
 import { onInterrupt } from './signals.js'
 
-/** What may wait for a reader of standard output that is slow, in bytes; then frames are left out, and counted. */
+/** Bytes that may wait for a slow reader of standard output. Beyond them, frames are left out and counted. */
 const MAX_BACKLOG = 1 << 20
 const DRAIN_MS = 5_000
 
@@ -28,16 +28,19 @@ export function addDumpCommand(program: Command): void {
     .description('relay as the command relay does, with a key made for the run, and print each frame')
     .requiredOption('--listen <host:port>', 'where to accept connections; port 0 takes a free one', hostAndPort(0))
     .requiredOption('--upstream <host:port>', 'where to forward them', hostAndPort(1))
-    .option('--upstream-authority-public-key <key>', 'the key that the upstream must prove; without it any is accepted')
-    .option('--type <name>', 'print this message; may be given several times', messageType)
-    .addOption(new Option('--direction <way>', 'print this way alone').choices(['upstream', 'downstream']))
-    .option('--channel <id>', 'print this channel alone', wholeNumber(0, 0xffff_ffff))
-    .option('--miner <id>', 'print this connection alone; they count from 1', wholeNumber(1, Number.MAX_SAFE_INTEGER))
-    .option('--json', 'print a JSON object a line')
+    .option(
+      '--upstream-authority-public-key <key>',
+      'the key that the upstream must prove; without this option any key is accepted',
+    )
+    .option('--type <name>', 'print only this message; may be given several times', messageType)
+    .addOption(new Option('--direction <way>', 'print only this direction').choices(['upstream', 'downstream']))
+    .option('--channel <id>', 'print only this channel', wholeNumber(0, 0xffff_ffff))
+    .option('--miner <id>', 'print only this connection; they count from 1', wholeNumber(1, Number.MAX_SAFE_INTEGER))
+    .option('--json', 'print one JSON object for each frame')
     .action((flags: DumpFlags) => run(flags))
 }
 
-/** A parser for names of messages: those of the exports, and those of the specification. */
+/** Parses the name of a message: that of the export, or that of the specification. */
 function messageType(name: string, types: number[] = []): number[] {
   const message = messageByName(name)
   if (message === undefined)
@@ -60,7 +63,7 @@ async function run(flags: DumpFlags): Promise<void> {
     authoritySecretKey: secretKey,
     onFrame: (frame, direction, link) => {
       if (!isWanted(flags, frame, direction, link.id)) return 'forward'
-      // Never waited for: a slow reader must not slow the relay.
+      // A slow reader must not slow the relay, so this does not wait for it.
       if (process.stdout.writableLength > MAX_BACKLOG) leftOut++
       else process.stdout.write(line(flags, frame, direction, link.id))
       return 'forward'
@@ -91,7 +94,7 @@ function isWanted(flags: DumpFlags, frame: Frame, direction: string, miner: numb
   )
 }
 
-/** The channel of a frame, also if its sender is older and has not set the channel bit. */
+/** Returns the channel of a frame. Older senders do not set the channel bit; their frames have a channel, too. */
 function channelOf(frame: Frame): number | null {
   if (frame.channelId !== null) return frame.channelId
   const { payload } = frame

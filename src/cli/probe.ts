@@ -7,7 +7,7 @@ import { print } from './streams.js'
 
 const LONGEST_SECONDS = 3_600
 const PROTOCOLS = ['mining', 'job-declaration', 'template-distribution']
-/** The one version of the protocol that there is. */
+/** The only version of the protocol. */
 const VERSION = 2
 
 interface Target extends Address {
@@ -20,7 +20,7 @@ interface ProbeFlags {
   json?: true
 }
 
-/** What a probe has found; times are in milliseconds. */
+/** Findings of a probe; times are in milliseconds. */
 interface Finding {
   connectMs: number | null
   handshakeMs: number | null
@@ -29,21 +29,21 @@ interface Finding {
   error: string | null
 }
 
-/** `framepool probe`: handshake and SetupConnection with a server. It ends with 0 if the server accepts, and with 1 if not. */
+/** `framepool probe`: handshake and SetupConnection with a server. The exit status is 0 if the server accepts, and 1 otherwise. */
 export function addProbeCommand(program: Command): void {
   const command = program.command('probe')
   command
-    .description('shake hands with a Stratum V2 server, send SetupConnection, and print what the server says')
-    .argument('<url>', 'stratum2+tcp://host:port/KEY, the key being the authority public key', target)
+    .description('shake hands with a Stratum V2 server, send SetupConnection, and print the answer')
+    .argument('<url>', 'stratum2+tcp://host:port/KEY, where KEY is the authority public key', target)
     .addOption(
       new Option('--protocol <name>', `one of ${PROTOCOLS.join(', ')}`).argParser(protocol).default(0, PROTOCOLS[0]),
     )
-    .option('--timeout <seconds>', 'how long all of it may take', seconds(LONGEST_SECONDS), 10)
+    .option('--timeout <seconds>', 'how long the probe may take', seconds(LONGEST_SECONDS), 10)
     .option('--json', 'print one JSON object')
     .action((address: Target, flags: ProbeFlags) => run(command, address, flags))
 }
 
-/** A parser for URLs of Stratum V2 servers. */
+/** Parses the URL of a Stratum V2 server. */
 function target(text: string): Target {
   const [, address = '', key = ''] = /^stratum2\+tcp:\/\/([^/]+)\/([1-9A-HJ-NP-Za-km-z]+)\/?$/.exec(text) ?? []
   if (key === '') throw new InvalidArgumentError('Give stratum2+tcp://host:port/KEY.')
@@ -130,7 +130,7 @@ async function probe(session: Sv2Session, { host, port }: Address, flags: ProbeF
 function accepted(frame: Frame): void {
   if (SetupConnectionSuccess.is(frame)) return
   if (!SetupConnectionError.is(frame)) throw new Error('the server answered with another message')
-  // Not the code itself, which can be any bytes: the answer has shown it, escaped.
+  // The error does not repeat the code, which can be any bytes: the answer has shown it, escaped.
   SetupConnectionError.validate(frame.payload)
   throw new Error('the server refused the connection')
 }

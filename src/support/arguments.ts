@@ -1,6 +1,9 @@
 import { types } from 'node:util'
 import { isAborted } from './abort.js'
+import { bufferOf, lengthOf, partOf } from './bytes.js'
 import { invalidArgType, outOfRange } from './errors.js'
+
+export { bufferOf, copyInto, lengthOf, offsetOf, partOf } from './bytes.js'
 
 /** The largest size, offset or length: 2^32 − 1 bytes. */
 export const MAX_BYTES = 0xffff_ffff
@@ -31,40 +34,11 @@ export function nativeBytesArgument(value: unknown, name: string): Uint8Array {
   return types.isSharedArrayBuffer(bufferOf(bytes)) ? new Uint8Array(bytes) : bytes
 }
 
-const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object
-const intrinsic = (name: 'length' | 'byteOffset' | 'buffer') => Object.getOwnPropertyDescriptor(typedArray, name)!.get!
-const [length, byteOffset, buffer] = [intrinsic('length'), intrinsic('byteOffset'), intrinsic('buffer')]
-
-/** Returns how many bytes `bytes` really has: a script may have given it another `length`, which could run any code. */
-export function lengthOf(bytes: Uint8Array): number {
-  return length.call(bytes)
-}
-
-/** Returns where in its buffer `bytes` really begins, in bytes. */
-export function offsetOf(bytes: Uint8Array): number {
-  return byteOffset.call(bytes)
-}
-
-/** Returns the buffer that `bytes` really lies in. */
-export function bufferOf(bytes: Uint8Array): ArrayBufferLike {
-  return buffer.call(bytes)
-}
-
-const { fill, set } = Uint8Array.prototype
-
-/** Copies `source` to `at` in `target`. Calls no method that either may have of its own. */
-export function copyInto(target: Uint8Array, source: Uint8Array, at: number): void {
-  set.call(target, source, at)
-}
+const { fill } = Uint8Array.prototype
 
 /** Clears `bytes`. Calls no method that it may have of its own. */
 export function clear(bytes: Uint8Array): void {
   fill.call(bytes, 0)
-}
-
-/** Returns a view of `count` of the bytes from `start`. Calls nothing that a script may have overridden. */
-export function partOf(bytes: Uint8Array, start: number, count: number): Uint8Array {
-  return new Uint8Array(bufferOf(bytes), offsetOf(bytes) + start, count)
 }
 
 /** Returns the first `count` bytes, and never more: another thread can lengthen an array over growable shared memory. */

@@ -10,6 +10,7 @@ import {
   SlotPool,
 } from 'framepool'
 import { createRelay, type Disconnection, type FrameBatch, Sv2Session } from 'framepool/sv2'
+import { dispatcher, type Message, messageOf, SetTarget, type SetTargetFields } from 'framepool/sv2/messages'
 
 const pool: PoolBuffer & AeadBuffer = new SlotPool(1024)
 export const slice: Slice = pool.getDataOwned()
@@ -33,3 +34,10 @@ export function listen(port: number, onEnd: (event: Disconnection) => void): voi
 
 // @ts-expect-error a capacity is a number
 new SlotPool('1024')
+
+export const message: Message<'SetTarget', SetTargetFields> = SetTarget
+export const dispatch = dispatcher({ SetTarget: ({ channelId }) => channelId + 1 })
+export const name: string | undefined = messageOf({ extensionType: 0, messageType: 0x21 })?.name
+
+// @ts-expect-error a channel's id is a number
+SetTarget.encode({ channelId: '1', maximumTarget: new Uint8Array(32) })

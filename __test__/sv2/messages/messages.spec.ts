@@ -118,19 +118,19 @@ group('decode', () => {
       codeOf(() => message.decode(payload)) === 'ERR_SV2_MESSAGE'
     expect(refuse(SubmitSharesStandard, new Uint8Array(23))).toBe(true)
     expect(() => SubmitSharesStandard.decode(new Uint8Array(23))).toThrow(
-      'SubmitSharesStandard.version: U32 at offset 20 of 23 bytes',
+      'SubmitSharesStandard.version: no U32 at offset 20 of 23 bytes',
     )
     expect(() => SubmitSharesExtended.decode(Uint8Array.of(...new Uint8Array(24), 33, ...new Uint8Array(33)))).toThrow(
-      'SubmitSharesExtended.extranonce: B0_32 at offset 24 of 58 bytes, with a count of 33',
+      'SubmitSharesExtended.extranonce: no B0_32 at offset 24 of 58 bytes',
     )
     expect(() => NewMiningJob.decode(Uint8Array.of(...new Uint8Array(8), 2, ...new Uint8Array(44)))).toThrow(
-      'NewMiningJob.minNtime: OPTION[U32] at offset 8 of 53 bytes, with a count of 2',
+      'NewMiningJob.minNtime: no OPTION[U32] at offset 8 of 53 bytes',
     )
     expect(() => SetGroupChannel.decode(Uint8Array.of(1, 0, 0, 0, 0xff, 0xff, 1, 2, 3, 4))).toThrow(
-      'SetGroupChannel.channelIds: SEQ0_64K[U32] at offset 4 of 10 bytes, with a count of 65535',
+      'SetGroupChannel.channelIds: no SEQ0_64K[U32] at offset 4 of 10 bytes',
     )
     expect(() => OpenExtendedMiningChannelSuccess.get.groupChannelId(new Uint8Array(43))).toThrow(
-      'OpenExtendedMiningChannelSuccess.groupChannelId: U32 at offset 43 of 43 bytes',
+      'OpenExtendedMiningChannelSuccess.groupChannelId: no U32 at offset 43 of 43 bytes',
     )
   })
 

@@ -1,21 +1,21 @@
 import { type MessageFields, messages } from './catalogue.generated.js'
-import { typeOfFrame } from './frame-type.js'
+import { keyOf } from './frame-type.js'
 import type { FieldValue, Message, MessageType } from './message.js'
 
 /** Name of a message, as it is exported. */
 export type MessageName = keyof MessageFields
 
-/** A message of which the fields are not known when compiling. */
+/** A message whose fields the compiler does not know. */
 export interface AnyMessage extends Omit<Message<MessageName, Record<string, FieldValue>>, 'raw'> {
   /** Reads a string as the bytes that it is: a view of the payload. */
   readonly raw: Readonly<Record<string, (payload: Uint8Array) => Uint8Array>>
 }
 
 const byName = /* @__PURE__ */ names()
-const byType = /* @__PURE__ */ types()
+const byKey = /* @__PURE__ */ keys()
 
 function names(): Map<string, AnyMessage> {
-  // In the reverse order, since the common and mining protocols keep the names that two protocols share.
+  // The order is reversed, so that the common and mining protocols keep names that two protocols share.
   const all = (messages as readonly unknown[] as AnyMessage[]).toReversed()
   return new Map([...all.map((entry) => [entry.specName, entry]), ...all.map((entry) => [entry.name, entry])] as [
     string,
@@ -23,15 +23,8 @@ function names(): Map<string, AnyMessage> {
   ][])
 }
 
-/** The messages of each extension, at the places of their types. */
-function types(): Map<number, (AnyMessage | undefined)[]> {
-  const extensions = new Map<number, (AnyMessage | undefined)[]>()
-  for (const entry of messages as readonly unknown[] as AnyMessage[]) {
-    const { extensionType, messageType } = entry
-    if (!extensions.has(extensionType)) extensions.set(extensionType, new Array(0x100).fill(undefined))
-    extensions.get(extensionType)![messageType] = entry
-  }
-  return extensions
+function keys(): Map<number, AnyMessage> {
+  return new Map((messages as readonly unknown[] as AnyMessage[]).map((entry) => [keyOf(entry), entry]))
 }
 
 /** Returns the message of that name: the name of the export, or the one in the specification, as in `SubmitShares.Success`. */
@@ -41,6 +34,5 @@ export function messageByName(name: string): AnyMessage | undefined {
 
 /** Returns the message that a frame carries, by extension and type alone; undefined if it is none that is known. */
 export function messageOf(frame: MessageType): AnyMessage | undefined {
-  const { extensionType, messageType } = typeOfFrame(frame)
-  return byType.get(extensionType & 0x7fff)?.[messageType]
+  return byKey.get(keyOf(frame))
 }

@@ -1,10 +1,9 @@
+import { isBytes, lengthOf } from '../../support/bytes.js'
 import { invalidArgType } from '../../support/errors.js'
 import { messageOf } from './catalogue.js'
-import { typeOfFrame } from './frame-type.js'
-import type { FieldType, Layout } from './layout.js'
+import type { FieldType } from './layout.js'
 import type { MessageType } from './message.js'
 import { endOf, f32, optionU32, u64 } from './read.js'
-import { isBytes } from './write.js'
 
 /** Bytes of a value that are shown in hexadecimal. */
 const SHOWN_BYTES = 8
@@ -17,7 +16,7 @@ const SHOWN_NUMBERS = 4
 
 /**
  * Returns one line about a frame, for logs: `SubmitSharesStandard channelId=3 sequenceNumber=7 …`. Long values are cut, and
- * strings are quoted and have nothing but printable ASCII. Safe on any payload: of a malformed one it says where it ends.
+ * strings are quoted and have nothing but printable ASCII. Any payload is safe; the line says where a malformed one ends.
  */
 export function describe(
   frame: MessageType & {
@@ -25,43 +24,43 @@ export function describe(
     readonly payload: Uint8Array
   },
 ): string {
-  const { extensionType, messageType } = typeOfFrame(frame)
-  const { payload } = frame
-  if (!isBytes(payload)) throw invalidArgType('frame.payload must be a Uint8Array')
+  const { extensionType, messageType, payload } = frame ?? {}
   const message = messageOf({ extensionType, messageType })
+  if (!isBytes(payload)) throw invalidArgType('frame.payload must be a Uint8Array')
+  const length = lengthOf(payload)
   if (message === undefined) {
     const type = `0x${(messageType & 0xff).toString(16).padStart(2, '0')}`
     const extension = (extensionType & 0x7fff).toString(16).padStart(4, '0')
-    return `unknown type ${type} of extension 0x${extension}, ${payload.length} bytes`
+    return `unknown type ${type} of extension 0x${extension}, ${length} bytes`
   }
   let line = message.name as string
   let at = 0
   for (const { name, type } of message.fields) {
     const end = endOf(payload, at, type)
-    if (end > payload.length) return `${line} (malformed: ${name} at offset ${at} of ${payload.length} bytes)`
-    line += ` ${name}=${shown(payload, at, end, type, message)}`
+    if (end > length) return `${line} (malformed: ${name} at offset ${at} of ${length} bytes)`
+    line += ` ${name}=${shown(payload, at, end, type)}`
     at = end
   }
-  return at === payload.length ? line : `${line} +${payload.length - at} bytes`
+  return at === length ? line : `${line} +${length - at} bytes`
 }
 
-function shown(payload: Uint8Array, at: number, end: number, type: FieldType, layout: Layout): string {
+function shown(payload: Uint8Array, at: number, end: number, type: FieldType): string {
   const start = at + type.prefix
   switch (type.name) {
     case 'BOOL':
       return String((payload[at]! & 1) === 1)
     case 'F32':
-      return String(f32(payload, at, layout))
+      return String(f32(payload, at))
     case 'U64':
-      return String(u64(payload, at, layout))
+      return String(u64(payload, at))
     case 'OPTION[U32]':
-      return String(optionU32(payload, at, type, layout))
+      return String(optionU32(payload, at))
     case 'STR0_255':
       return quoted(payload, start, end)
   }
   if (type.size > 0 && type.size <= 4) return String(unsigned(payload, at, type.size))
-  if (type.size > 0 || type.unit === 1) return hex(payload, start, end)
-  if (type.unit > 0 && type.unit <= 4) return numbers(payload, start, end, type)
+  if (type.kind !== 'list' || type.of === null) return hex(payload, start, end)
+  if (type.of.kind === 'number') return numbers(payload, start, end, type.of.size)
   return `[${unsigned(payload, at, type.prefix)}]`
 }
 
@@ -81,7 +80,7 @@ function hexOf(byte: number): string {
   return (byte < 0x10 ? '0' : '') + byte.toString(16)
 }
 
-/** What would break a line, or a terminal, is escaped. */
+/** Returns a quoted string; characters that would break a line or a terminal are escaped. */
 function quoted(payload: Uint8Array, start: number, end: number): string {
   let text = '"'
   for (let at = start; at < Math.min(end, start + SHOWN_CHARACTERS); at++) {
@@ -92,11 +91,11 @@ function quoted(payload: Uint8Array, start: number, end: number): string {
   return end - start > SHOWN_CHARACTERS ? `${text}"…(${end - start})` : `${text}"`
 }
 
-function numbers(payload: Uint8Array, start: number, end: number, { unit }: FieldType): string {
-  const count = (end - start) / unit
+function numbers(payload: Uint8Array, start: number, end: number, size: number): string {
+  const count = (end - start) / size
   const first: number[] = []
   for (let index = 0; index < Math.min(count, SHOWN_NUMBERS); index++) {
-    first.push(unsigned(payload, start + index * unit, unit))
+    first.push(unsigned(payload, start + index * size, size))
   }
   return count > SHOWN_NUMBERS ? `[${first},…](${count})` : `[${first}]`
 }

@@ -1,10 +1,11 @@
+import { isBytes } from '../../support/bytes.js'
 import { invalidArgType, outOfRange } from '../../support/errors.js'
 import type { MessageFields } from './catalogue.generated.js'
 import { type AnyMessage, type MessageName, messageByName } from './catalogue.js'
-import { typeOfFrame } from './frame-type.js'
+import { keyOf } from './frame-type.js'
 import type { MessageType } from './message.js'
 
-/** What a dispatcher takes: a frame of a batch, or anything like it. */
+/** A frame of a batch, or anything like it. */
 export interface DispatchedFrame extends MessageType {
   /** Payload of the frame. */
   readonly payload: Uint8Array
@@ -42,11 +43,11 @@ export function dispatcher<F extends DispatchedFrame = DispatchedFrame>(
   }
 
   const handle = (frame: F): unknown => {
-    const route = routes.get(keyOf(typeOfFrame(frame)))
+    const route = routes.get(keyOf(frame))
     return route === undefined ? otherwise?.(frame) : route.handler(route.message.decode(frame.payload), frame)
   }
 
-  /** Settles, and never rejects, when what was given last has been handled; null if it was handled at once. */
+  /** Settles when the last frame has been handled, and never rejects; null if that frame was handled at once. */
   let last: Promise<unknown> | null = null
   const follow = (result: Promise<unknown>): Promise<unknown> => {
     const settled = result.then(done, done)
@@ -69,18 +70,15 @@ export function dispatcher<F extends DispatchedFrame = DispatchedFrame>(
 
 interface Route {
   readonly message: AnyMessage
-  // The fields of one message are no other's: the name that they were found by is what fits them together.
+  // Types cannot tell that the fields fit the handler: its name says so, by which the message was found.
   readonly handler: (fields: object, frame: DispatchedFrame) => unknown
 }
 
-function keyOf({ extensionType, messageType }: MessageType): number {
-  return ((extensionType & 0x7fff) << 8) | messageType
-}
-
-/** What a frame says, in memory of its own. */
+/** Copies a frame into memory of its own. */
 function copyOf<F extends DispatchedFrame>(frame: F): F {
-  const { extensionType, messageType } = typeOfFrame(frame)
-  const { payload } = frame
+  keyOf(frame)
+  const { extensionType, messageType, payload } = frame
+  if (!isBytes(payload)) throw invalidArgType('frame.payload must be a Uint8Array')
   const { channelMessage, channelId } = frame as { channelMessage?: unknown; channelId?: unknown }
   return { extensionType, messageType, channelMessage, channelId, payload: new Uint8Array(payload) } as unknown as F
 }

@@ -1,57 +1,39 @@
-import type { FieldType, Layout } from './layout.js'
-import {
-  checkBigint,
-  checkBool,
-  checkFloat,
-  checkNumber,
-  checkU256,
-  putBool,
-  putBytes,
-  putF32,
-  putU8,
-  putU16,
-  putU24,
-  putU32,
-  putU64,
-} from './write.js'
+import type { Codec, FieldType } from './layout.js'
+import { bool, bytes, f32, list, number, optionU32, text, u32, u64 } from './read.js'
+import { putBool, putBytes, putF32, putList, putNumber, putOptionU32, putText, putU32, putU64 } from './write.js'
 
-/** A type whose values all take the same size, so that one can be overwritten by another. */
-export interface FixedType<T> extends FieldType {
-  /** Throws unless the field of index `place` can take the value; numbers go up to `most`. */
-  check(value: T, most: number, layout: Layout, place: number): void
-  put(target: Uint8Array, at: number, value: T): void
-}
-
-function fixed<T>(
+/** Makes a type. The functions belong to the kind of values. */
+function type<T>(
   name: string,
+  kind: FieldType['kind'],
+  read: (payload: Uint8Array, at: number, type: Codec) => unknown,
+  put: Codec<T>['put'],
   size: number,
-  most: number,
-  check: FixedType<T>['check'],
-  put: FixedType<T>['put'],
-): FixedType<T> {
-  return { name, size, prefix: 0, most, unit: 0, longest: size, check, put }
+  prefix = 0,
+  most = 0,
+  of: Codec | null = null,
+): Codec {
+  return { name, kind, size, prefix, most, of, read, put: put as Codec['put'] }
 }
 
-function counted(name: string, prefix: number, most: number, unit: number): FieldType {
-  // A length of 3 bytes allows as much as a frame can carry.
-  return { name, size: 0, prefix, most, unit, longest: unit > 0 ? prefix + most * unit : 0xff_ffff }
-}
-
-export const BOOL = /* @__PURE__ */ fixed('BOOL', 1, 0, checkBool, putBool)
-export const U8 = /* @__PURE__ */ fixed('U8', 1, 0xff, checkNumber, putU8)
-export const U16 = /* @__PURE__ */ fixed('U16', 2, 0xffff, checkNumber, putU16)
-export const U24 = /* @__PURE__ */ fixed('U24', 3, 0xff_ffff, checkNumber, putU24)
-export const U32 = /* @__PURE__ */ fixed('U32', 4, 0xffff_ffff, checkNumber, putU32)
-export const F32 = /* @__PURE__ */ fixed('F32', 4, 0, checkFloat, putF32)
-export const U64 = /* @__PURE__ */ fixed('U64', 8, 0, checkBigint, putU64)
-export const U256 = /* @__PURE__ */ fixed('U256', 32, 32, checkU256, putBytes)
-export const STR0_255 = /* @__PURE__ */ counted('STR0_255', 1, 255, 1)
-export const B0_32 = /* @__PURE__ */ counted('B0_32', 1, 32, 1)
-export const B0_255 = /* @__PURE__ */ counted('B0_255', 1, 255, 1)
-export const B0_64K = /* @__PURE__ */ counted('B0_64K', 2, 0xffff, 1)
-export const OPTION_U32 = /* @__PURE__ */ counted('OPTION[U32]', 1, 1, 4)
-export const SEQ0_255_U256 = /* @__PURE__ */ counted('SEQ0_255[U256]', 1, 255, 32)
-export const SEQ0_64K_U16 = /* @__PURE__ */ counted('SEQ0_64K[U16]', 2, 0xffff, 2)
-export const SEQ0_64K_U32 = /* @__PURE__ */ counted('SEQ0_64K[U32]', 2, 0xffff, 4)
-export const SEQ0_64K_U256 = /* @__PURE__ */ counted('SEQ0_64K[U256]', 2, 0xffff, 32)
-export const SEQ0_64K_B0_16M = /* @__PURE__ */ counted('SEQ0_64K[B0_16M]', 2, 0xffff, 0)
+// Values of one size, so that one can be overwritten by another.
+export const BOOL = /* @__PURE__ */ type('BOOL', 'boolean', bool, putBool, 1)
+export const U8 = /* @__PURE__ */ type('U8', 'number', number, putNumber, 1)
+export const U16 = /* @__PURE__ */ type('U16', 'number', number, putNumber, 2)
+export const U24 = /* @__PURE__ */ type('U24', 'number', number, putNumber, 3)
+export const U32 = /* @__PURE__ */ type('U32', 'number', u32, putU32, 4)
+export const F32 = /* @__PURE__ */ type('F32', 'number', f32, putF32, 4)
+export const U64 = /* @__PURE__ */ type('U64', 'bigint', u64, putU64, 8)
+export const U256 = /* @__PURE__ */ type('U256', 'bytes', bytes, putBytes, 32, 0, 32)
+// Values behind a count.
+export const STR0_255 = /* @__PURE__ */ type('STR0_255', 'string or bytes', text, putText, 0, 1, 255, U8)
+export const B0_32 = /* @__PURE__ */ type('B0_32', 'bytes', bytes, putBytes, 0, 1, 32, U8)
+export const B0_255 = /* @__PURE__ */ type('B0_255', 'bytes', bytes, putBytes, 0, 1, 255, U8)
+export const B0_64K = /* @__PURE__ */ type('B0_64K', 'bytes', bytes, putBytes, 0, 2, 0xffff, U8)
+const B0_16M = /* @__PURE__ */ type('B0_16M', 'bytes', bytes, putBytes, 0, 3, 0xff_ffff, U8)
+export const OPTION_U32 = /* @__PURE__ */ type('OPTION[U32]', 'number', optionU32, putOptionU32, 0, 1, 1, U32)
+export const SEQ0_255_U256 = /* @__PURE__ */ type('SEQ0_255[U256]', 'list', list, putList, 0, 1, 255, U256)
+export const SEQ0_64K_U16 = /* @__PURE__ */ type('SEQ0_64K[U16]', 'list', list, putList, 0, 2, 0xffff, U16)
+export const SEQ0_64K_U32 = /* @__PURE__ */ type('SEQ0_64K[U32]', 'list', list, putList, 0, 2, 0xffff, U32)
+export const SEQ0_64K_U256 = /* @__PURE__ */ type('SEQ0_64K[U256]', 'list', list, putList, 0, 2, 0xffff, U256)
+export const SEQ0_64K_B0_16M = /* @__PURE__ */ type('SEQ0_64K[B0_16M]', 'list', list, putList, 0, 2, 0xffff, B0_16M)

@@ -1,6 +1,6 @@
 /**
- * The messages of Stratum V2 (Sv2): 44 codecs that work on payloads where they lie. Nothing native is loaded, and nothing of
- * Node is used, so that the module runs in browsers, too.
+ * The messages of Stratum V2 (Sv2): 44 codecs that work on payloads where they lie. The module loads nothing native and
+ * uses nothing of Node, so it runs in browsers, too.
  *
  * @module framepool/sv2/messages
  */
@@ -11,9 +11,10 @@ export * from './constants.js'
 export { describe } from './describe.js'
 export { type DispatchedFrame, dispatcher, type MessageHandlers } from './dispatcher.js'
 export * from './extensions.generated.js'
+export type { MessageType } from './frame-type.js'
 export * from './job-declaration.generated.js'
 export type { FieldType, MessageField } from './layout.js'
-export type { EncodableFields, FieldValue, Message, MessageType, Protocol, TextField } from './message.js'
+export type { EncodableFields, FieldValue, Message, Protocol, TextField } from './message.js'
 export * from './mining.generated.js'
 export * from './template-distribution.generated.js'
 export type { Tlv } from './tlv.js'

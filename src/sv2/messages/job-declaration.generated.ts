@@ -1,4 +1,5 @@
 // Generated from schema.json by `npm run generate:messages`; do not edit.
+import { byTable } from './by-table.js'
 import {
   B0_32,
   B0_64K,
@@ -11,23 +12,6 @@ import {
   U256,
 } from './field-type.js'
 import { type Message, message } from './message.js'
-import { byteStrings, bytes, checkEnd, checkPayload, endOf, numbers, offsetOf, text, u32, u256 } from './read.js'
-import {
-  byteStringsSize,
-  checkByteStrings,
-  checkBytes,
-  checkFields,
-  checkNumbers,
-  checkText,
-  checkU256,
-  isTarget,
-  notNumber,
-  putByteStrings,
-  putBytes,
-  putCounted,
-  putNumbers,
-  putU32,
-} from './write.js'
 
 // The job declaration protocol.
 
@@ -48,7 +32,6 @@ export const AllocateMiningJobToken: Message<'AllocateMiningJobToken', AllocateM
   /* @__PURE__ */ message(
     {
       name: 'AllocateMiningJobToken',
-      specName: 'AllocateMiningJobToken',
       protocol: 'job-declaration',
       extensionType: 0,
       messageType: 0x50,
@@ -58,31 +41,7 @@ export const AllocateMiningJobToken: Message<'AllocateMiningJobToken', AllocateM
       userIdentifier: STR0_255,
       requestId: U32,
     },
-    {
-      decode: (payload) => {
-        checkPayload(payload, AllocateMiningJobToken)
-        const end1 = endOf(payload, 0, STR0_255)
-        checkEnd(payload, end1 + 4, AllocateMiningJobToken)
-        return {
-          userIdentifier: text(payload, 0, STR0_255, AllocateMiningJobToken),
-          requestId: u32(payload, end1, AllocateMiningJobToken),
-        }
-      },
-      pack: (fields, into, extra) => {
-        const { userIdentifier, requestId } = checkFields(fields, AllocateMiningJobToken)
-        const userIdentifierText = checkText(userIdentifier, 255, AllocateMiningJobToken, 0)
-        if (requestId >>> 0 !== requestId) throw notNumber(requestId, AllocateMiningJobToken, 1)
-        const size = 5 + userIdentifierText.length
-        if (!isTarget(into, size, extra, AllocateMiningJobToken)) return size
-        const at = putCounted(into, 0, userIdentifierText, 1)
-        putU32(into, at, requestId)
-        return size
-      },
-      get: {
-        userIdentifier: (payload) => text(payload, 0, STR0_255, AllocateMiningJobToken),
-        requestId: (payload) => u32(payload, offsetOf(payload, AllocateMiningJobToken, 1), AllocateMiningJobToken),
-      },
-    },
+    byTable,
   )
 
 /** Fields of {@link AllocateMiningJobTokenSuccess}. */
@@ -118,37 +77,7 @@ export const AllocateMiningJobTokenSuccess: Message<
     miningJobToken: B0_255,
     coinbaseTxOutputs: B0_64K,
   },
-  {
-    decode: (payload) => {
-      checkPayload(payload, AllocateMiningJobTokenSuccess)
-      const end2 = endOf(payload, 4, B0_255)
-      const end3 = endOf(payload, end2, B0_64K)
-      checkEnd(payload, end3, AllocateMiningJobTokenSuccess)
-      return {
-        requestId: u32(payload, 0, AllocateMiningJobTokenSuccess),
-        miningJobToken: bytes(payload, 4, B0_255, AllocateMiningJobTokenSuccess),
-        coinbaseTxOutputs: bytes(payload, end2, B0_64K, AllocateMiningJobTokenSuccess),
-      }
-    },
-    pack: (fields, into, extra) => {
-      const { requestId, miningJobToken, coinbaseTxOutputs } = checkFields(fields, AllocateMiningJobTokenSuccess)
-      if (requestId >>> 0 !== requestId) throw notNumber(requestId, AllocateMiningJobTokenSuccess, 0)
-      checkBytes(miningJobToken, 0, 255, AllocateMiningJobTokenSuccess, 1)
-      checkBytes(coinbaseTxOutputs, 0, 65535, AllocateMiningJobTokenSuccess, 2)
-      const size = 7 + miningJobToken.length + coinbaseTxOutputs.length
-      if (!isTarget(into, size, extra, AllocateMiningJobTokenSuccess)) return size
-      putU32(into, 0, requestId)
-      const at = putCounted(into, 4, miningJobToken, 1)
-      putCounted(into, at, coinbaseTxOutputs, 2)
-      return size
-    },
-    get: {
-      requestId: (payload) => u32(payload, 0, AllocateMiningJobTokenSuccess),
-      miningJobToken: (payload) => bytes(payload, 4, B0_255, AllocateMiningJobTokenSuccess),
-      coinbaseTxOutputs: (payload) =>
-        bytes(payload, offsetOf(payload, AllocateMiningJobTokenSuccess, 2), B0_64K, AllocateMiningJobTokenSuccess),
-    },
-  },
+  byTable,
 )
 
 /** Fields of {@link ProvideMissingTransactions}. */
@@ -171,7 +100,6 @@ export const ProvideMissingTransactions: Message<
 > = /* @__PURE__ */ message(
   {
     name: 'ProvideMissingTransactions',
-    specName: 'ProvideMissingTransactions',
     protocol: 'job-declaration',
     extensionType: 0,
     messageType: 0x55,
@@ -181,31 +109,7 @@ export const ProvideMissingTransactions: Message<
     requestId: U32,
     unknownTxPositionList: SEQ0_64K_U16,
   },
-  {
-    decode: (payload) => {
-      checkPayload(payload, ProvideMissingTransactions)
-      const end2 = endOf(payload, 4, SEQ0_64K_U16)
-      checkEnd(payload, end2, ProvideMissingTransactions)
-      return {
-        requestId: u32(payload, 0, ProvideMissingTransactions),
-        unknownTxPositionList: numbers(payload, 4, SEQ0_64K_U16, ProvideMissingTransactions),
-      }
-    },
-    pack: (fields, into, extra) => {
-      const { requestId, unknownTxPositionList } = checkFields(fields, ProvideMissingTransactions)
-      const unknownTxPositionListList = checkNumbers(unknownTxPositionList, SEQ0_64K_U16, ProvideMissingTransactions, 1)
-      if (requestId >>> 0 !== requestId) throw notNumber(requestId, ProvideMissingTransactions, 0)
-      const size = 4 + 2 + unknownTxPositionListList.length * 2
-      if (!isTarget(into, size, extra, ProvideMissingTransactions)) return size
-      putU32(into, 0, requestId)
-      putNumbers(into, 4, unknownTxPositionListList, SEQ0_64K_U16)
-      return size
-    },
-    get: {
-      requestId: (payload) => u32(payload, 0, ProvideMissingTransactions),
-      unknownTxPositionList: (payload) => numbers(payload, 4, SEQ0_64K_U16, ProvideMissingTransactions),
-    },
-  },
+  byTable,
 )
 
 /** Fields of {@link ProvideMissingTransactionsSuccess}. */
@@ -238,36 +142,7 @@ export const ProvideMissingTransactionsSuccess: Message<
     requestId: U32,
     transactionList: SEQ0_64K_B0_16M,
   },
-  {
-    decode: (payload) => {
-      checkPayload(payload, ProvideMissingTransactionsSuccess)
-      const end2 = endOf(payload, 4, SEQ0_64K_B0_16M)
-      checkEnd(payload, end2, ProvideMissingTransactionsSuccess)
-      return {
-        requestId: u32(payload, 0, ProvideMissingTransactionsSuccess),
-        transactionList: byteStrings(payload, 4, SEQ0_64K_B0_16M, ProvideMissingTransactionsSuccess),
-      }
-    },
-    pack: (fields, into, extra) => {
-      const { requestId, transactionList } = checkFields(fields, ProvideMissingTransactionsSuccess)
-      const transactionListList = checkByteStrings(
-        transactionList,
-        SEQ0_64K_B0_16M,
-        ProvideMissingTransactionsSuccess,
-        1,
-      )
-      if (requestId >>> 0 !== requestId) throw notNumber(requestId, ProvideMissingTransactionsSuccess, 0)
-      const size = 4 + byteStringsSize(transactionListList, SEQ0_64K_B0_16M)
-      if (!isTarget(into, size, extra, ProvideMissingTransactionsSuccess)) return size
-      putU32(into, 0, requestId)
-      putByteStrings(into, 4, transactionListList, SEQ0_64K_B0_16M)
-      return size
-    },
-    get: {
-      requestId: (payload) => u32(payload, 0, ProvideMissingTransactionsSuccess),
-      transactionList: (payload) => byteStrings(payload, 4, SEQ0_64K_B0_16M, ProvideMissingTransactionsSuccess),
-    },
-  },
+  byTable,
 )
 
 /** Fields of {@link DeclareMiningJob}. */
@@ -297,7 +172,6 @@ export const DeclareMiningJob: Message<'DeclareMiningJob', DeclareMiningJobField
   /* @__PURE__ */ message(
     {
       name: 'DeclareMiningJob',
-      specName: 'DeclareMiningJob',
       protocol: 'job-declaration',
       extensionType: 0,
       messageType: 0x57,
@@ -312,63 +186,7 @@ export const DeclareMiningJob: Message<'DeclareMiningJob', DeclareMiningJobField
       wtxidList: SEQ0_64K_U256,
       excessData: B0_64K,
     },
-    {
-      decode: (payload) => {
-        checkPayload(payload, DeclareMiningJob)
-        const end2 = endOf(payload, 4, B0_255)
-        const end4 = endOf(payload, end2 + 4, B0_64K)
-        const end5 = endOf(payload, end4, B0_64K)
-        const end6 = endOf(payload, end5, SEQ0_64K_U256)
-        const end7 = endOf(payload, end6, B0_64K)
-        checkEnd(payload, end7, DeclareMiningJob)
-        return {
-          requestId: u32(payload, 0, DeclareMiningJob),
-          miningJobToken: bytes(payload, 4, B0_255, DeclareMiningJob),
-          version: u32(payload, end2, DeclareMiningJob),
-          coinbaseTxPrefix: bytes(payload, end2 + 4, B0_64K, DeclareMiningJob),
-          coinbaseTxSuffix: bytes(payload, end4, B0_64K, DeclareMiningJob),
-          wtxidList: byteStrings(payload, end5, SEQ0_64K_U256, DeclareMiningJob),
-          excessData: bytes(payload, end6, B0_64K, DeclareMiningJob),
-        }
-      },
-      pack: (fields, into, extra) => {
-        const { requestId, miningJobToken, version, coinbaseTxPrefix, coinbaseTxSuffix, wtxidList, excessData } =
-          checkFields(fields, DeclareMiningJob)
-        const wtxidListList = checkByteStrings(wtxidList, SEQ0_64K_U256, DeclareMiningJob, 5)
-        if (requestId >>> 0 !== requestId) throw notNumber(requestId, DeclareMiningJob, 0)
-        checkBytes(miningJobToken, 0, 255, DeclareMiningJob, 1)
-        if (version >>> 0 !== version) throw notNumber(version, DeclareMiningJob, 2)
-        checkBytes(coinbaseTxPrefix, 0, 65535, DeclareMiningJob, 3)
-        checkBytes(coinbaseTxSuffix, 0, 65535, DeclareMiningJob, 4)
-        checkBytes(excessData, 0, 65535, DeclareMiningJob, 6)
-        const size =
-          15 +
-          byteStringsSize(wtxidListList, SEQ0_64K_U256) +
-          miningJobToken.length +
-          coinbaseTxPrefix.length +
-          coinbaseTxSuffix.length +
-          excessData.length
-        if (!isTarget(into, size, extra, DeclareMiningJob)) return size
-        putU32(into, 0, requestId)
-        let at = putCounted(into, 4, miningJobToken, 1)
-        at = putU32(into, at, version)
-        at = putCounted(into, at, coinbaseTxPrefix, 2)
-        at = putCounted(into, at, coinbaseTxSuffix, 2)
-        at = putByteStrings(into, at, wtxidListList, SEQ0_64K_U256)
-        putCounted(into, at, excessData, 2)
-        return size
-      },
-      get: {
-        requestId: (payload) => u32(payload, 0, DeclareMiningJob),
-        miningJobToken: (payload) => bytes(payload, 4, B0_255, DeclareMiningJob),
-        version: (payload) => u32(payload, offsetOf(payload, DeclareMiningJob, 2), DeclareMiningJob),
-        coinbaseTxPrefix: (payload) => bytes(payload, offsetOf(payload, DeclareMiningJob, 3), B0_64K, DeclareMiningJob),
-        coinbaseTxSuffix: (payload) => bytes(payload, offsetOf(payload, DeclareMiningJob, 4), B0_64K, DeclareMiningJob),
-        wtxidList: (payload) =>
-          byteStrings(payload, offsetOf(payload, DeclareMiningJob, 5), SEQ0_64K_U256, DeclareMiningJob),
-        excessData: (payload) => bytes(payload, offsetOf(payload, DeclareMiningJob, 6), B0_64K, DeclareMiningJob),
-      },
-    },
+    byTable,
   )
 
 /** Fields of {@link DeclareMiningJobSuccess}. */
@@ -398,31 +216,7 @@ export const DeclareMiningJobSuccess: Message<'DeclareMiningJobSuccess', Declare
       requestId: U32,
       newMiningJobToken: B0_255,
     },
-    {
-      decode: (payload) => {
-        checkPayload(payload, DeclareMiningJobSuccess)
-        const end2 = endOf(payload, 4, B0_255)
-        checkEnd(payload, end2, DeclareMiningJobSuccess)
-        return {
-          requestId: u32(payload, 0, DeclareMiningJobSuccess),
-          newMiningJobToken: bytes(payload, 4, B0_255, DeclareMiningJobSuccess),
-        }
-      },
-      pack: (fields, into, extra) => {
-        const { requestId, newMiningJobToken } = checkFields(fields, DeclareMiningJobSuccess)
-        if (requestId >>> 0 !== requestId) throw notNumber(requestId, DeclareMiningJobSuccess, 0)
-        checkBytes(newMiningJobToken, 0, 255, DeclareMiningJobSuccess, 1)
-        const size = 5 + newMiningJobToken.length
-        if (!isTarget(into, size, extra, DeclareMiningJobSuccess)) return size
-        putU32(into, 0, requestId)
-        putCounted(into, 4, newMiningJobToken, 1)
-        return size
-      },
-      get: {
-        requestId: (payload) => u32(payload, 0, DeclareMiningJobSuccess),
-        newMiningJobToken: (payload) => bytes(payload, 4, B0_255, DeclareMiningJobSuccess),
-      },
-    },
+    byTable,
   )
 
 /** Fields of {@link DeclareMiningJobError}. */
@@ -455,37 +249,7 @@ export const DeclareMiningJobError: Message<'DeclareMiningJobError', DeclareMini
       errorCode: STR0_255,
       errorDetails: B0_64K,
     },
-    {
-      decode: (payload) => {
-        checkPayload(payload, DeclareMiningJobError)
-        const end2 = endOf(payload, 4, STR0_255)
-        const end3 = endOf(payload, end2, B0_64K)
-        checkEnd(payload, end3, DeclareMiningJobError)
-        return {
-          requestId: u32(payload, 0, DeclareMiningJobError),
-          errorCode: text(payload, 4, STR0_255, DeclareMiningJobError),
-          errorDetails: bytes(payload, end2, B0_64K, DeclareMiningJobError),
-        }
-      },
-      pack: (fields, into, extra) => {
-        const { requestId, errorCode, errorDetails } = checkFields(fields, DeclareMiningJobError)
-        if (requestId >>> 0 !== requestId) throw notNumber(requestId, DeclareMiningJobError, 0)
-        const errorCodeText = checkText(errorCode, 255, DeclareMiningJobError, 1)
-        checkBytes(errorDetails, 0, 65535, DeclareMiningJobError, 2)
-        const size = 7 + errorCodeText.length + errorDetails.length
-        if (!isTarget(into, size, extra, DeclareMiningJobError)) return size
-        putU32(into, 0, requestId)
-        const at = putCounted(into, 4, errorCodeText, 1)
-        putCounted(into, at, errorDetails, 2)
-        return size
-      },
-      get: {
-        requestId: (payload) => u32(payload, 0, DeclareMiningJobError),
-        errorCode: (payload) => text(payload, 4, STR0_255, DeclareMiningJobError),
-        errorDetails: (payload) =>
-          bytes(payload, offsetOf(payload, DeclareMiningJobError, 2), B0_64K, DeclareMiningJobError),
-      },
-    },
+    byTable,
   )
 
 /** Fields of {@link PushSolution}. */
@@ -516,7 +280,6 @@ export const PushSolution: Message<
 > = /* @__PURE__ */ message(
   {
     name: 'PushSolution',
-    specName: 'PushSolution',
     protocol: 'job-declaration',
     extensionType: 0,
     messageType: 0x60,
@@ -530,45 +293,5 @@ export const PushSolution: Message<
     nbits: U32,
     version: U32,
   },
-  {
-    decode: (payload) => {
-      checkPayload(payload, PushSolution)
-      const end1 = endOf(payload, 0, B0_32)
-      checkEnd(payload, end1 + 48, PushSolution)
-      return {
-        extranonce: bytes(payload, 0, B0_32, PushSolution),
-        prevHash: u256(payload, end1, PushSolution),
-        nonce: u32(payload, end1 + 32, PushSolution),
-        ntime: u32(payload, end1 + 36, PushSolution),
-        nbits: u32(payload, end1 + 40, PushSolution),
-        version: u32(payload, end1 + 44, PushSolution),
-      }
-    },
-    pack: (fields, into, extra) => {
-      const { extranonce, prevHash, nonce, ntime, nbits, version } = checkFields(fields, PushSolution)
-      checkBytes(extranonce, 0, 32, PushSolution, 0)
-      checkU256(prevHash, 32, PushSolution, 1)
-      if (nonce >>> 0 !== nonce) throw notNumber(nonce, PushSolution, 2)
-      if (ntime >>> 0 !== ntime) throw notNumber(ntime, PushSolution, 3)
-      if (nbits >>> 0 !== nbits) throw notNumber(nbits, PushSolution, 4)
-      if (version >>> 0 !== version) throw notNumber(version, PushSolution, 5)
-      const size = 49 + extranonce.length
-      if (!isTarget(into, size, extra, PushSolution)) return size
-      let at = putCounted(into, 0, extranonce, 1)
-      at = putBytes(into, at, prevHash)
-      at = putU32(into, at, nonce)
-      at = putU32(into, at, ntime)
-      at = putU32(into, at, nbits)
-      putU32(into, at, version)
-      return size
-    },
-    get: {
-      extranonce: (payload) => bytes(payload, 0, B0_32, PushSolution),
-      prevHash: (payload) => u256(payload, offsetOf(payload, PushSolution, 1), PushSolution),
-      nonce: (payload) => u32(payload, offsetOf(payload, PushSolution, 2), PushSolution),
-      ntime: (payload) => u32(payload, offsetOf(payload, PushSolution, 3), PushSolution),
-      nbits: (payload) => u32(payload, offsetOf(payload, PushSolution, 4), PushSolution),
-      version: (payload) => u32(payload, offsetOf(payload, PushSolution, 5), PushSolution),
-    },
-  },
+  byTable,
 )

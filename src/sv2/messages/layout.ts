@@ -2,16 +2,16 @@
 export interface FieldType {
   /** Name in the specification, for example `U32` or `SEQ0_255[U256]`. */
   readonly name: string
+  /** Kinds of values in JavaScript that `encode` takes; an `OPTION` may also be null. */
+  readonly kind: 'boolean' | 'number' | 'bigint' | 'bytes' | 'string or bytes' | 'list'
   /** Bytes that every value takes; 0 if a count in front of the value says. */
   readonly size: number
-  /** Bytes of that count. */
+  /** Bytes of that count; 0 if there is none. */
   readonly prefix: number
-  /** Largest count allowed; of a number, the largest value. */
+  /** Largest count allowed. */
   readonly most: number
-  /** Bytes of each thing counted; 0 if each begins with a length of 3 bytes. */
-  readonly unit: number
-  /** Bytes that a value takes at most. */
-  readonly longest: number
+  /** Type of each thing counted: U8 for bytes. Null if there is no count. */
+  readonly of: FieldType | null
 }
 
 /** One field of a message. */
@@ -22,8 +22,20 @@ export interface MessageField {
   readonly type: FieldType
 }
 
-/** What errors need to know of a message. */
+/** Facts about a message that its errors tell. */
 export interface Layout {
   readonly name: string
   readonly fields: readonly MessageField[]
+}
+
+/** A type with the functions that read and write its values. */
+export interface Codec<T = unknown> extends FieldType {
+  readonly of: Codec | null
+  /** Reads the value that begins at `at`. The payload must hold it. */
+  read(payload: Uint8Array, at: number, type: Codec): T
+  /**
+   * Writes a value to `at`, where there must be room for it, and returns where it ends. Without a target it writes nothing.
+   * Returns NaN if the type cannot take the value. Runs no code of the value.
+   */
+  put(target: Uint8Array | null, at: number, value: T, type: Codec): number
 }

@@ -1,19 +1,13 @@
-import type { FixedType } from './field-type.js'
-import type { FieldType, Layout, MessageField } from './layout.js'
-import { bytes, checkEnd, malformed, offsetOf } from './read.js'
-import { checkTlvs, putTlvs, readTlvs, type Tlv, tlvsSize } from './tlv.js'
-import { isBytes } from './write.js'
+import { keyOf, type MessageType } from './frame-type.js'
+import type { Codec, FieldType, Layout, MessageField } from './layout.js'
+import { bytes, check, checkBytes, upTo } from './read.js'
+import { copyTlvs, readTlvs, type Tlv, type TlvValues } from './tlv.js'
+import { UNFIT, unfit } from './write.js'
+
+export type { MessageType } from './frame-type.js'
 
 /** Part of the specification that a message belongs to. */
 export type Protocol = 'common' | 'mining' | 'job-declaration' | 'template-distribution' | 'extensions'
-
-/** What tells which message a frame carries. Bit 15 of the extension, the channel bit, is not looked at. */
-export interface MessageType {
-  /** Extension, without the channel bit. */
-  readonly extensionType: number
-  /** Type within the extension: 0 to 255. */
-  readonly messageType: number
-}
 
 /** Value of a field: BOOL is a boolean; U64 a bigint; other numbers are numbers; OPTION is null or a value. */
 export type FieldValue =
@@ -26,7 +20,7 @@ export type FieldValue =
   | readonly number[]
   | readonly Uint8Array[]
 
-/** What `encode` takes: strings also as bytes. */
+/** Fields as `encode` takes them: strings may also be bytes. */
 export type EncodableFields<Fields extends object> = {
   readonly [F in keyof Fields]: Fields[F] extends string ? string | Uint8Array : Fields[F]
 }
@@ -52,7 +46,7 @@ export interface Message<Name extends string, Fields extends object, Fixed exten
   readonly extensionType: number
   /** Type within the extension: 0 to 255. */
   readonly messageType: number
-  /** Channel bit as today's specification has it. Older peers send others, so that it is never looked at in what is received. */
+  /** Channel bit as today's specification has it. Older peers send others, so nothing here looks at that of a received frame. */
   readonly channelMessage: boolean
   /** Fields with their types, in the order of the wire. */
   readonly fields: readonly MessageField[]
@@ -95,86 +89,95 @@ export interface Message<Name extends string, Fields extends object, Fixed exten
   readonly set: { readonly [F in Fixed]: (payload: Uint8Array, value: Fields[F]) => void }
 }
 
-/** What a message is called, and which frames carry it. */
+/** The names of a message, and the type of the frames that carry it. */
 type Header<Name extends string> = Pick<
   Message<Name, object>,
-  'name' | 'specName' | 'protocol' | 'extensionType' | 'messageType' | 'channelMessage'
->
-
-/** Code that is generated for a message. */
-interface Codec<Fields extends object> {
-  decode(payload: Uint8Array): Fields
-  /** Checks all fields, returns their size, and writes them if there is a target, which needs room for `extra` bytes more. */
-  pack(fields: EncodableFields<Fields>, into: Uint8Array | null, extra: number): number
-  readonly get: Message<string, Fields>['get']
+  'name' | 'protocol' | 'extensionType' | 'messageType' | 'channelMessage'
+> & {
+  /** Unless it is the name of the export. */
+  readonly specName?: string
 }
+
+/** Array that a payload is written into. Null asks how long it would be; without one a new array is made. */
+export type Target = Uint8Array | null | undefined
+
+/** The two functions that some messages have generated code for. The others go by the table of their fields: `byTable`. */
+export type Code<Fields extends object> = readonly [
+  decode: (payload: Uint8Array) => Fields,
+  /** Checks all fields and TLVs, and writes them. Returns the array that it has made, or else how many bytes the payload has. */
+  pack: (
+    given: EncodableFields<Fields> | undefined | null,
+    tlvs: readonly TlvValues[] | undefined,
+    target: Target,
+  ) => Uint8Array | number,
+]
 
 const made = /* @__PURE__ */ new WeakSet<object>()
 
-/** Whether `value` is a message of this module, and not something that looks like one. */
+/** Returns true if this module has made `value`; other objects may only look like messages. */
 export function isMessage(value: object): value is Message<string, object> {
   return made.has(value)
 }
 
-/** Makes a message of its header, the types of its fields in the order of the wire, and the code generated for it. */
+/** Makes a message of its header, and the types of its fields in the order of the wire. */
 export function message<Name extends string, Fields extends object, Fixed extends keyof Fields>(
   header: Header<Name>,
-  types: Record<keyof Fields, FieldType>,
-  { decode, pack, get }: Codec<Fields>,
+  types: Record<keyof NoInfer<Fields>, FieldType>,
+  code: (layout: Layout) => Code<NoInfer<Fields>>,
 ): Message<Name, Fields, Fixed> {
-  const { name, extensionType, messageType } = header
+  const { name } = header
   const fields: MessageField[] = []
-  const raw: Record<string, (payload: Uint8Array) => Uint8Array> = {}
-  const set: Record<string, (payload: Uint8Array, value: never) => void> = {}
   const layout: Layout = { name, fields }
-  for (const [field, type] of Object.entries<FieldType>(types)) {
+  const get: Record<string, (payload: Uint8Array) => unknown> = {}
+  const raw: Record<string, (payload: Uint8Array) => Uint8Array> = {}
+  const set: Record<string, (payload: Uint8Array, value: unknown) => void> = {}
+  /** Offset of the next field; NaN behind one of variable length. */
+  let offset = 0
+  for (const [field, type] of Object.entries(types) as [string, Codec][]) {
     const index = fields.push({ name: field, type }) - 1
-    if (type.size > 0) {
-      const { check, put } = type as FixedType<unknown>
-      set[field] = (payload, value) => {
-        check(value, type.most, layout, index)
-        const at = offsetOf(payload, layout, index)
-        checkEnd(payload, at + type.size, layout)
-        put(payload, at, value)
+    const start = offset
+    const end = start + type.size
+    offset = type.size > 0 ? end : UNFIT
+    /** Returns where the field begins. Throws unless the payload holds it. */
+    const find = (payload: Uint8Array): number => {
+      if (end > start) {
+        // Most fields that are read often lie at one place. This is short, so that engines inline it.
+        check(payload, end, layout)
+        return start
       }
-    } else if (type.name[0] === 'S' && type.name[1] === 'T') {
-      raw[field] = (payload) => bytes(payload, offsetOf(payload, layout, index), type, layout)
+      upTo(payload, layout, null, index + 1)
+      return upTo(payload, layout, null, index)
+    }
+    get[field] = (payload) => type.read(payload, find(payload), type)
+    if (type.kind === 'string or bytes') raw[field] = (payload) => bytes(payload, find(payload), type)
+    if (type.size > 0) {
+      set[field] = (payload, value) => {
+        if (!(type.put(payload, find(payload), value, type) >= 0)) throw unfit(`${name}.${field}`, type, value)
+      }
     }
   }
-  const validate = (payload: Uint8Array): number => {
-    const end = offsetOf(payload, layout, fields.length)
-    checkEnd(payload, end, layout)
-    return end
-  }
-  const encodeInto = (target: Uint8Array, values: EncodableFields<Fields>, tlvs?: readonly Tlv[]): number => {
-    if (!isBytes(target)) throw malformed(target, layout)
-    if (tlvs === undefined) return pack(values, target, 0)
-    const checked = checkTlvs(tlvs, name)
-    return putTlvs(target, pack(values, target, tlvsSize(checked)), checked)
-  }
-  const byteLength = (values: EncodableFields<Fields>, tlvs?: readonly Tlv[]): number => {
-    const extra = tlvs === undefined ? 0 : tlvsSize(checkTlvs(tlvs, name))
-    return pack(values, null, extra) + extra
-  }
-  const result: Message<Name, Fields, Fixed> = Object.freeze({
+  const [decode, pack] = code(layout)
+  const write = (values: EncodableFields<Fields>, tlvs: readonly Tlv[] | undefined, target?: Target) =>
+    pack(values, tlvs === undefined ? tlvs : copyTlvs(tlvs, name), target)
+  const key = keyOf(header)
+  const result = Object.freeze({
+    specName: name,
     ...header,
     fields,
-    is: (frame: MessageType) => frame.messageType === messageType && (frame.extensionType & 0x7fff) === extensionType,
+    is: (frame: MessageType) => keyOf(frame) === key,
     decode,
-    validate,
-    tlvs: (payload: Uint8Array) => readTlvs(payload, validate(payload), name),
-    encode: (values: EncodableFields<Fields>, tlvs?: readonly Tlv[]) => {
-      const payload = new Uint8Array(byteLength(values, tlvs))
-      const length = encodeInto(payload, values, tlvs)
-      // Only fields that answer differently the second time have another length.
-      return length === payload.length ? payload : payload.subarray(0, length)
+    validate: (payload: Uint8Array) => upTo(payload, layout),
+    tlvs: (payload: Uint8Array) => readTlvs(payload, upTo(payload, layout), name),
+    encode: (values: EncodableFields<Fields>, tlvs?: readonly Tlv[]) => write(values, tlvs),
+    encodeInto: (target: Uint8Array, values: EncodableFields<Fields>, tlvs?: readonly Tlv[]) => {
+      checkBytes(target, layout)
+      return write(values, tlvs, target)
     },
-    encodeInto,
-    byteLength,
+    byteLength: (values: EncodableFields<Fields>, tlvs?: readonly Tlv[]) => write(values, tlvs, null),
     get,
-    raw: raw as Message<Name, Fields>['raw'],
-    set: set as Message<Name, Fields>['set'],
-  })
+    raw,
+    set,
+  }) as unknown as Message<Name, Fields, Fixed>
   made.add(result)
   return result
 }

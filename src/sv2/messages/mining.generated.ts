@@ -1,4 +1,5 @@
 // Generated from schema.json by `npm run generate:messages`; do not edit.
+import { byTable } from './by-table.js'
 import {
   B0_32,
   B0_64K,
@@ -15,47 +16,9 @@ import {
   U256,
 } from './field-type.js'
 import { type Message, message } from './message.js'
-import {
-  bool,
-  byteStrings,
-  bytes,
-  checkEnd,
-  checkPayload,
-  endOf,
-  f32,
-  numbers,
-  offsetOf,
-  optionU32,
-  text,
-  u16,
-  u32,
-  u64,
-  u256,
-} from './read.js'
-import {
-  byteStringsSize,
-  checkBigint,
-  checkBool,
-  checkByteStrings,
-  checkBytes,
-  checkFields,
-  checkFloat,
-  checkNumbers,
-  checkText,
-  checkU256,
-  isTarget,
-  notNumber,
-  putBool,
-  putByteStrings,
-  putBytes,
-  putCounted,
-  putF32,
-  putNumbers,
-  putOptionU32,
-  putU16,
-  putU32,
-  putU64,
-} from './write.js'
+import { bytes, check, endOf, u32, u64 } from './read.js'
+import { putTlvs } from './tlv.js'
+import { isU32, putAll, putBytes, putU64, room, write } from './write.js'
 
 // The mining protocol.
 
@@ -83,7 +46,6 @@ export const OpenStandardMiningChannel: Message<
 > = /* @__PURE__ */ message(
   {
     name: 'OpenStandardMiningChannel',
-    specName: 'OpenStandardMiningChannel',
     protocol: 'mining',
     extensionType: 0,
     messageType: 0x10,
@@ -95,40 +57,7 @@ export const OpenStandardMiningChannel: Message<
     nominalHashRate: F32,
     maxTarget: U256,
   },
-  {
-    decode: (payload) => {
-      checkPayload(payload, OpenStandardMiningChannel)
-      const end2 = endOf(payload, 4, STR0_255)
-      checkEnd(payload, end2 + 36, OpenStandardMiningChannel)
-      return {
-        requestId: u32(payload, 0, OpenStandardMiningChannel),
-        userIdentity: text(payload, 4, STR0_255, OpenStandardMiningChannel),
-        nominalHashRate: f32(payload, end2, OpenStandardMiningChannel),
-        maxTarget: u256(payload, end2 + 4, OpenStandardMiningChannel),
-      }
-    },
-    pack: (fields, into, extra) => {
-      const { requestId, userIdentity, nominalHashRate, maxTarget } = checkFields(fields, OpenStandardMiningChannel)
-      if (requestId >>> 0 !== requestId) throw notNumber(requestId, OpenStandardMiningChannel, 0)
-      const userIdentityText = checkText(userIdentity, 255, OpenStandardMiningChannel, 1)
-      checkFloat(nominalHashRate, 0, OpenStandardMiningChannel, 2)
-      checkU256(maxTarget, 32, OpenStandardMiningChannel, 3)
-      const size = 41 + userIdentityText.length
-      if (!isTarget(into, size, extra, OpenStandardMiningChannel)) return size
-      putU32(into, 0, requestId)
-      let at = putCounted(into, 4, userIdentityText, 1)
-      at = putF32(into, at, nominalHashRate)
-      putBytes(into, at, maxTarget)
-      return size
-    },
-    get: {
-      requestId: (payload) => u32(payload, 0, OpenStandardMiningChannel),
-      userIdentity: (payload) => text(payload, 4, STR0_255, OpenStandardMiningChannel),
-      nominalHashRate: (payload) =>
-        f32(payload, offsetOf(payload, OpenStandardMiningChannel, 2), OpenStandardMiningChannel),
-      maxTarget: (payload) => u256(payload, offsetOf(payload, OpenStandardMiningChannel, 3), OpenStandardMiningChannel),
-    },
-  },
+  byTable,
 )
 
 /** Fields of {@link OpenStandardMiningChannelSuccess}. */
@@ -170,47 +99,7 @@ export const OpenStandardMiningChannelSuccess: Message<
     extranoncePrefix: B0_32,
     groupChannelId: U32,
   },
-  {
-    decode: (payload) => {
-      checkPayload(payload, OpenStandardMiningChannelSuccess)
-      const end4 = endOf(payload, 40, B0_32)
-      checkEnd(payload, end4 + 4, OpenStandardMiningChannelSuccess)
-      return {
-        requestId: u32(payload, 0, OpenStandardMiningChannelSuccess),
-        channelId: u32(payload, 4, OpenStandardMiningChannelSuccess),
-        target: u256(payload, 8, OpenStandardMiningChannelSuccess),
-        extranoncePrefix: bytes(payload, 40, B0_32, OpenStandardMiningChannelSuccess),
-        groupChannelId: u32(payload, end4, OpenStandardMiningChannelSuccess),
-      }
-    },
-    pack: (fields, into, extra) => {
-      const { requestId, channelId, target, extranoncePrefix, groupChannelId } = checkFields(
-        fields,
-        OpenStandardMiningChannelSuccess,
-      )
-      if (requestId >>> 0 !== requestId) throw notNumber(requestId, OpenStandardMiningChannelSuccess, 0)
-      if (channelId >>> 0 !== channelId) throw notNumber(channelId, OpenStandardMiningChannelSuccess, 1)
-      checkU256(target, 32, OpenStandardMiningChannelSuccess, 2)
-      checkBytes(extranoncePrefix, 0, 32, OpenStandardMiningChannelSuccess, 3)
-      if (groupChannelId >>> 0 !== groupChannelId) throw notNumber(groupChannelId, OpenStandardMiningChannelSuccess, 4)
-      const size = 45 + extranoncePrefix.length
-      if (!isTarget(into, size, extra, OpenStandardMiningChannelSuccess)) return size
-      putU32(into, 0, requestId)
-      putU32(into, 4, channelId)
-      putBytes(into, 8, target)
-      const at = putCounted(into, 40, extranoncePrefix, 1)
-      putU32(into, at, groupChannelId)
-      return size
-    },
-    get: {
-      requestId: (payload) => u32(payload, 0, OpenStandardMiningChannelSuccess),
-      channelId: (payload) => u32(payload, 4, OpenStandardMiningChannelSuccess),
-      target: (payload) => u256(payload, 8, OpenStandardMiningChannelSuccess),
-      extranoncePrefix: (payload) => bytes(payload, 40, B0_32, OpenStandardMiningChannelSuccess),
-      groupChannelId: (payload) =>
-        u32(payload, offsetOf(payload, OpenStandardMiningChannelSuccess, 4), OpenStandardMiningChannelSuccess),
-    },
-  },
+  byTable,
 )
 
 /** Fields of {@link OpenMiningChannelError}. */
@@ -240,31 +129,7 @@ export const OpenMiningChannelError: Message<'OpenMiningChannelError', OpenMinin
       requestId: U32,
       errorCode: STR0_255,
     },
-    {
-      decode: (payload) => {
-        checkPayload(payload, OpenMiningChannelError)
-        const end2 = endOf(payload, 4, STR0_255)
-        checkEnd(payload, end2, OpenMiningChannelError)
-        return {
-          requestId: u32(payload, 0, OpenMiningChannelError),
-          errorCode: text(payload, 4, STR0_255, OpenMiningChannelError),
-        }
-      },
-      pack: (fields, into, extra) => {
-        const { requestId, errorCode } = checkFields(fields, OpenMiningChannelError)
-        if (requestId >>> 0 !== requestId) throw notNumber(requestId, OpenMiningChannelError, 0)
-        const errorCodeText = checkText(errorCode, 255, OpenMiningChannelError, 1)
-        const size = 5 + errorCodeText.length
-        if (!isTarget(into, size, extra, OpenMiningChannelError)) return size
-        putU32(into, 0, requestId)
-        putCounted(into, 4, errorCodeText, 1)
-        return size
-      },
-      get: {
-        requestId: (payload) => u32(payload, 0, OpenMiningChannelError),
-        errorCode: (payload) => text(payload, 4, STR0_255, OpenMiningChannelError),
-      },
-    },
+    byTable,
   )
 
 /** Fields of {@link OpenExtendedMiningChannel}. */
@@ -293,7 +158,6 @@ export const OpenExtendedMiningChannel: Message<
 > = /* @__PURE__ */ message(
   {
     name: 'OpenExtendedMiningChannel',
-    specName: 'OpenExtendedMiningChannel',
     protocol: 'mining',
     extensionType: 0,
     messageType: 0x13,
@@ -306,49 +170,7 @@ export const OpenExtendedMiningChannel: Message<
     maxTarget: U256,
     minExtranonceSize: U16,
   },
-  {
-    decode: (payload) => {
-      checkPayload(payload, OpenExtendedMiningChannel)
-      const end2 = endOf(payload, 4, STR0_255)
-      checkEnd(payload, end2 + 38, OpenExtendedMiningChannel)
-      return {
-        requestId: u32(payload, 0, OpenExtendedMiningChannel),
-        userIdentity: text(payload, 4, STR0_255, OpenExtendedMiningChannel),
-        nominalHashRate: f32(payload, end2, OpenExtendedMiningChannel),
-        maxTarget: u256(payload, end2 + 4, OpenExtendedMiningChannel),
-        minExtranonceSize: u16(payload, end2 + 36, OpenExtendedMiningChannel),
-      }
-    },
-    pack: (fields, into, extra) => {
-      const { requestId, userIdentity, nominalHashRate, maxTarget, minExtranonceSize } = checkFields(
-        fields,
-        OpenExtendedMiningChannel,
-      )
-      if (requestId >>> 0 !== requestId) throw notNumber(requestId, OpenExtendedMiningChannel, 0)
-      const userIdentityText = checkText(userIdentity, 255, OpenExtendedMiningChannel, 1)
-      checkFloat(nominalHashRate, 0, OpenExtendedMiningChannel, 2)
-      checkU256(maxTarget, 32, OpenExtendedMiningChannel, 3)
-      if ((minExtranonceSize & 0xffff) !== minExtranonceSize)
-        throw notNumber(minExtranonceSize, OpenExtendedMiningChannel, 4)
-      const size = 43 + userIdentityText.length
-      if (!isTarget(into, size, extra, OpenExtendedMiningChannel)) return size
-      putU32(into, 0, requestId)
-      let at = putCounted(into, 4, userIdentityText, 1)
-      at = putF32(into, at, nominalHashRate)
-      at = putBytes(into, at, maxTarget)
-      putU16(into, at, minExtranonceSize)
-      return size
-    },
-    get: {
-      requestId: (payload) => u32(payload, 0, OpenExtendedMiningChannel),
-      userIdentity: (payload) => text(payload, 4, STR0_255, OpenExtendedMiningChannel),
-      nominalHashRate: (payload) =>
-        f32(payload, offsetOf(payload, OpenExtendedMiningChannel, 2), OpenExtendedMiningChannel),
-      maxTarget: (payload) => u256(payload, offsetOf(payload, OpenExtendedMiningChannel, 3), OpenExtendedMiningChannel),
-      minExtranonceSize: (payload) =>
-        u16(payload, offsetOf(payload, OpenExtendedMiningChannel, 4), OpenExtendedMiningChannel),
-    },
-  },
+  byTable,
 )
 
 /** Fields of {@link OpenExtendedMiningChannelSuccess}. */
@@ -393,52 +215,7 @@ export const OpenExtendedMiningChannelSuccess: Message<
     extranoncePrefix: B0_32,
     groupChannelId: U32,
   },
-  {
-    decode: (payload) => {
-      checkPayload(payload, OpenExtendedMiningChannelSuccess)
-      const end5 = endOf(payload, 42, B0_32)
-      checkEnd(payload, end5 + 4, OpenExtendedMiningChannelSuccess)
-      return {
-        requestId: u32(payload, 0, OpenExtendedMiningChannelSuccess),
-        channelId: u32(payload, 4, OpenExtendedMiningChannelSuccess),
-        target: u256(payload, 8, OpenExtendedMiningChannelSuccess),
-        extranonceSize: u16(payload, 40, OpenExtendedMiningChannelSuccess),
-        extranoncePrefix: bytes(payload, 42, B0_32, OpenExtendedMiningChannelSuccess),
-        groupChannelId: u32(payload, end5, OpenExtendedMiningChannelSuccess),
-      }
-    },
-    pack: (fields, into, extra) => {
-      const { requestId, channelId, target, extranonceSize, extranoncePrefix, groupChannelId } = checkFields(
-        fields,
-        OpenExtendedMiningChannelSuccess,
-      )
-      if (requestId >>> 0 !== requestId) throw notNumber(requestId, OpenExtendedMiningChannelSuccess, 0)
-      if (channelId >>> 0 !== channelId) throw notNumber(channelId, OpenExtendedMiningChannelSuccess, 1)
-      checkU256(target, 32, OpenExtendedMiningChannelSuccess, 2)
-      if ((extranonceSize & 0xffff) !== extranonceSize)
-        throw notNumber(extranonceSize, OpenExtendedMiningChannelSuccess, 3)
-      checkBytes(extranoncePrefix, 0, 32, OpenExtendedMiningChannelSuccess, 4)
-      if (groupChannelId >>> 0 !== groupChannelId) throw notNumber(groupChannelId, OpenExtendedMiningChannelSuccess, 5)
-      const size = 47 + extranoncePrefix.length
-      if (!isTarget(into, size, extra, OpenExtendedMiningChannelSuccess)) return size
-      putU32(into, 0, requestId)
-      putU32(into, 4, channelId)
-      putBytes(into, 8, target)
-      putU16(into, 40, extranonceSize)
-      const at = putCounted(into, 42, extranoncePrefix, 1)
-      putU32(into, at, groupChannelId)
-      return size
-    },
-    get: {
-      requestId: (payload) => u32(payload, 0, OpenExtendedMiningChannelSuccess),
-      channelId: (payload) => u32(payload, 4, OpenExtendedMiningChannelSuccess),
-      target: (payload) => u256(payload, 8, OpenExtendedMiningChannelSuccess),
-      extranonceSize: (payload) => u16(payload, 40, OpenExtendedMiningChannelSuccess),
-      extranoncePrefix: (payload) => bytes(payload, 42, B0_32, OpenExtendedMiningChannelSuccess),
-      groupChannelId: (payload) =>
-        u32(payload, offsetOf(payload, OpenExtendedMiningChannelSuccess, 5), OpenExtendedMiningChannelSuccess),
-    },
-  },
+  byTable,
 )
 
 /** Fields of {@link NewMiningJob}. */
@@ -467,7 +244,6 @@ export const NewMiningJob: Message<
 > = /* @__PURE__ */ message(
   {
     name: 'NewMiningJob',
-    specName: 'NewMiningJob',
     protocol: 'mining',
     extensionType: 0,
     messageType: 0x15,
@@ -480,43 +256,7 @@ export const NewMiningJob: Message<
     version: U32,
     merkleRoot: U256,
   },
-  {
-    decode: (payload) => {
-      checkPayload(payload, NewMiningJob)
-      const end3 = endOf(payload, 8, OPTION_U32)
-      checkEnd(payload, end3 + 36, NewMiningJob)
-      return {
-        channelId: u32(payload, 0, NewMiningJob),
-        jobId: u32(payload, 4, NewMiningJob),
-        minNtime: optionU32(payload, 8, OPTION_U32, NewMiningJob),
-        version: u32(payload, end3, NewMiningJob),
-        merkleRoot: u256(payload, end3 + 4, NewMiningJob),
-      }
-    },
-    pack: (fields, into, extra) => {
-      const { channelId, jobId, minNtime, version, merkleRoot } = checkFields(fields, NewMiningJob)
-      if (channelId >>> 0 !== channelId) throw notNumber(channelId, NewMiningJob, 0)
-      if (jobId >>> 0 !== jobId) throw notNumber(jobId, NewMiningJob, 1)
-      if (minNtime !== null && minNtime >>> 0 !== minNtime) throw notNumber(minNtime, NewMiningJob, 2, 0xffffffff)
-      if (version >>> 0 !== version) throw notNumber(version, NewMiningJob, 3)
-      checkU256(merkleRoot, 32, NewMiningJob, 4)
-      const size = 45 + (minNtime === null ? 0 : 4)
-      if (!isTarget(into, size, extra, NewMiningJob)) return size
-      putU32(into, 0, channelId)
-      putU32(into, 4, jobId)
-      let at = putOptionU32(into, 8, minNtime)
-      at = putU32(into, at, version)
-      putBytes(into, at, merkleRoot)
-      return size
-    },
-    get: {
-      channelId: (payload) => u32(payload, 0, NewMiningJob),
-      jobId: (payload) => u32(payload, 4, NewMiningJob),
-      minNtime: (payload) => optionU32(payload, 8, OPTION_U32, NewMiningJob),
-      version: (payload) => u32(payload, offsetOf(payload, NewMiningJob, 3), NewMiningJob),
-      merkleRoot: (payload) => u256(payload, offsetOf(payload, NewMiningJob, 4), NewMiningJob),
-    },
-  },
+  byTable,
 )
 
 /** Fields of {@link UpdateChannel}. */
@@ -537,7 +277,6 @@ export interface UpdateChannelFields {
 export const UpdateChannel: Message<'UpdateChannel', UpdateChannelFields> = /* @__PURE__ */ message(
   {
     name: 'UpdateChannel',
-    specName: 'UpdateChannel',
     protocol: 'mining',
     extensionType: 0,
     messageType: 0x16,
@@ -548,33 +287,7 @@ export const UpdateChannel: Message<'UpdateChannel', UpdateChannelFields> = /* @
     nominalHashRate: F32,
     maximumTarget: U256,
   },
-  {
-    decode: (payload) => {
-      checkEnd(payload, 40, UpdateChannel)
-      return {
-        channelId: u32(payload, 0, UpdateChannel),
-        nominalHashRate: f32(payload, 4, UpdateChannel),
-        maximumTarget: u256(payload, 8, UpdateChannel),
-      }
-    },
-    pack: (fields, into, extra) => {
-      const { channelId, nominalHashRate, maximumTarget } = checkFields(fields, UpdateChannel)
-      if (channelId >>> 0 !== channelId) throw notNumber(channelId, UpdateChannel, 0)
-      checkFloat(nominalHashRate, 0, UpdateChannel, 1)
-      checkU256(maximumTarget, 32, UpdateChannel, 2)
-      const size = 40
-      if (!isTarget(into, size, extra, UpdateChannel)) return size
-      putU32(into, 0, channelId)
-      putF32(into, 4, nominalHashRate)
-      putBytes(into, 8, maximumTarget)
-      return size
-    },
-    get: {
-      channelId: (payload) => u32(payload, 0, UpdateChannel),
-      nominalHashRate: (payload) => f32(payload, 4, UpdateChannel),
-      maximumTarget: (payload) => u256(payload, 8, UpdateChannel),
-    },
-  },
+  byTable,
 )
 
 /** Fields of {@link UpdateChannelError}. */
@@ -604,31 +317,7 @@ export const UpdateChannelError: Message<'UpdateChannelError', UpdateChannelErro
       channelId: U32,
       errorCode: STR0_255,
     },
-    {
-      decode: (payload) => {
-        checkPayload(payload, UpdateChannelError)
-        const end2 = endOf(payload, 4, STR0_255)
-        checkEnd(payload, end2, UpdateChannelError)
-        return {
-          channelId: u32(payload, 0, UpdateChannelError),
-          errorCode: text(payload, 4, STR0_255, UpdateChannelError),
-        }
-      },
-      pack: (fields, into, extra) => {
-        const { channelId, errorCode } = checkFields(fields, UpdateChannelError)
-        if (channelId >>> 0 !== channelId) throw notNumber(channelId, UpdateChannelError, 0)
-        const errorCodeText = checkText(errorCode, 255, UpdateChannelError, 1)
-        const size = 5 + errorCodeText.length
-        if (!isTarget(into, size, extra, UpdateChannelError)) return size
-        putU32(into, 0, channelId)
-        putCounted(into, 4, errorCodeText, 1)
-        return size
-      },
-      get: {
-        channelId: (payload) => u32(payload, 0, UpdateChannelError),
-        errorCode: (payload) => text(payload, 4, STR0_255, UpdateChannelError),
-      },
-    },
+    byTable,
   )
 
 /** Fields of {@link CloseChannel}. */
@@ -647,7 +336,6 @@ export interface CloseChannelFields {
 export const CloseChannel: Message<'CloseChannel', CloseChannelFields, 'channelId'> = /* @__PURE__ */ message(
   {
     name: 'CloseChannel',
-    specName: 'CloseChannel',
     protocol: 'mining',
     extensionType: 0,
     messageType: 0x18,
@@ -657,28 +345,7 @@ export const CloseChannel: Message<'CloseChannel', CloseChannelFields, 'channelI
     channelId: U32,
     reasonCode: STR0_255,
   },
-  {
-    decode: (payload) => {
-      checkPayload(payload, CloseChannel)
-      const end2 = endOf(payload, 4, STR0_255)
-      checkEnd(payload, end2, CloseChannel)
-      return { channelId: u32(payload, 0, CloseChannel), reasonCode: text(payload, 4, STR0_255, CloseChannel) }
-    },
-    pack: (fields, into, extra) => {
-      const { channelId, reasonCode } = checkFields(fields, CloseChannel)
-      if (channelId >>> 0 !== channelId) throw notNumber(channelId, CloseChannel, 0)
-      const reasonCodeText = checkText(reasonCode, 255, CloseChannel, 1)
-      const size = 5 + reasonCodeText.length
-      if (!isTarget(into, size, extra, CloseChannel)) return size
-      putU32(into, 0, channelId)
-      putCounted(into, 4, reasonCodeText, 1)
-      return size
-    },
-    get: {
-      channelId: (payload) => u32(payload, 0, CloseChannel),
-      reasonCode: (payload) => text(payload, 4, STR0_255, CloseChannel),
-    },
-  },
+  byTable,
 )
 
 /** Fields of {@link SetExtranoncePrefix}. */
@@ -698,7 +365,6 @@ export const SetExtranoncePrefix: Message<'SetExtranoncePrefix', SetExtranoncePr
   /* @__PURE__ */ message(
     {
       name: 'SetExtranoncePrefix',
-      specName: 'SetExtranoncePrefix',
       protocol: 'mining',
       extensionType: 0,
       messageType: 0x19,
@@ -708,31 +374,7 @@ export const SetExtranoncePrefix: Message<'SetExtranoncePrefix', SetExtranoncePr
       channelId: U32,
       extranoncePrefix: B0_32,
     },
-    {
-      decode: (payload) => {
-        checkPayload(payload, SetExtranoncePrefix)
-        const end2 = endOf(payload, 4, B0_32)
-        checkEnd(payload, end2, SetExtranoncePrefix)
-        return {
-          channelId: u32(payload, 0, SetExtranoncePrefix),
-          extranoncePrefix: bytes(payload, 4, B0_32, SetExtranoncePrefix),
-        }
-      },
-      pack: (fields, into, extra) => {
-        const { channelId, extranoncePrefix } = checkFields(fields, SetExtranoncePrefix)
-        if (channelId >>> 0 !== channelId) throw notNumber(channelId, SetExtranoncePrefix, 0)
-        checkBytes(extranoncePrefix, 0, 32, SetExtranoncePrefix, 1)
-        const size = 5 + extranoncePrefix.length
-        if (!isTarget(into, size, extra, SetExtranoncePrefix)) return size
-        putU32(into, 0, channelId)
-        putCounted(into, 4, extranoncePrefix, 1)
-        return size
-      },
-      get: {
-        channelId: (payload) => u32(payload, 0, SetExtranoncePrefix),
-        extranoncePrefix: (payload) => bytes(payload, 4, B0_32, SetExtranoncePrefix),
-      },
-    },
+    byTable,
   )
 
 /** Fields of {@link SubmitSharesStandard}. */
@@ -760,7 +402,6 @@ export const SubmitSharesStandard: Message<'SubmitSharesStandard', SubmitSharesS
   /* @__PURE__ */ message(
     {
       name: 'SubmitSharesStandard',
-      specName: 'SubmitSharesStandard',
       protocol: 'mining',
       extensionType: 0,
       messageType: 0x1a,
@@ -774,45 +415,40 @@ export const SubmitSharesStandard: Message<'SubmitSharesStandard', SubmitSharesS
       ntime: U32,
       version: U32,
     },
-    {
-      decode: (payload) => {
-        checkEnd(payload, 24, SubmitSharesStandard)
+    (layout) => [
+      (payload) => {
+        check(payload, 24, layout)
+
         return {
-          channelId: u32(payload, 0, SubmitSharesStandard),
-          sequenceNumber: u32(payload, 4, SubmitSharesStandard),
-          jobId: u32(payload, 8, SubmitSharesStandard),
-          nonce: u32(payload, 12, SubmitSharesStandard),
-          ntime: u32(payload, 16, SubmitSharesStandard),
-          version: u32(payload, 20, SubmitSharesStandard),
+          channelId: u32(payload, 0),
+          sequenceNumber: u32(payload, 4),
+          jobId: u32(payload, 8),
+          nonce: u32(payload, 12),
+          ntime: u32(payload, 16),
+          version: u32(payload, 20),
         }
       },
-      pack: (fields, into, extra) => {
-        const { channelId, sequenceNumber, jobId, nonce, ntime, version } = checkFields(fields, SubmitSharesStandard)
-        if (channelId >>> 0 !== channelId) throw notNumber(channelId, SubmitSharesStandard, 0)
-        if (sequenceNumber >>> 0 !== sequenceNumber) throw notNumber(sequenceNumber, SubmitSharesStandard, 1)
-        if (jobId >>> 0 !== jobId) throw notNumber(jobId, SubmitSharesStandard, 2)
-        if (nonce >>> 0 !== nonce) throw notNumber(nonce, SubmitSharesStandard, 3)
-        if (ntime >>> 0 !== ntime) throw notNumber(ntime, SubmitSharesStandard, 4)
-        if (version >>> 0 !== version) throw notNumber(version, SubmitSharesStandard, 5)
-        const size = 24
-        if (!isTarget(into, size, extra, SubmitSharesStandard)) return size
-        putU32(into, 0, channelId)
-        putU32(into, 4, sequenceNumber)
-        putU32(into, 8, jobId)
-        putU32(into, 12, nonce)
-        putU32(into, 16, ntime)
-        putU32(into, 20, version)
-        return size
+      (given, tlvs, target) => {
+        const { channelId, sequenceNumber, jobId, nonce, ntime, version } = given ?? ({} as SubmitSharesStandardFields)
+
+        const fits =
+          isU32(channelId) && isU32(sequenceNumber) && isU32(jobId) && isU32(nonce) && isU32(ntime) && isU32(version)
+        // Throws, and tells why.
+        if (!fits) putAll(null, 0, layout, [channelId, sequenceNumber, jobId, nonce, ntime, version])
+        const length = tlvs === undefined ? 24 : putTlvs(null, 24, tlvs, layout)
+        const into = room(target, length, layout)
+        if (into) {
+          write(into, 0, channelId)
+          write(into, 4, sequenceNumber)
+          write(into, 8, jobId)
+          write(into, 12, nonce)
+          write(into, 16, ntime)
+          write(into, 20, version)
+          if (tlvs !== undefined) putTlvs(into, 24, tlvs, layout)
+        }
+        return target === undefined ? into! : length
       },
-      get: {
-        channelId: (payload) => u32(payload, 0, SubmitSharesStandard),
-        sequenceNumber: (payload) => u32(payload, 4, SubmitSharesStandard),
-        jobId: (payload) => u32(payload, 8, SubmitSharesStandard),
-        nonce: (payload) => u32(payload, 12, SubmitSharesStandard),
-        ntime: (payload) => u32(payload, 16, SubmitSharesStandard),
-        version: (payload) => u32(payload, 20, SubmitSharesStandard),
-      },
-    },
+    ],
   )
 
 /** Fields of {@link SubmitSharesExtended}. */
@@ -845,7 +481,6 @@ export const SubmitSharesExtended: Message<
 > = /* @__PURE__ */ message(
   {
     name: 'SubmitSharesExtended',
-    specName: 'SubmitSharesExtended',
     protocol: 'mining',
     extensionType: 0,
     messageType: 0x1b,
@@ -860,54 +495,49 @@ export const SubmitSharesExtended: Message<
     version: U32,
     extranonce: B0_32,
   },
-  {
-    decode: (payload) => {
-      checkPayload(payload, SubmitSharesExtended)
-      const end7 = endOf(payload, 24, B0_32)
-      checkEnd(payload, end7, SubmitSharesExtended)
+  (layout) => [
+    (payload) => {
+      check(payload, 25, layout)
+      check(payload, endOf(payload, 24, B0_32), layout)
       return {
-        channelId: u32(payload, 0, SubmitSharesExtended),
-        sequenceNumber: u32(payload, 4, SubmitSharesExtended),
-        jobId: u32(payload, 8, SubmitSharesExtended),
-        nonce: u32(payload, 12, SubmitSharesExtended),
-        ntime: u32(payload, 16, SubmitSharesExtended),
-        version: u32(payload, 20, SubmitSharesExtended),
-        extranonce: bytes(payload, 24, B0_32, SubmitSharesExtended),
+        channelId: u32(payload, 0),
+        sequenceNumber: u32(payload, 4),
+        jobId: u32(payload, 8),
+        nonce: u32(payload, 12),
+        ntime: u32(payload, 16),
+        version: u32(payload, 20),
+        extranonce: bytes(payload, 24, B0_32),
       }
     },
-    pack: (fields, into, extra) => {
-      const { channelId, sequenceNumber, jobId, nonce, ntime, version, extranonce } = checkFields(
-        fields,
-        SubmitSharesExtended,
-      )
-      if (channelId >>> 0 !== channelId) throw notNumber(channelId, SubmitSharesExtended, 0)
-      if (sequenceNumber >>> 0 !== sequenceNumber) throw notNumber(sequenceNumber, SubmitSharesExtended, 1)
-      if (jobId >>> 0 !== jobId) throw notNumber(jobId, SubmitSharesExtended, 2)
-      if (nonce >>> 0 !== nonce) throw notNumber(nonce, SubmitSharesExtended, 3)
-      if (ntime >>> 0 !== ntime) throw notNumber(ntime, SubmitSharesExtended, 4)
-      if (version >>> 0 !== version) throw notNumber(version, SubmitSharesExtended, 5)
-      checkBytes(extranonce, 0, 32, SubmitSharesExtended, 6)
-      const size = 25 + extranonce.length
-      if (!isTarget(into, size, extra, SubmitSharesExtended)) return size
-      putU32(into, 0, channelId)
-      putU32(into, 4, sequenceNumber)
-      putU32(into, 8, jobId)
-      putU32(into, 12, nonce)
-      putU32(into, 16, ntime)
-      putU32(into, 20, version)
-      putCounted(into, 24, extranonce, 1)
-      return size
+    (given, tlvs, target) => {
+      const { channelId, sequenceNumber, jobId, nonce, ntime, version, extranonce } =
+        given ?? ({} as SubmitSharesExtendedFields)
+      const size = 24 + putBytes(null, 0, extranonce, B0_32)
+      const fits =
+        isU32(channelId) &&
+        isU32(sequenceNumber) &&
+        isU32(jobId) &&
+        isU32(nonce) &&
+        isU32(ntime) &&
+        isU32(version) &&
+        size > 0
+      // Throws, and tells why.
+      if (!fits) putAll(null, 0, layout, [channelId, sequenceNumber, jobId, nonce, ntime, version, extranonce])
+      const length = tlvs === undefined ? size : putTlvs(null, size, tlvs, layout)
+      const into = room(target, length, layout)
+      if (into) {
+        write(into, 0, channelId)
+        write(into, 4, sequenceNumber)
+        write(into, 8, jobId)
+        write(into, 12, nonce)
+        write(into, 16, ntime)
+        write(into, 20, version)
+        putBytes(into, 24, extranonce, B0_32)
+        if (tlvs !== undefined) putTlvs(into, size, tlvs, layout)
+      }
+      return target === undefined ? into! : length
     },
-    get: {
-      channelId: (payload) => u32(payload, 0, SubmitSharesExtended),
-      sequenceNumber: (payload) => u32(payload, 4, SubmitSharesExtended),
-      jobId: (payload) => u32(payload, 8, SubmitSharesExtended),
-      nonce: (payload) => u32(payload, 12, SubmitSharesExtended),
-      ntime: (payload) => u32(payload, 16, SubmitSharesExtended),
-      version: (payload) => u32(payload, 20, SubmitSharesExtended),
-      extranonce: (payload) => bytes(payload, 24, B0_32, SubmitSharesExtended),
-    },
-  },
+  ],
 )
 
 /** Fields of {@link SubmitSharesSuccess}. */
@@ -942,41 +572,40 @@ export const SubmitSharesSuccess: Message<'SubmitSharesSuccess', SubmitSharesSuc
     newSubmitsAcceptedCount: U32,
     newSharesSum: U64,
   },
-  {
-    decode: (payload) => {
-      checkEnd(payload, 20, SubmitSharesSuccess)
+  (layout) => [
+    (payload) => {
+      check(payload, 20, layout)
+
       return {
-        channelId: u32(payload, 0, SubmitSharesSuccess),
-        lastSequenceNumber: u32(payload, 4, SubmitSharesSuccess),
-        newSubmitsAcceptedCount: u32(payload, 8, SubmitSharesSuccess),
-        newSharesSum: u64(payload, 12, SubmitSharesSuccess),
+        channelId: u32(payload, 0),
+        lastSequenceNumber: u32(payload, 4),
+        newSubmitsAcceptedCount: u32(payload, 8),
+        newSharesSum: u64(payload, 12),
       }
     },
-    pack: (fields, into, extra) => {
-      const { channelId, lastSequenceNumber, newSubmitsAcceptedCount, newSharesSum } = checkFields(
-        fields,
-        SubmitSharesSuccess,
-      )
-      if (channelId >>> 0 !== channelId) throw notNumber(channelId, SubmitSharesSuccess, 0)
-      if (lastSequenceNumber >>> 0 !== lastSequenceNumber) throw notNumber(lastSequenceNumber, SubmitSharesSuccess, 1)
-      if (newSubmitsAcceptedCount >>> 0 !== newSubmitsAcceptedCount)
-        throw notNumber(newSubmitsAcceptedCount, SubmitSharesSuccess, 2)
-      checkBigint(newSharesSum, 0, SubmitSharesSuccess, 3)
-      const size = 20
-      if (!isTarget(into, size, extra, SubmitSharesSuccess)) return size
-      putU32(into, 0, channelId)
-      putU32(into, 4, lastSequenceNumber)
-      putU32(into, 8, newSubmitsAcceptedCount)
-      putU64(into, 12, newSharesSum)
-      return size
+    (given, tlvs, target) => {
+      const { channelId, lastSequenceNumber, newSubmitsAcceptedCount, newSharesSum } =
+        given ?? ({} as SubmitSharesSuccessFields)
+
+      const fits =
+        isU32(channelId) &&
+        isU32(lastSequenceNumber) &&
+        isU32(newSubmitsAcceptedCount) &&
+        putU64(null, 0, newSharesSum) > 0
+      // Throws, and tells why.
+      if (!fits) putAll(null, 0, layout, [channelId, lastSequenceNumber, newSubmitsAcceptedCount, newSharesSum])
+      const length = tlvs === undefined ? 20 : putTlvs(null, 20, tlvs, layout)
+      const into = room(target, length, layout)
+      if (into) {
+        write(into, 0, channelId)
+        write(into, 4, lastSequenceNumber)
+        write(into, 8, newSubmitsAcceptedCount)
+        putU64(into, 12, newSharesSum)
+        if (tlvs !== undefined) putTlvs(into, 20, tlvs, layout)
+      }
+      return target === undefined ? into! : length
     },
-    get: {
-      channelId: (payload) => u32(payload, 0, SubmitSharesSuccess),
-      lastSequenceNumber: (payload) => u32(payload, 4, SubmitSharesSuccess),
-      newSubmitsAcceptedCount: (payload) => u32(payload, 8, SubmitSharesSuccess),
-      newSharesSum: (payload) => u64(payload, 12, SubmitSharesSuccess),
-    },
-  },
+  ],
 )
 
 /** Fields of {@link SubmitSharesError}. */
@@ -1009,35 +638,7 @@ export const SubmitSharesError: Message<'SubmitSharesError', SubmitSharesErrorFi
       sequenceNumber: U32,
       errorCode: STR0_255,
     },
-    {
-      decode: (payload) => {
-        checkPayload(payload, SubmitSharesError)
-        const end3 = endOf(payload, 8, STR0_255)
-        checkEnd(payload, end3, SubmitSharesError)
-        return {
-          channelId: u32(payload, 0, SubmitSharesError),
-          sequenceNumber: u32(payload, 4, SubmitSharesError),
-          errorCode: text(payload, 8, STR0_255, SubmitSharesError),
-        }
-      },
-      pack: (fields, into, extra) => {
-        const { channelId, sequenceNumber, errorCode } = checkFields(fields, SubmitSharesError)
-        if (channelId >>> 0 !== channelId) throw notNumber(channelId, SubmitSharesError, 0)
-        if (sequenceNumber >>> 0 !== sequenceNumber) throw notNumber(sequenceNumber, SubmitSharesError, 1)
-        const errorCodeText = checkText(errorCode, 255, SubmitSharesError, 2)
-        const size = 9 + errorCodeText.length
-        if (!isTarget(into, size, extra, SubmitSharesError)) return size
-        putU32(into, 0, channelId)
-        putU32(into, 4, sequenceNumber)
-        putCounted(into, 8, errorCodeText, 1)
-        return size
-      },
-      get: {
-        channelId: (payload) => u32(payload, 0, SubmitSharesError),
-        sequenceNumber: (payload) => u32(payload, 4, SubmitSharesError),
-        errorCode: (payload) => text(payload, 8, STR0_255, SubmitSharesError),
-      },
-    },
+    byTable,
   )
 
 /** Fields of {@link NewExtendedMiningJob}. */
@@ -1072,7 +673,6 @@ export const NewExtendedMiningJob: Message<
 > = /* @__PURE__ */ message(
   {
     name: 'NewExtendedMiningJob',
-    specName: 'NewExtendedMiningJob',
     protocol: 'mining',
     extensionType: 0,
     messageType: 0x1f,
@@ -1088,77 +688,7 @@ export const NewExtendedMiningJob: Message<
     coinbaseTxPrefix: B0_64K,
     coinbaseTxSuffix: B0_64K,
   },
-  {
-    decode: (payload) => {
-      checkPayload(payload, NewExtendedMiningJob)
-      const end3 = endOf(payload, 8, OPTION_U32)
-      const end6 = endOf(payload, end3 + 5, SEQ0_255_U256)
-      const end7 = endOf(payload, end6, B0_64K)
-      const end8 = endOf(payload, end7, B0_64K)
-      checkEnd(payload, end8, NewExtendedMiningJob)
-      return {
-        channelId: u32(payload, 0, NewExtendedMiningJob),
-        jobId: u32(payload, 4, NewExtendedMiningJob),
-        minNtime: optionU32(payload, 8, OPTION_U32, NewExtendedMiningJob),
-        version: u32(payload, end3, NewExtendedMiningJob),
-        versionRollingAllowed: bool(payload, end3 + 4, NewExtendedMiningJob),
-        merklePath: byteStrings(payload, end3 + 5, SEQ0_255_U256, NewExtendedMiningJob),
-        coinbaseTxPrefix: bytes(payload, end6, B0_64K, NewExtendedMiningJob),
-        coinbaseTxSuffix: bytes(payload, end7, B0_64K, NewExtendedMiningJob),
-      }
-    },
-    pack: (fields, into, extra) => {
-      const {
-        channelId,
-        jobId,
-        minNtime,
-        version,
-        versionRollingAllowed,
-        merklePath,
-        coinbaseTxPrefix,
-        coinbaseTxSuffix,
-      } = checkFields(fields, NewExtendedMiningJob)
-      const merklePathList = checkByteStrings(merklePath, SEQ0_255_U256, NewExtendedMiningJob, 5)
-      if (channelId >>> 0 !== channelId) throw notNumber(channelId, NewExtendedMiningJob, 0)
-      if (jobId >>> 0 !== jobId) throw notNumber(jobId, NewExtendedMiningJob, 1)
-      if (minNtime !== null && minNtime >>> 0 !== minNtime)
-        throw notNumber(minNtime, NewExtendedMiningJob, 2, 0xffffffff)
-      if (version >>> 0 !== version) throw notNumber(version, NewExtendedMiningJob, 3)
-      checkBool(versionRollingAllowed, 0, NewExtendedMiningJob, 4)
-      checkBytes(coinbaseTxPrefix, 0, 65535, NewExtendedMiningJob, 6)
-      checkBytes(coinbaseTxSuffix, 0, 65535, NewExtendedMiningJob, 7)
-      const size =
-        18 +
-        byteStringsSize(merklePathList, SEQ0_255_U256) +
-        (minNtime === null ? 0 : 4) +
-        coinbaseTxPrefix.length +
-        coinbaseTxSuffix.length
-      if (!isTarget(into, size, extra, NewExtendedMiningJob)) return size
-      putU32(into, 0, channelId)
-      putU32(into, 4, jobId)
-      let at = putOptionU32(into, 8, minNtime)
-      at = putU32(into, at, version)
-      at = putBool(into, at, versionRollingAllowed)
-      at = putByteStrings(into, at, merklePathList, SEQ0_255_U256)
-      at = putCounted(into, at, coinbaseTxPrefix, 2)
-      putCounted(into, at, coinbaseTxSuffix, 2)
-      return size
-    },
-    get: {
-      channelId: (payload) => u32(payload, 0, NewExtendedMiningJob),
-      jobId: (payload) => u32(payload, 4, NewExtendedMiningJob),
-      minNtime: (payload) => optionU32(payload, 8, OPTION_U32, NewExtendedMiningJob),
-      version: (payload) => u32(payload, offsetOf(payload, NewExtendedMiningJob, 3), NewExtendedMiningJob),
-      versionRollingAllowed: (payload) =>
-        bool(payload, offsetOf(payload, NewExtendedMiningJob, 4), NewExtendedMiningJob),
-      merklePath: (payload) =>
-        byteStrings(payload, offsetOf(payload, NewExtendedMiningJob, 5), SEQ0_255_U256, NewExtendedMiningJob),
-      coinbaseTxPrefix: (payload) =>
-        bytes(payload, offsetOf(payload, NewExtendedMiningJob, 6), B0_64K, NewExtendedMiningJob),
-      coinbaseTxSuffix: (payload) =>
-        bytes(payload, offsetOf(payload, NewExtendedMiningJob, 7), B0_64K, NewExtendedMiningJob),
-    },
-  },
+  byTable,
 )
 
 /** Fields of {@link SetNewPrevHash}. */
@@ -1183,7 +713,6 @@ export interface SetNewPrevHashFields {
 export const SetNewPrevHash: Message<'SetNewPrevHash', SetNewPrevHashFields> = /* @__PURE__ */ message(
   {
     name: 'SetNewPrevHash',
-    specName: 'SetNewPrevHash',
     protocol: 'mining',
     extensionType: 0,
     messageType: 0x20,
@@ -1196,41 +725,7 @@ export const SetNewPrevHash: Message<'SetNewPrevHash', SetNewPrevHashFields> = /
     minNtime: U32,
     nbits: U32,
   },
-  {
-    decode: (payload) => {
-      checkEnd(payload, 48, SetNewPrevHash)
-      return {
-        channelId: u32(payload, 0, SetNewPrevHash),
-        jobId: u32(payload, 4, SetNewPrevHash),
-        prevHash: u256(payload, 8, SetNewPrevHash),
-        minNtime: u32(payload, 40, SetNewPrevHash),
-        nbits: u32(payload, 44, SetNewPrevHash),
-      }
-    },
-    pack: (fields, into, extra) => {
-      const { channelId, jobId, prevHash, minNtime, nbits } = checkFields(fields, SetNewPrevHash)
-      if (channelId >>> 0 !== channelId) throw notNumber(channelId, SetNewPrevHash, 0)
-      if (jobId >>> 0 !== jobId) throw notNumber(jobId, SetNewPrevHash, 1)
-      checkU256(prevHash, 32, SetNewPrevHash, 2)
-      if (minNtime >>> 0 !== minNtime) throw notNumber(minNtime, SetNewPrevHash, 3)
-      if (nbits >>> 0 !== nbits) throw notNumber(nbits, SetNewPrevHash, 4)
-      const size = 48
-      if (!isTarget(into, size, extra, SetNewPrevHash)) return size
-      putU32(into, 0, channelId)
-      putU32(into, 4, jobId)
-      putBytes(into, 8, prevHash)
-      putU32(into, 40, minNtime)
-      putU32(into, 44, nbits)
-      return size
-    },
-    get: {
-      channelId: (payload) => u32(payload, 0, SetNewPrevHash),
-      jobId: (payload) => u32(payload, 4, SetNewPrevHash),
-      prevHash: (payload) => u256(payload, 8, SetNewPrevHash),
-      minNtime: (payload) => u32(payload, 40, SetNewPrevHash),
-      nbits: (payload) => u32(payload, 44, SetNewPrevHash),
-    },
-  },
+  byTable,
 )
 
 /** Fields of {@link SetTarget}. */
@@ -1249,7 +744,6 @@ export interface SetTargetFields {
 export const SetTarget: Message<'SetTarget', SetTargetFields> = /* @__PURE__ */ message(
   {
     name: 'SetTarget',
-    specName: 'SetTarget',
     protocol: 'mining',
     extensionType: 0,
     messageType: 0x21,
@@ -1259,26 +753,7 @@ export const SetTarget: Message<'SetTarget', SetTargetFields> = /* @__PURE__ */ 
     channelId: U32,
     maximumTarget: U256,
   },
-  {
-    decode: (payload) => {
-      checkEnd(payload, 36, SetTarget)
-      return { channelId: u32(payload, 0, SetTarget), maximumTarget: u256(payload, 4, SetTarget) }
-    },
-    pack: (fields, into, extra) => {
-      const { channelId, maximumTarget } = checkFields(fields, SetTarget)
-      if (channelId >>> 0 !== channelId) throw notNumber(channelId, SetTarget, 0)
-      checkU256(maximumTarget, 32, SetTarget, 1)
-      const size = 36
-      if (!isTarget(into, size, extra, SetTarget)) return size
-      putU32(into, 0, channelId)
-      putBytes(into, 4, maximumTarget)
-      return size
-    },
-    get: {
-      channelId: (payload) => u32(payload, 0, SetTarget),
-      maximumTarget: (payload) => u256(payload, 4, SetTarget),
-    },
-  },
+  byTable,
 )
 
 /** Fields of {@link SetCustomMiningJob}. */
@@ -1331,7 +806,6 @@ export const SetCustomMiningJob: Message<
 > = /* @__PURE__ */ message(
   {
     name: 'SetCustomMiningJob',
-    specName: 'SetCustomMiningJob',
     protocol: 'mining',
     extensionType: 0,
     messageType: 0x22,
@@ -1352,100 +826,7 @@ export const SetCustomMiningJob: Message<
     coinbaseTxLocktime: U32,
     merklePath: SEQ0_255_U256,
   },
-  {
-    decode: (payload) => {
-      checkPayload(payload, SetCustomMiningJob)
-      const end3 = endOf(payload, 8, B0_255)
-      const end9 = endOf(payload, end3 + 48, B0_255)
-      const end11 = endOf(payload, end9 + 4, B0_64K)
-      const end13 = endOf(payload, end11 + 4, SEQ0_255_U256)
-      checkEnd(payload, end13, SetCustomMiningJob)
-      return {
-        channelId: u32(payload, 0, SetCustomMiningJob),
-        requestId: u32(payload, 4, SetCustomMiningJob),
-        miningJobToken: bytes(payload, 8, B0_255, SetCustomMiningJob),
-        version: u32(payload, end3, SetCustomMiningJob),
-        prevHash: u256(payload, end3 + 4, SetCustomMiningJob),
-        minNtime: u32(payload, end3 + 36, SetCustomMiningJob),
-        nbits: u32(payload, end3 + 40, SetCustomMiningJob),
-        coinbaseTxVersion: u32(payload, end3 + 44, SetCustomMiningJob),
-        coinbasePrefix: bytes(payload, end3 + 48, B0_255, SetCustomMiningJob),
-        coinbaseTxInputNSequence: u32(payload, end9, SetCustomMiningJob),
-        coinbaseTxOutputs: bytes(payload, end9 + 4, B0_64K, SetCustomMiningJob),
-        coinbaseTxLocktime: u32(payload, end11, SetCustomMiningJob),
-        merklePath: byteStrings(payload, end11 + 4, SEQ0_255_U256, SetCustomMiningJob),
-      }
-    },
-    pack: (fields, into, extra) => {
-      const {
-        channelId,
-        requestId,
-        miningJobToken,
-        version,
-        prevHash,
-        minNtime,
-        nbits,
-        coinbaseTxVersion,
-        coinbasePrefix,
-        coinbaseTxInputNSequence,
-        coinbaseTxOutputs,
-        coinbaseTxLocktime,
-        merklePath,
-      } = checkFields(fields, SetCustomMiningJob)
-      const merklePathList = checkByteStrings(merklePath, SEQ0_255_U256, SetCustomMiningJob, 12)
-      if (channelId >>> 0 !== channelId) throw notNumber(channelId, SetCustomMiningJob, 0)
-      if (requestId >>> 0 !== requestId) throw notNumber(requestId, SetCustomMiningJob, 1)
-      checkBytes(miningJobToken, 0, 255, SetCustomMiningJob, 2)
-      if (version >>> 0 !== version) throw notNumber(version, SetCustomMiningJob, 3)
-      checkU256(prevHash, 32, SetCustomMiningJob, 4)
-      if (minNtime >>> 0 !== minNtime) throw notNumber(minNtime, SetCustomMiningJob, 5)
-      if (nbits >>> 0 !== nbits) throw notNumber(nbits, SetCustomMiningJob, 6)
-      if (coinbaseTxVersion >>> 0 !== coinbaseTxVersion) throw notNumber(coinbaseTxVersion, SetCustomMiningJob, 7)
-      checkBytes(coinbasePrefix, 0, 255, SetCustomMiningJob, 8)
-      if (coinbaseTxInputNSequence >>> 0 !== coinbaseTxInputNSequence)
-        throw notNumber(coinbaseTxInputNSequence, SetCustomMiningJob, 9)
-      checkBytes(coinbaseTxOutputs, 0, 65535, SetCustomMiningJob, 10)
-      if (coinbaseTxLocktime >>> 0 !== coinbaseTxLocktime) throw notNumber(coinbaseTxLocktime, SetCustomMiningJob, 11)
-      const size =
-        68 +
-        byteStringsSize(merklePathList, SEQ0_255_U256) +
-        miningJobToken.length +
-        coinbasePrefix.length +
-        coinbaseTxOutputs.length
-      if (!isTarget(into, size, extra, SetCustomMiningJob)) return size
-      putU32(into, 0, channelId)
-      putU32(into, 4, requestId)
-      let at = putCounted(into, 8, miningJobToken, 1)
-      at = putU32(into, at, version)
-      at = putBytes(into, at, prevHash)
-      at = putU32(into, at, minNtime)
-      at = putU32(into, at, nbits)
-      at = putU32(into, at, coinbaseTxVersion)
-      at = putCounted(into, at, coinbasePrefix, 1)
-      at = putU32(into, at, coinbaseTxInputNSequence)
-      at = putCounted(into, at, coinbaseTxOutputs, 2)
-      at = putU32(into, at, coinbaseTxLocktime)
-      putByteStrings(into, at, merklePathList, SEQ0_255_U256)
-      return size
-    },
-    get: {
-      channelId: (payload) => u32(payload, 0, SetCustomMiningJob),
-      requestId: (payload) => u32(payload, 4, SetCustomMiningJob),
-      miningJobToken: (payload) => bytes(payload, 8, B0_255, SetCustomMiningJob),
-      version: (payload) => u32(payload, offsetOf(payload, SetCustomMiningJob, 3), SetCustomMiningJob),
-      prevHash: (payload) => u256(payload, offsetOf(payload, SetCustomMiningJob, 4), SetCustomMiningJob),
-      minNtime: (payload) => u32(payload, offsetOf(payload, SetCustomMiningJob, 5), SetCustomMiningJob),
-      nbits: (payload) => u32(payload, offsetOf(payload, SetCustomMiningJob, 6), SetCustomMiningJob),
-      coinbaseTxVersion: (payload) => u32(payload, offsetOf(payload, SetCustomMiningJob, 7), SetCustomMiningJob),
-      coinbasePrefix: (payload) => bytes(payload, offsetOf(payload, SetCustomMiningJob, 8), B0_255, SetCustomMiningJob),
-      coinbaseTxInputNSequence: (payload) => u32(payload, offsetOf(payload, SetCustomMiningJob, 9), SetCustomMiningJob),
-      coinbaseTxOutputs: (payload) =>
-        bytes(payload, offsetOf(payload, SetCustomMiningJob, 10), B0_64K, SetCustomMiningJob),
-      coinbaseTxLocktime: (payload) => u32(payload, offsetOf(payload, SetCustomMiningJob, 11), SetCustomMiningJob),
-      merklePath: (payload) =>
-        byteStrings(payload, offsetOf(payload, SetCustomMiningJob, 12), SEQ0_255_U256, SetCustomMiningJob),
-    },
-  },
+  byTable,
 )
 
 /** Fields of {@link SetCustomMiningJobSuccess}. */
@@ -1478,33 +859,7 @@ export const SetCustomMiningJobSuccess: Message<'SetCustomMiningJobSuccess', Set
       requestId: U32,
       jobId: U32,
     },
-    {
-      decode: (payload) => {
-        checkEnd(payload, 12, SetCustomMiningJobSuccess)
-        return {
-          channelId: u32(payload, 0, SetCustomMiningJobSuccess),
-          requestId: u32(payload, 4, SetCustomMiningJobSuccess),
-          jobId: u32(payload, 8, SetCustomMiningJobSuccess),
-        }
-      },
-      pack: (fields, into, extra) => {
-        const { channelId, requestId, jobId } = checkFields(fields, SetCustomMiningJobSuccess)
-        if (channelId >>> 0 !== channelId) throw notNumber(channelId, SetCustomMiningJobSuccess, 0)
-        if (requestId >>> 0 !== requestId) throw notNumber(requestId, SetCustomMiningJobSuccess, 1)
-        if (jobId >>> 0 !== jobId) throw notNumber(jobId, SetCustomMiningJobSuccess, 2)
-        const size = 12
-        if (!isTarget(into, size, extra, SetCustomMiningJobSuccess)) return size
-        putU32(into, 0, channelId)
-        putU32(into, 4, requestId)
-        putU32(into, 8, jobId)
-        return size
-      },
-      get: {
-        channelId: (payload) => u32(payload, 0, SetCustomMiningJobSuccess),
-        requestId: (payload) => u32(payload, 4, SetCustomMiningJobSuccess),
-        jobId: (payload) => u32(payload, 8, SetCustomMiningJobSuccess),
-      },
-    },
+    byTable,
   )
 
 /** Fields of {@link SetCustomMiningJobError}. */
@@ -1540,35 +895,7 @@ export const SetCustomMiningJobError: Message<
     requestId: U32,
     errorCode: STR0_255,
   },
-  {
-    decode: (payload) => {
-      checkPayload(payload, SetCustomMiningJobError)
-      const end3 = endOf(payload, 8, STR0_255)
-      checkEnd(payload, end3, SetCustomMiningJobError)
-      return {
-        channelId: u32(payload, 0, SetCustomMiningJobError),
-        requestId: u32(payload, 4, SetCustomMiningJobError),
-        errorCode: text(payload, 8, STR0_255, SetCustomMiningJobError),
-      }
-    },
-    pack: (fields, into, extra) => {
-      const { channelId, requestId, errorCode } = checkFields(fields, SetCustomMiningJobError)
-      if (channelId >>> 0 !== channelId) throw notNumber(channelId, SetCustomMiningJobError, 0)
-      if (requestId >>> 0 !== requestId) throw notNumber(requestId, SetCustomMiningJobError, 1)
-      const errorCodeText = checkText(errorCode, 255, SetCustomMiningJobError, 2)
-      const size = 9 + errorCodeText.length
-      if (!isTarget(into, size, extra, SetCustomMiningJobError)) return size
-      putU32(into, 0, channelId)
-      putU32(into, 4, requestId)
-      putCounted(into, 8, errorCodeText, 1)
-      return size
-    },
-    get: {
-      channelId: (payload) => u32(payload, 0, SetCustomMiningJobError),
-      requestId: (payload) => u32(payload, 4, SetCustomMiningJobError),
-      errorCode: (payload) => text(payload, 8, STR0_255, SetCustomMiningJobError),
-    },
-  },
+  byTable,
 )
 
 /** Fields of {@link SetGroupChannel}. */
@@ -1588,7 +915,6 @@ export const SetGroupChannel: Message<'SetGroupChannel', SetGroupChannelFields, 
   /* @__PURE__ */ message(
     {
       name: 'SetGroupChannel',
-      specName: 'SetGroupChannel',
       protocol: 'mining',
       extensionType: 0,
       messageType: 0x25,
@@ -1598,29 +924,5 @@ export const SetGroupChannel: Message<'SetGroupChannel', SetGroupChannelFields, 
       groupChannelId: U32,
       channelIds: SEQ0_64K_U32,
     },
-    {
-      decode: (payload) => {
-        checkPayload(payload, SetGroupChannel)
-        const end2 = endOf(payload, 4, SEQ0_64K_U32)
-        checkEnd(payload, end2, SetGroupChannel)
-        return {
-          groupChannelId: u32(payload, 0, SetGroupChannel),
-          channelIds: numbers(payload, 4, SEQ0_64K_U32, SetGroupChannel),
-        }
-      },
-      pack: (fields, into, extra) => {
-        const { groupChannelId, channelIds } = checkFields(fields, SetGroupChannel)
-        const channelIdsList = checkNumbers(channelIds, SEQ0_64K_U32, SetGroupChannel, 1)
-        if (groupChannelId >>> 0 !== groupChannelId) throw notNumber(groupChannelId, SetGroupChannel, 0)
-        const size = 4 + 2 + channelIdsList.length * 4
-        if (!isTarget(into, size, extra, SetGroupChannel)) return size
-        putU32(into, 0, groupChannelId)
-        putNumbers(into, 4, channelIdsList, SEQ0_64K_U32)
-        return size
-      },
-      get: {
-        groupChannelId: (payload) => u32(payload, 0, SetGroupChannel),
-        channelIds: (payload) => numbers(payload, 4, SEQ0_64K_U32, SetGroupChannel),
-      },
-    },
+    byTable,
   )

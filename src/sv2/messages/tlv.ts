@@ -1,6 +1,9 @@
+import { lengthOf } from '../../support/bytes.js'
 import { invalidArgType } from '../../support/errors.js'
-import { messageError } from './read.js'
-import { checkBytes, checkNumber, putBytes, putU8, putU16 } from './write.js'
+import { B0_64K, U8, U16 } from './field-type.js'
+import type { Layout } from './layout.js'
+import { MAX_PAYLOAD, messageError, view } from './read.js'
+import { copied, isArray, putAll, valuesOf } from './write.js'
 
 /** A TLV (type, length, value) behind a message's last field: what a negotiated extension adds to it. */
 export interface Tlv {
@@ -12,69 +15,56 @@ export interface Tlv {
   value: Uint8Array
 }
 
-/** U16 extension, U8 field, U16 length. */
-const HEADER = 5
+/** Values of a TLV's fields, in order. */
+export type TlvValues = readonly unknown[]
 
-/** Reads what follows the last field, which ends at `start`. */
+const fields = [
+  { name: 'extensionType', type: U16 },
+  { name: 'fieldType', type: U8 },
+  { name: 'value', type: B0_64K },
+]
+
+/** Reads the TLVs behind the last field, which ends at `start`. */
 export function readTlvs(payload: Uint8Array, start: number, name: string): Tlv[] {
-  if (start === payload.length) return []
-  // The specification's examples are big-endian and of extension 0x0001 or 0x0002; read the other way they would be of
-  // 0x0100 or 0x0200, which do not exist. All peers known write little-endian.
-  const bigEndian = payload[start] === 0 && (payload[start + 1] === 1 || payload[start + 1] === 2)
-  const tlvs = (bigEndian && parse(payload, start, true)) || parse(payload, start, false)
-  if (tlvs) return tlvs
-  throw messageError(`${name}: the ${payload.length - start} bytes behind the last field are no TLVs`)
-}
-
-/** All TLVs from `start` on; null if they do not end where the payload does. */
-function parse(payload: Uint8Array, start: number, bigEndian: boolean): Tlv[] | null {
-  const u16 = (at: number): number =>
-    bigEndian ? (payload[at]! << 8) | payload[at + 1]! : payload[at]! | (payload[at + 1]! << 8)
-  const { length } = payload
-  // First without making anything.
-  let at = start
-  while (at < length) at = at + HEADER <= length ? at + HEADER + u16(at + 3) : length + 1
-  if (at !== length) return null
-  const tlvs: Tlv[] = []
-  for (at = start; at < length; ) {
-    const size = u16(at + 3)
-    const value = new Uint8Array(payload.buffer, payload.byteOffset + at + HEADER, size)
-    tlvs.push({ extensionType: u16(at), fieldType: payload[at + 2]!, value })
-    at += HEADER + size
+  const length = lengthOf(payload)
+  for (const high of [0, 1]) {
+    /** Reads a U16 whose higher byte is the first or the second. */
+    const word = (at: number): number => (payload[at + high]! << 8) | payload[at + 1 - high]!
+    const tlvs: Tlv[] = []
+    let at = start
+    while (at < length) {
+      // In front of the value are a U16, a U8, and its length, a U16.
+      const end = at + 5 + word(at + 3)
+      if (end <= length) {
+        tlvs.push({ extensionType: word(at), fieldType: payload[at + 2]!, value: view(payload, at + 5, end) })
+      }
+      at = end
+    }
+    // The specification's examples are big-endian and of extension 0x0001 or 0x0002; read the other way they would be of
+    // 0x0100 or 0x0200, which do not exist. All peers known write little-endian.
+    if (at === length && (high > 0 || !((tlvs[0]?.extensionType as number) > 2))) return tlvs
   }
-  return tlvs
+  throw messageError(`${name}: no TLVs at offset ${start}`)
 }
 
-/** Copies of the TLVs, which nobody else can change, once all is checked. */
-export function checkTlvs(tlvs: readonly Tlv[], name: string): Tlv[] {
-  const layout = { name, fields: [] }
-  if (!Array.isArray(tlvs)) throw invalidArgType(`${name}.tlvs must be an array`)
-  const copies: Tlv[] = []
-  for (let index = 0; index < tlvs.length; index++) {
-    const place = `tlvs[${index}].`
-    const { extensionType, fieldType, value } = tlvs[index] ?? ({} as Partial<Tlv> as Tlv)
-    checkNumber(extensionType, 0xffff, layout, `${place}extensionType`)
-    checkNumber(fieldType, 0xff, layout, `${place}fieldType`)
-    checkBytes(value, 0, 0xffff, layout, `${place}value`)
-    copies.push({ extensionType, fieldType, value })
-  }
-  return copies
+/** Copies the values of TLVs, so that nobody else can change them. */
+export function copyTlvs(tlvs: readonly Tlv[], name: string): TlvValues[] {
+  if (!isArray(tlvs)) throw invalidArgType(`${name}.tlvs: not an array`)
+  return (copied(tlvs, { most: MAX_PAYLOAD }) as Tlv[]).map((tlv) => valuesOf(tlv, fields))
 }
 
-export function tlvsSize(tlvs: readonly Tlv[]): number {
-  let size = 0
-  for (const { value } of tlvs) size += HEADER + value.length
-  return size
-}
-
-/** Writes them to `at`, and returns where they end. */
-export function putTlvs(target: Uint8Array, at: number, tlvs: readonly Tlv[]): number {
+/** Writes TLVs from `at` on, and returns where they end. Without a target it only checks and measures. */
+export function putTlvs(
+  target: Uint8Array | null,
+  at: number,
+  tlvs: readonly TlvValues[] | undefined,
+  { name }: Layout,
+): number {
   let end = at
-  for (const { extensionType, fieldType, value } of tlvs) {
-    end = putU16(target, end, extensionType)
-    end = putU8(target, end, fieldType)
-    end = putU16(target, end, value.length)
-    end = putBytes(target, end, value)
+  if (tlvs) {
+    for (let index = 0; index < tlvs.length; index++) {
+      end = putAll(target, end, { name: `${name}.tlvs[${index}]`, fields }, tlvs[index]!)
+    }
   }
   return end
 }

@@ -1,230 +1,131 @@
-/** Checks values and writes them into payloads, where there is room for them. Numbers are little-endian. */
-import { invalidArgType, outOfRange } from '../../support/errors.js'
-import type { FieldType, Layout } from './layout.js'
-import { bigints, floats, LOW, MAX_PAYLOAD, words } from './read.js'
-
-const encoder = /* @__PURE__ */ new TextEncoder()
-
-/** Which value an error is about: the index of a field, or a name. */
-type Place = number | string
-
-function nameOf({ name, fields }: Layout, place: Place): string {
-  return `${name}.${typeof place === 'string' ? place : fields[place]!.name}`
-}
-
-/** Makes the error for a value that its field cannot take: of the wrong type, or `given` and out of range. */
-function refused(
-  layout: Layout,
-  place: Place,
-  wanted: string,
-  value: unknown,
-  given?: string | number | bigint,
-): Error {
-  const text = `${nameOf(layout, place)} must be ${wanted}, not `
-  if (given !== undefined) return outOfRange(text + given)
-  return invalidArgType(text + (value === null ? 'null' : typeof value))
-}
-
-/** Throws unless `value` is a whole number up to `most`, which is less than 2^32. */
-export function checkNumber(value: number, most: number, layout: Layout, place: Place): void {
-  if (!(value >>> 0 === value && value <= most)) throw notNumber(value, layout, place, most)
-}
-
-/** Makes the error for what is no whole number up to `most`. */
-export function notNumber(
-  value: unknown,
-  layout: Layout,
-  place: Place,
-  most = layout.fields[place as number]!.type.most,
-): Error {
-  const given = typeof value === 'number' ? value : undefined
-  return refused(layout, place, `a whole number from 0 to ${most}`, value, given)
-}
-
-/** Throws unless `value` is a number that a float of 32 bits can stand for. */
-export function checkFloat(value: number, _most: number, layout: Layout, place: Place): void {
-  const isNumber = typeof value === 'number'
-  if (isNumber && Number.isFinite(Math.fround(value)) === Number.isFinite(value)) return
-  throw refused(layout, place, 'a number in the range of a 32-bit float', value, isNumber ? value : undefined)
-}
-
-export function checkBool(value: boolean, _most: number, layout: Layout, place: Place): void {
-  if (typeof value !== 'boolean') throw refused(layout, place, 'a boolean', value)
-}
-
-export function checkBigint(value: bigint, _most: number, layout: Layout, place: Place): void {
-  const isBigint = typeof value === 'bigint'
-  if (isBigint && BigInt.asUintN(64, value) === value) return
-  throw refused(layout, place, 'a bigint from 0 to 2^64 - 1', value, isBigint ? value : undefined)
-}
-
-/** Throws unless `value` is bytes, and from `least` to `most` of them. */
-export function checkBytes(value: Uint8Array, least: number, most: number, layout: Layout, place: Place): void {
-  const given = isBytes(value) ? value.length : undefined
-  if (given !== undefined && given >= least && given <= most) return
-  const wanted = `a Uint8Array of ${least === most ? '' : 'at most '}${most} bytes`
-  throw refused(layout, place, wanted, value, given)
-}
-
-export function checkU256(value: Uint8Array, size: number, layout: Layout, place: Place): void {
-  checkBytes(value, size, size, layout, place)
-}
-
-/** Whether `value` is a Uint8Array, of this realm or another. */
-export function isBytes(value: unknown): value is Uint8Array {
-  return (
-    value instanceof Uint8Array ||
-    (ArrayBuffer.isView(value) && (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] === 'Uint8Array')
-  )
-}
-
-/** The text as it is if it is ASCII, else its bytes. Throws unless it has at most `most` of them. */
-export function checkText(value: string | Uint8Array, most: number, layout: Layout, place: Place): string | Uint8Array {
-  let encoded = value
-  if (typeof value === 'string') {
-    let index = 0
-    while (index <= most && index < value.length && value.charCodeAt(index) < 0x80) index++
-    if (index <= most && index === value.length) return value
-    // No character takes less than a byte, so that what is longer need not be encoded.
-    if (value.length <= most) encoded = encoder.encode(value)
-  } else if (!isBytes(value)) {
-    throw refused(layout, place, 'a string or a Uint8Array', value)
-  }
-  const { length } = encoded
-  if (length > most) throw refused(layout, place, `of at most ${most} bytes`, value, length)
-  return encoded
-}
-
-/** A copy of the list, which nobody else can change, once `check` has seen each of its elements. */
-export function checkList<T>(
-  value: readonly T[],
-  most: number,
-  layout: Layout,
-  place: Place,
-  check: (element: T, place: string) => void,
-): T[] {
-  if (!Array.isArray(value)) throw refused(layout, place, 'an array', value)
-  const { length } = value
-  if (length > most) throw refused(layout, place, `an array of at most ${most}`, value, length)
-  const list: T[] = []
-  for (let index = 0; index < length; index++) {
-    list.push(value[index] as T)
-    check(list[index] as T, `${typeof place === 'string' ? place : layout.fields[place]!.name}[${index}]`)
-  }
-  return list
-}
-
-export function checkNumbers(value: readonly number[], type: FieldType, layout: Layout, place: Place): number[] {
-  const most = 2 ** (type.unit * 8) - 1
-  return checkList(value, type.most, layout, place, (element, where) => checkNumber(element, most, layout, where))
-}
-
-export function checkByteStrings(
-  value: readonly Uint8Array[],
-  type: FieldType,
-  layout: Layout,
-  place: Place,
-): Uint8Array[] {
-  const { unit } = type
-  return checkList(value, type.most, layout, place, (element, where) => {
-    checkBytes(element, unit, unit || MAX_PAYLOAD, layout, where)
-  })
-}
-
-/** Bytes that such a list takes, its count included. */
-export function byteStringsSize(list: readonly Uint8Array[], { prefix, unit }: FieldType): number {
-  let size = prefix
-  for (const element of list) size += unit || 3 + element.length
-  return size
-}
-
 /**
- * Whether `size` bytes of fields are to be written into `target`: without one only the size was asked for. Throws if
- * they, and `extra` bytes of TLVs, are more than a frame or the target can take.
+ * Writes values into payloads; see `Codec.put`. Without a target it finds out how long they will be, and which their types
+ * cannot take. Numbers are little-endian.
  */
-export function isTarget(target: Uint8Array | null, size: number, extra: number, layout: Layout): target is Uint8Array {
-  const room = target === null ? MAX_PAYLOAD : Math.min(target.length, MAX_PAYLOAD)
-  if (size + extra <= room) return target !== null
-  throw outOfRange(`${layout.name}: a payload of ${size + extra} bytes, where there is room for ${room}`)
+import { copyInto, isBytes, lengthOf } from '../../support/bytes.js'
+import { invalidArgType, outOfRange } from '../../support/errors.js'
+import type { Codec, FieldType, Layout } from './layout.js'
+import { MAX_PAYLOAD } from './read.js'
+import { bigints, floats, LOW, words } from './scratch.js'
+
+type Target = Uint8Array | null
+
+/** A type returns this for a value that it cannot take. */
+export const UNFIT = Number.NaN
+
+export const { isArray } = Array
+
+/** Writes the values of all fields from `at` on, and returns where they end. Throws for the first that its field cannot take. */
+export function putAll(target: Target, at: number, layout: Layout, values: readonly unknown[]): number {
+  let end = at
+  layout.fields.forEach(({ name, type }, index) => {
+    end = (type as Codec).put(target, end, values[index], type as Codec)
+    if (!(end >= 0)) throw unfit(`${layout.name}.${name}`, type as Codec, values[index])
+  })
+  return end
 }
 
-export function checkFields<F extends object>(fields: F, layout: Layout): F {
-  if (typeof fields !== 'object' || fields === null) throw invalidArgType(`${layout.name}: fields must be an object`)
-  return fields
+/** Makes the error for a value that a type cannot take: of another kind, or out of range. */
+export function unfit(place: string, { name, kind, of }: Codec, value: unknown): Error {
+  const index = of && isArray(value) ? value.findIndex((element) => !(of.put(null, 0, element, of) >= 0)) : -1
+  if (index >= 0) return unfit(`${place}[${index}]`, of!, (value as unknown[])[index])
+  const given = isBytes(value) ? 'bytes' : isArray(value) ? 'list' : typeof value
+  const text = `${place}: ${given === 'number' ? value : given} is no ${name}`
+  return kind.includes(given) ? outOfRange(text) : invalidArgType(text)
 }
 
-// These return where the next field begins.
-
-export function putU8(target: Uint8Array, at: number, value: number): number {
-  target[at] = value
-  return at + 1
+/** Returns the target, or a new array if there is none. Throws unless it has room for `length` bytes, and a frame could hold them. */
+export function room(target: Target | undefined, length: number, { name }: Layout): Target {
+  if (length > MAX_PAYLOAD || (target && !(target[length - 1]! >= 0)))
+    throw outOfRange(`${name}: no room for ${length} bytes`)
+  return target === undefined ? new Uint8Array(length) : target
 }
 
-export function putU16(target: Uint8Array, at: number, value: number): number {
-  target[at] = value
-  target[at + 1] = value >>> 8
-  return at + 2
+/** Reads the values of all fields, each once, so that nobody can change them later. A missing value becomes undefined. */
+export function valuesOf(given: object | null | undefined, fields: Layout['fields']): unknown[] {
+  return fields.map(({ name, type }) => copied(given?.[name as keyof object], type))
 }
 
-export function putU24(target: Uint8Array, at: number, value: number): number {
-  target[at + 2] = value >>> 16
-  return putU16(target, at, value) + 1
+/** Returns a copy of a list, which nobody else can change. Returns any other value as it is. */
+export function copied(values: unknown, { most }: Pick<FieldType, 'most'>): unknown {
+  if (!isArray(values)) return values
+  const copies: unknown[] = []
+  // One more than allowed is enough to be refused.
+  for (const value of values) if (copies.push(value) > most) break
+  return copies
 }
 
-export function putU32(target: Uint8Array, at: number, value: number): number {
+export function isU32(value: unknown): boolean {
+  return typeof value === 'number' && value >>> 0 === value
+}
+
+/** Writes a number of at most 3 bytes. */
+export function putNumber(target: Target, at: number, value: number, { size }: Pick<FieldType, 'size'>): number {
+  if (!isU32(value) || value >>> (8 * size) > 0) return UNFIT
+  if (target) for (let index = 0; index < size; index++) target[at + index] = value >>> (8 * index)
+  return at + size
+}
+
+export function putU32(target: Target, at: number, value: number): number {
+  if (!isU32(value)) return UNFIT
+  if (target) write(target, at, value)
+  return at + 4
+}
+
+/** Writes a U32 that has been checked. */
+export function write(target: Uint8Array, at: number, value: number): void {
   target[at] = value
   target[at + 1] = value >>> 8
   target[at + 2] = value >>> 16
   target[at + 3] = value >>> 24
-  return at + 4
 }
 
-export function putBool(target: Uint8Array, at: number, value: boolean): number {
-  return putU8(target, at, value ? 1 : 0)
+export function putBool(target: Target, at: number, value: boolean): number {
+  return putNumber(target, at, value === Boolean(value) ? Number(value) : UNFIT, { size: 1 })
 }
 
-export function putU64(target: Uint8Array, at: number, value: bigint): number {
+export function putU64(target: Target, at: number, value: bigint): number {
+  if (typeof value !== 'bigint' || BigInt.asUintN(64, value) !== value) return UNFIT
   bigints[0] = value
-  putU32(target, at, words[LOW]!)
-  return putU32(target, at + 4, words[1 - LOW]!)
+  return putU32(target, putU32(target, at, words[LOW]!), words[1 - LOW]!)
 }
 
-export function putF32(target: Uint8Array, at: number, value: number): number {
+export function putF32(target: Target, at: number, value: number): number {
+  // Infinity is one, but no number becomes one.
+  if (typeof value !== 'number' || Number.isFinite(Math.fround(value)) !== Number.isFinite(value)) return UNFIT
   floats[0] = value
   return putU32(target, at, words[0]!)
 }
 
-export function putBytes(target: Uint8Array, at: number, value: Uint8Array): number {
-  target.set(value, at)
-  return at + value.length
+/** Writes bytes, behind their count if there is one. */
+export function putBytes(target: Target, at: number, value: Uint8Array, { size, prefix, most }: FieldType): number {
+  const length = isBytes(value) ? lengthOf(value) : UNFIT
+  if (!(length >= size && length <= most)) return UNFIT
+  if (target) {
+    putNumber(target, at, length, { size: prefix })
+    copyInto(target, value, at + prefix)
+  }
+  return at + prefix + length
 }
 
-function putCount(target: Uint8Array, at: number, value: number, size: number): number {
-  for (let index = 0; index < size; index++) target[at + index] = value >>> (8 * index)
-  return at + size
+export function putText(target: Target, at: number, value: string | Uint8Array, type: FieldType): number {
+  // No character takes less than a byte, so a text that is too long need not be encoded.
+  const encoded = typeof value === 'string' && value.length <= type.most ? encoder.encode(value) : value
+  return putBytes(target, at, encoded as Uint8Array, type)
 }
 
-/** A count, then the bytes, or the characters of a text that is ASCII. */
-export function putCounted(target: Uint8Array, at: number, value: Uint8Array | string, prefix: number): number {
-  const start = putCount(target, at, value.length, prefix)
-  if (typeof value !== 'string') return putBytes(target, start, value)
-  for (let index = 0; index < value.length; index++) target[start + index] = value.charCodeAt(index)
-  return start + value.length
+const encoder = /* @__PURE__ */ new TextEncoder()
+
+export function putOptionU32(target: Target, at: number, value: number | null): number {
+  const end = putNumber(target, at, value === null ? 0 : 1, { size: 1 })
+  return value === null ? end : putU32(target, end, value)
 }
 
-export function putOptionU32(target: Uint8Array, at: number, value: number | null): number {
-  target[at] = value === null ? 0 : 1
-  return value === null ? at + 1 : putU32(target, at + 1, value)
-}
-
-export function putNumbers(target: Uint8Array, at: number, list: readonly number[], type: FieldType): number {
-  let end = putCount(target, at, list.length, type.prefix)
-  for (const value of list) end = putCount(target, end, value, type.unit)
-  return end
-}
-
-export function putByteStrings(target: Uint8Array, at: number, list: readonly Uint8Array[], type: FieldType): number {
-  let end = putCount(target, at, list.length, type.prefix)
-  for (const value of list) end = type.unit > 0 ? putBytes(target, end, value) : putCounted(target, end, value, 3)
+/** Writes a list that `copied` has returned. */
+export function putList(target: Target, at: number, values: readonly unknown[], type: Codec): number {
+  const { prefix, most, of } = type
+  if (!isArray(values) || values.length > most) return UNFIT
+  let end = putNumber(target, at, values.length, { size: prefix })
+  for (const value of values) end = of!.put(target, end, value, of!)
   return end
 }

@@ -1,3 +1,4 @@
+import type { FieldType } from '../messages/layout.js'
 import { isMessage, type Message } from '../messages/message.js'
 import type { Tlv } from '../messages/tlv.js'
 
@@ -25,11 +26,16 @@ export function isSendable(value: unknown): value is SendableMessage<object> {
   if (value === last) return value !== null
   if (typeof value !== 'object' || value === null || !isMessage(value)) return false
   last = value
-  lastFits = value.fields.reduce((bytes, { type }) => bytes + type.longest, 0) <= SCRATCH_SIZE
+  lastFits = value.fields.reduce((bytes, { type }) => bytes + longest(type), 0) <= SCRATCH_SIZE
   return true
 }
 
-/** The payload of a message, valid until the next call. */
+/** Returns how many bytes a value of that type takes at most, or more than the scratch memory has. */
+function longest({ size, prefix, most, of }: FieldType): number {
+  return size || prefix + most * (of === null ? 1 : longest(of))
+}
+
+/** Returns the payload of a message, valid until the next call. */
 export function encoded(
   message: SendableMessage<object>,
   fields: object,
