@@ -423,7 +423,7 @@ impl SlotPool {
         }
     }
 
-    pub(super) fn take(&mut self) -> Slice {
+    pub(crate) fn take(&mut self) -> Slice {
         self.start = 0;
         if let Some(mut heap) = self.heap.take() {
             self.heap_fallbacks += u64::from(!heap.is_empty());
