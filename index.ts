@@ -10,7 +10,19 @@ export { BuddyPool } from './src/buddy/buddy-pool.js'
 export { BudgetAllocation } from './src/budget/budget-allocation.js'
 export type { BudgetPoolStats, BufferSize } from './src/budget/budget-pool.js'
 export { BudgetPool } from './src/budget/budget-pool.js'
+export type { AttachOptions } from './src/framing/attachment.js'
+export { FrameReader } from './src/framing/frame-reader.js'
+export { FrameWriter, type WriterOptions } from './src/framing/frame-writer.js'
+export type { FramedBatch } from './src/framing/framed-batch.js'
+export type {
+  DelimitedOptions,
+  HeaderOptions,
+  LengthDelimitedOptions,
+  ReaderOptions,
+} from './src/framing/layout.js'
 export { type InspectedObject, inspect } from './src/inspect.js'
+export { MemoryBudget, type MemoryBudgetStats } from './src/memory/memory-budget.js'
+export { Reservation } from './src/memory/reservation.js'
 export { ByteRing } from './src/ring/byte-ring.js'
 export { Consumer } from './src/ring/consumer.js'
 export { Producer } from './src/ring/producer.js'
@@ -21,7 +33,7 @@ export { relaySockets } from './src/ring/sockets/relay-sockets.js'
 export type { RingReadableOptions, RingWritableOptions } from './src/ring/streams/options.js'
 export { Slice } from './src/slice/slice.js'
 export type { AeadBuffer, Buffer, Write } from './src/slot/buffer.js'
-export type { PoolMode, SlotPoolStats } from './src/slot/slot-pool.js'
+export type { PoolMode, SlotPoolOptions, SlotPoolStats } from './src/slot/slot-pool.js'
 export { SlotPool } from './src/slot/slot-pool.js'
 export { SystemMemoryBuffer } from './src/slot/system-memory-buffer.js'
 export type { AllocateOptions } from './src/support/allocate.js'

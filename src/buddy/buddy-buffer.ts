@@ -1,5 +1,6 @@
 import { isShown } from '../native/shown-memory.js'
 import { type Carrier, makeTicket } from '../native/transfer.js'
+import type { Taken } from '../slice/slice.js'
 import { bytesArgument, copyInto, firstOf, integerArgument, lengthOf, partOf } from '../support/arguments.js'
 import { FramePoolError, invalidArgType, outOfRange } from '../support/errors.js'
 import type { Ticket } from '../threads/ticket.js'
@@ -11,6 +12,7 @@ export const buddyKey = Symbol('framepool.buddy')
 
 let isOne: (value: object) => value is BuddyBuffer
 let checkOf: (buffer: BuddyBuffer) => void
+let takeOf: (buffer: BuddyBuffer) => Taken
 let departOf: (buffer: BuddyBuffer, carrier: Carrier) => void
 
 /**
@@ -18,6 +20,8 @@ let departOf: (buffer: BuddyBuffer, carrier: Carrier) => void
  * buffer, and all members but `length` and `capacity` throw `ERR_RELEASED`. (ruapc-bufpool `Buffer`)
  */
 export class BuddyBuffer implements Disposable {
+  /** Number with which the buffer was sent, if it has come from a channel with one: see `SliceSender.send()`. */
+  declare tag?: number
   readonly #lease: Lease
   /** Null once released. */
   #memory: BuddyMemory | null
@@ -39,6 +43,11 @@ export class BuddyBuffer implements Disposable {
     isOne = (value) => #memory in value
     checkOf = (buffer) => {
       buffer.#live()
+    }
+    takeOf = (buffer) => {
+      const [memory, lease, { bytes }] = [buffer.#live(), buffer.#lease, buffer]
+      buffer.#forget()
+      return { bytes, release: () => memory.release(lease) }
     }
     departOf = (buffer, carrier) => {
       buffer.#live().departBuffer(buffer.#lease, buffer.#length, carrier)
@@ -136,6 +145,11 @@ export function isBuddyBuffer(value: object): value is BuddyBuffer {
 /** Throws `ERR_RELEASED` if `buffer` was released or moved. */
 export function checkBuddyBuffer(buffer: BuddyBuffer): void {
   checkOf(buffer)
+}
+
+/** Takes the bytes out of `buffer`. Throws `ERR_RELEASED` if it was released or moved. */
+export function takeBuddyBuffer(buffer: BuddyBuffer): Taken {
+  return takeOf(buffer)
 }
 
 /** Sends `buffer` to another isolate by `carrier`. If that throws, the buffer has not left. */

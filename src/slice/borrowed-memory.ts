@@ -1,7 +1,7 @@
 import type { Handle } from '../native/handle.js'
 import { releaseSlice } from '../native/heap.js'
 import { ShownMemory } from '../native/shown-memory.js'
-import { SLOTS } from '../native/slot.js'
+import { MAX_SLOTS } from '../native/slot.js'
 import { type Carrier, departSlice, foreignRegionView, forgetRegion, watchRegion } from '../native/transfer.js'
 import type { SliceMemory } from './slice-memory.js'
 
@@ -13,7 +13,7 @@ class BorrowedMemory implements SliceMemory {
   readonly #region: Handle
   readonly #shown: ShownMemory
   /** The slices that are here, by slot. */
-  readonly #slices = Array.from({ length: SLOTS + 1 }, () => ({ index: 0, generation: 0 }))
+  readonly #slices = Array.from({ length: MAX_SLOTS + 1 }, () => ({ index: 0, generation: 0 }))
   #count = 0
   /** Whether the pool is gone, so that no more slices will come. */
   #closed = false

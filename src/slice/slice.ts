@@ -10,6 +10,14 @@ import type { SliceMemory } from './slice-memory.js'
 let isOne: (value: object) => value is Slice
 let checkOf: (slice: Slice) => void
 let departOf: (slice: Slice, carrier: Carrier) => void
+let takeOf: (slice: Slice) => Taken
+
+/** Bytes that were taken out of their object, which counts as released from here on. */
+export interface Taken {
+  readonly bytes: Uint8Array
+  /** Gives the memory back. */
+  release(): void
+}
 
 /** Key of the constructor. */
 export const sliceKey = Symbol('framepool.slice')
@@ -19,6 +27,8 @@ export const sliceKey = Symbol('framepool.slice')
  * that of another slice, and `bytes` throws `ERR_RELEASED`. (buffer_sv2 `Slice`)
  */
 export class Slice implements Disposable {
+  /** Number with which the slice was sent, if it has come from a channel with one: see `SliceSender.send()`. */
+  declare tag?: number
   #memory: SliceMemory | null
   readonly #offset: number
   readonly #length: number
@@ -38,6 +48,11 @@ export class Slice implements Disposable {
     isOne = (value) => #memory in value
     checkOf = (slice) => {
       slice.#live()
+    }
+    takeOf = (slice) => {
+      const [memory, slot, { bytes }] = [slice.#live(), slice.#slot, slice]
+      slice.#forget()
+      return { bytes, release: () => memory.release(slot) }
     }
     departOf = (slice, carrier) => {
       slice.#live().depart(slice.#slot, carrier)
@@ -75,7 +90,7 @@ export class Slice implements Disposable {
     return this.#length === 0
   }
 
-  /** Slot of the pool, 1 to 8, or null for a slice on the heap. */
+  /** Slot of the pool, 1 to 32, or null for a slice on the heap. */
   get slot(): number | null {
     return this.#slot === 0 ? null : this.#slot
   }
@@ -132,6 +147,11 @@ export function isSlice(value: object): value is Slice {
 /** Throws `ERR_RELEASED` if `slice` was released or moved. */
 export function checkSlice(slice: Slice): void {
   checkOf(slice)
+}
+
+/** Takes the bytes out of `slice`. Throws `ERR_RELEASED` if it was released or moved. */
+export function takeSlice(slice: Slice): Taken {
+  return takeOf(slice)
 }
 
 /** Sends `slice` to another isolate by `carrier`. If that throws, the slice has not left. */

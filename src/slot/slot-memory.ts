@@ -8,6 +8,7 @@ import {
   discardSlot,
   revokeSlots,
   type SlotPlace,
+  type SlotPoolSettings,
   slotPoolHeap,
   slotPoolRegion,
   takeSlot,
@@ -74,15 +75,15 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
   readonly #reference = new WeakRef<SlotMemory>(this)
 
   /** Makes a pool of `capacity` bytes. With `debug` each of its slices has its own memory. */
-  constructor(capacity: number, debug = false) {
-    const handle = createSlotPool(capacity, debug)
+  constructor(capacity: number, settings: SlotPoolSettings) {
+    const handle = createSlotPool(capacity, settings)
     this.handle = handle
     this.owner = handle
     this.capacity = capacity
-    this.backlog = new Backlog(handle, capacity)
+    this.backlog = new Backlog(handle, capacity, settings.slots)
     this.#region = new ShownMemory(() => slotPoolRegion(handle))
     pools.add(this.#reference)
-    if (!debug) acquired(this, 'slot-pool', handle, abandonSlotPool)
+    if (!settings.debug) acquired(this, 'slot-pool', handle, abandonSlotPool)
   }
 
   get length(): number {
@@ -196,6 +197,12 @@ export class SlotMemory implements GrowingMemory, OwnedMemory, SliceCount {
     this.#live &= ~bit
     if (!this.backlog.release(bit, this.#known)) this.tell()
     if (this.closed && this.#live === 0) this.free()
+  }
+
+  /** Releases a slot, and tells native code at once: somebody may wait for what the slice costs a budget. */
+  releaseNow(slot: number): void {
+    this.release(slot)
+    if (!this.closed || this.#live !== 0) this.tell()
   }
 
   /** Tells that slots or the mode may have changed. Of interest in debug mode alone. */

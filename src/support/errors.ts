@@ -15,6 +15,9 @@ export type ErrorCode =
   | 'ERR_EXTERNAL_MEMORY'
   | 'ERR_SYSTEM'
   | 'ERR_INTERNAL'
+  | 'ERR_INVALID_STATE'
+  | 'ERR_FRAME_TOO_LARGE'
+  | 'ERR_FRAME_LENGTH'
   | 'ERR_SV2_HANDSHAKE'
   | 'ERR_SV2_CERTIFICATE'
   | 'ERR_SV2_AEAD'
@@ -63,6 +66,11 @@ export function invalidArgType(message: string): TypeError {
 /** Returns a `RangeError` with the code `ERR_OUT_OF_RANGE`. */
 export function outOfRange(message: string): RangeError {
   return Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' })
+}
+
+/** Returns a `RangeError` with the code `ERR_INVALID_ARG_VALUE`. */
+export function invalidArgValue(message: string): RangeError {
+  return Object.assign(new RangeError(message), { code: 'ERR_INVALID_ARG_VALUE' })
 }
 
 /** Returns the error for a code that native code gave. */

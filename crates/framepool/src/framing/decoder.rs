@@ -16,6 +16,8 @@ pub(super) struct Decoder {
     state: State,
     /// Lengths that were announced, of frames that are not whole.
     announced: VecDeque<u32>,
+    /// How many of them were there when the last chunk had been taken in.
+    kept: usize,
 }
 
 /// How far the unfinished frame was looked at.
@@ -31,7 +33,7 @@ pub(super) struct State {
 
 impl Decoder {
     pub(super) fn new(layout: Arc<Layout>) -> Self {
-        Self { layout, state: State::default(), announced: VecDeque::new() }
+        Self { layout, state: State::default(), announced: VecDeque::new(), kept: 0 }
     }
 
     /// Returns the length of the unfinished frame, once that is known.
@@ -49,6 +51,11 @@ impl Decoder {
         Ok(())
     }
 
+    /// Forgets the lengths that were announced since the last chunk was taken in.
+    pub(super) fn take_back(&mut self) {
+        self.announced.truncate(self.kept);
+    }
+
     /// Returns what [`restore`](Self::restore) goes back to.
     pub(super) fn state(&self) -> State {
         self.state
@@ -62,6 +69,7 @@ impl Decoder {
     /// Forgets the announced lengths of whole frames: what was found stays.
     pub(super) fn commit(&mut self) {
         self.announced.drain(..self.state.used);
+        self.kept = self.announced.len();
         self.state.used = 0;
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::coded::Coded;
-use crate::slot::OutOfMemory;
+use crate::slot::{OutOfMemory, Refused};
 
 /// The error of a layout that cannot be, of a frame that was refused, or of a call that was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub enum Error {
     /// The chunk is longer than a batch can be.
     Chunk,
     /// The system has no memory, or the pool may not have more on the heap.
-    Memory(OutOfMemory),
+    Memory(Refused),
 }
 
 impl fmt::Display for Error {
@@ -61,8 +61,14 @@ impl Coded for Error {
     }
 }
 
+impl From<Refused> for Error {
+    fn from(error: Refused) -> Self {
+        Self::Memory(error)
+    }
+}
+
 impl From<OutOfMemory> for Error {
     fn from(error: OutOfMemory) -> Self {
-        Self::Memory(error)
+        Refused::from(error).into()
     }
 }

@@ -75,6 +75,11 @@ impl Reader {
         self.decoder.announce(length, self.held.len())
     }
 
+    /// Takes back the lengths that were announced since the last chunk was taken in.
+    pub fn take_back(&mut self) {
+        self.decoder.take_back();
+    }
+
     /// Takes a chunk of the stream, cut anywhere, and returns the frames that are whole, in one slice. Returns `None`, and
     /// takes no slice, if there are none.
     ///
