@@ -115,10 +115,7 @@ describe('SlotPool', () => {
 
   it('is made with a capacity, and optional options', () => {
     expectTypeOf(SlotPool).constructorParameters.toEqualTypeOf<
-      [
-        capacity: number,
-        options?: { slots?: number; heapLimit?: number | MemoryBudget; debug?: boolean } | undefined,
-      ]
+      [capacity: number, options?: { slots?: number; heapLimit?: number | MemoryBudget; debug?: boolean } | undefined]
     >()
     // @ts-expect-error: there is no default capacity.
     new SlotPool()
@@ -274,8 +271,9 @@ describe('framed protocols', () => {
       ): Promise<void>
     }>()
     expectTypeOf<FramedBatch>().toExtend<Iterable<Uint8Array> & Disposable>()
-    expectTypeOf<Pick<FramedBatch, 'length' | 'tag' | 'payload' | 'header' | 'frame' | 'release' | 'move'>>()
-      .toEqualTypeOf<{
+    expectTypeOf<
+      Pick<FramedBatch, 'length' | 'tag' | 'payload' | 'header' | 'frame' | 'release' | 'move'>
+    >().toEqualTypeOf<{
       readonly length: number
       tag: number
       payload(index: number): Uint8Array
@@ -416,7 +414,6 @@ describe('FramePoolError', () => {
   it('has a code', () => {
     expectTypeOf<FramePoolError>().toExtend<Error>()
     expectTypeOf<FramePoolError['code']>().toEqualTypeOf<ErrorCode>()
-    expectTypeOf<FramePoolError['info']>().toEqualTypeOf<{ code: string; errno: number; syscall: string } | undefined>()
     expectTypeOf<'ERR_RELEASED' | 'ERR_CLOSED' | 'ERR_WRITE_ZERO' | 'ERR_NO_MEMORY'>().toExtend<ErrorCode>()
     // @ts-expect-error: there is no such code.
     new FramePoolError('ERR_OTHER', '')

@@ -1,3 +1,4 @@
+import './describe.js'
 import { inspectProcess } from './native/debug.js'
 import { settlePools } from './slot/slot-memory.js'
 
@@ -5,7 +6,7 @@ import { settlePools } from './slot/slot-memory.js'
 export interface InspectedObject {
   /**
    * Kind of the object: `slot-pool`, `slice`, `budget-pool`, `allocation`, `buddy-pool`, `buddy-buffer`, `producer`, `consumer`,
-   * `sv2-session`, `pump`, `slice-sender`, `slice-receiver`, `system-memory-buffer` (one in which a message is being written), or `ticket`
+   * `sv2-session`, `memory-budget`, `reservation`, `frame-reader`, `pump`, `slice-sender`, `slice-receiver`, `system-memory-buffer` (one in which a message is being written), or `ticket`
    * (an object that has left one isolate and not arrived in another).
    */
   kind: string

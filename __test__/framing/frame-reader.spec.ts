@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { FrameReader, type FramedBatch, MemoryBudget, SlotPool } from '../../index.js'
+import { type FramedBatch, FrameReader, MemoryBudget, SlotPool } from '../../index.js'
 import { codeOf } from '../support/code-of.js'
 import { Random } from '../support/random.js'
 
@@ -111,7 +111,11 @@ describe('FrameReader.receive()', () => {
     let answer = (): unknown => {
       throw new Error('mine')
     }
-    using reader = FrameReader.withHeader({ headerLength: 1, maxFrameLength: 10, frameLength: () => answer() as number })
+    using reader = FrameReader.withHeader({
+      headerLength: 1,
+      maxFrameLength: 10,
+      frameLength: () => answer() as number,
+    })
     expect(() => reader.receive(Buffer.from('ab'))).toThrow('mine')
     answer = () => '2'
     expect(codeOf(() => reader.receive(Buffer.from('ab')))).toBe('ERR_INVALID_ARG_TYPE')
@@ -174,12 +178,17 @@ describe('FrameReader.receive()', () => {
       { ...two, headerLength: 1 },
       { ...two, lengthAdjustment: 2 ** 31 },
     ]
-    for (const options of bad) expect(codeOf(() => FrameReader.lengthDelimited(options as never))).toMatch(/ERR_(OUT|INV)/)
-    expect(codeOf(() => FrameReader.lengthDelimited({ ...two, endian: 'middle' as never }))).toBe('ERR_INVALID_ARG_VALUE')
+    for (const options of bad)
+      expect(codeOf(() => FrameReader.lengthDelimited(options as never))).toMatch(/ERR_(OUT|INV)/)
+    expect(codeOf(() => FrameReader.lengthDelimited({ ...two, endian: 'middle' as never }))).toBe(
+      'ERR_INVALID_ARG_VALUE',
+    )
     for (const delimiter of [256, -1, '\n', new Uint8Array(0), new Uint8Array(17)]) {
       expect(codeOf(() => FrameReader.delimited({ ...two, delimiter: delimiter as never }))).toMatch(/ERR_(OUT|INV)/)
     }
-    expect(codeOf(() => FrameReader.withHeader({ ...two, headerLength: 0, frameLength: () => 1 }))).toBe('ERR_OUT_OF_RANGE')
+    expect(codeOf(() => FrameReader.withHeader({ ...two, headerLength: 0, frameLength: () => 1 }))).toBe(
+      'ERR_OUT_OF_RANGE',
+    )
     expect(codeOf(() => FrameReader.withHeader({ ...two, headerLength: 1, frameLength: 1 as never }))).toBe(
       'ERR_INVALID_ARG_TYPE',
     )

@@ -1,8 +1,7 @@
-import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
-import { adopt, MemoryBudget, Reservation, SlotPool } from '../../index.js'
+import { MemoryBudget, Reservation, SlotPool } from '../../index.js'
 import { codeOf, codeOfRejection } from '../support/code-of.js'
+import { runProgram, WORKERS } from '../support/program.js'
 
 describe('MemoryBudget', () => {
   it('reserves what is left, and no more', () => {
@@ -58,27 +57,21 @@ describe('MemoryBudget', () => {
     expect(codeOf(() => new (Reservation as never as new () => Reservation)())).toBe('ERR_INVALID_ARG_TYPE')
   })
 
-  it('is one budget for several threads, and gets back what a worker had', async () => {
-    const budget = new MemoryBudget(100)
-    const source = `
-      import { parentPort, workerData } from 'node:worker_threads'
-      const { adopt } = await import(workerData.module)
-      const budget = adopt(workerData.ticket)
-      const reservation = budget.tryReserve(70)
-      parentPort.postMessage([budget.maxMemory, reservation.bytes])
-      parentPort.once('message', () => process.exit())`
-    const module = new URL('../../dist/index.js', import.meta.url).href
-    const worker = new Worker(source, {
-      eval: true,
-      execArgv: ['--input-type=module'],
-      workerData: { module, ticket: budget.share() },
-    })
-    expect((await once(worker, 'message'))[0]).toEqual([100, 70])
-    expect(budget.tryReserve(31)).toBe(null)
-    const waiting = budget.reserve(100)
-    worker.postMessage('end')
-    expect((await waiting).release()).toBe(true)
-    expect(adopt(budget.share()).stats().peakBytes).toBe(100)
+  it('is one budget for several threads, and gets back what a worker had', () => {
+    const printed = runProgram(`${WORKERS}
+      import { adopt, MemoryBudget } from 'framepool'
+      const budget = new MemoryBudget(100)
+      const worker = start(\`
+        import { parentPort, workerData } from 'node:worker_threads'
+        import { adopt } from 'framepool'
+        const budget = adopt(workerData)
+        parentPort.postMessage([budget.maxMemory, budget.tryReserve(70).bytes])
+        parentPort.once('message', () => process.exit())\`, { workerData: budget.share() })
+      console.log((await once(worker, 'message'))[0], budget.tryReserve(31))
+      const waiting = budget.reserve(100)
+      worker.postMessage('end')
+      console.log((await waiting).release(), adopt(budget.share()).stats())`)
+    expect(printed).toBe('[ 100, 70 ] null\ntrue { reservedBytes: 0, waiting: 0, peakBytes: 100 }\n')
   })
 })
 

@@ -3,6 +3,7 @@ import { type Carrier, makeTicket } from '../native/transfer.js'
 import type { Taken } from '../slice/slice.js'
 import { bytesArgument, copyInto, firstOf, integerArgument, lengthOf, partOf } from '../support/arguments.js'
 import { FramePoolError, invalidArgType, outOfRange } from '../support/errors.js'
+import { uncloneableInDebugMode } from '../support/inspectable.js'
 import type { Ticket } from '../threads/ticket.js'
 import type { BuddyMemory } from './buddy-memory.js'
 import type { Lease } from './lease.js'
@@ -37,6 +38,7 @@ export class BuddyBuffer implements Disposable {
     this.#memory = memory
     this.#length = length ?? capacity
     this.#view = this.#length === capacity ? lease.view : null
+    uncloneableInDebugMode(this)
   }
 
   static {

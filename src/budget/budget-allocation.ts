@@ -5,6 +5,7 @@ import { traceInDebugMode, untraceInDebugMode } from '../native/trace.js'
 import { type Carrier, departBudgetAllocation, makeTicket } from '../native/transfer.js'
 import type { Taken } from '../slice/slice.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
+import { uncloneableInDebugMode } from '../support/inspectable.js'
 import type { Ticket } from '../threads/ticket.js'
 
 /** Key of the constructor. */
@@ -36,6 +37,7 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
     this.#length = length
     this.#bufferSize = bufferSize
     traceInDebugMode(this, 'allocation', handle, abandonBudgetAllocation)
+    uncloneableInDebugMode(this)
   }
 
   static {

@@ -4,9 +4,16 @@ import { types } from 'node:util'
 import { BorrowedSocket } from '../ring/sockets/borrowed-socket.js'
 import { checkReadable, closedError } from '../ring/sockets/socket-argument.js'
 import { isAborted, reasonOf, whenAborted } from '../support/abort.js'
-import { functionArgument, integerArgument, lengthOf, optionsArgument, partOf, signalArgument } from '../support/arguments.js'
+import {
+  functionArgument,
+  integerArgument,
+  lengthOf,
+  optionsArgument,
+  partOf,
+  signalArgument,
+} from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
-import { callSafely, type Failure } from '../support/thrown.js'
+import { callSafely, type Failure, isThenable } from '../support/thrown.js'
 import { clearTimeout, setTimeout, type Timer } from '../support/timers.js'
 import { MAX_TIMEOUT_MS } from '../support/wait.js'
 import { hasWriter } from './bound-writers.js'
@@ -363,7 +370,8 @@ class Attachment {
   #closed(): void {
     this.#core.lent = false
     callSafely(() => this.#loan.giveBack())
-    if (this.#over) return
+    // What came before the end is still dealt with.
+    if (this.#over || (this.#ended && this.#failure === null)) return
     const cause = this.#failure?.error
     this.#finish()
     const message = cause === undefined ? 'the socket was closed before its end' : 'the connection broke'
@@ -379,8 +387,4 @@ class Attachment {
     this.#stop?.abort()
     this.#core.purse?.shrinkTo(this.#core.pending)
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }

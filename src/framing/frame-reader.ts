@@ -4,6 +4,7 @@ import type { FrameLayout } from '../native/framing.js'
 import { memoryOf, SlotPool } from '../slot/slot-pool.js'
 import { nativeBytesArgument } from '../support/arguments.js'
 import { invalidArgType, outOfRange } from '../support/errors.js'
+import { uncloneable } from '../support/inspectable.js'
 import { type AttachOptions, attach } from './attachment.js'
 import type { FramedBatch } from './framed-batch.js'
 import { HeaderScanner } from './header-scanner.js'
@@ -35,8 +36,10 @@ export class FrameReader implements Disposable {
 
   /** @internal */
   constructor(key: symbol, core: ReaderCore) {
-    if (key !== readerKey) throw invalidArgType('a FrameReader comes from lengthDelimited(), delimited() or withHeader()')
+    if (key !== readerKey)
+      throw invalidArgType('a FrameReader comes from lengthDelimited(), delimited() or withHeader()')
     this.#core = core
+    uncloneable(this)
   }
 
   /** Makes a reader of frames with their length in a header. A wrong option throws `ERR_INVALID_ARG_TYPE` or `ERR_OUT_OF_RANGE`. */

@@ -3,9 +3,18 @@ import { Duplex } from 'node:stream'
 import { types } from 'node:util'
 import { BuddyBuffer, isBuddyBuffer, takeBuddyBuffer } from '../buddy/buddy-buffer.js'
 import { BudgetAllocation, isAllocation, takeAllocation } from '../budget/budget-allocation.js'
-import { isSlice, Slice, takeSlice, type Taken } from '../slice/slice.js'
-import { bufferOf, bytesArgument, integerArgument, lengthOf, MAX_BYTES, offsetOf, optionsArgument } from '../support/arguments.js'
+import { isSlice, Slice, type Taken, takeSlice } from '../slice/slice.js'
+import {
+  bufferOf,
+  bytesArgument,
+  integerArgument,
+  lengthOf,
+  MAX_BYTES,
+  offsetOf,
+  optionsArgument,
+} from '../support/arguments.js'
 import { FramePoolError, invalidArgType, invalidArgValue, outOfRange } from '../support/errors.js'
+import { uncloneable } from '../support/inspectable.js'
 import type { WaitOptions } from '../support/wait.js'
 import { bindWriter } from './bound-writers.js'
 import { type FramedBatch, framesOf, isFramedBatch, passFramedBatch, pinFramedBatch } from './framed-batch.js'
@@ -30,6 +39,9 @@ const DEFAULT_HIGH_WATER_MARK = 65_536
 /** Key that the constructor asks for. */
 const writerKey = Symbol('framepool.frame-writer')
 
+/** Returns how many bytes of `writer` wait to be sent. */
+export let pendingOf: (writer: FrameWriter) => number
+
 /** Makes the bytes before and behind a payload. */
 interface Envelope {
   /** Returns the header of a payload, which may be empty. Throws the documented error for one that cannot be sent. */
@@ -53,16 +65,18 @@ export class FrameWriter implements Disposable {
     this.#envelope = envelope
     this.#highWaterMark = highWaterMark
     bindWriter(socket)
+    uncloneable(this)
+  }
+
+  static {
+    pendingOf = (writer) => writer.#out.pending
   }
 
   /**
    * Makes a writer of frames with their length in a header. Other bytes of the header are 0. Throws `ERR_INVALID_ARG_TYPE` unless `socket` is
    * a stream, and the errors that `FrameReader.lengthDelimited()` throws for a wrong option.
    */
-  static lengthDelimited(
-    socket: Socket | Duplex,
-    options: LengthDelimitedOptions & WriterOptions,
-  ): FrameWriter {
+  static lengthDelimited(socket: Socket | Duplex, options: LengthDelimitedOptions & WriterOptions): FrameWriter {
     const given = optionsArgument(options, 'options') as LengthDelimitedOptions & WriterOptions
     return create(socket, given, lengthEnvelope(lengthField(given), maxFrameLength(given)))
   }
@@ -168,7 +182,8 @@ function ownerOf(payload: unknown): Owner | null {
   if (typeof payload !== 'object' || payload === null) return null
   if (isSlice(payload)) return { bytes: () => bytesOfSlice.call(payload), take: () => takeSlice(payload) }
   if (isBuddyBuffer(payload)) return { bytes: () => bytesOfBuddy.call(payload), take: () => takeBuddyBuffer(payload) }
-  if (isAllocation(payload)) return { bytes: () => bytesOfAllocation.call(payload), take: () => takeAllocation(payload) }
+  if (isAllocation(payload))
+    return { bytes: () => bytesOfAllocation.call(payload), take: () => takeAllocation(payload) }
   return null
 }
 

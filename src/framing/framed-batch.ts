@@ -4,6 +4,7 @@ import type { SliceMemory } from '../slice/slice-memory.js'
 import { SlotMemory } from '../slot/slot-memory.js'
 import { bufferOf, integerArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
+import { uncloneableInDebugMode } from '../support/inspectable.js'
 import type { Ticket } from '../threads/ticket.js'
 
 /** Where a batch lies: its memory, its slot there or 0, and its start in bytes. */
@@ -55,6 +56,7 @@ export class FramedBatch implements Iterable<Uint8Array>, Disposable {
     this.#shape = shape
     this.#charged = charged
     this.#tag = tag
+    uncloneableInDebugMode(this)
   }
 
   static {

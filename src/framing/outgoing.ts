@@ -132,7 +132,10 @@ export class Outgoing {
     const bytes = pieces.filter((piece) => piece.bytes.length > 0)
     if (bytes.length === 0 || socket.destroyed || socket.writableEnded) {
       const lost = bytes.length > 0
-      this.#land(flight, lost ? { error: socket.errored ?? new FramePoolError('ERR_CLOSED', 'the socket is closed') } : null)
+      this.#land(
+        flight,
+        lost ? { error: socket.errored ?? new FramePoolError('ERR_CLOSED', 'the socket is closed') } : null,
+      )
       return
     }
     const onDone = (error?: Error | null): void => this.#land(flight, error == null ? null : { error })

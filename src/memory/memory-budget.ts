@@ -12,6 +12,7 @@ import { departMemoryBudget, makeTicket } from '../native/transfer.js'
 import { nativeWait } from '../native/wait.js'
 import { integerArgument } from '../support/arguments.js'
 import { invalidArgType } from '../support/errors.js'
+import { uncloneable } from '../support/inspectable.js'
 import { type WaitOptions, waitOptions } from '../support/wait.js'
 import type { Ticket } from '../threads/ticket.js'
 import { Reservation, reservationKey } from './reservation.js'
@@ -50,6 +51,7 @@ export class MemoryBudget {
     const handle = key === budgetKey ? arrived! : createMemoryBudget(maxMemory)
     this.#handle = handle
     whenCollected(this, forgetting(handle))
+    uncloneable(this)
   }
 
   static {

@@ -110,7 +110,7 @@ export function departBatch(shape: BatchShape, tag: number, depart: () => void):
 
 /** Returns the number that came with the last object, or undefined. */
 export function arrivedTag(): number | undefined {
-  if (control[Word.Tagged] === 0) return undefined
+  if ((control[Word.Came]! & 2) === 0) return undefined
   tagWords[0] = control[Word.TagLow]!
   tagWords[1] = control[Word.TagHigh]!
   return tagNumber[0]
@@ -288,7 +288,7 @@ export function readArrivedMovable(): ArrivedMovable {
     arrivedSlice.slot = control[Word.Slot]!
     arrivedSlice.offset = control[Word.Offset]!
     arrivedSlice.length = control[Word.Length]!
-    arrivedSlice.batch = control[Word.Batch] === 1 ? readShape() : null
+    arrivedSlice.batch = (control[Word.Came]! & 1) === 1 ? readShape() : null
     return arrivedSlice
   }
   if (kind === Kind.Allocation) {

@@ -3,6 +3,7 @@ import { isShown } from '../native/shown-memory.js'
 import { type Carrier, makeTicket } from '../native/transfer.js'
 import { lengthOf, nativeBytesArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
+import { uncloneableInDebugMode } from '../support/inspectable.js'
 import type { Ticket } from '../threads/ticket.js'
 import { heapMemory } from './heap-memory.js'
 import type { SliceMemory } from './slice-memory.js'
@@ -42,6 +43,7 @@ export class Slice implements Disposable {
     this.#offset = offset
     this.#length = length
     this.#slot = slot
+    uncloneableInDebugMode(this)
   }
 
   static {

@@ -3,6 +3,7 @@ import { MAX_SLOTS, SLOTS, type SlotPoolSettings, slotPoolReport } from '../nati
 import { DEBUG } from '../native/trace.js'
 import { booleanArgument, integerArgument, MAX_BYTES, optionsArgument } from '../support/arguments.js'
 import { invalidArgType } from '../support/errors.js'
+import { uncloneable } from '../support/inspectable.js'
 import { GuardedSlotMemory } from './debug-slot-memory.js'
 import { GrowingBuffer } from './growing-buffer.js'
 import { SlotMemory } from './slot-memory.js'
@@ -85,6 +86,7 @@ export class SlotPool extends GrowingBuffer implements Disposable {
     const memory = debug ? new GuardedSlotMemory(capacity, settings) : new SlotMemory(capacity, settings)
     super(memory)
     this.#memory = memory
+    uncloneable(this)
   }
 
   static {

@@ -7,6 +7,7 @@ import {
   departAllocation,
   isAllocation,
 } from '../budget/budget-allocation.js'
+import { checkFramedBatch, departFramedBatch, FramedBatch, framedKey, isFramedBatch } from '../framing/framed-batch.js'
 import type {
   ArrivedAllocation,
   ArrivedBuddyBuffer,
@@ -18,7 +19,6 @@ import { arrivedTag, departTagged } from '../native/transfer.js'
 import { borrowedMemory } from '../slice/borrowed-memory.js'
 import { heapMemory } from '../slice/heap-memory.js'
 import { checkSlice, departSlice, isSlice, Slice, sliceKey } from '../slice/slice.js'
-import { checkFramedBatch, departFramedBatch, FramedBatch, framedKey, isFramedBatch } from '../framing/framed-batch.js'
 import { invalidArgType } from '../support/errors.js'
 
 /** Bytes with one owner, which can move to another isolate. */

@@ -4,6 +4,7 @@ import type { Handle } from '../native/handle.js'
 import { type Carrier, departSender, makeTicket } from '../native/transfer.js'
 import { nativeWait } from '../native/wait.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
+import { uncloneable } from '../support/inspectable.js'
 import type { WaitOptions } from '../support/wait.js'
 import { type Waiter, WaitQueue, waitOptions } from '../support/wait.js'
 import { checkMovable, departMovable, departMovableTagged, type Movable, movableArgument } from './movable.js'
@@ -27,6 +28,7 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
     if (key !== channelKey) throw invalidArgType('a SliceSender comes from SliceChannel.create()')
     this.#handle = handle
     acquired(this, 'slice-sender', handle, freeSender(handle))
+    uncloneable(this)
     this.#carrier = () => {
       this.#room = sendIntoChannel(handle)
     }

@@ -44,6 +44,8 @@ export interface BatchSlice {
 
 /** Frames to be forwarded: a range of a batch, and the place of the batch. */
 export interface FramesPlace {
+  /** Identity of the session that has received them. */
+  receiver: object
   place: BatchPlace
   first: number
   count: number
@@ -58,25 +60,33 @@ let placeOfBatch: (batch: object) => FramesPlace | null
 let placeOfFrame: (frame: object) => FramesPlace | null
 let lastOf: (batch: ReceivedBatch, wanted: Uint8Array) => Frame | null
 let findIn: (batch: ReceivedBatch, start: number, wanted: ReadonlySet<number>) => number
+let keepOf: (batch: ReceivedBatch) => void
+let passOf: (batch: ReceivedBatch) => void
 let isEmptyBatch: (batch: object) => boolean
 let view: (batch: ReceivedBatch, offset: number, length: number) => Uint8Array
+
+/** Identity of a session for its batches, which must not keep the session, and how many of them it has retained. */
+export interface Receiver {
+  batches: number
+}
 
 /** A batch in one slice of a pool. The slice holds the frames side by side, and behind them the table of their places. */
 export class ReceivedBatch implements FrameBatch, Disposable {
   readonly #slice: BatchSlice
   readonly #pool: SlotMemory
   readonly #count: number
-  readonly #onRetained: (change: 1 | -1) => void
+  /** Figures of the session that has received the batch. */
+  readonly #receiver: Receiver
   #table: Uint8Array | null = null
   #released = false
   #retained = false
 
-  constructor(key: symbol, slice: BatchSlice, pool: SlotMemory, count: number, onRetained: (change: 1 | -1) => void) {
+  constructor(key: symbol, slice: BatchSlice, pool: SlotMemory, count: number, receiver: Receiver) {
     if (key !== batchKey) throw invalidArgType('a FrameBatch comes from receive()')
     this.#slice = slice
     this.#pool = pool
     this.#count = count
-    this.#onRetained = onRetained
+    this.#receiver = receiver
   }
 
   static {
@@ -87,7 +97,13 @@ export class ReceivedBatch implements FrameBatch, Disposable {
       if (!(#slice in batch)) return null
       check(batch)
       const { memory, slot, table } = batch.#slice
-      return { place: { slot, owner: memory.owner, table }, first: 0, count: batch.#count }
+      return { receiver: batch.#receiver, place: { slot, owner: memory.owner, table }, first: 0, count: batch.#count }
+    }
+    keepOf = (batch) => {
+      if (batch.#pool.lodger === batch) batch.#pool.lodger = null
+    }
+    passOf = (batch) => {
+      if (!batch.#retained) batch.release()
     }
     lastOf = (batch, wanted) => {
       const table = batch.#entries()
@@ -135,8 +151,8 @@ export class ReceivedBatch implements FrameBatch, Disposable {
     if (this.#released) return false
     this.#released = true
     this.#table = null
-    if (this.#retained) this.#onRetained(-1)
-    else this.#pool.lodger = null
+    if (this.#retained) this.#receiver.batches--
+    else if (this.#pool.lodger === this) this.#pool.lodger = null
     this.#slice.memory.release(this.#slice.slot)
     return true
   }
@@ -145,8 +161,8 @@ export class ReceivedBatch implements FrameBatch, Disposable {
     check(this)
     if (!this.#retained) {
       this.#retained = true
-      this.#pool.lodger = null
-      this.#onRetained(1)
+      if (this.#pool.lodger === this) this.#pool.lodger = null
+      this.#receiver.batches++
     }
     return this
   }
@@ -252,6 +268,21 @@ class ReceivedFrame implements Frame {
   get payload(): Uint8Array {
     return view(this.#batch, this.#offset, this.#length)
   }
+}
+
+/** Keeps a batch beyond the next `receive()`, until `passBatch()`. */
+export function keepBatch(batch: FrameBatch): void {
+  if (batch.length > 0) keepOf(batch as ReceivedBatch)
+}
+
+/** Releases a batch that was kept, unless it is retained or released by now. */
+export function passBatch(batch: FrameBatch): void {
+  if (batch instanceof ReceivedBatch) passOf(batch)
+}
+
+/** Returns whether `frame` is a frame that `receive()` gave. */
+export function isReceivedFrame(frame: object): boolean {
+  return placeOfFrame(frame) !== null
 }
 
 /** Returns the place of frames to be forwarded, or null if there are none. */

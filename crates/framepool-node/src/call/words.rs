@@ -128,14 +128,16 @@ numbered! {
         Moved,
         /// Out: the length of a reader's unfinished frame, in bytes, or 0 while that is unknown.
         Awaited,
-        /// In and out: 1 when the slice that leaves or has arrived is a batch of frames, which `Table` and `Frames` describe.
+        /// In: 1 when the slice that leaves is a batch of frames, which `Table` and `Frames` describe.
         Batch,
         /// In and out: how many bytes come before the payload of each frame of a batch.
         Header,
         /// In and out: how many bytes come behind the payload of each frame of a batch.
         Trailer,
-        /// In and out: 1 when a number goes with the object that leaves or has arrived.
+        /// In: 1 when a number goes with the object that leaves.
         Tagged,
+        /// Out: what came with the object that has arrived: 1 for a batch of frames, plus 2 for a number.
+        Came,
         /// In and out: the lower half of that number, which is a double.
         TagLow,
         /// In and out: the upper half of that number.

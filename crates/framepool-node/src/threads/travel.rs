@@ -104,7 +104,6 @@ fn check_open(tables: &Tables, kind: Kind, handle: Handle) -> Result<(), Fault> 
 
 fn set_tag(state: &EnvState, tag: f64) {
     let bits = tag.to_bits();
-    state.control.set(Word::Tagged, 1);
     state.control.set(Word::TagLow, bits as u32);
     state.control.set(Word::TagHigh, (bits >> 32) as u32);
 }
@@ -118,12 +117,12 @@ fn concealed<T: Memory>(owner: Option<Shown<T>>) -> Result<Shown<T>, Fault> {
 /// Takes an object into this isolate, for which [room was made](Tables::make_room). Out: its `Kind`, and what the object's room
 /// says of it.
 pub(crate) fn arrive(state: &mut EnvState, object: Transferable) -> Result<(), Fault> {
-    state.control.set(Word::Batch, 0);
-    state.control.set(Word::Tagged, 0);
+    state.control.set(Word::Came, 0);
     let object = match object {
         Transferable::Tagged(tagged) => {
             let (object, tag) = *tagged;
             set_tag(state, tag);
+            state.control.set(Word::Came, 2);
             object
         }
         object => object,
@@ -136,12 +135,12 @@ pub(crate) fn arrive(state: &mut EnvState, object: Transferable) -> Result<(), F
         Transferable::Batch(batch) => {
             let FramedBatch { slice, table, frames, header, trailer, tag } = *batch;
             borrowed::take_in(state, slice)?;
-            state.control.set(Word::Batch, 1);
             state.control.set(Word::Table, table);
             state.control.set(Word::Frames, frames);
             state.control.set(Word::Header, header);
             state.control.set(Word::Trailer, trailer);
             set_tag(state, tag);
+            state.control.set(Word::Came, 3);
             Kind::Slice
         }
         // No object has more than one number.
