@@ -62,6 +62,22 @@ ${FILLING}
 92345678  ALLOC MODE  add "d"
 the last one is on the heap
 `,
+  'framed-echo.js': `
+Ciao, mundo!
+`,
+  'framed-proxy.js': `
+one
+three
+`,
+  'framed-server.js': `
+Ciao, mundo!
+0 bytes are held
+`,
+  'line-server.js': `
+{"id":1,"result":[[["mining.notify","1"]],"abcd",4],"error":null}
+{"id":2,"result":true,"error":null}
+{"id":3,"result":null,"error":[20,"no method mining.dance",null]}
+`,
   'sv2-filter-proxy.js': `
 alice: 3 accepted, 0 refused
 mallory: 0 accepted, 3 refused

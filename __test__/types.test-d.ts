@@ -1,5 +1,5 @@
 import type { Socket, TcpSocketConnectOpts } from 'node:net'
-import type { Readable, ReadableOptions, Writable, WritableOptions } from 'node:stream'
+import type { Duplex, Readable, ReadableOptions, Writable, WritableOptions } from 'node:stream'
 import { assertType, describe, expectTypeOf, it } from 'vitest'
 import {
   type AeadBuffer,
@@ -15,14 +15,22 @@ import {
   type BufferSize,
   ByteRing,
   type Consumer,
+  type DelimitedOptions,
   type ErrorCode,
+  type FramedBatch,
   FramePoolError,
+  FrameReader,
+  type FrameWriter,
+  type HeaderOptions,
   type InspectedObject,
   inspect,
+  type LengthDelimitedOptions,
+  MemoryBudget,
   type ObjectKind,
   type Buffer as PoolBuffer,
   type PoolMode,
   type Producer,
+  type Reservation,
   type RingHalf,
   type RingReadableOptions,
   type RingWritableOptions,
@@ -89,6 +97,10 @@ describe('interfaces', () => {
       heapFallbacks: number
       resets: number
       modeChanges: number
+      outOfSlots: number
+      outOfBytes: number
+      tooLong: number
+      heapRefusals: number
     }>()
   })
 
@@ -104,7 +116,7 @@ describe('SlotPool', () => {
 
   it('is made with a capacity, and optional options', () => {
     expectTypeOf(SlotPool).constructorParameters.toEqualTypeOf<
-      [capacity: number, options?: { debug?: boolean } | undefined]
+      [capacity: number, options?: { slots?: number; heapLimit?: number | MemoryBudget; debug?: boolean } | undefined]
     >()
     // @ts-expect-error: there is no default capacity.
     new SlotPool()
@@ -144,6 +156,7 @@ describe('Slice', () => {
     expectTypeOf(Slice.from).toEqualTypeOf<(bytes: Uint8Array) => Slice>()
     expectTypeOf<Slice>().toExtend<Disposable>()
     expectTypeOf<Omit<Slice, typeof Symbol.dispose>>().toEqualTypeOf<{
+      tag?: number
       readonly bytes: Uint8Array
       readonly length: number
       readonly isEmpty: boolean
@@ -201,6 +214,7 @@ describe('BudgetAllocation', () => {
   it('has the members of the contract', () => {
     expectTypeOf<BudgetAllocation>().toExtend<Disposable & Iterable<Uint8Array>>()
     expectTypeOf<Omit<BudgetAllocation, typeof Symbol.dispose | typeof Symbol.iterator>>().toEqualTypeOf<{
+      tag?: number
       readonly length: number
       readonly allocatedBytes: number
       readonly bytes: Uint8Array
@@ -230,6 +244,7 @@ describe('BuddyPool', () => {
   it('returns buffers', () => {
     expectTypeOf<BuddyBuffer>().toExtend<Disposable>()
     expectTypeOf<Omit<BuddyBuffer, typeof Symbol.dispose>>().toEqualTypeOf<{
+      tag?: number
       readonly bytes: Uint8Array
       readonly length: number
       readonly capacity: number
@@ -241,16 +256,71 @@ describe('BuddyPool', () => {
   })
 })
 
+describe('framed protocols', () => {
+  it('have the types of the contract', () => {
+    expectTypeOf(FrameReader.lengthDelimited).toEqualTypeOf<(options: LengthDelimitedOptions) => FrameReader>()
+    expectTypeOf(FrameReader.delimited).toEqualTypeOf<(options: DelimitedOptions) => FrameReader>()
+    expectTypeOf(FrameReader.withHeader).toEqualTypeOf<(options: HeaderOptions) => FrameReader>()
+    expectTypeOf<FrameReader>().toExtend<Disposable>()
+    expectTypeOf<Omit<FrameReader, typeof Symbol.dispose>>().toEqualTypeOf<{
+      receive(chunk: Uint8Array): FramedBatch
+      readonly pending: number
+      attach(
+        socket: Socket | Duplex,
+        onBatch: (batch: FramedBatch) => unknown,
+        options?: { signal?: AbortSignal; idleTimeoutMs?: number },
+      ): Promise<void>
+    }>()
+    expectTypeOf<FramedBatch>().toExtend<Iterable<Uint8Array> & Disposable>()
+    expectTypeOf<
+      Pick<FramedBatch, 'length' | 'tag' | 'payload' | 'header' | 'frame' | 'release' | 'move'>
+    >().toEqualTypeOf<{
+      readonly length: number
+      tag: number
+      payload(index: number): Uint8Array
+      header(index: number): Uint8Array
+      frame(index: number): Uint8Array
+      release(): boolean
+      move(): Ticket<FramedBatch>
+    }>()
+    expectTypeOf<Omit<FrameWriter, typeof Symbol.dispose>>().toEqualTypeOf<{
+      write(payload: Uint8Array | Slice | BuddyBuffer | BudgetAllocation): boolean
+      forward(batch: FramedBatch, from?: number, to?: number): boolean
+      drained(options?: WaitOptions): Promise<void>
+      end(): Promise<void>
+    }>()
+    // @ts-expect-error: there is no default for the longest frame.
+    FrameReader.delimited({})
+  })
+
+  it('have a budget', () => {
+    expectTypeOf(MemoryBudget).constructorParameters.toEqualTypeOf<[maxMemory: number]>()
+    expectTypeOf<MemoryBudget>().toEqualTypeOf<MemoryBudget>()
+    expectTypeOf<Pick<MemoryBudget, 'tryReserve' | 'reserve' | 'share' | 'stats'>>().toEqualTypeOf<{
+      tryReserve(bytes: number): Reservation | null
+      reserve(bytes: number, options?: WaitOptions): Promise<Reservation>
+      share(): Ticket<MemoryBudget>
+      stats(): { reservedBytes: number; waiting: number; peakBytes: number }
+    }>()
+    expectTypeOf<Omit<Reservation, typeof Symbol.dispose>>().toEqualTypeOf<{
+      readonly bytes: number
+      release(): boolean
+    }>()
+  })
+})
+
 describe('SliceChannel', () => {
   it('carries the items of its type, or any movable object', () => {
-    type Movable = Slice | BuddyBuffer | BudgetAllocation
+    type Movable = Slice | BuddyBuffer | BudgetAllocation | FramedBatch
     expectTypeOf(SliceChannel.create()).toEqualTypeOf<{
       sender: SliceSender<Movable>
       receiver: SliceReceiver<Movable>
     }>()
     const { sender, receiver } = SliceChannel.create<Slice>(8)
-    expectTypeOf(sender.send).toEqualTypeOf<(item: Slice) => boolean>()
-    expectTypeOf(sender.sendAsync).toEqualTypeOf<(item: Slice, options?: WaitOptions) => Promise<void>>()
+    expectTypeOf(sender.send).toEqualTypeOf<(item: Slice, tag?: number) => boolean>()
+    expectTypeOf(sender.sendAsync).toEqualTypeOf<
+      (item: Slice, options?: WaitOptions & { tag?: number }) => Promise<void>
+    >()
     expectTypeOf(receiver.tryReceive).toEqualTypeOf<() => Slice | null>()
     expectTypeOf(receiver.receiveSync).toEqualTypeOf<(options: { timeoutMs: number }) => Slice | null>()
     expectTypeOf(receiver).toExtend<AsyncIterable<Slice>>()
@@ -345,7 +415,6 @@ describe('FramePoolError', () => {
   it('has a code', () => {
     expectTypeOf<FramePoolError>().toExtend<Error>()
     expectTypeOf<FramePoolError['code']>().toEqualTypeOf<ErrorCode>()
-    expectTypeOf<FramePoolError['info']>().toEqualTypeOf<{ code: string; errno: number; syscall: string } | undefined>()
     expectTypeOf<'ERR_RELEASED' | 'ERR_CLOSED' | 'ERR_WRITE_ZERO' | 'ERR_NO_MEMORY'>().toExtend<ErrorCode>()
     // @ts-expect-error: there is no such code.
     new FramePoolError('ERR_OTHER', '')
@@ -354,6 +423,9 @@ describe('FramePoolError', () => {
 
 it('inspect', () => {
   expectTypeOf<ObjectKind>().toEqualTypeOf<
+    | 'frame-reader'
+    | 'memory-budget'
+    | 'reservation'
     | 'slot-pool'
     | 'system-memory-buffer'
     | 'slice'

@@ -1,3 +1,4 @@
+import './describe.js'
 import { inspectProcess, type ObjectKind } from './native/debug.js'
 import { settlePools } from './slot/slot-memory.js'
 

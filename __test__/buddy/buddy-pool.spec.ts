@@ -300,7 +300,7 @@ describe.skipIf(DEBUG)('the magazine', () => {
   })
 
   it('is not emptied by a pool that could not be shared', () => {
-    const settings = { maxMemory: 64 * MIB, hugePages: false, lock: false, prefault: false }
+    const settings = { maxMemory: 64 * MIB, hugePages: false, lock: false, prefault: false, hugeTlb: false }
     const memory = new BuddyMemory(createBuddyPool(settings), () => {})
     memory.release(memory.acquire(1)!)
     const fails = (): void => {
@@ -403,8 +403,8 @@ describe('blocks', () => {
     const lines = printed.trimEnd().split('\n')
     expect(lines.length).toBe(3)
     for (const line of lines.slice(0, 2)) {
-      const { code, info, message } = JSON.parse(line)
-      expect([code, info]).toEqual(['ERR_SYSTEM', { code: 'ENOMEM', errno: -12, syscall: 'mlock' }])
+      const { code, errno, syscall, message } = JSON.parse(line)
+      expect([code, errno, syscall]).toEqual(['ENOMEM', -12, 'mlock'])
       expect(message).toContain('RLIMIT_MEMLOCK is 65536 bytes')
     }
     expect(lines[2]).toBe('0')

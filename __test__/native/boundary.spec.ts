@@ -205,10 +205,10 @@ describe.skipIf(DEBUG)('crossings', () => {
 
 describe('handles', () => {
   it('that are stale name nothing, even when their place is reused', () => {
-    const first = createSlotPool(8, false)
+    const first = createSlotPool(8, { slots: 8, debug: false })
     slotPoolReport(first)
     closeSlotPool(first, true)
-    const second = createSlotPool(8, false)
+    const second = createSlotPool(8, { slots: 8, debug: false })
     expect(second.index).toBe(first.index)
     expect(second.generation).not.toBe(first.generation)
     expect(codeOf(() => slotPoolReport(first))).toBe('ERR_RELEASED')

@@ -159,6 +159,6 @@ test('without an addon for the platform, the error says how to fix it', (t) => {
   const printed = execFileSync(process.execPath, ['-e', source], { cwd: join(base, 'bare'), env, encoding: 'utf8' })
   t.regex(
     printed,
-    new RegExp(`^ERR_SYSTEM .*${process.platform}-${process.arch}.*framepool-${target.name} .*npm run build`),
+    new RegExp(`^ERR_DLOPEN_FAILED .*${process.platform}-${process.arch}.*framepool-${target.name} .*npm run build`),
   )
 })

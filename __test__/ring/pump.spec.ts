@@ -180,9 +180,10 @@ describe.skipIf(process.platform === 'win32')('pump', () => {
     it('a read error rejects after all bytes are written', async () => {
       const error = await rejection(pump(files.open(root, 'r'), files.file().fd))
       expect(error).toMatchObject({
-        code: 'ERR_SYSTEM',
+        code: 'EISDIR',
         bytes: 0n,
-        info: { code: 'EISDIR', errno: -21, syscall: 'readv' },
+        errno: -21,
+        syscall: 'readv',
       })
     })
 
@@ -194,7 +195,7 @@ describe.skipIf(process.platform === 'win32')('pump', () => {
       files.close(second.reader)
       writeSync(first.writer, 'def')
       const error = await rejection(pumping)
-      expect(error).toMatchObject({ code: 'ERR_SYSTEM', bytes: 3n, info: { code: 'EPIPE', syscall: 'writev' } })
+      expect(error).toMatchObject({ code: 'EPIPE', bytes: 3n, syscall: 'writev', fd: second.writer })
     })
 
     it('invalid or unsuitable descriptors', async () => {
@@ -206,13 +207,13 @@ describe.skipIf(process.platform === 'win32')('pump', () => {
         [writer, fd],
         [fd, reader],
       ] as [number, number][]) {
-        expect((await rejection(pump(from, to))).info?.code).toBe('EBADF')
+        expect((await rejection(pump(from, to))).code).toBe('EBADF')
       }
       const server = createServer().listen(0, '127.0.0.1')
       await once(server, 'listening')
       const socket = (server as unknown as { _handle: { fd: number } })._handle.fd
-      expect((await rejection(pump(socket, fd))).info?.code).toBe('ENOTSUP')
-      expect((await rejection(pump(fd, socket))).info?.code).toBe('ENOTSUP')
+      expect((await rejection(pump(socket, fd))).code).toBe('ENOTSUP')
+      expect((await rejection(pump(fd, socket))).code).toBe('ENOTSUP')
       server.close()
     })
 
@@ -281,7 +282,7 @@ it('is not supported on Windows, and says so', async () => {
   const { platform } = process
   Object.defineProperty(process, 'platform', { value: 'win32' })
   try {
-    expect((await rejection(pump(0, 1))).info).toEqual({ code: 'ENOTSUP', errno: -4049, syscall: 'readv' })
+    expect(await rejection(pump(0, 1))).toMatchObject({ code: 'ENOTSUP', errno: -4049, syscall: 'readv' })
   } finally {
     Object.defineProperty(process, 'platform', { value: platform })
   }

@@ -62,7 +62,7 @@ describe('a channel', () => {
       expect(item.release()).toBe(false)
     }
     for (const item of items) {
-      const received = receiver.tryReceive()!
+      const received = receiver.tryReceive() as typeof item
       expect(received).toBeInstanceOf(item.constructor)
       expect(received.bytes).toEqual(Uint8Array.from(pattern(1000)))
       expect(received.release()).toBe(true)

@@ -1,7 +1,9 @@
 import { isShown } from '../native/shown-memory.js'
 import { type Carrier, makeTicket } from '../native/transfer.js'
+import type { Taken } from '../slice/slice.js'
 import { bytesArgument, copyInto, firstOf, integerArgument, lengthOf, partOf } from '../support/arguments.js'
 import { FramePoolError, invalidArgType, outOfRange } from '../support/errors.js'
+import { uncloneableInDebugMode } from '../support/inspectable.js'
 import type { Ticket } from '../support/ticket.js'
 import type { BuddyMemory } from './buddy-memory.js'
 import type { Lease } from './lease.js'
@@ -11,6 +13,7 @@ const buddyKey = Symbol('framepool.buddy')
 
 let isOne: (value: object) => value is BuddyBuffer
 let checkOf: (buffer: BuddyBuffer) => void
+let takeOf: (buffer: BuddyBuffer) => Taken
 let departOf: (buffer: BuddyBuffer, carrier: Carrier) => void
 
 /**
@@ -18,6 +21,8 @@ let departOf: (buffer: BuddyBuffer, carrier: Carrier) => void
  * buffer, and all members but `length` and `capacity` throw `ERR_RELEASED`. (ruapc-bufpool `Buffer`)
  */
 export class BuddyBuffer implements Disposable {
+  /** Number with which the buffer was sent, if it has come from a channel with one: see `SliceSender.send()`. */
+  declare tag?: number
   readonly #lease: Lease
   /** Null once released. */
   #memory: BuddyMemory | null
@@ -33,12 +38,18 @@ export class BuddyBuffer implements Disposable {
     this.#memory = memory
     this.#length = length ?? capacity
     this.#view = this.#length === capacity ? lease.view : null
+    uncloneableInDebugMode(this)
   }
 
   static {
     isOne = (value) => #memory in value
     checkOf = (buffer) => {
       buffer.#live()
+    }
+    takeOf = (buffer) => {
+      const [memory, lease, { bytes }] = [buffer.#live(), buffer.#lease, buffer]
+      buffer.#forget()
+      return { bytes, release: () => memory.release(lease) }
     }
     departOf = (buffer, carrier) => {
       buffer.#live().departBuffer(buffer.#lease, buffer.#length, carrier)
@@ -141,6 +152,11 @@ export function isBuddyBuffer(value: object): value is BuddyBuffer {
 /** Throws `ERR_RELEASED` if `buffer` was released or moved. */
 export function checkBuddyBuffer(buffer: BuddyBuffer): void {
   checkOf(buffer)
+}
+
+/** Takes the bytes out of `buffer`. Throws `ERR_RELEASED` if it was released or moved. */
+export function takeBuddyBuffer(buffer: BuddyBuffer): Taken {
+  return takeOf(buffer)
 }
 
 /** Sends `buffer` to another isolate by `carrier`. If that throws, the buffer has not left. */

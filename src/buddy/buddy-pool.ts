@@ -5,8 +5,9 @@ import { makeTicket } from '../native/transfer.js'
 import { nativeWait } from '../native/wait.js'
 import type { AllocateOptions } from '../support/allocate.js'
 import { zeroArgument } from '../support/allocate.js'
-import { booleanArgument, clear, integerArgument, optionsArgument } from '../support/arguments.js'
-import { FramePoolError, invalidArgType } from '../support/errors.js'
+import { booleanArgument, clear, integerArgument, optionsArgument, stringArgument } from '../support/arguments.js'
+import { FramePoolError, invalidArgType, invalidArgValue, type SystemError } from '../support/errors.js'
+import { uncloneable } from '../support/inspectable.js'
 import type { Ticket } from '../support/ticket.js'
 import { setImmediate } from '../support/timers.js'
 import type { WaitOptions } from '../support/wait.js'
@@ -34,12 +35,18 @@ export interface BuddyPoolOptions {
   threadCache?: boolean
   /** Steps for each new block before anything is allocated from it. */
   block?: {
-    /** Whether to ask for transparent huge pages (Linux). Default false. Allocations throw `ERR_SYSTEM` if that is refused. */
+    /** Whether to ask for transparent huge pages (Linux). Default false. Allocations throw a {@link SystemError} if that is refused. */
     hugePages?: boolean
-    /** Whether to keep the block out of swap (Linux). Default false. Allocations throw `ERR_SYSTEM` if that is refused. */
+    /** Whether to keep the block out of swap (Linux). Default false. Allocations throw a {@link SystemError} if that is refused. */
     lock?: boolean
     /** Whether to touch every page, so that none is missing at first use. Default false. */
     prefault?: boolean
+    /**
+     * Memory that blocks get (Linux). `'anonymous'`, the default, is ordinary memory. `'hugetlb'` are huge pages that the administrator has
+     * set aside. `{ file }` is the path of a file that is made, or emptied, and mapped: it has the size of all blocks, and stays when the
+     * pool is closed. A file that another pool uses is refused.
+     */
+    backend?: 'anonymous' | 'hugetlb' | { file: string }
     /** Called on a later turn, in the isolate that made the pool, when that first meets the block. */
     onBlock?: (block: { bytes: number; index: number }) => void
   }
@@ -92,6 +99,7 @@ export class BuddyPool implements AsyncDisposable {
    */
   constructor(options?: BuddyPoolOptions)
   constructor(options?: BuddyPoolOptions, key?: symbol, arrived?: BuddyMemory) {
+    uncloneable(this)
     if (key === buddyPoolKey) {
       this.#memory = arrived!
       return
@@ -116,7 +124,7 @@ export class BuddyPool implements AsyncDisposable {
 
   /**
    * Allocates a buffer of at least `size` bytes now. Returns null at the limit. May map a block. Throws `ERR_OUT_OF_RANGE` as
-   * `capacityFor()` does, `ERR_SYSTEM` if the system refuses a block or what `block` asks for, and `ERR_CLOSED` once the pool is
+   * `capacityFor()` does, a {@link SystemError} if the system refuses a block or what `block` asks for, and `ERR_CLOSED` once the pool is
    * closed.
    */
   tryAllocate(size: number, options?: AllocateOptions): BuddyBuffer | null {
@@ -229,6 +237,18 @@ function kindOf(size: number): number {
 
 type BlockOptions = NonNullable<BuddyPoolOptions['block']>
 
+function backendOf(backend: unknown): { hugeTlb: boolean; file?: string } {
+  if (backend === undefined || backend === 'anonymous') return { hugeTlb: false }
+  if (backend === 'hugetlb') return { hugeTlb: true }
+  if (typeof backend !== 'object' || backend === null) {
+    throw invalidArgValue("backend must be 'anonymous', 'hugetlb' or { file }")
+  }
+  const { file } = backend as { file?: unknown }
+  const path = stringArgument(file, 'backend.file')
+  if (path === '' || path.includes('\0')) throw invalidArgValue('backend.file must be a path')
+  return { hugeTlb: false, file: path }
+}
+
 function settingsOf(options: BuddyPoolOptions, block: BlockOptions): BuddyPoolSettings {
   const { maxMemory, mergeWatermarks, starvationTimeoutMs, slabEmptyWatermark, threadCache } = options
   const { hugePages = false, lock = false, prefault = false } = block
@@ -236,6 +256,7 @@ function settingsOf(options: BuddyPoolOptions, block: BlockOptions): BuddyPoolSe
     hugePages: booleanArgument(hugePages, 'hugePages'),
     lock: booleanArgument(lock, 'lock'),
     prefault: booleanArgument(prefault, 'prefault'),
+    ...backendOf(block.backend),
   }
   if (maxMemory !== undefined) {
     settings.maxMemory = integerArgument(maxMemory, 'maxMemory', 1, Number.MAX_SAFE_INTEGER)

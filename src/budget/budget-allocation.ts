@@ -3,8 +3,10 @@ import type { Handle } from '../native/handle.js'
 import { isShown, ShownMemory } from '../native/shown-memory.js'
 import { traceInDebugMode, untraceInDebugMode } from '../native/trace.js'
 import { type Carrier, departBudgetAllocation, makeTicket } from '../native/transfer.js'
+import type { Taken } from '../slice/slice.js'
 import { placeArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
+import { uncloneableInDebugMode } from '../support/inspectable.js'
 import type { Ticket } from '../support/ticket.js'
 
 /** Key of the constructor: only this module has it. */
@@ -12,6 +14,7 @@ const allocationKey = Symbol('framepool.allocation')
 
 let isOne: (value: object) => value is BudgetAllocation
 let checkOf: (allocation: BudgetAllocation) => void
+let takeOf: (allocation: BudgetAllocation) => Taken
 let departOf: (allocation: BudgetAllocation, carrier: Carrier) => void
 
 /**
@@ -19,6 +22,8 @@ let departOf: (allocation: BudgetAllocation, carrier: Carrier) => void
  * freed: views of it have length 0, and asking for new ones throws `ERR_RELEASED`. (frozen_core `BufPoolAllocation`)
  */
 export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
+  /** Number with which the allocation was sent, if it has come from a channel with one: see `SliceSender.send()`. */
+  declare tag?: number
   #handle: Handle | null
   readonly #length: number
   readonly #bufferSize: number
@@ -33,12 +38,19 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
     this.#length = length
     this.#bufferSize = bufferSize
     traceInDebugMode(this, 'allocation', handle, abandonBudgetAllocation)
+    uncloneableInDebugMode(this)
   }
 
   static {
     isOne = (value) => #handle in value
     checkOf = (allocation) => {
       allocation.#live()
+    }
+    takeOf = (allocation) => {
+      const [handle, { bytes }] = [allocation.#live(), allocation]
+      allocation.#forget()
+      untraceInDebugMode(allocation)
+      return { bytes, release: () => releaseBudgetAllocation(handle) }
     }
     departOf = (allocation, carrier) => {
       departBudgetAllocation(allocation.#live(), carrier)
@@ -148,6 +160,11 @@ export function isAllocation(value: object): value is BudgetAllocation {
 /** Throws `ERR_RELEASED` if `allocation` was released or moved. */
 export function checkAllocation(allocation: BudgetAllocation): void {
   checkOf(allocation)
+}
+
+/** Takes the bytes out of `allocation`. Throws `ERR_RELEASED` if it was released or moved. */
+export function takeAllocation(allocation: BudgetAllocation): Taken {
+  return takeOf(allocation)
 }
 
 /** Sends `allocation` to another isolate by `carrier`. If that throws, the allocation has not left. */

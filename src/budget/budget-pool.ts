@@ -16,6 +16,7 @@ import type { AllocateOptions } from '../support/allocate.js'
 import { zeroArgument } from '../support/allocate.js'
 import { integerArgument, optionsArgument } from '../support/arguments.js'
 import { FramePoolError, outOfRange } from '../support/errors.js'
+import { uncloneable } from '../support/inspectable.js'
 import type { Ticket } from '../support/ticket.js'
 import type { WaitOptions } from '../support/wait.js'
 import { timeoutArgument, waitOptions } from '../support/wait.js'
@@ -77,6 +78,7 @@ export class BudgetPool implements AsyncDisposable {
     this.#maxCount = Math.min(MAX_COUNT, Math.floor(this.#maxMemory / this.#bufferSize))
     this.#handle = key === budgetPoolKey ? arrived! : createBudgetPool(this.#bufferSize, this.#maxMemory)
     acquired(this, 'budget-pool', this.#handle, endBudgetPool)
+    uncloneable(this)
   }
 
   /** Size of one buffer in bytes. */

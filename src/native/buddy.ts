@@ -32,7 +32,7 @@ export function readBuddyGrant(into: BuddyGrant): void {
   into.capacity = control[Word.Length]!
 }
 
-/** Makes a pool. Throws `ERR_SYSTEM` if the system refuses what the settings ask for. */
+/** Makes a pool. Throws a system error if the system refuses what the settings ask for. */
 export function createBuddyPool(settings: BuddyPoolSettings): Handle {
   control[Word.Facade] = bound.facade
   return guarded(() => native.buddyPoolCreate(settings))

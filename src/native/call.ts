@@ -1,5 +1,5 @@
 import { errorOf } from '../support/errors.js'
-import { systemErrorInfo } from '../support/system-error.js'
+import { systemErrorOf } from '../support/system-error.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
 import { Word } from './words.js'
@@ -11,7 +11,7 @@ export const control = new Uint32Array(bound.control)
 export function lastFailure(): Error | null {
   if (control[Word.Status] === 0) return null
   const { code, message, syscall, errno } = native.lastFault()
-  return errorOf(code, message, syscall === undefined ? undefined : systemErrorInfo(syscall, errno ?? 0))
+  return syscall === undefined ? errorOf(code, message) : systemErrorOf(message, syscall, errno ?? 0)
 }
 
 /** Returns the handle of the object that the last call gave. */

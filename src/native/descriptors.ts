@@ -1,5 +1,6 @@
+import { isSystemError, noted, noting } from '../support/system-error.js'
 import type { WaitOptions } from '../support/wait.js'
-import { callOn, check, control, lastFailure, replyHandle } from './call.js'
+import { callOn, control, lastFailure, replyHandle } from './call.js'
 import { guarded } from './guarded.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
@@ -30,7 +31,7 @@ function readTransfer(): Transfer {
 /** Moves what can be moved now between a half's ring and `fd`. */
 export function transferNow(half: Handle, fd: number): Transfer {
   control[Word.Descriptor] = fd
-  callOn(half, ringTransfer)
+  noting({ fd }, () => callOn(half, ringTransfer))
   return readTransfer()
 }
 
@@ -45,7 +46,7 @@ export function transferLater<T>(
   options: WaitOptions,
   claim: (transfer: Transfer) => T | null,
 ): Promise<T> {
-  return nativeOperation(
+  const done = nativeOperation(
     () => options,
     (settled) => {
       control[Word.Descriptor] = fd
@@ -54,6 +55,9 @@ export function transferLater<T>(
     () => callOn(half, ringTransferEnd),
     () => claim(readTransfer()),
   )
+  return done.catch((error) => {
+    throw noted(error, { fd })
+  })
 }
 
 /**
@@ -62,7 +66,7 @@ export function transferLater<T>(
  */
 export function writeOutput(session: Handle, fd: number, into: SessionState): number | null {
   control[Word.Descriptor] = fd
-  callOn(session, outputWrite)
+  noting({ fd }, () => callOn(session, outputWrite))
   return control[Word.Blocked] === 1 ? null : readWritten(into)
 }
 
@@ -77,7 +81,7 @@ export function writeOutputLater<T>(
   into: SessionState,
   claim: (written: number) => T,
 ): Promise<T> {
-  return nativeWait(
+  const done = nativeWait(
     options,
     (settled) => {
       control[Word.Descriptor] = fd
@@ -86,6 +90,9 @@ export function writeOutputLater<T>(
     },
     () => claim(readWritten(into)),
   )
+  return done.catch((error) => {
+    throw noted(error, { fd })
+  })
 }
 
 function readWritten(into: SessionState): number {
@@ -98,8 +105,11 @@ export function startPump(from: number, to: number, size: number, settled: (fail
   control[Word.Descriptor] = from
   control[Word.Sink] = to
   control[Word.Length] = size
-  pumpStart(() => settled(lastFailure()))
-  check()
+  const ofPump = (error: unknown): unknown =>
+    noted(error, { fd: isSystemError(error) && error.syscall === 'writev' ? to : from })
+  pumpStart(() => settled(ofPump(lastFailure()) as Error | null))
+  const failure = lastFailure()
+  if (failure !== null) throw ofPump(failure)
   return replyHandle()
 }
 

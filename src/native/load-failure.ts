@@ -52,8 +52,5 @@ export function checkNodeVersion(version = process.versions.node): void {
 }
 
 function failure(message: string, cause?: unknown): FramePoolError {
-  return new FramePoolError('ERR_SYSTEM', message, {
-    ...(cause === undefined ? {} : { cause }),
-    info: { code: 'ERR_DLOPEN_FAILED', errno: 0, syscall: 'dlopen' },
-  })
+  return new FramePoolError('ERR_DLOPEN_FAILED', message, cause === undefined ? undefined : { cause })
 }

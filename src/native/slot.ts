@@ -17,10 +17,12 @@ const {
   slotRevoke,
 } = bound
 
-/** Slots of every slot pool. */
+/** Slots of a slot pool that is not given another number. */
 export const SLOTS = 8
+/** The most slots of a slot pool. */
+export const MAX_SLOTS = 32
 /** The first of the last words of the control block, one for each slot: the bytes of each slice that was taken. */
-const TAKEN_LENGTHS = control.length - SLOTS
+const TAKEN_LENGTHS = control.length - MAX_SLOTS
 
 /**
  * Changes to a slot pool that native code has not been told of, in order, and the place for the next message that native code last gave.
@@ -65,7 +67,7 @@ export interface SlotBacklog {
 
 /** Where a call has placed bytes. */
 export interface SlotPlace {
-  /** 1 to 8, or 0 on the heap. */
+  /** 1 to 32, or 0 on the heap. */
   slot: number
   /** In bytes, in the region or on the heap. */
   offset: number
@@ -109,12 +111,14 @@ export function readBacklog(pool: SlotBacklog): void {
   pool.room = control[Word.Room]!
 }
 
+export type SlotPoolSettings = import('./binding.cjs').SlotPoolSettings
+
 /**
  * Makes a pool of `capacity` bytes. With `debug` its slices come as heap slices, which have memory of their own. Throws
  * `ERR_NO_MEMORY` if the system has none.
  */
-export function createSlotPool(capacity: number, debug: boolean): Handle {
-  return guarded(() => native.slotPoolCreate(capacity, debug))
+export function createSlotPool(capacity: number, settings: SlotPoolSettings): Handle {
+  return guarded(() => native.slotPoolCreate(capacity, settings))
 }
 
 /**

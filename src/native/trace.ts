@@ -1,13 +1,22 @@
 /** Debug mode: where objects were acquired, which were never released, and which were written to after their release. */
 import { fileURLToPath } from 'node:url'
+import { isMainThread } from 'node:worker_threads'
+import { clearInterval, setInterval, type Timer } from '../support/timers.js'
 import type { ObjectKind } from './boundary.generated.js'
 import { debugEverything, takeDisturbances, traceObject } from './debug.js'
 import type { Handle } from './handle.js'
 
-/** Whether `FRAMEPOOL_DEBUG` was 1 when framepool was imported: then every object is in debug mode, and not only those that ask for it. */
-export const DEBUG = process.env.FRAMEPOOL_DEBUG === '1'
+/**
+ * Whether `FRAMEPOOL_DEBUG` was `1` or `true` when framepool was imported: then every object is in debug mode, and not only those that ask for
+ * it.
+ */
+export const DEBUG = ['1', 'true'].includes(process.env.FRAMEPOOL_DEBUG ?? '')
 
-if (DEBUG) debugEverything()
+if (DEBUG) {
+  debugEverything()
+  // Once a process: workers have the same environment.
+  if (isMainThread) process.stderr.write('framepool: debug mode is on (FRAMEPOOL_DEBUG)\n')
+}
 
 /** Frees the native part of a collected object. Returns false if nothing was left to free. */
 export type GiveBack = (handle: Handle) => unknown
@@ -36,7 +45,10 @@ function callerStack(): string {
   return lines.filter((line) => !ours.some((path) => line.includes(path))).join('\n')
 }
 
+/** How often late writes are looked for in a process that releases nothing, in milliseconds. */
+const LOOK_MS = 5000
 let watching = false
+let timer: Timer | null = null
 
 /**
  * Keeps the stack of the call that acquires `object`. If the object is collected before `untrace()`, `giveBack` is called with
@@ -49,7 +61,11 @@ export function trace(object: object, kind: ObjectKind, handle: Handle, giveBack
   if (watching) return
   watching = true
   // No operation of Node is in flight by then.
-  process.on('beforeExit', () => reportDisturbances(true))
+  process.on('beforeExit', () => {
+    if (timer !== null) clearInterval(timer)
+    reportDisturbances(true)
+  })
+  timer = setInterval(checkMemory, LOOK_MS).unref()
 }
 
 /** Ends the trace of an object that was released, and whose native part is given back. */
@@ -68,14 +84,33 @@ export function untraceInDebugMode(object: object): void {
   if (DEBUG) untrace(object)
 }
 
-function reportDisturbances(all: boolean): void {
-  for (const { bytes, offset, stack } of takeDisturbances(all)) {
-    const message = `byte ${offset} of ${bytes} was written after the memory had been released; it was acquired`
-    warn('FRAMEPOOL_WRITE_AFTER_RELEASE', message, stack ?? '    at a place that is not known')
-  }
+/**
+ * Looks for writes to memory that was released, and emits a warning for each place that has written. Debug mode does so at the end of the
+ * process, every few seconds, and as memory is needed. Returns how many were found. Without debug mode there is nothing to find.
+ */
+export function checkMemory(): number {
+  return reportDisturbances(true)
 }
 
-function warn(code: string, message: string, stack: string): void {
+/** By the warning, which names the place: how often it came. */
+const reported = new Map<string, number>()
+
+function reportDisturbances(all: boolean): number {
+  const found = takeDisturbances(all)
+  for (const { bytes, offset, stack } of found) {
+    const what = `byte ${offset} of ${bytes} was written after the memory had been released; it was acquired`
+    warn('FRAMEPOOL_WRITE_AFTER_RELEASE', what, stack ?? '    at a place that is not known')
+  }
+  return found.length
+}
+
+/** Emits a warning: for one place the first time, and then when it has come ten times as often. */
+function warn(code: string, text: string, stack: string): void {
+  const place = `${code}\n${stack}`
+  const count = (reported.get(place) ?? 0) + 1
+  reported.set(place, count)
+  if (!Number.isInteger(Math.log10(count))) return
+  const message = count === 1 ? text : `${text} (${count} times here)`
   const warning = new Error(message)
   const stackOfWarning = `FramePoolWarning: ${message}\n${stack}`
   // Node prints `detail` below the message.

@@ -61,6 +61,61 @@ export function departBudgetPool(pool: Handle, carrier: Carrier): void {
   depart(Kind.BudgetPool, pool, carrier)
 }
 
+/** Shares a memory budget with another isolate. */
+export function departMemoryBudget(budget: Handle, carrier: Carrier): void {
+  depart(Kind.MemoryBudget, budget, carrier)
+}
+
+/** What is known of a batch of frames besides its slice. */
+export interface BatchShape {
+  /** Where the table begins in the slice, in bytes. */
+  readonly table: number
+  /** How many frames. */
+  readonly frames: number
+  /** Bytes before the payload of each frame. */
+  readonly header: number
+  /** Bytes behind it. */
+  readonly trailer: number
+}
+
+const tagNumber = new Float64Array(1)
+const tagWords = new Uint32Array(tagNumber.buffer)
+
+/** Has `depart` send an object away with a number. */
+export function departTagged(tag: number, depart: () => void): void {
+  tagNumber[0] = tag
+  control[Word.Tagged] = 1
+  control[Word.TagLow] = tagWords[0]!
+  control[Word.TagHigh] = tagWords[1]!
+  try {
+    depart()
+  } finally {
+    control[Word.Tagged] = 0
+  }
+}
+
+/** Has `depart` send a slice away as a batch of frames. */
+export function departBatch(shape: BatchShape, tag: number, depart: () => void): void {
+  control[Word.Table] = shape.table
+  control[Word.Frames] = shape.frames
+  control[Word.Header] = shape.header
+  control[Word.Trailer] = shape.trailer
+  control[Word.Batch] = 1
+  try {
+    departTagged(tag, depart)
+  } finally {
+    control[Word.Batch] = 0
+  }
+}
+
+/** Returns the number that came with the last object, or undefined. */
+export function arrivedTag(): number | undefined {
+  if ((control[Word.Came]! & 2) === 0) return undefined
+  tagWords[0] = control[Word.TagLow]!
+  tagWords[1] = control[Word.TagHigh]!
+  return tagNumber[0]
+}
+
 /** Shares a buddy pool with another isolate. */
 export function departBuddyPool(pool: Handle, carrier: Carrier): void {
   depart(Kind.BuddyPool, pool, carrier)
@@ -88,7 +143,7 @@ export interface ArrivedSlice {
   readonly handle: Handle
   /** Whether the slice has memory of its own, on the heap. Otherwise it lies in `slot` of `region`. */
   readonly onHeap: boolean
-  /** Slot of the pool, 1 to 8; 0 for a slice that never was in one. */
+  /** Slot of the pool, 1 to 32; 0 for a slice that never was in one. */
   readonly slot: number
   /** Memory of the pool; it says nothing of a slice on the heap. */
   readonly region: Handle
@@ -96,6 +151,8 @@ export interface ArrivedSlice {
   readonly offset: number
   /** In bytes. */
   readonly length: number
+  /** What the slice holds, if it is a batch of frames. */
+  readonly batch: BatchShape | null
 }
 
 /** An allocation of a budget pool that has arrived. */
@@ -140,6 +197,7 @@ export type Arrived =
   | ArrivedHalf
   | { readonly kind: 'budget-pool'; readonly handle: Handle; readonly bufferSize: number; readonly maxMemory: number }
   | { readonly kind: 'buddy-pool'; readonly handle: Handle }
+  | { readonly kind: 'memory-budget'; readonly handle: Handle; readonly maxMemory: number }
   | { readonly kind: 'slice-sender' | 'slice-receiver'; readonly handle: Handle }
 
 /** Takes in the object that a ticket stands for. The result is valid until the next object arrives. */
@@ -161,6 +219,8 @@ function readArrived(): Arrived {
       return { kind: 'budget-pool', handle: replyHandle(), bufferSize: control[Word.Size]!, maxMemory: replyWide() }
     case Kind.BuddyPool:
       return { kind: 'buddy-pool', handle: replyPool() }
+    case Kind.MemoryBudget:
+      return { kind: 'memory-budget', handle: replyHandle(), maxMemory: replyWide() }
     case Kind.Sender:
       return { kind: 'slice-sender', handle: replyHandle() }
     case Kind.Receiver:
@@ -198,6 +258,7 @@ const arrivedSlice: Mutable<ArrivedSlice> = {
   region: sliceRegion,
   offset: 0,
   length: 0,
+  batch: null,
 }
 const arrivedAllocation: Mutable<ArrivedAllocation> = {
   kind: 'allocation',
@@ -227,6 +288,7 @@ export function readArrivedMovable(): ArrivedMovable {
     arrivedSlice.slot = control[Word.Slot]!
     arrivedSlice.offset = control[Word.Offset]!
     arrivedSlice.length = control[Word.Length]!
+    arrivedSlice.batch = (control[Word.Came]! & 1) === 1 ? readShape() : null
     return arrivedSlice
   }
   if (kind === Kind.Allocation) {
@@ -239,6 +301,15 @@ export function readArrivedMovable(): ArrivedMovable {
   readBuddyGrant(arrivedBuddyBuffer.grant)
   arrivedBuddyBuffer.length = control[Word.Size]!
   return arrivedBuddyBuffer
+}
+
+function readShape(): BatchShape {
+  return {
+    table: control[Word.Table]!,
+    frames: control[Word.Frames]!,
+    header: control[Word.Header]!,
+    trailer: control[Word.Trailer]!,
+  }
 }
 
 function replyPool(): Handle {

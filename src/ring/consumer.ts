@@ -88,7 +88,7 @@ export class Consumer implements RingHalf {
    * Writes to `fd` straight from the ring, by writev(2). `fd` is a file, which is written where it stands, or a pipe, FIFO, terminal
    * or other device. Sockets are refused, since Node may own them.
    *
-   * Throws `ERR_SYSTEM`, with `info`, for what the system refuses; its code is `ENOTSUP` for a socket, and for everything on
+   * Throws a {@link SystemError} for what the system refuses; its code is `ENOTSUP` for a socket, and for everything on
    * Windows. Throws `ERR_OUT_OF_RANGE` unless `fd` is 0 to 2^31 − 1.
    *
    * @returns The bytes written: 0 when the ring is empty and the producer has ended. Null when the write would block, even if the

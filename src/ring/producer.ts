@@ -103,7 +103,7 @@ export class Producer implements RingHalf, Write {
    * Reads from `fd` straight into the ring, by readv(2). `fd` is a file, which is read where it stands, or a pipe, FIFO, terminal
    * or other device. Sockets are refused, since Node may own them.
    *
-   * Throws `ERR_SYSTEM`, with `info`, for what the system refuses; its code is `ENOTSUP` for a socket, and for everything on
+   * Throws a {@link SystemError} for what the system refuses; its code is `ENOTSUP` for a socket, and for everything on
    * Windows. Throws `ERR_OUT_OF_RANGE` unless `fd` is 0 to 2^31 − 1.
    *
    * @returns The bytes read: 0 at the end of the file, or when the ring is full and the consumer has ended. Null when the read would

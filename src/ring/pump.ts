@@ -34,7 +34,7 @@ const PROGRESS_MS = 100
  * Error, is frozen, or has the property already because another pump used the same signal. The pump then rejects with an `AbortError`
  * that has `bytes`, and the reason as its `cause`.
  *
- * An error of the system rejects with `ERR_SYSTEM`, with `info` and `bytes`: a write error at once, and a read error once all bytes read
+ * An error of the system rejects with a {@link SystemError}, with `fd` and `bytes`: a write error at once, and a read error once all bytes read
  * before are written. An exception of `onProgress` stops the pump as an abort does, and the pump rejects with it.
  *
  * @returns A promise of the bytes copied.

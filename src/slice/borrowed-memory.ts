@@ -1,6 +1,6 @@
 import type { Handle } from '../native/handle.js'
 import { releaseSlice } from '../native/heap.js'
-import { SLOTS } from '../native/slot.js'
+import { MAX_SLOTS } from '../native/slot.js'
 import { type Carrier, departSlice, foreignRegionView, forgetRegion, watchRegion } from '../native/transfer.js'
 import { RegionViews } from './region-views.js'
 import type { SliceMemory } from './slice-memory.js'
@@ -13,14 +13,14 @@ class BorrowedMemory implements SliceMemory {
   readonly #region: Handle
   readonly #views: RegionViews
   /** The slices that are here, by slot. */
-  readonly #slices = Array.from({ length: SLOTS + 1 }, () => ({ index: 0, generation: 0 }))
+  readonly #slices = Array.from({ length: MAX_SLOTS + 1 }, () => ({ index: 0, generation: 0 }))
   #count = 0
   /** Whether the pool is gone, so that no more slices will come. */
   #closed = false
 
   constructor(region: Handle) {
     this.#region = region
-    this.#views = new RegionViews(SLOTS, () => foreignRegionView(region))
+    this.#views = new RegionViews(MAX_SLOTS, () => foreignRegionView(region))
   }
 
   /** Begins to wait for the end of the pool. */

@@ -3,6 +3,7 @@ import { isShown } from '../native/shown-memory.js'
 import { type Carrier, makeTicket } from '../native/transfer.js'
 import { lengthOf, nativeBytesArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
+import { uncloneableInDebugMode } from '../support/inspectable.js'
 import type { Ticket } from '../support/ticket.js'
 import { heapMemory } from './heap-memory.js'
 import type { SliceMemory } from './slice-memory.js'
@@ -10,6 +11,14 @@ import type { SliceMemory } from './slice-memory.js'
 let isOne: (value: object) => value is Slice
 let checkOf: (slice: Slice) => void
 let departOf: (slice: Slice, carrier: Carrier) => void
+let takeOf: (slice: Slice) => Taken
+
+/** Bytes that were taken out of their object, which counts as released from here on. */
+export interface Taken {
+  readonly bytes: Uint8Array
+  /** Gives the memory back. */
+  release(): void
+}
 
 /** Key of the constructor: only this module has it. */
 const sliceKey = Symbol('framepool.slice')
@@ -19,6 +28,8 @@ const sliceKey = Symbol('framepool.slice')
  * that of another slice, and `bytes` throws `ERR_RELEASED`. (buffer_sv2 `Slice`)
  */
 export class Slice implements Disposable {
+  /** Number with which the slice was sent, if it has come from a channel with one: see `SliceSender.send()`. */
+  declare tag?: number
   #memory: SliceMemory | null
   readonly #offset: number
   readonly #length: number
@@ -32,12 +43,18 @@ export class Slice implements Disposable {
     this.#offset = offset
     this.#length = length
     this.#slot = slot
+    uncloneableInDebugMode(this)
   }
 
   static {
     isOne = (value) => #memory in value
     checkOf = (slice) => {
       slice.#live()
+    }
+    takeOf = (slice) => {
+      const [memory, slot, { bytes }] = [slice.#live(), slice.#slot, slice]
+      slice.#forget()
+      return { bytes, release: () => memory.release(slot) }
     }
     departOf = (slice, carrier) => {
       slice.#live().depart(slice.#slot, carrier)
@@ -75,7 +92,7 @@ export class Slice implements Disposable {
     return this.#length === 0
   }
 
-  /** Slot of the pool, 1 to 8, or null for a slice on the heap. */
+  /** Slot of the pool, 1 to 32, or null for a slice on the heap. */
   get slot(): number | null {
     return this.#slot === 0 ? null : this.#slot
   }
@@ -137,6 +154,11 @@ export function isSlice(value: object): value is Slice {
 /** Throws `ERR_RELEASED` if `slice` was released or moved. */
 export function checkSlice(slice: Slice): void {
   checkOf(slice)
+}
+
+/** Takes the bytes out of `slice`. Throws `ERR_RELEASED` if it was released or moved. */
+export function takeSlice(slice: Slice): Taken {
+  return takeOf(slice)
 }
 
 /** Sends `slice` to another isolate by `carrier`. If that throws, the slice has not left. */

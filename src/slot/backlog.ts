@@ -1,5 +1,5 @@
 import type { Handle } from '../native/handle.js'
-import { SLOTS, type SlotBacklog, settleSlots } from '../native/slot.js'
+import { MAX_SLOTS, type SlotBacklog, settleSlots } from '../native/slot.js'
 import { MAX_BYTES } from '../support/arguments.js'
 
 /**
@@ -20,13 +20,13 @@ export class Backlog implements SlotBacklog {
   takenCount = 0
   takenSlot = 0
   takenStart = 0
-  readonly takenLengths = Array.from({ length: SLOTS }, () => 0)
+  readonly takenLengths = Array.from({ length: MAX_SLOTS }, () => 0)
   releasedLater = 0
   start = 0
   written = 0
   returned = 0
   nextSlot = 1
-  lastSlot = SLOTS
+  lastSlot: number
   next = 0
   room: number
   /** Slot that the written bytes will be taken in; 0 if they were begun with nothing alive, at the start of the region. */
@@ -34,9 +34,12 @@ export class Backlog implements SlotBacklog {
   /** How long a message that was begun behind a slice may become where it is, in bytes. */
   #limit = 0
   readonly #capacity: number
+  readonly #slots: number
 
-  constructor(handle: Handle, capacity: number) {
+  constructor(handle: Handle, capacity: number, slots: number) {
     this.handle = handle
+    this.lastSlot = slots
+    this.#slots = slots
     this.#capacity = capacity
     this.room = capacity
   }
@@ -67,9 +70,9 @@ export class Backlog implements SlotBacklog {
     this.written = 0
     this.alone = length
     this.nextSlot = 2
-    this.lastSlot = SLOTS
+    this.lastSlot = this.#slots
     this.next = length
-    this.room = this.#capacity - length
+    this.room = this.#slots > 1 ? this.#capacity - length : 0
     return length
   }
 

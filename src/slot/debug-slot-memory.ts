@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 import type { Handle } from '../native/handle.js'
 import type { ShownMemory } from '../native/shown-memory.js'
-import { abandonSlotPool, concealSlotPool, revokeSlots, slotPoolReport } from '../native/slot.js'
+import { abandonSlotPool, concealSlotPool, revokeSlots, type SlotPoolSettings, slotPoolReport } from '../native/slot.js'
 import { trace, untrace } from '../native/trace.js'
 import { TracedHeapMemory } from '../slice/heap-memory.js'
 import type { Slice } from '../slice/slice.js'
@@ -26,10 +26,11 @@ let pools = 0
 export class GuardedSlotMemory extends SlotMemory {
   readonly #id = ++pools
   #mode = 'back'
-  #slots = '-'.repeat(8)
+  #slots: string
 
-  constructor(capacity: number) {
-    super(capacity, true)
+  constructor(capacity: number, settings: SlotPoolSettings) {
+    super(capacity, settings)
+    this.#slots = '-'.repeat(settings.slots)
     trace(this, 'slot-pool', this.owner, abandonSlotPool)
   }
 

@@ -7,8 +7,8 @@ import {
   createSlotPool,
   discardSlot,
   revokeSlots,
-  SLOTS,
   type SlotPlace,
+  type SlotPoolSettings,
   slotPoolHeap,
   slotPoolRegion,
   takeSlot,
@@ -76,14 +76,14 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
   readonly #reference = new WeakRef<SlotMemory>(this)
 
   /** Makes a pool of `capacity` bytes. With `debug` each of its slices has its own memory. */
-  constructor(capacity: number, debug = false) {
-    const handle = createSlotPool(capacity, debug)
+  constructor(capacity: number, settings: SlotPoolSettings) {
+    const handle = createSlotPool(capacity, settings)
     this.owner = handle
     this.capacity = capacity
-    this.backlog = new Backlog(handle, capacity)
-    this.#region = new RegionViews(SLOTS, () => slotPoolRegion(handle))
+    this.backlog = new Backlog(handle, capacity, settings.slots)
+    this.#region = new RegionViews(settings.slots, () => slotPoolRegion(handle))
     pools.add(this.#reference)
-    if (!debug) acquired(this, 'slot-pool', handle, abandonSlotPool)
+    if (!settings.debug) acquired(this, 'slot-pool', handle, abandonSlotPool)
   }
 
   get length(): number {
@@ -207,8 +207,9 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
     this.publish()
   }
 
-  /** Forgets the batch that was lodged, because it was released or is kept. */
-  moveOut(): void {
+  /** Forgets `batch` if it is the one that was lodged, because it was released or is kept. */
+  moveOut(batch: Lodger): void {
+    if (this.#lodger !== batch) return
     this.#lodger = null
     this.#lodgerHeap = null
   }
@@ -225,6 +226,12 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
     this.#live &= ~bit
     if (!this.backlog.release(bit, this.#known)) this.tell()
     if (this.#closed && this.#live === 0) this.free()
+  }
+
+  /** Releases a slot, and tells native code at once: somebody may wait for what the slice costs a budget. */
+  releaseNow(slot: number): void {
+    this.release(slot)
+    if (!this.closed || this.#live !== 0) this.tell()
   }
 
   /** Tells that slots or the mode may have changed. Of interest in debug mode alone. */

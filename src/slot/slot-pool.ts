@@ -1,7 +1,9 @@
-import { SLOTS, slotPoolReport } from '../native/slot.js'
+import { handleOfBudget, type MemoryBudget } from '../memory/memory-budget.js'
+import { MAX_SLOTS, SLOTS, type SlotPoolSettings, slotPoolReport } from '../native/slot.js'
 import { DEBUG } from '../native/trace.js'
 import { booleanArgument, integerArgument, MAX_BYTES, optionsArgument } from '../support/arguments.js'
 import { invalidArgType } from '../support/errors.js'
+import { uncloneable } from '../support/inspectable.js'
 import { GuardedSlotMemory } from './debug-slot-memory.js'
 import { GrowingBuffer } from './growing-buffer.js'
 import { SlotMemory } from './slot-memory.js'
@@ -25,12 +27,33 @@ export interface SlotPoolStats {
   resets: number
   /** Changes of the mode since creation. */
   modeChanges: number
+  /** Slices that came from the heap because no slot was free where there was room. More `slots` would have helped. */
+  outOfSlots: number
+  /** Slices that came from the heap because too few bytes were free. More `capacity` would have helped. */
+  outOfBytes: number
+  /** Slices that came from the heap because they are longer than the region. */
+  tooLong: number
+  /** Times that `heapLimit` refused bytes with `ERR_MEMORY_LIMIT`. */
+  heapRefusals: number
+}
+
+/** Options of `new SlotPool()`. */
+export interface SlotPoolOptions {
+  /** Slots of the pool, 1 to 32: how many slices can lie in its region at a time. Default 8, as in buffer_sv2. */
+  slots?: number
+  /**
+   * The most bytes that slices of the pool may take on the heap, or a budget that counts them, which pools and readers can share. What
+   * would take more throws `ERR_MEMORY_LIMIT`. Default: no limit.
+   */
+  heapLimit?: number | MemoryBudget
+  /** Whether the pool is in debug mode. Default: whether the process is (`FRAMEPOOL_DEBUG=1`). */
+  debug?: boolean
 }
 
 let memoryOfPool: (pool: SlotPool) => SlotMemory
 
 /**
- * A pool of 8 slots in one region of `capacity` bytes, which is allocated once. It hands out messages as slices, without a copy.
+ * A pool of 8 slots, or as many as its options say, in one region of `capacity` bytes, which is allocated once. It hands out messages as slices, without a copy.
  * (buffer_sv2 `BufferPool`)
  *
  * The pool takes slices behind one another (back mode). When slots or bytes run out, it takes them from the front if slots were released
@@ -38,7 +61,7 @@ let memoryOfPool: (pool: SlotPool) => SlotMemory
  * slot.
  */
 export class SlotPool extends GrowingBuffer implements Disposable {
-  /** Slots of every pool: 8. */
+  /** Slots of a pool that is not given another number: 8. */
   static readonly SLOTS = SLOTS
   readonly #memory: SlotMemory
 
@@ -46,14 +69,24 @@ export class SlotPool extends GrowingBuffer implements Disposable {
    * Makes a pool and allocates its memory. Throws `ERR_NO_MEMORY` if the system has none.
    *
    * @param capacity Size of the region in bytes, 0 to 2^32 − 1. Otherwise `ERR_OUT_OF_RANGE`. With 0 every slice comes from the heap.
-   * @param options `debug`: whether the pool is in debug mode. Default: whether the process is (`FRAMEPOOL_DEBUG=1`).
+   * @param options A wrong option throws `ERR_INVALID_ARG_TYPE` or `ERR_OUT_OF_RANGE`.
    */
-  constructor(capacity: number, options?: { debug?: boolean }) {
+  constructor(capacity: number, options?: SlotPoolOptions) {
     integerArgument(capacity, 'capacity', 0, MAX_BYTES)
-    const { debug = DEBUG } = optionsArgument(options, 'options')
-    const memory = booleanArgument(debug, 'debug') ? new GuardedSlotMemory(capacity) : new SlotMemory(capacity)
+    const { debug = DEBUG, slots = SLOTS, heapLimit } = optionsArgument(options, 'options')
+    const settings: SlotPoolSettings = {
+      slots: integerArgument(slots, 'slots', 1, MAX_SLOTS),
+      debug: booleanArgument(debug, 'debug'),
+    }
+    if (typeof heapLimit === 'number') {
+      settings.heapLimit = integerArgument(heapLimit, 'heapLimit', 1, Number.MAX_SAFE_INTEGER)
+    } else if (heapLimit !== undefined) {
+      settings.heapBudget = handleOfBudget(heapLimit)
+    }
+    const memory = debug ? new GuardedSlotMemory(capacity, settings) : new SlotMemory(capacity, settings)
     super(memory)
     this.#memory = memory
+    uncloneable(this)
   }
 
   static {
@@ -84,9 +117,9 @@ export class SlotPool extends GrowingBuffer implements Disposable {
 
   /** Returns the figures of the pool. Throws `ERR_CLOSED` once the pool is closed. */
   stats(): SlotPoolStats {
-    const { mode, slots, heapFallbacks, resets, modeChanges } = this.#report()
+    const { mode, line: _, ...report } = this.#report()
     const { capacity, liveSlices } = this.#memory
-    return { mode: mode as PoolMode, capacity, slots, liveSlices, heapFallbacks, resets, modeChanges }
+    return { ...report, mode: mode as PoolMode, capacity, liveSlices }
   }
 
   /** Returns the slots and the mode, for example `9a3456b-  BACK MODE`, or `CLOSED` once the pool is closed. */

@@ -13,8 +13,11 @@ export type ErrorCode =
   | 'ERR_INVALID_COUNT'
   | 'ERR_TICKET'
   | 'ERR_EXTERNAL_MEMORY'
-  | 'ERR_SYSTEM'
+  | 'ERR_DLOPEN_FAILED'
   | 'ERR_INTERNAL'
+  | 'ERR_INVALID_STATE'
+  | 'ERR_FRAME_TOO_LARGE'
+  | 'ERR_FRAME_LENGTH'
   | 'ERR_SV2_HANDSHAKE'
   | 'ERR_SV2_CERTIFICATE'
   | 'ERR_SV2_AEAD'
@@ -23,30 +26,38 @@ export type ErrorCode =
   | 'ERR_SV2_KEY'
   | 'ERR_SV2_MESSAGE'
 
-/** Error of the operating system, for `ERR_SYSTEM`. */
-export interface SystemErrorInfo {
-  /** Name of the error, for example `ENOENT`. */
-  code: string
-  /** Number of the error, negative as in Node's own errors. */
+/** An error of the operating system. It looks like Node's own: its `code` is the name of the error. */
+export interface SystemError extends Error {
+  /** Number of the error, negative. */
   errno: number
+  /** Name of the error, for example `ENOSPC`. */
+  code: string
   /** Name of the system call that failed. */
   syscall: string
+  /** File descriptor that the call was about, if there was one. */
+  fd?: number
+  /** File that the call was about, if there was one. */
+  path?: string
+  /** Bytes that `pump` had written. Only errors of `pump` have it. */
+  bytes?: bigint
+}
+
+/** Returns the error of a system call. `errno` is negative, as Node has it. */
+export function systemError(message: string, syscall: string, errno: number, code: string): SystemError {
+  return Object.assign(new Error(message), { errno, code, syscall })
 }
 
 /** An error of framepool that is neither a wrong type of argument nor a wrong value. */
 export class FramePoolError extends Error {
   /** Code that names the case. */
   readonly code: ErrorCode
-  /** Error of the operating system. Only errors with `ERR_SYSTEM` have it. */
-  declare readonly info?: SystemErrorInfo
   /** Bytes that `pump` had written. Only errors of `pump` have it. */
   declare readonly bytes?: bigint
 
-  /** Makes an error with `code`. `options.info` says what the operating system said. */
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions & { info?: SystemErrorInfo }) {
+  /** Makes an error with `code`. */
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
-    if (options?.info) this.info = options.info
   }
 
   static {
@@ -65,9 +76,14 @@ export function outOfRange(message: string): RangeError {
   return Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' })
 }
 
+/** Returns a `RangeError` with the code `ERR_INVALID_ARG_VALUE`. */
+export function invalidArgValue(message: string): RangeError {
+  return Object.assign(new RangeError(message), { code: 'ERR_INVALID_ARG_VALUE' })
+}
+
 /** Returns the error for a code that native code gave. */
-export function errorOf(code: string, message: string, info?: SystemErrorInfo): Error {
+export function errorOf(code: string, message: string): Error {
   if (code === 'ERR_OUT_OF_RANGE') return outOfRange(message)
   if (code === 'ERR_INVALID_ARG_TYPE') return invalidArgType(message)
-  return new FramePoolError(code as ErrorCode, message, info && { info })
+  return new FramePoolError(code as ErrorCode, message)
 }

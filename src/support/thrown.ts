@@ -18,6 +18,11 @@ export function callSafely(call: () => void): void {
   }
 }
 
+/** Returns whether `value` is a promise, or can be awaited as one. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}
+
 /** Holds what was thrown, or what an event gave as its error. Either can be anything. */
 export interface Failure {
   readonly error: unknown

@@ -1,5 +1,6 @@
 import { arrivedBuddyPool } from '../buddy/buddy-pool.js'
 import { arrivedBudgetPool } from '../budget/budget-pool.js'
+import { arrivedMemoryBudget } from '../memory/memory-budget.js'
 import { type Arrived, adoptTicket } from '../native/transfer.js'
 import { makeConsumer } from '../ring/consumer.js'
 import { HalfCore } from '../ring/half.js'
@@ -31,6 +32,8 @@ function objectOf(arrived: Arrived): unknown {
       return makeConsumer(HalfCore.arrived(arrived))
     case 'budget-pool':
       return arrivedBudgetPool(arrived.handle, arrived.bufferSize, arrived.maxMemory)
+    case 'memory-budget':
+      return arrivedMemoryBudget(arrived.handle, arrived.maxMemory)
     case 'buddy-pool':
       return arrivedBuddyPool(arrived.handle)
     case 'slice-sender':

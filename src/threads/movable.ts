@@ -13,6 +13,13 @@ import {
   isAllocation,
   makeAllocation,
 } from '../budget/budget-allocation.js'
+import {
+  checkFramedBatch,
+  departFramedBatch,
+  type FramedBatch,
+  isFramedBatch,
+  makeFramedBatch,
+} from '../framing/framed-batch.js'
 import type {
   ArrivedAllocation,
   ArrivedBuddyBuffer,
@@ -20,25 +27,29 @@ import type {
   ArrivedSlice,
   Carrier,
 } from '../native/transfer.js'
+import { arrivedTag, departTagged } from '../native/transfer.js'
 import { borrowedMemory } from '../slice/borrowed-memory.js'
 import { heapMemory } from '../slice/heap-memory.js'
 import { checkSlice, departSlice, isSlice, makeSlice, type Slice } from '../slice/slice.js'
 import { invalidArgType } from '../support/errors.js'
 
 /** Bytes with one owner, which can move to another isolate. */
-export type Movable = Slice | BuddyBuffer | BudgetAllocation
+export type Movable = Slice | BuddyBuffer | BudgetAllocation | FramedBatch
 
 /** Returns `value` as something movable, or throws the documented error. */
 export function movableArgument<T extends Movable>(value: T, name: string): T {
-  if (typeof value === 'object' && value !== null && (isSlice(value) || isBuddyBuffer(value) || isAllocation(value))) {
-    return value
-  }
-  throw invalidArgType(`${name} must be a Slice, a BuddyBuffer or a BudgetAllocation`)
+  if (typeof value === 'object' && value !== null && isMovable(value)) return value
+  throw invalidArgType(`${name} must be a Slice, a BuddyBuffer, a BudgetAllocation or a FramedBatch`)
+}
+
+function isMovable(value: object): boolean {
+  return isSlice(value) || isFramedBatch(value) || isBuddyBuffer(value) || isAllocation(value)
 }
 
 /** Throws `ERR_RELEASED` if `item` was released. */
 export function checkMovable(item: Movable): void {
   if (isSlice(item)) checkSlice(item)
+  else if (isFramedBatch(item)) checkFramedBatch(item)
   else if (isBuddyBuffer(item)) checkBuddyBuffer(item)
   else checkAllocation(item)
 }
@@ -46,15 +57,39 @@ export function checkMovable(item: Movable): void {
 /** Sends `item` out of this isolate by `carrier`. If that throws, the item stays. */
 export function departMovable(item: Movable, carrier: Carrier): void {
   if (isSlice(item)) departSlice(item, carrier)
+  else if (isFramedBatch(item)) departFramedBatch(item, carrier)
   else if (isBuddyBuffer(item)) departBuddyBuffer(item, carrier)
   else departAllocation(item, carrier)
 }
 
+/** Sends `item` out of this isolate by `carrier`, with a number that the object has as its `tag` when it arrives. */
+export function departMovableTagged(item: Movable, tag: number, carrier: Carrier): void {
+  if (isFramedBatch(item)) {
+    const before = item.tag
+    item.tag = tag
+    try {
+      departFramedBatch(item, carrier)
+    } catch (error) {
+      item.tag = before
+      throw error
+    }
+  } else {
+    departTagged(tag, () => departMovable(item, carrier))
+  }
+}
+
 /** Makes the object that has arrived in this isolate. */
 export function arrivedMovable(arrived: ArrivedMovable): Movable {
+  const tag = arrivedTag()
+  const item = objectOf(arrived, tag)
+  if (tag !== undefined && !isFramedBatch(item)) item.tag = tag
+  return item
+}
+
+function objectOf(arrived: ArrivedMovable, tag: number | undefined): Movable {
   switch (arrived.kind) {
     case 'slice':
-      return sliceOf(arrived)
+      return sliceOf(arrived, tag)
     case 'allocation':
       return allocationOf(arrived)
     case 'buddy-buffer':
@@ -62,9 +97,13 @@ export function arrivedMovable(arrived: ArrivedMovable): Movable {
   }
 }
 
-function sliceOf({ handle, region, onHeap, slot, offset, length }: ArrivedSlice): Slice {
+function sliceOf(
+  { handle, region, onHeap, slot, offset, length, batch }: ArrivedSlice,
+  tag: number | undefined,
+): Slice | FramedBatch {
   const { index, generation } = handle
   const memory = onHeap ? heapMemory({ index, generation }) : borrowedMemory(region, slot, handle)
+  if (batch !== null) return makeFramedBatch({ memory, slot, offset }, batch, false, tag)
   return makeSlice(memory, offset, length, slot)
 }
 

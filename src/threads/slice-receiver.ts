@@ -4,6 +4,7 @@ import type { Handle } from '../native/handle.js'
 import { departReceiver, makeTicket } from '../native/transfer.js'
 import { nativeWait } from '../native/wait.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
+import { uncloneable } from '../support/inspectable.js'
 import type { Ticket } from '../support/ticket.js'
 import { now } from '../support/timers.js'
 import type { WaitOptions } from '../support/wait.js'
@@ -27,6 +28,7 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
     if (key !== receiverKey) throw invalidArgType('a SliceReceiver comes from SliceChannel.create()')
     this.#handle = handle
     acquired(this, 'slice-receiver', handle, freeReceiver(handle))
+    uncloneable(this)
   }
 
   /** Returns the next object, which is the caller's from here on, or null when none is there. */

@@ -4,10 +4,11 @@ import type { Handle } from '../native/handle.js'
 import { type Carrier, departSender, makeTicket } from '../native/transfer.js'
 import { nativeWait } from '../native/wait.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
+import { uncloneable } from '../support/inspectable.js'
 import type { Ticket } from '../support/ticket.js'
 import type { WaitOptions } from '../support/wait.js'
 import { type Waiter, WaitQueue, waitOptions } from '../support/wait.js'
-import { checkMovable, departMovable, type Movable, movableArgument } from './movable.js'
+import { checkMovable, departMovable, departMovableTagged, type Movable, movableArgument } from './movable.js'
 
 /** Key of the constructor: only this module has it. */
 const senderKey = Symbol('framepool.slice-sender')
@@ -29,6 +30,7 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
     if (key !== senderKey) throw invalidArgType('a SliceSender comes from SliceChannel.create()')
     this.#handle = handle
     acquired(this, 'slice-sender', handle, freeSender(handle))
+    uncloneable(this)
     this.#carrier = () => {
       this.#room = sendIntoChannel(handle)
     }
@@ -38,13 +40,15 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
    * Sends `item`, which is the receiver's from here on. In this isolate it counts as released, as after `move()`. Throws
    * `ERR_RELEASED` if `item` was released, and `ERR_CLOSED` after `end()` or when the receiver has gone.
    *
+   * @param tag Any number, which the item has as its `tag` when it is received. A batch of frames has its own by default.
    * @returns False when the channel is full, or while calls of `sendAsync()` wait. Then the item is still the caller's, as it is after
    *   every error.
    */
-  send(item: T): boolean {
+  send(item: T, tag?: number): boolean {
     movableArgument(item, 'item')
+    tagArgument(tag)
     this.#checkAlive()
-    if (this.#waiting.isEmpty && this.#send(item)) return true
+    if (this.#waiting.isEmpty && this.#send(item, tag)) return true
     // A released item is an error, even when there is no room for it.
     checkMovable(item)
     return false
@@ -52,15 +56,17 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
 
   /**
    * Sends `item` as soon as there is room, in the order of the calls. Until then the item is the caller's: if it is released
-   * meanwhile, the promise rejects with `ERR_RELEASED`. A pending promise keeps the process alive.
+   * meanwhile, the promise rejects with `ERR_RELEASED`. A pending promise keeps the process alive. `options.tag` is as for `send()`.
    */
-  async sendAsync(item: T, options?: WaitOptions): Promise<void> {
+  async sendAsync(item: T, options?: WaitOptions & { tag?: number }): Promise<void> {
     movableArgument(item, 'item')
     const given = waitOptions(options)
+    const tag = options?.tag
+    tagArgument(tag)
     this.#checkAlive()
     let queued = !this.#waiting.isEmpty
     const sent = this.#waiting.join(given, (waiter) => {
-      if (!queued) return this.#attempt(item, waiter)
+      if (!queued) return this.#attempt(item, tag, waiter)
       queued = false
       return false
     })
@@ -108,17 +114,18 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
     this.release()
   }
 
-  #send(item: T): boolean {
+  #send(item: T, tag: number | undefined): boolean {
     this.#checkAlive()
     if (this.#room === 0) this.#room = askChannel(this.#handle)
     if (this.#room === 0) return false
-    departMovable(item, this.#carrier)
+    if (tag === undefined) departMovable(item, this.#carrier)
+    else departMovableTagged(item, tag, this.#carrier)
     return true
   }
 
-  #attempt(item: T, waiter: Waiter): boolean {
+  #attempt(item: T, tag: number | undefined, waiter: Waiter): boolean {
     try {
-      if (!this.#send(item)) return false
+      if (!this.#send(item, tag)) return false
       waiter.resolve()
     } catch (error) {
       waiter.reject(error)
@@ -151,6 +158,10 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
 /** Makes the sending end that `handle` names. */
 export function makeSender<T extends Movable = Movable>(handle: Handle): SliceSender<T> {
   return new SliceSender(senderKey, handle)
+}
+
+function tagArgument(tag: unknown): void {
+  if (tag !== undefined && typeof tag !== 'number') throw invalidArgType(`tag must be a number, not ${typeof tag}`)
 }
 
 /** Makes the callback that frees a collected end. A closure of the constructor would lead to the end, and keep it. */

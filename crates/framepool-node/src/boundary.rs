@@ -15,8 +15,10 @@ use crate::buddy::{buffer as buddy_buffer, pool as buddy_pool};
 use crate::budget::{allocation as budget_allocation, pool as budget_pool};
 use crate::call::{Entry, enter};
 use crate::errors::{Fault, FaultDetails, Result};
+use crate::framing::reader;
 #[cfg(unix)]
 use crate::io::{output as output_io, pump, transfer};
+use crate::memory::{budget as memory_budget, reservation};
 use crate::pin;
 use crate::ring::half as ring_half;
 use crate::shown::external::{array_buffer, check_not_copied};
@@ -150,6 +152,19 @@ calls! {
     channelWaitForObject(settled) => channel::wait_for_object,
     channelWaitForObjectSync() [Waiting] => channel::wait_for_object_sync,
     channelReleaseReceiver() [Open] => channel::release_receiver,
+
+    framingReceive(bytes) [Open] => reader::receive,
+    framingAnnounce() => reader::announce,
+    framingRoom() => reader::room,
+    framingView() -> ArrayBuffer => reader::view,
+    framingFilled() [Open] => reader::filled,
+    framingRelease() [Open] => reader::release,
+    memoryTry() => memory_budget::try_reserve,
+    memoryReserve(settled) => memory_budget::reserve,
+    memoryForget() [Open] => memory_budget::forget,
+    reservationResize() [Open] => reservation::resize,
+    reservationMerge() [Open] => reservation::merge,
+    reservationRelease() [Open] => reservation::release,
 
     sessionReceive(bytes) [Open] => session::receive,
     sessionSend(bytes) [Open] => session::send,

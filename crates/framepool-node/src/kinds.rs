@@ -5,8 +5,10 @@ use std::sync::Arc;
 use framepool::buddy;
 use framepool::budget::{Allocation, BudgetPool};
 use framepool::channel::{Receiver, Sender};
+use framepool::framing;
 #[cfg(unix)]
 use framepool::io::Pump;
+use framepool::memory_budget::{MemoryBudget, Reservation};
 use framepool::shown::Shown;
 use framepool::slot::{Slice, SystemMemory};
 use framepool::sv2::Session;
@@ -147,6 +149,33 @@ impl Listed for Session {
 
     fn note_origin(&mut self, stack: &Arc<str>) {
         self.output().guard().set_origin(Arc::clone(stack));
+    }
+}
+
+impl Listed for MemoryBudget {
+    const KINDS: &'static [&'static str] = &["memory-budget"];
+
+    /// What counts towards it is listed itself.
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+impl Listed for Reservation {
+    const KINDS: &'static [&'static str] = &["reservation"];
+
+    /// The bytes at first. A reservation may change.
+    fn bytes(&self) -> usize {
+        self.bytes()
+    }
+}
+
+impl Listed for framing::Reader {
+    const KINDS: &'static [&'static str] = &["frame-reader"];
+
+    /// Nothing is held when the reader is made.
+    fn bytes(&self) -> usize {
+        self.pending()
     }
 }
 

@@ -3,7 +3,7 @@
 //! The modules form layers. Each uses only those below it:
 //!
 //! - `boundary`: the table of all bound functions, and how an isolate gets them.
-//! - `slot`, `slice`, `budget`, `buddy`, `ring`, `io`, `sv2`, `threads`, `inspect`, `debug`: one room for each feature, as in the
+//! - `slot`, `slice`, `budget`, `memory`, `framing`, `buddy`, `ring`, `io`, `sv2`, `threads`, `inspect`, `debug`: one room for each feature, as in the
 //!   core and in the facade. Their bound functions take a `Call`.
 //! - `wait`: how waits begin and end.
 //! - `call`: what a bound function gets and gives, and how a call enters.
@@ -26,11 +26,13 @@ mod budget;
 mod call;
 mod debug;
 mod errors;
+mod framing;
 mod handle;
 mod inspect;
 #[cfg(unix)]
 mod io;
 mod kinds;
+mod memory;
 mod pin;
 mod ring;
 mod shown;

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use framepool::buddy;
 use framepool::budget::{Allocation, BudgetPool};
 use framepool::channel::{Receiver, Sender};
+use framepool::framing;
 use framepool::handle::Handle;
 #[cfg(unix)]
 use framepool::io::Pump;
+use framepool::memory_budget::{MemoryBudget, Reservation};
 use framepool::shown::Shown;
 use framepool::slot::{Slice, SystemMemory};
 use framepool::sv2::Session;
@@ -107,6 +109,9 @@ tables! {
     slices: Table<Slice>, arrives;
     relay_memories: RelayMemories;
     sessions: Table<Session>;
+    memory_budgets: Table<MemoryBudget>, arrives;
+    reservations: Table<Reservation>;
+    frame_readers: Table<framing::Reader>;
     budget_pools: Table<BudgetPool>, arrives;
     budget_allocations: Table<Shown<Allocation>>, arrives;
     buddy_pools: BuddyPools, arrives;

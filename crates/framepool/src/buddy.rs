@@ -21,6 +21,7 @@
 //! # Ok::<(), framepool::buddy::Error>(())
 //! ```
 
+mod backend;
 mod block;
 mod buffer;
 mod error;
@@ -33,6 +34,7 @@ mod retries;
 mod shared;
 mod wait;
 
+pub use backend::Backend;
 pub use block::{BLOCK_SIZE, Block};
 pub use buffer::Buffer;
 pub use error::Error;

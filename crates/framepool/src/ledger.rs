@@ -151,6 +151,30 @@ impl Ledger {
         self.hand_over(state);
     }
 
+    /// Adds `units` to a reservation. Returns false if others wait, or if not enough is left.
+    pub(crate) fn try_grow(&self, units: usize) -> bool {
+        let mut state = self.lock();
+        let granted = state.waiting.is_empty() && state.reserved + units <= self.limit;
+        if granted {
+            state.reserved += units;
+            state.peak = state.peak.max(state.reserved);
+        }
+        granted
+    }
+
+    /// Returns `units` of a reservation that goes on.
+    pub(crate) fn shrink(&self, units: usize) {
+        let mut state = self.lock();
+        state.reserved -= units;
+        state.serve(self.limit);
+        self.hand_over(state);
+    }
+
+    /// Notes that a reservation was split into two.
+    pub(crate) fn split(&self) {
+        self.lock().reservations += 1;
+    }
+
     /// Refuses all new requests and all that wait. Calls `done` as soon as nothing is reserved, which may be at once.
     pub(crate) fn close(&self, done: impl FnOnce() + Send + 'static) {
         let mut state = self.lock();
@@ -252,6 +276,24 @@ mod tests {
         assert!(ledger.enqueue(1, |_| unreachable!("it is refused")).is_err());
         ledger.release(1);
         assert_eq!(noted(&outcomes), [("empty", true)]);
+    }
+
+    #[test]
+    fn a_reservation_can_change_its_size() {
+        let (ledger, outcomes) = (Ledger::new(10), Outcomes::default());
+        assert_eq!(ledger.try_reserve(4), Ok(true));
+        assert!(ledger.try_grow(4));
+        assert!(!ledger.try_grow(3));
+        ledger.enqueue(5, note(&outcomes, "waits")).expect("open");
+        assert!(!ledger.try_grow(1), "others wait");
+        ledger.shrink(3);
+        assert_eq!(noted(&outcomes), [("waits", true)]);
+        ledger.split();
+        assert_eq!(ledger.accounts(), Accounts { reserved: 10, peak: 10, reservations: 3, waiting: 0 });
+        ledger.release(0);
+        ledger.release(5);
+        ledger.release(5);
+        assert_eq!(ledger.accounts(), Accounts { reserved: 0, peak: 10, reservations: 0, waiting: 0 });
     }
 
     #[test]

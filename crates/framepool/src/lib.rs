@@ -7,6 +7,8 @@
 //! - [`buddy`]: buffers of 16 KiB to 64 MiB.
 //! - [`ring`]: a byte ring for one producer and one consumer. `io` moves bytes between rings and file descriptors.
 //! - [`channel`]: a channel of objects for one sender and one receiver.
+//! - [`framing`]: length-prefixed and delimited frames out of a stream of bytes.
+//! - [`memory_budget`]: a number of bytes that holders of any memory share.
 //! - [`sv2`]: Stratum V2 sessions without I/O, and the memory budget of a relay.
 //! - [`shown`]: memory that code outside may see. [`quarantine`] finds writes to it after its release.
 //! - [`ticket`], [`handle`], [`census`]: how objects change hands, are named and are listed.
@@ -20,10 +22,12 @@ pub mod budget;
 pub mod census;
 pub mod channel;
 mod coded;
+pub mod framing;
 pub mod handle;
 #[cfg(unix)]
 pub mod io;
 mod ledger;
+pub mod memory_budget;
 pub mod quarantine;
 pub mod ring;
 pub mod shown;

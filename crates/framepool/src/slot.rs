@@ -5,7 +5,7 @@
 //! slices; `tests/slot_defects.rs` shows each of its faults. [`SystemMemory`] is the crate's buffer on the heap, with
 //! checked arguments. Both hand out [`Slice`]s.
 //!
-//! A pool has [`SLOTS`] slots. A live slot holds a contiguous range of the region, and the bytes of slot *i* lie below
+//! A pool has [`SLOTS`] slots unless its [`Options`] say otherwise. A live slot holds a contiguous range of the region, and the bytes of slot *i* lie below
 //! those of slot *i* + 1. So the free bytes form a few *gaps*: one before the first live slot, one after the last, and
 //! holes between them. A hole is not used before a neighbor is free as well.
 //!
@@ -53,6 +53,7 @@
 //! ```
 
 mod atomic;
+mod charge;
 mod error;
 mod gap;
 mod held;
@@ -63,9 +64,9 @@ mod slice;
 mod system_memory;
 mod traits;
 
-pub use error::{OutOfMemory, OutOfRange};
-pub use gap::SLOTS;
-pub use pool::{Mode, Place, Room, SlotPool, Stats, Taken};
+pub use error::{OutOfMemory, OutOfRange, Refused};
+pub use gap::{MAX_SLOTS, SLOTS};
+pub use pool::{Mode, Options, Place, Room, SlotPool, Stats, Taken};
 pub use region::Region;
 pub use slice::Slice;
 pub use system_memory::SystemMemory;

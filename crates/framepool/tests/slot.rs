@@ -3,7 +3,10 @@
 mod shown_support;
 
 use buffer_sv2::{AeadBuffer, Buffer, BufferFromSystemMemory, BufferPool, Write};
-use framepool::slot::{Mode, OutOfMemory, OutOfRange, Place, Room, SLOTS, Slice, SlotPool, SystemMemory};
+use framepool::memory_budget::MemoryBudget;
+use framepool::slot::{
+    Mode, Options, OutOfMemory, OutOfRange, Place, Refused, Room, SLOTS, Slice, SlotPool, SystemMemory, Taken,
+};
 use shown_support::show;
 
 /// Takes `bytes` from the crate's pool, which ours must equal.
@@ -107,7 +110,7 @@ fn case_3_back_front_back() {
     assert_eq!(pool.to_string(), "9a3456bc  BACK MODE");
     assert!(slices.iter().all(|slice| slice.as_ref() == b"12345"));
     let stats = pool.stats();
-    assert_eq!((stats.mode, stats.capacity, &stats.slots), (Mode::Back, 40, b"9a3456bc"));
+    assert_eq!((stats.mode, stats.capacity, &stats.slots[..]), (Mode::Back, 40, &b"9a3456bc"[..]));
     assert_eq!((stats.live_slices, stats.heap_fallbacks, stats.resets, stats.mode_changes), (8, 0, 0, 2));
 }
 
@@ -444,4 +447,91 @@ fn the_region_is_zeroed_aligned_and_where_the_slices_are() {
     assert_eq!((base.addr() % 64, pool.region().len()), (0, 1000));
     assert_eq!(pool.get_writable(1000), [0; 1000]);
     assert_eq!(pool.get_data_owned().as_ref().as_ptr(), base.cast_const());
+}
+
+#[test]
+fn a_pool_has_as_many_slots_as_it_is_given() {
+    for slots in [1, 2, 7, 8, 9, 31, 32] {
+        let mut pool = SlotPool::with_options(10_000, Options { slots, heap: None }).expect("memory");
+        let mut kept: Vec<Option<(Slice, u8)>> = Vec::new();
+        let (mut seed, mut most) = (slots as u64, 0);
+        for step in 0..20_000_u32 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let value = (seed >> 33) as usize;
+            if value % 3 == 0 && !kept.is_empty() {
+                let index = value / 3 % kept.len();
+                if let Some((slice, byte)) = kept.swap_remove(index) {
+                    assert!(slice.as_ref().iter().all(|own| *own == byte), "step {step}: {slots} slots");
+                }
+                continue;
+            }
+            if kept.len() > slots + 2 {
+                kept.remove(0);
+            }
+            let (len, byte) = (1 + value % 400, step as u8);
+            pool.try_get_writable(len).expect("memory").fill(byte);
+            let slice = pool.get_data_owned();
+            most = most.max(slice.slot().unwrap_or(0));
+            kept.push(Some((slice, byte)));
+            assert_eq!(pool.stats().slots.len(), slots);
+        }
+        assert_eq!(usize::from(most), slots);
+    }
+}
+
+#[test]
+fn the_pool_says_which_limit_was_hit() {
+    let mut pool = SlotPool::with_options(100, Options { slots: 2, heap: None }).expect("memory");
+    let mut kept: Vec<Slice> = Vec::new();
+    for len in [10, 10, 10, 200] {
+        pool.try_get_writable(len).expect("memory");
+        kept.push(pool.get_data_owned());
+    }
+    kept.remove(1);
+    pool.try_get_writable(95).expect("memory");
+    kept.push(pool.get_data_owned());
+    let stats = pool.stats();
+    assert_eq!((stats.out_of_slots, stats.out_of_bytes, stats.too_long, stats.heap_fallbacks), (1, 1, 1, 3));
+}
+
+#[test]
+fn messages_on_the_heap_can_have_a_budget() {
+    let budget = MemoryBudget::new(100).expect("not 0");
+    let mut pool = SlotPool::with_options(10, Options { slots: 1, heap: Some(budget.clone()) }).expect("memory");
+    pool.try_get_writable(60).expect("within the limit").fill(1);
+    assert_eq!(pool.try_get_writable(41).expect_err("beyond it"), Refused::Limit { bytes: 101, limit: 100 });
+    assert_eq!(pool.len(), 60, "what was written is kept");
+    let first = pool.get_data_owned();
+    assert_eq!(pool.try_get_writable(50).expect_err("60 are taken").to_string().len(), 78);
+    pool.try_get_writable(5).expect("it fits into the region");
+    pool.try_get_writable(40).expect("on the heap there is room for as much");
+    pool.try_truncate(20).expect("less");
+    let second = pool.get_data_owned();
+    assert_eq!((budget.stats().reserved_bytes, pool.stats().heap_refusals), (80, 2));
+    drop(first);
+    drop(second);
+    assert_eq!(budget.stats().reserved_bytes, 0);
+}
+
+#[test]
+fn a_slice_can_carry_a_reservation() {
+    let budget = MemoryBudget::new(100).expect("not 0");
+    let reserved = |budget: &MemoryBudget| budget.stats().reserved_bytes;
+    let mut pool = SlotPool::new(100).expect("memory");
+    let mut held = |bytes: usize| {
+        pool.try_get_writable(bytes).expect("memory");
+        let mut slice = pool.get_data_owned();
+        slice.charge(budget.try_reserve(bytes).expect("in range").expect("room"));
+        slice
+    };
+    let (first, second) = (held(10), held(20));
+    let Taken::Held { slot, .. } = pool.hold(first) else { panic!("it has a slot") };
+    assert_eq!(reserved(&budget), 30);
+    let lent = pool.lend(slot.into()).expect("it is held");
+    drop(lent);
+    assert_eq!(reserved(&budget), 20, "the lent slice took it along");
+    pool.collect();
+    let Taken::Held { slot, .. } = pool.hold(second) else { panic!("it has a slot") };
+    pool.give_back(1 << (slot - 1));
+    assert_eq!(reserved(&budget), 0);
 }

@@ -35,7 +35,7 @@ fn what_is_lent_is_the_borrowers_alone() {
     let slice = pool.lend(slot).unwrap();
     assert!(pool.lend(slot).is_none(), "twice");
     assert!(pool.held(slot).is_none(), "its bytes");
-    pool.give_back(u8::MAX);
+    pool.give_back(u32::MAX);
     assert_eq!(pool.live(), 0b1, "to give back");
     drop(slice);
     assert_eq!(pool.collect(), 0b1);

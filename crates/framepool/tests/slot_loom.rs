@@ -5,7 +5,7 @@
 #[path = "../src/slot"]
 mod slot {
     mod atomic {
-        pub(super) use loom::sync::atomic::{AtomicU8, Ordering};
+        pub(super) use loom::sync::atomic::{AtomicU32, Ordering};
     }
 
     #[path = "live.rs"]

@@ -454,8 +454,8 @@ impl Program {
         assert!(end <= self.pool.capacity());
         let bits = slots.iter().rev().fold(0, |bits, slot| bits << 1 | u8::from(slot.is_some()));
         let stats = self.pool.stats();
-        assert_eq!((self.pool.live(), stats.live_slices), (bits, bits.count_ones()));
-        assert_eq!((stats.slots, stats.heap_fallbacks), (self.digits, self.fallbacks));
+        assert_eq!((self.pool.live(), stats.live_slices), (bits.into(), bits.count_ones()));
+        assert_eq!((&stats.slots[..], stats.heap_fallbacks), (&self.digits[..], self.fallbacks));
         assert_eq!(self.pool.is_droppable(), bits == 0);
     }
 }

@@ -19,7 +19,7 @@ fn used(digits: usize, spill: bool) -> SlotPool {
         pool.give_back(0b11);
     }
     take(&mut pool, 4);
-    pool.give_back(u8::MAX);
+    pool.give_back(u32::MAX);
     pool
 }
 

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { callSafely } from '../../support/thrown.js'
 import { setImmediate } from '../../support/timers.js'
-import { type DirectTarget, readDirectly } from './direct-read.js'
+import { type DirectRead, type DirectTarget, readDirectly } from './direct-read.js'
 import { symbolOf } from './socket-symbols.js'
 
 /** The sockets that are borrowed now: each by one session or relay. */
@@ -24,7 +24,7 @@ export class BorrowedSocket {
   readonly #flowing: boolean | null
   readonly #listeners: [event: string, listener: (...args: never[]) => void][] = []
   #changedDelay = false
-  #readAsBefore: (() => void) | null = null
+  #directly: DirectRead | null = null
 
   /** Notes the settings of `socket`, and changes nothing yet. */
   constructor(socket: Socket) {
@@ -66,8 +66,13 @@ export class BorrowedSocket {
 
   /** Has the socket read into `target`: see `readDirectly()`. Returns false if that cannot be done. */
   readDirectly(target: DirectTarget): boolean {
-    this.#readAsBefore = readDirectly(this.socket, target)
-    return this.#readAsBefore !== null
+    this.#directly = readDirectly(this.socket, target)
+    return this.#directly !== null
+  }
+
+  /** Has the next bytes of a socket that reads directly go where its target says by now. The socket must be paused. */
+  aim(): void {
+    this.#directly?.aim()
   }
 
   /** Destroys the socket, also if its own method for that throws. */
@@ -93,7 +98,7 @@ export class BorrowedSocket {
   giveBack(): void {
     const { socket } = this
     borrowed.delete(socket)
-    this.#readAsBefore?.()
+    this.#directly?.restore()
     for (const [event, listener] of this.#listeners) {
       callSafely(() => Duplex.prototype.removeListener.call(socket, event, listener as () => void))
     }

@@ -11,16 +11,24 @@ export interface DirectTarget {
   filled(count: number): boolean
 }
 
-type Internals = Record<symbol, unknown> & { _handle?: { useUserBuffer?: unknown } }
+/** A socket that reads directly. */
+export interface DirectRead {
+  /** Has the next bytes go where `next()` says by now. The socket must be paused. */
+  aim(): void
+  /** Undoes everything. */
+  restore(): void
+}
+
+type Internals = Record<symbol, unknown> & { _handle?: { useUserBuffer?: (memory: unknown) => void } }
 
 /**
- * Has `socket` read into `target` instead of memory that Node makes for every read. Returns a function that undoes this. Returns null,
+ * Has `socket` read into `target` instead of memory that Node makes for every read. Returns null,
  * and changes nothing, if it cannot be done, as with TLS: then there are only `data` events.
  *
  * Node takes such memory only when a socket is made (`onread`), and a server makes its sockets itself. So this sets what `onread` would
  * have set. These fields are not public, and nothing is done unless they are found as expected.
  */
-export function readDirectly(socket: Socket, target: DirectTarget): (() => void) | null {
+export function readDirectly(socket: Socket, target: DirectTarget): DirectRead | null {
   const internals = socket as unknown as Internals
   const handle = internals._handle
   if (typeof handle?.useUserBuffer !== 'function' || isTls(socket)) return null
@@ -38,12 +46,16 @@ export function readDirectly(socket: Socket, target: DirectTarget): (() => void)
     return more
   }
   internals[generator] = (): Uint8Array => target.next()
-  internals[buffer] = target.next()
-  handle.useUserBuffer(internals[buffer])
+  const aim = (): void => {
+    internals[buffer] = target.next()
+    internals._handle?.useUserBuffer?.(internals[buffer])
+  }
+  aim()
   // Otherwise the socket's next connection would read into `target`, too.
-  return () => {
+  const restore = (): void => {
     for (const [symbol, value] of before) internals[symbol] = value
   }
+  return { aim, restore }
 }
 
 /** Returns whether `socket` was made with `onread`, or reads directly. Such a socket emits no `data` events. */

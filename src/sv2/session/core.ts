@@ -28,7 +28,7 @@ import { errorText } from '../../support/thrown.js'
 import { now } from '../../support/timers.js'
 import type { WaitOptions } from '../../support/wait.js'
 import { leftOf, type Waiter, WaitQueue, waitOptions } from '../../support/wait.js'
-import { type BatchSlice, emptyBatch, type FrameBatch, makeBatch, type Retentions } from './frame-batch.js'
+import { type BatchSlice, emptyBatch, type FrameBatch, makeBatch, type Receiver } from './frame-batch.js'
 import { forgetGrown, watchGrown } from './grown-outputs.js'
 
 /** Figures of a session: see `Sv2Session.stats()`. Counts are exact up to 2^53, and rounded beyond: native code counts in 64 bits. */
@@ -90,13 +90,20 @@ export class SessionCore implements RingSource {
   #replaced = false
   #closed = false
   #heapFallbacks = 0
-  readonly #retained: Retentions = { batches: 0 }
+  /** An object of its own: a pool keeps a session's last batch, which must not keep the session. */
+  readonly receiver: Receiver = { batches: 0 }
   /** The last report of a session whose native part is gone. */
   #final: SessionStats | null = null
   /** Bytes that had come of an incomplete message when the native part went. */
   #finalPartial = 0
   readonly #waiting = new WaitQueue()
   readonly #reading = new WaitQueue<number>()
+  readonly #closing = new WaitQueue<FramePoolError | null>()
+  #closedPromise: Promise<FramePoolError | null> | null = null
+  /** Deals with the frames of an attached socket. Null while nothing does: then the socket is not read. */
+  onBatch: ((batch: FrameBatch) => unknown) | null = null
+  /** Set by the socket that is wired to the session: called when there is an `onBatch`. */
+  onHandler: (() => void) | null = null
 
   constructor(handle: Handle, outputSize: number, pool: SlotMemory) {
     this.handle = handle
@@ -208,7 +215,7 @@ export class SessionCore implements RingSource {
 
   #received(count: number, slice: BatchSlice): FrameBatch {
     const { pool } = this
-    const batch = makeBatch(slice, pool, count, this.#retained)
+    const batch = makeBatch(slice, pool, count, this.receiver)
     pool.lodge(batch, slice.memory)
     return batch
   }
@@ -246,6 +253,16 @@ export class SessionCore implements RingSource {
     return this.#waiting.join(options, (waiter) => this.#settles(waiter, this.state === 'transport'))
   }
 
+  /** Resolves when the session is closed, with the error for which it closed by itself. */
+  get closed(): Promise<FramePoolError | null> {
+    this.#closedPromise ??= this.#closing.join(undefined, (waiter) => {
+      if (this.state !== 'closed') return false
+      waiter.resolve(this.error)
+      return true
+    })
+    return this.#closedPromise
+  }
+
   /** Settles a waiter that need not wait: the session cannot go on, or what it waits for is there. Returns whether it did. */
   #settles(waiter: Waiter, done: boolean): boolean {
     const failure = this.#failure()
@@ -255,9 +272,9 @@ export class SessionCore implements RingSource {
   }
 
   stats(): SessionStats {
-    if (this.#final !== null) return { ...this.#final, retainedBatches: this.#retained.batches }
+    if (this.#final !== null) return { ...this.#final, retainedBatches: this.receiver.batches }
     const { framesIn, framesOut, bytesIn, bytesOut, memoryBytes } = sessionReport(this.handle)
-    const [heapFallbacks, retainedBatches] = [this.#heapFallbacks, this.#retained.batches]
+    const [heapFallbacks, retainedBatches] = [this.#heapFallbacks, this.receiver.batches]
     return { framesIn, framesOut, bytesIn, bytesOut, heapFallbacks, retainedBatches, memoryBytes }
   }
 
@@ -389,6 +406,7 @@ export class SessionCore implements RingSource {
   #review(): void {
     this.#waiting.review()
     this.#reading.review()
+    this.#closing.review()
   }
 
   /** Frees a session that is closed or failed, once its output is drained or nothing is there to drain it. */

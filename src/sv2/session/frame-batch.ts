@@ -50,6 +50,8 @@ export interface Retentions {
 
 /** Frames to be forwarded: a range of a batch, and the place of the batch. */
 export interface FramesPlace {
+  /** Identity of the session that has received them. */
+  receiver: object
   place: BatchPlace
   first: number
   count: number
@@ -64,25 +66,33 @@ let placeOfBatch: (batch: object) => FramesPlace | null
 let placeOfFrame: (frame: object) => FramesPlace | null
 let lastOf: (batch: ReceivedBatch, wanted: Uint8Array) => Frame | null
 let findIn: (batch: ReceivedBatch, start: number, wanted: ReadonlySet<number>) => number
+let keepOf: (batch: ReceivedBatch) => void
+let passOf: (batch: ReceivedBatch) => void
 let isEmptyBatch: (batch: object) => boolean
 let view: (batch: ReceivedBatch, offset: number, length: number) => Uint8Array
+
+/** Identity of a session for its batches, which must not keep the session, and how many of them it has retained. */
+export interface Receiver {
+  batches: number
+}
 
 /** A batch in one slice of a pool. The slice holds the frames side by side, and behind them the table of their places. */
 class ReceivedBatch implements FrameBatch, Disposable {
   readonly #slice: BatchSlice
   readonly #pool: SlotMemory
   readonly #count: number
-  readonly #retentions: Retentions
+  /** Figures of the session that has received the batch. */
+  readonly #receiver: Receiver
   #table: Uint8Array | null = null
   #released = false
   #retained = false
 
-  constructor(key: symbol, slice: BatchSlice, pool: SlotMemory, count: number, retentions: Retentions) {
+  constructor(key: symbol, slice: BatchSlice, pool: SlotMemory, count: number, receiver: Receiver) {
     if (key !== batchKey) throw invalidArgType('a FrameBatch comes from receive()')
     this.#slice = slice
     this.#pool = pool
     this.#count = count
-    this.#retentions = retentions
+    this.#receiver = receiver
   }
 
   static {
@@ -93,7 +103,13 @@ class ReceivedBatch implements FrameBatch, Disposable {
       if (!(#slice in batch)) return null
       check(batch)
       const { memory, slot, table } = batch.#slice
-      return { place: { slot, owner: memory.owner, table }, first: 0, count: batch.#count }
+      return { receiver: batch.#receiver, place: { slot, owner: memory.owner, table }, first: 0, count: batch.#count }
+    }
+    keepOf = (batch) => {
+      batch.#pool.moveOut(batch)
+    }
+    passOf = (batch) => {
+      if (!batch.#retained) batch.release()
     }
     lastOf = (batch, wanted) => {
       const table = batch.#entries()
@@ -139,8 +155,8 @@ class ReceivedBatch implements FrameBatch, Disposable {
     if (this.#released) return false
     this.#released = true
     this.#table = null
-    if (this.#retained) this.#retentions.batches--
-    else this.#pool.moveOut()
+    if (this.#retained) this.#receiver.batches--
+    else this.#pool.moveOut(this)
     this.#slice.memory.release(this.#slice.slot)
     return true
   }
@@ -149,8 +165,8 @@ class ReceivedBatch implements FrameBatch, Disposable {
     check(this)
     if (!this.#retained) {
       this.#retained = true
-      this.#pool.moveOut()
-      this.#retentions.batches++
+      this.#pool.moveOut(this)
+      this.#receiver.batches++
     }
     return this
   }
@@ -266,6 +282,21 @@ class ReceivedFrame implements Frame {
 /** Makes the batch that `receive()` returns when no frame is complete. */
 export function emptyBatch(): FrameBatch {
   return new EmptyBatch()
+}
+
+/** Keeps a batch beyond the next `receive()`, until `passBatch()`. */
+export function keepBatch(batch: FrameBatch): void {
+  if (batch.length > 0) keepOf(batch as ReceivedBatch)
+}
+
+/** Releases a batch that was kept, unless it is retained or released by now. */
+export function passBatch(batch: FrameBatch): void {
+  if (batch instanceof ReceivedBatch) passOf(batch)
+}
+
+/** Returns whether `frame` is a frame that `receive()` gave. */
+export function isReceivedFrame(frame: object): boolean {
+  return placeOfFrame(frame) !== null
 }
 
 /** Returns the place of frames to be forwarded, or null if there are none. */

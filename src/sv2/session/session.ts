@@ -8,13 +8,16 @@ import { checkIdle } from '../../ring/source.js'
 import { memoryOf, SlotPool } from '../../slot/slot-pool.js'
 import {
   booleanArgument,
+  functionArgument,
   integerArgument,
   MAX_BYTES,
   nativeBytesArgument,
+  objectArgument,
   optionsArgument,
   stringArgument,
 } from '../../support/arguments.js'
-import { type FramePoolError, invalidArgType } from '../../support/errors.js'
+import { type FramePoolError, invalidArgType, invalidArgValue } from '../../support/errors.js'
+import { inspectable, uncloneable } from '../../support/inspectable.js'
 import type { WaitOptions } from '../../support/wait.js'
 import type { EncodableFields } from '../messages/message.js'
 import type { Tlv } from '../messages/tlv.js'
@@ -22,7 +25,7 @@ import type { SessionStats } from './core.js'
 import { SessionCore } from './core.js'
 import { encoded, isSendable, type SendableMessage } from './encoded.js'
 import type { Frame, FrameBatch } from './frame-batch.js'
-import { placeOf } from './frame-batch.js'
+import { isReceivedFrame, placeOf } from './frame-batch.js'
 import { SessionSocket } from './socket.js'
 
 /** Header of a frame for `Sv2Session.send()`. */
@@ -96,6 +99,7 @@ export class Sv2Session implements Disposable {
     if (key !== sessionKey) throw invalidArgType('a session comes from Sv2Session.responder() or .initiator()')
     this.#core = core
     this.#output = makeConsumer(core)
+    uncloneable(this)
   }
 
   static {
@@ -177,10 +181,16 @@ export class Sv2Session implements Disposable {
     return this.#core.send(extension, messageType as number, nativeBytesArgument(payload as Uint8Array, 'payload'))
   }
 
-  /** Re-encrypts a frame, or a whole batch, into the output of `to` in native code alone. Returns and throws as `to.send()` does. */
+  /**
+   * Re-encrypts a frame, or a whole batch, that this session has received into the output of `to`, in native code alone. Returns and throws as
+   * `to.send()` does. Throws `ERR_INVALID_ARG_VALUE` for what another session has received.
+   */
   forward(frames: Frame | FrameBatch, to: Sv2Session): boolean {
     const target = coreOf(to)
     const found = placeOf(frames)
+    if (found !== null && found.receiver !== this.#core.receiver) {
+      throw invalidArgValue('frames were received by another session')
+    }
     if (found !== null) return target.forward(found.place, found.first, found.count)
     target.checkOpen()
     return !target.over
@@ -198,8 +208,9 @@ export class Sv2Session implements Disposable {
 
   /**
    * Wires the session to a socket: reads, writes, backpressure and errors. Frames come to `onBatch`. While the answers of `onBatch` are
-   * over the high-water mark, nothing more is read. An error that it throws becomes an uncaught exception once the batch has been dealt
-   * with. A process that survives the exception gets the next batch.
+   * over the high-water mark, nothing more is read. It may return a promise: reading waits for it, and the batch stays valid until then. An
+   * error that it throws becomes an uncaught exception once the batch has been dealt with. A process that survives the exception gets the
+   * next batch. Without `onBatch` nothing is read before `pipe()`.
    *
    * When the peer ends its side, this side ends once the output is empty; on a socket with `allowHalfOpen` it ends with `close()`. A
    * session that fails destroys the socket with its error. A socket that closes closes the session, and the error that broke the socket
@@ -209,15 +220,63 @@ export class Sv2Session implements Disposable {
    * it as `cause`, if it is closed, has ended in either direction or was never connected; `ERR_INVALID_ARG_TYPE` if it gives text;
    * `ERR_BUSY` if it has an `onread`, a session or a relay of its own, or if a socket or a stream drains the output already.
    */
-  attach(socket: Socket, onBatch: (batch: FrameBatch) => void): void {
+  attach(socket: Socket, onBatch?: (batch: FrameBatch) => unknown): void {
     socketArgument(socket, 'socket')
-    if (typeof onBatch !== 'function') throw invalidArgType('onBatch must be a function')
+    if (onBatch !== undefined && typeof onBatch !== 'function') throw invalidArgType('onBatch must be a function')
     this.#core.checkOpen()
     checkWritable(socket)
     checkReadable(socket, 'socket')
     if (socket.readableEnded) throw closedError('the receiving side of the socket has ended')
     checkIdle(this.#core)
-    SessionSocket.attach(this.#core, socket, onBatch)
+    const core = this.#core
+    const before = core.onBatch
+    core.onBatch = onBatch ?? before
+    try {
+      SessionSocket.attach(core, socket)
+    } catch (error) {
+      core.onBatch = before
+      throw error
+    }
+  }
+
+  /**
+   * Passes all frames of this session on to `to`, with backpressure: while the output of `to` is over its high-water mark, nothing is read here.
+   * For both directions call it on both sessions. It replaces the `onBatch` of `attach()`. When one of the two sessions closes, the other is
+   * closed, too. Returns `to`.
+   *
+   * @param map Called with each frame. It returns the frame itself, another one to be sent instead, or null to drop it. An error that it throws
+   *   becomes an uncaught exception, and the rest of the batch is dropped.
+   */
+  pipe(to: Sv2Session, map?: (frame: Frame) => Frame | (FrameHeader & { payload: Uint8Array }) | null): Sv2Session {
+    const [from, target] = [this.#core, coreOf(to)]
+    if (map !== undefined) functionArgument(map, 'map')
+    from.checkOpen()
+    target.checkOpen()
+    from.onBatch = (batch) => {
+      if (target.otherEnded) return undefined
+      if (map === undefined) this.forward(batch, to)
+      else for (const frame of batch) this.#pass(map.call(undefined, frame), to)
+      return target.over ? target.drained().catch(() => {}) : undefined
+    }
+    from.onHandler?.()
+    from.onHandler = null
+    void from.closed.then(() => target.close())
+    void target.closed.then(() => from.close())
+    return to
+  }
+
+  #pass(frame: Frame | (FrameHeader & { payload: Uint8Array }) | null, to: Sv2Session): void {
+    if (frame === null) return
+    if (typeof frame === 'object' && isReceivedFrame(frame)) this.forward(frame as Frame, to)
+    else to.send(frame, objectArgument(frame, 'the result of map').payload)
+  }
+
+  /**
+   * Promise that resolves when the session is closed: with the error for which it closed by itself, as `error` has it, or with null after
+   * `close()`.
+   */
+  get closed(): Promise<FramePoolError | null> {
+    return this.#core.closed
   }
 
   /** Returns the session's figures. */
@@ -243,6 +302,12 @@ export class Sv2Session implements Disposable {
 export function coreOf(session: Sv2Session): SessionCore {
   return coreOfSession(session)
 }
+
+inspectable(Sv2Session, ({ state, error, output }) => ({
+  state,
+  error: error?.code ?? null,
+  available: output.available,
+}))
 
 function create(
   options: SessionOptions | undefined,

@@ -2,10 +2,10 @@ import { Socket } from 'node:net'
 import { BorrowedSocket } from '../../ring/sockets/borrowed-socket.js'
 import { writeLent } from '../../ring/sockets/socket-write.js'
 import { invalidArgType } from '../../support/errors.js'
-import { callSafely, errorOfThrown, type Failure } from '../../support/thrown.js'
+import { callSafely, errorOfThrown, type Failure, isThenable } from '../../support/thrown.js'
 import { queueMicrotask, setImmediate } from '../../support/timers.js'
 import type { SessionCore } from './core.js'
-import type { FrameBatch } from './frame-batch.js'
+import { type FrameBatch, keepBatch, passBatch } from './frame-batch.js'
 
 /**
  * The memory that all sockets of this isolate read into. A session takes in what has come before the read returns, so an idle
@@ -98,14 +98,14 @@ export class SessionSocket {
   }
 
   /** Wires a session that answers on the socket that it reads from: see `Sv2Session.attach()`. */
-  static attach(core: SessionCore, socket: Socket, onBatch: (batch: FrameBatch) => void): void {
+  static attach(core: SessionCore, socket: Socket): void {
     let answered = false
     const { allowHalfOpen } = socket
     const wired = new SessionSocket(core, socket, {
       onTransport: () => {},
       onBatch: (batch) => {
         answered = false
-        callSafely(() => onBatch(batch))
+        callSafely(() => wired.#deal(batch))
         // Only for answers that pile up: two ends that send to each other must both read on, or neither could drain.
         if (answered && core.over) wired.holdUntilDrained(core)
       },
@@ -126,6 +126,27 @@ export class SessionSocket {
       })
     }
     core.onClosed = () => wired.end()
+    if (core.onBatch !== null) return
+    wired.hold()
+    core.onHandler = () => wired.resume()
+  }
+
+  /** Calls the handler of the session. If it returns a promise, reading waits for that, and the batch stays. */
+  #deal(batch: FrameBatch): void {
+    const done: unknown = this.#core.onBatch?.call(undefined, batch)
+    if (!isThenable(done)) return
+    keepBatch(batch)
+    this.hold()
+    Promise.resolve(done)
+      .catch((error: unknown) => {
+        callSafely(() => {
+          throw error
+        })
+      })
+      .finally(() => {
+        passBatch(batch)
+        this.resume()
+      })
   }
 
   get core(): SessionCore {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use framepool::buddy::{BlockPolicy, BuddyPool, Change, Error, Options, Stats};
+use framepool::buddy::{Backend, BlockPolicy, BuddyPool, Change, Error, Options, Stats};
 use framepool::handle::Handle;
 use framepool::shown::Shown;
 use napi::Env;
@@ -104,11 +104,20 @@ pub struct BuddyPoolSettings {
     pub lock: bool,
     /// Whether the pages of new blocks are touched at once.
     pub prefault: bool,
+    /// Whether new blocks lie in pages that were set aside.
+    pub huge_tlb: bool,
+    /// The file that new blocks lie in.
+    pub file: Option<String>,
 }
 
 impl From<BuddyPoolSettings> for Options {
     fn from(settings: BuddyPoolSettings) -> Self {
-        let BuddyPoolSettings { huge_pages, lock, prefault, .. } = settings;
+        let BuddyPoolSettings { huge_pages, lock, prefault, huge_tlb, .. } = settings;
+        let backend = match settings.file {
+            Some(path) => Backend::File(path.into()),
+            None if huge_tlb => Backend::HugeTlb,
+            None => Backend::Anonymous,
+        };
         let default = Self::default();
         let watermarks = settings.merge_watermarks.and_then(|marks| <[u32; 4]>::try_from(marks).ok());
         let timeout = settings.starvation_timeout_ms.map(|ms| Duration::from_millis(ms.into()));
@@ -120,6 +129,7 @@ impl From<BuddyPoolSettings> for Options {
             slab_empty_watermark: settings.slab_empty_watermark.map_or(default.slab_empty_watermark, |n| n as usize),
             thread_cache: settings.thread_cache.unwrap_or(default.thread_cache),
             policy: BlockPolicy { huge_pages, lock, prefault },
+            backend,
         }
     }
 }

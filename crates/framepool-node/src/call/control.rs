@@ -9,16 +9,16 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use framepool::shown::Memory;
-use framepool::slot::{OutOfRange, SLOTS};
+use framepool::slot::{MAX_SLOTS, OutOfRange};
 
 use crate::call::words::Word;
 use crate::errors::Fault;
 
 /// The number of words in a block.
-pub(crate) const WORDS: usize = 72;
+pub(crate) const WORDS: usize = 112;
 
 // The last words have no names: see `Control::taken_lengths`.
-const _: () = assert!(Word::ALL.len() + SLOTS <= WORDS);
+const _: () = assert!(Word::ALL.len() + MAX_SLOTS <= WORDS);
 
 /// Returns a length as a word, or `ERR_OUT_OF_RANGE` if it has more than 32 bits.
 pub(crate) fn length_word(length: usize) -> Result<u32, Fault> {
@@ -57,8 +57,8 @@ impl Control {
     /// Returns the lengths of the slices that JavaScript has taken. JavaScript writes them to the block's last words.
     #[inline]
     pub(crate) fn taken_lengths(&self) -> impl Iterator<Item = u32> {
-        let count = (self.get(Word::Taken) as usize).min(SLOTS);
-        self.words[WORDS - SLOTS..][..count].iter().map(Cell::get)
+        let count = (self.get(Word::Taken) as usize).min(MAX_SLOTS);
+        self.words[WORDS - MAX_SLOTS..][..count].iter().map(Cell::get)
     }
 }
 

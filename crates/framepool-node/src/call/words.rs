@@ -39,7 +39,7 @@ numbered! {
         TakenStart,
         /// In: the slots released since the slices were taken or the pending bytes were begun, one bit a slot.
         After,
-        /// In and out: a slot, 1 to 8, or 0 for the heap.
+        /// In and out: a slot, 1 to 32, or 0 for the heap.
         Slot,
         /// Out: the slot of the next message.
         NextSlot,
@@ -57,7 +57,7 @@ numbered! {
         Table,
         /// In and out: how many frames a batch describes.
         Frames,
-        /// In: the index of the first frame to forward.
+        /// In: the index of the first frame to forward; 1 to take back announced lengths.
         First,
         /// In: 1 when views of the memory that the call gives up may still be in use, as after a garbage collection.
         Abandoned,
@@ -124,7 +124,27 @@ numbered! {
         Granted,
         /// Out: how many bytes a link may read next.
         Quota,
-        /// Out: 1 when the heap buffer of a message lies elsewhere than before the call.
+        /// Out: 1 when the heap buffer of a message, or the memory of an unfinished frame, lies elsewhere than before the call.
         Moved,
+        /// Out: the length of a reader's unfinished frame, in bytes, or 0 while that is unknown.
+        Awaited,
+        /// In: 1 when the slice that leaves is a batch of frames, which `Table` and `Frames` describe.
+        Batch,
+        /// In and out: how many bytes come before the payload of each frame of a batch.
+        Header,
+        /// In and out: how many bytes come behind the payload of each frame of a batch.
+        Trailer,
+        /// In: 1 when a number goes with the object that leaves.
+        Tagged,
+        /// Out: what came with the object that has arrived: 1 for a batch of frames, plus 2 for a number.
+        Came,
+        /// In and out: the lower half of that number, which is a double.
+        TagLow,
+        /// In and out: the upper half of that number.
+        TagHigh,
+        /// In: the reservation that pays for what a reader gives, or `NONE`.
+        Purse,
+        /// The generation of `Purse`.
+        PurseGeneration,
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use framepool::buddy::BuddyPool;
 use framepool::census::Census;
-use framepool::slot::{Region, SLOTS, Slice};
+use framepool::slot::{MAX_SLOTS, Region, Slice};
 use framepool::ticket::Depositor;
 use napi::bindgen_prelude::ToNapiValue;
 use napi::sys;
@@ -97,7 +97,7 @@ impl Listing {
                 bytes = pool.stats().allocated_memory as u64;
             }
             let origin = origins.get(&entry.index);
-            list.try_reserve(1 + SLOTS)?;
+            list.try_reserve(1 + MAX_SLOTS)?;
             list.push(InspectedObject {
                 kind: self.kinds[usize::from(entry.kind)],
                 owner,

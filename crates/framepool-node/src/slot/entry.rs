@@ -5,7 +5,6 @@ use std::sync::Arc;
 use framepool::quarantine::Quarantine;
 use framepool::shown::Shown;
 use framepool::slot::{Place, Region, Slice, SlotPool, Taken};
-use framepool::sv2::Batch;
 
 use crate::call::control::Control;
 use crate::call::words::Word;
@@ -26,7 +25,7 @@ impl SlotPoolEntry {
     /// that came alone; slices taken where they were predicted to go; bytes written likewise; slices released since.
     #[inline]
     pub(crate) fn catch_up(&mut self, control: &Control) -> Result<(), Fault> {
-        self.pool.give_back(control.get(Word::Before) as u8);
+        self.pool.give_back(control.get(Word::Before));
         let came_and_went = control.get(Word::CameAndWent);
         if came_and_went != 0 {
             self.pool.replay_lone(came_and_went, control.get(Word::LastLength) as usize);
@@ -55,11 +54,11 @@ impl SlotPoolEntry {
                 }
             }
         }
-        self.pool.give_back(control.get(Word::After) as u8);
+        self.pool.give_back(control.get(Word::After));
         // Not before: what JavaScript has predicted, it has predicted with these slots taken.
         let returned = self.pool.collect();
         if returned != 0 {
-            control.set(Word::Returned, returned.into());
+            control.set(Word::Returned, returned);
         }
         Ok(())
     }
@@ -98,7 +97,7 @@ impl SlotPoolEntry {
 
     /// Hands a slice to JavaScript: by its slot if it has one, else as a heap slice. Out: `Slot`, `Offset`, `Length`, or `Heap`.
     #[inline]
-    pub(super) fn hand_over(taken: Taken, heap: &mut Table<Slice>, control: &Control) -> Result<(), Fault> {
+    pub(crate) fn hand_over(taken: Taken, heap: &mut Table<Slice>, control: &Control) -> Result<(), Fault> {
         match taken {
             Taken::Held { slot, offset, len } => {
                 control.set(Word::Slot, u32::from(slot));
@@ -121,15 +120,17 @@ impl SlotPoolEntry {
     /// Hands a batch of frames to JavaScript, as `hand_over` does with a slice. Out: `Table`, `Frames`.
     pub(crate) fn hand_over_batch(
         &mut self,
-        batch: Batch<Slice>,
+        slice: Slice,
+        table: usize,
+        frames: usize,
         heap: &mut Table<Slice>,
         control: &Control,
     ) -> Result<(), Fault> {
-        control.set(Word::Table, batch.table as u32);
-        control.set(Word::Frames, batch.frames as u32);
+        control.set(Word::Table, table as u32);
+        control.set(Word::Frames, frames as u32);
         let taken = match &self.quarantine {
-            None => self.pool.hold(batch.slice),
-            Some(quarantine) => Taken::Heap(batch.slice.guarded(quarantine)?),
+            None => self.pool.hold(slice),
+            Some(quarantine) => Taken::Heap(slice.guarded(quarantine)?),
         };
         Self::hand_over(taken, heap, control)
     }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use framepool::handle::Handle;
+use framepool::memory_budget::MemoryBudget;
 use framepool::shown::Shown;
-use framepool::slot::{Mode, Place, SlotPool, Taken};
+use framepool::slot::{Mode, Options, Place, SlotPool, Taken};
 use napi::Env;
 use napi_derive::napi;
 
@@ -135,11 +136,32 @@ pub(crate) fn close(call: &mut Call<'_>) -> Reply {
     Ok(None)
 }
 
-/// Makes a pool of `capacity` bytes. With `debug` its slices are guarded.
+/// Options of a pool, which the facade has checked.
+#[napi(object)]
+pub struct SlotPoolSettings {
+    /// How many slots the pool has.
+    pub slots: u32,
+    /// Whether its slices are guarded.
+    pub debug: bool,
+    /// The most bytes of its messages on the heap.
+    pub heap_limit: Option<f64>,
+    /// The budget that counts these bytes.
+    pub heap_budget: Option<ObjectHandle>,
+}
+
+/// Makes a pool of `capacity` bytes.
 #[napi(catch_unwind)]
-pub fn slot_pool_create(env: Env, capacity: u32, debug: bool) -> Result<ObjectHandle> {
+pub fn slot_pool_create(env: Env, capacity: u32, settings: SlotPoolSettings) -> Result<ObjectHandle> {
     let state = EnvState::of(env)?;
-    let pool = SlotPool::new(capacity as usize).map_err(Fault::from)?;
+    let SlotPoolSettings { slots, debug, heap_limit, heap_budget } = settings;
+    #[allow(clippy::cast_sign_loss, reason = "the facade checks that it is a whole number above 0")]
+    let heap = match (heap_limit, heap_budget) {
+        (_, Some(budget)) => Some(state.tables.memory_budgets.get(budget.into()).ok_or_else(Fault::released)?.clone()),
+        (Some(bytes), None) => Some(MemoryBudget::new(bytes as usize).map_err(Fault::from)?),
+        (None, None) => None,
+    };
+    let options = Options { slots: slots as usize, heap };
+    let pool = SlotPool::with_options(capacity as usize, options).map_err(Fault::from)?;
     let quarantine = debug.then(|| Arc::clone(state.debug.quarantine()));
     if let Some(quarantine) = &quarantine {
         pool.region().guard().set(quarantine);
@@ -161,6 +183,14 @@ pub struct SlotPoolReport {
     pub resets: f64,
     /// How often the mode changed.
     pub mode_changes: f64,
+    /// How many messages found no free slot.
+    pub out_of_slots: f64,
+    /// How many messages found too few free bytes.
+    pub out_of_bytes: f64,
+    /// How many messages were longer than the region.
+    pub too_long: f64,
+    /// How often the limit of the heap refused bytes.
+    pub heap_refusals: f64,
     /// The slots and the mode, as `toString()` prints them.
     pub line: String,
 }
@@ -182,6 +212,10 @@ pub fn slot_pool_report(env: Env, handle: ObjectHandle) -> Result<SlotPoolReport
         heap_fallbacks: stats.heap_fallbacks as f64,
         resets: stats.resets as f64,
         mode_changes: stats.mode_changes as f64,
+        out_of_slots: stats.out_of_slots as f64,
+        out_of_bytes: stats.out_of_bytes as f64,
+        too_long: stats.too_long as f64,
+        heap_refusals: stats.heap_refusals as f64,
         line: entry.pool.to_string(),
     })
 }

@@ -45,7 +45,7 @@ pub(crate) fn report(session: &mut Session, control: &Control) {
 }
 
 /// Returns `bytes`, copied if they lie in memory that the call is about to write.
-fn apart<'a>(bytes: &'a [u8], written: &[Range<usize>]) -> std::result::Result<Cow<'a, [u8]>, Fault> {
+pub(crate) fn apart<'a>(bytes: &'a [u8], written: &[Range<usize>]) -> std::result::Result<Cow<'a, [u8]>, Fault> {
     let start = bytes.as_ptr().addr();
     let end = start + bytes.len();
     if !written.iter().any(|memory| start < memory.end && memory.start < end) {
@@ -57,7 +57,7 @@ fn apart<'a>(bytes: &'a [u8], written: &[Range<usize>]) -> std::result::Result<C
     Ok(copy.into())
 }
 
-fn span(base: NonNull<u8>, length: usize) -> Range<usize> {
+pub(crate) fn span(base: NonNull<u8>, length: usize) -> Range<usize> {
     base.addr().get()..base.addr().get() + length
 }
 
@@ -85,6 +85,7 @@ pub(crate) fn receive(call: &mut Call<'_>) -> Reply {
     // A failure here has changed nothing. The places of frames in a batch have 32 bits.
     let ready = allocator::check().and_then(|()| length_word(chunk.len())).and_then(|_| slices.make_room());
     let chunk = ready.and_then(|()| apart(chunk, &[region, ring])).inspect_err(|_| report(session, control))?;
+    let refusals = entry.pool.heap_refusals();
     // The pool panics where the system has no memory for a batch. The session has lost its place in the stream then.
     let outcome = catch_unwind(AssertUnwindSafe(|| session.receive(&chunk, &mut entry.pool)));
     if outcome.is_err() {
@@ -93,12 +94,17 @@ pub(crate) fn receive(call: &mut Call<'_>) -> Reply {
     report(session, control);
     // Also on failure: the pool may have changed its mode for frames that turned out to be bad.
     entry.report(control);
-    let outcome = outcome.map_err(|_| Fault::new(Code::NO_MEMORY, "no memory for the frames received"))?;
+    let outcome = outcome.map_err(|_| match entry.pool.heap_refusals() {
+        now if now > refusals => {
+            Fault::new(Code::MEMORY_LIMIT, "the pool is full, and its limit for the heap is reached")
+        }
+        _ => Fault::new(Code::NO_MEMORY, "no memory for the frames received"),
+    })?;
     let Some(batch) = outcome? else {
         control.set(Word::Frames, 0);
         return Ok(None);
     };
-    entry.hand_over_batch(batch, slices, control).inspect_err(|_| {
+    entry.hand_over_batch(batch.slice, batch.table, batch.frames, slices, control).inspect_err(|_| {
         session.close();
         report(session, control);
     })?;

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use framepool::buddy;
 use framepool::budget::{Allocation, BudgetPool};
 use framepool::channel::{Receiver, Sender};
+use framepool::memory_budget::MemoryBudget;
 use framepool::shown::Shown;
 use framepool::slot::{Region, Slice};
 use framepool::ticket::Registry;
@@ -31,6 +32,8 @@ numbered! {
         BudgetPool,
         /// A share of a buddy pool.
         BuddyPool,
+        /// A share of a memory budget.
+        MemoryBudget,
         /// The end of a channel that sends.
         Sender,
         /// The end of a channel that receives.
@@ -56,6 +59,23 @@ pub(crate) enum Transferable {
     BuddyPool(buddy::BuddyPool),
     Sender(Sender<Self>),
     Receiver(Receiver<Self>),
+    MemoryBudget(MemoryBudget),
+    Batch(Box<FramedBatch>),
+    /// An object that is sent with a number.
+    Tagged(Box<(Self, f64)>),
+}
+
+/// A batch of frames between two isolates.
+pub(crate) struct FramedBatch {
+    pub(crate) slice: Slice,
+    /// Where the table begins in the slice, in bytes.
+    pub(crate) table: u32,
+    pub(crate) frames: u32,
+    /// Bytes before the payload of each frame.
+    pub(crate) header: u32,
+    /// Bytes behind it.
+    pub(crate) trailer: u32,
+    pub(crate) tag: f64,
 }
 
 impl Transferable {
@@ -66,13 +86,19 @@ impl Transferable {
             Self::Allocation(allocation) => allocation.allocated_bytes(),
             Self::BuddyBuffer(buffer, _) => buffer.capacity(),
             Self::Half(half) => half.size(),
-            Self::BudgetPool(_) | Self::BuddyPool(_) | Self::Sender(_) | Self::Receiver(_) => 0,
+            Self::Batch(batch) => batch.slice.len(),
+            Self::Tagged(tagged) => tagged.0.bytes(),
+            Self::BudgetPool(_) | Self::BuddyPool(_) | Self::MemoryBudget(_) | Self::Sender(_) | Self::Receiver(_) => 0,
         }
     }
 
     /// Returns whether this is a slice of that memory.
     pub(crate) fn is_in(&self, region: &Region) -> bool {
-        matches!(self, Self::Slice(slice) if slice.is_of(region))
+        match self {
+            Self::Slice(slice) => slice.is_of(region),
+            Self::Batch(batch) => batch.slice.is_of(region),
+            _ => false,
+        }
     }
 
     /// Returns whether this is a closed budget or buddy pool, or a member of one.
@@ -82,7 +108,13 @@ impl Transferable {
             Self::BuddyBuffer(buffer, _) => buffer.pool().is_closed(),
             Self::BudgetPool(pool) => pool.is_closed(),
             Self::BuddyPool(pool) => pool.is_closed(),
-            Self::Slice(_) | Self::Half(_) | Self::Sender(_) | Self::Receiver(_) => false,
+            Self::Slice(_)
+            | Self::Batch(_)
+            | Self::Tagged(_)
+            | Self::Half(_)
+            | Self::MemoryBudget(_)
+            | Self::Sender(_)
+            | Self::Receiver(_) => false,
         }
     }
 

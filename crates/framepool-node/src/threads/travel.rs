@@ -16,13 +16,32 @@ use crate::ring::entry::{EitherHalf, RingHalf};
 use crate::slice::borrowed;
 use crate::state::EnvState;
 use crate::tables::Tables;
-use crate::threads::transferable::{Kind, Transferable};
+use crate::threads::transferable::{FramedBatch, Kind, Transferable};
 
 /// Takes an object out of this isolate. On a failure nothing has left, and views of the object are as they were.
 ///
 /// In: `Kind`, and the object in `Handle`. For a slice in a slot `Handle` is its pool, with what the pool has to catch up with,
-/// and `Slot`. For a buddy buffer `Size` is its logical length.
+/// and `Slot`. For a buddy buffer `Size` is its logical length. For a batch `Batch` is 1, and `Table`, `Frames`, `Header` and
+/// `Trailer` describe its slice. With `Tagged` the number in `TagLow` and `TagHigh` goes along.
 pub(crate) fn depart(call: &mut Call<'_>) -> Result<Transferable, Fault> {
+    let object = take_out(call)?;
+    let tag = f64::from_bits(u64::from(call.get(Word::TagHigh)) << 32 | u64::from(call.get(Word::TagLow)));
+    let (is_batch, is_tagged) = (call.get(Word::Batch) == 1, call.get(Word::Tagged) == 1);
+    Ok(match object {
+        Transferable::Slice(slice) if is_batch => Transferable::Batch(Box::new(FramedBatch {
+            slice,
+            table: call.get(Word::Table),
+            frames: call.get(Word::Frames),
+            header: call.get(Word::Header),
+            trailer: call.get(Word::Trailer),
+            tag,
+        })),
+        object if is_tagged => Transferable::Tagged(Box::new((object, tag))),
+        object => object,
+    })
+}
+
+fn take_out(call: &mut Call<'_>) -> Result<Transferable, Fault> {
     let (kind, handle) = departing(call)?;
     check_open(&call.state.tables, kind, handle)?;
     let size = call.get(Word::Size);
@@ -52,6 +71,9 @@ pub(crate) fn depart(call: &mut Call<'_>) -> Result<Transferable, Fault> {
         Kind::BuddyPool => {
             Transferable::BuddyPool(tables.buddy_pools.get(handle).ok_or_else(Fault::released)?.pool().clone())
         }
+        Kind::MemoryBudget => {
+            Transferable::MemoryBudget(tables.memory_budgets.get(handle).ok_or_else(Fault::released)?.clone())
+        }
         Kind::Sender => Transferable::Sender(tables.senders.remove(handle).ok_or_else(Fault::released)?),
         Kind::Receiver => Transferable::Receiver(tables.receivers.remove(handle).ok_or_else(Fault::released)?),
     })
@@ -69,9 +91,21 @@ fn check_open(tables: &Tables, kind: Kind, handle: Handle) -> Result<(), Fault> 
         Kind::BuddyBuffer => tables.buddy_buffers.get(handle).map(|buffer| buffer.pool().is_closed()),
         Kind::BudgetPool => tables.budget_pools.get(handle).map(BudgetPool::is_closed),
         Kind::BuddyPool => tables.buddy_pools.get(handle).map(|entry| entry.pool().is_closed()),
-        Kind::Slot | Kind::Slice | Kind::Producer | Kind::Consumer | Kind::Sender | Kind::Receiver => Some(false),
+        Kind::Slot
+        | Kind::Slice
+        | Kind::Producer
+        | Kind::Consumer
+        | Kind::MemoryBudget
+        | Kind::Sender
+        | Kind::Receiver => Some(false),
     };
     if closed.ok_or_else(Fault::released)? { Err(Fault::new(Code::CLOSED, "the pool is closed")) } else { Ok(()) }
+}
+
+fn set_tag(state: &EnvState, tag: f64) {
+    let bits = tag.to_bits();
+    state.control.set(Word::TagLow, bits as u32);
+    state.control.set(Word::TagHigh, (bits >> 32) as u32);
 }
 
 fn concealed<T: Memory>(owner: Option<Shown<T>>) -> Result<Shown<T>, Fault> {
@@ -83,10 +117,39 @@ fn concealed<T: Memory>(owner: Option<Shown<T>>) -> Result<Shown<T>, Fault> {
 /// Takes an object into this isolate, for which [room was made](Tables::make_room). Out: its `Kind`, and what the object's room
 /// says of it.
 pub(crate) fn arrive(state: &mut EnvState, object: Transferable) -> Result<(), Fault> {
+    state.control.set(Word::Came, 0);
+    let object = match object {
+        Transferable::Tagged(tagged) => {
+            let (object, tag) = *tagged;
+            set_tag(state, tag);
+            state.control.set(Word::Came, 2);
+            object
+        }
+        object => object,
+    };
     let kind = match object {
         Transferable::Slice(slice) => {
             borrowed::take_in(state, slice)?;
             Kind::Slice
+        }
+        Transferable::Batch(batch) => {
+            let FramedBatch { slice, table, frames, header, trailer, tag } = *batch;
+            borrowed::take_in(state, slice)?;
+            state.control.set(Word::Table, table);
+            state.control.set(Word::Frames, frames);
+            state.control.set(Word::Header, header);
+            state.control.set(Word::Trailer, trailer);
+            set_tag(state, tag);
+            state.control.set(Word::Came, 3);
+            Kind::Slice
+        }
+        // No object has more than one number.
+        Transferable::Tagged(_) => return Err(Fault::internal("a number with a number")),
+        Transferable::MemoryBudget(budget) => {
+            state.control.set_wide(budget.limit() as u64);
+            let handle = state.tables.memory_budgets.insert(budget)?;
+            state.set_handle(Word::Handle, Word::Generation, handle);
+            Kind::MemoryBudget
         }
         Transferable::Allocation(allocation) => {
             state.control.set(Word::Size, (allocation.allocated_bytes() / allocation.count()) as u32);

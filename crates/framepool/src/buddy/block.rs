@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 
 use crate::shown::Memory;
 
+use super::backend::{Backend, Backing};
 use super::options::BlockPolicy;
 
 /// Bytes of a block, and of the largest buffer.
@@ -47,14 +48,15 @@ unsafe impl Memory for Arc<Block> {
 #[derive(Debug)]
 pub(super) struct Blocks {
     policy: BlockPolicy,
+    backing: Backing,
     known: Mutex<Vec<Arc<Block>>>,
     /// Notified when there is one more block, or when something ended that a closed pool waits for.
     pub(super) changed: Notify,
 }
 
 impl Blocks {
-    pub(super) fn new(policy: BlockPolicy) -> Self {
-        Self { policy, known: Mutex::default(), changed: Notify::new() }
+    pub(super) fn new(policy: BlockPolicy, backend: Backend) -> Self {
+        Self { policy, backing: Backing::new(backend), known: Mutex::default(), changed: Notify::new() }
     }
 
     /// Locks and returns the blocks, in the order of their indices. The crate never gives a block back.
@@ -85,9 +87,11 @@ unsafe impl Devices for Blocks {
         if GROWTH_REFUSED.get() {
             return Err(io::Error::other(GrowthRefused));
         }
-        self.policy.apply(memory)?;
+        // Locked until the block is listed: the place of a block in a file follows from its index.
         let mut known = self.known();
         let index = known.len();
+        self.backing.apply(memory, index)?;
+        self.policy.apply(memory)?;
         known.push(Arc::new(Block { memory: Arc::clone(memory) }));
         drop(known);
         self.changed.notify_waiters();

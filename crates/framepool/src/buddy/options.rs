@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::backend::Backend;
+
 /// Steps for each new block before the pool allocates from it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BlockPolicy {
@@ -13,8 +15,8 @@ pub struct BlockPolicy {
     pub prefault: bool,
 }
 
-/// Options of a [`BuddyPool`](super::BuddyPool). All but `policy` are the crate's.
-#[derive(Clone, Copy, Debug)]
+/// Options of a [`BuddyPool`](super::BuddyPool). All but `policy` and `backend` are the crate's.
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Limit in bytes. It is rounded down to whole blocks, and is at least one block.
     pub max_memory: usize,
@@ -29,6 +31,8 @@ pub struct Options {
     pub thread_cache: bool,
     /// Policy for each new block.
     pub policy: BlockPolicy,
+    /// Memory of each new block.
+    pub backend: Backend,
 }
 
 impl Default for Options {
@@ -41,6 +45,7 @@ impl Default for Options {
             slab_empty_watermark: 1,
             thread_cache: true,
             policy: BlockPolicy::default(),
+            backend: Backend::default(),
         }
     }
 }

@@ -34,7 +34,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(options: Options, quarantine: Option<&Arc<Quarantine>>) -> Arc<Self> {
-        let blocks = Arc::new(Blocks::new(options.policy));
+        let blocks = Arc::new(Blocks::new(options.policy, options.backend));
         let devices: Arc<dyn Devices> = blocks.clone();
         let backing = BufferPoolBuilder::new(devices)
             .max_memory((options.max_memory / BLOCK_SIZE).max(1) * BLOCK_SIZE)

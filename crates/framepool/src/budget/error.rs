@@ -16,6 +16,13 @@ pub enum BudgetError {
     MaxMemory(usize),
     /// The number of buffers is 0, above [`MAX_COUNT`], or more than the whole budget.
     Count(usize),
+    /// The number of bytes is 0, or more than the whole budget.
+    Bytes {
+        /// Bytes requested.
+        bytes: usize,
+        /// The whole budget.
+        limit: usize,
+    },
     /// The pool is closed.
     Closed,
     /// The time was up before the request was granted.
@@ -33,6 +40,7 @@ impl fmt::Display for BudgetError {
             Self::BufferSize(bytes) => write!(f, "a buffer size must be a power of two from 8 to 16384, not {bytes}"),
             Self::MaxMemory(bytes) => write!(f, "the budget must be larger than one buffer, not {bytes} bytes"),
             Self::Count(count) => write!(f, "{count} buffers are none, more than {MAX_COUNT}, or more than the budget"),
+            Self::Bytes { bytes, limit } => write!(f, "{bytes} bytes are not from 1 to {limit}"),
             Self::Closed => Closed.fmt(f),
             Self::TimedOut => f.write_str("the budget did not allow it in time"),
             Self::NoMemory { bytes } => write!(f, "cannot allocate {bytes} bytes"),
@@ -45,7 +53,7 @@ impl Error for BudgetError {}
 impl Coded for BudgetError {
     fn code(&self) -> &'static str {
         match self {
-            Self::BufferSize(_) | Self::MaxMemory(_) | Self::Count(_) => "ERR_OUT_OF_RANGE",
+            Self::BufferSize(_) | Self::MaxMemory(_) | Self::Count(_) | Self::Bytes { .. } => "ERR_OUT_OF_RANGE",
             Self::Closed => Closed.code(),
             Self::TimedOut => "ERR_TIMEOUT",
             Self::NoMemory { .. } => "ERR_NO_MEMORY",

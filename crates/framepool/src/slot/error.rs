@@ -26,6 +26,51 @@ impl Coded for OutOfMemory {
     }
 }
 
+/// The error of memory that was not given to a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The system has none.
+    Memory(OutOfMemory),
+    /// The message belongs on the heap, and the pool may not have more there.
+    Limit {
+        /// Bytes that the message needs there.
+        bytes: usize,
+        /// Bytes that all messages together may have there.
+        limit: usize,
+    },
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory(error) => error.fmt(f),
+            Self::Limit { bytes, limit } => {
+                write!(
+                    f,
+                    "the pool is full, and {bytes} bytes on the heap are more than is left of its limit of {limit}"
+                )
+            }
+        }
+    }
+}
+
+impl Error for Refused {}
+
+impl Coded for Refused {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Memory(error) => error.code(),
+            Self::Limit { .. } => "ERR_MEMORY_LIMIT",
+        }
+    }
+}
+
+impl From<OutOfMemory> for Refused {
+    fn from(error: OutOfMemory) -> Self {
+        Self::Memory(error)
+    }
+}
+
 /// The error of an argument beyond what is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfRange {

@@ -4,11 +4,13 @@
 
 use std::{fmt, mem, ops::Range, ptr, slice, str, sync::Arc};
 
+use crate::memory_budget::{MemoryBudget, Reservation};
 use crate::quarantine::Quarantine;
 use crate::shown::Sight;
 
-use super::error::{OutOfMemory, OutOfRange};
-use super::gap::{Gap, SLOTS};
+use super::charge::Charge;
+use super::error::{OutOfMemory, OutOfRange, Refused};
+use super::gap::{Gap, MAX_SLOTS, SLOTS};
 use super::region::Region;
 use super::slice::{Slice, reserve};
 use super::system_memory::SystemMemory;
@@ -48,7 +50,7 @@ pub enum Place {
 pub enum Taken {
     /// The pool holds a slot for the caller.
     Held {
-        /// Number of the slot, in range `1 ..= 8`.
+        /// Number of the slot, in range `1 ..=` the slots of the pool.
         slot: u8,
         /// Where its bytes begin in the region.
         offset: usize,
@@ -67,14 +69,30 @@ pub struct Room {
     /// The most bytes that the next message may have for the prediction to hold. The messages after it follow it
     /// directly while all of them together fit.
     pub bytes: usize,
-    /// Slot of the next message, in range `1 ..= 8`. The messages after it get the next slots.
+    /// Slot of the next message, in range `1 ..=` the slots of the pool. The messages after it get the next slots.
     pub slot: usize,
     /// The last of these slots.
     pub last_slot: usize,
 }
 
+/// Options of a pool.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Number of slots, in range `1 ..=` [`MAX_SLOTS`].
+    pub slots: usize,
+    /// Budget for the bytes of messages on the heap. By default they are not counted.
+    pub heap: Option<MemoryBudget>,
+}
+
+impl Default for Options {
+    /// Returns [`SLOTS`] slots, and no limit for the heap.
+    fn default() -> Self {
+        Self { slots: SLOTS, heap: None }
+    }
+}
+
 /// Figures of a pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stats {
     /// Where the last message was placed.
     pub mode: Mode,
@@ -82,8 +100,8 @@ pub struct Stats {
     pub capacity: usize,
     /// A character for each slot: `-` if it is free, otherwise the sequence digit of its slice (1…9, a…z, then again
     /// from 1).
-    pub slots: [u8; SLOTS],
-    /// Slices of the region that are alive, in range `0 ..= SLOTS`.
+    pub slots: Vec<u8>,
+    /// Slices of the region that are alive.
     pub live_slices: u32,
     /// Messages taken from the heap since the pool was made. Empty messages do not count.
     pub heap_fallbacks: u64,
@@ -91,11 +109,19 @@ pub struct Stats {
     pub resets: u64,
     /// Times that the mode changed, including by resets.
     pub mode_changes: u64,
+    /// Messages that began on the heap because no slot was free where there was room.
+    pub out_of_slots: u64,
+    /// Messages that began on the heap because the free bytes did not suffice.
+    pub out_of_bytes: u64,
+    /// Messages that began on the heap because they are longer than the region.
+    pub too_long: u64,
+    /// Bytes that were refused because of the limit of the heap.
+    pub heap_refusals: u64,
 }
 
 const DIGITS: &[u8] = b"123456789abcdefghijklmnopqrstuvwxyz";
 
-/// A pool of [`SLOTS`] slices in `capacity` preallocated bytes. The [module](super) documents where they go.
+/// A pool of slices in `capacity` preallocated bytes. The [module](super) documents where they go.
 ///
 /// Allocates when it is made, and for messages that come from the heap. Making, taking and freeing a slice of the
 /// region costs a few atomic operations and no wait. A pool may be dropped before its slices: the last of them frees
@@ -115,49 +141,86 @@ pub struct SlotPool {
     /// First slot of the back. The slots below it have belonged to the front since the last reset.
     back_start: usize,
     /// Bytes `starts[i] .. ends[i]` that each slot holds, or held last.
-    starts: [usize; SLOTS],
-    ends: [usize; SLOTS],
-    digits: [u8; SLOTS],
+    starts: [usize; MAX_SLOTS],
+    ends: [usize; MAX_SLOTS],
+    digits: [u8; MAX_SLOTS],
+    slots: usize,
     /// Bit *i*: slot *i* + 1 was taken without a [`Slice`]. Such a slot never leaves the pool's thread, so taking and
     /// freeing it need no atomic operations. Four of them would be half the cost of a small message.
-    held: u8,
+    held: u32,
     /// The held slots whose bytes a [`Slice`] has: see [`lend`](Self::lend).
-    lent: u8,
+    lent: u32,
+    /// Held slots that cost a budget something.
+    charged: u32,
+    charges: [Charge; MAX_SLOTS],
+    /// Budget of messages on the heap, and what the message in hand has of it.
+    heap_budget: Option<MemoryBudget>,
+    heap_charge: Option<Reservation>,
     /// Index in `DIGITS` of the next slice's digit.
     next_digit: usize,
     heap_fallbacks: u64,
     resets: u64,
     mode_changes: u64,
+    out_of_slots: u64,
+    out_of_bytes: u64,
+    too_long: u64,
+    heap_refusals: u64,
 }
 
 impl SlotPool {
-    /// Makes a pool of `capacity` zeroed bytes. With 0 bytes, every slice comes from the heap.
+    /// Makes a pool of `capacity` zeroed bytes with the default [`Options`]. With 0 bytes, every slice comes from the heap.
     ///
     /// Returns [`OutOfMemory`] if the system has no memory.
     pub fn new(capacity: usize) -> Result<Self, OutOfMemory> {
+        Self::with_options(capacity, Options::default())
+    }
+
+    /// Makes a pool of `capacity` zeroed bytes.
+    ///
+    /// Returns [`OutOfMemory`] if the system has no memory.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the number of slots is out of its range.
+    pub fn with_options(capacity: usize, Options { slots, heap }: Options) -> Result<Self, OutOfMemory> {
+        assert!((1..=MAX_SLOTS).contains(&slots), "a pool has 1 to {MAX_SLOTS} slots");
         Ok(Self {
             region: Arc::new(Region::new(capacity)?),
             mode: Mode::Back,
-            gap: Gap::to_the_end(0, 0, capacity),
+            gap: Gap::to_the_end(0, 0, slots, capacity),
             written: 0,
             heap: None,
             start: 0,
             back_start: 0,
-            starts: [0; SLOTS],
-            ends: [0; SLOTS],
-            digits: [b'-'; SLOTS],
+            starts: [0; MAX_SLOTS],
+            ends: [0; MAX_SLOTS],
+            digits: [b'-'; MAX_SLOTS],
+            slots,
             held: 0,
             lent: 0,
+            charged: 0,
+            charges: Default::default(),
+            heap_budget: heap,
+            heap_charge: None,
             next_digit: 0,
             heap_fallbacks: 0,
             resets: 0,
             mode_changes: 0,
+            out_of_slots: 0,
+            out_of_bytes: 0,
+            too_long: 0,
+            heap_refusals: 0,
         })
     }
 
     /// Returns the size of the region, in bytes.
     pub fn capacity(&self) -> usize {
         self.region.len()
+    }
+
+    /// Returns the number of slots.
+    pub fn slots(&self) -> usize {
+        self.slots
     }
 
     /// Returns where the last message was placed.
@@ -190,7 +253,7 @@ impl SlotPool {
     /// would have to look for freed slots.
     pub fn room(&self) -> Room {
         let anew = self.no_slice_alive();
-        let gap = if anew { Gap::to_the_end(0, 0, self.capacity()) } else { self.gap };
+        let gap = if anew { self.whole() } else { self.gap };
         let in_hand = self.heap.is_some() || self.written > 0;
         let bytes = if in_hand || (!anew && self.mode == Mode::Alloc) { 0 } else { gap.room() };
         Room { offset: gap.offset, bytes, slot: gap.slot + 1, last_slot: gap.end_slot }
@@ -202,7 +265,7 @@ impl SlotPool {
     }
 
     /// Returns the live slots. Bit *i*: a slice in slot *i* + 1 is alive.
-    pub fn live(&self) -> u8 {
+    pub fn live(&self) -> u32 {
         self.region.live.get() | self.held
     }
 
@@ -218,15 +281,24 @@ impl SlotPool {
         Taken::Held { slot: slot as u8 + 1, offset: range.start, len: range.len() }
     }
 
-    /// Holds the slot of a slice that was taken or lent. Returns the bytes of a slice of another pool on the heap.
-    pub fn hold(&mut self, slice: Slice) -> Taken {
-        let Some(slot) = slice.slot_in(&self.region) else { return Taken::Heap(Vec::from(slice).into()) };
+    /// Holds the slot of a slice that was taken or lent. Returns any other slice, and the bytes of one in another pool on
+    /// the heap.
+    pub fn hold(&mut self, mut slice: Slice) -> Taken {
+        let Some(slot) = slice.slot_in(&self.region) else {
+            let elsewhere = slice.region().is_some();
+            return Taken::Heap(if elsewhere { Vec::from(slice).into() } else { slice });
+        };
         self.lent &= !(1 << slot);
+        let charge = slice.take_charge();
+        if !charge.is_empty() {
+            self.charged |= 1 << slot;
+            self.charges[slot] = charge;
+        }
         self.hold_slot(slot, slice.len());
         Taken::Held { slot: slot as u8 + 1, offset: self.starts[slot], len: slice.len() }
     }
 
-    /// Makes a slice of a slot (`1 ..= 8`) that the pool holds. The slice may be dropped on any thread. The slot stays
+    /// Makes a slice of a slot (counted from 1) that the pool holds. The slice may be dropped on any thread. The slot stays
     /// held until [`collect`](Self::collect), so that it becomes free only when the caller asks.
     ///
     /// Returns `None` if the pool does not hold the slot, or has lent it already.
@@ -237,12 +309,14 @@ impl SlotPool {
         // SAFETY: the range was cut off the gap when the slot was taken, and belongs to the slot alone while it is
         // held. While the slot is lent the pool does not hand out its bytes, and `collect` ends that only after the
         // slice is gone.
-        Some(unsafe { Slice::in_region(Arc::clone(&self.region), index, self.starts[index]..self.ends[index]) })
+        let slice = unsafe { Slice::in_region(Arc::clone(&self.region), index, self.starts[index]..self.ends[index]) };
+        self.charged &= !(1 << index);
+        Some(slice.with_charge(mem::take(&mut self.charges[index])))
     }
 
     /// Frees the lent slots whose slices are gone. Returns them: bit *i* stands for slot *i* + 1.
     #[inline]
-    pub fn collect(&mut self) -> u8 {
+    pub fn collect(&mut self) -> u32 {
         if self.lent == 0 {
             return 0;
         }
@@ -273,10 +347,10 @@ impl SlotPool {
         self.region.held.show(self.held & !self.lent);
     }
 
-    /// Returns the index of a slot (`1 ..= 8`) that the pool holds and has not lent.
+    /// Returns the index of a slot (counted from 1) that the pool holds and has not lent.
     fn index_of_own(&self, slot: usize) -> Option<usize> {
         let own = self.held & !self.lent;
-        slot.checked_sub(1).filter(|&index| index < SLOTS && own & (1 << index) != 0)
+        slot.checked_sub(1).filter(|&index| index < MAX_SLOTS && own & (1 << index) != 0)
     }
 
     /// Catches up with `count` messages that were written, taken and given back one after another while nothing else
@@ -301,7 +375,7 @@ impl SlotPool {
         self.start = 0;
     }
 
-    /// Returns the bytes of a slot (`1 ..= 8`) that the pool holds and has not lent.
+    /// Returns the bytes of a slot (counted from 1) that the pool holds and has not lent.
     pub fn held(&self, slot: usize) -> Option<&[u8]> {
         let index = self.index_of_own(slot)?;
         let (begin, end) = (self.starts[index], self.ends[index]);
@@ -312,15 +386,39 @@ impl SlotPool {
 
     /// Frees the slots whose bits are set, if the pool holds them and has not lent them. Bit *i* stands for slot *i* +
     /// 1.
-    pub fn give_back(&mut self, slots: u8) {
+    pub fn give_back(&mut self, slots: u32) {
         self.held &= !slots | self.lent;
         self.show();
+        if self.charged & !self.held != 0 {
+            self.return_charges();
+        }
+    }
+
+    /// Returns what the slots that are not held any more have cost.
+    #[cold]
+    fn return_charges(&mut self) {
+        let mut gone = self.charged & !self.held;
+        self.charged &= self.held;
+        while gone != 0 {
+            self.charges[gone.trailing_zeros() as usize] = Charge::default();
+            gone &= gone - 1;
+        }
+    }
+
+    /// Returns the gap of an empty pool.
+    fn whole(&self) -> Gap {
+        Gap::to_the_end(0, 0, self.slots, self.capacity())
+    }
+
+    /// Returns how often bytes were refused because of the limit of the heap.
+    pub fn heap_refusals(&self) -> u64 {
+        self.heap_refusals
     }
 
     /// Returns the figures of the pool.
     pub fn stats(&self) -> Stats {
         let live = self.live();
-        let mut slots = self.digits;
+        let mut slots = self.digits[..self.slots].to_vec();
         for (slot, digit) in slots.iter_mut().enumerate() {
             if live & (1 << slot) == 0 {
                 *digit = b'-';
@@ -334,14 +432,18 @@ impl SlotPool {
             heap_fallbacks: self.heap_fallbacks,
             resets: self.resets,
             mode_changes: self.mode_changes,
+            out_of_slots: self.out_of_slots,
+            out_of_bytes: self.out_of_bytes,
+            too_long: self.too_long,
+            heap_refusals: self.heap_refusals,
         }
     }
 
     /// Returns `len` more bytes after what is written, with any content. The message in hand may move: see
     /// [`place`](Self::place).
     ///
-    /// Returns [`OutOfMemory`] if the message needs the heap and the system has no memory; what is written is kept.
-    pub fn try_get_writable(&mut self, len: usize) -> Result<&mut [u8], OutOfMemory> {
+    /// Returns [`Refused`] if the message needs the heap and there is no memory for it; what is written is kept.
+    pub fn try_get_writable(&mut self, len: usize) -> Result<&mut [u8], Refused> {
         if self.heap.is_some() || !self.place_in_region(len) {
             return self.get_writable_on_heap(len);
         }
@@ -399,6 +501,7 @@ impl SlotPool {
     pub fn forget_empty(&mut self) {
         if self.is_empty() {
             self.heap = None;
+            self.heap_charge = None;
             self.start = 0;
         }
     }
@@ -423,11 +526,16 @@ impl SlotPool {
         }
     }
 
-    pub(super) fn take(&mut self) -> Slice {
+    pub(crate) fn take(&mut self) -> Slice {
         self.start = 0;
         if let Some(mut heap) = self.heap.take() {
             self.heap_fallbacks += u64::from(!heap.is_empty());
-            return heap.take();
+            let mut slice = heap.take();
+            if let Some(mut reservation) = self.heap_charge.take() {
+                reservation.shrink_to(slice.len());
+                slice.charge(reservation);
+            }
+            return slice;
         }
         if self.written == 0 {
             return Vec::new().into();
@@ -466,32 +574,37 @@ impl SlotPool {
             if self.gap.slot > 0 || self.mode != Mode::Back {
                 self.resets += 1;
                 self.back_start = 0;
-                self.move_to(Gap::to_the_end(0, 0, self.capacity()));
+                self.move_to(self.whole());
             }
         } else if self.mode == Mode::Alloc || !self.gap.holds(bytes) {
             let Some(gap) = self.find_gap(live, bytes) else {
                 self.set_mode(Mode::Alloc);
                 return false;
             };
-            self.back_start = if gap.is_front() { gap.end_slot } else { self.back_start.min(gap.slot) };
+            self.back_start = if gap.front { gap.end_slot } else { self.back_start.min(gap.slot) };
             self.move_to(gap);
         }
         debug_assert!(self.is_apart_from_live_slices(live, bytes), "{self:?}");
         true
     }
 
-    /// Returns the first gap that holds `bytes`, in the order that the module documents. Something must be alive.
-    /// Outside alloc mode the gap in hand must be too small.
-    fn find_gap(&self, live: u8, bytes: usize) -> Option<Gap> {
-        let after = |slots: u8| SLOTS - slots.leading_zeros() as usize;
+    /// Returns the first gap that holds `bytes`. Something must be alive. Outside alloc mode the gap in hand must be too
+    /// small.
+    fn find_gap(&self, live: u32, bytes: usize) -> Option<Gap> {
+        self.gaps(live).find(|gap| gap.holds(bytes))
+    }
+
+    /// Returns the gaps in the order that the module documents.
+    fn gaps(&self, live: u32) -> impl Iterator<Item = Gap> {
+        let after = |slots: u32| MAX_SLOTS - slots.leading_zeros() as usize;
         let first_live = live.trailing_zeros() as usize;
         // When nothing of a front is alive, the gap before the first live slot contains that front and may be wider.
-        let rest_of_front = (self.gap.is_front() && first_live < self.gap.end_slot).then(|| {
+        let rest_of_front = (self.gap.front && first_live < self.gap.end_slot).then(|| {
             let slot = after(live & ((1 << self.gap.end_slot) - 1));
             Gap { slot, offset: self.end_of(slot, live), ..self.gap }
         });
-        let front = || Gap { slot: 0, offset: 0, end_slot: first_live, end: self.starts[first_live] };
-        let back = |slot| Gap::to_the_end(slot, self.end_of(slot, live), self.capacity());
+        let front = || Gap { slot: 0, offset: 0, end_slot: first_live, end: self.starts[first_live], front: true };
+        let back = |slot| Gap::to_the_end(slot, self.end_of(slot, live), self.slots, self.capacity());
         [
             rest_of_front.filter(|_| self.mode == Mode::Front),
             (first_live > 0).then(front),
@@ -502,12 +615,11 @@ impl SlotPool {
         ]
         .into_iter()
         .flatten()
-        .find(|gap| gap.holds(bytes))
     }
 
     /// Returns where the bytes below slot `slots` end. That is the end of the slot before it, which may be free, or of
     /// a lower live slot that reaches further.
-    fn end_of(&self, slots: usize, live: u8) -> usize {
+    fn end_of(&self, slots: usize, live: u32) -> usize {
         let counts = |slot: &usize| slot + 1 == slots || live & (1 << slot) != 0;
         (0..slots).filter(counts).map(|slot| self.ends[slot]).max().unwrap_or(0)
     }
@@ -518,7 +630,7 @@ impl SlotPool {
         // apart from every live slice. `ptr::copy` allows them to overlap.
         unsafe { ptr::copy(base.add(self.gap.offset), base.add(gap.offset), self.written) };
         self.gap = gap;
-        self.set_mode(if gap.is_front() { Mode::Front } else { Mode::Back });
+        self.set_mode(if gap.front { Mode::Front } else { Mode::Back });
     }
 
     fn set_mode(&mut self, mode: Mode) {
@@ -526,20 +638,40 @@ impl SlotPool {
         self.mode = mode;
     }
 
-    fn is_apart_from_live_slices(&self, live: u8, bytes: usize) -> bool {
+    fn is_apart_from_live_slices(&self, live: u32, bytes: usize) -> bool {
         let (begin, end) = (self.gap.offset, self.gap.offset + bytes);
         end <= self.capacity()
-            && (0..SLOTS)
+            && (0..self.slots)
                 .filter(|slot| live & (1 << slot) != 0)
                 .all(|slot| slot != self.gap.slot && (self.ends[slot] <= begin || end <= self.starts[slot]))
     }
 
-    fn get_writable_on_heap(&mut self, len: usize) -> Result<&mut [u8], OutOfMemory> {
+    fn get_writable_on_heap(&mut self, len: usize) -> Result<&mut [u8], Refused> {
+        self.charge_heap(len)?;
         let heap = match self.heap.take() {
             Some(heap) => heap,
-            None => self.spill(len)?,
+            None => self.spill(len).inspect_err(|_| self.heap_charge = None)?,
         };
-        self.heap.insert(heap).try_get_writable(len)
+        Ok(self.heap.insert(heap).try_get_writable(len)?)
+    }
+
+    /// Reserves `len` more bytes for the message, if bytes on the heap are counted.
+    fn charge_heap(&mut self, len: usize) -> Result<(), Refused> {
+        let Some(budget) = &self.heap_budget else { return Ok(()) };
+        let bytes = self.len().saturating_add(len);
+        let granted = match &mut self.heap_charge {
+            Some(charge) => charge.try_grow_to(bytes),
+            None => {
+                self.heap_charge = budget.try_reserve(bytes.max(1)).unwrap_or(None);
+                self.heap_charge.is_some()
+            }
+        };
+        if granted {
+            return Ok(());
+        }
+        let limit = budget.limit();
+        self.heap_refusals += 1;
+        Err(Refused::Limit { bytes, limit })
     }
 
     /// Makes a heap buffer with the bytes written so far, and room for `len` more.
@@ -549,6 +681,13 @@ impl SlotPool {
         heap.try_get_writable(bytes)?[..self.written].copy_from_slice(self.pending());
         heap.set_len(self.written);
         self.written = 0;
+        if bytes > self.capacity() {
+            self.too_long += 1;
+        } else if self.gaps(self.live()).any(Gap::has_slot) {
+            self.out_of_bytes += 1;
+        } else {
+            self.out_of_slots += 1;
+        }
         Ok(heap)
     }
 }

@@ -4,16 +4,22 @@
 
 use std::{ops::Range, slice, sync::Arc};
 
+use crate::memory_budget::Reservation;
 use crate::quarantine::{FILL, Guarded, Quarantine};
 use crate::shown::{Shown, Sight};
 
+use super::charge::Charge;
 use super::error::OutOfMemory;
 use super::region::Region;
 
 /// Bytes taken from a buffer. A slice of a pool keeps the pool's memory alive. Dropping it frees its slot, on any
 /// thread. There is no `Clone`, because two slices never share bytes.
 #[derive(Debug)]
-pub struct Slice(Bytes);
+pub struct Slice {
+    // Dropped first: a budget has room only after the memory is free.
+    bytes: Bytes,
+    charge: Charge,
+}
 
 #[derive(Debug)]
 enum Bytes {
@@ -52,12 +58,33 @@ impl Slice {
     /// `range` lies in the region. Until the slice is dropped, nothing else accesses its bytes or uses the slot.
     pub(super) unsafe fn in_region(region: Arc<Region>, slot: usize, range: Range<usize>) -> Self {
         region.live.take(slot);
-        Self(Bytes::Held(Held { region, slot, range }))
+        Self::new(Bytes::Held(Held { region, slot, range }))
+    }
+
+    fn new(bytes: Bytes) -> Self {
+        Self { bytes, charge: Charge::default() }
+    }
+
+    /// Has `reservation` returned to its budget when the slice is dropped, wherever that is.
+    pub fn charge(&mut self, reservation: Reservation) {
+        self.charge.add(reservation);
+    }
+
+    /// Takes the reservations of the slice out.
+    pub(super) fn take_charge(&mut self) -> Charge {
+        std::mem::take(&mut self.charge)
+    }
+
+    /// Adds reservations that were taken out of a slice.
+    pub(super) fn with_charge(mut self, charge: Charge) -> Self {
+        debug_assert!(self.charge.is_empty());
+        self.charge = charge;
+        self
     }
 
     /// Returns the number of bytes.
     pub fn len(&self) -> usize {
-        match &self.0 {
+        match &self.bytes {
             Bytes::Held(held) => held.range.len(),
             Bytes::Heap(bytes) => bytes.len(),
             Bytes::Guarded(guarded) => guarded.bytes.len(),
@@ -69,9 +96,9 @@ impl Slice {
         self.len() == 0
     }
 
-    /// Returns the slot, in range `1 ..= 8`, or `None` for a slice on the heap.
+    /// Returns the slot, in range `1 ..=` [`MAX_SLOTS`](super::MAX_SLOTS), or `None` for a slice on the heap.
     pub fn slot(&self) -> Option<u8> {
-        match &self.0 {
+        match &self.bytes {
             Bytes::Held(held) => Some(held.slot as u8 + 1),
             Bytes::Heap(_) => None,
             Bytes::Guarded(guarded) => guarded.held.as_ref().map(|held| held.slot as u8 + 1),
@@ -80,7 +107,7 @@ impl Slice {
 
     /// Returns where the bytes begin in the pool's region, or `None` for a slice that is on the heap or guarded.
     pub fn offset(&self) -> Option<usize> {
-        match &self.0 {
+        match &self.bytes {
             Bytes::Held(held) => Some(held.range.start),
             Bytes::Heap(_) | Bytes::Guarded(_) => None,
         }
@@ -91,7 +118,7 @@ impl Slice {
     ///
     /// Returns [`OutOfMemory`], and drops the slice, if the system has no memory for that.
     pub fn guarded(self, quarantine: &Arc<Quarantine>) -> Result<Self, OutOfMemory> {
-        let own = match &self.0 {
+        let own = match &self.bytes {
             Bytes::Held(_) => reserve(self.len())?,
             _ => Vec::new(),
         };
@@ -101,23 +128,23 @@ impl Slice {
     /// Makes a guarded slice in `own`, which must have room for the bytes of a pool's slice: see
     /// [`guarded`](Self::guarded).
     pub(super) fn guarded_in(mut self, mut own: Vec<u8>, quarantine: &Arc<Quarantine>) -> Self {
-        if let Bytes::Held(_) = &self.0 {
+        if let Bytes::Held(_) = &self.bytes {
             let bytes = self.as_mut();
             own.extend_from_slice(bytes);
             bytes.fill(FILL);
         }
-        let (bytes, held) = match self.0 {
+        let (bytes, held) = match self.bytes {
             Bytes::Held(held) => (Shown::new(own), Some(held)),
             Bytes::Heap(bytes) => (bytes, None),
-            Bytes::Guarded(_) => return self,
+            bytes @ Bytes::Guarded(_) => return Self { bytes, charge: self.charge },
         };
         let bytes = bytes.map(|bytes| Guarded::new(bytes, quarantine));
-        Self(Bytes::Guarded(Box::new(GuardedBytes { bytes, held })))
+        Self { bytes: Bytes::Guarded(Box::new(GuardedBytes { bytes, held })), charge: self.charge }
     }
 
     /// Notes where the slice was acquired, if it is guarded: see [`Guarded::set_origin`].
     pub fn set_origin(&mut self, origin: Arc<str>) {
-        if let Bytes::Guarded(guarded) = &mut self.0 {
+        if let Bytes::Guarded(guarded) = &mut self.bytes {
             guarded.bytes.owner_mut().set_origin(origin);
         }
     }
@@ -133,7 +160,7 @@ pub(super) fn reserve(bytes: usize) -> Result<Vec<u8>, OutOfMemory> {
 impl Slice {
     /// Returns the memory of its pool, or `None` for a slice that is on the heap or guarded.
     pub fn region(&self) -> Option<&Arc<Region>> {
-        match &self.0 {
+        match &self.bytes {
             Bytes::Held(held) => Some(&held.region),
             Bytes::Heap(_) | Bytes::Guarded(_) => None,
         }
@@ -141,7 +168,7 @@ impl Slice {
 
     /// Returns the right to show memory that belongs to the slice, or `None` for a slice in the memory of its pool.
     pub fn sight(&mut self) -> Option<Sight<'_>> {
-        match &mut self.0 {
+        match &mut self.bytes {
             Bytes::Held(_) => None,
             Bytes::Heap(bytes) => Some(bytes.sight()),
             Bytes::Guarded(guarded) => Some(guarded.bytes.sight()),
@@ -150,7 +177,7 @@ impl Slice {
 
     /// Ends every sight of memory that belongs to the slice: see [`Shown::conceal`].
     pub fn conceal(&mut self) -> bool {
-        match &mut self.0 {
+        match &mut self.bytes {
             Bytes::Held(_) => true,
             Bytes::Heap(bytes) => bytes.conceal(),
             Bytes::Guarded(guarded) => guarded.bytes.conceal(),
@@ -159,7 +186,7 @@ impl Slice {
 
     /// Drops the slice without ending the sights of its memory: see [`Shown::abandon`].
     pub fn abandon(self) {
-        match self.0 {
+        match self.bytes {
             Bytes::Held(_) => {}
             Bytes::Heap(bytes) => bytes.abandon(),
             Bytes::Guarded(guarded) => guarded.bytes.abandon(),
@@ -168,7 +195,7 @@ impl Slice {
 
     /// Returns true if the slice has a slot of the pool whose memory is `region`.
     pub fn is_of(&self, region: &Region) -> bool {
-        let held = match &self.0 {
+        let held = match &self.bytes {
             Bytes::Held(held) => Some(held),
             Bytes::Heap(_) => None,
             Bytes::Guarded(guarded) => guarded.held.as_ref(),
@@ -178,7 +205,7 @@ impl Slice {
 
     /// Returns the slot, counted from 0, that the slice has in `region`.
     pub(super) fn slot_in(&self, region: &Arc<Region>) -> Option<usize> {
-        match &self.0 {
+        match &self.bytes {
             Bytes::Held(held) if Arc::ptr_eq(&held.region, region) => Some(held.slot),
             _ => None,
         }
@@ -187,7 +214,7 @@ impl Slice {
 
 impl AsRef<[u8]> for Slice {
     fn as_ref(&self) -> &[u8] {
-        match &self.0 {
+        match &self.bytes {
             // SAFETY: by the promise of `in_region` the range lies in the region and nothing else accesses its bytes.
             // The slice keeps the region alive. All bytes of the region are initialized.
             Bytes::Held(held) => unsafe {
@@ -201,7 +228,7 @@ impl AsRef<[u8]> for Slice {
 
 impl AsMut<[u8]> for Slice {
     fn as_mut(&mut self) -> &mut [u8] {
-        match &mut self.0 {
+        match &mut self.bytes {
             // SAFETY: as in `as_ref`; `&mut self` makes this the only reference.
             Bytes::Held(held) => unsafe {
                 slice::from_raw_parts_mut(held.region.base().add(held.range.start).as_ptr(), held.range.len())
@@ -222,7 +249,7 @@ impl From<Vec<u8>> for Slice {
 /// Makes a slice on the heap that owns `bytes`, which may have been shown.
 impl From<Shown<Vec<u8>>> for Slice {
     fn from(bytes: Shown<Vec<u8>>) -> Self {
-        Self(Bytes::Heap(bytes))
+        Self::new(Bytes::Heap(bytes))
     }
 }
 
@@ -230,7 +257,7 @@ impl From<Shown<Vec<u8>>> for Slice {
 /// frees its slot.
 impl From<Slice> for Vec<u8> {
     fn from(mut slice: Slice) -> Self {
-        match &mut slice.0 {
+        match &mut slice.bytes {
             Bytes::Heap(bytes) => match bytes.unseen() {
                 Some(bytes) => std::mem::take(bytes),
                 None => bytes.to_vec(),

@@ -59,6 +59,13 @@ impl SystemMemory {
         Ok(&mut self.memory.access()[before..total])
     }
 
+    /// Makes the memory at least `size` bytes long, so that a message of that length need not move again.
+    ///
+    /// Returns [`OutOfMemory`], and changes nothing, if the system has no memory.
+    pub(crate) fn try_reserve(&mut self, size: usize) -> Result<(), OutOfMemory> {
+        if size > self.memory.len() { self.grow(size) } else { Ok(()) }
+    }
+
     /// Grows the memory to `size` bytes, which must be more than there are.
     fn grow(&mut self, size: usize) -> Result<(), OutOfMemory> {
         if let Some(memory) = self.memory.unseen() {
@@ -132,7 +139,7 @@ impl SystemMemory {
         self.len = len;
     }
 
-    pub(super) fn pending(&self) -> &[u8] {
+    pub(crate) fn pending(&self) -> &[u8] {
         &self.memory[..self.len]
     }
 
@@ -140,7 +147,7 @@ impl SystemMemory {
         &mut self.memory.access()[..self.len]
     }
 
-    pub(super) fn take(&mut self) -> Slice {
+    pub(crate) fn take(&mut self) -> Slice {
         let Self { mut memory, len, .. } = mem::take(self);
         memory.truncate(len);
         memory.into()

@@ -1,0 +1,3 @@
+//! Framed streams: `FrameReader` of the facade.
+
+pub(crate) mod reader;

@@ -1,0 +1,390 @@
+import { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+import { types } from 'node:util'
+import { BorrowedSocket } from '../ring/sockets/borrowed-socket.js'
+import { checkReadable, closedError } from '../ring/sockets/socket-argument.js'
+import { isAborted, reasonOf, whenAborted } from '../support/abort.js'
+import {
+  functionArgument,
+  integerArgument,
+  lengthOf,
+  optionsArgument,
+  partOf,
+  signalArgument,
+} from '../support/arguments.js'
+import { FramePoolError, invalidArgType } from '../support/errors.js'
+import { callSafely, type Failure, isThenable } from '../support/thrown.js'
+import { clearTimeout, setTimeout, type Timer } from '../support/timers.js'
+import { MAX_TIMEOUT_MS } from '../support/wait.js'
+import { hasWriter } from './bound-writers.js'
+import type { FramedBatch } from './framed-batch.js'
+import { MOST, ReadQuota } from './read-quota.js'
+import type { ReaderCore } from './reader-core.js'
+import { StreamLoan } from './stream-loan.js'
+
+/** Options of `FrameReader.attach()`. */
+export interface AttachOptions {
+  /** Destroys the socket when it aborts: the promise rejects with `signal.reason`. */
+  signal?: AbortSignal
+  /** Milliseconds without any bytes after which the socket is destroyed, 1 to 2^31 − 1. Default: no limit. */
+  idleTimeoutMs?: number
+}
+
+/**
+ * The memory that all sockets of this isolate read into. A reader takes in what has come before the read returns, so an idle connection
+ * needs no memory of its own.
+ */
+let landing: Uint8Array<ArrayBuffer> | undefined
+
+/** On Windows each socket would need memory of its own: the system writes into one socket's memory while others read. */
+const CAN_SHARE = process.platform !== 'win32'
+
+/** The shortest rest of a frame that is read straight into its place, in bytes. For less the copy costs less than the second read. */
+const DIRECT = 8192
+
+/** Reads a socket with a reader: see `FrameReader.attach()`. */
+export async function attach(
+  core: ReaderCore,
+  socket: Socket | Duplex,
+  onBatch: (batch: FramedBatch) => unknown,
+  options: AttachOptions | undefined,
+): Promise<void> {
+  streamArgument(socket)
+  functionArgument(onBatch, 'onBatch')
+  const { signal, idleTimeoutMs } = optionsArgument(options, 'options')
+  if (idleTimeoutMs !== undefined) integerArgument(idleTimeoutMs, 'idleTimeoutMs', 1, MAX_TIMEOUT_MS)
+  signalArgument(signal)
+  core.checkFree()
+  if (socket.destroyed) throw closedError('the socket is closed', socket.errored)
+  if (socket.readableEnded) throw closedError('the receiving side of the socket has ended')
+  if (socket instanceof Socket) checkReadable(socket, 'socket')
+  else if (socket.readableEncoding !== null) throw invalidArgType('socket must give bytes: no setEncoding')
+  if (signal !== undefined && isAborted(signal)) throw reasonOf(signal)
+  await new Promise<void>((resolve, reject) => {
+    new Attachment(core, socket, onBatch, idleTimeoutMs, { resolve, reject }).start(signal)
+  })
+}
+
+function streamArgument(value: unknown): void {
+  // An object that merely inherits from a stream has no state, and would fail when half of the work is done.
+  if (!types.isProxy(value) && value instanceof Duplex && Object.hasOwn(value, '_writableState')) return
+  throw invalidArgType('socket must be a net.Socket or a stream.Duplex')
+}
+
+interface Settle {
+  resolve(): void
+  reject(reason: unknown): void
+}
+
+/** One reader on one stream. */
+class Attachment {
+  readonly #core: ReaderCore
+  readonly #socket: Socket | Duplex
+  readonly #loan: BorrowedSocket | StreamLoan
+  readonly #onBatch: (batch: FramedBatch) => unknown
+  readonly #idleMs: number | undefined
+  readonly #settle: Settle
+  readonly #halfOpen: boolean
+  readonly #quota: ReadQuota
+  /** Ends waits for the budget. */
+  readonly #stop: AbortController | null
+  /** Number of reasons not to read. */
+  #holds = 0
+  /** Chunks that came while reading was on hold. */
+  #queue: Uint8Array[] = []
+  #ended = false
+  #over = false
+  #failure: Failure | null = null
+  #timer: Timer | null = null
+  /** Whether the next bytes go into the memory of the unfinished frame. */
+  #direct = false
+  #stopListening = (): void => {}
+
+  constructor(
+    core: ReaderCore,
+    socket: Socket | Duplex,
+    onBatch: (batch: FramedBatch) => unknown,
+    idleMs: number | undefined,
+    settle: Settle,
+  ) {
+    this.#core = core
+    this.#socket = socket
+    this.#loan = socket instanceof Socket ? new BorrowedSocket(socket) : new StreamLoan(socket)
+    this.#onBatch = onBatch
+    this.#idleMs = idleMs
+    this.#settle = settle
+    this.#halfOpen = socket.allowHalfOpen
+    this.#quota = new ReadQuota(core.purse !== null)
+    this.#stop = core.purse === null ? null : new AbortController()
+  }
+
+  start(signal: AbortSignal | undefined): void {
+    const loan = this.#loan
+    try {
+      loan.onClosed(() => this.#closed())
+      loan.on('error', (error: unknown) => {
+        this.#failure ??= { error }
+      })
+      loan.on('end', () => {
+        this.#ended = true
+        this.#finishIfDone()
+      })
+      loan.borrow()
+      this.#core.onDispose = () => this.#fail(new FramePoolError('ERR_CLOSED', 'the reader was disposed of'))
+      this.#stopListening = whenAborted(signal, (reason) => this.#fail(reason))
+      this.#startTimer()
+      this.#read()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  /** Begins to read. */
+  #read(): void {
+    const socket = this.#socket
+    if (!this.#readsDirectly()) {
+      this.#loan.on('data', (chunk: Uint8Array | string) => {
+        if (typeof chunk === 'string') this.#fail(invalidArgType('socket must give bytes: no setEncoding'))
+        else this.#came(chunk)
+      })
+    }
+    this.#prepare()
+    if (this.#holds === 0) socket.resume()
+  }
+
+  #readsDirectly(): boolean {
+    const loan = this.#loan
+    // Node emits what it has read by now as `data`.
+    if (!(loan instanceof BorrowedSocket) || !CAN_SHARE || this.#socket.readableLength > 0) return false
+    landing ??= new Uint8Array(MOST)
+    const memory = landing
+    return loan.readDirectly({
+      next: () => this.#next(memory),
+      filled: (count) => {
+        if (this.#direct) this.#filled(count)
+        else this.#came(new Uint8Array(memory.buffer, 0, count))
+        return this.#holds === 0
+      },
+    })
+  }
+
+  /** Returns the memory for the next bytes. While reading is on hold it is asked again before it goes on. */
+  #next(memory: Uint8Array<ArrayBuffer>): Uint8Array {
+    const room = this.#holds === 0 && !this.#over ? this.#core.room(DIRECT) : null
+    this.#direct = room !== null
+    if (room !== null) return room
+    const { purse, pending } = this.#core
+    const bytes = purse === null ? MOST : Math.max(1, Math.min(this.#quota.bytes, purse.limit - pending))
+    return bytes < MOST ? new Uint8Array(memory.buffer, 0, bytes) : memory
+  }
+
+  /** Takes a chunk that has come. */
+  #came(chunk: Uint8Array): void {
+    this.#timer?.refresh()
+    if (this.#over || this.#failure !== null) return
+    if (this.#holds > 0 || this.#queue.length > 0) {
+      // Other code has resumed the socket, or it gives what it had. The landing is needed for the next read.
+      this.#queue.push(new Uint8Array(chunk))
+      this.#socket.pause()
+      return
+    }
+    this.#take(chunk)
+  }
+
+  #take(chunk: Uint8Array): void {
+    const core = this.#core
+    const length = lengthOf(chunk)
+    const { purse } = core
+    if (purse !== null && !purse.tryHave(core.pending + length)) {
+      // A stream that gives chunks of its own gives more than was reserved.
+      this.#split(chunk, purse.limit - core.pending)
+      return
+    }
+    this.#quota.learn(length)
+    this.#deliver(() => core.receive(chunk, Number.POSITIVE_INFINITY))
+  }
+
+  /** Takes a chunk when the budget allows it, in parts if it is more than the budget can ever allow. */
+  #split(chunk: Uint8Array, most: number): void {
+    const length = lengthOf(chunk)
+    const part = Math.max(1, Math.min(length, most, MOST))
+    if (part < length) this.#queue.unshift(partOf(chunk, part, length - part))
+    this.#queue.unshift(new Uint8Array(partOf(chunk, 0, part)))
+    this.#waitFor(this.#core.pending + part)
+  }
+
+  #filled(count: number): void {
+    this.#timer?.refresh()
+    if (this.#over || this.#failure !== null) return
+    this.#deliver(() => this.#core.filled(count, Number.POSITIVE_INFINITY))
+  }
+
+  /** Passes on what a call gives. */
+  #deliver(receive: () => FramedBatch): void {
+    let batch: FramedBatch
+    try {
+      batch = receive()
+    } catch (error) {
+      this.#fail(error)
+      return
+    }
+    if (batch.length > 0 && !this.#give(batch)) return
+    this.#prepare()
+  }
+
+  /** Calls `onBatch`. Returns false if it has thrown. */
+  #give(batch: FramedBatch): boolean {
+    try {
+      const answer = this.#onBatch.call(undefined, batch)
+      if (isThenable(answer)) {
+        this.#hold()
+        Promise.resolve(answer).then(
+          () => {
+            this.#core.pass(batch)
+            this.#release()
+          },
+          (error: unknown) => {
+            this.#core.pass(batch)
+            this.#fail(error)
+          },
+        )
+      } else {
+        this.#core.pass(batch)
+      }
+    } catch (error) {
+      this.#core.pass(batch)
+      this.#fail(error)
+      return false
+    }
+    return true
+  }
+
+  /** Reserves what the next read may bring, or waits for that. Fails if the stream is broken. */
+  #prepare(): void {
+    const core = this.#core
+    if (this.#over || this.#failure !== null || this.#holds > 0) return
+    if (core.broken) {
+      try {
+        core.receive(new Uint8Array(0), 0)
+      } catch (error) {
+        this.#fail(error)
+      }
+      return
+    }
+    const { purse } = core
+    if (purse === null) return
+    let needed = this.#needed()
+    if (!purse.tryHave(needed)) {
+      this.#quota.reset()
+      needed = this.#needed()
+      if (!purse.tryHave(needed)) {
+        this.#waitFor(needed)
+        return
+      }
+    }
+    purse.shrinkTo(needed)
+  }
+
+  /** Returns what the purse must have before the next read: all of a frame that has begun, so that it can always be finished. */
+  #needed(): number {
+    const { pending, awaited, delimited, max, purse } = this.#core
+    const read = awaited - pending >= DIRECT ? awaited : pending + this.#quota.bytes
+    const frame = awaited > 0 ? awaited : delimited && pending > 0 ? max : 0
+    return Math.min(Math.max(read, frame), purse!.limit)
+  }
+
+  /** Reads on when the purse has `bytes`. */
+  #waitFor(bytes: number): void {
+    this.#hold()
+    const { purse } = this.#core
+    purse!.have(Math.min(bytes, purse!.limit), this.#stop!.signal).then(
+      () => this.#release(),
+      (error: unknown) => {
+        if (!this.#over) this.#fail(error)
+      },
+    )
+  }
+
+  /** Reads nothing until `#release()` was called as often. */
+  #hold(): void {
+    this.#holds++
+    callSafely(() => this.#socket.pause())
+  }
+
+  #release(): void {
+    this.#holds--
+    if (this.#holds > 0 || this.#over || this.#failure !== null) return
+    this.#timer?.refresh()
+    const chunk = this.#queue.shift()
+    if (chunk !== undefined) this.#take(chunk)
+    else this.#prepare()
+    // What was taken may put reading on hold again.
+    if (this.#holds > 0 || this.#over || this.#failure !== null) return
+    if (this.#queue.length > 0) {
+      this.#hold()
+      this.#release()
+      return
+    }
+    if (this.#ended) this.#finishIfDone()
+    else this.#resume()
+  }
+
+  #resume(): void {
+    try {
+      if (this.#loan instanceof BorrowedSocket) this.#loan.aim()
+      this.#socket.resume()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #startTimer(): void {
+    const idleMs = this.#idleMs
+    if (idleMs === undefined) return
+    this.#timer = setTimeout(() => {
+      // Not the peer is slow, but the code that deals with its frames.
+      if (this.#holds > 0) this.#startTimer()
+      else this.#fail(new FramePoolError('ERR_TIMEOUT', `nothing came from the socket for ${idleMs} ms`))
+    }, idleMs)
+  }
+
+  /** Resolves at the peer's end, once all batches are dealt with. */
+  #finishIfDone(): void {
+    if (!this.#ended || this.#over || this.#holds > 0 || this.#queue.length > 0 || this.#failure !== null) return
+    this.#finish()
+    const socket = this.#socket
+    if (!this.#halfOpen && !hasWriter(socket)) callSafely(() => socket.end())
+    this.#settle.resolve()
+  }
+
+  /** Ends with `error`, and destroys the socket. */
+  #fail(error: unknown): void {
+    if (this.#over) return
+    this.#failure ??= { error }
+    this.#finish()
+    callSafely(() => this.#loan.destroy())
+    this.#settle.reject(error)
+  }
+
+  /** Notes that the socket is closed. */
+  #closed(): void {
+    this.#core.lent = false
+    callSafely(() => this.#loan.giveBack())
+    // What came before the end is still dealt with.
+    if (this.#over || (this.#ended && this.#failure === null)) return
+    const cause = this.#failure?.error
+    this.#finish()
+    const message = cause === undefined ? 'the socket was closed before its end' : 'the connection broke'
+    this.#settle.reject(closedError(message, cause))
+  }
+
+  #finish(): void {
+    this.#over = true
+    this.#queue = []
+    this.#core.onDispose = null
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#stopListening()
+    this.#stop?.abort()
+    this.#core.purse?.shrinkTo(this.#core.pending)
+  }
+}

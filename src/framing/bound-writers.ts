@@ -1,0 +1,14 @@
+import type { Duplex } from 'node:stream'
+
+/** The streams that a writer was made for. */
+const bound = new WeakSet<Duplex>()
+
+/** Notes that a writer was made for `socket`, and ends its sending side. */
+export function bindWriter(socket: Duplex): void {
+  bound.add(socket)
+}
+
+/** Returns whether a writer was made for `socket`. */
+export function hasWriter(socket: Duplex): boolean {
+  return bound.has(socket)
+}

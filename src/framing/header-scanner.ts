@@ -1,0 +1,73 @@
+import { lengthOf, partOf } from '../support/arguments.js'
+import { invalidArgType } from '../support/errors.js'
+
+/** The largest length that native code takes. It refuses all above the longest frame. */
+const MOST = 0xffff_ffff
+
+/** Finds the headers in a stream, and asks JavaScript for the length of each frame, once. */
+export class HeaderScanner {
+  readonly #frameLength: (header: Uint8Array) => number
+  /** Bytes of the header that is not complete. */
+  readonly #header: Uint8Array
+  #have = 0
+  /** Bytes that are still to come of the frame whose header was complete. */
+  #rest = 0
+
+  constructor(headerLength: number, frameLength: (header: Uint8Array) => number) {
+    this.#header = new Uint8Array(headerLength)
+    this.#frameLength = frameLength
+  }
+
+  /**
+   * Returns the lengths of the frames whose headers end in `chunk`, and a function that moves on behind the chunk. It asks for no further
+   * length behind a frame that is shorter than its header. Throws what `frameLength` throws, and nothing has changed then.
+   */
+  scan(chunk: Uint8Array): { lengths: number[]; moveOn: () => void } {
+    const size = this.#header.length
+    const length = lengthOf(chunk)
+    const lengths: number[] = []
+    let at = Math.min(this.#rest, length)
+    let rest = this.#rest - at
+    let have = this.#have
+    let begin = at
+    while (rest === 0 && at < length) {
+      begin = at
+      const more = size - have
+      if (length - at < more) {
+        at = length
+        break
+      }
+      // A copy: the function may keep it, and write into it.
+      const header = new Uint8Array(size)
+      header.set(this.#header.subarray(0, have))
+      header.set(partOf(chunk, at, more), have)
+      at += more
+      have = 0
+      const frame = this.#asked(header)
+      lengths.push(frame)
+      if (frame < size) break
+      const skipped = Math.min(frame - size, length - at)
+      at += skipped
+      rest = frame - size - skipped
+      begin = at
+    }
+    const partial = partOf(chunk, begin, rest === 0 ? at - begin : 0)
+    const before = have
+    return {
+      lengths,
+      moveOn: () => {
+        this.#rest = rest
+        this.#header.set(partial, before)
+        this.#have = before + partial.length
+      },
+    }
+  }
+
+  #asked(header: Uint8Array): number {
+    const length = this.#frameLength.call(undefined, header)
+    if (typeof length !== 'number' || !Number.isInteger(length)) {
+      throw invalidArgType('frameLength must return a whole number')
+    }
+    return Math.min(Math.max(length, 0), MOST)
+  }
+}

@@ -1,0 +1,217 @@
+import type { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+import { copyInto, lengthOf } from '../support/arguments.js'
+import { FramePoolError } from '../support/errors.js'
+import { errorText, type Failure } from '../support/thrown.js'
+import { queueMicrotask } from '../support/timers.js'
+import { type WaitOptions, WaitQueue } from '../support/wait.js'
+
+/** The intrinsic getter: memory that a socket holds must not be given back, whatever the socket claims. */
+const writableLength = Object.getOwnPropertyDescriptor(Duplex.prototype, 'writableLength')!.get!
+
+/** The intrinsic methods: with those of the socket, bytes could stay corked forever. */
+const { cork, uncork } = Duplex.prototype
+
+/** Size of the memory that headers and small payloads are gathered in, in bytes. */
+const SCRATCH = 16_384
+/** The most pieces of it that are kept for later. */
+const MOST_SCRATCHES = 64
+const scratches: Uint8Array<ArrayBuffer>[] = []
+
+/** Bytes that go out, and what to do when the socket has taken them. */
+interface Piece {
+  bytes: Uint8Array
+  readonly done: (() => void) | null
+}
+
+/** The bytes of one or more turns that are on their way together. */
+interface Flight {
+  readonly pieces: readonly Piece[]
+  readonly length: number
+  over: boolean
+}
+
+/** Gathers what goes out to a socket in a turn, and writes it in one call. Memory goes back when the socket has taken it. */
+export class Outgoing {
+  readonly socket: Socket | Duplex
+  /** Bytes that the socket has not taken. */
+  pending = 0
+  #pieces: Piece[] = []
+  #length = 0
+  #scheduled = false
+  /** Memory that small pieces are gathered in, and how much of it is used. */
+  #scratch: Uint8Array<ArrayBuffer> | null = null
+  #used = 0
+  #failure: Failure | null = null
+  #closed = false
+  readonly #waiting = new WaitQueue()
+
+  constructor(socket: Socket | Duplex) {
+    this.socket = socket
+  }
+
+  /** Throws `ERR_CLOSED` if nothing can be written any more. */
+  checkOpen(): void {
+    const { socket } = this
+    if (this.#closed) throw new FramePoolError('ERR_CLOSED', 'the writer is closed')
+    if (this.#failure !== null || socket.destroyed) throw brokenError(this.#failure?.error ?? socket.errored)
+    if (socket.writableEnded) throw new FramePoolError('ERR_CLOSED', 'the sending side of the socket has ended')
+  }
+
+  /** Adds a copy of `bytes`. */
+  copy(bytes: Uint8Array): void {
+    const length = lengthOf(bytes)
+    if (length === 0) return
+    if (length > SCRATCH / 4) {
+      this.lend(new Uint8Array(bytes), null)
+      return
+    }
+    copyInto(this.#room(length), bytes, 0)
+  }
+
+  /** Adds `length` bytes, which the caller fills at once. They are at most a quarter of the scratch memory. */
+  #room(length: number): Uint8Array {
+    if (this.#scratch === null || this.#used + length > SCRATCH) this.#takeScratch()
+    const scratch = this.#scratch!
+    const start = this.#used
+    this.#used += length
+    const last = this.#pieces.at(-1)
+    // What lies side by side goes out as one piece.
+    if (last?.bytes.buffer === scratch.buffer && last.bytes.byteOffset + last.bytes.length === start) {
+      last.bytes = new Uint8Array(scratch.buffer, last.bytes.byteOffset, last.bytes.length + length)
+      this.#count(length)
+    } else {
+      this.#add({ bytes: new Uint8Array(scratch.buffer, start, length), done: null })
+    }
+    return new Uint8Array(scratch.buffer, start, length)
+  }
+
+  #takeScratch(): void {
+    this.#leaveScratch()
+    this.#scratch = scratches.pop() ?? new Uint8Array(SCRATCH)
+    this.#used = 0
+  }
+
+  /** Lets the present scratch memory go back with the bytes in it. */
+  #leaveScratch(): void {
+    const scratch = this.#scratch
+    this.#scratch = null
+    if (scratch !== null) this.#pieces.push({ bytes: scratch.subarray(0, 0), done: () => keepScratch(scratch) })
+  }
+
+  /** Adds `bytes` as they are. They must stay as they are until `done` is called. */
+  lend(bytes: Uint8Array, done: (() => void) | null): void {
+    this.#add({ bytes, done })
+  }
+
+  #add(piece: Piece): void {
+    this.#pieces.push(piece)
+    this.#count(lengthOf(piece.bytes))
+  }
+
+  #count(length: number): void {
+    this.pending += length
+    this.#length += length
+    if (this.#scheduled) return
+    this.#scheduled = true
+    queueMicrotask(() => {
+      this.#scheduled = false
+      this.flush()
+    })
+  }
+
+  /** Writes what was gathered. */
+  flush(): void {
+    this.#leaveScratch()
+    const pieces = this.#pieces
+    if (pieces.length === 0) return
+    const flight: Flight = { pieces, length: this.#length, over: false }
+    this.#pieces = []
+    this.#length = 0
+    const { socket } = this
+    const bytes = pieces.filter((piece) => piece.bytes.length > 0)
+    if (bytes.length === 0 || socket.destroyed || socket.writableEnded) {
+      const lost = bytes.length > 0
+      this.#land(
+        flight,
+        lost ? { error: socket.errored ?? new FramePoolError('ERR_CLOSED', 'the socket is closed') } : null,
+      )
+      return
+    }
+    const onDone = (error?: Error | null): void => this.#land(flight, error == null ? null : { error })
+    const held = writableLength.call(socket)
+    if (bytes.length > 1) cork.call(socket)
+    try {
+      // The socket takes the pieces in order, so the last one is enough.
+      for (const [index, piece] of bytes.entries()) {
+        if (index === bytes.length - 1) socket.write(piece.bytes, onDone)
+        else socket.write(piece.bytes)
+      }
+    } catch (error) {
+      this.#failure ??= { error }
+      // A socket that took bytes before it threw calls back, or holds them until it is gone.
+      if (writableLength.call(socket) <= held) this.#land(flight, { error })
+    } finally {
+      if (bytes.length > 1) uncork.call(socket)
+    }
+    // The system may have taken everything by now, which Node reports only on a later tick.
+    if (writableLength.call(socket) === 0 && socket.writable && this.#failure === null) this.#land(flight, null)
+  }
+
+  /** Gives back the memory of a flight that is over. */
+  #land(flight: Flight, failure: Failure | null): void {
+    if (flight.over) return
+    flight.over = true
+    this.pending -= flight.length
+    if (failure !== null) this.#failure ??= failure
+    for (const { done } of flight.pieces) done?.()
+    this.#waiting.review()
+  }
+
+  /** Resolves when at most `bytes` are pending. */
+  drained(bytes: number, options: WaitOptions | undefined): Promise<void> {
+    return this.#waiting.join(options, (waiter) => {
+      const failure = this.#failure
+      if (failure !== null) waiter.reject(brokenError(failure.error))
+      else if (this.#closed) waiter.reject(new FramePoolError('ERR_CLOSED', 'the writer is closed'))
+      else if (this.pending <= bytes) waiter.resolve()
+      else return false
+      return true
+    })
+  }
+
+  /** Writes everything, and ends the sending side of the socket. */
+  async end(): Promise<void> {
+    this.checkOpen()
+    this.flush()
+    this.#closed = true
+    const { socket } = this
+    try {
+      await new Promise<void>((resolve, reject) => {
+        socket.end((error?: Error | null) => (error == null ? resolve() : reject(brokenError(error))))
+      })
+    } finally {
+      this.#waiting.review()
+    }
+  }
+
+  /** Drops what was not written, and gives its memory back. What the socket has is still sent. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#leaveScratch()
+    const pieces = this.#pieces
+    this.#pieces = []
+    this.#land({ pieces, length: this.#length, over: false }, null)
+    this.#length = 0
+  }
+}
+
+function keepScratch(scratch: Uint8Array<ArrayBuffer>): void {
+  if (scratches.length < MOST_SCRATCHES) scratches.push(scratch)
+}
+
+function brokenError(cause: unknown): FramePoolError {
+  const why = cause == null ? 'the socket is closed' : `the connection broke: ${errorText(cause)}`
+  return new FramePoolError('ERR_CLOSED', why, cause == null ? undefined : { cause })
+}

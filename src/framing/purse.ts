@@ -1,0 +1,85 @@
+import { handleOfBudget, type MemoryBudget } from '../memory/memory-budget.js'
+import type { Handle } from '../native/handle.js'
+import {
+  type MemoryGrant,
+  mergeReservation,
+  releaseReservation,
+  reserveMemory,
+  resizeReservation,
+  tryReserveMemory,
+} from '../native/memory-budget.js'
+import { nativeWait } from '../native/wait.js'
+
+/** What a reader has of its budget, for bytes that have come and for those that may come next. */
+export class Purse {
+  /** Keeps the handle of the budget alive. */
+  readonly #budget: MemoryBudget
+  /** The reservation, while there is one. A record of its own, for whoever frees the purse of a collected reader. */
+  readonly held: MemoryGrant = { reservation: null }
+  #bytes = 0
+
+  constructor(budget: MemoryBudget) {
+    handleOfBudget(budget)
+    this.#budget = budget
+  }
+
+  /** The whole budget, in bytes. */
+  get limit(): number {
+    return this.#budget.maxMemory
+  }
+
+  get reservation(): Handle | null {
+    return this.held.reservation
+  }
+
+  /** Makes sure that the purse has `bytes`. Returns false if the budget does not allow that now. */
+  tryHave(bytes: number): boolean {
+    if (bytes <= this.#bytes) return true
+    if (bytes > this.limit) return false
+    const { held } = this
+    if (held.reservation === null) held.reservation = tryReserveMemory(handleOfBudget(this.#budget), bytes)
+    else if (!resizeReservation(held.reservation, bytes)) return false
+    if (held.reservation === null) return false
+    this.#bytes = bytes
+    return true
+  }
+
+  /** Resolves when the purse has `bytes`, which are no more than the budget. It waits its turn. */
+  have(bytes: number, signal: AbortSignal): Promise<void> {
+    const grant: MemoryGrant = { reservation: null }
+    return nativeWait(
+      () => ({ signal }),
+      (settled) => reserveMemory(handleOfBudget(this.#budget), bytes - this.#bytes, grant, settled),
+      () => {
+        const { held } = this
+        if (held.reservation === null) held.reservation = grant.reservation
+        else mergeReservation(held.reservation, grant.reservation!)
+        this.#bytes = bytes
+      },
+    )
+  }
+
+  /** Returns all but `bytes` to the budget. */
+  shrinkTo(bytes: number): void {
+    if (bytes >= this.#bytes || this.held.reservation === null) return
+    if (bytes === 0) {
+      this.release()
+      return
+    }
+    resizeReservation(this.held.reservation, bytes)
+    this.#bytes = bytes
+  }
+
+  /** Notes that a batch has taken `bytes`, or all if there were fewer. */
+  spent(bytes: number): void {
+    this.#bytes -= Math.min(bytes, this.#bytes)
+  }
+
+  /** Returns everything to the budget. */
+  release(): void {
+    const { reservation } = this.held
+    this.#bytes = 0
+    this.held.reservation = null
+    if (reservation !== null) releaseReservation(reservation)
+  }
+}

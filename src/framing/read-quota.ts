@@ -1,0 +1,29 @@
+/** The most that one read brings, in bytes: as much as Node reads at a time. */
+export const MOST = 65_536
+/** The least that is reserved for a read with a budget, in bytes. */
+const LEAST = 1024
+
+/** How many bytes the next read of a connection may bring, while they have to be reserved first: more for one that is busy. */
+export class ReadQuota {
+  #bytes: number
+
+  /** With `limited`, bytes have to be reserved before they are read. */
+  constructor(limited: boolean) {
+    this.#bytes = limited ? LEAST : MOST
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Goes by a read that has brought `count` bytes. */
+  learn(count: number): void {
+    if (count >= this.#bytes) this.#bytes = Math.min(MOST, this.#bytes * 4)
+    else if (count < this.#bytes >> 2) this.#bytes = Math.max(LEAST, this.#bytes >> 1)
+  }
+
+  /** Goes back to the least: the budget has no more. */
+  reset(): void {
+    this.#bytes = LEAST
+  }
+}

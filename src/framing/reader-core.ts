@@ -1,0 +1,208 @@
+import { acquired, released } from '../native/acquired.js'
+import {
+  announceFrame,
+  createFrameReader,
+  type FrameLayout,
+  type FrameRoom,
+  filledFrame,
+  frameMemory,
+  frameRoom,
+  type ReaderReply,
+  receiveFramed,
+  releaseFrameReader,
+  takeBackFrames,
+} from '../native/framing.js'
+import type { Handle } from '../native/handle.js'
+import { type MemoryGrant, releaseReservation } from '../native/memory-budget.js'
+import { ShownMemory } from '../native/shown-memory.js'
+import type { BatchShape } from '../native/transfer.js'
+import type { SlotMemory } from '../slot/slot-memory.js'
+import { bufferOf, lengthOf } from '../support/arguments.js'
+import { FramePoolError } from '../support/errors.js'
+import { type FramedBatch, makeFramedBatch, passFramedBatch, sharesMemory } from './framed-batch.js'
+import type { HeaderScanner } from './header-scanner.js'
+import type { Purse } from './purse.js'
+
+/** What the last call said. One record for all readers: it is read at once. */
+const reply: ReaderReply = {
+  frames: 0,
+  slot: 0,
+  heapIndex: 0,
+  heapGeneration: 0,
+  offset: 0,
+  table: 0,
+  pending: 0,
+  awaited: 0,
+  broken: false,
+}
+const room: FrameRoom = { offset: 0, length: 0, moved: false }
+
+/** State of a native reader in this isolate, as the last call reported it. */
+export class ReaderCore {
+  readonly max: number
+  readonly delimited: boolean
+  readonly purse: Purse | null
+  /** Bytes held of an unfinished frame. */
+  pending = 0
+  /** Length of that frame in bytes, or 0 while that is unknown. */
+  awaited = 0
+  /** Whether the stream is broken. */
+  broken = false
+  closed = false
+  /** Whether a socket may still write into the memory of the unfinished frame. */
+  lent = false
+  /** Set while the reader is attached to a socket: called when the reader is disposed of. */
+  onDispose: (() => void) | null = null
+  readonly #handle: Handle
+  readonly #pool: SlotMemory
+  readonly #scanner: HeaderScanner | null
+  readonly #empty: BatchShape
+  /** The batch that goes back with the next one. */
+  #last: FramedBatch | null = null
+  /** Shows the memory of the unfinished frame. */
+  #memory: ShownMemory | null = null
+
+  constructor(layout: FrameLayout, pool: SlotMemory, purse: Purse | null, scanner: HeaderScanner | null) {
+    const { handle, header, trailer } = createFrameReader(layout)
+    this.#handle = handle
+    this.#pool = pool
+    this.#scanner = scanner
+    this.#empty = { table: 0, frames: 0, header, trailer }
+    this.max = layout.max
+    this.delimited = layout.delimiter !== undefined
+    this.purse = purse
+    acquired(this, 'frame-reader', handle, freeing(handle, purse?.held))
+  }
+
+  /**
+   * Takes `chunk` in. Afterwards the purse keeps what is held and `spare` bytes more. Without a budget for the chunk nothing is taken in.
+   */
+  receive(chunk: Uint8Array, spare: number): FramedBatch {
+    this.checkOpen()
+    const pool = this.#pool
+    pool.checkOpen()
+    if (pool.length !== 0) throw new FramePoolError('ERR_BUSY', 'the pool holds bytes that were written and not taken')
+    const last = this.#last
+    // The chunk may lie in the memory that is given back here.
+    const bytes = last !== null && sharesMemory(last, bufferOf(chunk)) ? new Uint8Array(chunk) : chunk
+    this.#giveBackLast()
+    const { purse } = this
+    if (purse !== null && !purse.tryHave(this.pending + lengthOf(bytes))) {
+      throw new FramePoolError('ERR_MEMORY_LIMIT', `the budget has no room for ${lengthOf(bytes)} bytes more`)
+    }
+    const scanned = this.#announce(bytes)
+    const failure = receiveFramed(this.#handle, pool.backlog, purse?.reservation ?? null, bytes, reply)
+    pool.received()
+    if (failure !== null && !reply.broken) {
+      if (scanned !== null) takeBackFrames(this.#handle)
+      throw failure
+    }
+    scanned?.()
+    return this.#taken(failure, spare)
+  }
+
+  /** Has native code know the lengths of the frames that begin in `chunk`. Returns what notes that the chunk was taken in. */
+  #announce(chunk: Uint8Array): (() => void) | null {
+    if (this.#scanner === null) return null
+    const { lengths, moveOn } = this.#scanner.scan(chunk)
+    // `frameLength` is code of the user.
+    this.checkOpen()
+    for (const length of lengths) announceFrame(this.#handle, length)
+    return moveOn
+  }
+
+  /** Returns the memory for the next bytes of an unfinished frame that needs at least `least` more, or null. */
+  room(least: number): Uint8Array | null {
+    if (this.closed || this.broken || this.awaited - this.pending < least) return null
+    frameRoom(this.#handle, least, room)
+    if (room.length === 0) return null
+    if (this.#memory === null || room.moved) this.#memory = new ShownMemory(() => frameMemory(this.#handle))
+    this.lent = true
+    return this.#memory.view(room.offset, room.length)
+  }
+
+  /** Takes in `count` bytes that have come into the memory that `room()` returned. */
+  filled(count: number, spare: number): FramedBatch {
+    this.checkOpen()
+    this.#giveBackLast()
+    const failure = filledFrame(this.#handle, this.purse?.reservation ?? null, count, reply)
+    if (failure !== null && !reply.broken) throw failure
+    return this.#taken(failure, spare)
+  }
+
+  #taken(failure: Error | null, spare: number): FramedBatch {
+    this.pending = reply.pending
+    this.awaited = reply.awaited
+    this.broken = reply.broken
+    if (this.pending === 0) this.#memory = null
+    const { frames, table } = reply
+    const batch = frames === 0 ? makeFramedBatch(null, this.#empty, false) : this.#batch()
+    const { purse } = this
+    if (purse !== null) {
+      if (frames !== 0) purse.spent(table)
+      purse.shrinkTo(this.broken ? 0 : this.pending + spare)
+    }
+    if (failure !== null) throw failure
+    this.#last = batch
+    return batch
+  }
+
+  #batch(): FramedBatch {
+    const { frames, slot, offset, table, heapIndex, heapGeneration } = reply
+    const pool = this.#pool
+    const memory = pool.claim(slot, heapIndex, heapGeneration, null)
+    const { header, trailer } = this.#empty
+    const place = { memory, slot: memory === pool ? slot : 0, offset }
+    pool.publish()
+    return makeFramedBatch(place, { table, frames, header, trailer }, this.purse !== null)
+  }
+
+  #giveBackLast(): void {
+    const last = this.#last
+    this.#last = null
+    if (last !== null) passFramedBatch(last)
+  }
+
+  /** Releases the last batch unless it is retained. */
+  pass(batch: FramedBatch): void {
+    if (this.#last === batch) this.#last = null
+    passFramedBatch(batch)
+  }
+
+  /** Throws unless the reader is open and reads no socket. */
+  checkFree(): void {
+    this.checkOpen()
+    if (this.onDispose !== null) throw new FramePoolError('ERR_BUSY', 'the reader is attached to a socket')
+  }
+
+  /** Ends the reader, and the attachment if there is one. */
+  dispose(): void {
+    const { onDispose } = this
+    this.close()
+    onDispose?.()
+  }
+
+  checkOpen(): void {
+    if (this.closed) throw new FramePoolError('ERR_CLOSED', 'the reader is closed')
+  }
+
+  /** Ends the reader, and gives everything back. Idempotent. */
+  close(): void {
+    if (this.closed) return
+    this.closed = true
+    this.#giveBackLast()
+    this.purse?.release()
+    this.pending = 0
+    released(this)
+    // A socket may write into the memory once more: then its view keeps it.
+    releaseFrameReader(this.#handle, this.lent)
+  }
+}
+
+/** Makes the callback that frees a collected reader. A closure of the constructor would lead to the reader, and keep it. */
+function freeing(handle: Handle, held: MemoryGrant | undefined): () => void {
+  return () => {
+    if (held?.reservation) releaseReservation(held.reservation)
+    releaseFrameReader(handle, true)
+  }
+}
