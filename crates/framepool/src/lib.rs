@@ -8,6 +8,7 @@
 //! - [`ring`]: a byte ring for one producer and one consumer. `io` moves bytes between rings and file descriptors.
 //! - [`channel`]: a channel of objects for one sender and one receiver.
 //! - [`sv2`]: Stratum V2 sessions without I/O, and the memory budget of a relay.
+//! - [`relay`]: a relay between miners and mining pools, on threads of its own.
 //! - [`shown`]: memory that code outside may see. [`quarantine`] finds writes to it after its release.
 //! - [`ticket`], [`handle`], [`census`]: how objects change hands, are named and are listed.
 //! - [`allocator`]: what happens when the system has no memory.
@@ -25,6 +26,7 @@ pub mod handle;
 pub mod io;
 mod ledger;
 pub mod quarantine;
+pub mod relay;
 pub mod ring;
 pub mod shown;
 pub mod slot;
