@@ -4,7 +4,7 @@ import { type FrameBatch, type InitiatorOptions, type SessionOptions, Sv2Session
 import { authority, type FrameCopy } from './sessions.js'
 
 /** Milliseconds. Far longer than any step of a test takes. */
-export const PATIENCE_MS = 30_000
+export const PATIENCE_MS = 6_000
 
 /** Resolves once `check` does not throw. Rejects with its last error after `PATIENCE_MS`. */
 export function eventually(check: () => void): Promise<void> {
@@ -79,6 +79,35 @@ export class Peer {
 export function dial(port: number, options: InitiatorOptions = {}, onBatch: OnBatch = keep): Peer {
   const { authorityPublicKey } = authority
   return new Peer(Sv2Session.initiator({ authorityPublicKey, ...options }), connect(port, '127.0.0.1'), onBatch)
+}
+
+/**
+ * Connects a miner that sends its first frame, of type 0 and without payload. A relay makes its connection to the pool for the
+ * sake of that frame.
+ */
+export async function begin(port: number, options?: InitiatorOptions, onBatch?: OnBatch): Promise<Peer> {
+  const miner = dial(port, options, onBatch)
+  await miner.session.established()
+  miner.session.send({ messageType: 0 }, new Uint8Array(0))
+  return miner
+}
+
+/**
+ * Connects a miner through a relay to a pool that keeps frames, sends them back, or both, and resolves when its first frame has gone
+ * that way. The frames of both are empty then.
+ */
+export async function connectThrough(port: number, pool: TestPool, answered: boolean): Promise<{ miner: Peer; peer: Peer }> {
+  const before = pool.peers.length
+  const miner = await begin(port)
+  await eventually(() => {
+    if (pool.peers.length === before) throw new Error('the pool has no connection yet')
+    const { session, frames } = pool.peers[before]!
+    if (session.stats().framesIn === 0 || (answered && miner.frames.length === 0)) throw new Error(`${frames.length} frames`)
+  })
+  const peer = pool.peers[before]!
+  miner.frames.length = 0
+  peer.frames.length = 0
+  return { miner, peer }
 }
 
 /** A server whose connections are sessions. */

@@ -172,8 +172,8 @@ describe('a relay with a memory budget', { timeout: PATIENCE_MS }, () => {
     const { relay, port, pool, miners, sending, received } = await stalled(30_000)
     const accounts = watched(relay)
     const [other] = await established(port, 1)
-    await eventually(() => expect(pool.peers.at(-1)?.session.state).toBe('transport'))
     await send(other!, [pattern(1000)])
+    await eventually(() => expect(pool.peers.length).toBe(miners.length + 1))
     await eventually(() => expect(received(pool.peers.at(-1)!).frames).toBe(1))
     await quiet()
     expect(relay.stats().budget!.waiting).toBe(miners.length - 1)
@@ -333,10 +333,9 @@ describe('many miners that read nothing', { timeout: 2 * PATIENCE_MS }, () => {
     const relay = await relayProcess(pool.port, limit, how)
     const { count, of } = counting()
     const miners = await established(relay.port, MINERS, count)
-    await eventually(() => expect(pool.peers.length).toBe(miners.length))
-    await eventually(() => expect(pool.peers.every(({ session }) => session.state === 'transport')).toBe(true))
-    // A silent connection is closed after a timeout.
+    // With its first frame, each gets its connection to the pool.
     for (const miner of miners) await send(miner, [pattern(1)])
+    await eventually(() => expect(pool.peers.length).toBe(miners.length))
     await eventually(() => expect(pool.peers.every(({ frames }) => frames.length === 1)).toBe(true))
     const before = await relay.report()
     for (const { socket } of miners) socket.pause()

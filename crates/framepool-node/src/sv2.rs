@@ -1,6 +1,4 @@
-//! Stratum V2: sessions, their output, and the memory budget of a relay.
+//! Stratum V2: sessions, and their output.
 
-pub(crate) mod link_memory;
 pub(crate) mod output;
-pub(crate) mod relay_memories;
 pub(crate) mod session;

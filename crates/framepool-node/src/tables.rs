@@ -18,10 +18,10 @@ use crate::buddy::entry::BuddyPools;
 use crate::errors::Fault;
 use crate::inspect::listing::Isolate;
 use crate::inspect::table::{Store, Table};
+use crate::relay::entry::Relays;
 use crate::ring::entry::RingHalf;
 use crate::slice::regions::Regions;
 use crate::slot::entry::SlotPoolEntry;
-use crate::sv2::relay_memories::RelayMemories;
 use crate::threads::transferable::Transferable;
 
 /// Calls a method of a store, if objects of other isolates arrive in it; else gives the default.
@@ -105,7 +105,7 @@ tables! {
     regions: Regions, arrives;
     /// Slices that JavaScript names by a handle: those on the heap, and those of other isolates' slot pools.
     slices: Table<Slice>, arrives;
-    relay_memories: RelayMemories;
+    relays: Relays;
     sessions: Table<Session>;
     budget_pools: Table<BudgetPool>, arrives;
     budget_allocations: Table<Shown<Allocation>>, arrives;

@@ -158,7 +158,7 @@ fn frames_go_there_and_back_on_one_thread_and_on_more() {
         assert_eq!((stats.connections, stats.connections_total), (0, 8));
         assert_eq!((stats.frames_upstream, stats.frames_downstream), (800, 800));
         assert_eq!((stats.memory_bytes, stats.reserved, stats.handshake_failures), (0, 0, 0));
-        relay.command([Command::Drain]);
+        relay.drain();
         assert!(matches!(next(&relay), Record::Closed));
     }
 }
@@ -187,14 +187,14 @@ fn a_hook_decides_about_the_frames_that_it_selects() {
             }
         }
         commands.push(Operation::Done { way });
-        relay.command(commands.into_iter().map(|operation| Command::Link(id, operation)));
+        relay.command(commands.into_iter().map(|operation| Command { link: id, operation }));
         if seen.len() == 2 {
             // The frame that was replaced comes back.
             continue;
         }
     }
     miner.expect(&[(header(1), vec![1; 10]), (header(3), vec![9; 3]), (header(4), vec![4; 10]), (header(5), vec![5; 10])]);
-    relay.command([Command::Destroy]);
+    relay.destroy();
 }
 
 #[test]

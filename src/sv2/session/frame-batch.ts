@@ -64,14 +64,14 @@ let view: (batch: ReceivedBatch, offset: number, length: number) => Uint8Array
 /** A batch in one slice of a pool. The slice holds the frames side by side, and behind them the table of their places. */
 export class ReceivedBatch implements FrameBatch, Disposable {
   readonly #slice: BatchSlice
-  readonly #pool: SlotMemory
+  readonly #pool: Pick<SlotMemory, 'lodger'>
   readonly #count: number
   readonly #onRetained: (change: 1 | -1) => void
   #table: Uint8Array | null = null
   #released = false
   #retained = false
 
-  constructor(key: symbol, slice: BatchSlice, pool: SlotMemory, count: number, onRetained: (change: 1 | -1) => void) {
+  constructor(key: symbol, slice: BatchSlice, pool: Pick<SlotMemory, 'lodger'>, count: number, onRetained: (change: 1 | -1) => void) {
     if (key !== batchKey) throw invalidArgType('a FrameBatch comes from receive()')
     this.#slice = slice
     this.#pool = pool

@@ -60,19 +60,21 @@ pub enum Operation {
 /// Direction of frames through a link.
 pub type Way = Direction;
 
-/// A command for the threads of a relay.
-pub enum Command {
-    /// For the link with this number.
-    Link(u64, Operation),
-    /// Accept no more connections, read nothing more from miners, and end each link when all answers have gone out.
-    Drain,
-    /// End all links at once.
-    Destroy,
+/// A command for a link of a relay.
+pub struct Command {
+    /// Number of the connection.
+    pub link: u64,
+    /// What to do.
+    pub operation: Operation,
 }
 
 /// A message to a worker.
 pub(super) enum Message<S> {
     Command(Command),
+    /// No connection is accepted any more, and nothing is read from miners.
+    Drain,
+    /// All links end at once.
+    Destroy,
     /// A connection that another worker has accepted.
     Adopt(S, SocketAddr),
     /// Memory for a frame of a link.

@@ -22,7 +22,8 @@ pub struct SystemFault {
 }
 
 impl SystemFault {
-    pub(super) fn new(syscall: &'static str, error: &io::Error) -> Self {
+    /// Describes an error of `syscall`.
+    pub fn new(syscall: &'static str, error: &io::Error) -> Self {
         let errno = error.raw_os_error().unwrap_or(0);
         Self { syscall, kind: error.kind(), errno, message: error.to_string(), address: None }
     }

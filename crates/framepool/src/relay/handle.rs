@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -34,6 +34,8 @@ pub(super) struct Shared {
     pub(super) workers: Vec<WorkerFigures>,
     links: Mutex<BTreeMap<u64, Arc<LinkFigures>>>,
     running: AtomicUsize,
+    /// Nothing more is to be read from miners. The command for that may be on its way.
+    draining: AtomicBool,
 }
 
 impl Shared {
@@ -51,6 +53,7 @@ impl Shared {
             workers: std::iter::repeat_with(WorkerFigures::default).take(threads).collect(),
             links: Mutex::default(),
             running: AtomicUsize::new(threads),
+            draining: AtomicBool::new(false),
             options,
         })
     }
@@ -69,6 +72,11 @@ impl Shared {
 
     pub(super) fn forget(&self, id: u64) {
         self.link_figures().remove(&id);
+    }
+
+    /// Returns whether nothing more is to be read from miners.
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
     }
 
     /// Returns the number of links on all threads.
@@ -160,23 +168,27 @@ impl Relay {
         self.address
     }
 
+    /// Accepts no more connections, reads nothing more from miners from here on, and ends each link when all answers have
+    /// gone out.
+    pub fn drain(&self) {
+        self.shared.draining.store(true, Ordering::Release);
+        self.inboxes.iter().for_each(|inbox| inbox.send([Message::Drain]));
+    }
+
+    /// Ends all links at once.
+    pub fn destroy(&self) {
+        self.inboxes.iter().for_each(|inbox| inbox.send([Message::Destroy]));
+    }
+
     /// Gives commands to the threads, in order. Commands for links that have ended are dropped.
     pub fn command(&self, commands: impl IntoIterator<Item = Command>) {
         if let [only] = &self.inboxes[..] {
             return only.send(commands.into_iter().map(Message::Command));
         }
         for command in commands {
-            match command {
-                Command::Link(id, _) => {
-                    let worker = self.shared.link_figures().get(&id).map(|link| link.worker);
-                    if let Some(worker) = worker {
-                        self.inboxes[worker].send([Message::Command(command)]);
-                    }
-                }
-                Command::Drain => self.inboxes.iter().for_each(|inbox| inbox.send([Message::Command(Command::Drain)])),
-                Command::Destroy => {
-                    self.inboxes.iter().for_each(|inbox| inbox.send([Message::Command(Command::Destroy)]));
-                }
+            let worker = self.shared.link_figures().get(&command.link).map(|link| link.worker);
+            if let Some(worker) = worker {
+                self.inboxes[worker].send([Message::Command(command)]);
             }
         }
     }
@@ -219,7 +231,8 @@ impl Relay {
 impl Drop for Relay {
     fn drop(&mut self) {
         self.ignore_records();
-        self.command([Command::Drain, Command::Destroy]);
+        self.drain();
+        self.destroy();
     }
 }
 

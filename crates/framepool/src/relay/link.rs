@@ -347,7 +347,8 @@ impl<S: super::network::Stream + 'static> Link<S> {
 
     /// Reads once from a side, if it may send.
     fn read<N: Network<Stream = S>>(&mut self, from: usize, turn: &mut Turn<'_, N>) -> Step<()> {
-        if !self.sides[from].as_ref().is_some_and(|side| side.readable) {
+        let Some(side) = &self.sides[from] else { return Ok(()) };
+        if !side.readable || (from == MINER && !side.ignored && turn.shared.is_draining()) {
             return Ok(());
         }
         let Some(most) = self.gate(from, turn)? else { return Ok(()) };
@@ -662,7 +663,13 @@ impl<S: super::network::Stream + 'static> Link<S> {
                 Ok(())
             }
             Operation::Close => self.close(turn),
-            Operation::Destroy => Err(Ending::of_relay(Cause::User)),
+            Operation::Destroy => {
+                // What came before it goes out.
+                for which in [MINER, POOL] {
+                    let _ = self.flush(which, turn);
+                }
+                Err(Ending::of_relay(Cause::User))
+            }
         }
     }
 

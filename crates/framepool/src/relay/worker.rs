@@ -168,11 +168,11 @@ where
         self.inboxes[self.index].take(&mut messages);
         for message in messages.drain(..) {
             match message {
-                Message::Command(Command::Link(id, operation)) => {
-                    self.with(id, now, |link, turn| link.operate(operation, turn));
+                Message::Command(Command { link, operation }) => {
+                    self.with(link, now, |link, turn| link.operate(operation, turn));
                 }
-                Message::Command(Command::Drain) => self.drain(now),
-                Message::Command(Command::Destroy) => self.end_all(now, || Cause::Closed),
+                Message::Drain => self.drain(now),
+                Message::Destroy => self.end_all(now, || Cause::Closed),
                 Message::Adopt(stream, address) => self.adopt(stream, address, now),
                 Message::Grant(id, grant) => self.with(id, now, |link, _| {
                     link.accept(grant);
