@@ -4,7 +4,7 @@ import { type FrameBatch, type InitiatorOptions, type SessionOptions, Sv2Session
 import { authority, type FrameCopy } from './sessions.js'
 
 /** Milliseconds. Far longer than any step of a test takes. */
-export const PATIENCE_MS = 6_000
+export const PATIENCE_MS = 30_000
 
 /** Resolves once `check` does not throw. Rejects with its last error after `PATIENCE_MS`. */
 export function eventually(check: () => void): Promise<void> {
@@ -96,13 +96,18 @@ export async function begin(port: number, options?: InitiatorOptions, onBatch?: 
  * Connects a miner through a relay to a pool that keeps frames, sends them back, or both, and resolves when its first frame has gone
  * that way. The frames of both are empty then.
  */
-export async function connectThrough(port: number, pool: TestPool, answered: boolean): Promise<{ miner: Peer; peer: Peer }> {
+export async function connectThrough(
+  port: number,
+  pool: TestPool,
+  answered: boolean,
+): Promise<{ miner: Peer; peer: Peer }> {
   const before = pool.peers.length
   const miner = await begin(port)
   await eventually(() => {
     if (pool.peers.length === before) throw new Error('the pool has no connection yet')
     const { session, frames } = pool.peers[before]!
-    if (session.stats().framesIn === 0 || (answered && miner.frames.length === 0)) throw new Error(`${frames.length} frames`)
+    if (session.stats().framesIn === 0 || (answered && miner.frames.length === 0))
+      throw new Error(`${frames.length} frames`)
   })
   const peer = pool.peers[before]!
   miner.frames.length = 0

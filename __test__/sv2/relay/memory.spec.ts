@@ -161,7 +161,8 @@ describe('a relay with a memory budget', { timeout: PATIENCE_MS }, () => {
     const { relay, port } = await startRelay(pool.port, { maxMemory: LEAST })
     const reasons = reasonsOf(relay)
     const [doomed, other] = await established(port, 2)
-    await send(doomed!, [pattern(100_000)])
+    // The relay may break the connection before all is sent.
+    await send(doomed!, [pattern(100_000)]).catch(() => {})
     await eventually(() => expect(doomed!.closed).toBe(true))
     await eventually(() => expect(reasons).toEqual([expect.stringMatching(/needs \d+ bytes of memory .* has 262144$/)]))
     await send(other!, [pattern(30_000)])
@@ -284,12 +285,10 @@ describe('a relay with a memory budget', { timeout: PATIENCE_MS }, () => {
   })
 })
 
-/** Program that runs a relay in a separate process and checks its accounts all the time. */
+/** Program that runs a relay, which leaves miners alone that read nothing, in a separate process and checks its accounts all the time. */
 const RELAY = `
-  import './dist/src/native/load.js'
-  if (process.argv[1] === 'in parts') Object.defineProperty(process, 'platform', { value: 'win32' })
-  const { createRelay } = await import('./dist/src/sv2/index.js')
-  const relay = createRelay(JSON.parse(process.argv[2]))
+  import { createRelay } from './dist/src/sv2/index.js'
+  const relay = createRelay(JSON.parse(process.argv[1]))
   let [peak, peakRss, held] = [0, 0, true]
   setInterval(() => {
     const { memoryBytes, budget } = relay.stats()
@@ -311,8 +310,13 @@ interface Report extends RelayBudget {
   rss: number
 }
 
-async function relayProcess(poolPort: number, maxMemory: number, reading: string) {
-  const args = ['--input-type=module', '-e', RELAY, reading, JSON.stringify(relayOptions(poolPort, { maxMemory }))]
+async function relayProcess(poolPort: number, maxMemory: number) {
+  const args = [
+    '--input-type=module',
+    '-e',
+    RELAY,
+    JSON.stringify(relayOptions(poolPort, { maxMemory, minBytesPerSecond: 0 })),
+  ]
   const child = spawn(process.execPath, args, { cwd: root, stdio: ['pipe', 'pipe', 'inherit'] })
   onTestFinished(() => {
     child.kill()
@@ -327,10 +331,10 @@ async function relayProcess(poolPort: number, maxMemory: number, reading: string
 }
 
 describe('many miners that read nothing', { timeout: 2 * PATIENCE_MS }, () => {
-  it.each(['into shared memory', 'in parts'])('take no more than the budget of a relay that reads %s', async (how) => {
+  it('take no more than the budget of a relay', async () => {
     const limit = 12 * MIB
     const pool = await startPool()
-    const relay = await relayProcess(pool.port, limit, how)
+    const relay = await relayProcess(pool.port, limit)
     const { count, of } = counting()
     const miners = await established(relay.port, MINERS, count)
     // With its first frame, each gets its connection to the pool.
@@ -355,8 +359,8 @@ describe('many miners that read nothing', { timeout: 2 * PATIENCE_MS }, () => {
     while (report.waiting > 0 || report.reserved > MINERS * FLOOR) report = await relay.report()
     expect(report).toMatchObject({ connections: MINERS, held: true, limit, reserved: MINERS * FLOOR })
     expect(report.peak).toBeGreaterThan(2 * MIB)
-    // The bound allows for one batch, spare buffers and Node's own memory for sockets besides the budget. Node
-    // allocates much more where it cannot read into shared memory, and debug mode keeps freed memory.
-    if (how === 'into shared memory' && !DEBUG) expect(report.peakRss - before.rss).toBeLessThan(limit + 40 * MIB)
+    // The bound allows for one batch, spare buffers and Node's own memory for sockets besides the budget.
+    // Debug mode keeps freed memory.
+    if (!DEBUG) expect(report.peakRss - before.rss).toBeLessThan(limit + 40 * MIB)
   })
 })

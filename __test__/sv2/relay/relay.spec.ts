@@ -61,7 +61,12 @@ describe('a relay', { timeout: PATIENCE_MS }, () => {
     await eventually(() => expect(relay.stats().memoryBytes).toBeLessThan(60 * 4096))
     await Promise.all(miners.map((miner) => miner.end()))
     await eventually(() => expect(relay.stats().connections).toBe(0))
-    expect(relay.stats()).toEqual({ ...stats, connections: 0, memoryBytes: 0, budget: { ...stats.budget, reserved: 0 } })
+    expect(relay.stats()).toEqual({
+      ...stats,
+      connections: 0,
+      memoryBytes: 0,
+      budget: { ...stats.budget, reserved: 0 },
+    })
   })
 
   it('carries large frames, up to maxFrameSize', async () => {

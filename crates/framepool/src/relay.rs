@@ -26,6 +26,7 @@ mod link;
 mod network;
 mod options;
 mod record;
+mod shared;
 mod side;
 #[cfg(test)]
 mod simulation;

@@ -10,16 +10,24 @@ import {
   type HandedFrames,
   nextRecord,
   type RelayEvent,
-  releaseRelay,
   relayLinks,
   relayReport,
+  releaseRelay,
   startRelay,
   watchRecords,
 } from '../../native/relay.js'
 import { integerArgument, optionsArgument } from '../../support/arguments.js'
 import { errorOf, FramePoolError } from '../../support/errors.js'
 import { callSafely, threw } from '../../support/thrown.js'
-import { clearInterval, clearTimeout, queueMicrotask, setImmediate, setInterval, setTimeout, type Timer } from '../../support/timers.js'
+import {
+  clearInterval,
+  clearTimeout,
+  queueMicrotask,
+  setImmediate,
+  setInterval,
+  setTimeout,
+  type Timer,
+} from '../../support/timers.js'
 import { MAX_TIMEOUT_MS } from '../../support/wait.js'
 import type { Disconnection, Ending } from './disconnection.js'
 import { endingOf, failure, userFault } from './endings.js'
@@ -376,7 +384,10 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
 
   /** A thread of the engine has failed: the relay ends. */
   #failed(reason: string): void {
-    const error = errorOf('ERR_INTERNAL', `internal error in framepool: a relay's thread failed: ${reason}; please report it`)
+    const error = errorOf(
+      'ERR_INTERNAL',
+      `internal error in framepool: a relay's thread failed: ${reason}; please report it`,
+    )
     if (this.listenerCount('error') > 0) this.#tell('error', error)
     else callSafely(() => process.emitWarning(error))
     callSafely(() => void this.close({ drainMs: 0 }))

@@ -92,8 +92,6 @@ export class SessionCore implements RingSource {
   readonly #retained = { batches: 0 }
   /** The last report of a session whose native part is gone. */
   #final: SessionStats | null = null
-  /** Bytes that had come of an incomplete message when the native part went. */
-  #finalPartial = 0
   readonly #waiting = new WaitQueue()
   readonly #reading = new WaitQueue<number>()
 
@@ -237,12 +235,7 @@ export class SessionCore implements RingSource {
 
   drained(options?: WaitOptions): Promise<void> {
     // To half the ring: a wait for less would wake senders for a few bytes at a time.
-    return this.drainedTo(this.size / 2, options)
-  }
-
-  /** Resolves when at most `bytes` wait in the output. */
-  drainedTo(bytes: number, options?: WaitOptions): Promise<void> {
-    return this.#waiting.join(options, (waiter) => this.#settles(waiter, this.pending <= bytes))
+    return this.#waiting.join(options, (waiter) => this.#settles(waiter, this.pending <= this.size / 2))
   }
 
   established(options?: WaitOptions): Promise<void> {
@@ -262,11 +255,6 @@ export class SessionCore implements RingSource {
     const { framesIn, framesOut, bytesIn, bytesOut, memoryBytes } = sessionReport(this.handle)
     const [heapFallbacks, retainedBatches] = [this.#heapFallbacks, this.#retained.batches]
     return { framesIn, framesOut, bytesIn, bytesOut, heapFallbacks, retainedBatches, memoryBytes }
-  }
-
-  /** Bytes that have come of a message that is not complete. */
-  get partial(): number {
-    return this.#final === null ? sessionReport(this.handle).partial : this.#finalPartial
   }
 
   /** Closes the session: nothing can be sent or received any more. Idempotent. */
@@ -396,7 +384,6 @@ export class SessionCore implements RingSource {
     if (!ended || this.lent || this.#final !== null) return
     const abandoned = this.#closed && !this.#wired
     if (!abandoned && this.pending > 0) return
-    this.#finalPartial = this.partial
     this.#final = { ...this.stats(), memoryBytes: 0 }
     this.reported.available = 0
     this.reported.pending = 0

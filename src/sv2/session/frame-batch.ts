@@ -56,7 +56,6 @@ export const batchKey = Symbol('framepool.batch')
 let check: (batch: ReceivedBatch) => void
 let placeOfBatch: (batch: object) => FramesPlace | null
 let placeOfFrame: (frame: object) => FramesPlace | null
-let lastOf: (batch: ReceivedBatch, wanted: Uint8Array) => Frame | null
 let findIn: (batch: ReceivedBatch, start: number, wanted: ReadonlySet<number>) => number
 let isEmptyBatch: (batch: object) => boolean
 let view: (batch: ReceivedBatch, offset: number, length: number) => Uint8Array
@@ -71,7 +70,13 @@ export class ReceivedBatch implements FrameBatch, Disposable {
   #released = false
   #retained = false
 
-  constructor(key: symbol, slice: BatchSlice, pool: Pick<SlotMemory, 'lodger'>, count: number, onRetained: (change: 1 | -1) => void) {
+  constructor(
+    key: symbol,
+    slice: BatchSlice,
+    pool: Pick<SlotMemory, 'lodger'>,
+    count: number,
+    onRetained: (change: 1 | -1) => void,
+  ) {
     if (key !== batchKey) throw invalidArgType('a FrameBatch comes from receive()')
     this.#slice = slice
     this.#pool = pool
@@ -88,14 +93,6 @@ export class ReceivedBatch implements FrameBatch, Disposable {
       check(batch)
       const { memory, slot, table } = batch.#slice
       return { place: { slot, owner: memory.owner, table }, first: 0, count: batch.#count }
-    }
-    lastOf = (batch, wanted) => {
-      const table = batch.#entries()
-      for (let at = table.length - ENTRY; at >= 0; at -= ENTRY) {
-        const extension = (table[at + 8]! | (table[at + 9]! << 8)) & ~CHANNEL_BIT
-        if (wanted[table[at + 10]!] === 1 && extension === 0) return batch.#frame(at / ENTRY)
-      }
-      return null
     }
     findIn = (batch, start, wanted) => {
       const table = batch.#entries()
@@ -183,11 +180,6 @@ export class ReceivedBatch implements FrameBatch, Disposable {
       table[at + 10]!,
     )
   }
-}
-
-/** Returns the last frame of extension 0 whose message type has a 1 in `wanted`, or null. It looks at the table alone. */
-export function lastFrameOf(batch: FrameBatch, wanted: Uint8Array): Frame | null {
-  return batch.length === 0 ? null : lastOf(batch as ReceivedBatch, wanted)
 }
 
 /** Where the next frame of `batch` from `start` on is that is in `wanted`: extension × 256 + type; where it ends if there is none. */

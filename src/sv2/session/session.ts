@@ -81,8 +81,8 @@ let defaultPool: SlotPool | undefined
 /** Key that the constructor asks for: only framepool makes sessions. */
 const sessionKey = Symbol('framepool.session')
 
-/** Returns the core of a session: for the relay, which wires two sessions to each other. */
-export let coreOf: (session: Sv2Session) => SessionCore
+/** Returns the core of a session. */
+let coreOf: (session: Sv2Session) => SessionCore
 
 /**
  * One end of an Sv2 connection, without I/O: wire bytes in, frames out; frames in, wire bytes out. It does the Noise NX handshake

@@ -115,9 +115,8 @@ fn addresses(hosts: &[String], port: u32) -> std::result::Result<Vec<SocketAddr>
     hosts
         .iter()
         .map(|host| {
-            let address: IpAddr = host
-                .parse()
-                .map_err(|_| Fault::new(Code::OUT_OF_RANGE, format_args!("{host} is no IP address")))?;
+            let address: IpAddr =
+                host.parse().map_err(|_| Fault::new(Code::OUT_OF_RANGE, format_args!("{host} is no IP address")))?;
             Ok(SocketAddr::new(address, port))
         })
         .collect()

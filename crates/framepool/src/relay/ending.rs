@@ -84,8 +84,8 @@ pub struct Ending {
 
 impl Ending {
     /// Returns the ending of a link for which no side is to blame.
-    pub(super) fn of_relay(cause: Cause) -> Self {
-        Self { side: None, cause, facts: Facts::default() }
+    pub(super) fn of_relay(cause: Cause) -> Box<Self> {
+        Box::new(Self { side: None, cause, facts: Facts::default() })
     }
 
     /// Returns for which reason a client was refused, if it was.

@@ -1,128 +1,21 @@
-//! A relay: its threads, and what they share.
+//! A relay: its threads, as its user has them.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 
-use super::admission::Admission;
 use super::command::{Command, Inbox, Message};
-use super::figures::{LinkFigures, Refusals, RelayStats, WorkerFigures};
+use super::figures::{LinkFigures, RelayStats};
 use super::options::RelayOptions;
-use super::record::{Record, Records};
+use super::record::Record;
+use super::shared::Shared;
 use super::system::System;
 use super::worker::Worker;
-use crate::sv2::RelayMemory;
-
-/// What the workers of a relay, and its user, have in common.
-pub(super) struct Shared {
-    pub(super) options: RelayOptions,
-    pub(super) memory: Arc<RelayMemory>,
-    pub(super) records: Records,
-    pub(super) refusals: Refusals,
-    admission: Mutex<Admission>,
-    /// How many links the descriptors of the process allow.
-    pub(super) descriptor_room: usize,
-    pub(super) next_id: AtomicU64,
-    pub(super) rejected: AtomicU64,
-    pub(super) workers: Vec<WorkerFigures>,
-    links: Mutex<BTreeMap<u64, Arc<LinkFigures>>>,
-    running: AtomicUsize,
-    /// Nothing more is to be read from miners. The command for that may be on its way.
-    draining: AtomicBool,
-}
-
-impl Shared {
-    pub(super) fn new(options: RelayOptions, descriptor_room: usize) -> Arc<Self> {
-        let threads = options.threads.number();
-        let limits = &options.limits;
-        Arc::new(Self {
-            memory: RelayMemory::new(limits.memory, Some(limits.connections)),
-            records: Records::default(),
-            refusals: Refusals::default(),
-            admission: Mutex::new(Admission::new(limits)),
-            descriptor_room,
-            next_id: AtomicU64::new(0),
-            rejected: AtomicU64::new(0),
-            workers: std::iter::repeat_with(WorkerFigures::default).take(threads).collect(),
-            links: Mutex::default(),
-            running: AtomicUsize::new(threads),
-            draining: AtomicBool::new(false),
-            options,
-        })
-    }
-
-    pub(super) fn admission(&self) -> MutexGuard<'_, Admission> {
-        self.admission.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn link_figures(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<LinkFigures>>> {
-        self.links.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn note(&self, link: Arc<LinkFigures>) {
-        self.link_figures().insert(link.id, link);
-    }
-
-    pub(super) fn forget(&self, id: u64) {
-        self.link_figures().remove(&id);
-    }
-
-    /// Returns whether nothing more is to be read from miners.
-    pub(super) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
-    }
-
-    /// Returns the number of links on all threads.
-    pub(super) fn links(&self) -> usize {
-        self.workers.iter().map(|worker| worker.links.load(Ordering::Relaxed)).sum()
-    }
-
-    /// Returns the figures of the relay.
-    pub(super) fn stats(&self) -> RelayStats {
-        let sum = |counter: fn(&WorkerFigures) -> &AtomicU64| {
-            self.workers.iter().map(|worker| counter(worker).load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
-        };
-        // Both belong together, and change meanwhile.
-        let mut budget = self.memory.stats();
-        let memory_bytes = loop {
-            let memory_bytes = sum(|worker| &worker.memory);
-            let again = self.memory.stats();
-            if again == budget {
-                break memory_bytes;
-            }
-            budget = again;
-        };
-        RelayStats {
-            connections: self.links() as u64,
-            connections_total: self.next_id.load(Ordering::Relaxed),
-            rejected: self.rejected.load(Ordering::Relaxed),
-            handshake_failures: sum(|worker| &worker.handshake_failures),
-            frames_upstream: sum(|worker| &worker.frames[0]),
-            frames_downstream: sum(|worker| &worker.frames[1]),
-            bytes_upstream: sum(|worker| &worker.bytes[0]),
-            bytes_downstream: sum(|worker| &worker.bytes[1]),
-            heap_fallbacks: sum(|worker| &worker.heap_fallbacks),
-            memory_bytes,
-            reserved: budget.reserved,
-            waiting: budget.waiting,
-            refused: self.refusals.all(),
-        }
-    }
-
-    /// Notes that a worker is done.
-    pub(super) fn worker_ended(&self) {
-        if self.running.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.records.add(&mut vec![Record::Closed]);
-        }
-    }
-}
 
 /// A running relay. Dropping it ends its links and threads.
 pub struct Relay {
@@ -158,7 +51,7 @@ impl Relay {
         for (index, system) in systems.into_iter().enumerate() {
             let (shared, inboxes) = (Arc::clone(&relay.shared), relay.inboxes.clone());
             let name = format!("framepool relay {index}");
-            thread::Builder::new().name(name).spawn(move || run(system, shared, index, inboxes))?;
+            thread::Builder::new().name(name).spawn(move || run(system, &shared, index, inboxes))?;
         }
         Ok(relay)
     }
@@ -171,7 +64,7 @@ impl Relay {
     /// Accepts no more connections, reads nothing more from miners from here on, and ends each link when all answers have
     /// gone out.
     pub fn drain(&self) {
-        self.shared.draining.store(true, Ordering::Release);
+        self.shared.start_draining();
         self.inboxes.iter().for_each(|inbox| inbox.send([Message::Drain]));
     }
 
@@ -186,7 +79,7 @@ impl Relay {
             return only.send(commands.into_iter().map(Message::Command));
         }
         for command in commands {
-            let worker = self.shared.link_figures().get(&command.link).map(|link| link.worker);
+            let worker = self.shared.worker_of(command.link);
             if let Some(worker) = worker {
                 self.inboxes[worker].send([Message::Command(command)]);
             }
@@ -219,7 +112,7 @@ impl Relay {
 
     /// Returns the figures of the open links, in the order in which they were accepted.
     pub fn links(&self) -> Vec<Arc<LinkFigures>> {
-        self.shared.link_figures().values().cloned().collect()
+        self.shared.all_links()
     }
 
     /// Returns the time on the relay's clock.
@@ -237,8 +130,8 @@ impl Drop for Relay {
 }
 
 /// Runs a worker until it is done.
-fn run(system: System, shared: Arc<Shared>, index: usize, inboxes: Vec<Arc<Inbox<TcpStream>>>) {
-    match Worker::new(system, Arc::clone(&shared), index, inboxes) {
+fn run(system: System, shared: &Arc<Shared>, index: usize, inboxes: Vec<Arc<Inbox<TcpStream>>>) {
+    match Worker::new(system, Arc::clone(shared), index, inboxes) {
         Ok(mut worker) => loop {
             let failure = match catch_unwind(AssertUnwindSafe(|| worker.turn(None))) {
                 Ok(Ok(true)) => continue,

@@ -15,10 +15,10 @@ use super::bucket::{Bucket, Rate};
 use super::command::{Inbox, Message, Operation, Way};
 use super::ending::{Cause, Ending, Facts, SystemFault};
 use super::figures::{LinkFigures, Reason, WorkerFigures, add};
-use super::handle::Shared;
 use super::hooks::telling;
 use super::network::Network;
 use super::record::{Disconnected, Record};
+use super::shared::Shared;
 use super::side::Side;
 use crate::ledger::RequestId;
 use crate::slot::SlotPool;
@@ -94,6 +94,7 @@ struct Counted {
 }
 
 /// A link.
+#[allow(clippy::struct_excessive_bools, reason = "each may be true or not, whatever the others are")]
 pub(super) struct Link<S> {
     pub(super) figures: Arc<LinkFigures>,
     sides: [Option<Side<S>>; 2],
@@ -134,7 +135,7 @@ pub(super) struct Link<S> {
 }
 
 /// Outcome of a step: the link goes on, or ends.
-type Step<T> = Result<T, Ending>;
+type Step<T> = Result<T, Box<Ending>>;
 
 fn direction(from: usize) -> Direction {
     if from == MINER { Direction::Upstream } else { Direction::Downstream }
@@ -196,7 +197,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
     }
 
     /// Returns the ending of a link that has to make room for other handshakes.
-    pub(super) fn evicted(&self) -> Ending {
+    pub(super) fn evicted(&self) -> Box<Ending> {
         self.blame(MINER, Cause::Refused(Reason::Handshakes))
     }
 
@@ -388,7 +389,8 @@ impl<S: super::network::Stream + 'static> Link<S> {
                 self.become_ready();
             }
         }
-        let genuine = batch.is_some() || self.sides[from].as_ref().is_some_and(|side| side.session.partial().payload.is_some());
+        let genuine =
+            batch.is_some() || self.sides[from].as_ref().is_some_and(|side| side.session.partial().payload.is_some());
         if genuine && from == MINER && !self.authenticated {
             self.become_authenticated(turn)?;
         }
@@ -473,7 +475,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
         let mut left = VecDeque::from(addresses);
         let mut failed = Vec::new();
         match next_stream(&mut left, &mut failed, turn) {
-            None => Err(self.unreachable(failed)),
+            None => Err(unreachable(failed)),
             Some((stream, current)) => {
                 let until = (!left.is_empty()).then_some(turn.now + ATTEMPT);
                 self.attempts = Some(Box::new(Attempts { left, current, until, failed }));
@@ -491,7 +493,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
         match next_stream(&mut attempts.left, &mut attempts.failed, turn) {
             None => {
                 let failed = std::mem::take(&mut attempts.failed);
-                Err(self.unreachable(failed))
+                Err(unreachable(failed))
             }
             Some((stream, address)) => {
                 attempts.current = address;
@@ -501,10 +503,6 @@ impl<S: super::network::Stream + 'static> Link<S> {
                 Ok(())
             }
         }
-    }
-
-    fn unreachable(&self, failed: Vec<SystemFault>) -> Ending {
-        Ending { side: Some(Direction::Upstream), cause: Cause::Unreachable(failed), facts: Facts::default() }
     }
 
     /// Passes on frames of a batch. Returns the index of the first one that must wait, or the index after the last.
@@ -609,11 +607,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
     }
 
     /// Does what the user of the relay asks for.
-    pub(super) fn operate<N: Network<Stream = S>>(
-        &mut self,
-        operation: Operation,
-        turn: &mut Turn<'_, N>,
-    ) -> Step<()> {
+    pub(super) fn operate<N: Network<Stream = S>>(&mut self, operation: Operation, turn: &mut Turn<'_, N>) -> Step<()> {
         match operation {
             Operation::Connect { addresses, key } => self.connect(addresses, key.as_deref(), turn),
             Operation::Forward { way, from, to } => {
@@ -699,7 +693,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
         if !self.ready {
             return Err(ending);
         }
-        self.ending.get_or_insert(Box::new(ending));
+        self.ending.get_or_insert(ending);
         if !self.stopped {
             self.stopped = true;
             self.held = [None, None];
@@ -718,7 +712,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
         if self.sides[POOL].is_none() {
             return Err(ending);
         }
-        self.ending.get_or_insert(Box::new(ending));
+        self.ending.get_or_insert(ending);
         if let Some(request) = self.requests[MINER].take() {
             self.memory.memory().cancel(Direction::Upstream, request);
         }
@@ -736,7 +730,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
         if !(if from == MINER { self.authenticated } else { self.ready }) {
             return Err(ending);
         }
-        self.ending.get_or_insert(Box::new(ending));
+        self.ending.get_or_insert(ending);
         Ok(())
     }
 
@@ -749,10 +743,14 @@ impl<S: super::network::Stream + 'static> Link<S> {
             let (side, source) = if which == MINER { (miner, pool) } else { (pool, miner) };
             let (Some(side), Some(source)) = (side, source) else { continue };
             let over = self.stopped || (self.ready && self.held[from].is_none() && (source.ended || source.ignored));
-            if over && !side.finished && !side.connecting && side.session.output().pending() == 0
-                && let Err(fault) = side.finish() {
-                    return Err(self.departure(which, Some(fault)));
-                }
+            if over
+                && !side.finished
+                && !side.connecting
+                && side.session.output().pending() == 0
+                && let Err(fault) = side.finish()
+            {
+                return Err(self.departure(which, Some(fault)));
+            }
         }
         let all = |test: fn(&Side<S>) -> bool| self.sides.iter().flatten().all(test);
         if all(|side| side.finished) {
@@ -766,21 +764,21 @@ impl<S: super::network::Stream + 'static> Link<S> {
     }
 
     /// Blames a side.
-    fn blame(&self, which: usize, cause: Cause) -> Ending {
+    fn blame(&self, which: usize, cause: Cause) -> Box<Ending> {
         let facts = self.sides[which].as_ref().map(Side::facts).unwrap_or_default();
-        Ending { side: Some(name(which)), cause, facts }
+        Box::new(Ending { side: Some(name(which)), cause, facts })
     }
 
-    fn departure(&self, which: usize, fault: Option<SystemFault>) -> Ending {
+    fn departure(&self, which: usize, fault: Option<SystemFault>) -> Box<Ending> {
         self.blame(which, Cause::Departed(fault))
     }
 
-    fn broken(&self, which: usize, error: Error) -> Ending {
+    fn broken(&self, which: usize, error: Error) -> Box<Ending> {
         self.blame(which, Cause::Broken(error))
     }
 
     /// Returns the ending of a link whose frames from one side could not be passed on.
-    fn not_passed(&self, from: usize, error: Error) -> Ending {
+    fn not_passed(&self, from: usize, error: Error) -> Box<Ending> {
         let sink = self.sides[1 - from].as_ref();
         if sink.is_some_and(|sink| sink.session.error() == Some(&error)) {
             self.broken(1 - from, error)
@@ -815,13 +813,9 @@ impl<S: super::network::Stream + 'static> Link<S> {
         }
         if due(self.handshake) {
             let late = if self.authenticated { POOL } else { MINER };
-            return Err(match &self.sides[late] {
-                Some(_) => self.blame(late, Cause::Silent),
-                None => {
-                    let facts = Facts { connecting: true, ..Facts::default() };
-                    Ending { side: Some(name(late)), cause: Cause::Silent, facts }
-                }
-            });
+            let mut ending = self.blame(late, Cause::Silent);
+            ending.facts.connecting |= self.sides[late].is_none();
+            return Err(ending);
         }
         let limits = &turn.shared.options.limits;
         if due(limits.idle_timeout.map(|timeout| self.moved + timeout)) {
@@ -832,7 +826,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
             self.moved = now;
         }
         if limits.min_rate > 0 {
-            let least = (limits.min_rate as f64 * limits.grace.as_secs_f64()) as u64;
+            let least = limits.min_rate.saturating_mul(limits.grace.as_millis() as u64) / 1000;
             for which in [MINER, POOL] {
                 let Some(side) = &mut self.sides[which] else { continue };
                 let (incoming, outgoing) = side.is_slow(least, limits.grace, now);
@@ -889,12 +883,12 @@ impl<S: super::network::Stream + 'static> Link<S> {
     }
 
     /// Ends the link. `ending` is why, unless there was a reason before.
-    pub(super) fn end<N: Network<Stream = S>>(mut self, ending: Ending, turn: &mut Turn<'_, N>) {
-        let ending = self.ending.take().map_or(ending, |first| *first);
+    pub(super) fn end<N: Network<Stream = S>>(mut self, ending: Box<Ending>, turn: &mut Turn<'_, N>) {
+        let ending = *self.ending.take().unwrap_or(ending);
         self.cancel_requests();
         self.account(turn.figures);
         add(&turn.figures.memory, self.counted.memory.wrapping_neg());
-        for side in self.sides.iter_mut() {
+        for side in &mut self.sides {
             if let Some(side) = side.take() {
                 turn.network.close(side.stream);
             }
@@ -914,6 +908,10 @@ impl<S: super::network::Stream + 'static> Link<S> {
             duration: turn.now.saturating_sub(self.figures.accepted),
         })));
     }
+}
+
+fn unreachable(failed: Vec<SystemFault>) -> Box<Ending> {
+    Box::new(Ending { side: Some(Direction::Upstream), cause: Cause::Unreachable(failed), facts: Facts::default() })
 }
 
 fn frame_rate(limits: &super::options::Limits) -> Rate {

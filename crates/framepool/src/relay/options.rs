@@ -87,12 +87,12 @@ impl Default for Limits {
             connections_per_second: 1_000,
             handshakes: 12_000,
             handshake_timeout: Duration::from_secs(10),
-            idle_timeout: Some(Duration::from_secs(600)),
+            idle_timeout: Some(Duration::from_mins(10)),
             min_rate: 1_000,
             grace: Duration::from_secs(10),
             frames_per_second: 50_000,
             bytes_per_second: 64 << 20,
-            keep_alive: Some(Duration::from_secs(60)),
+            keep_alive: Some(Duration::from_mins(1)),
         }
     }
 }

@@ -14,6 +14,7 @@ const HEAD: usize = 64;
 const MOST_WRITTEN: usize = 1 << 18;
 
 /// One end of a link.
+#[allow(clippy::struct_excessive_bools, reason = "each may be true or not, whatever the others are")]
 pub(super) struct Side<S> {
     pub(super) stream: S,
     pub(super) session: Session,

@@ -134,7 +134,7 @@ mod tests {
     fn an_empty_wheel_has_no_next_moment() {
         let mut wheel = Wheel::new();
         assert_eq!(wheel.next(), None);
-        wheel.set(Duration::from_secs(3600), ());
+        wheel.set(Duration::from_hours(1), ());
         let mut due = Vec::new();
         let mut looks = 0;
         while let Some(next) = wheel.next() {

@@ -10,10 +10,10 @@ use std::time::Duration;
 use super::command::{Command, Inbox, Message};
 use super::ending::{Cause, Ending};
 use super::figures::{LinkFigures, Reason, WorkerFigures};
-use super::handle::Shared;
 use super::link::{Link, Turn};
 use super::network::{LISTENER, Network, Ready, WAKER};
 use super::record::Record;
+use super::shared::Shared;
 use super::wheel::Wheel;
 use crate::slot::{OutOfMemory, SlotPool};
 use crate::sv2::Session;
@@ -210,7 +210,7 @@ where
         &mut self,
         id: u64,
         now: Duration,
-        act: impl FnOnce(&mut Link<N::Stream>, &mut Turn<'_, N>) -> Result<(), Ending>,
+        act: impl FnOnce(&mut Link<N::Stream>, &mut Turn<'_, N>) -> Result<(), Box<Ending>>,
     ) {
         if let Some(&slot) = self.by_id.get(&id) {
             self.at(slot, now, act);
@@ -222,7 +222,7 @@ where
         &mut self,
         slot: usize,
         now: Duration,
-        act: impl FnOnce(&mut Link<N::Stream>, &mut Turn<'_, N>) -> Result<(), Ending>,
+        act: impl FnOnce(&mut Link<N::Stream>, &mut Turn<'_, N>) -> Result<(), Box<Ending>>,
     ) {
         if let Some(mut link) = self.places[slot].link.take() {
             let outcome = act(&mut link, &mut self.give_turn(slot, now));
@@ -262,12 +262,12 @@ where
         &mut self,
         slot: usize,
         mut link: Box<Link<N::Stream>>,
-        outcome: Result<bool, Ending>,
+        outcome: Result<bool, Box<Ending>>,
         now: Duration,
     ) {
         let more = match outcome {
             Ok(more) => more,
-            Err(ending) => return self.end(slot, link, ending, now),
+            Err(ending) => return self.end(slot, *link, ending, now),
         };
         let place = &mut self.places[slot];
         for (kind, deadline) in link.deadlines(&self.shared).into_iter().enumerate() {
@@ -284,7 +284,7 @@ where
         self.places[slot].link = Some(link);
     }
 
-    fn end(&mut self, slot: usize, link: Box<Link<N::Stream>>, ending: Ending, now: Duration) {
+    fn end(&mut self, slot: usize, link: Link<N::Stream>, ending: Box<Ending>, now: Duration) {
         let (id, address) = (link.id(), link.figures.address);
         if !link.is_authenticated() {
             self.handshaking -= 1;
@@ -315,7 +315,7 @@ where
     pub(super) fn end_all(&mut self, now: Duration, cause: impl Fn() -> Cause) {
         for slot in 0..self.places.len() {
             if let Some(link) = self.places[slot].link.take() {
-                self.end(slot, link, Ending::of_relay(cause()), now);
+                self.end(slot, *link, Ending::of_relay(cause()), now);
             }
         }
     }
@@ -377,7 +377,8 @@ where
             return self.reject(stream, reason, now);
         }
         let workers = self.shared.workers.iter().enumerate();
-        let fewest = workers.min_by_key(|(_, worker)| worker.links.load(Ordering::Relaxed)).map_or(0, |(index, _)| index);
+        let fewest =
+            workers.min_by_key(|(_, worker)| worker.links.load(Ordering::Relaxed)).map_or(0, |(index, _)| index);
         self.shared.workers[fewest].links.fetch_add(1, Ordering::Relaxed);
         if fewest == self.index {
             self.adopt(stream, address, now);
@@ -393,12 +394,8 @@ where
             return self.leave(address);
         }
         let options = &self.shared.options;
-        let session = Session::responder(
-            options.session,
-            &options.public_key,
-            &options.secret_key,
-            options.certificate_validity,
-        );
+        let session =
+            Session::responder(options.session, &options.public_key, &options.secret_key, options.certificate_validity);
         let (Some(memory), Ok(session)) = (self.shared.memory.link(), session) else {
             self.leave(address);
             return self.reject(stream, Reason::Memory, now);
@@ -417,7 +414,8 @@ where
         }
         let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed) + 1;
         let timeout = self.shared.options.limits.handshake_timeout;
-        let link = Box::new(Link::new(LinkFigures::new(id, self.index, address, now), stream, session, memory, timeout));
+        let link =
+            Box::new(Link::new(LinkFigures::new(id, self.index, address, now), stream, session, memory, timeout));
         self.shared.note(Arc::clone(&link.figures));
         self.by_id.insert(id, slot);
         self.handshaking += 1;

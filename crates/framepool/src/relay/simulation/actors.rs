@@ -60,6 +60,8 @@ struct Line {
     /// Frames that it will send before it ends.
     left: u32,
     ended: bool,
+    /// An answer has come, so both handshakes are done.
+    answered: bool,
     acts: usize,
 }
 
@@ -117,7 +119,7 @@ impl Actor {
         if world.is_gone(line.id) {
             let line = self.line.take().expect("it is there");
             world.forget(line.id);
-            return Ok(());
+            return self.check_lost(&line);
         }
         match self.kind {
             Kind::Honest => return self.be_honest(world, rng, turn),
@@ -172,7 +174,7 @@ impl Actor {
         drain(&mut session, &mut wire);
         let left = rng.gen_range(1..60);
         let (awaited, id) = (VecDeque::new(), world.dial(address));
-        Line { id, session, wire, awaited, sent: 0, since: turn, left, ended: false, acts: 0 }
+        Line { id, session, wire, awaited, sent: 0, since: turn, left, ended: false, answered: false, acts: 0 }
     }
 
     fn be_honest(&mut self, world: &World, rng: &mut StdRng, turn: usize) -> Result<(), String> {
@@ -200,9 +202,10 @@ impl Actor {
             } else {
                 world.end(line.id);
             }
-            return Ok(());
+            return self.check_lost(&line);
         };
         let before = line.awaited.len();
+        line.answered |= line.sent > 0 && !bytes.is_empty() && line.session.stats().frames_in > 0;
         for (header, payload) in receive(&mut line.session, &bytes)? {
             let Some((sequence, length)) = line.awaited.pop_front() else {
                 return Err(format!("miner {}: a frame that nobody sent", self.number));
@@ -218,6 +221,15 @@ impl Actor {
         Ok(())
     }
 
+    /// Fails if the connection of an honest miner has ended before its answers came. A mining pool that nobody could connect to
+    /// explains that, but only before the first answer.
+    fn check_lost(&self, line: &Line) -> Result<(), String> {
+        if self.is_honest() && line.answered && !line.awaited.is_empty() {
+            return Err(format!("miner {} has lost {} answers", self.number, line.awaited.len()));
+        }
+        Ok(())
+    }
+
     /// Fails if an honest miner has waited for too long.
     pub(super) fn check(&self, turn: usize, patience: usize) -> Result<(), String> {
         match &self.line {
@@ -229,11 +241,6 @@ impl Actor {
             )),
             _ => Ok(()),
         }
-    }
-
-    /// Fails if an honest miner that has ended in order is left without answers.
-    pub(super) fn check_complete(&self) -> Result<(), String> {
-        Ok(())
     }
 }
 
@@ -293,7 +300,7 @@ impl Pool {
 
     pub(super) fn act(&mut self, world: &World, rng: &mut StdRng) -> Result<(), String> {
         while let Some(id) = world.answer(rng.gen_ratio(1, 20)) {
-            let validity = std::time::Duration::from_secs(3600);
+            let validity = std::time::Duration::from_hours(1);
             let session = Session::responder(Options::default(), &self.public_key, &self.secret_key, validity);
             let line = PoolLine { session: session.expect("good keys"), wire: VecDeque::new(), ended: false };
             self.lines.insert(id, line);

@@ -17,6 +17,7 @@ const ROOM: usize = 8_192;
 
 /// One connection between the worker and somebody.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each may be true or not, whatever the others are")]
 struct Connection {
     to_worker: VecDeque<u8>,
     from_worker: VecDeque<u8>,
@@ -55,12 +56,8 @@ pub(super) struct World(Mutex<State>);
 impl State {
     fn tell(&mut self, id: u64, readable: bool, writable: bool, closing: bool) {
         if let Some(token) = self.connections.get(&id).and_then(|connection| connection.token) {
-            let news = self.news.entry(token).or_insert(Ready {
-                token,
-                readable: false,
-                writable: false,
-                closing: false,
-            });
+            let news =
+                self.news.entry(token).or_insert(Ready { token, readable: false, writable: false, closing: false });
             news.readable |= readable;
             news.writable |= writable;
             news.closing |= closing;
@@ -176,9 +173,11 @@ impl World {
         }
     }
 
-    /// Returns whether the worker has closed the connection, or it is broken.
+    /// Returns whether nothing more comes of the connection: it is broken, or the worker has closed it and all was read.
     pub(super) fn is_gone(&self, id: u64) -> bool {
-        self.lock().connections.get(&id).is_none_or(|connection| connection.closed || connection.reset)
+        let gone =
+            |connection: &Connection| connection.reset || (connection.closed && connection.from_worker.is_empty());
+        self.lock().connections.get(&id).is_none_or(gone)
     }
 
     pub(super) fn forget(&self, id: u64) {
