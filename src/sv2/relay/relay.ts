@@ -209,10 +209,10 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
   async close(options?: { drainMs?: number }): Promise<void> {
     const { drainMs = DEFAULT_DRAIN_MS } = optionsArgument(options, 'options')
     integerArgument(drainMs, 'drainMs', 0, MAX_TIMEOUT_MS)
+    this.#closing ??= this.#drain()
     const timer = setTimeout(() => {
       if (this.#handle !== null) destroyRelay(this.#handle)
     }, drainMs)
-    this.#closing ??= this.#drain()
     try {
       await this.#closing
     } finally {

@@ -53,7 +53,7 @@ fn limits() -> Limits {
         connections: 400,
         connections_per_address: 400,
         connections_per_second: 0,
-        handshakes: 64,
+        handshakes: 24,
         handshake_timeout: Duration::from_secs(5),
         idle_timeout: Some(Duration::from_mins(1)),
         min_rate: 1_000,
@@ -277,6 +277,8 @@ fn every_attack_is_refused_and_counted() {
             Reason::SlowReader,
             Reason::CutFrame,
             Reason::FrameRate,
+            Reason::Handshakes,
+            Reason::Descriptors,
         ] {
             assert!(count(reason) > 0, "FRAMEPOOL_SEED={seed}: {reason:?} of {:?}", outcome.refused);
         }

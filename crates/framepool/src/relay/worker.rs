@@ -420,9 +420,9 @@ where
         self.by_id.insert(id, slot);
         self.handshaking += 1;
         self.handshakes.push_back(Key { slot, generation: self.places[slot].generation });
-        self.forget_finished_handshakes();
         self.records.push(Record::Connected { id, address });
         self.put_back(slot, link, Ok(true), now);
+        self.forget_finished_handshakes();
     }
 
     fn is_handshaking(&self, key: Key) -> bool {
