@@ -25,7 +25,15 @@ export async function startRelayedPool(addon?: string): Promise<RelayedPool> {
   pool.listen(0, '127.0.0.1')
   await once(pool, 'listening')
   const upstream = { host: '127.0.0.1', port: (pool.address() as AddressInfo).port, authorityPublicKey }
-  const options = JSON.stringify({ listen: { port: 0 }, upstream, authorityPublicKey, authoritySecretKey })
+  const keys = { authorityPublicKey, authoritySecretKey }
+  // One miner sends as much here as many do elsewhere.
+  const options = JSON.stringify({
+    listen: { port: 0 },
+    upstream,
+    ...keys,
+    maxFramesPerSecond: 0,
+    maxBytesPerSecond: 0,
+  })
   const env = addon === undefined ? process.env : { ...process.env, FRAMEPOOL_ADDON: addon }
   const relay = fork(fileURLToPath(new URL('sv2-relay-process.js', import.meta.url)), [options], { env })
   // The process has printed the reason.

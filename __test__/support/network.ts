@@ -81,6 +81,40 @@ export function dial(port: number, options: InitiatorOptions = {}, onBatch: OnBa
   return new Peer(Sv2Session.initiator({ authorityPublicKey, ...options }), connect(port, '127.0.0.1'), onBatch)
 }
 
+/**
+ * Connects a miner that sends its first frame, of type 0 and without payload. A relay makes its connection to the pool for the
+ * sake of that frame.
+ */
+export async function begin(port: number, options?: InitiatorOptions, onBatch?: OnBatch): Promise<Peer> {
+  const miner = dial(port, options, onBatch)
+  await miner.session.established()
+  miner.session.send({ messageType: 0 }, new Uint8Array(0))
+  return miner
+}
+
+/**
+ * Connects a miner through a relay to a pool that keeps frames, sends them back, or both, and resolves when its first frame has gone
+ * that way. The frames of both are empty then.
+ */
+export async function connectThrough(
+  port: number,
+  pool: TestPool,
+  answered: boolean,
+): Promise<{ miner: Peer; peer: Peer }> {
+  const before = pool.peers.length
+  const miner = await begin(port)
+  await eventually(() => {
+    if (pool.peers.length === before) throw new Error('the pool has no connection yet')
+    const { session, frames } = pool.peers[before]!
+    if (session.stats().framesIn === 0 || (answered && miner.frames.length === 0))
+      throw new Error(`${frames.length} frames`)
+  })
+  const peer = pool.peers[before]!
+  miner.frames.length = 0
+  peer.frames.length = 0
+  return { miner, peer }
+}
+
 /** A server whose connections are sessions. */
 export interface TestPool {
   port: number

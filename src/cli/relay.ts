@@ -12,6 +12,7 @@ const DRAIN_MS = 5000
 const LARGEST_FRAME = 16_777_215
 const LEAST_MEMORY = 1_048_576
 const MOST_CONNECTIONS = 1_000_000
+const MOST_THREADS = 256
 /** Nearly the longest that a Node timer can wait. */
 const LONGEST_SECONDS = 2_000_000
 
@@ -26,6 +27,7 @@ interface RelayFlags {
   maxConnections?: number
   maxMemory?: number
   idleTimeout?: number
+  threads?: number | 'auto'
 }
 
 /** Adds `framepool relay`, which runs until SIGINT, SIGTERM or SIGHUP, then drains and exits with 0. It logs to standard error. */
@@ -49,17 +51,18 @@ export function addRelayCommand(program: Command): void {
       'the key that the upstream must prove; without it, any upstream is accepted',
     )
     .option('--max-frame-size <bytes>', 'larger frames end their connection', wholeNumber(1, LARGEST_FRAME))
-    .option('--max-connections <count>', 'more are refused; default: no limit', wholeNumber(1, MOST_CONNECTIONS))
+    .option('--max-connections <count>', 'more are refused; default: 16,000', wholeNumber(1, MOST_CONNECTIONS))
     .option(
       '--max-memory <bytes>',
-      'the most memory that connections may take together, at least 1 MiB; others wait or are refused; default: no limit',
+      'the most memory that connections may take together, at least 1 MiB; others wait or are refused; default: 1.25 GiB',
       wholeNumber(LEAST_MEMORY, Number.MAX_SAFE_INTEGER),
     )
     .option(
       '--idle-timeout <seconds>',
-      'ends a connection on which nothing moves in this time; default: never',
+      'ends a connection on which nothing moves in this time; default: 600',
       seconds(LONGEST_SECONDS),
     )
+    .option('--threads <count>', "threads that connections are spread over, or 'auto'; default: 1", threadCount)
     .action((flags: RelayFlags) => run(command, flags))
 }
 
@@ -69,6 +72,7 @@ async function run(command: Command, flags: RelayFlags): Promise<void> {
   const interrupted = new Promise<void>((resolve) => onInterrupt(resolve))
   relay.on('connection', ({ id, remoteAddress }) => log(`connection ${id} from ${remoteAddress}`))
   relay.on('disconnect', (disconnection) => log(endLine(disconnection)))
+  relay.on('refused', ({ reason, count }) => log(`refused: ${count} for ${reason}`))
   try {
     log(`listening on ${formatAddress(await relay.listen())}, upstream ${formatAddress(flags.upstream)}`)
   } catch (error) {
@@ -93,7 +97,7 @@ async function run(command: Command, flags: RelayFlags): Promise<void> {
 
 function open(command: Command, flags: RelayFlags): Relay {
   const { listen, upstream, authorityPublicKey, upstreamAuthorityPublicKey } = flags
-  const { maxFrameSize, maxConnections, maxMemory, idleTimeout } = flags
+  const { maxFrameSize, maxConnections, maxMemory, idleTimeout, threads } = flags
   const [authoritySecretKey, source] = secretKey(command, flags)
   try {
     return createRelay({
@@ -104,6 +108,7 @@ function open(command: Command, flags: RelayFlags): Relay {
       },
       authorityPublicKey,
       authoritySecretKey,
+      ...(threads !== undefined && { threads }),
       ...(maxFrameSize !== undefined && { maxFrameSize }),
       ...(maxConnections !== undefined && { maxConnections }),
       ...(maxMemory !== undefined && { maxMemory }),
@@ -119,6 +124,10 @@ function open(command: Command, flags: RelayFlags): Relay {
     const message = Object.entries(names).reduce((text, [name, flag]) => text.replace(name, flag), error.message)
     command.error(`error: ${message}`)
   }
+}
+
+function threadCount(text: string): number | 'auto' {
+  return text === 'auto' ? text : wholeNumber(1, MOST_THREADS)(text)
 }
 
 /** Reads the key from the flag, the file or the environment, in this order. Returns it and where it was found. */
@@ -152,7 +161,7 @@ function statsLine(stats: RelayStats): string {
     `frames up ${stats.framesUpstream} down ${stats.framesDownstream}`,
     `bytes up ${stats.bytesUpstream} down ${stats.bytesDownstream}`,
     `heap fallbacks ${stats.heapFallbacks}`,
-    ...(stats.budget === null ? [] : [budgetPart(stats.budget)]),
+    budgetPart(stats.budget),
   ].join(', ')
 }
 

@@ -54,7 +54,7 @@ export const enum Word {
   Table,
   /** In and out: how many frames a batch describes. */
   Frames,
-  /** In: the index of the first frame to forward; 1 to take back announced lengths. */
+  /** In and out: the index of the first frame to forward, or to be looked at; 1 to take back announced lengths. */
   First,
   /** In: 1 when views of the memory that the call gives up may still be in use, as after a garbage collection. */
   Abandoned,
@@ -91,7 +91,7 @@ export const enum Word {
   Blocked,
   /** Out: the slots whose slices other isolates have given back, one bit a slot. JavaScript clears it. */
   Returned,
-  /** In and out: the `Kind` of the object that leaves this isolate, or has arrived. */
+  /** In and out: the `Kind` of the object that leaves this isolate, or has arrived. Out: what a relay's record is. */
   Kind,
   /** In and out: the memory of another isolate's slot pool. */
   Region,
@@ -99,7 +99,10 @@ export const enum Word {
   RegionGeneration,
   /** In and out: the logical length of a buddy buffer. Out: the size of a ring, or of one buffer of a budget pool, in bytes. */
   Size,
-  /** Out: the lower half of a 64-bit number: the position of a ring half, or the limit of a budget pool in bytes. */
+  /**
+   * The lower half of a 64-bit number. Out: the position of a ring half, or the limit of a budget pool in bytes. In and out: the
+   * number of a relay's link.
+   */
   Low,
   /** Out: the upper half of the number in `Low`. */
   High,
@@ -111,18 +114,10 @@ export const enum Word {
   Facade,
   /** Out: 1 when a slice owns its memory. */
   Own,
-  /** In: the share that a link has of its relay's memory budget. */
-  Link,
-  /** The generation of `Link`. */
-  LinkGeneration,
-  /** In: the direction of a link's frames: 0 upstream, 1 downstream. */
+  /** In and out: the direction of a link's frames: 0 upstream, 1 downstream. */
   Direction,
-  /** Out: how far a link's output must be drained before more is read, in bytes. */
-  Drained,
-  /** Out: the payload for which memory must be granted, in bytes, 0 for none; or 1 when memory was granted, else 0. */
+  /** Out: 1 when memory was granted, else 0. */
   Granted,
-  /** Out: how many bytes a link may read next. */
-  Quota,
   /** Out: 1 when the heap buffer of a message, or the memory of an unfinished frame, lies elsewhere than before the call. */
   Moved,
   /** Out: the length of a reader's unfinished frame, in bytes, or 0 while that is unknown. */
@@ -277,12 +272,15 @@ export interface Bound {
   outputConsume(): void
   outputWrite(): void
   outputWriteLater(settled: () => void): void
-  linkJoin(): void
-  linkStep(): void
-  linkTryComing(): void
-  linkTryReplacing(): void
-  linkWait(settled: () => void): void
-  linkRelease(): void
-  linkEnd(): void
+  relayNext(): void
+  relayWatch(settled: () => void): void
+  relayForward(): void
+  relayReplace(bytes: Uint8Array): void
+  relayDone(): void
+  relaySend(bytes: Uint8Array): void
+  relayWatchOutput(): void
+  relayClose(): void
+  relayDestroy(): void
+  relayFlush(): void
   waitCancel(): void
 }

@@ -1,118 +1,203 @@
-import { callOn, check, control } from './call.js'
+import { callOn, check, control, replyWide } from './call.js'
 import { guarded } from './guarded.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
-import { readSession, type SessionState } from './session.js'
+import { type ArrivedSlice, readArrivedSlice } from './transfer.js'
 import { Word } from './words.js'
 
-const { linkJoin, linkStep, linkTryComing, linkTryReplacing, linkWait, linkRelease, linkEnd } = bound
+const { relayNext, relayWatch, relayFlush } = bound
+const { relayForward, relayReplace, relayDone, relaySend, relayWatchOutput, relayClose, relayDestroy } = bound
 
-/** Makes a relay's memory budget of `limit` bytes, shared out for at most `mostLinks` links. */
-export function createRelayMemory(limit: number, mostLinks: number | undefined): Handle {
-  return guarded(() => native.relayMemoryCreate(limit, mostLinks))
-}
+/** Options of a relay, as native code takes them. */
+export type RelaySettings = import('./binding.cjs').RelaySettings
 
-/** Returns the figures of a memory budget. */
-export function relayMemoryReport(memory: Handle): import('./binding.cjs').RelayMemoryReport {
-  return guarded(() => native.relayMemoryReport(memory))
-}
+/** What a relay tells that is rare: connections that come and go, and refusals. */
+export type RelayEvent = import('./binding.cjs').RelayEvent
 
-/** Forgets a memory budget that has no links any more. */
-export function endRelayMemory(memory: Handle): void {
-  guarded(() => native.relayMemoryEnd(memory))
-}
+/** How a link ended. */
+export type RelayEnd = import('./binding.cjs').RelayEnd
 
-/** Reserves memory for a new link of two connections. Returns null if the budget has no room for it. */
-export function createLink(memory: Handle): Handle | null {
-  return guarded(() => native.linkCreate(memory))
-}
+/** An error of the system, or of framepool, on one side of a link. */
+export type RelayFault = import('./binding.cjs').RelayFault
 
-function writeLink(link: Handle): void {
-  control[Word.Link] = link.index
-  control[Word.LinkGeneration] = link.generation
-}
+/** Figures of a relay. */
+export type RelayReport = import('./binding.cjs').RelayReport
 
-/** Charges the memory of a session to a link. */
-export function joinLink(link: Handle, session: Handle): void {
-  writeLink(link)
-  callOn(session, linkJoin)
-}
+/** Figures of an open connection. */
+export type RelayLinkReport = import('./binding.cjs').RelayLinkReport
+
+/** A relay that has started: `relay`, and where it listens; or `fault`, why it has not. */
+export type RelayStart = import('./binding.cjs').RelayStart
 
 /** A direction through a relay: towards the mining pool, or towards the miner. */
 export type Direction = 'upstream' | 'downstream'
 
-/** One way through a link: the frames that `from` receives go out through `to`. */
-export interface LinkWay {
-  readonly link: Handle
-  readonly direction: Direction
-  readonly from: Handle
-  readonly to: Handle
+const DIRECTIONS: readonly Direction[] = ['upstream', 'downstream']
+
+/** Starts a relay that listens on the first of `hosts`, IP addresses, on which that is possible. */
+export function startRelay(hosts: string[], port: number, settings: RelaySettings): RelayStart {
+  return guarded(() => native.relayStart(hosts, port, settings))
 }
 
-function writeWay({ link, direction, to }: LinkWay): void {
-  writeLink(link)
+/** Returns the memory budget of a relay without `maxMemory`, in bytes. */
+export function defaultRelayMemory(): number {
+  return guarded(() => native.relayDefaults()).maxMemory
+}
+
+/** Has a link connect to the first of `hosts`, IP addresses, that answers. */
+export function connectLink(relay: Handle, link: number, hosts: string[], port: number, key: string | undefined): void {
+  guarded(() => native.relayConnect(relay, link, hosts, port, key))
+}
+
+/** Has a relay accept no more, and end each link when all answers have gone out. */
+export function drainRelay(relay: Handle): void {
+  guarded(() => native.relayDrain(relay))
+}
+
+/** Ends all links of a relay. */
+export function destroyRelay(relay: Handle): void {
+  guarded(() => native.relayDestroy(relay))
+}
+
+/** Forgets a relay that has ended. */
+export function releaseRelay(relay: Handle): void {
+  guarded(() => native.relayRelease(relay))
+}
+
+/** Returns the figures of a relay. */
+export function relayReport(relay: Handle): RelayReport {
+  return guarded(() => native.relayReport(relay))
+}
+
+/** Returns the figures of the open connections of a relay. */
+export function relayLinks(relay: Handle): RelayLinkReport[] {
+  return guarded(() => native.relayLinks(relay))
+}
+
+/** Frames that wait for verdicts. */
+export interface HandedFrames {
+  /** Number of the link. */
+  link: number
+  direction: Direction
+  /** Offset of the table in the slice, in bytes. */
+  table: number
+  /** Number of frames in the table. */
+  count: number
+  /** Index of the first frame that waits. */
+  first: number
+  slice: ArrivedSlice
+}
+
+const NOTHING = 0
+const FRAMES = 1
+
+/**
+ * Takes the next record of a relay: an event, or frames, which go into `into`. Returns null if there is none. The slice in `into`
+ * is valid until the next object arrives.
+ */
+export function nextRecord(relay: Handle, into: HandedFrames): RelayEvent | HandedFrames | null {
+  control[Word.Facade] = bound.facade
+  callOn(relay, relayNext)
+  const kind = control[Word.Kind]!
+  if (kind === NOTHING) return null
+  if (kind !== FRAMES) return guarded(() => native.relayEvent(relay))
+  into.link = replyWide()
+  into.direction = DIRECTIONS[control[Word.Direction]!]!
+  into.table = control[Word.Table]!
+  into.count = control[Word.Frames]!
+  into.first = control[Word.First]!
+  into.slice = readArrivedSlice()
+  return into
+}
+
+/** Calls `heard` once, when there are records. Does not keep the event loop alive. */
+export function watchRecords(relay: Handle, heard: () => void): void {
+  control[Word.Handle] = relay.index
+  control[Word.Generation] = relay.generation
+  relayWatch(heard)
+  check()
+}
+
+function writeLink(relay: Handle, link: number): void {
+  control[Word.Handle] = relay.index
+  control[Word.Generation] = relay.generation
+  control[Word.Low] = link >>> 0
+  control[Word.High] = Math.floor(link / 2 ** 32)
+}
+
+function writeWay(relay: Handle, link: number, direction: Direction): void {
+  writeLink(relay, link)
   control[Word.Direction] = direction === 'upstream' ? 0 : 1
-  control[Word.Target] = to.index
-  control[Word.TargetGeneration] = to.generation
 }
 
-/** Steps that one direction of a link needs before it reads more. */
-export interface LinkStep {
-  /** Reading waits until the output holds no more than this many bytes. */
-  drained: number
-  /** Payload, in bytes, of the frame that needs a grant of memory first. 0 when none does. */
-  payload: number
-  /** The most that the next read may bring, in bytes. */
-  quota: number
-}
-
-/** Asks what must happen before more is read, and writes the answer into `into`. */
-export function nextStep(way: LinkWay, into: LinkStep): void {
-  writeWay(way)
-  callOn(way.from, linkStep)
-  into.drained = control[Word.Drained]!
-  into.payload = control[Word.Granted]!
-  into.quota = control[Word.Quota]!
-}
-
-/** Grants memory for a frame that comes in. Returns false if there is not enough now. */
-export function tryComing(way: LinkWay, payload: number): boolean {
-  return tryGrant(way, payload, linkTryComing)
-}
-
-/** Grants memory for a frame that goes out in place of another. Returns false if there is not enough now. */
-export function tryReplacing(way: LinkWay, payload: number): boolean {
-  return tryGrant(way, payload, linkTryReplacing)
-}
-
-function tryGrant(way: LinkWay, payload: number, call: () => void): boolean {
-  writeWay(way)
-  control[Word.Length] = payload
-  call()
+/** Forwards `count` frames from `first` on of those that wait. As all commands of links, it goes to native threads with a flush. */
+export function forwardHanded(relay: Handle, link: number, direction: Direction, first: number, count: number): void {
+  writeWay(relay, link, direction)
+  control[Word.First] = first
+  control[Word.Frames] = count
+  relayForward()
   check()
-  return control[Word.Granted] === 1
 }
 
-/** Begins to wait, in turn, for memory for a frame that comes in. Returns the number of the wait. */
-export function waitForGrant(way: LinkWay, payload: number, settled: () => void): number {
-  writeWay(way)
-  control[Word.Length] = payload
-  linkWait(settled)
+/** Forwards a frame that waits with another payload. */
+export function replaceHanded(
+  relay: Handle,
+  link: number,
+  direction: Direction,
+  frame: number,
+  payload: Uint8Array,
+): void {
+  writeWay(relay, link, direction)
+  control[Word.First] = frame
+  relayReplace(payload)
   check()
-  return control[Word.Wait]!
 }
 
-/** Gives back what was granted once the output is empty, and writes the state of the session that sends into `into`. */
-export function releaseGrants(way: LinkWay, into: SessionState): void {
-  writeWay(way)
-  linkRelease()
+/** Has a link go on behind the frames that waited. */
+export function endHanded(relay: Handle, link: number, direction: Direction): void {
+  writeWay(relay, link, direction)
+  relayDone()
   check()
-  readSession(into)
 }
 
-/** Gives the memory of a link back to its budget. */
-export function endLink(link: Handle): void {
-  writeLink(link)
-  linkEnd()
+/** Sends a frame on a link. */
+export function sendOnLink(
+  relay: Handle,
+  link: number,
+  direction: Direction,
+  extensionType: number,
+  messageType: number,
+  payload: Uint8Array,
+): void {
+  writeWay(relay, link, direction)
+  control[Word.Extension] = extensionType
+  control[Word.MessageType] = messageType
+  relaySend(payload)
   check()
+}
+
+/** Has an event tell when what was sent on a link has gone out, as far as it should before more is sent. */
+export function watchOutput(relay: Handle, link: number, direction: Direction): void {
+  writeWay(relay, link, direction)
+  relayWatchOutput()
+  check()
+}
+
+/** Ends a link when what was sent has gone out. */
+export function closeLink(relay: Handle, link: number): void {
+  writeLink(relay, link)
+  relayClose()
+  check()
+}
+
+/** Ends a link at once. */
+export function destroyLink(relay: Handle, link: number): void {
+  writeLink(relay, link)
+  relayDestroy()
+  check()
+}
+
+/** Gives the commands of links to native threads. */
+export function flushCommands(relay: Handle): void {
+  callOn(relay, relayFlush)
 }

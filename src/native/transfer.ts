@@ -273,22 +273,29 @@ const arrivedBuddyBuffer: Mutable<ArrivedBuddyBuffer> = {
   length: 0,
 }
 
+/** Reads what the last call reports of a slice that it has taken into this isolate. Valid until the next object arrives. */
+export function readArrivedSlice(): ArrivedSlice {
+  sliceHandle.index = control[Word.Heap]!
+  sliceHandle.generation = control[Word.HeapGeneration]!
+  const onHeap = control[Word.Own] === 1
+  if (!onHeap) {
+    sliceRegion.index = control[Word.Region]!
+    sliceRegion.generation = control[Word.RegionGeneration]!
+  }
+  arrivedSlice.onHeap = onHeap
+  arrivedSlice.slot = control[Word.Slot]!
+  arrivedSlice.offset = control[Word.Offset]!
+  arrivedSlice.length = control[Word.Length]!
+  arrivedSlice.batch = null
+  return arrivedSlice
+}
+
 /** Reads what the last call has taken into this isolate. The result is valid until the next object arrives. */
 export function readArrivedMovable(): ArrivedMovable {
   const kind: Kind = control[Word.Kind]!
   if (kind === Kind.Slice) {
-    sliceHandle.index = control[Word.Heap]!
-    sliceHandle.generation = control[Word.HeapGeneration]!
-    const onHeap = control[Word.Own] === 1
-    if (!onHeap) {
-      sliceRegion.index = control[Word.Region]!
-      sliceRegion.generation = control[Word.RegionGeneration]!
-    }
-    arrivedSlice.onHeap = onHeap
-    arrivedSlice.slot = control[Word.Slot]!
-    arrivedSlice.offset = control[Word.Offset]!
-    arrivedSlice.length = control[Word.Length]!
-    arrivedSlice.batch = (control[Word.Came]! & 1) === 1 ? readShape() : null
+    readArrivedSlice()
+    if ((control[Word.Came]! & 1) === 1) arrivedSlice.batch = readShape()
     return arrivedSlice
   }
   if (kind === Kind.Allocation) {

@@ -6,9 +6,10 @@
  */
 export type { Disconnection, DisconnectSide, Ending } from './relay/disconnection.js'
 export type { RelayLinkHandle } from './relay/link-handle.js'
-export type { RelayBudget } from './relay/memory.js'
 export type { RelayOptions, Verdict } from './relay/options.js'
-export { createRelay, Relay, type RelayEvents, type RelayStats } from './relay/relay.js'
+export { createRelay, Relay, type RelayEvents } from './relay/relay.js'
+export type { RelayBudget, RelayConnection, RelayRefusals, RelayStats } from './relay/stats.js'
+export type { ChooseUpstream, Upstream, UpstreamRequest } from './relay/upstream.js'
 export type { SessionStats } from './session/core.js'
 export type { SendableMessage } from './session/encoded.js'
 export type { Frame, FrameBatch } from './session/frame-batch.js'

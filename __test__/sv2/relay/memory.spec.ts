@@ -26,7 +26,7 @@ const LEAST = MIB
 /** Bytes that a connection takes when it is accepted: `FLOOR` in the core. */
 const FLOOR = 36_864
 /** Number of miners that read nothing. */
-const MINERS = 50
+const MINERS = 25
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
 /** Sends `payloads` in order, as the output accepts them. */
@@ -161,7 +161,8 @@ describe('a relay with a memory budget', { timeout: PATIENCE_MS }, () => {
     const { relay, port } = await startRelay(pool.port, { maxMemory: LEAST })
     const reasons = reasonsOf(relay)
     const [doomed, other] = await established(port, 2)
-    await send(doomed!, [pattern(100_000)])
+    // The relay may break the connection before all is sent.
+    await send(doomed!, [pattern(100_000)]).catch(() => {})
     await eventually(() => expect(doomed!.closed).toBe(true))
     await eventually(() => expect(reasons).toEqual([expect.stringMatching(/needs \d+ bytes of memory .* has 262144$/)]))
     await send(other!, [pattern(30_000)])
@@ -172,8 +173,8 @@ describe('a relay with a memory budget', { timeout: PATIENCE_MS }, () => {
     const { relay, port, pool, miners, sending, received } = await stalled(30_000)
     const accounts = watched(relay)
     const [other] = await established(port, 1)
-    await eventually(() => expect(pool.peers.at(-1)?.session.state).toBe('transport'))
     await send(other!, [pattern(1000)])
+    await eventually(() => expect(pool.peers.length).toBe(miners.length + 1))
     await eventually(() => expect(received(pool.peers.at(-1)!).frames).toBe(1))
     await quiet()
     expect(relay.stats().budget!.waiting).toBe(miners.length - 1)
@@ -284,12 +285,10 @@ describe('a relay with a memory budget', { timeout: PATIENCE_MS }, () => {
   })
 })
 
-/** Program that runs a relay in a separate process and checks its accounts all the time. */
+/** Program that runs a relay, which leaves miners alone that read nothing, in a separate process and checks its accounts all the time. */
 const RELAY = `
-  import './dist/src/native/load.js'
-  if (process.argv[1] === 'in parts') Object.defineProperty(process, 'platform', { value: 'win32' })
-  const { createRelay } = await import('./dist/src/sv2/index.js')
-  const relay = createRelay(JSON.parse(process.argv[2]))
+  import { createRelay } from './dist/src/sv2/index.js'
+  const relay = createRelay(JSON.parse(process.argv[1]))
   let [peak, peakRss, held] = [0, 0, true]
   setInterval(() => {
     const { memoryBytes, budget } = relay.stats()
@@ -311,8 +310,13 @@ interface Report extends RelayBudget {
   rss: number
 }
 
-async function relayProcess(poolPort: number, maxMemory: number, reading: string) {
-  const args = ['--input-type=module', '-e', RELAY, reading, JSON.stringify(relayOptions(poolPort, { maxMemory }))]
+async function relayProcess(poolPort: number, maxMemory: number) {
+  const args = [
+    '--input-type=module',
+    '-e',
+    RELAY,
+    JSON.stringify(relayOptions(poolPort, { maxMemory, minBytesPerSecond: 0 })),
+  ]
   const child = spawn(process.execPath, args, { cwd: root, stdio: ['pipe', 'pipe', 'inherit'] })
   onTestFinished(() => {
     child.kill()
@@ -326,17 +330,16 @@ async function relayProcess(poolPort: number, maxMemory: number, reading: string
   return { port: Number(port), report }
 }
 
-describe('many miners that read nothing', { timeout: 2 * PATIENCE_MS }, () => {
-  it.each(['into shared memory', 'in parts'])('take no more than the budget of a relay that reads %s', async (how) => {
+describe('many miners that read nothing', { timeout: 4 * PATIENCE_MS }, () => {
+  it('take no more than the budget of a relay', async () => {
     const limit = 12 * MIB
     const pool = await startPool()
-    const relay = await relayProcess(pool.port, limit, how)
+    const relay = await relayProcess(pool.port, limit)
     const { count, of } = counting()
     const miners = await established(relay.port, MINERS, count)
-    await eventually(() => expect(pool.peers.length).toBe(miners.length))
-    await eventually(() => expect(pool.peers.every(({ session }) => session.state === 'transport')).toBe(true))
-    // A silent connection is closed after a timeout.
+    // With its first frame, each gets its connection to the pool.
     for (const miner of miners) await send(miner, [pattern(1)])
+    await eventually(() => expect(pool.peers.length).toBe(miners.length))
     await eventually(() => expect(pool.peers.every(({ frames }) => frames.length === 1)).toBe(true))
     const before = await relay.report()
     for (const { socket } of miners) socket.pause()
@@ -356,8 +359,8 @@ describe('many miners that read nothing', { timeout: 2 * PATIENCE_MS }, () => {
     while (report.waiting > 0 || report.reserved > MINERS * FLOOR) report = await relay.report()
     expect(report).toMatchObject({ connections: MINERS, held: true, limit, reserved: MINERS * FLOOR })
     expect(report.peak).toBeGreaterThan(2 * MIB)
-    // The bound allows for one batch, spare buffers and Node's own memory for sockets besides the budget. Node
-    // allocates much more where it cannot read into shared memory, and debug mode keeps freed memory.
-    if (how === 'into shared memory' && !DEBUG) expect(report.peakRss - before.rss).toBeLessThan(limit + 40 * MIB)
+    // The bound allows for one batch, spare buffers and Node's own memory for sockets besides the budget.
+    // Debug mode keeps freed memory.
+    if (!DEBUG) expect(report.peakRss - before.rss).toBeLessThan(limit + 40 * MIB)
   })
 })

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { createRelay, type RelayOptions, Sv2Session } from '../../../src/sv2/index.js'
 import { codeOf, codeOfRejection } from '../../support/code-of.js'
 import {
+  connectThrough,
   dial,
   echo,
   eventually,
@@ -50,15 +51,22 @@ describe('a relay', { timeout: PATIENCE_MS }, () => {
       bytesUpstream: wire + 60 * ACT_1,
       bytesDownstream: wire + 60 * ACT_2,
       heapFallbacks: 0,
-      budget: null,
+      budget: { limit: 1280 * 2 ** 20, reserved: 60 * 36_864, waiting: 0 },
+      refused: expect.any(Object),
     })
+    expect(new Set(Object.values(stats.refused))).toEqual(new Set([0]))
     // Each miner has two rings, which its traffic has grown to at most 64 KiB.
     expect(memoryBytes).toBeLessThan(60 * 2 * 70_000)
     // Silent connections give most of that back.
     await eventually(() => expect(relay.stats().memoryBytes).toBeLessThan(60 * 4096))
     await Promise.all(miners.map((miner) => miner.end()))
     await eventually(() => expect(relay.stats().connections).toBe(0))
-    expect(relay.stats()).toEqual({ ...stats, connections: 0, memoryBytes: 0 })
+    expect(relay.stats()).toEqual({
+      ...stats,
+      connections: 0,
+      memoryBytes: 0,
+      budget: { ...stats.budget, reserved: 0 },
+    })
   })
 
   it('carries large frames, up to maxFrameSize', async () => {
@@ -134,12 +142,9 @@ describe('a relay', { timeout: PATIENCE_MS }, () => {
   it('passes the end of the pool on to the miner, after the frames of the pool', async () => {
     const pool = await startPool()
     const { relay, port } = await startRelay(pool.port)
-    const miner = dial(port)
-    await eventually(() => expect([miner.session.state, pool.peers.length]).toEqual(['transport', 1]))
-    const [peer] = pool.peers
-    await eventually(() => expect(peer!.session.state).toBe('transport'))
-    await peer!.sendAll(framesOf(1, 2000, 1000))
-    await peer!.end()
+    const { miner, peer } = await connectThrough(port, pool, false)
+    await peer.sendAll(framesOf(1, 2000, 1000))
+    await peer.end()
     await eventually(() => expect(miner.ended).toBe(true))
     expect(miner.frames.length).toBe(2000)
     await eventually(() => expect(relay.stats().connections).toBe(0))
@@ -153,12 +158,11 @@ describe('onFrame', { timeout: PATIENCE_MS }, () => {
       keep(batch, peer)
       echo(batch, peer)
     })
-    const { relay, port } = await startRelay(pool.port, { onFrame })
-    const miner = dial(port)
-    await eventually(() =>
-      expect([miner.session.state, pool.peers[0]?.session.state]).toEqual(['transport', 'transport']),
-    )
-    return { relay, port, miner, peer: pool.peers[0]! }
+    // The miner's first frame has type 0.
+    const { relay, port } = await startRelay(pool.port, {
+      onFrame: (frame, ...rest) => (frame.messageType === 0 ? 'forward' : onFrame(frame, ...rest)),
+    })
+    return { relay, port, ...(await connectThrough(port, pool, true)) }
   }
 
   it('sees every frame with its direction, and may forward, drop or replace it', async () => {
@@ -182,7 +186,7 @@ describe('onFrame', { timeout: PATIENCE_MS }, () => {
       [1, 2, 3, 4].map((type) => [type, 'upstream', 10]),
     )
     expect(seen.filter(([, direction]) => direction === 'downstream').map(([type]) => type)).toEqual([1, 3, 4])
-    expect(relay.stats()).toMatchObject({ framesUpstream: 3, framesDownstream: 2 })
+    expect(relay.stats()).toMatchObject({ framesUpstream: 4, framesDownstream: 3 })
   })
 
   it('keeps the header of a frame whose payload it replaces', async () => {

@@ -111,7 +111,7 @@ describe('onFrame', { timeout: PATIENCE_MS }, () => {
     const { relay, port } = await startRelay(pool.port, { onFrame })
     const ends = endsOf(relay)
     const miner = dial(port)
-    await eventually(() => expect(pool.peers[0]?.session.state).toBe('transport'))
+    await miner.session.established()
     const other = dial(port)
     await other.session.established()
     for (const messageType of [1, 2, 66, 3]) miner.session.send({ messageType }, pattern(10))

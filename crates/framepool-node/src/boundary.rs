@@ -20,12 +20,12 @@ use crate::framing::reader;
 use crate::io::{output as output_io, pump, transfer};
 use crate::memory::{budget as memory_budget, reservation};
 use crate::pin;
+use crate::relay::{commands, records};
 use crate::ring::half as ring_half;
 use crate::shown::external::{array_buffer, check_not_copied};
 use crate::slice::{borrowed, heap, release};
 use crate::slot::{pool as slot_pool, system_memory};
 use crate::state::EnvState;
-use crate::sv2::link_memory;
 use crate::sv2::session::{self, output};
 use crate::threads::{channel, ticket};
 use crate::wait::settle;
@@ -176,13 +176,16 @@ calls! {
     #[cfg(unix)] outputWrite() => output_io::write,
     #[cfg(unix)] outputWriteLater(settled) => output_io::write_later,
 
-    linkJoin() => link_memory::join,
-    linkStep() [Open] => link_memory::step,
-    linkTryComing() => link_memory::try_coming,
-    linkTryReplacing() => link_memory::try_replacing,
-    linkWait(settled) => link_memory::wait,
-    linkRelease() [Open] => link_memory::release,
-    linkEnd() [Open] => link_memory::end,
+    relayNext() [Open] => records::next,
+    relayWatch(settled) [Open] => records::watch,
+    relayForward() [Open] => commands::forward,
+    relayReplace(bytes) [Open] => commands::replace,
+    relayDone() [Open] => commands::done,
+    relaySend(bytes) [Open] => commands::send,
+    relayWatchOutput() [Open] => commands::watch,
+    relayClose() [Open] => commands::close,
+    relayDestroy() [Open] => commands::destroy,
+    relayFlush() [Open] => commands::flush,
 
     waitCancel() [Open] => settle::cancel,
 }

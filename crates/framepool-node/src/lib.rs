@@ -3,12 +3,12 @@
 //! The modules form layers. Each uses only those below it:
 //!
 //! - `boundary`: the table of all bound functions, and how an isolate gets them.
-//! - `slot`, `slice`, `budget`, `memory`, `framing`, `buddy`, `ring`, `io`, `sv2`, `threads`, `inspect`, `debug`: one room for each feature, as in the
+//! - `slot`, `slice`, `budget`, `memory`, `framing`, `buddy`, `ring`, `io`, `sv2`, `relay`, `threads`, `inspect`, `debug`: one room for each feature, as in the
 //!   core and in the facade. Their bound functions take a `Call`.
 //! - `wait`: how waits begin and end.
 //! - `call`: what a bound function gets and gives, and how a call enters.
 //! - `state`: everything that one isolate has. `tables` declares its objects, `kinds` says what `inspect()` calls them.
-//! - The types of these objects: `slot::entry`, `slice::regions`, `buddy::entry`, `ring::entry`, `sv2::relay_memories`,
+//! - The types of these objects: `slot::entry`, `slice::regions`, `buddy::entry`, `ring::entry`, `relay::entry`,
 //!   `threads::transferable`, `debug::mode`, `wait::pending`.
 //! - `shown`: memory that JavaScript sees through an `ArrayBuffer`.
 //! - `call::words`, `call::control`, `handle`, `errors`, `allocator`, `pin`: what everything stands on.
@@ -34,6 +34,7 @@ mod io;
 mod kinds;
 mod memory;
 mod pin;
+mod relay;
 mod ring;
 mod shown;
 mod slice;

@@ -1,5 +1,3 @@
-//! Stratum V2: sessions, their output, and the memory budget of a relay.
+//! Stratum V2: sessions, and their output.
 
-pub(crate) mod link_memory;
-pub(crate) mod relay_memories;
 pub(crate) mod session;

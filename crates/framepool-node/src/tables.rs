@@ -20,10 +20,10 @@ use crate::buddy::entry::BuddyPools;
 use crate::errors::Fault;
 use crate::inspect::listing::Isolate;
 use crate::inspect::table::{Store, Table};
+use crate::relay::entry::Relays;
 use crate::ring::entry::RingHalf;
 use crate::slice::regions::Regions;
 use crate::slot::entry::SlotPoolEntry;
-use crate::sv2::relay_memories::RelayMemories;
 use crate::threads::transferable::Transferable;
 
 /// Calls a method of a store, if objects of other isolates arrive in it; else gives the default.
@@ -107,7 +107,7 @@ tables! {
     regions: Regions, arrives;
     /// Slices that JavaScript names by a handle: those on the heap, and those of other isolates' slot pools.
     slices: Table<Slice>, arrives;
-    relay_memories: RelayMemories;
+    relays: Relays;
     sessions: Table<Session>;
     memory_budgets: Table<MemoryBudget>, arrives;
     reservations: Table<Reservation>;

@@ -10,6 +10,7 @@
 //! - [`framing`]: length-prefixed and delimited frames out of a stream of bytes.
 //! - [`memory_budget`]: a number of bytes that holders of any memory share.
 //! - [`sv2`]: Stratum V2 sessions without I/O, and the memory budget of a relay.
+//! - [`relay`]: a relay between miners and mining pools, on threads of its own.
 //! - [`shown`]: memory that code outside may see. [`quarantine`] finds writes to it after its release.
 //! - [`ticket`], [`handle`], [`census`]: how objects change hands, are named and are listed.
 //! - [`allocator`]: what happens when the system has no memory.
@@ -29,6 +30,7 @@ pub mod io;
 mod ledger;
 pub mod memory_budget;
 pub mod quarantine;
+pub mod relay;
 pub mod ring;
 pub mod shown;
 pub mod slot;

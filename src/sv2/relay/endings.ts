@@ -1,23 +1,13 @@
-import type { Socket } from 'node:net'
 import { types } from 'node:util'
-import type { Direction } from '../../native/relay.js'
-import { FramePoolError } from '../../support/errors.js'
+import type { RelayEnd } from '../../native/relay.js'
+import { errorOf, FramePoolError } from '../../support/errors.js'
 import { errorText } from '../../support/thrown.js'
-import { coreOf, type Sv2Session } from '../session/session.js'
 import type { DisconnectSide, Ending } from './disconnection.js'
 import { foreignProtocol } from './foreign-protocol.js'
-
-/** The facts about one end of a link that tell how the link ended. */
-export interface Party {
-  readonly session: Sv2Session
-  readonly socket: Socket
-  readonly direction: Direction
-  /** The first bytes that came from it. Empty once it has sent a frame. */
-  readonly head: Uint8Array
-}
+import { connectFailure, systemFailure } from './system-failure.js'
 
 /** Length of each end's first message in its handshake, in bytes. */
-const FIRST_MESSAGE = { downstream: 64, upstream: 234 } as const
+const FIRST_MESSAGE = { downstream: 64, upstream: 234, relay: 0 } as const
 
 /** Length of a frame's sealed header, in bytes. A frame that is shorter so far does not prove that its sender knows the keys. */
 const SEALED_HEADER = 22
@@ -25,7 +15,43 @@ const SEALED_HEADER = 22
 /** A likely reason for which a miner leaves, or says nothing, once the relay has answered its handshake. */
 const HINT = "it may have refused the relay's certificate: check the authority public key that it has, and its clock"
 
-export const RELAY_CLOSED: Ending = { side: 'relay', code: 'RELAY_CLOSED', reason: 'the relay was closed', error: null }
+const RELAY_CLOSED: Ending = { side: 'relay', code: 'RELAY_CLOSED', reason: 'the relay was closed', error: null }
+
+/** Reasons for which the engine ends a link that takes too much, with their codes. */
+const REFUSALS: Readonly<Record<string, [code: string, reason: string]>> = {
+  handshakes: ['HANDSHAKE_LIMIT', 'it was the oldest of too many handshakes (maxHandshakes)'],
+  slowFrame: ['SLOW_FRAME', 'its frame came too slowly (minBytesPerSecond)'],
+  slowReader: ['SLOW_READER', 'it read too slowly (minBytesPerSecond)'],
+}
+
+/** Describes how a link ended, from what the engine tells of it. `byUser` is what the user of the relay ended it for, if so. */
+export function endingOf(end: RelayEnd, byUser: Ending | undefined): Ending {
+  const side = end.side as DisconnectSide
+  switch (end.cause) {
+    case 'departed':
+      return departure(side, end)
+    case 'silent':
+      return silence(side, end)
+    case 'foreign':
+      return foreign(side, end, null) ?? notSv2(side, 'plain text', null)
+    case 'broken':
+      return breach(side, end)
+    case 'unreachable':
+      return failure(side, connectFailure(end.faults))
+    case 'idle':
+      return { side, code: 'IDLE_TIMEOUT', reason: 'idle timeout', error: null }
+    case 'refused': {
+      const [code, reason] = REFUSALS[end.refused ?? ''] ?? ['REFUSED', 'it took too much']
+      return { side, code, reason: `${side}: ${reason}`, error: null }
+    }
+    case 'closed':
+      return RELAY_CLOSED
+    case 'user':
+      return byUser ?? RELAY_CLOSED
+    default:
+      return failure('relay', faultOf(end))
+  }
+}
 
 /** Describes a link that `error` broke. */
 export function failure(side: DisconnectSide, error: unknown): Ending {
@@ -54,60 +80,70 @@ export function userFault(error: Error): Ending {
   return { side: 'relay', code: 'USER_CODE', reason: errorText(error), error }
 }
 
-/** Describes a link with an end that speaks another protocol than Sv2. Returns null if the end speaks none that is known. */
-export function foreign({ direction, head }: Party, error: Error | null): Ending | null {
-  const protocol = foreignProtocol(head)
-  if (protocol === null) return null
-  return { side: direction, code: 'NOT_SV2', reason: `${direction} speaks ${protocol}, not Stratum V2`, error }
+/** Describes a link that user code closed. */
+export function userClose(reason: string): Ending {
+  return { side: 'relay', code: 'LINK_CLOSED', reason: errorText({ message: reason }), error: null }
 }
 
-/** Describes a link with an end that has left, or that `error` broke. */
-export function departure(party: Party, error: Error | null): Ending {
-  const { session, direction } = party
-  const { framesIn, bytesIn } = session.stats()
-  const spoken = framesIn === 0 ? foreign(party, error) : null
-  if (spoken !== null) return spoken
-  if (error !== null && !isLoss(error)) {
-    const ending = failure(direction, error)
-    if (ending.code !== 'ERR_SV2_AEAD' || framesIn > 0) return ending
-    return { ...ending, reason: `${ending.reason}; it was the first, so it may be no Stratum V2 at all` }
+function faultOf({ faults: [fault] }: RelayEnd): Error {
+  return errorOf(fault?.code ?? 'ERR_INTERNAL', fault?.message ?? 'the engine failed')
+}
+
+function notSv2(side: DisconnectSide, protocol: string, error: Error | null): Ending {
+  return { side, code: 'NOT_SV2', reason: `${side} speaks ${protocol}, not Stratum V2`, error }
+}
+
+/** Describes a link with a side that speaks another protocol than Sv2. Returns null if the side speaks none that is known. */
+function foreign(side: DisconnectSide, { head }: RelayEnd, error: Error | null): Ending | null {
+  const protocol = foreignProtocol(Buffer.from(head, 'hex'))
+  return protocol === null ? null : notSv2(side, protocol, error)
+}
+
+/** Describes a link with a side that has sent what is at fault. */
+function breach(side: DisconnectSide, end: RelayEnd): Ending {
+  const error = faultOf(end)
+  if (side !== 'relay' && end.framesIn === 0) {
+    const spoken = foreign(side, end, error)
+    if (spoken !== null) return spoken
   }
-  const { partial } = coreOf(session)
+  const ending = failure(side, error)
+  if (ending.code !== 'ERR_SV2_AEAD' || end.framesIn > 0 || side === 'relay') return ending
+  return { ...ending, reason: `${ending.reason}; it was the first, so it may be no Stratum V2 at all` }
+}
+
+/** Describes a link with a side that has left, or whose connection is lost. */
+function departure(side: DisconnectSide, end: RelayEnd): Ending {
+  const { bytesIn, framesIn, partial, faults } = end
+  const error = faults[0] === undefined ? null : systemFailure(faults[0])
+  const spoken = framesIn === 0 ? foreign(side, end, error) : null
+  if (spoken !== null) return spoken
   const ended = (code: string, where: string, hint = ''): Ending => {
     const loss = error === null ? '' : `: ${errorText(error)}`
-    return { side: direction, code, reason: `${direction} ended${where}${loss}${hint}`, error }
+    return { side, code, reason: `${side} ended${where}${loss}${hint}`, error }
   }
-  if (bytesIn < FIRST_MESSAGE[direction]) {
-    return ended('ENDED_IN_HANDSHAKE', ` in the handshake, after ${firstMessagePart(direction, bytesIn)}`)
+  if (bytesIn < FIRST_MESSAGE[side]) {
+    return ended('ENDED_IN_HANDSHAKE', ` in the handshake, after ${firstMessagePart(side, bytesIn)}`)
   }
   if (framesIn === 0 && partial < SEALED_HEADER) {
-    const hint = direction === 'downstream' ? `; ${HINT}` : ''
+    const hint = side === 'downstream' ? `; ${HINT}` : ''
     return ended('ENDED_WITHOUT_FRAME', ' after the handshake without a frame', hint)
   }
   if (partial > 0) return ended('ENDED_IN_FRAME', ` in the middle of a frame, after ${partial} bytes of it`)
   return ended('ENDED', '')
 }
 
-function firstMessagePart(direction: Direction, bytes: number): string {
-  return `${bytes} of the ${FIRST_MESSAGE[direction]} bytes of its first message`
+function firstMessagePart(side: DisconnectSide, bytes: number): string {
+  return `${bytes} of the ${FIRST_MESSAGE[side]} bytes of its first message`
 }
 
-/** Describes a link with an end that has not done its part of the handshake in time. */
-export function silence(party: Party): Ending {
-  const { session, direction, socket } = party
-  const spoken = foreign(party, null)
+/** Describes a link with a side that has not done its part of the handshake in time. */
+function silence(side: DisconnectSide, end: RelayEnd): Ending {
+  const spoken = foreign(side, end, null)
   if (spoken !== null) return spoken
-  const what =
-    session.state === 'transport'
-      ? `${direction} sent no frame after it; ${HINT}`
-      : socket.connecting
-        ? `no connection to the ${direction}`
-        : `${direction} sent ${firstMessagePart(direction, session.stats().bytesIn)}`
-  return { side: direction, code: 'HANDSHAKE_TIMEOUT', reason: `handshake timeout: ${what}`, error: null }
-}
-
-/** Returns whether `error` says only that an established connection is gone. */
-function isLoss(error: Error): boolean {
-  const { syscall } = error as { syscall?: unknown }
-  return syscall === 'read' || syscall === 'write' || syscall === 'writev' || syscall === 'shutdown'
+  const what = end.transport
+    ? `${side} sent no frame after it; ${HINT}`
+    : end.connecting
+      ? `no connection to the ${side}`
+      : `${side} sent ${firstMessagePart(side, end.bytesIn)}`
+  return { side, code: 'HANDSHAKE_TIMEOUT', reason: `handshake timeout: ${what}`, error: null }
 }

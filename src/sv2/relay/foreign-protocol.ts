@@ -1,6 +1,3 @@
-/** How many of a connection's first bytes tell its protocol: the length of a handshake's first message. */
-export const HEAD = 64
-
 /** The least number of bytes to look at. Fewer could be text by chance, for an Sv2 handshake begins with random bytes. */
 const LEAST_TEXT = 4
 
@@ -23,7 +20,7 @@ export function foreignProtocol(head: Uint8Array): string | null {
 }
 
 /** Returns whether `head` is text as far as it goes. The 64 random bytes of a handshake are not, not even by chance. */
-export function isText(head: Uint8Array): boolean {
+function isText(head: Uint8Array): boolean {
   if (head.length < LEAST_TEXT) return false
   try {
     // Decodes as a stream, because the last character may be incomplete.

@@ -40,9 +40,10 @@ export class RelayLinkHandle {
   }
 
   /**
-   * Sends a message to the mining pool (`upstream`) or the miner (`downstream`), after what was forwarded before. False when more is
-   * waiting there than the output holds comfortably: nothing more is then read of the link until it has drained. Errors are
-   * those of `Sv2Session.send()`; before both handshakes are done and after the end it is `ERR_SV2_STATE`.
+   * Sends a message to the mining pool (`upstream`) or the miner (`downstream`), after what was forwarded before. False when more was
+   * sent there at once than the output holds comfortably: nothing more is then read of the link until it has drained. Throws
+   * as `encode()` of the message does, and `ERR_SV2_STATE` after the end of the link. A message for which `maxMemory` has no room
+   * ends the link.
    */
   send<F extends object>(
     direction: 'upstream' | 'downstream',

@@ -1,3 +1,4 @@
+import type { RelaySettings } from '../../native/relay.js'
 import {
   functionArgument,
   integerArgument,
@@ -6,16 +7,22 @@ import {
   optionsArgument,
   stringArgument,
 } from '../../support/arguments.js'
-import { FramePoolError, invalidArgType } from '../../support/errors.js'
+import { invalidArgType } from '../../support/errors.js'
 import { MAX_TIMEOUT_MS } from '../../support/wait.js'
 import type { MessageType } from '../messages/message.js'
 import type { Frame } from '../session/frame-batch.js'
-import type { InitiatorOptions, ResponderOptions } from '../session/session.js'
+import type { ResponderOptions } from '../session/session.js'
 import { Sv2Session } from '../session/session.js'
 import type { RelayLinkHandle } from './link-handle.js'
+import { type ChooseUpstream, checkedUpstream, checkKey, type Upstream } from './upstream.js'
 
 /** The least budget, in bytes: enough for a few connections, and for frames of some 40 KiB. */
 const MIN_MEMORY = 1 << 20
+
+const DEFAULT_MAX_FRAME_SIZE = 1 << 20
+
+/** The most threads of a relay. */
+const MAX_THREADS = 256
 
 /** Options of `createRelay()`. */
 export interface RelayOptions {
@@ -26,37 +33,58 @@ export interface RelayOptions {
     /** TCP port to listen on: 0 to 65,535. */
     port: number
   }
-  /** Mining pool that each miner is connected to. Without a key, any server is accepted. */
-  upstream: {
-    /** Name or IP address of the mining pool. */
-    host: string
-    /** TCP port of the mining pool: 1 to 65,535. */
-    port: number
-    /** Key that the mining pool's certificate must be signed with, as base58check. */
-    authorityPublicKey?: string
-  }
+  /**
+   * Mining pool that each miner is connected to, or a function that chooses one for each miner. It is called once the miner has sent
+   * its first frame. What it throws or rejects with ends the miner's connection.
+   */
+  upstream: Upstream | ChooseUpstream
   /** Key by which miners recognize the relay, as base58check. */
   authorityPublicKey: string
   /** Secret key that belongs to `authorityPublicKey`, as base58check. */
   authoritySecretKey: string
+  /** Native threads that connections are spread over: 1 to 256, or `auto` for as many as there are processors. Default 1. */
+  threads?: number | 'auto'
   /** Size of the largest frame in either direction, in bytes: at most 16,777,215, by default 1 MiB. */
   maxFrameSize?: number
-  /** Most connections of miners at a time: more are refused at once. Default: no limit. */
+  /** Most connections of miners at a time: more are refused at once. Default 16,000. */
   maxConnections?: number
+  /** Most connections of one IPv4 address, or of one IPv6 network of 64 bits. Default 12,000. */
+  maxConnectionsPerAddress?: number
+  /** New connections a second of one such address, with a burst of ten seconds. Default 1,000; 0: no limit. */
+  maxConnectionsPerSecond?: number
+  /** Most miners that have not sent their first frame yet: one more ends the oldest of them. Default 12,000. */
+  maxHandshakes?: number
   /**
-   * The most native memory that connections may take together, in bytes: at least 1 MiB. Default: no limit.
+   * The most native memory that connections may take together, in bytes: at least 1 MiB, by default 1.25 GiB. It is a limit, and is not
+   * allocated before it is needed.
    *
-   * Each connection takes 36 KiB, or more if `maxConnections` leaves more for each. A connection that the budget has no room for is
-   * refused. A frame larger than 4 KiB, or than the connection's larger share, may find no room in the budget. It then waits, and its
-   * connection is not read meanwhile. A frame for which a quarter of the budget could never be enough closes its connection.
+   * Each connection takes 36 KiB of the budget, or more if `maxConnections` leaves more for each. A connection that the budget has no
+   * room for is refused. A frame larger than 4 KiB, or than the connection's larger share, may find no room in the budget. It then waits,
+   * and its connection is not read meanwhile. A frame for which a quarter of the budget could never be enough closes its connection.
    */
   maxMemory?: number
-  /** Time limit for both handshakes and the miner's first frame, in milliseconds. Default 10,000. */
+  /**
+   * Time limit in milliseconds for a miner's handshake and first frame, and once more for the connection to the mining pool and its
+   * handshake. Default 10,000.
+   */
   handshakeTimeoutMs?: number
-  /** Time in milliseconds after which a connection is closed if nothing has moved on it. Default 0: never. */
+  /** Time in milliseconds after which a connection is closed if nothing has moved on it. Default 600,000; 0: never. */
   idleTimeoutMs?: number
   /**
-   * Without it frames are forwarded natively. `link` is the same object for all frames of one miner, both ways. A returned
+   * Least rate in bytes a second at which a started frame must come, and at which a side must take what waits for it, measured over
+   * `graceMs`. A connection that is slower is closed. Default 1,000; 0: no limit.
+   */
+  minBytesPerSecond?: number
+  /** Time in milliseconds over which `minBytesPerSecond` is measured. Default 10,000. */
+  graceMs?: number
+  /** Frames a second of one miner, with a burst of one second: more are read later. Default 50,000; 0: no limit. */
+  maxFramesPerSecond?: number
+  /** Wire bytes a second of one miner, with a burst of one second: more are read later. Default 64 MiB; 0: no limit. */
+  maxBytesPerSecond?: number
+  /** Time without traffic in milliseconds after which TCP asks whether the peer is still there. Default 60,000; 0: never. */
+  keepAliveMs?: number
+  /**
+   * Without it frames are forwarded in native threads. `link` is the same object for all frames of one miner, both ways. A returned
    * payload replaces the frame's. While a returned promise is pending, the frames behind it wait, in order, and nothing more is
    * read of that direction; the frame stays valid meanwhile. What it throws or rejects with closes the connection, as does what
    * it returns otherwise.
@@ -68,6 +96,25 @@ export interface RelayOptions {
 
 /** What becomes of a frame: a payload takes the place of the frame's. */
 export type Verdict = 'forward' | 'drop' | Uint8Array
+
+/** The limits that are numbers, with the least and the most that each may be. */
+const LIMITS = {
+  maxFrameSize: [0, 0xff_ffff],
+  maxConnections: [0, MAX_BYTES],
+  maxConnectionsPerAddress: [1, MAX_BYTES],
+  maxConnectionsPerSecond: [0, MAX_BYTES],
+  maxHandshakes: [1, MAX_BYTES],
+  maxMemory: [MIN_MEMORY, Number.MAX_SAFE_INTEGER],
+  handshakeTimeoutMs: [1, MAX_TIMEOUT_MS],
+  idleTimeoutMs: [0, MAX_TIMEOUT_MS],
+  minBytesPerSecond: [0, MAX_BYTES],
+  graceMs: [1, MAX_TIMEOUT_MS],
+  maxFramesPerSecond: [0, MAX_BYTES],
+  maxBytesPerSecond: [0, MAX_BYTES],
+  keepAliveMs: [0, MAX_TIMEOUT_MS],
+} as const
+
+type LimitName = keyof typeof LIMITS
 
 /** The frames that go to `onFrame`: extension × 256 + type. */
 export function hookedFrames({ hookMessages }: RelayOptions): ReadonlySet<number> | null {
@@ -95,39 +142,30 @@ function checkedMessages(messages: RelayOptions['hookMessages']): NonNullable<Re
 /** Returns a checked copy of the options. Keys are checked, too: a bad one should not wait for the first connection. */
 export function checkedOptions(options: RelayOptions): RelayOptions {
   const given = optionsArgument(options, 'options')
-  const { listen, upstream, authorityPublicKey, authoritySecretKey, maxFrameSize } = given
-  const { onFrame, hookMessages, maxConnections, maxMemory, handshakeTimeoutMs, idleTimeoutMs } = given
+  const { listen, upstream, authorityPublicKey, authoritySecretKey, onFrame, hookMessages, threads } = given
+  const limits: Partial<Record<LimitName, number>> = {}
+  for (const [name, [least, most]] of Object.entries(LIMITS) as [LimitName, readonly [number, number]][]) {
+    const limit = given[name]
+    if (limit !== undefined) limits[name] = integerArgument(limit, `options.${name}`, least, most)
+  }
   const checked = {
     listen: listenOptions(listen),
-    upstream: upstreamOptions(upstream),
-    ...{ authorityPublicKey, authoritySecretKey, maxFrameSize },
+    ...{ authorityPublicKey, authoritySecretKey, ...limits },
     ...(hookMessages !== undefined && { hookMessages: checkedMessages(hookMessages) }),
-    ...{ onFrame, maxConnections, maxMemory, handshakeTimeoutMs, idleTimeoutMs },
+    ...(threads !== undefined && { threads: threadsOption(threads) }),
+    ...(onFrame !== undefined && { onFrame: functionArgument(onFrame, 'options.onFrame') }),
   } as RelayOptions
-  if (onFrame !== undefined) functionArgument(onFrame, 'options.onFrame')
-  if (maxConnections !== undefined) integerArgument(maxConnections, 'options.maxConnections', 0, MAX_BYTES)
-  if (maxMemory !== undefined) integerArgument(maxMemory, 'options.maxMemory', MIN_MEMORY, Number.MAX_SAFE_INTEGER)
-  if (handshakeTimeoutMs !== undefined) {
-    integerArgument(handshakeTimeoutMs, 'options.handshakeTimeoutMs', 1, MAX_TIMEOUT_MS)
-  }
-  if (idleTimeoutMs !== undefined) integerArgument(idleTimeoutMs, 'options.idleTimeoutMs', 0, MAX_TIMEOUT_MS)
   stringArgument(authorityPublicKey, 'options.authorityPublicKey')
   stringArgument(authoritySecretKey, 'options.authoritySecretKey')
   // Sessions of both roles check keys and sizes. The first tells a bad public key from a bad secret one.
   checkKey('options.authorityPublicKey', () => Sv2Session.initiator({ authorityPublicKey: checked.authorityPublicKey }))
   checkKey('options.authoritySecretKey', () => Sv2Session.responder(responderOptions(checked)))
-  checkKey('options.upstream.authorityPublicKey', () => Sv2Session.initiator(initiatorOptions(checked)))
+  checked.upstream = typeof upstream === 'function' ? upstream : checkedUpstream(upstream, 'options.upstream')
   return checked
 }
 
-/** Makes a session that uses the key called `name`, and names it in the error if it is bad. */
-function checkKey(name: string, make: () => Sv2Session): void {
-  try {
-    make().close()
-  } catch (cause) {
-    if (!(cause instanceof FramePoolError) || cause.code !== 'ERR_SV2_KEY') throw cause
-    throw new FramePoolError('ERR_SV2_KEY', `${name}: ${cause.message}`, { cause })
-  }
+function threadsOption(threads: unknown): number | 'auto' {
+  return threads === 'auto' ? threads : integerArgument(threads, 'options.threads', 1, MAX_THREADS)
 }
 
 function listenOptions(options: RelayOptions['listen'] | undefined) {
@@ -137,22 +175,42 @@ function listenOptions(options: RelayOptions['listen'] | undefined) {
   return { host, port }
 }
 
-function upstreamOptions(options: RelayOptions['upstream'] | undefined) {
-  const { host, port, authorityPublicKey } = optionsArgument(options, 'options.upstream')
-  stringArgument(host, 'options.upstream.host')
-  integerArgument(port, 'options.upstream.port', 1, 65_535)
-  if (authorityPublicKey !== undefined) stringArgument(authorityPublicKey, 'options.upstream.authorityPublicKey')
-  return { host, port, authorityPublicKey }
-}
-
-export function responderOptions(options: RelayOptions): ResponderOptions {
+function responderOptions(options: RelayOptions): ResponderOptions {
   const { authorityPublicKey, authoritySecretKey, maxFrameSize } = options
   return { authorityPublicKey, authoritySecretKey, ...(maxFrameSize !== undefined && { maxFrameSize }) }
 }
 
-export function initiatorOptions({ upstream: { authorityPublicKey }, maxFrameSize }: RelayOptions): InitiatorOptions {
+/** Returns the options as native code takes them. `fixed` is the upstream of all miners, if its host is an IP address. */
+export function settingsOf(options: RelayOptions, fixed: Upstream | null): RelaySettings {
+  const { threads = 1, maxFrameSize = DEFAULT_MAX_FRAME_SIZE, onFrame } = options
+  const hooked = hookedFrames(options)
   return {
-    ...(authorityPublicKey !== undefined && { authorityPublicKey }),
-    ...(maxFrameSize !== undefined && { maxFrameSize }),
+    threads: threads === 'auto' ? 0 : threads,
+    upstream: fixed === null ? [] : [fixed.host],
+    upstreamPort: fixed?.port ?? 0,
+    ...(fixed?.authorityPublicKey !== undefined && { upstreamKey: fixed.authorityPublicKey }),
+    publicKey: options.authorityPublicKey,
+    secretKey: options.authoritySecretKey,
+    maxFrameSize,
+    hooked: onFrame !== undefined,
+    ...(hooked !== null && { hookMessages: [...hooked] }),
+    limits: {
+      ...given('maxMemory', options.maxMemory),
+      ...given('maxConnections', options.maxConnections),
+      ...given('maxConnectionsPerAddress', options.maxConnectionsPerAddress),
+      ...given('maxConnectionRate', options.maxConnectionsPerSecond),
+      ...given('maxHandshakes', options.maxHandshakes),
+      ...given('handshakeTimeoutMs', options.handshakeTimeoutMs),
+      ...given('idleTimeoutMs', options.idleTimeoutMs),
+      ...given('minByteRate', options.minBytesPerSecond),
+      ...given('graceMs', options.graceMs),
+      ...given('maxFrameRate', options.maxFramesPerSecond),
+      ...given('maxByteRate', options.maxBytesPerSecond),
+      ...given('keepAliveMs', options.keepAliveMs),
+    },
   }
+}
+
+function given<K extends string>(name: K, value: number | undefined): Partial<Record<K, number>> {
+  return value === undefined ? {} : ({ [name]: value } as Record<K, number>)
 }

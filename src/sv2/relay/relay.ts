@@ -1,45 +1,48 @@
 import { captureRejectionSymbol, EventEmitter } from 'node:events'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { endLink } from '../../native/relay.js'
+import { isIP } from 'node:net'
+import type { Handle } from '../../native/handle.js'
+import {
+  connectLink,
+  destroyLink,
+  destroyRelay,
+  drainRelay,
+  flushCommands,
+  type HandedFrames,
+  nextRecord,
+  type RelayEvent,
+  relayLinks,
+  relayReport,
+  releaseRelay,
+  startRelay,
+  watchRecords,
+} from '../../native/relay.js'
 import { integerArgument, optionsArgument } from '../../support/arguments.js'
-import { FramePoolError } from '../../support/errors.js'
+import { errorOf, FramePoolError } from '../../support/errors.js'
 import { callSafely, threw } from '../../support/thrown.js'
-import { clearTimeout, now, setTimeout } from '../../support/timers.js'
+import {
+  clearInterval,
+  clearTimeout,
+  queueMicrotask,
+  setImmediate,
+  setInterval,
+  setTimeout,
+  type Timer,
+} from '../../support/timers.js'
 import { MAX_TIMEOUT_MS } from '../../support/wait.js'
-import type { Disconnection } from './disconnection.js'
-import { userFault } from './endings.js'
-import { RelayLink } from './link.js'
-import { type RelayBudget, RelayMemory } from './memory.js'
-import { checkedOptions, type RelayOptions } from './options.js'
+import type { Disconnection, Ending } from './disconnection.js'
+import { endingOf, failure, userFault } from './endings.js'
+import { handedBatch } from './handed-batch.js'
+import { HookedLink, type LinkHost } from './hooked-link.js'
+import { checkedOptions, hookedFrames, type RelayOptions, settingsOf } from './options.js'
+import { connectionOf, type RelayConnection, type RelayRefusals, type RelayStats, statsOf } from './stats.js'
+import { systemFailure } from './system-failure.js'
+import { toldBy } from './telling-message.js'
+import { addressesOf, checkedUpstream, type Upstream, type UpstreamRequest } from './upstream.js'
 
-const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000
 const DEFAULT_DRAIN_MS = 5_000
 
-/** Figures of a relay: see `Relay.stats()`. Counts are exact up to 2^53, and rounded beyond. */
-export interface RelayStats {
-  /** Connections of miners that are open. */
-  connections: number
-  /** Connections accepted since the relay was made. */
-  connectionsTotal: number
-  /** Connections refused because of `maxConnections`, `maxMemory`, or a lack of memory. */
-  rejected: number
-  /** Connections that ended before both handshakes were done, or that a miner ended before it had sent a frame. */
-  handshakeFailures: number
-  /** Frames forwarded to the mining pool. */
-  framesUpstream: number
-  /** Frames forwarded to miners. */
-  framesDownstream: number
-  /** Wire bytes sent to the mining pool. */
-  bytesUpstream: number
-  /** Wire bytes sent to miners. */
-  bytesDownstream: number
-  /** Batches that found no room in the slot pool. */
-  heapFallbacks: number
-  /** Native memory of the open connections, in bytes. */
-  memoryBytes: number
-  /** Figures of the budget `maxMemory`, or null without one. */
-  budget: RelayBudget | null
-}
+/** Records that one turn of the event loop takes at most. */
+const RECORDS_A_TURN = 1_000
 
 /** Events of a relay, with the arguments of their listeners. */
 export interface RelayEvents {
@@ -63,34 +66,65 @@ export interface RelayEvents {
   ]
   /** Emitted when a connection has ended. */
   disconnect: [connection: Disconnection]
-  /** Emitted when the server fails or a listener throws. */
+  /** Emitted when clients were refused something, at most once a second for each reason. */
+  refused: [
+    refusal: {
+      /** Reason of the refusals: a member of `stats().refused`. */
+      reason: keyof RelayRefusals
+      /** Refusals for that reason since the last such event. */
+      count: number
+    },
+  ]
+  /** Emitted when the relay fails or a listener throws. */
   error: [error: Error]
+}
+
+/** One record serves all frames that are handed over, because it is read at once. */
+const handed: HandedFrames = {
+  link: 0,
+  direction: 'upstream',
+  table: 0,
+  count: 0,
+  first: 0,
+  slice: {
+    kind: 'slice',
+    handle: { index: 0, generation: 0 },
+    onHeap: false,
+    slot: 0,
+    region: { index: 0, generation: 0 },
+    offset: 0,
+    length: 0,
+    batch: null,
+  },
 }
 
 /**
  * A relay between miners and a mining pool. Each miner's connection gets its own upstream connection. Frames are decrypted,
- * re-encrypted and passed on in native code. A slow reader stalls only its own peer.
+ * re-encrypted and passed on in native threads, which JavaScript does not delay. A slow reader stalls only its own peer.
  *
  * If a listener for `connection` throws, or rejects if it is async, that connection ends. An error that another listener throws is
  * emitted as `error`, or as a process warning if nothing listens for `error`. Neither stops anything else.
  */
 export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable {
   readonly #options: RelayOptions
-  readonly #server: Server
-  readonly #memory: RelayMemory | null
-  readonly #links = new Map<number, RelayLink>()
-  readonly #total = {
-    connectionsTotal: 0,
-    rejected: 0,
-    handshakeFailures: 0,
-    framesUpstream: 0,
-    framesDownstream: 0,
-    bytesUpstream: 0,
-    bytesDownstream: 0,
-    heapFallbacks: 0,
-  }
+  /** Links whose frames go to `onFrame`. */
+  readonly #hooked = new Map<number, HookedLink>()
+  /** Where such links come from, until their first frame. */
+  readonly #origins = new Map<number, { address: string; port: number }>()
+  /** Why user code has ended links that have not ended yet. */
+  readonly #endedByUser = new Map<number, Ending>()
+  #handle: Handle | null = null
+  #host: LinkHost | null = null
+  #turn = 0
+  /** The commands of this turn go out at its end. */
+  #flushing = false
+  /** Keeps the event loop alive. */
+  #alive: Timer | null = null
+  #referenced = true
+  #final: RelayStats | null = null
   #listening: Promise<{ host: string; port: number }> | null = null
   #closing: Promise<void> | null = null
+  #resolveClosed: () => void = () => {}
 
   /** @internal */
   constructor(options: RelayOptions) {
@@ -100,12 +134,6 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
       value: (reason: unknown, event: string, ...args: unknown[]) => this.#listenerThrew(reason, event, args),
     })
     this.#options = checkedOptions(options)
-    const { maxMemory, maxConnections } = this.#options
-    this.#memory = maxMemory === undefined ? null : new RelayMemory(maxMemory, maxConnections)
-    this.#server = createServer((socket) => this.#accept(socket))
-    this.#server.on('error', (error) => {
-      if (this.listenerCount('error') > 0) this.#tell('error', error)
-    })
   }
 
   /**
@@ -126,46 +154,52 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
       return await this.#listening
     } catch (error) {
       this.#listening = null
+      if (this.listenerCount('error') > 0) this.#tell('error', error as Error)
       throw error
     }
   }
 
   async #listen(): Promise<{ host: string; port: number }> {
-    const server = this.#server
     const { host = '127.0.0.1', port } = this.#options.listen
-    await new Promise<void>((resolve, reject) => {
-      const heard = (): void => {
-        server.off('error', failed)
-        resolve()
-      }
-      const failed = (error: Error): void => {
-        server.off('listening', heard)
-        reject(error)
-      }
-      server.once('listening', heard).once('error', failed)
-      try {
-        server.listen(port, host)
-      } catch (error) {
-        server.off('error', failed)
-        failed(error as Error)
-      }
-    })
-    const bound = server.address() as AddressInfo
-    const listening = { host: bound.address, port: bound.port }
+    const addresses = await addressesOf(host)
+    if (addresses instanceof Error) throw addresses
+    const { upstream } = this.#options
+    const fixed = typeof upstream !== 'function' && isIP(upstream.host) !== 0 ? upstream : null
+    const { relay, address, port: bound, fault } = startRelay(addresses, port, settingsOf(this.#options, fixed))
+    if (relay == null) throw systemFailure(fault ?? { message: 'the relay did not start' }, true)
+    this.#handle = relay
+    this.#host = this.#linkHost(relay)
+    this.#alive = setInterval(() => {}, MAX_TIMEOUT_MS)
+    if (!this.#referenced) this.#alive.unref()
+    this.#watch(relay)
+    const listening = { host: address, port: bound }
     this.#tell('listening', { ...listening })
     return listening
   }
 
   /** Returns the relay's figures. */
   stats(): RelayStats {
-    const stats = { connections: this.#links.size, ...this.#total, memoryBytes: 0 }
-    const budget = this.#memory?.stats() ?? null
-    for (const link of this.#links.values()) {
-      const { memoryBytes, ...counters } = link.stats()
-      add(stats, counters)
-      stats.memoryBytes += memoryBytes
-    }
-    return { ...stats, budget }
+    if (this.#final !== null) return structuredClone(this.#final)
+    return statsOf(this.#handle === null ? null : relayReport(this.#handle), this.#options.maxMemory)
+  }
+
+  /** Returns an iterator over the open connections, as they are now. */
+  *connections(): IterableIterator<RelayConnection> {
+    for (const link of this.#handle === null ? [] : relayLinks(this.#handle)) yield connectionOf(link)
+  }
+
+  /** Has the relay keep the event loop alive while it listens, as it does at first. Returns the relay. */
+  ref(): this {
+    this.#referenced = true
+    this.#alive?.ref()
+    return this
+  }
+
+  /** Has the relay not keep the event loop alive: the process ends if nothing else does. Returns the relay. */
+  unref(): this {
+    this.#referenced = false
+    this.#alive?.unref()
+    return this
   }
 
   /**
@@ -176,11 +210,10 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
   async close(options?: { drainMs?: number }): Promise<void> {
     const { drainMs = DEFAULT_DRAIN_MS } = optionsArgument(options, 'options')
     integerArgument(drainMs, 'drainMs', 0, MAX_TIMEOUT_MS)
-    const links = this.#links
-    const timer = setTimeout(() => {
-      for (const link of links.values()) link.destroy()
-    }, drainMs)
     this.#closing ??= this.#drain()
+    const timer = setTimeout(() => {
+      if (this.#handle !== null) destroyRelay(this.#handle)
+    }, drainMs)
     try {
       await this.#closing
     } finally {
@@ -194,40 +227,181 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
   }
 
   async #drain(): Promise<void> {
-    // A server that is about to listen would do so after its closing.
-    await this.#listening?.catch(() => {})
-    const accepted = new Promise<void>((resolve) => {
-      if (this.#server.listening) this.#server.close(() => resolve())
-      else resolve()
+    // A relay that is about to listen would do so after its closing. One that listens reads nothing more from here on.
+    if (this.#handle === null) await this.#listening?.catch(() => {})
+    if (this.#handle === null) return
+    drainRelay(this.#handle)
+    await new Promise<void>((resolve) => {
+      this.#resolveClosed = resolve
     })
-    for (const link of this.#links.values()) link.drain()
-    await Promise.all([accepted, ...[...this.#links.values()].map((link) => link.closed)])
-    this.#memory?.close()
   }
 
-  #accept(socket: Socket): void {
-    const { maxConnections = Number.POSITIVE_INFINITY } = this.#options
-    const link = this.#links.size < maxConnections ? this.#link(socket) : null
-    if (link === null) {
-      this.#total.rejected++
-      socket.destroy()
+  #linkHost(relay: Handle): LinkHost {
+    const turn = (): number => this.#turn
+    return {
+      relay,
+      hooked: hookedFrames(this.#options),
+      onFrame: (frame, direction, link) => this.#options.onFrame?.(frame, direction, link),
+      get turn() {
+        return turn()
+      },
+      endBy: (id, ending) => this.#endBy(id, ending),
+      flushSoon: () => this.#flushSoon(),
+    }
+  }
+
+  #endBy(id: number, ending: Ending): void {
+    if (!this.#endedByUser.has(id)) this.#endedByUser.set(id, ending)
+  }
+
+  #watch(relay: Handle): void {
+    watchRecords(relay, () => this.#takeRecords(relay))
+  }
+
+  /** Takes what the engine tells, all that there is. */
+  #takeRecords(relay: Handle): void {
+    this.#turn++
+    this.#flushing = true
+    let left = RECORDS_A_TURN
+    for (; left > 0; left--) {
+      const record = nextRecord(relay, handed)
+      if (record === null) break
+      if (record === handed) this.#decide(handed)
+      else this.#hear(relay, record as RelayEvent)
+      if (this.#handle === null) return
+    }
+    this.#flushing = false
+    flushCommands(relay)
+    // Others have their turn between.
+    if (left > 0) this.#watch(relay)
+    else setImmediate(() => this.#handle !== null && this.#takeRecords(relay))
+  }
+
+  /** Has the commands of links go to the engine when the code that runs now is over. */
+  #flushSoon(): void {
+    if (this.#flushing) return
+    this.#flushing = true
+    queueMicrotask(() => {
+      this.#flushing = false
+      if (this.#handle !== null) flushCommands(this.#handle)
+    })
+  }
+
+  #decide(frames: HandedFrames): void {
+    const { link: id, direction, first } = frames
+    const batch = handedBatch(frames)
+    let link = this.#hooked.get(id)
+    if (link === undefined) {
+      const { address, port } = this.#origins.get(id) ?? { address: '', port: 0 }
+      this.#origins.delete(id)
+      link = new HookedLink(this.#host!, id, address, port)
+      this.#hooked.set(id, link)
+    }
+    link.decide(batch, direction, first)
+  }
+
+  #hear(relay: Handle, event: RelayEvent): void {
+    const { id, address } = event
+    switch (event.kind) {
+      case 'connected':
+        if (this.#options.onFrame !== undefined) this.#origins.set(id, { address, port: event.port })
+        // Frozen, since a listener that rejects ends the connection that `id` names.
+        this.#tell('connection', Object.freeze({ id, remoteAddress: address }))
+        break
+      case 'wanted':
+        void this.#connect(relay, { id, remoteAddress: address, remotePort: event.port })
+        break
+      case 'drained':
+        this.#hooked.get(id)?.drained(event.direction === 0 ? 'upstream' : 'downstream')
+        break
+      case 'disconnected':
+        this.#disconnected(event)
+        break
+      case 'refused':
+        this.#tell('refused', { reason: event.reason as keyof RelayRefusals, count: event.count })
+        break
+      case 'failed':
+        this.#failed(event.reason)
+        break
+      case 'closed':
+        this.#closed(relay)
+    }
+  }
+
+  /** Connects a link to its mining pool. */
+  async #connect(relay: Handle, request: UpstreamRequest): Promise<void> {
+    const ended = (ending: Ending): void => this.#destroy(request.id, ending)
+    let upstream: Upstream
+    try {
+      upstream = await this.#upstreamOf(request)
+    } catch (thrown) {
+      ended(userFault(threw('upstream', thrown)))
       return
     }
-    const id = ++this.#total.connectionsTotal
-    const remoteAddress = socket.remoteAddress ?? ''
-    const start = now()
-    this.#links.set(id, link)
-    link.closed.then((ending) => {
-      this.#links.delete(id)
-      if (link.failedHandshake(ending)) this.#total.handshakeFailures++
-      const { memoryBytes: _freed, ...counters } = link.stats()
-      add(this.#total, counters)
-      const { framesUpstream, framesDownstream } = counters
-      const durationMs = Math.round(now() - start)
-      this.#tell('disconnect', { id, remoteAddress, ...ending, framesUpstream, framesDownstream, durationMs })
+    try {
+      const addresses = await addressesOf(upstream.host)
+      if (addresses instanceof Error) ended(failure('upstream', addresses))
+      else if (this.#handle !== null) {
+        connectLink(relay, request.id, addresses, upstream.port, upstream.authorityPublicKey)
+      }
+    } catch (error) {
+      ended(failure('relay', error))
+    }
+  }
+
+  async #upstreamOf(request: UpstreamRequest): Promise<Upstream> {
+    const { upstream } = this.#options
+    if (typeof upstream !== 'function') return upstream
+    return checkedUpstream(await upstream(Object.freeze(request)), 'the upstream')
+  }
+
+  /** Ends a link for the sake of `ending`, unless it has ended. */
+  #destroy(id: number, ending: Ending): void {
+    if (this.#handle === null) return
+    this.#endBy(id, ending)
+    destroyLink(this.#handle, id)
+    this.#flushSoon()
+  }
+
+  #disconnected({ id, address, end }: RelayEvent): void {
+    const byUser = this.#endedByUser.get(id)
+    this.#endedByUser.delete(id)
+    this.#origins.delete(id)
+    this.#hooked.get(id)?.ended()
+    this.#hooked.delete(id)
+    if (end == null) return
+    const ending = endingOf(end, byUser)
+    const told = end.told == null ? '' : `; the pool had sent ${toldBy(end.told, Buffer.from(end.toldPayload, 'hex'))}`
+    this.#tell('disconnect', {
+      id,
+      remoteAddress: address,
+      ...ending,
+      reason: ending.reason + told,
+      framesUpstream: end.framesUpstream,
+      framesDownstream: end.framesDownstream,
+      durationMs: Math.ceil(end.durationMs),
     })
-    // Frozen, since a listener that rejects ends the connection that `id` names.
-    this.#tell('connection', Object.freeze({ id, remoteAddress }))
+  }
+
+  /** A thread of the engine has failed: the relay ends. */
+  #failed(reason: string): void {
+    const error = errorOf(
+      'ERR_INTERNAL',
+      `internal error in framepool: a relay's thread failed: ${reason}; please report it`,
+    )
+    if (this.listenerCount('error') > 0) this.#tell('error', error)
+    else callSafely(() => process.emitWarning(error))
+    callSafely(() => void this.close({ drainMs: 0 }))
+  }
+
+  #closed(relay: Handle): void {
+    this.#final = this.stats()
+    this.#handle = null
+    this.#endedByUser.clear()
+    this.#origins.clear()
+    if (this.#alive !== null) clearInterval(this.#alive)
+    releaseRelay(relay)
+    this.#resolveClosed()
   }
 
   /** Emits an event. A listener may throw anything, so call this when everything that belongs to the event is done. */
@@ -242,34 +416,10 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
 
   #listenerThrew(thrown: unknown, event: string, args: unknown[]): void {
     const error = threw(`a '${event}' listener`, thrown)
-    if (event === 'connection') this.#links.get((args[0] as { id: number }).id)?.destroy(userFault(error))
+    if (event === 'connection') this.#destroy((args[0] as { id: number }).id, userFault(error))
     else if (event !== 'error' && this.listenerCount('error') > 0) this.#tell('error', error)
     else callSafely(() => process.emitWarning(error))
   }
-
-  /** Makes a link. Returns null if there is no memory for another, in the budget or at all. Other links go on. */
-  #link(socket: Socket): RelayLink | null {
-    const { handshakeTimeoutMs = DEFAULT_HANDSHAKE_TIMEOUT_MS, idleTimeoutMs = 0 } = this.#options
-    const memory = this.#memory?.link() ?? null
-    if (this.#memory !== null && memory === null) return null
-    try {
-      return new RelayLink(
-        this.#total.connectionsTotal + 1,
-        socket,
-        this.#options,
-        { handshakeTimeoutMs, idleTimeoutMs },
-        memory,
-      )
-    } catch {
-      if (memory !== null) endLink(memory)
-      return null
-    }
-  }
-}
-
-/** Adds the figures of one connection to `total`. */
-function add<K extends string>(total: Record<NoInfer<K>, number>, counters: Record<K, number>): void {
-  for (const key of Object.keys(counters) as K[]) total[key] += counters[key]
 }
 
 /**

@@ -2,11 +2,6 @@ import { lengthOf, partOf } from '../../support/arguments.js'
 
 const SETUP_CONNECTION_ERROR = 0x02
 const RECONNECT = 0x04
-const OPEN_MINING_CHANNEL_ERROR = 0x12
-
-/** A table with a 1 for each message type of extension 0 by which a mining pool says why it will not go on. */
-export const TELLING_TYPES = new Uint8Array(0x100)
-for (const type of [SETUP_CONNECTION_ERROR, RECONNECT, OPEN_MINING_CHANNEL_ERROR]) TELLING_TYPES[type] = 1
 
 /** An upper bound of the length of these messages, in bytes. */
 const LONGEST = 4 + 1 + 255 + 2
@@ -14,7 +9,10 @@ const LONGEST = 4 + 1 + 255 + 2
 /** How many characters of a peer's text are shown. */
 const SHOWN = 100
 
-/** Describes such a message for a log. The peer wrote its text, so only printable ASCII is kept. */
+/**
+ * Describes for a log a message by which a mining pool says why it will not go on. The peer wrote its text, so only printable ASCII is
+ * kept.
+ */
 export function toldBy(messageType: number, payload: Uint8Array): string {
   const bytes = Buffer.from(partOf(payload, 0, Math.min(lengthOf(payload), LONGEST)))
   if (messageType === RECONNECT) return `Reconnect ${reconnectTarget(bytes)}`

@@ -94,8 +94,6 @@ export class SessionCore implements RingSource {
   readonly receiver: Receiver = { batches: 0 }
   /** The last report of a session whose native part is gone. */
   #final: SessionStats | null = null
-  /** Bytes that had come of an incomplete message when the native part went. */
-  #finalPartial = 0
   readonly #waiting = new WaitQueue()
   readonly #reading = new WaitQueue<number>()
   readonly #closing = new WaitQueue<FramePoolError | null>()
@@ -241,12 +239,7 @@ export class SessionCore implements RingSource {
 
   drained(options?: WaitOptions): Promise<void> {
     // To half the ring: a wait for less would wake senders for a few bytes at a time.
-    return this.drainedTo(this.size / 2, options)
-  }
-
-  /** Resolves when at most `bytes` wait in the output. */
-  drainedTo(bytes: number, options?: WaitOptions): Promise<void> {
-    return this.#waiting.join(options, (waiter) => this.#settles(waiter, this.pending <= bytes))
+    return this.#waiting.join(options, (waiter) => this.#settles(waiter, this.pending <= this.size / 2))
   }
 
   established(options?: WaitOptions): Promise<void> {
@@ -276,11 +269,6 @@ export class SessionCore implements RingSource {
     const { framesIn, framesOut, bytesIn, bytesOut, memoryBytes } = sessionReport(this.handle)
     const [heapFallbacks, retainedBatches] = [this.#heapFallbacks, this.receiver.batches]
     return { framesIn, framesOut, bytesIn, bytesOut, heapFallbacks, retainedBatches, memoryBytes }
-  }
-
-  /** Bytes that have come of a message that is not complete. */
-  get partial(): number {
-    return this.#final === null ? sessionReport(this.handle).partial : this.#finalPartial
   }
 
   /** Closes the session: nothing can be sent or received any more. Idempotent. */
@@ -415,7 +403,6 @@ export class SessionCore implements RingSource {
     if (!ended || this.lent || this.#final !== null) return
     const abandoned = this.#closed && !this.#wired
     if (!abandoned && this.pending > 0) return
-    this.#finalPartial = this.partial
     this.#final = { ...this.stats(), memoryBytes: 0 }
     this.reported.available = 0
     this.reported.pending = 0

@@ -43,11 +43,6 @@ export interface BatchSlice {
   readonly table: number
 }
 
-/** Counts the retained batches of a session. An object of its own: a pool keeps a session's last batch, which must not keep the session. */
-export interface Retentions {
-  batches: number
-}
-
 /** Frames to be forwarded: a range of a batch, and the place of the batch. */
 export interface FramesPlace {
   /** Identity of the session that has received them. */
@@ -64,12 +59,14 @@ const batchKey = Symbol('framepool.batch')
 let check: (batch: ReceivedBatch) => void
 let placeOfBatch: (batch: object) => FramesPlace | null
 let placeOfFrame: (frame: object) => FramesPlace | null
-let lastOf: (batch: ReceivedBatch, wanted: Uint8Array) => Frame | null
 let findIn: (batch: ReceivedBatch, start: number, wanted: ReadonlySet<number>) => number
 let keepOf: (batch: ReceivedBatch) => void
 let passOf: (batch: ReceivedBatch) => void
 let isEmptyBatch: (batch: object) => boolean
 let view: (batch: ReceivedBatch, offset: number, length: number) => Uint8Array
+
+/** Pool that keeps the last batch of a session until it is received into again. */
+export type Lodging = Pick<SlotMemory, 'moveOut'>
 
 /** Identity of a session for its batches, which must not keep the session, and how many of them it has retained. */
 export interface Receiver {
@@ -79,7 +76,7 @@ export interface Receiver {
 /** A batch in one slice of a pool. The slice holds the frames side by side, and behind them the table of their places. */
 class ReceivedBatch implements FrameBatch, Disposable {
   readonly #slice: BatchSlice
-  readonly #pool: SlotMemory
+  readonly #pool: Lodging
   readonly #count: number
   /** Figures of the session that has received the batch. */
   readonly #receiver: Receiver
@@ -87,7 +84,7 @@ class ReceivedBatch implements FrameBatch, Disposable {
   #released = false
   #retained = false
 
-  constructor(key: symbol, slice: BatchSlice, pool: SlotMemory, count: number, receiver: Receiver) {
+  constructor(key: symbol, slice: BatchSlice, pool: Lodging, count: number, receiver: Receiver) {
     if (key !== batchKey) throw invalidArgType('a FrameBatch comes from receive()')
     this.#slice = slice
     this.#pool = pool
@@ -110,14 +107,6 @@ class ReceivedBatch implements FrameBatch, Disposable {
     }
     passOf = (batch) => {
       if (!batch.#retained) batch.release()
-    }
-    lastOf = (batch, wanted) => {
-      const table = batch.#entries()
-      for (let at = table.length - ENTRY; at >= 0; at -= ENTRY) {
-        const extension = (table[at + 8]! | (table[at + 9]! << 8)) & ~CHANNEL_BIT
-        if (wanted[table[at + 10]!] === 1 && extension === 0) return batch.#frame(at / ENTRY)
-      }
-      return null
     }
     findIn = (batch, start, wanted) => {
       const table = batch.#entries()
@@ -205,14 +194,9 @@ class ReceivedBatch implements FrameBatch, Disposable {
   }
 }
 
-/** Makes the batch of `count` frames in a slice of `pool`. `retentions` counts it while it is retained. */
-export function makeBatch(slice: BatchSlice, pool: SlotMemory, count: number, retentions: Retentions): FrameBatch {
-  return new ReceivedBatch(batchKey, slice, pool, count, retentions)
-}
-
-/** Returns the last frame of extension 0 whose message type has a 1 in `wanted`, or null. It looks at the table alone. */
-export function lastFrameOf(batch: FrameBatch, wanted: Uint8Array): Frame | null {
-  return batch.length === 0 ? null : lastOf(batch as ReceivedBatch, wanted)
+/** Makes the batch of `count` frames in a slice. `receiver` counts it while it is retained. */
+export function makeBatch(slice: BatchSlice, pool: Lodging, count: number, receiver: Receiver): FrameBatch {
+  return new ReceivedBatch(batchKey, slice, pool, count, receiver)
 }
 
 /** Where the next frame of `batch` from `start` on is that is in `wanted`: extension × 256 + type; where it ends if there is none. */

@@ -19,18 +19,10 @@ const CAN_SHARE = process.platform !== 'win32'
 
 /** Events of a socket that is wired to a session. */
 export interface SocketEvents {
-  /** Called with bytes that came while the handshake was not done, before the session looks at them. */
-  onHandshake?(chunk: Uint8Array): void
-  /** Called when the handshake is done. */
-  onTransport(): void
   /** Called with the frames of a read, if there are any. */
   onBatch(batch: FrameBatch): void
-  /** Called when a read has been dealt with, after the other callbacks. */
-  onRead?(): void
   /** Called when the peer has ended its side. All its frames have been through `onBatch`. */
   onEnd(): void
-  /** Called when the socket is closed. `error` is what broke the session or the socket, or null. */
-  onClose(error: Error | null): void
 }
 
 /**
@@ -42,24 +34,19 @@ export class SessionSocket {
   readonly #socket: Socket
   readonly #loan: BorrowedSocket
   readonly #events: SocketEvents
-  /** Limit of the next read, in bytes: at least 1. */
-  quota: number
   /** Number of reasons not to read. Reading goes on when there are none. */
   #holds = 0
-  /** Whether incoming bytes are dropped. */
-  #ignoring = false
   /** Whether the sending side ends once everything has been written. */
   #ending = false
   #failure: Error | null = null
   /** Whether the socket is closed. It then no longer belongs to this session. */
   #over = false
 
-  constructor(core: SessionCore, socket: Socket, events: SocketEvents, quota = CHUNK) {
+  constructor(core: SessionCore, socket: Socket, events: SocketEvents) {
     this.#core = core
     this.#socket = socket
     this.#loan = new BorrowedSocket(socket)
     this.#events = events
-    this.quota = quota
     core.wire()
     try {
       this.#takeOver()
@@ -87,7 +74,6 @@ export class SessionSocket {
     this.#over = true
     this.#loan.giveBack()
     this.#core.abandon(this.#failure)
-    this.#events.onClose(this.#failure)
   }
 
   #readData(): void {
@@ -102,7 +88,6 @@ export class SessionSocket {
     let answered = false
     const { allowHalfOpen } = socket
     const wired = new SessionSocket(core, socket, {
-      onTransport: () => {},
       onBatch: (batch) => {
         answered = false
         callSafely(() => wired.#deal(batch))
@@ -112,7 +97,6 @@ export class SessionSocket {
       onEnd: () => {
         if (!allowHalfOpen) wired.end()
       },
-      onClose: () => {},
     })
     // Frames may be sent at any time, not only as answers. Those of one turn go out together.
     let scheduled = false
@@ -149,10 +133,6 @@ export class SessionSocket {
       })
   }
 
-  get core(): SessionCore {
-    return this.#core
-  }
-
   /** Reads nothing until the output of `other` has drained, so that nothing piles up there. */
   holdUntilDrained(other: SessionCore): void {
     this.hold()
@@ -182,12 +162,6 @@ export class SessionSocket {
         onDone: (failure) => (failure === null ? this.flush() : this.#writeFailed(failure)),
       })
     } else if (this.#ending) this.#finish()
-  }
-
-  /** Throws away what still comes. It is read all the same, since a connection that is closed with unread bytes loses unsent ones. */
-  ignore(): void {
-    this.#ignoring = true
-    this.quota = CHUNK
   }
 
   /** Ends the connection's sending side once everything has been written. */
@@ -237,8 +211,7 @@ export class SessionSocket {
     if (paused) socket.pause()
     else socket.resume()
     const direct = this.#loan.readDirectly({
-      // Called when the last read has been dealt with. While reading is on hold, the quota is for the read after that.
-      next: () => (this.quota < CHUNK ? memory.subarray(0, this.quota) : memory),
+      next: () => memory,
       filled: (count) => {
         const chunk = new Uint8Array(memory.buffer, 0, count)
         this.#read(chunk)
@@ -253,7 +226,7 @@ export class SessionSocket {
     return direct
   }
 
-  /** Reads a chunk, which may be longer than the quota. When reading is put on hold, the rest goes back to the socket. */
+  /** Reads a chunk of any length, in parts. When reading is put on hold, the rest goes back to the socket. */
   #readInParts(chunk: Uint8Array): void {
     let rest = chunk
     while (rest.length > 0) {
@@ -263,7 +236,7 @@ export class SessionSocket {
         this.#socket.unshift(rest)
         return
       }
-      const part = rest.subarray(0, this.quota)
+      const part = rest.subarray(0, CHUNK)
       rest = rest.subarray(part.length)
       this.#read(part)
     }
@@ -271,9 +244,7 @@ export class SessionSocket {
 
   #read(chunk: Uint8Array): void {
     const core = this.#core
-    if (core.otherEnded || this.#ignoring) return
-    const { state } = core
-    if (state === 'handshake') this.#events.onHandshake?.(chunk)
+    if (core.otherEnded) return
     let batch: FrameBatch
     try {
       batch = core.receive(chunk)
@@ -281,10 +252,8 @@ export class SessionSocket {
       this.destroy(error as Error)
       return
     }
-    if (state === 'handshake' && core.state === 'transport') this.#events.onTransport()
     if (batch.length > 0) this.#events.onBatch(batch)
     this.flush()
     if (core.error !== null) this.destroy(core.error)
-    else this.#events.onRead?.()
   }
 }

@@ -57,7 +57,7 @@ numbered! {
         Table,
         /// In and out: how many frames a batch describes.
         Frames,
-        /// In: the index of the first frame to forward; 1 to take back announced lengths.
+        /// In and out: the index of the first frame to forward, or to be looked at; 1 to take back announced lengths.
         First,
         /// In: 1 when views of the memory that the call gives up may still be in use, as after a garbage collection.
         Abandoned,
@@ -92,7 +92,7 @@ numbered! {
         Blocked,
         /// Out: the slots whose slices other isolates have given back, one bit a slot. JavaScript clears it.
         Returned,
-        /// In and out: the `Kind` of the object that leaves this isolate, or has arrived.
+        /// In and out: the `Kind` of the object that leaves this isolate, or has arrived. Out: what a relay's record is.
         Kind,
         /// In and out: the memory of another isolate's slot pool.
         Region,
@@ -100,7 +100,8 @@ numbered! {
         RegionGeneration,
         /// In and out: the logical length of a buddy buffer. Out: the size of a ring, or of one buffer of a budget pool, in bytes.
         Size,
-        /// Out: the lower half of a 64-bit number: the position of a ring half, or the limit of a budget pool in bytes.
+        /// The lower half of a 64-bit number. Out: the position of a ring half, or the limit of a budget pool in bytes. In and out: the
+        /// number of a relay's link.
         Low,
         /// Out: the upper half of the number in `Low`.
         High,
@@ -112,18 +113,10 @@ numbered! {
         Facade,
         /// Out: 1 when a slice owns its memory.
         Own,
-        /// In: the share that a link has of its relay's memory budget.
-        Link,
-        /// The generation of `Link`.
-        LinkGeneration,
-        /// In: the direction of a link's frames: 0 upstream, 1 downstream.
+        /// In and out: the direction of a link's frames: 0 upstream, 1 downstream.
         Direction,
-        /// Out: how far a link's output must be drained before more is read, in bytes.
-        Drained,
-        /// Out: the payload for which memory must be granted, in bytes, 0 for none; or 1 when memory was granted, else 0.
+        /// Out: 1 when memory was granted, else 0.
         Granted,
-        /// Out: how many bytes a link may read next.
-        Quota,
         /// Out: 1 when the heap buffer of a message, or the memory of an unfinished frame, lies elsewhere than before the call.
         Moved,
         /// Out: the length of a reader's unfinished frame, in bytes, or 0 while that is unknown.

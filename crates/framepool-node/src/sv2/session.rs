@@ -260,8 +260,6 @@ pub struct SessionReport {
     pub bytes_out: f64,
     /// How much native memory the session holds, in bytes.
     pub memory_bytes: f64,
-    /// How many bytes have come of a message that is not whole yet.
-    pub partial: f64,
     /// How many bytes the output ring holds.
     pub available: u32,
     /// 0 handshake, 1 transport, 2 closed.
@@ -281,7 +279,6 @@ pub fn session_report(env: Env, handle: ObjectHandle) -> Result<SessionReport> {
         bytes_in: counters.bytes_in as f64,
         bytes_out: counters.bytes_out as f64,
         memory_bytes: counters.memory_bytes as f64,
-        partial: session.partial().come as f64,
         available: state.control.get(Word::Available),
         state: state.control.get(Word::State),
     })

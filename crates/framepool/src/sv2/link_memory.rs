@@ -140,6 +140,13 @@ pub struct Grant {
     bytes: usize,
 }
 
+impl Grant {
+    /// Returns the direction of the frame.
+    pub fn direction(&self) -> Direction {
+        self.direction
+    }
+}
+
 impl Drop for Grant {
     fn drop(&mut self) {
         self.memory.frames[self.direction as usize].release(self.bytes);
@@ -274,6 +281,11 @@ impl LinkMemory {
         lane.grants.clear();
         lane.for_input = false;
         to.limit(Allowance::bytes(self.memory.small));
+    }
+
+    /// Returns whether there are grants to [release](Self::release).
+    pub fn has_grants(&self, direction: Direction) -> bool {
+        !self.lanes[direction as usize].grants.is_empty()
     }
 
     /// Returns the budget that the link belongs to.

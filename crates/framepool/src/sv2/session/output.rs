@@ -2,8 +2,9 @@
 //!
 //! Nothing is dropped or reordered, and a frame larger than the ring goes out whole.
 
+use std::io::{self, IoSlice};
+use std::mem;
 use std::ptr::NonNull;
-use std::{io, mem};
 
 use super::queue::Queue;
 #[cfg(unix)]
@@ -207,6 +208,15 @@ impl Output {
         }
         self.release_unused();
         read
+    }
+
+    /// Calls `write` once with the bytes in the ring, in at most two pieces. Frees as many as it wrote, and refills the
+    /// ring. Frees nothing if `write` fails.
+    pub fn write_with(&mut self, mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<usize> {
+        let written = self.ring.owner_mut().consumer.io_slices(|pieces, _| write(pieces));
+        self.refill(0);
+        self.release_unused();
+        written
     }
 
     /// Writes to a descriptor what one call can write now, and refills the ring. The result is that of

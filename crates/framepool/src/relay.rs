@@ -1,0 +1,43 @@
+//! A relay between miners and mining pools, on threads of its own.
+//!
+//! A *link* is a miner's connection, the connection to the mining pool that belongs to it, and an Sv2
+//! [`Session`](crate::sv2::Session) for each. It lives on one thread from its first byte to its last. Each thread has a
+//! poller, a read buffer, a pool in which frames are decrypted, and a wheel for the timers of its links. Frames go from
+//! the read buffer through the two sessions into an output ring, and from there to the socket as they lie.
+//!
+//! - [`Relay`] starts the threads. Whoever uses it gives it [`Command`]s, and takes [`Record`]s of what has happened.
+//! - `worker` is the loop of a thread; `link` is what happens on one link; `ending` tells why a link ended.
+//! - `network` is what a worker needs of the system: poller, sockets and clock. `system` is the real one, on mio. The
+//!   simulation of the tests is the other.
+//! - `admission`, `bucket` and [`Limits`] keep any client from taking more than its share. Each refusal is counted by its
+//!   [`Reason`].
+//!
+//! A turn of a worker does a bounded amount of work for each link that is ready, in turn, so that no client delays the
+//! others for long. Nothing is ever dropped to keep a limit: the worker stops reading, or ends the link.
+
+mod admission;
+mod bucket;
+mod command;
+mod ending;
+mod figures;
+mod handle;
+mod hooks;
+mod link;
+mod network;
+mod options;
+mod record;
+mod shared;
+mod side;
+#[cfg(test)]
+mod simulation;
+mod system;
+mod wheel;
+mod worker;
+
+pub use command::{Command, Operation, Way};
+pub use ending::{Cause, Ending, Facts, SystemFault};
+pub use figures::{LinkFigures, Reason, RelayStats};
+pub use handle::Relay;
+pub use hooks::Hooks;
+pub use options::{Limits, RelayOptions, Threads};
+pub use record::{Disconnected, Record};

@@ -1,0 +1,113 @@
+//! What the user of a relay tells its threads.
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+
+use crate::sv2::{Direction, FrameHeader, Grant};
+
+/// What one link is told to do.
+pub enum Operation {
+    /// Connect to the first of these addresses that answers, and accept only a server with this key, if there is one.
+    Connect {
+        /// Addresses of the mining pool.
+        addresses: Vec<SocketAddr>,
+        /// Key that its certificate must be signed with.
+        key: Option<String>,
+    },
+    /// Forward frames of the batch that was handed over.
+    Forward {
+        /// Way of the batch.
+        way: Way,
+        /// Index of the first of them.
+        from: usize,
+        /// Index after the last of them.
+        to: usize,
+    },
+    /// Forward the header of a frame of the batch that was handed over, with another payload.
+    Replace {
+        /// Way of the batch.
+        way: Way,
+        /// Index of the frame.
+        frame: usize,
+        /// Payload that takes the place of the frame's.
+        payload: Vec<u8>,
+    },
+    /// Go on with the frames behind the batch that was handed over.
+    Done {
+        /// Way of the batch.
+        way: Way,
+    },
+    /// Send a frame.
+    Send {
+        /// Where to.
+        way: Way,
+        /// Its header.
+        header: FrameHeader,
+        /// Its payload.
+        payload: Vec<u8>,
+    },
+    /// Tell by a record when what was sent that way has gone out as far as it should before more is sent.
+    Watch {
+        /// Where to.
+        way: Way,
+    },
+    /// End when what was sent has gone out.
+    Close,
+    /// End at once.
+    Destroy,
+}
+
+/// Direction of frames through a link.
+pub type Way = Direction;
+
+/// A command for a link of a relay.
+pub struct Command {
+    /// Number of the connection.
+    pub link: u64,
+    /// What to do.
+    pub operation: Operation,
+}
+
+/// A message to a worker.
+pub(super) enum Message<S> {
+    Command(Command),
+    /// No connection is accepted any more, and nothing is read from miners.
+    Drain,
+    /// All links end at once.
+    Destroy,
+    /// A connection that another worker has accepted.
+    Adopt(S, SocketAddr),
+    /// Memory for a frame of a link.
+    Grant(u64, Grant),
+    /// Connections may be accepted again.
+    Resume,
+}
+
+/// The messages that a worker has not taken yet.
+pub(super) struct Inbox<S> {
+    messages: Mutex<Vec<Message<S>>>,
+    wake: Box<dyn Fn() + Send + Sync>,
+}
+
+impl<S> Inbox<S> {
+    pub(super) fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { messages: Mutex::default(), wake: Box::new(wake) }
+    }
+
+    /// Adds messages, and wakes the worker unless it has others to look at.
+    pub(super) fn send(&self, messages: impl IntoIterator<Item = Message<S>>) {
+        let mut inbox = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = inbox.is_empty();
+        inbox.extend(messages);
+        let wake = idle && !inbox.is_empty();
+        drop(inbox);
+        if wake {
+            (self.wake)();
+        }
+    }
+
+    /// Takes all messages into `into`, which is empty.
+    pub(super) fn take(&self, into: &mut Vec<Message<S>>) {
+        std::mem::swap(&mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner), into);
+    }
+}

@@ -1,0 +1,184 @@
+//! Figures of a relay, which any thread may read.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Declares the reasons of refusals, with the names that users see.
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])* $reason:ident = $name:literal,)+) => {
+        /// A reason for which a relay refuses a client something.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason {
+            $($(#[doc = $doc])* $reason,)+
+        }
+
+        impl Reason {
+            /// All reasons.
+            pub const ALL: &'static [Self] = &[$(Self::$reason,)+];
+
+            /// Returns the name that users see.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$reason => $name,)+
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// There were as many connections as there may be.
+    Connections = "connections",
+    /// The address had as many connections as it may have.
+    Address = "address",
+    /// The address made connections faster than it may.
+    ConnectionRate = "connectionRate",
+    /// It was the oldest handshake when there were more than there may be.
+    Handshakes = "handshakes",
+    /// The memory budget had no room for the connection, or could never have room for the frame.
+    Memory = "memory",
+    /// Accepting stopped because descriptors were about to run out.
+    Descriptors = "descriptors",
+    /// No genuine frame came in time.
+    HandshakeTimeout = "handshakeTimeout",
+    /// What came first was no Stratum V2, or did not know the keys.
+    Foreign = "foreign",
+    /// A frame was larger than it may be.
+    FrameTooLarge = "frameTooLarge",
+    /// A started frame came too slowly.
+    SlowFrame = "slowFrame",
+    /// What waited for a reader went out too slowly.
+    SlowReader = "slowReader",
+    /// The connection ended in the middle of a frame.
+    CutFrame = "cutFrame",
+    /// More frames a second came than may come: they waited.
+    FrameRate = "frameRate",
+    /// More bytes a second came than may come: they waited.
+    ByteRate = "byteRate",
+    /// Nothing had moved on the link for too long.
+    Idle = "idle",
+}
+
+/// Figures of a relay.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RelayStats {
+    /// Open connections of miners.
+    pub connections: u64,
+    /// Connections that were accepted.
+    pub connections_total: u64,
+    /// Connections that were refused when they came.
+    pub rejected: u64,
+    /// Links that ended before both handshakes were done.
+    pub handshake_failures: u64,
+    /// Frames passed on to mining pools.
+    pub frames_upstream: u64,
+    /// Frames passed on to miners.
+    pub frames_downstream: u64,
+    /// Wire bytes sent to mining pools.
+    pub bytes_upstream: u64,
+    /// Wire bytes sent to miners.
+    pub bytes_downstream: u64,
+    /// Batches that found no room in the slot pool.
+    pub heap_fallbacks: u64,
+    /// Native memory of the open links, in bytes.
+    pub memory_bytes: u64,
+    /// Bytes reserved of the memory budget.
+    pub reserved: usize,
+    /// Frames that wait for memory.
+    pub waiting: usize,
+    /// Refusals, in the order of [`Reason::ALL`].
+    pub refused: Vec<(Reason, u64)>,
+}
+
+/// Counters of one worker. Only the worker writes to them.
+#[derive(Default)]
+pub(super) struct WorkerFigures {
+    /// Links, and sockets on their way here. Other workers read it to choose where a socket goes.
+    pub(super) links: AtomicUsize,
+    pub(super) handshake_failures: AtomicU64,
+    pub(super) frames: [AtomicU64; 2],
+    pub(super) bytes: [AtomicU64; 2],
+    pub(super) heap_fallbacks: AtomicU64,
+    pub(super) memory: AtomicU64,
+}
+
+/// Adds to a counter that no other thread writes to.
+pub(super) fn add(counter: &AtomicU64, change: u64) {
+    if change != 0 {
+        counter.store(counter.load(Ordering::Relaxed).wrapping_add(change), Ordering::Relaxed);
+    }
+}
+
+/// State of a link, as others see it.
+#[derive(Debug)]
+pub struct LinkFigures {
+    /// Number of the connection.
+    pub id: u64,
+    /// The worker that the link lives on.
+    pub(super) worker: usize,
+    /// Address that the miner connected from.
+    pub address: SocketAddr,
+    /// When the miner was accepted, on the relay's clock.
+    pub accepted: Duration,
+    /// Whether both handshakes are done.
+    pub(super) open: AtomicU64,
+    /// Frames that were passed on, by direction.
+    pub(super) frames: [AtomicU64; 2],
+    /// Wire bytes sent, by direction.
+    pub(super) bytes: [AtomicU64; 2],
+}
+
+impl LinkFigures {
+    pub(super) fn new(id: u64, worker: usize, address: SocketAddr, accepted: Duration) -> Self {
+        let (frames, bytes) = Default::default();
+        Self { id, worker, address, accepted, open: AtomicU64::new(0), frames, bytes }
+    }
+
+    /// Returns whether both handshakes are done.
+    pub fn is_open(&self) -> bool {
+        self.open.load(Ordering::Relaxed) != 0
+    }
+
+    /// Returns the frames passed on to the mining pool, and to the miner.
+    pub fn frames(&self) -> [u64; 2] {
+        self.frames.each_ref().map(|count| count.load(Ordering::Relaxed))
+    }
+
+    /// Returns the wire bytes sent to the mining pool, and to the miner.
+    pub fn bytes(&self) -> [u64; 2] {
+        self.bytes.each_ref().map(|count| count.load(Ordering::Relaxed))
+    }
+}
+
+/// Refusals of a relay, by reason.
+#[derive(Default)]
+pub(super) struct Refusals {
+    counts: [AtomicU64; Reason::ALL.len()],
+    /// How many of them have been reported.
+    reported: [AtomicU64; Reason::ALL.len()],
+    /// When that was last done, in milliseconds of the relay's clock; 0 for never.
+    when: [AtomicU64; Reason::ALL.len()],
+}
+
+/// The least time between two reports of one reason.
+const INTERVAL_MS: u64 = 1_000;
+
+impl Refusals {
+    /// Counts a refusal. Returns how many are to be reported now, if any: at most once an interval.
+    pub(super) fn count(&self, reason: Reason, now: Duration) -> Option<u64> {
+        let index = reason as usize;
+        let count = self.counts[index].fetch_add(1, Ordering::Relaxed) + 1;
+        let now = now.as_millis() as u64 + 1;
+        let last = self.when[index].load(Ordering::Relaxed);
+        let due = last == 0 || now >= last + INTERVAL_MS;
+        if !due || self.when[index].compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+            return None;
+        }
+        Some(count - self.reported[index].swap(count, Ordering::Relaxed).min(count))
+    }
+
+    pub(super) fn all(&self) -> Vec<(Reason, u64)> {
+        Reason::ALL.iter().map(|&reason| (reason, self.counts[reason as usize].load(Ordering::Relaxed))).collect()
+    }
+}

@@ -1,0 +1,197 @@
+//! A relay: its threads, as its user has them.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+
+use super::command::{Command, Inbox, Message};
+use super::figures::{LinkFigures, RelayStats};
+use super::options::RelayOptions;
+use super::record::Record;
+use super::shared::Shared;
+use super::system::System;
+use super::worker::Worker;
+
+/// A running relay. Dropping it ends its links and threads.
+pub struct Relay {
+    shared: Arc<Shared>,
+    inboxes: Vec<Arc<Inbox<TcpStream>>>,
+    address: SocketAddr,
+    start: Instant,
+}
+
+impl Relay {
+    /// Listens on the first of `addresses` that can be listened on, and starts the threads.
+    ///
+    /// Returns the error of the last address, or of a poller or thread that the system does not grant.
+    pub fn start(options: RelayOptions, addresses: &[SocketAddr]) -> io::Result<Self> {
+        let listener = listen(addresses)?;
+        let address = listener.local_addr()?;
+        listener.set_nonblocking(true)?;
+        let start = Instant::now();
+        let threads = options.threads.number();
+        let keep_alive = options.limits.keep_alive;
+        let shared = Shared::new(options, descriptor_room(threads));
+        let mut listener = Some(listener);
+        let (mut systems, mut inboxes) = (Vec::new(), Vec::new());
+        for _ in 0..threads {
+            let (system, waker) = System::new(listener.take(), start, keep_alive)?;
+            systems.push(system);
+            inboxes.push(Arc::new(Inbox::new(move || {
+                // It fails only if the system has no memory. The worker looks into its inbox at every turn.
+                let _ = waker.wake();
+            })));
+        }
+        let relay = Self { shared, inboxes, address, start };
+        for (index, system) in systems.into_iter().enumerate() {
+            let (shared, inboxes) = (Arc::clone(&relay.shared), relay.inboxes.clone());
+            let name = format!("framepool relay {index}");
+            thread::Builder::new().name(name).spawn(move || run(system, &shared, index, inboxes))?;
+        }
+        Ok(relay)
+    }
+
+    /// Returns the address that the relay listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts no more connections, reads nothing more from miners from here on, and ends each link when all answers have
+    /// gone out.
+    pub fn drain(&self) {
+        self.shared.start_draining();
+        self.inboxes.iter().for_each(|inbox| inbox.send([Message::Drain]));
+    }
+
+    /// Ends all links at once.
+    pub fn destroy(&self) {
+        self.inboxes.iter().for_each(|inbox| inbox.send([Message::Destroy]));
+    }
+
+    /// Gives commands to the threads, in order. Commands for links that have ended are dropped.
+    pub fn command(&self, commands: impl IntoIterator<Item = Command>) {
+        if let [only] = &self.inboxes[..] {
+            return only.send(commands.into_iter().map(Message::Command));
+        }
+        for command in commands {
+            let worker = self.shared.worker_of(command.link);
+            if let Some(worker) = worker {
+                self.inboxes[worker].send([Message::Command(command)]);
+            }
+        }
+    }
+
+    /// Takes the first record that nobody has taken yet.
+    pub fn take_record(&self) -> Option<Record> {
+        let (record, relieved) = self.shared.records.take();
+        if relieved {
+            self.inboxes[0].send([Message::Resume]);
+        }
+        record
+    }
+
+    /// Calls `listener` once, on any thread, when there are records. A later call replaces it.
+    pub fn on_records(&self, listener: impl FnOnce() + Send + 'static) {
+        self.shared.records.listen(Box::new(listener));
+    }
+
+    /// Forgets the listener.
+    pub fn ignore_records(&self) {
+        self.shared.records.ignore();
+    }
+
+    /// Returns the figures of the relay.
+    pub fn stats(&self) -> RelayStats {
+        self.shared.stats()
+    }
+
+    /// Returns the figures of the open links, in the order in which they were accepted.
+    pub fn links(&self) -> Vec<Arc<LinkFigures>> {
+        self.shared.all_links()
+    }
+
+    /// Returns the time on the relay's clock.
+    pub fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.ignore_records();
+        self.drain();
+        self.destroy();
+    }
+}
+
+/// Runs a worker until it is done.
+fn run(system: System, shared: &Arc<Shared>, index: usize, inboxes: Vec<Arc<Inbox<TcpStream>>>) {
+    match Worker::new(system, Arc::clone(shared), index, inboxes) {
+        Ok(mut worker) => loop {
+            let failure = match catch_unwind(AssertUnwindSafe(|| worker.turn(None))) {
+                Ok(Ok(true)) => continue,
+                Ok(Ok(false)) => break,
+                Ok(Err(error)) => error.to_string(),
+                Err(panic) => text_of(&*panic),
+            };
+            // The worker may be in any state. What it cannot do is left undone.
+            let _ = catch_unwind(AssertUnwindSafe(|| worker.fail(&failure)));
+            break;
+        },
+        Err(error) => {
+            shared.records.add(&mut vec![Record::Failed(error.to_string())]);
+        }
+    }
+    shared.worker_ended();
+}
+
+fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".to_owned())
+}
+
+fn listen(addresses: &[SocketAddr]) -> io::Result<TcpListener> {
+    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for &address in addresses {
+        match listen_on(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 4096;
+
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    use socket2::{Domain, Protocol, Socket, Type};
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // Elsewhere it would allow two servers on one port.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Returns how many links the descriptors of the process allow: two for each, and some for everything else.
+#[cfg(unix)]
+fn descriptor_room(threads: usize) -> usize {
+    /// Descriptors that are left to the rest of the process.
+    const RESERVE: usize = 64;
+    let Some(limit) = rustix::process::getrlimit(rustix::process::Resource::Nofile).current else { return usize::MAX };
+    let open = ["/proc/self/fd", "/dev/fd"].iter().find_map(|path| Some(std::fs::read_dir(path).ok()?.count()));
+    let taken = open.unwrap_or(RESERVE) + RESERVE + 4 * threads;
+    (usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(taken) / 2).max(1)
+}
+
+#[cfg(not(unix))]
+fn descriptor_room(_: usize) -> usize {
+    usize::MAX
+}

@@ -1,0 +1,225 @@
+//! One end of a link: a connection, and the session that speaks on it.
+
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+use super::ending::{Facts, SystemFault};
+use super::network::Stream;
+use crate::sv2::{Session, State};
+
+/// How many of a side's first bytes are kept to tell its protocol: the length of a handshake's first message.
+const HEAD: usize = 64;
+
+/// The most that one turn writes to one side, in bytes.
+const MOST_WRITTEN: usize = 1 << 18;
+
+/// One end of a link.
+#[allow(clippy::struct_excessive_bools, reason = "each may be true or not, whatever the others are")]
+pub(super) struct Side<S> {
+    pub(super) stream: S,
+    pub(super) session: Session,
+    /// Reading may bring something.
+    pub(super) readable: bool,
+    /// Writing may take something.
+    pub(super) writable: bool,
+    /// The peer has ended its side, so that no news come after a short read.
+    pub(super) closing: bool,
+    /// The connection is not there yet.
+    pub(super) connecting: bool,
+    /// Everything that came has been read.
+    pub(super) ended: bool,
+    /// What comes is thrown away.
+    pub(super) ignored: bool,
+    /// Our own side of the connection has ended.
+    pub(super) finished: bool,
+    /// The output was over its mark, and is not drained yet.
+    pub(super) over: bool,
+    /// The first bytes that came, until the first frame.
+    head: Vec<u8>,
+    /// Frames that were passed on to this side.
+    pub(super) forwarded: u64,
+    /// Progress of the frame that comes in.
+    incoming: Progress,
+    /// Progress of what waits to go out.
+    outgoing: Progress,
+}
+
+/// How fast something that has begun goes on.
+#[derive(Clone, Copy, Default)]
+struct Progress {
+    /// When the measurement began, and the count then. `None` while there is nothing to measure.
+    since: Option<(Duration, u64)>,
+    /// What is measured: another number is another thing.
+    subject: u64,
+}
+
+impl Progress {
+    /// Goes on to measure `subject` at `count`, or begins to.
+    fn go_on(&mut self, subject: u64, count: u64, now: Duration) {
+        if self.since.is_none() || self.subject != subject {
+            *self = Self { since: Some((now, count)), subject };
+        }
+    }
+
+    fn stop(&mut self) {
+        self.since = None;
+    }
+
+    /// Returns whether less than `least` has moved in the time `grace`. If that is over, the next measurement begins.
+    fn is_slow(&mut self, count: u64, least: u64, grace: Duration, now: Duration) -> bool {
+        match self.since {
+            Some((since, before)) if now >= since + grace => {
+                self.since = Some((now, count));
+                count.wrapping_sub(before) < least
+            }
+            _ => false,
+        }
+    }
+}
+
+impl<S: Stream> Side<S> {
+    pub(super) fn new(stream: S, session: Session, connecting: bool) -> Self {
+        Self {
+            stream,
+            session,
+            readable: false,
+            writable: !connecting,
+            closing: false,
+            connecting,
+            ended: false,
+            ignored: false,
+            finished: false,
+            over: false,
+            head: Vec::new(),
+            forwarded: 0,
+            incoming: Progress::default(),
+            outgoing: Progress::default(),
+        }
+    }
+
+    /// Writes what is in the output, as far as the socket and this turn allow. Returns the number of bytes written, and
+    /// whether the turn ended it.
+    pub(super) fn flush(&mut self) -> Result<(usize, bool), SystemFault> {
+        let mut total = 0;
+        while self.writable && !self.connecting && self.session.output().available() > 0 {
+            if total >= MOST_WRITTEN {
+                return Ok((total, true));
+            }
+            let Self { stream, session, .. } = self;
+            match session.output().write_with(|pieces| stream.write(pieces)) {
+                Ok(0) => self.writable = false,
+                Ok(written) => total += written,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(SystemFault::new("write", &error)),
+            }
+        }
+        if self.over && self.session.output().is_drained() {
+            self.over = false;
+        }
+        Ok((total, false))
+    }
+
+    /// Ends the sending side. The output must be empty.
+    pub(super) fn finish(&mut self) -> Result<(), SystemFault> {
+        self.finished = true;
+        match self.stream.end() {
+            Err(error) if error.kind() != ErrorKind::NotConnected => Err(SystemFault::new("shutdown", &error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads once. Returns `None` if nothing is there. `0` is the end.
+    pub(super) fn read(&mut self, target: &mut [u8], short_read_empties: bool) -> Result<Option<usize>, SystemFault> {
+        match self.stream.read(target) {
+            Ok(0) => {
+                self.readable = false;
+                Ok(Some(0))
+            }
+            Ok(count) => {
+                if short_read_empties && count < target.len() && !self.closing {
+                    self.readable = false;
+                }
+                Ok(Some(count))
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.readable = false;
+                Ok(None)
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(None),
+            Err(error) => Err(SystemFault::new("read", &error)),
+        }
+    }
+
+    /// Keeps the first bytes, for as long as they are needed.
+    pub(super) fn note_head(&mut self, chunk: &[u8]) {
+        let room = HEAD - self.head.len().min(HEAD);
+        self.head.extend_from_slice(&chunk[..chunk.len().min(room)]);
+    }
+
+    pub(super) fn forget_head(&mut self) {
+        self.head = Vec::new();
+    }
+
+    /// Returns whether the first bytes are text, which no handshake is, not even by chance.
+    pub(super) fn begins_with_text(&self) -> bool {
+        let text = match str::from_utf8(&self.head) {
+            Ok(text) => text,
+            // The last character may be incomplete.
+            Err(error) if error.error_len().is_none() => {
+                str::from_utf8(&self.head[..error.valid_up_to()]).unwrap_or_default()
+            }
+            Err(_) => return false,
+        };
+        text.len() >= 4 && !text.chars().any(|char| char.is_control() && !"\t\r\n".contains(char))
+    }
+
+    /// Returns the facts that tell how this side ended.
+    pub(super) fn facts(&self) -> Facts {
+        let (stats, partial) = (self.session.stats(), self.session.partial());
+        Facts {
+            bytes_in: stats.bytes_in,
+            frames_in: stats.frames_in,
+            partial: partial.come,
+            transport: self.session.state() == State::Transport,
+            connecting: self.connecting,
+            head: self.head.clone(),
+        }
+    }
+
+    /// Measures how fast a started frame comes, unless it is `held` up by us, and how fast the output goes out.
+    pub(super) fn measure(&mut self, held: bool, now: Duration) {
+        let (partial, stats) = (self.session.partial(), self.session.stats());
+        if held || self.ignored || !partial.transport || partial.come == 0 {
+            self.incoming.stop();
+        } else {
+            self.incoming.go_on(stats.frames_in, stats.bytes_in, now);
+        }
+        if self.session.output().pending() == 0 || self.connecting {
+            self.outgoing.stop();
+        } else {
+            let position = self.session.output().position();
+            self.outgoing.go_on(0, position, now);
+        }
+    }
+
+    /// Returns the moment at which to look whether the side is too slow.
+    pub(super) fn slow_at(&self, grace: Duration) -> Option<Duration> {
+        let moments = [self.incoming, self.outgoing].map(|progress| progress.since.map(|(since, _)| since + grace));
+        moments.into_iter().flatten().min()
+    }
+
+    /// Returns whether a frame comes too slowly, and whether the output goes out too slowly.
+    pub(super) fn is_slow(&mut self, least: u64, grace: Duration, now: Duration) -> (bool, bool) {
+        let (bytes_in, position) = (self.session.stats().bytes_in, self.session.output().position());
+        (self.incoming.is_slow(bytes_in, least, grace, now), self.outgoing.is_slow(position, least, grace, now))
+    }
+
+    /// Returns whether the connection is there, once it is known.
+    pub(super) fn connect_on(&mut self) -> io::Result<bool> {
+        let connected = self.stream.connected()?;
+        self.connecting = !connected;
+        self.writable = connected;
+        Ok(connected)
+    }
+}

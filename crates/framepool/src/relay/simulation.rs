@@ -1,0 +1,321 @@
+//! A relay in a simulated world: its network, its miners and pools, its user and its clock are made of one seed.
+//!
+//! Each step lets somebody act, gives the worker a turn, and checks what must always hold. `FRAMEPOOL_SEED` replays a run.
+//! `FRAMEPOOL_SIMULATION_SECONDS` makes the test go through new seeds for that long; without it, a few are enough.
+
+mod actors;
+mod world;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{Rng, RngCore, SeedableRng};
+
+use super::command::{Command, Inbox, Message, Operation, Way};
+use super::figures::Reason;
+use super::hooks::Hooks;
+use super::options::{Limits, RelayOptions, Threads};
+use super::record::Record;
+use super::shared::Shared;
+use super::worker::Worker;
+use crate::sv2::{Batch, Options, generate_authority_keypair};
+use actors::{Actor, Pool};
+use world::{SimulatedNetwork, World};
+
+/// What a run is like.
+#[derive(Clone, Debug)]
+struct Plan {
+    seed: u64,
+    steps: usize,
+    /// Honest miners, and others of each kind.
+    honest: usize,
+    attackers: usize,
+    hooks: bool,
+    /// Reads may be short although there is more.
+    short_reads: bool,
+    limits: Limits,
+}
+
+/// What a run found.
+#[derive(Debug, Default)]
+struct Outcome {
+    turns: usize,
+    frames: u64,
+    refused: Vec<(Reason, u64)>,
+}
+
+/// The limits of the simulation: small, so that everybody meets them.
+fn limits() -> Limits {
+    Limits {
+        memory: 24 << 20,
+        connections: 400,
+        connections_per_address: 400,
+        connections_per_second: 0,
+        handshakes: 24,
+        handshake_timeout: Duration::from_secs(5),
+        idle_timeout: Some(Duration::from_mins(1)),
+        min_rate: 1_000,
+        grace: Duration::from_secs(5),
+        frames_per_second: 500,
+        bytes_per_second: 4 << 20,
+        keep_alive: None,
+    }
+}
+
+fn plan(seed: u64) -> Plan {
+    let mut rng = StdRng::seed_from_u64(seed);
+    Plan {
+        seed,
+        steps: 8_000,
+        honest: 5 + rng.gen_range(0..60),
+        attackers: rng.gen_range(0..6),
+        hooks: rng.r#gen(),
+        short_reads: rng.r#gen(),
+        limits: limits(),
+    }
+}
+
+/// Frames that wait for the simulated user.
+struct Verdict {
+    id: u64,
+    way: Way,
+    from: usize,
+    to: usize,
+}
+
+/// The user of the relay: answers hooks, late and in any order of links, and counts connections.
+#[derive(Default)]
+struct User {
+    verdicts: Vec<Verdict>,
+    connected: u64,
+    ended: u64,
+    drained: bool,
+}
+
+impl User {
+    fn take(&mut self, shared: &Shared) -> Result<(), String> {
+        while let (Some(record), _) = shared.records.take() {
+            match record {
+                Record::Frames { id, way, slice, table, frames, first, .. } => {
+                    let batch = Batch { slice, table, frames };
+                    if first >= frames || batch.frame(frames - 1).is_none() {
+                        return Err(format!("link {id}: a batch of {frames} frames from {first} on"));
+                    }
+                    if self.verdicts.iter().any(|verdict| verdict.id == id && verdict.way == way) {
+                        return Err(format!("link {id}: a second batch before the verdict"));
+                    }
+                    self.verdicts.push(Verdict { id, way, from: first, to: frames });
+                }
+                Record::Connected { .. } => self.connected += 1,
+                Record::Disconnected(end) => {
+                    self.ended += 1;
+                    if std::env::var_os("FRAMEPOOL_SEED").is_some() {
+                        println!("{} ended: {:?}", end.address, end.ending);
+                    }
+                    self.verdicts.retain(|verdict| verdict.id != end.id);
+                    if let super::ending::Cause::Internal(what) = end.ending.cause {
+                        return Err(what);
+                    }
+                }
+                Record::Failed(what) => return Err(what),
+                Record::Closed => self.drained = true,
+                Record::Wanted { .. } | Record::Drained { .. } | Record::Refused { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, rng: &mut StdRng, inbox: &Inbox<world::SimulatedStream>) {
+        if self.verdicts.is_empty() || rng.r#gen() {
+            return;
+        }
+        let Verdict { id, way, from, to } = self.verdicts.swap_remove(rng.gen_range(0..self.verdicts.len()));
+        let command = |operation| Message::Command(Command { link: id, operation });
+        let middle = rng.gen_range(from..=to);
+        inbox.send([
+            command(Operation::Forward { way, from, to: middle }),
+            command(Operation::Forward { way, from: middle, to }),
+            command(Operation::Done { way }),
+        ]);
+    }
+}
+
+/// Turns in which an honest miner must get its answer, when everybody has acted as often.
+const PATIENCE: usize = 4_000;
+
+fn run(plan: &Plan) -> Result<Outcome, String> {
+    let mut rng = StdRng::seed_from_u64(plan.seed);
+    let (public_key, secret_key) = generate_authority_keypair();
+    let session = Options { max_frame_size: 1 << 20, ..Options::default() };
+    let options = RelayOptions {
+        threads: Threads::Number(NonZeroUsize::MIN),
+        upstream: vec!["10.9.9.9:1".parse().expect("an address"), "10.9.9.8:1".parse().expect("an address")],
+        upstream_key: Some(public_key.clone()),
+        public_key: public_key.clone(),
+        secret_key: secret_key.clone(),
+        certificate_validity: Duration::from_hours(1),
+        session,
+        hooks: if plan.hooks { Hooks::All } else { Hooks::None },
+        limits: plan.limits.clone(),
+    };
+    let shared = Shared::new(options, usize::MAX);
+    let world = World::new(rng.next_u64(), plan.short_reads);
+    let inbox = Arc::new(Inbox::new(|| {}));
+    let network = SimulatedNetwork::new(Arc::clone(&world));
+    let mut worker =
+        Worker::new(network, Arc::clone(&shared), 0, vec![Arc::clone(&inbox)]).map_err(|error| error.to_string())?;
+    let mut actors: Vec<Actor> = Actor::crowd(plan.honest, plan.attackers, &public_key, &mut rng);
+    let mut pool = Pool::new(&public_key, &secret_key);
+    let mut user = User::default();
+    let mut outcome = Outcome::default();
+    for step in 0..plan.steps {
+        for _ in 0..rng.gen_range(1..8) {
+            let index = rng.gen_range(0..actors.len());
+            actors[index].act(&world, &mut rng, outcome.turns)?;
+        }
+        pool.act(&world, &mut rng)?;
+        user.answer(&mut rng, &inbox);
+        turn(&mut worker, plan, &shared, &mut user, &mut outcome)?;
+        world.pass(Duration::from_micros(rng.gen_range(0..2_000)));
+        if step % 1_000 == 999 {
+            world.pass(Duration::from_millis(rng.gen_range(0..1_500)));
+        }
+        if step % 64 == 0 {
+            for actor in &actors {
+                actor.check(outcome.turns, PATIENCE * actors.len() / 8)?;
+            }
+        }
+    }
+    // Nobody acts any more but those that are honest. All links must end, by their own timers.
+    for actor in &mut actors {
+        actor.finish();
+    }
+    let end = world.now() + Duration::from_mins(5);
+    while shared.links() > 0 {
+        for actor in actors.iter_mut().filter(|actor| actor.is_honest()) {
+            actor.act(&world, &mut rng, outcome.turns)?;
+        }
+        pool.act(&world, &mut rng)?;
+        user.answer(&mut rng, &inbox);
+        turn(&mut worker, plan, &shared, &mut user, &mut outcome)?;
+        world.pass(Duration::from_millis(20));
+        if world.now() > end {
+            return Err(format!("{} links never end", shared.links()));
+        }
+    }
+    let stats = shared.stats();
+    if (stats.memory_bytes, stats.reserved, stats.waiting) != (0, 0, 0) {
+        return Err(format!("memory is left: {stats:?}"));
+    }
+    if user.connected != user.ended {
+        return Err(format!("{} connections, {} ends", user.connected, user.ended));
+    }
+    outcome.frames = stats.frames_upstream + stats.frames_downstream;
+    outcome.refused = stats.refused;
+    Ok(outcome)
+}
+
+fn turn(
+    worker: &mut Worker<SimulatedNetwork>,
+    plan: &Plan,
+    shared: &Shared,
+    user: &mut User,
+    outcome: &mut Outcome,
+) -> Result<(), String> {
+    worker.turn(Some(Duration::ZERO)).map_err(|error| error.to_string())?;
+    outcome.turns += 1;
+    user.take(shared)?;
+    let stats = shared.stats();
+    if stats.memory_bytes as usize > stats.reserved || stats.reserved > plan.limits.memory {
+        return Err(format!("memory: {} used, {} reserved", stats.memory_bytes, stats.reserved));
+    }
+    if stats.connections as usize > plan.limits.connections {
+        return Err(format!("{} connections", stats.connections));
+    }
+    Ok(())
+}
+
+/// Runs a plan, and says how to run it again if it fails.
+fn expect_good(plan: &Plan) -> Outcome {
+    run(plan).unwrap_or_else(|found| panic!("FRAMEPOOL_SEED={}: {found} ({plan:?})", plan.seed))
+}
+
+fn seeds(few: usize) -> Box<dyn Iterator<Item = u64>> {
+    if let Ok(seed) = std::env::var("FRAMEPOOL_SEED") {
+        return Box::new(std::iter::once(seed.parse().expect("FRAMEPOOL_SEED is a decimal u64")));
+    }
+    let any = || std::iter::repeat_with(|| rand::thread_rng().next_u64());
+    match std::env::var("FRAMEPOOL_SIMULATION_SECONDS") {
+        Ok(seconds) => {
+            let end = Instant::now() + Duration::from_secs(seconds.parse().expect("a number of seconds"));
+            Box::new(any().take_while(move |_| Instant::now() < end))
+        }
+        Err(_) => Box::new(any().take(few)),
+    }
+}
+
+#[test]
+fn nothing_goes_wrong_whoever_comes() {
+    for seed in seeds(4) {
+        let outcome = expect_good(&plan(seed));
+        println!("FRAMEPOOL_SEED={seed}: {} turns, {} frames", outcome.turns, outcome.frames);
+        assert!(outcome.frames > 0, "FRAMEPOOL_SEED={seed}");
+    }
+}
+
+#[test]
+fn every_attack_is_refused_and_counted() {
+    for seed in seeds(1) {
+        let outcome = expect_good(&Plan { attackers: 6, honest: 40, steps: 16_000, ..plan(seed) });
+        let count = |reason| outcome.refused.iter().find(|(known, _)| *known == reason).map_or(0, |(_, count)| *count);
+        for reason in [
+            Reason::HandshakeTimeout,
+            Reason::Foreign,
+            Reason::SlowFrame,
+            Reason::SlowReader,
+            Reason::CutFrame,
+            Reason::FrameRate,
+            Reason::Handshakes,
+            Reason::Descriptors,
+        ] {
+            assert!(count(reason) > 0, "FRAMEPOOL_SEED={seed}: {reason:?} of {:?}", outcome.refused);
+        }
+    }
+}
+
+/// Takes a limit out. The time is as good as for ever.
+type TakeOut = fn(&mut Limits, Duration);
+
+/// A limit that is taken out must be missed: otherwise the simulation looks at nothing.
+#[test]
+fn a_limit_that_is_missing_is_noticed() {
+    for seed in seeds(1) {
+        let forever = Duration::from_secs(100_000);
+        let without: [(&str, TakeOut); 3] = [
+            ("handshake timeout", |limits, forever| {
+                limits.handshake_timeout = forever;
+                limits.idle_timeout = None;
+            }),
+            ("least rate", |limits, _| {
+                limits.min_rate = 0;
+                limits.idle_timeout = None;
+            }),
+            ("memory", |limits, _| limits.memory = 2 << 20),
+        ];
+        for (name, take_out) in without {
+            let mut plan = Plan { attackers: 4, honest: 30, steps: 12_000, ..plan(seed) };
+            take_out(&mut plan.limits, forever);
+            if name == "memory" {
+                // With too little of it, miners are refused, and nothing else happens.
+                let outcome = expect_good(&plan);
+                let refused = outcome.refused.iter().any(|&(reason, count)| reason == Reason::Memory && count > 0);
+                assert!(refused, "FRAMEPOOL_SEED={seed}");
+            } else {
+                let found = run(&plan).err();
+                assert!(found.is_some(), "FRAMEPOOL_SEED={seed}: nobody misses the {name}");
+            }
+        }
+    }
+}

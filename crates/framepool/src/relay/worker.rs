@@ -1,0 +1,466 @@
+//! A thread of a relay: a loop around a poller, and the links that live on it.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::command::{Command, Inbox, Message};
+use super::ending::{Cause, Ending};
+use super::figures::{LinkFigures, Reason, WorkerFigures};
+use super::link::{Link, Turn};
+use super::network::{LISTENER, Network, Ready, WAKER};
+use super::record::Record;
+use super::shared::Shared;
+use super::wheel::Wheel;
+use crate::slot::{OutOfMemory, SlotPool};
+use crate::sv2::Session;
+
+/// Length of the read buffer, in bytes.
+const CHUNK: usize = 1 << 16;
+
+/// Capacity of the pool in which frames are decrypted, in bytes. A larger frame goes to the heap.
+const POOL_CAPACITY: usize = 1 << 18;
+
+/// Connections that one turn accepts at most.
+const ACCEPTS: usize = 64;
+
+/// How long accepting pauses when descriptors have run out, or too many records wait.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Names a link on this worker, or what was there before it.
+#[derive(Clone, Copy)]
+struct Key {
+    slot: usize,
+    generation: u32,
+}
+
+enum Timer {
+    /// A link's: the idle timeout, or all else.
+    Link(Key, usize),
+    Accept,
+}
+
+struct Place<S> {
+    link: Option<Box<Link<S>>>,
+    generation: u32,
+}
+
+/// One thread's part of a relay.
+pub(super) struct Worker<N: Network> {
+    network: N,
+    shared: Arc<Shared>,
+    index: usize,
+    /// The inboxes of all workers.
+    inboxes: Vec<Arc<Inbox<N::Stream>>>,
+    places: Vec<Place<N::Stream>>,
+    free: Vec<usize>,
+    /// Places that are free from the next turn on: news of what was there may be on their way.
+    freed: Vec<usize>,
+    by_id: HashMap<u64, usize>,
+    /// Links with something to do, in turn.
+    queue: VecDeque<usize>,
+    /// Links in the order in which they came, from the oldest that may still be in its handshake.
+    handshakes: VecDeque<Key>,
+    handshaking: usize,
+    wheel: Wheel<Timer>,
+    pool: SlotPool,
+    handed: SlotPool,
+    chunk: Vec<u8>,
+    ready: Vec<Ready>,
+    messages: Vec<Message<N::Stream>>,
+    due: Vec<Timer>,
+    records: Vec<Record>,
+    /// There may be connections to accept.
+    acceptable: bool,
+    /// Nothing is accepted for a while.
+    paused: bool,
+    draining: bool,
+}
+
+impl<N: Network> Worker<N>
+where
+    N::Stream: 'static,
+{
+    pub(super) fn new(
+        network: N,
+        shared: Arc<Shared>,
+        index: usize,
+        inboxes: Vec<Arc<Inbox<N::Stream>>>,
+    ) -> Result<Self, OutOfMemory> {
+        let handed = if shared.options.hooks.is_none() { 0 } else { POOL_CAPACITY };
+        Ok(Self {
+            network,
+            shared,
+            index,
+            inboxes,
+            places: Vec::new(),
+            free: Vec::new(),
+            freed: Vec::new(),
+            by_id: HashMap::new(),
+            queue: VecDeque::new(),
+            handshakes: VecDeque::new(),
+            handshaking: 0,
+            wheel: Wheel::new(),
+            pool: SlotPool::new(POOL_CAPACITY)?,
+            handed: SlotPool::new(handed)?,
+            chunk: vec![0; CHUNK],
+            ready: Vec::new(),
+            messages: Vec::new(),
+            due: Vec::new(),
+            records: Vec::new(),
+            acceptable: false,
+            paused: false,
+            draining: false,
+        })
+    }
+
+    fn figures(&self) -> &WorkerFigures {
+        &self.shared.workers[self.index]
+    }
+
+    /// Waits for something to do, at most for `most`, and does it. Returns false once the worker is done.
+    pub(super) fn turn(&mut self, most: Option<Duration>) -> io::Result<bool> {
+        let busy = !self.queue.is_empty() || (self.acceptable && !self.paused);
+        let timeout = if busy {
+            Some(Duration::ZERO)
+        } else {
+            let next = self.wheel.next().map(|next| next.saturating_sub(self.network.now()));
+            [next, most].into_iter().flatten().min()
+        };
+        self.network.poll(&mut self.ready, timeout)?;
+        let now = self.network.now();
+        self.free.append(&mut self.freed);
+        self.hear();
+        self.take_messages(now);
+        self.take_due(now);
+        for _ in 0..self.queue.len() {
+            if let Some(slot) = self.queue.pop_front() {
+                self.serve(slot, now);
+            }
+        }
+        self.accept(now);
+        self.publish(now);
+        let done = self.draining && self.by_id.is_empty();
+        Ok(!done)
+    }
+
+    fn hear(&mut self) {
+        for Ready { token, readable, writable, closing } in self.ready.drain(..) {
+            match token {
+                LISTENER => self.acceptable = true,
+                WAKER => {}
+                _ => {
+                    let slot = token / 2;
+                    if let Some(link) = self.places.get_mut(slot).and_then(|place| place.link.as_mut()) {
+                        link.hear(token % 2, readable, writable, closing);
+                        enqueue(&mut self.queue, slot, link);
+                    }
+                }
+            }
+        }
+    }
+
+    fn take_messages(&mut self, now: Duration) {
+        let mut messages = std::mem::take(&mut self.messages);
+        self.inboxes[self.index].take(&mut messages);
+        for message in messages.drain(..) {
+            match message {
+                Message::Command(Command { link, operation }) => {
+                    self.with(link, now, |link, turn| link.operate(operation, turn));
+                }
+                Message::Drain => self.drain(now),
+                Message::Destroy => self.end_all(now, || Cause::Closed),
+                Message::Adopt(stream, address) => self.adopt(stream, address, now),
+                Message::Grant(id, grant) => self.with(id, now, |link, _| {
+                    link.accept(grant);
+                    Ok(())
+                }),
+                Message::Resume => self.paused = false,
+            }
+        }
+        self.messages = messages;
+    }
+
+    fn take_due(&mut self, now: Duration) {
+        let mut due = std::mem::take(&mut self.due);
+        self.wheel.take_due(now, &mut due);
+        for timer in due.drain(..) {
+            match timer {
+                Timer::Accept => self.paused = false,
+                Timer::Link(key, kind) => {
+                    let place = &mut self.places[key.slot];
+                    if place.generation == key.generation
+                        && let Some(link) = &mut place.link
+                        && link.timers[kind].is_some_and(|moment| moment <= now)
+                    {
+                        link.timers[kind] = None;
+                        self.at(key.slot, now, Link::expire);
+                    }
+                }
+            }
+        }
+        self.due = due;
+    }
+
+    /// Lets something happen to the link with a number, if it is there, and gives it a turn.
+    fn with(
+        &mut self,
+        id: u64,
+        now: Duration,
+        act: impl FnOnce(&mut Link<N::Stream>, &mut Turn<'_, N>) -> Result<(), Box<Ending>>,
+    ) {
+        if let Some(&slot) = self.by_id.get(&id) {
+            self.at(slot, now, act);
+        }
+    }
+
+    /// Lets something happen to a link, and gives it a turn.
+    fn at(
+        &mut self,
+        slot: usize,
+        now: Duration,
+        act: impl FnOnce(&mut Link<N::Stream>, &mut Turn<'_, N>) -> Result<(), Box<Ending>>,
+    ) {
+        if let Some(mut link) = self.places[slot].link.take() {
+            let outcome = act(&mut link, &mut self.give_turn(slot, now));
+            self.put_back(slot, link, outcome.map(|()| true), now);
+        }
+    }
+
+    /// Gives a link its turn.
+    fn serve(&mut self, slot: usize, now: Duration) {
+        let Some(mut link) = self.places[slot].link.take() else { return };
+        link.queued = false;
+        let was_authenticated = link.is_authenticated();
+        let outcome = link.serve(&mut self.give_turn(slot, now));
+        if link.is_authenticated() && !was_authenticated {
+            self.handshaking -= 1;
+        }
+        self.put_back(slot, link, outcome, now);
+    }
+
+    fn give_turn(&mut self, slot: usize, now: Duration) -> Turn<'_, N> {
+        Turn {
+            network: &mut self.network,
+            pool: &mut self.pool,
+            handed: &mut self.handed,
+            chunk: &mut self.chunk,
+            records: &mut self.records,
+            shared: &self.shared,
+            figures: &self.shared.workers[self.index],
+            inbox: &self.inboxes[self.index],
+            now,
+            token: slot * 2,
+        }
+    }
+
+    /// Puts a link back and sets its timers, or ends it. `outcome` tells whether it wants another turn.
+    fn put_back(
+        &mut self,
+        slot: usize,
+        mut link: Box<Link<N::Stream>>,
+        outcome: Result<bool, Box<Ending>>,
+        now: Duration,
+    ) {
+        let more = match outcome {
+            Ok(more) => more,
+            Err(ending) => return self.end(slot, *link, ending, now),
+        };
+        let place = &mut self.places[slot];
+        for (kind, deadline) in link.deadlines(&self.shared).into_iter().enumerate() {
+            if let Some(deadline) = deadline
+                && link.timers[kind].is_none_or(|set| deadline < set)
+            {
+                link.timers[kind] = Some(deadline);
+                self.wheel.set(deadline, Timer::Link(Key { slot, generation: place.generation }, kind));
+            }
+        }
+        if more {
+            enqueue(&mut self.queue, slot, &mut link);
+        }
+        self.places[slot].link = Some(link);
+    }
+
+    fn end(&mut self, slot: usize, link: Link<N::Stream>, ending: Box<Ending>, now: Duration) {
+        let (id, address) = (link.id(), link.figures.address);
+        if !link.is_authenticated() {
+            self.handshaking -= 1;
+        }
+        self.by_id.remove(&id);
+        self.places[slot].generation = self.places[slot].generation.wrapping_add(1);
+        self.freed.push(slot);
+        link.end(ending, &mut self.give_turn(slot, now));
+        self.shared.forget(id);
+        self.leave(address);
+    }
+
+    fn leave(&self, address: SocketAddr) {
+        self.shared.admission().leave(address.ip());
+        self.figures().links.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn drain(&mut self, now: Duration) {
+        self.draining = true;
+        self.acceptable = false;
+        self.network.stop_listening();
+        for slot in 0..self.places.len() {
+            self.at(slot, now, |link, _| link.drain());
+        }
+    }
+
+    /// Ends all links.
+    pub(super) fn end_all(&mut self, now: Duration, cause: impl Fn() -> Cause) {
+        for slot in 0..self.places.len() {
+            if let Some(link) = self.places[slot].link.take() {
+                self.end(slot, *link, Ending::of_relay(cause()), now);
+            }
+        }
+    }
+
+    /// Ends the worker after a failure.
+    pub(super) fn fail(&mut self, what: &str) {
+        let now = self.network.now();
+        self.network.stop_listening();
+        self.end_all(now, || Cause::Internal(what.to_owned()));
+        self.records.push(Record::Failed(what.to_owned()));
+        self.publish(now);
+    }
+
+    /// Accepts connections, and gives each to the worker with the fewest links.
+    fn accept(&mut self, now: Duration) {
+        for _ in 0..ACCEPTS {
+            if !self.acceptable || self.paused {
+                return;
+            }
+            if self.shared.links() >= self.shared.descriptor_room {
+                self.refuse(Reason::Descriptors, now);
+                self.pause(now);
+                return;
+            }
+            match self.network.accept() {
+                Ok((stream, address)) => self.admit(stream, address, now),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.acceptable = false,
+                Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
+                Err(_) => {
+                    // No descriptors, or no memory for one more socket.
+                    self.refuse(Reason::Descriptors, now);
+                    self.pause(now);
+                }
+            }
+        }
+    }
+
+    fn pause(&mut self, now: Duration) {
+        self.paused = true;
+        self.wheel.set(now + PAUSE, Timer::Accept);
+    }
+
+    fn refuse(&mut self, reason: Reason, now: Duration) {
+        self.give_turn(0, now).refuse(reason);
+    }
+
+    fn reject(&mut self, stream: N::Stream, reason: Reason, now: Duration) {
+        self.network.close(stream);
+        self.shared.rejected.fetch_add(1, Ordering::Relaxed);
+        self.refuse(reason, now);
+    }
+
+    fn admit(&mut self, stream: N::Stream, address: SocketAddr, now: Duration) {
+        if self.shared.links() >= self.shared.options.limits.connections {
+            return self.reject(stream, Reason::Connections, now);
+        }
+        let entered = self.shared.admission().enter(address.ip(), now);
+        if let Err(reason) = entered {
+            return self.reject(stream, reason, now);
+        }
+        let workers = self.shared.workers.iter().enumerate();
+        let fewest =
+            workers.min_by_key(|(_, worker)| worker.links.load(Ordering::Relaxed)).map_or(0, |(index, _)| index);
+        self.shared.workers[fewest].links.fetch_add(1, Ordering::Relaxed);
+        if fewest == self.index {
+            self.adopt(stream, address, now);
+        } else {
+            self.inboxes[fewest].send([Message::Adopt(stream, address)]);
+        }
+    }
+
+    /// Makes a link of an accepted connection.
+    fn adopt(&mut self, mut stream: N::Stream, address: SocketAddr, now: Duration) {
+        if self.draining {
+            self.network.close(stream);
+            return self.leave(address);
+        }
+        let options = &self.shared.options;
+        let session =
+            Session::responder(options.session, &options.public_key, &options.secret_key, options.certificate_validity);
+        let (Some(memory), Ok(session)) = (self.shared.memory.link(), session) else {
+            self.leave(address);
+            return self.reject(stream, Reason::Memory, now);
+        };
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.places.push(Place { link: None, generation: 0 });
+            self.places.len() - 1
+        });
+        if self.network.register(&mut stream, slot * 2).is_err() {
+            self.free.push(slot);
+            self.leave(address);
+            return self.reject(stream, Reason::Descriptors, now);
+        }
+        if self.handshaking >= options.limits.handshakes.div_ceil(self.shared.workers.len()).max(1) {
+            self.end_oldest_handshake(now);
+        }
+        let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed) + 1;
+        let timeout = self.shared.options.limits.handshake_timeout;
+        let link =
+            Box::new(Link::new(LinkFigures::new(id, self.index, address, now), stream, session, memory, timeout));
+        self.shared.note(Arc::clone(&link.figures));
+        self.by_id.insert(id, slot);
+        self.handshaking += 1;
+        self.handshakes.push_back(Key { slot, generation: self.places[slot].generation });
+        self.records.push(Record::Connected { id, address });
+        self.put_back(slot, link, Ok(true), now);
+        self.forget_finished_handshakes();
+    }
+
+    fn is_handshaking(&self, key: Key) -> bool {
+        let place = &self.places[key.slot];
+        place.generation == key.generation && place.link.as_ref().is_some_and(|link| !link.is_authenticated())
+    }
+
+    /// Forgets links at the front that are over their handshake, and now and then all of them.
+    fn forget_finished_handshakes(&mut self) {
+        while let Some(&key) = self.handshakes.front()
+            && !self.is_handshaking(key)
+        {
+            self.handshakes.pop_front();
+        }
+        if self.handshakes.len() > 2 * self.handshaking + 64 {
+            let all = std::mem::take(&mut self.handshakes);
+            self.handshakes = all.into_iter().filter(|&key| self.is_handshaking(key)).collect();
+        }
+    }
+
+    fn end_oldest_handshake(&mut self, now: Duration) {
+        self.forget_finished_handshakes();
+        if let Some(Key { slot, .. }) = self.handshakes.pop_front() {
+            self.at(slot, now, |link, _| Err(link.evicted()));
+        }
+    }
+
+    /// Hands the records of this turn over.
+    fn publish(&mut self, now: Duration) {
+        if self.shared.records.add(&mut self.records) && self.acceptable {
+            self.pause(now);
+        }
+    }
+}
+
+fn enqueue<S>(queue: &mut VecDeque<usize>, slot: usize, link: &mut Box<Link<S>>) {
+    if !link.queued {
+        link.queued = true;
+        queue.push_back(slot);
+    }
+}
