@@ -1,6 +1,6 @@
 import type { BuddyGrant } from '../native/buddy.js'
 import type { Handle } from '../native/handle.js'
-import { DEBUG } from '../native/trace.js'
+import { DEBUG } from '../support/debug-mode.js'
 import { BuddyMemory, knownBuddyMemory } from './buddy-memory.js'
 import { GuardedBuddyMemory } from './debug-buddy-memory.js'
 import type { Lease } from './lease.js'

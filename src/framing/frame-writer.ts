@@ -39,8 +39,7 @@ const DEFAULT_HIGH_WATER_MARK = 65_536
 /** Key that the constructor asks for. */
 const writerKey = Symbol('framepool.frame-writer')
 
-/** Returns how many bytes of `writer` wait to be sent. */
-export let pendingOf: (writer: FrameWriter) => number
+let pendingOfWriter: (writer: FrameWriter) => number
 
 /** Makes the bytes before and behind a payload. */
 interface Envelope {
@@ -69,7 +68,7 @@ export class FrameWriter implements Disposable {
   }
 
   static {
-    pendingOf = (writer) => writer.#out.pending
+    pendingOfWriter = (writer) => writer.#out.pending
   }
 
   /**
@@ -235,4 +234,9 @@ function delimitedEnvelope(delimiter: Uint8Array, max: number): Envelope {
       return NOTHING
     },
   }
+}
+
+/** Returns how many bytes of `writer` wait to be sent. */
+export function pendingOf(writer: FrameWriter): number {
+  return pendingOfWriter(writer)
 }

@@ -1,6 +1,7 @@
+import { DEBUG } from '../support/debug-mode.js'
 import type { ObjectKind } from './boundary.generated.js'
 import type { Handle } from './handle.js'
-import { DEBUG, type GiveBack, trace, untrace } from './trace.js'
+import { type GiveBack, trace, untrace } from './trace.js'
 
 const collected = new FinalizationRegistry<() => unknown>((giveBack) => giveBack())
 const acquisitions = new FinalizationRegistry<{ handle: Handle; giveBack: GiveBack }>(({ handle, giveBack }) =>

@@ -1,16 +1,11 @@
 /** Debug mode: where objects were acquired, which were never released, and which were written to after their release. */
 import { fileURLToPath } from 'node:url'
 import { isMainThread } from 'node:worker_threads'
+import { DEBUG } from '../support/debug-mode.js'
 import { clearInterval, setInterval, type Timer } from '../support/timers.js'
 import type { ObjectKind } from './boundary.generated.js'
 import { debugEverything, takeDisturbances, traceObject } from './debug.js'
 import type { Handle } from './handle.js'
-
-/**
- * Whether `FRAMEPOOL_DEBUG` was `1` or `true` when framepool was imported: then every object is in debug mode, and not only those that ask for
- * it.
- */
-export const DEBUG = ['1', 'true'].includes(process.env.FRAMEPOOL_DEBUG ?? '')
 
 if (DEBUG) {
   debugEverything()

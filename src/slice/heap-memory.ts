@@ -1,9 +1,10 @@
 import type { Handle } from '../native/handle.js'
 import { heapSliceView, releaseSlice } from '../native/heap.js'
 import { ShownMemory } from '../native/shown-memory.js'
-import { DEBUG, type GiveBack, trace, untrace } from '../native/trace.js'
+import { type GiveBack, trace, untrace } from '../native/trace.js'
 import { type Carrier, departSlice } from '../native/transfer.js'
 import { bufferOf } from '../support/arguments.js'
+import { DEBUG } from '../support/debug-mode.js'
 import type { OwnedMemory, SliceCount } from './slice-memory.js'
 
 /** The memory of one heap slice. */

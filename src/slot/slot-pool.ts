@@ -1,7 +1,7 @@
 import { handleOfBudget, type MemoryBudget } from '../memory/memory-budget.js'
 import { MAX_SLOTS, SLOTS, type SlotPoolSettings, slotPoolReport } from '../native/slot.js'
-import { DEBUG } from '../native/trace.js'
 import { booleanArgument, integerArgument, MAX_BYTES, optionsArgument } from '../support/arguments.js'
+import { DEBUG } from '../support/debug-mode.js'
 import { invalidArgType } from '../support/errors.js'
 import { uncloneable } from '../support/inspectable.js'
 import { GuardedSlotMemory } from './debug-slot-memory.js'

@@ -1,5 +1,5 @@
-import { DEBUG } from '../native/trace.js'
 import { integerArgument, MAX_BYTES } from '../support/arguments.js'
+import { DEBUG } from '../support/debug-mode.js'
 import { TracedSystemMemory } from './debug-system-memory.js'
 import { GrowingBuffer } from './growing-buffer.js'
 import { SystemMemory } from './system-memory.js'

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import * as workers from 'node:worker_threads'
-import { DEBUG } from '../native/trace.js'
+import { DEBUG } from './debug-mode.js'
 
 type Prototype<T> = { readonly prototype: T; readonly name: string }
 

@@ -196,7 +196,7 @@ describe('the pool', { timeout: PATIENCE_MS }, () => {
     else pool.peers[0]!.socket.destroy()
     await sending
     await eventually(() => expect(relay.stats().connections).toBe(1))
-    expect(reasons).toEqual([expect.stringContaining('upstream')])
+    await eventually(() => expect(reasons).toEqual([expect.stringContaining('upstream')]))
     await expectServed(other)
     await expectServed(await established(port))
   })
