@@ -56,7 +56,7 @@ async function run(miners: number, way: object): Promise<number> {
   return (after.cpuMicros - before.cpuMicros) / (after.frames - before.frames)
 }
 
-const reference = process.env['FRAMEPOOL_REFERENCE']?.split(',').map(Number)
+const reference = process.env.FRAMEPOOL_REFERENCE?.split(',').map(Number)
 for (const [column, miners] of MINERS.entries()) {
   const found = new Map<string, number[]>(Object.keys(WAYS).map((name) => [name, []]))
   for (let round = 0; round < ROUNDS; round++) {

@@ -5,7 +5,7 @@ import type { RelayFault } from '../../native/relay.js'
 export function systemFailure(fault: RelayFault, described = false): Error {
   const { errno = 0, syscall = '', address, port } = fault
   const known = errno > 0 ? getSystemErrorMap().get(-errno) : undefined
-  const code = fault.code ?? known?.[0] ?? 'EUNKNOWN'
+  const code = fault.code ?? known?.[0] ?? 'ERR_SYSTEM'
   const where = address === undefined ? '' : ` ${address}:${port}`
   const why = described ? `: ${known?.[1] ?? fault.message}` : ''
   const place = address === undefined ? {} : { address, port }
