@@ -1,5 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
@@ -49,6 +52,51 @@ function run(program: string, options: { uid?: number; command?: string[] } = {}
   if (status !== 0) throw new Error(stderr)
   return stdout
 }
+
+describe.skipIf(process.platform !== 'linux')('the backend of blocks', () => {
+  it('can be a file, which no other pool may use', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'framepool-'))
+    const file = join(folder, 'blocks')
+    const pool = new BuddyPool({ maxMemory: 128 * MIB, block: { backend: { file } } })
+    const buffer = pool.allocateSync(16_384)
+    buffer.bytes.fill(0xab)
+    expect(statSync(file).size).toBe(64 * MIB)
+    const bytes = readFileSync(file)
+    expect(bytes.indexOf(Buffer.alloc(16_384, 0xab)) % 16_384).toBe(0)
+    const other = new BuddyPool({ block: { backend: { file } } })
+    expect(() => other.allocateSync(1)).toThrow(expect.objectContaining({ code: 'EAGAIN', syscall: 'flock' }))
+    buffer.release()
+    await pool.close()
+    await other.close()
+    const missing = new BuddyPool({ block: { backend: { file: join(folder, 'no', 'such') } } })
+    await expect(missing.allocate(1)).rejects.toMatchObject({ code: 'ENOENT', errno: -2, syscall: 'open' })
+    await missing.close()
+    rmSync(folder, { recursive: true })
+  })
+
+  it('can be huge pages, if there are any', async () => {
+    const pool = new BuddyPool({ block: { backend: 'hugetlb' } })
+    try {
+      const buffer = pool.allocateSync(1)
+      buffer.bytes.fill(1)
+      buffer.release()
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'ENOMEM', syscall: 'mmap' })
+    }
+    await pool.close()
+  })
+
+  it('is one of those that there are', () => {
+    for (const backend of ['heap', '', null, 5]) {
+      expect(() => new BuddyPool({ block: { backend: backend as never } })).toThrow(
+        expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }),
+      )
+    }
+    expect(() => new BuddyPool({ block: { backend: {} as never } })).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }),
+    )
+  })
+})
 
 describe('sizes', () => {
   const capacities: [number, number][] = [

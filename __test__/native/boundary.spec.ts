@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { inspect } from 'node:util'
 import { markAsUntransferable } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { findAddon } from '../../src/native/load-addon.js'
@@ -243,7 +244,7 @@ describe('objects that framepool did not create', () => {
     for (let object: object = prototype; object !== Object.prototype; object = Object.getPrototypeOf(object)) {
       for (const key of Reflect.ownKeys(object)) {
         const { get, value } = Object.getOwnPropertyDescriptor(object, key)!
-        if (key !== 'constructor' && !members.has(key)) members.set(key, get ?? value)
+        if (key !== 'constructor' && key !== inspect.custom && !members.has(key)) members.set(key, get ?? value)
       }
     }
     expect(members.size).toBeGreaterThan(6)

@@ -46,6 +46,7 @@ export class Purse {
 
   /** Resolves when the purse has `bytes`, which are no more than the budget. It waits its turn. */
   have(bytes: number, signal: AbortSignal): Promise<void> {
+    if (bytes <= this.#bytes) return Promise.resolve()
     const grant: MemoryGrant = { reservation: null }
     return nativeWait(
       () => ({ signal }),

@@ -91,6 +91,8 @@ export class ReaderCore {
       throw new FramePoolError('ERR_MEMORY_LIMIT', `the budget has no room for ${lengthOf(bytes)} bytes more`)
     }
     const scanned = this.#announce(bytes)
+    // It may move.
+    this.#memory = null
     const failure = receiveFramed(this.#handle, pool.backlog, purse?.reservation ?? null, bytes, reply)
     pool.received()
     if (failure !== null && !reply.broken) {
@@ -134,8 +136,9 @@ export class ReaderCore {
     this.pending = reply.pending
     this.awaited = reply.awaited
     this.broken = reply.broken
-    if (this.pending === 0) this.#memory = null
     const { frames, table } = reply
+    // The memory is that of the batch, and the next frame gets its own.
+    if (frames !== 0) this.#memory = null
     const batch = frames === 0 ? makeFramedBatch(null, this.#empty, false) : this.#batch()
     const { purse } = this
     if (purse !== null) {

@@ -10,15 +10,13 @@ type Prototype<T> = { readonly prototype: T; readonly name: string }
  */
 export function inspectable<T extends object>(type: Prototype<T>, parts: (object: T) => object | string): void {
   const show = function (this: T, depth: number, options: object): string {
-    let shown: object | string
     try {
-      shown = parts(this)
+      const shown = parts(this)
+      return `${type.name} ${typeof shown === 'string' ? `{ ${shown} }` : inspect(shown, { ...options, depth })}`
     } catch {
-      // The prototype, or an object that only inherits from it.
+      // The prototype, an object that only inherits from it, or options that are none.
       return `${type.name} {}`
     }
-    const text = typeof shown === 'string' ? `{ ${shown} }` : inspect(shown, { ...options, depth })
-    return `${type.name} ${text}`
   }
   Object.defineProperty(type.prototype, inspect.custom, { value: show, configurable: true, writable: true })
 }

@@ -38,7 +38,7 @@ pub struct MemoryBudget {
 
 impl fmt::Debug for MemoryBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryBudget").field("limit", &self.limit).field("stats", &self.stats()).finish()
+        f.debug_struct("MemoryBudget").field("limit", &self.limit).field("stats", &self.stats()).finish_non_exhaustive()
     }
 }
 

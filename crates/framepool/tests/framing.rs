@@ -56,7 +56,7 @@ impl Protocol {
                 let length = [1, 2, 3, 4, 8][random.below(5)];
                 let offset = random.below(6);
                 let header = if random.below(2) == 0 { 0 } else { offset + length + random.below(5) };
-                let adjustment = random.below(40) as i64 - 20;
+                let adjustment = i64::try_from(random.below(40)).expect("small") - 20;
                 Self::Length(LengthField { offset, length, little_endian: random.below(2) == 0, adjustment, header })
             }
             1 => {
@@ -88,11 +88,12 @@ impl Protocol {
                 let least = i64::try_from(header - end).expect("small").max(field.adjustment);
                 let rest = i64::try_from(length.min(largest)).expect("small").max(least);
                 let value = u64::try_from(rest - field.adjustment).expect("not negative");
-                let mut frame: Vec<u8> = (0..end + rest as usize).map(|_| random.next() as u8).collect();
+                let mut frame: Vec<u8> =
+                    (0..end + usize::try_from(rest).expect("not negative")).map(|_| random.next() as u8).collect();
                 let bytes = value.to_le_bytes();
-                for index in 0..field.length {
+                for (index, byte) in bytes.iter().enumerate().take(field.length) {
                     let at = if field.little_endian { index } else { field.length - 1 - index };
-                    frame[field.offset + at] = bytes[index];
+                    frame[field.offset + at] = *byte;
                 }
                 frame
             }
@@ -299,7 +300,7 @@ fn hostile_streams_are_frames_or_errors() {
         };
         let mut reader = reader(layout);
         let (mut given, mut taken) = (0, 0);
-        for _ in 0..1 + random.below(3) {
+        for _ in 0..=random.below(3) {
             let chunk: Vec<u8> =
                 (0..random.below(60)).map(|_| random.next() as u8 & [255, 3, 15][random.below(3)]).collect();
             if matches!(protocol, Protocol::Announced) && random.below(2) == 0 {

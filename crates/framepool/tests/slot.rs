@@ -458,7 +458,7 @@ fn a_pool_has_as_many_slots_as_it_is_given() {
         for step in 0..20_000_u32 {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let value = (seed >> 33) as usize;
-            if value % 3 == 0 && !kept.is_empty() {
+            if value.is_multiple_of(3) && !kept.is_empty() {
                 let index = value / 3 % kept.len();
                 if let Some((slice, byte)) = kept.swap_remove(index) {
                     assert!(slice.as_ref().iter().all(|own| *own == byte), "step {step}: {slots} slots");

@@ -105,7 +105,7 @@ pub struct BuddyPoolSettings {
     /// Whether the pages of new blocks are touched at once.
     pub prefault: bool,
     /// Whether new blocks lie in pages that were set aside.
-    pub huge_tlb: bool,
+    pub huge_tlb: Option<bool>,
     /// The file that new blocks lie in.
     pub file: Option<String>,
 }
@@ -115,7 +115,7 @@ impl From<BuddyPoolSettings> for Options {
         let BuddyPoolSettings { huge_pages, lock, prefault, huge_tlb, .. } = settings;
         let backend = match settings.file {
             Some(path) => Backend::File(path.into()),
-            None if huge_tlb => Backend::HugeTlb,
+            None if huge_tlb == Some(true) => Backend::HugeTlb,
             None => Backend::Anonymous,
         };
         let default = Self::default();

@@ -76,7 +76,8 @@ mod system {
             *known = Some(open(path)?);
         }
         let fd = known.as_ref().expect("it is open").as_raw_fd();
-        let (offset, length) = ((index * memory.size()) as libc::off_t, memory.size() as libc::off_t);
+        let place = |blocks: usize| libc::off_t::try_from(blocks * memory.size()).expect("memory has fewer bytes");
+        let (offset, length) = (place(index), place(1));
         // Otherwise a write into a block would end the process once the disk is full.
         // SAFETY: a plain call on a descriptor that is open.
         let errno = unsafe { libc::posix_fallocate(fd, offset, length) };

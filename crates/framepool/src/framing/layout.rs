@@ -51,7 +51,7 @@ impl LengthField {
 #[derive(Debug)]
 pub(super) enum Kind {
     Length(LengthField),
-    Delimited(Finder<'static>),
+    Delimited(Box<Finder<'static>>),
     /// The caller reads the headers, and announces the length of each frame.
     Announced,
 }
@@ -89,7 +89,7 @@ impl Layout {
         if delimiter.is_empty() || delimiter.len() > MAX_DELIMITER {
             return Err(Error::Layout("a delimiter has 1 to 16 bytes"));
         }
-        Self::new(Kind::Delimited(Finder::new(delimiter).into_owned()), max, 0, delimiter.len())
+        Self::new(Kind::Delimited(Box::new(Finder::new(delimiter).into_owned())), max, 0, delimiter.len())
     }
 
     /// Makes the layout of frames whose lengths the caller [announces](super::Reader::announce). `header` is the length of

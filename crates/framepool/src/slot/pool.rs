@@ -648,9 +648,10 @@ impl SlotPool {
 
     fn get_writable_on_heap(&mut self, len: usize) -> Result<&mut [u8], Refused> {
         self.charge_heap(len)?;
-        let heap = match self.heap.take() {
-            Some(heap) => heap,
-            None => self.spill(len).inspect_err(|_| self.heap_charge = None)?,
+        let heap = if let Some(heap) = self.heap.take() {
+            heap
+        } else {
+            self.spill(len).inspect_err(|_| self.heap_charge = None)?
         };
         Ok(self.heap.insert(heap).try_get_writable(len)?)
     }
@@ -659,12 +660,11 @@ impl SlotPool {
     fn charge_heap(&mut self, len: usize) -> Result<(), Refused> {
         let Some(budget) = &self.heap_budget else { return Ok(()) };
         let bytes = self.len().saturating_add(len);
-        let granted = match &mut self.heap_charge {
-            Some(charge) => charge.try_grow_to(bytes),
-            None => {
-                self.heap_charge = budget.try_reserve(bytes.max(1)).unwrap_or(None);
-                self.heap_charge.is_some()
-            }
+        let granted = if let Some(charge) = &mut self.heap_charge {
+            charge.try_grow_to(bytes)
+        } else {
+            self.heap_charge = budget.try_reserve(bytes.max(1)).unwrap_or(None);
+            self.heap_charge.is_some()
         };
         if granted {
             return Ok(());

@@ -1,0 +1,89 @@
+import { inspect } from 'node:util'
+import * as workers from 'node:worker_threads'
+import { expect, it } from 'vitest'
+import {
+  BuddyPool,
+  BudgetPool,
+  ByteRing,
+  checkMemory,
+  FrameReader,
+  MemoryBudget,
+  Slice,
+  SliceChannel,
+  SlotPool,
+} from '../index.js'
+import { Sv2Session } from '../src/sv2/index.js'
+import { DEBUG } from './support/debug-mode.js'
+
+it('every object says what it is, also when it is released or closed', async () => {
+  const pool = new SlotPool(100)
+  pool.getWritable(12)
+  const slice = pool.getDataOwned()
+  pool.getWritable(1)
+  const second = pool.getDataOwned()
+  expect(inspect(slice)).toBe('Slice { length: 12, slot: 1 }')
+  expect(inspect(pool)).toMatch(
+    /^SlotPool \[\s*'12------ {2}BACK MODE',\s*capacity: 100,\s*liveSlices: 2,\s*heapFallbacks: 0/,
+  )
+  slice.release()
+  expect(inspect([slice])).toBe('[ Slice { released, length: 12 } ]')
+  second.release()
+  pool.close()
+  expect(inspect(pool)).toBe('SlotPool { closed, capacity: 100 }')
+  expect(inspect(Slice.prototype)).toBe('Slice {}')
+  const heap = Slice.from(new Uint8Array(3))
+  expect(inspect(heap)).toBe('Slice { length: 3, slot: null }')
+  heap.release()
+  const budget = new BudgetPool({ bufferSize: 8, maxMemory: 64 })
+  const allocation = budget.tryAllocate(2)!
+  expect(inspect(allocation)).toBe('BudgetAllocation { length: 2, allocatedBytes: 16 }')
+  expect(inspect(budget)).toContain('allocatedBytes: 16')
+  allocation.release()
+  await budget.close()
+  const buddies = new BuddyPool({ maxMemory: 1 })
+  const buffer = buddies.allocateSync(1)
+  expect(inspect(buffer)).toBe('BuddyBuffer { length: 16384, capacity: 16384 }')
+  buffer.release()
+  expect(inspect(buffer)).toBe('BuddyBuffer { released, length: 16384 }')
+  expect(inspect(buddies)).toContain('blocks: 1')
+  await buddies.close()
+  using reader = FrameReader.delimited({ maxFrameLength: 10 })
+  expect(inspect(reader.receive(Buffer.from('a\nb')))).toBe('FramedBatch { length: 1, tag: 0 }')
+  expect(inspect(reader)).toBe('FrameReader { pending: 1 }')
+  const memory = new MemoryBudget(10)
+  expect(inspect(memory)).toBe('MemoryBudget { maxMemory: 10, reservedBytes: 0, waiting: 0, peakBytes: 0 }')
+  const { producer, consumer } = new ByteRing(8).intoParts()
+  producer.writeAll(Uint8Array.of(1))
+  expect([inspect(producer), inspect(consumer)]).toEqual([
+    'Producer { size: 8, available: 7, position: 1n }',
+    'Consumer { size: 8, available: 1, position: 0n }',
+  ])
+  for (const half of [producer, consumer]) half.release()
+  const session = Sv2Session.initiator()
+  expect(inspect(session)).toBe("Sv2Session { state: 'handshake', error: null, available: 64 }")
+  session.close()
+})
+
+it.skipIf(!('markAsUncloneable' in workers))('postMessage() refuses what would arrive as an empty object', async () => {
+  const { sender, receiver } = SliceChannel.create()
+  const pool = new SlotPool(10)
+  const budget = new BudgetPool({ bufferSize: 8, maxMemory: 64 })
+  for (const object of [
+    pool,
+    budget,
+    new MemoryBudget(1),
+    sender,
+    receiver,
+    FrameReader.delimited({ maxFrameLength: 1 }),
+  ]) {
+    expect(() => structuredClone(object)).toThrow(expect.objectContaining({ name: 'DataCloneError' }))
+  }
+  pool.close()
+  for (const end of [sender, receiver]) end.release()
+  await budget.close()
+})
+
+it('checkMemory() finds nothing where nothing is wrong', () => {
+  expect(checkMemory()).toBe(0)
+  expect(typeof DEBUG).toBe('boolean')
+})
