@@ -512,8 +512,8 @@ describe('debug mode of everything', () => {
     expect(allocated).toEqual([4096, 0])
   })
 
-  it('is enabled only by the value 1', () => {
-    for (const value of ['0', '', 'true']) {
+  it('is enabled only by the values 1 and true', () => {
+    for (const value of ['0', '', 'yes', 'TRUE']) {
       expect(
         debugging<boolean>(
           'console.log(inspect().some(({ stack }) => stack) || new SlotPool(8).getWritable(1).buffer.byteLength === 0 || Slice.from(new Uint8Array(1)) && inspect().some(({ stack }) => stack !== undefined))',

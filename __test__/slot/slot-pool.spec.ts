@@ -77,6 +77,10 @@ describe('stats', () => {
       slots: '--------',
       liveSlices: 0,
       heapFallbacks: 0,
+      outOfSlots: 0,
+      outOfBytes: 0,
+      tooLong: 0,
+      heapRefusals: 0,
       resets: 0,
       modeChanges: 0,
     }
@@ -90,17 +94,19 @@ describe('stats', () => {
       slots: '1-------',
       liveSlices: 2,
       heapFallbacks: 1,
+      outOfBytes: 1,
       modeChanges: 1,
     })
     onHeap.release()
     first.release()
-    expect(pool.stats()).toEqual({ ...empty, mode: 'alloc', heapFallbacks: 1, modeChanges: 1 })
+    expect(pool.stats()).toEqual({ ...empty, mode: 'alloc', heapFallbacks: 1, outOfBytes: 1, modeChanges: 1 })
     message(pool, 10)
     expect(pool.stats()).toEqual({
       ...empty,
       slots: '2-------',
       liveSlices: 1,
       heapFallbacks: 1,
+      outOfBytes: 1,
       resets: 1,
       modeChanges: 2,
     })

@@ -35,9 +35,17 @@ const folder = new URL('..', import.meta.url)
 const ours = [folder.href, fileURLToPath(folder)]
 
 /** Returns the stack of the call into framepool, without framepool's own frames. */
+/** More frames than any call of framepool has of its own. */
+const OWN_FRAMES = 20
+
 function callerStack(): string {
+  const limit = Error.stackTraceLimit
+  // Fails without an error where a script has frozen `Error`.
+  Reflect.set(Error, 'stackTraceLimit', limit > 0 ? limit + OWN_FRAMES : limit)
   const lines = String(new Error().stack).split('\n').slice(1)
-  return lines.filter((line) => !ours.some((path) => line.includes(path))).join('\n')
+  Reflect.set(Error, 'stackTraceLimit', limit)
+  const theirs = lines.filter((line) => !ours.some((path) => line.includes(path)))
+  return theirs.slice(0, limit).join('\n')
 }
 
 /** How often late writes are looked for in a process that releases nothing, in milliseconds. */

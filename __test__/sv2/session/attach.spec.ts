@@ -67,7 +67,7 @@ describe('attach', { timeout: PATIENCE_MS }, () => {
     const { client } = await connected()
     expect(codeOf(() => client.session.attach(client.socket, () => {}))).toBe('ERR_BUSY')
     const { initiator } = pair()
-    expect(codeOf(() => initiator.attach(client.socket, undefined as never))).toBe('ERR_INVALID_ARG_TYPE')
+    expect(codeOf(() => initiator.attach(client.socket, null as never))).toBe('ERR_INVALID_ARG_TYPE')
     expect(codeOf(() => initiator.attach({} as never, () => {}))).toBe('ERR_INVALID_ARG_TYPE')
     client.socket.destroy()
     expect(codeOf(() => initiator.attach(client.socket, () => {}))).toBe('ERR_CLOSED')

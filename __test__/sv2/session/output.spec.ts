@@ -357,29 +357,40 @@ describe('forward', () => {
     expect([responder.forward(batch, responder), responder.forward(empty, responder)]).toEqual([false, false])
   })
 
-  it('takes batches of other pools', () => {
+  it('takes batches into sessions of other pools', () => {
     const from = pair({ pool: new SlotPool(4096) })
     const to = pair({ pool: new SlotPool(4096) })
     const batch = from.responder.receive(wireOf(from.initiator, header, pattern(40)))
-    to.initiator.forward(batch, to.initiator)
+    from.responder.forward(batch, to.initiator)
     expect(Buffer.from(to.responder.receive(drain(to.initiator)).at(0)!.payload)).toEqual(pattern(40))
   })
 
   it('works from a closed session, but not to one', () => {
-    const { initiator, responder } = pair()
+    const from = pair()
     const to = pair()
-    const batch = responder.receive(wireOf(initiator, header, pattern(40)))
-    const empty = initiator.receive(new Uint8Array()).retain()
-    const kept = to.responder.receive(wireOf(to.initiator, header, pattern(40))).retain()
-    responder.close()
-    expect(codeOf(() => initiator.forward(batch, initiator))).toBe('ERR_RELEASED')
-    expect(initiator.forward(kept, initiator)).toBe(true)
+    const batch = from.responder.receive(wireOf(from.initiator, header, pattern(40)))
+    const empty = from.responder.receive(new Uint8Array()).retain()
+    expect(codeOf(() => from.responder.forward(batch, to.initiator))).toBe('ERR_RELEASED')
+    const kept = from.responder.receive(wireOf(from.initiator, header, pattern(40))).retain()
+    from.responder.close()
+    expect(from.responder.forward(kept, to.initiator)).toBe(true)
     to.responder.close()
-    expect(initiator.forward(kept, initiator)).toBe(true)
     for (const frames of [kept, kept.at(0)!, empty]) {
-      expect(codeOf(() => initiator.forward(frames, to.responder))).toBe('ERR_SV2_STATE')
+      expect(codeOf(() => from.responder.forward(frames, to.responder))).toBe('ERR_SV2_STATE')
     }
     kept.release()
+  })
+
+  it('refuses frames that another session has received', () => {
+    const from = pair()
+    const other = pair()
+    const batch = from.responder.receive(wireOf(from.initiator, header, pattern(40))).retain()
+    for (const frames of [batch, batch.at(0)!]) {
+      expect(codeOf(() => other.responder.forward(frames, from.responder))).toBe('ERR_INVALID_ARG_VALUE')
+    }
+    expect(from.responder.output.available).toBe(0)
+    expect(from.responder.forward(batch, from.responder)).toBe(true)
+    batch.release()
   })
 })
 
