@@ -46,7 +46,13 @@ export interface BuddyPoolOptions {
      * set aside. `{ file }` is the path of a file that is made, or emptied, and mapped: it has the size of all blocks, and stays when the
      * pool is closed. A file that another pool uses is refused.
      */
-    backend?: 'anonymous' | 'hugetlb' | { file: string }
+    backend?:
+      | 'anonymous'
+      | 'hugetlb'
+      | {
+          /** Path of the file. */
+          file: string
+        }
     /** Called on a later turn, in the isolate that made the pool, when that first meets the block. */
     onBlock?: (block: { bytes: number; index: number }) => void
   }

@@ -103,6 +103,7 @@ export class FramedBatch implements Iterable<Uint8Array>, Disposable {
     return this.#tag
   }
 
+  /** Sets the number. Throws `ERR_INVALID_ARG_TYPE` for anything else. */
   set tag(tag: number) {
     if (typeof tag !== 'number') throw invalidArgType(`tag must be a number, not ${typeof tag}`)
     this.#tag = tag
