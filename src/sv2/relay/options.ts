@@ -71,11 +71,11 @@ export interface RelayOptions {
   /** Time in milliseconds after which a connection is closed if nothing has moved on it. Default 600,000; 0: never. */
   idleTimeoutMs?: number
   /**
-   * Least rate in bytes a second at which a started frame must come, and at which a side must take what waits for it, measured over
-   * `graceMs`. A connection that is slower is closed. Default 1,000; 0: no limit.
+   * Least rate in bytes a second at which a started frame must come, and at which a side must take what waits for it. A connection that
+   * lags `graceMs` behind is closed. Default 1,000; 0: no limit.
    */
   minBytesPerSecond?: number
-  /** Time in milliseconds over which `minBytesPerSecond` is measured. Default 10,000. */
+  /** How far a connection may lag behind `minBytesPerSecond`, in milliseconds. Default 10,000. */
   graceMs?: number
   /** Frames a second of one miner, with a burst of one second: more are read later. Default 50,000; 0: no limit. */
   maxFramesPerSecond?: number

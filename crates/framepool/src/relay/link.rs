@@ -228,7 +228,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
             let open = self.gate(from, turn)?.is_some();
             if let Some(side) = &mut self.sides[from] {
                 more |= open && side.readable;
-                side.measure(!open, turn.now);
+                side.measure(!open, turn.shared.options.limits.min_rate, turn.now);
             }
         }
         self.account(turn.figures);
@@ -826,10 +826,9 @@ impl<S: super::network::Stream + 'static> Link<S> {
             self.moved = now;
         }
         if limits.min_rate > 0 {
-            let least = limits.min_rate.saturating_mul(limits.grace.as_millis() as u64) / 1000;
             for which in [MINER, POOL] {
                 let Some(side) = &mut self.sides[which] else { continue };
-                let (incoming, outgoing) = side.is_slow(least, limits.grace, now);
+                let (incoming, outgoing) = side.is_slow(limits.min_rate, limits.grace, now);
                 if incoming || outgoing {
                     let reason = if incoming { Reason::SlowFrame } else { Reason::SlowReader };
                     return Err(self.blame(which, Cause::Refused(reason)));

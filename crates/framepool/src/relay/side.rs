@@ -47,33 +47,41 @@ pub(super) struct Side<S> {
 /// How fast something that has begun goes on.
 #[derive(Clone, Copy, Default)]
 struct Progress {
-    /// When the measurement began, and the count then. `None` while there is nothing to measure.
-    since: Option<(Duration, u64)>,
+    /// The moment from which nothing is paid for, and the last count. `None` while there is nothing to measure.
+    ///
+    /// Bytes pay for the time that they may take at the least rate, but not for time to come: a burst at the beginning does
+    /// not let the rest stall.
+    unpaid: Option<(Duration, u64)>,
     /// What is measured: another number is another thing.
     subject: u64,
 }
 
 impl Progress {
-    /// Goes on to measure `subject` at `count`, or begins to.
-    fn go_on(&mut self, subject: u64, count: u64, now: Duration) {
-        if self.since.is_none() || self.subject != subject {
-            *self = Self { since: Some((now, count)), subject };
+    /// Goes on to measure `subject` at `count`, or begins to. `rate` is the least, in bytes a second.
+    fn go_on(&mut self, subject: u64, count: u64, rate: u64, now: Duration) {
+        if self.unpaid.is_none() || self.subject != subject {
+            *self = Self { unpaid: Some((now, count)), subject };
+        } else {
+            self.pay(count, rate, now);
         }
+    }
+
+    fn pay(&mut self, count: u64, rate: u64, now: Duration) {
+        let Some((from, before)) = &mut self.unpaid else { return };
+        let nanos = u128::from(count.wrapping_sub(*before)) * 1_000_000_000 / u128::from(rate.max(1));
+        let paid = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        *from = from.saturating_add(paid).min(now);
+        *before = count;
     }
 
     fn stop(&mut self) {
-        self.since = None;
+        self.unpaid = None;
     }
 
-    /// Returns whether less than `least` has moved in the time `grace`. If that is over, the next measurement begins.
-    fn is_slow(&mut self, count: u64, least: u64, grace: Duration, now: Duration) -> bool {
-        match self.since {
-            Some((since, before)) if now >= since + grace => {
-                self.since = Some((now, count));
-                count.wrapping_sub(before) < least
-            }
-            _ => false,
-        }
+    /// Returns whether it has been slower than `rate` for so long that `grace` is used up.
+    fn is_slow(&mut self, count: u64, rate: u64, grace: Duration, now: Duration) -> bool {
+        self.pay(count, rate, now);
+        self.unpaid.is_some_and(|(from, _)| now >= from + grace)
     }
 }
 
@@ -188,31 +196,31 @@ impl<S: Stream> Side<S> {
     }
 
     /// Measures how fast a started frame comes, unless it is `held` up by us, and how fast the output goes out.
-    pub(super) fn measure(&mut self, held: bool, now: Duration) {
+    pub(super) fn measure(&mut self, held: bool, rate: u64, now: Duration) {
         let (partial, stats) = (self.session.partial(), self.session.stats());
         if held || self.ignored || !partial.transport || partial.come == 0 {
             self.incoming.stop();
         } else {
-            self.incoming.go_on(stats.frames_in, stats.bytes_in, now);
+            self.incoming.go_on(stats.frames_in, stats.bytes_in, rate, now);
         }
         if self.session.output().pending() == 0 || self.connecting {
             self.outgoing.stop();
         } else {
             let position = self.session.output().position();
-            self.outgoing.go_on(0, position, now);
+            self.outgoing.go_on(0, position, rate, now);
         }
     }
 
     /// Returns the moment at which to look whether the side is too slow.
     pub(super) fn slow_at(&self, grace: Duration) -> Option<Duration> {
-        let moments = [self.incoming, self.outgoing].map(|progress| progress.since.map(|(since, _)| since + grace));
+        let moments = [self.incoming, self.outgoing].map(|progress| progress.unpaid.map(|(from, _)| from + grace));
         moments.into_iter().flatten().min()
     }
 
     /// Returns whether a frame comes too slowly, and whether the output goes out too slowly.
-    pub(super) fn is_slow(&mut self, least: u64, grace: Duration, now: Duration) -> (bool, bool) {
+    pub(super) fn is_slow(&mut self, rate: u64, grace: Duration, now: Duration) -> (bool, bool) {
         let (bytes_in, position) = (self.session.stats().bytes_in, self.session.output().position());
-        (self.incoming.is_slow(bytes_in, least, grace, now), self.outgoing.is_slow(position, least, grace, now))
+        (self.incoming.is_slow(bytes_in, rate, grace, now), self.outgoing.is_slow(position, rate, grace, now))
     }
 
     /// Returns whether the connection is there, once it is known.
@@ -221,5 +229,46 @@ impl<S: Stream> Side<S> {
         self.connecting = !connected;
         self.writable = connected;
         Ok(connected)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: u64 = 1_000;
+    const GRACE: Duration = Duration::from_secs(10);
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_burst_does_not_let_the_rest_stall() {
+        let mut progress = Progress::default();
+        progress.go_on(1, 0, RATE, seconds(0));
+        progress.go_on(1, 1_000_000, RATE, seconds(1));
+        assert!(!progress.is_slow(1_000_000, RATE, GRACE, seconds(10)));
+        assert!(progress.is_slow(1_000_000, RATE, GRACE, seconds(11)));
+    }
+
+    #[test]
+    fn the_least_rate_lasts_and_less_does_not() {
+        for (each, lasts) in [(RATE, true), (RATE / 2, false)] {
+            let mut progress = Progress::default();
+            progress.go_on(1, 0, RATE, seconds(0));
+            let slow = (1..1000).any(|second| progress.is_slow(second * each, RATE, GRACE, seconds(second)));
+            assert_eq!(slow, !lasts);
+        }
+    }
+
+    #[test]
+    fn the_next_frame_starts_anew() {
+        let mut progress = Progress::default();
+        progress.go_on(1, 0, RATE, seconds(0));
+        progress.go_on(2, 1, RATE, seconds(9));
+        assert!(!progress.is_slow(1, RATE, GRACE, seconds(18)));
+        progress.stop();
+        assert!(!progress.is_slow(1, RATE, GRACE, seconds(100)));
     }
 }
