@@ -17,7 +17,7 @@ import { startRelay } from '../../support/relay.js'
 import { authority, drain } from '../../support/sessions.js'
 import { raw } from '../../support/sockets.js'
 
-const GRACE_MS = 1_000
+const GRACE_MS = 2_000
 
 const sleep = (ms: number): Promise<void> =>
   new Promise((resolve) => {
@@ -30,7 +30,8 @@ async function attacker(port: number): Promise<{ socket: Socket; wire: (length: 
   const session = Sv2Session.initiator({ authorityPublicKey: authority.authorityPublicKey })
   onTestFinished(() => session.close())
   socket.write(drain(session))
-  await new Promise<void>((resolve) => {
+  await new Promise<void>((resolve, reject) => {
+    socket.on('close', () => reject(new Error('the relay has closed the connection')))
     socket.on('data', (chunk) => {
       if (session.state !== 'handshake') return
       session.receive(chunk)
@@ -46,7 +47,7 @@ async function attacker(port: number): Promise<{ socket: Socket; wire: (length: 
   }
 }
 
-/** Attacks by name: each goes on until its connection is closed. */
+/** Attacks by name. */
 const ATTACKS: Record<string, (port: number, random: Random) => Promise<void>> = {
   'says nothing': async (port) => {
     raw(port)
@@ -55,7 +56,7 @@ const ATTACKS: Record<string, (port: number, random: Random) => Promise<void>> =
     const socket = raw(port)
     for (let byte = 0; byte < 64 && !socket.destroyed; byte++) {
       socket.write(random.bytes(1))
-      await sleep(200)
+      await sleep(500)
     }
   },
   'sends garbage': async (port, random) => {
@@ -83,7 +84,7 @@ const ATTACKS: Record<string, (port: number, random: Random) => Promise<void>> =
     const { socket, wire } = await attacker(port)
     socket.pause()
     while (!socket.destroyed) {
-      if (socket.writableLength < 1_000_000) socket.write(wire(60_000))
+      if (socket.writableLength < 4_000_000) socket.write(wire(200_000))
       await sleep(1)
     }
   },
@@ -109,12 +110,12 @@ async function work(miner: Peer, until: () => boolean): Promise<number> {
   return count
 }
 
-describe('under attack', { timeout: 3 * PATIENCE_MS }, () => {
+describe('under attack', { timeout: 5 * PATIENCE_MS }, () => {
   it('of every kind at once, honest miners lose nothing, and each attack is counted', async () => {
     const random = new Random()
     const pool = await startPool(echo)
     const { relay, port } = await startRelay(pool.port, {
-      handshakeTimeoutMs: 2_000,
+      handshakeTimeoutMs: 5_000,
       graceMs: GRACE_MS,
       minBytesPerSecond: 500,
       maxFramesPerSecond: 2_000,
@@ -124,7 +125,16 @@ describe('under attack', { timeout: 3 * PATIENCE_MS }, () => {
     for (let index = 0; index < 10; index++) miners.push((await connectThrough(port, pool, true)).miner)
     let over = false
     const working = miners.map((miner) => work(miner, () => over))
-    const attacks = Object.values(ATTACKS).flatMap((attack) => Array.from({ length: 5 }, () => attack(port, random)))
+    // It takes megabytes to fill the system's buffers of one client that reads nothing.
+    const attacks = Object.entries(ATTACKS).flatMap(([name, attack]) =>
+      Array.from({ length: name === 'reads nothing' ? 1 : 5 }, async () => {
+        while (!over) {
+          // The relay may end it at any point.
+          await attack(port, random).catch(() => {})
+          await sleep(500)
+        }
+      }),
+    )
     const { limit } = relay.stats().budget
     const looking = setInterval(() => expect(relay.stats().memoryBytes).toBeLessThanOrEqual(limit), 20)
     onTestFinished(() => clearInterval(looking))
@@ -136,13 +146,12 @@ describe('under attack', { timeout: 3 * PATIENCE_MS }, () => {
       'slowReader',
       'frameRate',
     ]
-    await eventually(() => {
+    let missing = reasons
+    for (const end = Date.now() + 3 * PATIENCE_MS; missing.length > 0 && Date.now() < end; await sleep(100)) {
       const { refused } = relay.stats()
-      expect(
-        reasons.filter((reason) => refused[reason] === 0),
-        random.origin,
-      ).toEqual([])
-    })
+      missing = reasons.filter((reason) => refused[reason] === 0)
+    }
+    expect(missing, random.origin).toEqual([])
     over = true
     for (const count of await Promise.all(working)) expect(count).toBeGreaterThan(0)
     await Promise.all(attacks)
