@@ -98,7 +98,7 @@ function plausible({ fields }) {
     boolean: () => random.oneIn(2),
     number: () => random.below(200),
     bigint: () => BigInt(random.below(200)),
-    bytes: (type) => new Uint8Array(type.size || random.below(type.most < 33 ? type.most : 33)),
+    bytes: (type) => new Uint8Array(type.size || random.below(Math.min(type.most, 33))),
     'string or bytes': () => random.pick(['', 'worker', 'é', Uint8Array.of(0xff)]),
     list: (type) => Array.from({ length: random.below(4) }, () => kinds[type.of.kind](type.of)),
   }
