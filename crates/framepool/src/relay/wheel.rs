@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-/// Length of a tick, in milliseconds. A timer fires at the end of the tick that its time lies in, never early.
-const TICK_MS: u64 = 8;
+/// Length of a tick. A timer fires at the end of the tick that its time lies in, never early.
+const TICK: Duration = Duration::from_millis(8);
 
 const BITS: u32 = 6;
 const SLOTS: usize = 1 << BITS;
@@ -35,12 +35,12 @@ impl<T> Wheel<T> {
 
     /// Sets a timer for the moment `at`, or for the next tick if that is over.
     pub(super) fn set(&mut self, at: Duration, timer: T) {
-        self.put(ticks(at, TICK_MS - 1).clamp(self.now + 1, LAST), timer);
+        self.put(ticks(at, TICK.as_nanos() - 1).clamp(self.now + 1, LAST), timer);
     }
 
     /// Returns the moment at which to look again, if there are timers.
     pub(super) fn next(&self) -> Option<Duration> {
-        self.first().map(|(_, _, start)| Duration::from_millis(start * TICK_MS))
+        self.first().map(|(_, _, start)| Duration::from_millis(start * TICK.as_millis() as u64))
     }
 
     /// Takes the timers whose moment has come, in the order of their ticks.
@@ -88,13 +88,16 @@ impl<T> Wheel<T> {
     }
 }
 
-fn ticks(moment: Duration, round: u64) -> u64 {
-    (u64::try_from(moment.as_millis()).unwrap_or(u64::MAX / 2) + round) / TICK_MS
+/// Returns the number of ticks in `moment` and `round` nanoseconds more.
+fn ticks(moment: Duration, round: u128) -> u64 {
+    u64::try_from((moment.as_nanos() + round) / TICK.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const TICK_MS: u64 = TICK.as_millis() as u64;
 
     #[test]
     fn timers_fire_in_their_tick_and_in_order() {
@@ -128,6 +131,19 @@ mod tests {
             }
         }
         assert!(fired > 10_000);
+    }
+
+    #[test]
+    fn no_timer_fires_a_nanosecond_early() {
+        for at in [Duration::from_micros(16_000), Duration::from_nanos(16_000_001), Duration::from_nanos(15_999_999)] {
+            let mut wheel = Wheel::new();
+            wheel.set(at, ());
+            let mut due = Vec::new();
+            wheel.take_due(at.saturating_sub(Duration::from_nanos(1)), &mut due);
+            assert_eq!(due.len(), 0, "{at:?}");
+            wheel.take_due(at + TICK, &mut due);
+            assert_eq!(due.len(), 1, "{at:?}");
+        }
     }
 
     #[test]
