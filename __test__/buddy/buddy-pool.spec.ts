@@ -437,7 +437,7 @@ describe('blocks', () => {
       `
       import { BuddyPool } from 'framepool'
       const pool = new BuddyPool({ block: { lock: true } })
-      const told = ({ code, info, message }) => console.log(JSON.stringify({ code, info, message }))
+      const told = ({ code, errno, syscall, message }) => console.log(JSON.stringify({ code, errno, syscall, message }))
       try { pool.allocateSync(1) } catch (error) { told(error) }
       await pool.allocate(1).catch(told)
       console.log(pool.stats().allocatedMemory)
