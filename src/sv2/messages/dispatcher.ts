@@ -34,7 +34,8 @@ export function dispatcher<F extends DispatchedFrame = DispatchedFrame>(
     throw invalidArgType('otherwise must be a function')
   }
   const routes = new Map<number, Route>()
-  for (const [name, handler] of Object.entries(handlers) as [string, Route['handler'] | undefined][]) {
+  for (const name of namesOf(handlers)) {
+    const handler = (handlers as Record<string, Route['handler'] | undefined>)[name]
     const message = messageByName(name)
     if (message?.name !== name) throw outOfRange(`there is no message ${name}`)
     if (handler === undefined) continue
@@ -65,6 +66,15 @@ export function dispatcher<F extends DispatchedFrame = DispatchedFrame>(
     }
     const result = handle(frame)
     return isThenable(result) ? follow(Promise.resolve(result)) : result
+  }
+}
+
+/** Returns the names of an object's properties. A Proxy may refuse to give them, or give what are no names. */
+function namesOf(object: object): string[] {
+  try {
+    return Object.keys(object)
+  } catch {
+    throw invalidArgType('handlers must be an object whose properties can be listed')
   }
 }
 

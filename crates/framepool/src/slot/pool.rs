@@ -607,7 +607,8 @@ impl SlotPool {
         let back = |slot| Gap::to_the_end(slot, self.end_of(slot, live), self.slots, self.capacity());
         [
             rest_of_front.filter(|_| self.mode == Mode::Front),
-            (first_live > 0).then(front),
+            // Another thread may have released the last slice meanwhile.
+            (first_live > 0 && live != 0).then(front),
             // The crate goes back no further than to the back's first slot, even if the front's last slots are free.
             Some(back(after(live).max(self.back_start))),
             rest_of_front,
