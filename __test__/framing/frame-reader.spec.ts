@@ -16,6 +16,33 @@ function prefixed(payload: Uint8Array, length = 2): Buffer {
 
 const two = { lengthFieldLength: 2, maxFrameLength: 1 << 16 } as const
 
+describe('frameLength', () => {
+  it('may neither detach the bytes that are received nor call the reader', () => {
+    let chunk = new Uint8Array(0)
+    let act = (): unknown => {}
+    using reader = FrameReader.withHeader({
+      headerLength: 1,
+      maxFrameLength: 10,
+      frameLength: () => {
+        act()
+        return 2
+      },
+    })
+    const receive = (action: () => unknown): string | undefined => {
+      chunk = Uint8Array.of(1, 2, 3, 4)
+      act = action
+      return codeOf(() => reader.receive(chunk))
+    }
+    expect(receive(() => structuredClone(chunk, { transfer: [chunk.buffer] }))).toBe('ERR_INVALID_ARG_VALUE')
+    expect(receive(() => reader.receive(Uint8Array.of(1, 2)))).toBe('ERR_BUSY')
+    expect(reader.pending).toBe(0)
+    act = () => {}
+    expect(reader.receive(chunk).length).toBe(2)
+    structuredClone(chunk, { transfer: [chunk.buffer] })
+    expect(reader.receive(chunk).length).toBe(0)
+  })
+})
+
 describe('FrameReader.receive()', () => {
   it('gives the whole frames of a chunk side by side, with their parts by index', () => {
     using reader = FrameReader.lengthDelimited(two)

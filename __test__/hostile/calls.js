@@ -4,7 +4,7 @@
 // call.
 import { EventEmitter } from 'node:events'
 import { readFileSync, writeSync } from 'node:fs'
-import { Readable, Writable } from 'node:stream'
+import { PassThrough, Readable, Writable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { types } from 'node:util'
 import { Descriptors } from './descriptors.js'
@@ -251,7 +251,7 @@ function isTicket(value) {
 /** Closes or releases an object. Redeems a ticket, because its object would otherwise be lost. */
 function retire(object) {
   if (isTicket(object)) return redeem(object)
-  for (const name of ['close', 'release']) {
+  for (const name of ['close', 'release', Symbol.dispose]) {
     try {
       if (typeof object[name] === 'function') adopt(object[name]())
     } catch (error) {
@@ -343,6 +343,19 @@ for (let round = 0; round < 5; round++) {
   await turn()
 }
 
+/** Makes readers and writers of frames: generated options rarely do. */
+function framing() {
+  const { FrameReader, FrameWriter } = exported
+  const options = { maxFrameLength: 1 << 16 }
+  return [
+    FrameReader.lengthDelimited({ ...options, lengthFieldLength: 1 }),
+    FrameReader.delimited(options),
+    FrameReader.withHeader({ ...options, headerLength: 2, frameLength: () => values.any() }),
+    FrameWriter.lengthDelimited(new PassThrough().resume().on('error', () => {}), options),
+    FrameWriter.delimited(new PassThrough().resume().on('error', () => {}), options),
+  ]
+}
+
 async function callAll(guards) {
   // Generated options rarely make a relay, so the first could come too late to try its members.
   const { publicKey: authorityPublicKey, secretKey: authoritySecretKey } = keys
@@ -357,7 +370,7 @@ async function callAll(guards) {
   )
   while (performed < calls && failures.length < 10) {
     // No single call returns a batch of frames: that takes two sessions that agree.
-    if (performed % 50 === 0) for (const object of guards.connection()) adopt(object)
+    if (performed % 50 === 0) for (const object of [...guards.connection(), ...framing()]) adopt(object)
     perform(random.pick(members))
     if (performed > 100 && random.oneIn(20)) values.mistreat()
     if (performed % 100 === 0) {

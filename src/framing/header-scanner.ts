@@ -1,5 +1,5 @@
 import { lengthOf, partOf } from '../support/arguments.js'
-import { invalidArgType } from '../support/errors.js'
+import { FramePoolError, invalidArgType, invalidArgValue } from '../support/errors.js'
 
 /** The largest length that native code takes. It refuses all above the longest frame. */
 const MOST = 0xffff_ffff
@@ -12,6 +12,7 @@ export class HeaderScanner {
   #have = 0
   /** Bytes that are still to come of the frame whose header was complete. */
   #rest = 0
+  #asking = false
 
   constructor(headerLength: number, frameLength: (header: Uint8Array) => number) {
     this.#header = new Uint8Array(headerLength)
@@ -25,6 +26,8 @@ export class HeaderScanner {
   scan(chunk: Uint8Array): { lengths: number[]; moveOn: () => void } {
     const size = this.#header.length
     const length = lengthOf(chunk)
+    // A chunk of 0 bytes may be detached, and has no parts then.
+    if (length === 0) return { lengths: [], moveOn: () => {} }
     const lengths: number[] = []
     let at = Math.min(this.#rest, length)
     let rest = this.#rest - at
@@ -44,6 +47,7 @@ export class HeaderScanner {
       at += more
       have = 0
       const frame = this.#asked(header)
+      if (lengthOf(chunk) !== length) throw invalidArgValue('frameLength must not detach the bytes that are received')
       lengths.push(frame)
       if (frame < size) break
       const skipped = Math.min(frame - size, length - at)
@@ -64,7 +68,14 @@ export class HeaderScanner {
   }
 
   #asked(header: Uint8Array): number {
-    const length = this.#frameLength.call(undefined, header)
+    if (this.#asking) throw new FramePoolError('ERR_BUSY', 'frameLength must not call the reader')
+    this.#asking = true
+    let length: unknown
+    try {
+      length = this.#frameLength.call(undefined, header)
+    } finally {
+      this.#asking = false
+    }
     if (typeof length !== 'number' || !Number.isInteger(length)) {
       throw invalidArgType('frameLength must return a whole number')
     }
