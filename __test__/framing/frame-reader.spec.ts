@@ -19,7 +19,7 @@ const two = { lengthFieldLength: 2, maxFrameLength: 1 << 16 } as const
 describe('frameLength', () => {
   it('may neither detach the bytes that are received nor call the reader', () => {
     let chunk = new Uint8Array(0)
-    let act = (): unknown => {}
+    let act: () => unknown = () => undefined
     using reader = FrameReader.withHeader({
       headerLength: 1,
       maxFrameLength: 10,
@@ -36,7 +36,7 @@ describe('frameLength', () => {
     expect(receive(() => structuredClone(chunk, { transfer: [chunk.buffer] }))).toBe('ERR_INVALID_ARG_VALUE')
     expect(receive(() => reader.receive(Uint8Array.of(1, 2)))).toBe('ERR_BUSY')
     expect(reader.pending).toBe(0)
-    act = () => {}
+    act = () => undefined
     expect(reader.receive(chunk).length).toBe(2)
     structuredClone(chunk, { transfer: [chunk.buffer] })
     expect(reader.receive(chunk).length).toBe(0)
