@@ -351,8 +351,14 @@ function framing() {
     FrameReader.lengthDelimited({ ...options, lengthFieldLength: 1 }),
     FrameReader.delimited(options),
     FrameReader.withHeader({ ...options, headerLength: 2, frameLength: () => values.any() }),
-    FrameWriter.lengthDelimited(new PassThrough().resume().on('error', () => {}), options),
-    FrameWriter.delimited(new PassThrough().resume().on('error', () => {}), options),
+    FrameWriter.lengthDelimited(
+      new PassThrough().resume().on('error', () => {}),
+      options,
+    ),
+    FrameWriter.delimited(
+      new PassThrough().resume().on('error', () => {}),
+      options,
+    ),
   ]
 }
 

@@ -120,7 +120,7 @@ it('an async onBatch keeps its batch, and reading waits for it', async () => {
 it('closed tells why a session closed', async () => {
   const session = Sv2Session.responder(authority)
   const { closed } = session
-  expect(codeOf(() => session.receive(Buffer.alloc(1000, 1)))).toBe('ERR_SV2_HANDSHAKE')
+  expect(codeOf(() => session.receive(Buffer.alloc(1000, 1)))).toBe('ERR_SV2_AEAD')
   expect(await closed).toBe(session.error)
   session.close()
   expect(await session.closed).toBe(session.error)

@@ -210,7 +210,7 @@ export class Sv2Session implements Disposable {
    * Wires the session to a socket: reads, writes, backpressure and errors. Frames come to `onBatch`. While the answers of `onBatch` are
    * over the high-water mark, nothing more is read. It may return a promise: reading waits for it, and the batch stays valid until then. An
    * error that it throws becomes an uncaught exception once the batch has been dealt with. A process that survives the exception gets the
-   * next batch. Without `onBatch` nothing is read before `pipe()`.
+   * next batch. Without `onBatch` the handshake is done, and frames wait for `pipe()`.
    *
    * When the peer ends its side, this side ends once the output is empty; on a socket with `allowHalfOpen` it ends with `close()`. A
    * session that fails destroys the socket with its error. A socket that closes closes the session, and the error that broke the socket

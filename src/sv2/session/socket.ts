@@ -39,6 +39,10 @@ export class SessionSocket {
   /** Whether the sending side ends once everything has been written. */
   #ending = false
   #failure: Error | null = null
+  /** First frames of a session that has no handler yet. */
+  #waiting: FrameBatch | null = null
+  /** Frames that an async handler works on. */
+  #handling: FrameBatch | null = null
   /** Whether the socket is closed. It then no longer belongs to this session. */
   #over = false
 
@@ -72,6 +76,7 @@ export class SessionSocket {
 
   #closed(): void {
     this.#over = true
+    if (this.#waiting !== null) passBatch(this.#waiting)
     this.#loan.giveBack()
     this.#core.abandon(this.#failure)
   }
@@ -110,16 +115,31 @@ export class SessionSocket {
       })
     }
     core.onClosed = () => wired.end()
-    if (core.onBatch !== null) return
-    wired.hold()
-    core.onHandler = () => wired.resume()
+  }
+
+  /** Gives a batch to the handler of the session. Without one, the batch waits, and nothing more is read. */
+  #deal(batch: FrameBatch): void {
+    if (this.#core.onBatch !== null) return this.#handle(batch)
+    keepBatch(batch)
+    this.#waiting = batch
+    this.hold()
+    this.#core.onHandler = () => {
+      this.#waiting = null
+      try {
+        callSafely(() => this.#handle(batch))
+      } finally {
+        if (this.#handling !== batch) passBatch(batch)
+        this.resume()
+      }
+    }
   }
 
   /** Calls the handler of the session. If it returns a promise, reading waits for that, and the batch stays. */
-  #deal(batch: FrameBatch): void {
+  #handle(batch: FrameBatch): void {
     const done: unknown = this.#core.onBatch?.call(undefined, batch)
     if (!isThenable(done)) return
     keepBatch(batch)
+    this.#handling = batch
     this.hold()
     Promise.resolve(done)
       .catch((error: unknown) => {
@@ -128,6 +148,7 @@ export class SessionSocket {
         })
       })
       .finally(() => {
+        this.#handling = null
         passBatch(batch)
         this.resume()
       })
