@@ -119,7 +119,10 @@ export class SessionSocket {
 
   /** Gives a batch to the handler of the session. Without one, the batch waits, and nothing more is read. */
   #deal(batch: FrameBatch): void {
-    if (this.#core.onBatch !== null) return this.#handle(batch)
+    if (this.#core.onBatch !== null) {
+      this.#handle(batch)
+      return
+    }
     keepBatch(batch)
     this.#waiting = batch
     this.hold()

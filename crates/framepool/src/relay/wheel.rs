@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn no_timer_fires_a_nanosecond_early() {
-        for at in [Duration::from_micros(16_000), Duration::from_nanos(16_000_001), Duration::from_nanos(15_999_999)] {
+        for at in [Duration::from_millis(16), Duration::from_nanos(16_000_001), Duration::from_nanos(15_999_999)] {
             let mut wheel = Wheel::new();
             wheel.set(at, ());
             let mut due = Vec::new();
