@@ -23,7 +23,7 @@ export async function bundle(dist, to) {
 function withoutFacades(source) {
   const declared = source.replace(/^import (.+) from "(node:[^"]+)";$/gm, (line, names, name) => {
     if (name === 'node:module') return line
-    const [, whole, some] = /^(\w+)?(?:, )?(\{.*\})?$/.exec(names)
+    const [, whole, some] = /^(?:\* as )?(\w+)?(?:, )?(\{.*\})?$/.exec(names)
     const taken = [whole, some?.replace(/(\w+) as (\w+)/g, '$1: $2')].filter(Boolean)
     return taken.map((pattern) => `const ${pattern} = builtin("${name}");`).join('\n')
   })

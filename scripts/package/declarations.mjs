@@ -9,7 +9,7 @@ export function reachable(dist, entries) {
     if (found.has(path)) return
     found.add(path)
     const source = readFileSync(join(dist, path), 'utf8')
-    for (const [, target] of source.matchAll(/(?:from |import\()'(\.[^']+)'/g)) {
+    for (const [, target] of source.matchAll(/(?:from |import |import\()'(\.[^']+)'/g)) {
       visit(join(dirname(path), target).replace(/\.(c?)js$/, '.d.$1ts'))
     }
   }
