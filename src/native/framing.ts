@@ -2,7 +2,8 @@ import { callOn, control, lastFailure } from './call.js'
 import { guarded } from './guarded.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
-import { readBacklog, type SlotBacklog, writeBacklog } from './slot.js'
+import { type ReceivedFrames, readReceived, writeReceiver } from './received.js'
+import { readBacklog, type SlotBacklog } from './slot.js'
 import { Word } from './words.js'
 
 const { framingReceive, framingAnnounce, framingRoom, framingView, framingFilled, framingRelease } = bound
@@ -13,20 +14,8 @@ export type NewFrameReader = import('./binding.cjs').NewFrameReader
 /** Stands in the control block for no reservation. */
 const NONE = 0xffff_ffff
 
-/** A reader, and where the frames lie that a call gave. Without any, the place says nothing. */
-export interface ReaderReply {
-  /** How many frames. */
-  frames: number
-  /** Slot of the pool, or 0 for a slice on the heap. */
-  slot: number
-  /** Index of the handle of a slice on the heap. */
-  heapIndex: number
-  /** Generation of that handle. */
-  heapGeneration: number
-  /** Where the slice begins in its memory, in bytes. */
-  offset: number
-  /** Where the table of the frames begins in the slice, in bytes. */
-  table: number
+/** A reader, and where the frames lie that a call gave. */
+export interface ReaderReply extends ReceivedFrames {
   /** Bytes held of an unfinished frame. */
   pending: number
   /** Length of that frame in bytes, or 0 while that is unknown. */
@@ -46,12 +35,7 @@ function writePurse(purse: Handle | null): void {
 }
 
 function readReply(into: ReaderReply): void {
-  into.frames = control[Word.Frames]!
-  into.slot = control[Word.Slot]!
-  into.heapIndex = control[Word.Heap]!
-  into.heapGeneration = control[Word.HeapGeneration]!
-  into.offset = control[Word.Offset]!
-  into.table = control[Word.Table]!
+  readReceived(into)
   into.pending = control[Word.Pending]!
   into.awaited = control[Word.Awaited]!
   into.broken = control[Word.Ended] === 1
@@ -65,11 +49,7 @@ export function receiveFramed(
   chunk: Uint8Array,
   reply: ReaderReply,
 ): Error | null {
-  writeBacklog(pool)
-  control[Word.Handle] = reader.index
-  control[Word.Generation] = reader.generation
-  control[Word.Pool] = pool.handle.index
-  control[Word.PoolGeneration] = pool.handle.generation
+  writeReceiver(reader, pool)
   control[Word.Ended] = 0
   writePurse(purse)
   framingReceive(chunk)

@@ -3,7 +3,8 @@ import { callOn, control, lastFailure } from './call.js'
 import { guarded } from './guarded.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
-import { readBacklog, type SlotBacklog, writeBacklog } from './slot.js'
+import { type ReceivedFrames, readReceived, writeReceiver } from './received.js'
+import { readBacklog, type SlotBacklog } from './slot.js'
 import { Word } from './words.js'
 
 const { sessionReceive, sessionSend, sessionForward, outputRegion, outputForget, outputConsume, sessionClose } = bound
@@ -57,22 +58,6 @@ export function createInitiator(sizes: SessionSizes, authority: string | undefin
   return guarded(() => native.sessionInitiator(sizes, authority))
 }
 
-/** Where the frames that one call received lie. Without any, only `frames` says something. */
-export interface ReceivedFrames {
-  /** How many frames. */
-  frames: number
-  /** Slot of the pool, or 0 for a slice on the heap. */
-  slot: number
-  /** Index of the handle of a slice on the heap. */
-  heapIndex: number
-  /** Generation of that handle. */
-  heapGeneration: number
-  /** Where the slice begins in its memory, in bytes. */
-  offset: number
-  /** Where the table of the frames begins in the slice, in bytes. */
-  table: number
-}
-
 /**
  * Decrypts `chunk` into the pool. Writes the state of the session and the place of the frames into the two records, and returns
  * the failure, if there was one.
@@ -84,19 +69,10 @@ export function receiveFrames(
   into: SessionState,
   received: ReceivedFrames,
 ): Error | null {
-  writeBacklog(pool)
-  control[Word.Handle] = session.index
-  control[Word.Generation] = session.generation
-  control[Word.Pool] = pool.handle.index
-  control[Word.PoolGeneration] = pool.handle.generation
+  writeReceiver(session, pool)
   sessionReceive(chunk)
   readSession(into)
-  received.frames = control[Word.Frames]!
-  received.slot = control[Word.Slot]!
-  received.heapIndex = control[Word.Heap]!
-  received.heapGeneration = control[Word.HeapGeneration]!
-  received.offset = control[Word.Offset]!
-  received.table = control[Word.Table]!
+  readReceived(received)
   readBacklog(pool)
   // Last, for making an error may run a script, which could make other calls.
   return lastFailure()

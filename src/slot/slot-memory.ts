@@ -193,10 +193,8 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
 
   /** Gives the last batch back, since its place is needed. Returns `chunk`, or a copy if it lies in memory that goes back. */
   evict(chunk: Uint8Array): Uint8Array {
-    const lodger = this.#lodger
-    if (lodger === null) return this.holds(chunk) ? new Uint8Array(chunk) : chunk
     const bytes = this.holds(chunk) || this.#lodgerHeap?.holds(chunk) ? new Uint8Array(chunk) : chunk
-    lodger.release()
+    this.#lodger?.release()
     return bytes
   }
 

@@ -1,6 +1,7 @@
 import { acquired, released } from '../../native/acquired.js'
 import { writeOutput, writeOutputLater } from '../../native/descriptors.js'
 import type { Handle } from '../../native/handle.js'
+import type { ReceivedFrames } from '../../native/received.js'
 import {
   askSession,
   type BatchPlace,
@@ -9,7 +10,6 @@ import {
   forgetReplacedOutput,
   forwardFrames,
   PHASES,
-  type ReceivedFrames,
   receiveFrames,
   type SessionPhase,
   type SessionState,

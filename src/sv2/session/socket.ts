@@ -41,8 +41,6 @@ export class SessionSocket {
   #failure: Error | null = null
   /** First frames of a session that has no handler yet. */
   #waiting: FrameBatch | null = null
-  /** Frames that an async handler works on. */
-  #handling: FrameBatch | null = null
   /** Whether the socket is closed. It then no longer belongs to this session. */
   #over = false
 
@@ -127,22 +125,21 @@ export class SessionSocket {
     this.#waiting = batch
     this.hold()
     this.#core.onHandler = () => {
+      let goesOn = false
       this.#waiting = null
-      try {
-        callSafely(() => this.#handle(batch))
-      } finally {
-        if (this.#handling !== batch) passBatch(batch)
-        this.resume()
-      }
+      callSafely(() => {
+        goesOn = this.#handle(batch)
+      })
+      if (!goesOn) passBatch(batch)
+      this.resume()
     }
   }
 
-  /** Calls the handler of the session. If it returns a promise, reading waits for that, and the batch stays. */
-  #handle(batch: FrameBatch): void {
+  /** Calls the handler of the session. If it returns a promise, reading waits for that, and the batch stays. Returns whether it does. */
+  #handle(batch: FrameBatch): boolean {
     const done: unknown = this.#core.onBatch?.call(undefined, batch)
-    if (!isThenable(done)) return
+    if (!isThenable(done)) return false
     keepBatch(batch)
-    this.#handling = batch
     this.hold()
     Promise.resolve(done)
       .catch((error: unknown) => {
@@ -151,10 +148,10 @@ export class SessionSocket {
         })
       })
       .finally(() => {
-        this.#handling = null
         passBatch(batch)
         this.resume()
       })
+    return true
   }
 
   /** Reads nothing until the output of `other` has drained, so that nothing piles up there. */
