@@ -20,7 +20,7 @@ class BorrowedMemory implements SliceMemory {
 
   constructor(region: Handle) {
     this.#region = region
-    this.#views = new RegionViews(MAX_SLOTS, () => foreignRegionView(region))
+    this.#views = new RegionViews(() => foreignRegionView(region))
   }
 
   /** Begins to wait for the end of the pool. */
@@ -36,8 +36,8 @@ class BorrowedMemory implements SliceMemory {
     this.#count++
   }
 
-  view(offset: number, length: number, slot: number): Uint8Array {
-    return this.#views.viewIn(slot, offset, length)
+  view(offset: number, length: number): Uint8Array {
+    return this.#views.usualView(offset, length)
   }
 
   release(slot: number): void {

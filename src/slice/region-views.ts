@@ -1,37 +1,37 @@
 import { ShownMemory } from '../native/shown-memory.js'
 
 /**
- * The region of a slot pool as this isolate sees it. It keeps the last view of each slot, because messages often come back to the place of
- * an earlier one: making a view costs more than all other work on a message.
+ * The region of a slot pool as this isolate sees it. It keeps a view of the place that was last shown twice in a row, because messages
+ * often come back to the place of the one before: making a view costs more than all other work on a message. Messages that take turns
+ * in many slots would gain nothing from a view of each: reading so many objects costs more than making them.
  */
 export class RegionViews {
   readonly #shown: ShownMemory
-  readonly #views: (Uint8Array | null)[]
-  readonly #offsets: number[]
-  readonly #lengths: number[]
+  #offset = -1
+  #length = -1
+  #view: Uint8Array | null = null
 
-  /** `show` returns an ArrayBuffer over the region, which has `slots` slots. */
-  constructor(slots: number, show: () => ArrayBuffer) {
+  /** `show` returns an ArrayBuffer over the region. */
+  constructor(show: () => ArrayBuffer) {
     this.#shown = new ShownMemory(show)
-    this.#views = Array.from({ length: slots + 1 }, () => null)
-    this.#offsets = Array.from({ length: slots + 1 }, () => 0)
-    this.#lengths = Array.from({ length: slots + 1 }, () => 0)
   }
 
-  /** Returns a view of `length` bytes from `offset`. */
+  /** Returns a new view of `length` bytes from `offset`. */
   view(offset: number, length: number): Uint8Array {
     return this.#shown.view(offset, length)
   }
 
-  /** Returns a view of `length` bytes from `offset`, which lie in `slot`. It can be one that was returned before. */
-  viewIn(slot: number, offset: number, length: number): Uint8Array {
-    const known = this.#views[slot]!
+  /** Returns a view of `length` bytes from `offset`, where a message begins. It can be one that was returned before. */
+  usualView(offset: number, length: number): Uint8Array {
+    if (offset !== this.#offset || length !== this.#length) {
+      this.#offset = offset
+      this.#length = length
+      this.#view = null
+      return this.#shown.view(offset, length)
+    }
+    const known = this.#view
     // A script may have detached it. Then it has no elements, as a view of 0 bytes, which could not be mended.
-    if (known?.[0] !== undefined && this.#lengths[slot] === length && this.#offsets[slot] === offset) return known
-    const view = this.#shown.view(offset, length)
-    this.#views[slot] = view
-    this.#offsets[slot] = offset
-    this.#lengths[slot] = length
-    return view
+    if (known?.[0] !== undefined) return known
+    return (this.#view = this.#shown.view(offset, length))
   }
 }

@@ -81,7 +81,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
     this.owner = handle
     this.capacity = capacity
     this.backlog = new Backlog(handle, capacity, settings.slots)
-    this.#region = new RegionViews(settings.slots, () => slotPoolRegion(handle))
+    this.#region = new RegionViews(() => slotPoolRegion(handle))
     pools.add(this.#reference)
     if (!settings.debug) acquired(this, 'slot-pool', handle, abandonSlotPool)
   }
@@ -111,7 +111,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
   view(offset: number, length: number, slot: number): Uint8Array {
     // A region of 0 bytes has no address that could be shown.
     if (this.capacity === 0) return new Uint8Array(0)
-    return slot === 0 ? this.#region.view(offset, length) : this.#region.viewIn(slot, offset, length)
+    return slot === 0 ? this.#region.view(offset, length) : this.#region.usualView(offset, length)
   }
 
   pending(from: number, length: number): Uint8Array {
