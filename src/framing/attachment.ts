@@ -318,7 +318,7 @@ class Attachment {
     const chunk = this.#queue.shift()
     if (chunk !== undefined) this.#take(chunk)
     else this.#prepare()
-    // What was taken may put reading on hold again.
+    // A batch that was taken may put reading on hold again.
     if (this.#holds > 0 || this.#over || this.#failure !== null) return
     if (this.#queue.length > 0) {
       this.#hold()
@@ -370,7 +370,7 @@ class Attachment {
   #closed(): void {
     this.#core.lent = false
     callSafely(() => this.#loan.giveBack())
-    // What came before the end is still dealt with.
+    // Batches that came before the end are still handed over.
     if (this.#over || (this.#ended && this.#failure === null)) return
     const cause = this.#failure?.error
     this.#finish()

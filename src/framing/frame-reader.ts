@@ -29,7 +29,7 @@ const readerKey = Symbol('framepool.frame-reader')
 
 /**
  * Reads a stream of frames, one for each connection. All frames that a read brings lie side by side in one slice, and come as one batch.
- * What has come of an unfinished frame is held.
+ * It holds the bytes of an unfinished frame.
  */
 export class FrameReader implements Disposable {
   readonly #core: ReaderCore

@@ -76,7 +76,7 @@ export class Outgoing {
     const start = this.#used
     this.#used += length
     const last = this.#pieces.at(-1)
-    // What lies side by side goes out as one piece.
+    // Bytes that lie side by side go out as one piece.
     if (last?.bytes.buffer === scratch.buffer && last.bytes.byteOffset + last.bytes.length === start) {
       last.bytes = new Uint8Array(scratch.buffer, last.bytes.byteOffset, last.bytes.length + length)
       this.#count(length)

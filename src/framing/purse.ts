@@ -10,7 +10,7 @@ import {
 } from '../native/memory-budget.js'
 import { nativeWait } from '../native/wait.js'
 
-/** What a reader has of its budget, for bytes that have come and for those that may come next. */
+/** A reader's share of its budget, for bytes that have come and for those that may come next. */
 export class Purse {
   /** Keeps the handle of the budget alive. */
   readonly #budget: MemoryBudget

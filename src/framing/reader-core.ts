@@ -23,7 +23,7 @@ import { type FramedBatch, makeFramedBatch, passFramedBatch, sharesMemory } from
 import type { HeaderScanner } from './header-scanner.js'
 import type { Purse } from './purse.js'
 
-/** What the last call said. One record for all readers: it is read at once. */
+/** The reply of the last call. All readers share one record, because it is read at once. */
 const reply: ReaderReply = {
   frames: 0,
   slot: 0,

@@ -11,7 +11,7 @@ const { relayForward, relayReplace, relayDone, relaySend, relayWatchOutput, rela
 /** Options of a relay, as native code takes them. */
 export type RelaySettings = import('./binding.cjs').RelaySettings
 
-/** What a relay tells that is rare: connections that come and go, and refusals. */
+/** A rare event of a relay: a connection that comes or goes, or a refusal. */
 export type RelayEvent = import('./binding.cjs').RelayEvent
 
 /** How a link ended. */

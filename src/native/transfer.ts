@@ -66,7 +66,7 @@ export function departMemoryBudget(budget: Handle, carrier: Carrier): void {
   depart(Kind.MemoryBudget, budget, carrier)
 }
 
-/** What is known of a batch of frames besides its slice. */
+/** The shape of a batch of frames, besides its slice. */
 export interface BatchShape {
   /** Where the table begins in the slice, in bytes. */
   readonly table: number
@@ -151,7 +151,7 @@ export interface ArrivedSlice {
   readonly offset: number
   /** In bytes. */
   readonly length: number
-  /** What the slice holds, if it is a batch of frames. */
+  /** The shape of the batch, if the slice is a batch of frames. */
   readonly batch: BatchShape | null
 }
 

@@ -32,6 +32,8 @@ export class RegionViews {
     const known = this.#view
     // A script may have detached it. Then it has no elements, as a view of 0 bytes, which could not be mended.
     if (known?.[0] !== undefined) return known
-    return (this.#view = this.#shown.view(offset, length))
+    const view = this.#shown.view(offset, length)
+    this.#view = view
+    return view
   }
 }

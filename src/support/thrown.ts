@@ -18,9 +18,10 @@ export function callSafely(call: () => void): void {
   }
 }
 
-/** Returns whether `value` is a promise, or can be awaited as one. */
+/** Returns whether `value` is a promise, or can be awaited as one. A Proxy is neither, because it can claim to have any method. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  if (typeof value !== 'object' || value === null || types.isProxy(value)) return false
+  return types.isPromise(value) || typeof (value as { then?: unknown }).then === 'function'
 }
 
 /** Holds what was thrown, or what an event gave as its error. Either can be anything. */

@@ -132,16 +132,16 @@ class Miner {
         this.#answered(SubmitSharesError.decode(payload).sequenceNumber, false)
         return
       case SetupConnectionError.messageType:
-        throw new Error(`the pool refused the connection: ${SetupConnectionError.decode(payload).errorCode}`)
+        throw new Error(`the mining pool refused the connection: ${SetupConnectionError.decode(payload).errorCode}`)
       case OpenMiningChannelError.messageType:
-        throw new Error(`the pool refused the channel: ${OpenMiningChannelError.decode(payload).errorCode}`)
+        throw new Error(`the mining pool refused the channel: ${OpenMiningChannelError.decode(payload).errorCode}`)
       default:
         throw new Error(`unexpected message type ${messageType}`)
     }
   }
 
   #openChannel(usedVersion: number): void {
-    if (usedVersion !== PROTOCOL_VERSION) throw new Error(`the pool speaks protocol version ${usedVersion}`)
+    if (usedVersion !== PROTOCOL_VERSION) throw new Error(`the mining pool speaks protocol version ${usedVersion}`)
     this.#connection.send(OpenStandardMiningChannel, {
       requestId: 1,
       userIdentity: this.#identity,

@@ -93,6 +93,7 @@ function copyOf<F extends DispatchedFrame>(frame: F): F {
   return { extensionType, messageType, channelMessage, channelId, payload: new Uint8Array(payload) } as unknown as F
 }
 
+// `support/thrown.ts` needs Node, and this module runs in browsers.
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }

@@ -12,7 +12,7 @@ import {
 } from '../../native/relay.js'
 import { nativeBytesArgument } from '../../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../../support/errors.js'
-import { threw } from '../../support/thrown.js'
+import { isThenable, threw } from '../../support/thrown.js'
 import type { Tlv } from '../messages/tlv.js'
 import { encoded, isSendable, type SendableMessage } from '../session/encoded.js'
 import { type Frame, type FrameBatch, findFrame } from '../session/frame-batch.js'
@@ -21,10 +21,10 @@ import { userClose, userFault } from './endings.js'
 import { handleOf, type LinkControl, type RelayLinkHandle } from './link-handle.js'
 import type { Verdict } from './options.js'
 
-/** What may be sent at once in one direction before `send()` says that it is much, in bytes. */
+/** Bytes that may be sent at once in one direction before `send()` returns false. */
 const MUCH = 1 << 16
 
-/** What the links of one relay have in common. */
+/** The parts that the links of one relay share. */
 export interface LinkHost {
   readonly relay: Handle
   /** Messages whose frames go to `onFrame`: extension × 256 + type. Null: all. */
@@ -38,7 +38,7 @@ export interface LinkHost {
   flushSoon(): void
 }
 
-/** What user code has sent in one direction. */
+/** The bytes that user code has sent in one direction. */
 interface Sent {
   turn: number
   bytes: number
@@ -82,7 +82,7 @@ export class HookedLink implements LinkControl {
     this.#goOn(course, first)
   }
 
-  /** What was sent in a direction has gone out. */
+  /** Notes that all bytes that were sent in a direction have gone out. */
   drained(direction: Direction): void {
     this.#sent[direction].full = false
     this.#sent[direction].bytes = 0
@@ -164,7 +164,7 @@ export class HookedLink implements LinkControl {
     this.#finish(course)
   }
 
-  /** What `onFrame` wants done with a frame, or the promise of it. */
+  /** Returns the verdict of `onFrame` on a frame, or the promise of it. */
   #ask(frame: Frame, direction: Direction): Verdict | PromiseLike<unknown> {
     let verdict: unknown
     try {
@@ -214,7 +214,7 @@ export class HookedLink implements LinkControl {
   }
 
   #fail(error: unknown, course: Course): void {
-    // What came before it goes out.
+    // Frames that came before it go out.
     this.#forward(course)
     this.#stopped = true
     this.#host.endBy(this.#id, userFault(error as Error))
@@ -233,13 +233,7 @@ function isVerdict(verdict: unknown): verdict is Verdict {
   return verdict === 'forward' || verdict === 'drop' || types.isUint8Array(verdict)
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  // A Proxy answers to everything.
-  if (typeof value !== 'object' || value === null || types.isProxy(value)) return false
-  return types.isPromise(value) || typeof (value as { then?: unknown }).then === 'function'
-}
-
-/** What a promise that `onFrame` has returned comes to. */
+/** Returns the verdict that a promise of `onFrame` resolves with. */
 async function settledVerdict(promise: PromiseLike<unknown>): Promise<Verdict> {
   let verdict: unknown
   try {

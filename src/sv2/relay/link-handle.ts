@@ -5,7 +5,7 @@ import type { SendableMessage } from '../session/encoded.js'
 
 const handleKey = Symbol('framepool.relay-link')
 
-/** What a handle asks of its link. */
+/** The requests that a handle makes of its link. */
 export interface LinkControl {
   /** Sends a message of the user's own. */
   send(

@@ -94,7 +94,7 @@ export interface RelayOptions {
   hookMessages?: readonly (number | MessageType)[]
 }
 
-/** What becomes of a frame: a payload takes the place of the frame's. */
+/** The fate of a frame. A payload takes the place of the frame's. */
 export type Verdict = 'forward' | 'drop' | Uint8Array
 
 /** The limits that are numbers, with the least and the most that each may be. */

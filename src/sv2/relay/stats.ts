@@ -26,13 +26,13 @@ export interface RelayRefusals {
   descriptors: number
   /** No genuine frame came within `handshakeTimeoutMs`. */
   handshakeTimeout: number
-  /** What came first was no Stratum V2, or did not know the keys. */
+  /** The first bytes were no Stratum V2, or did not know the keys. */
   foreign: number
   /** A frame was larger than `maxFrameSize`. */
   frameTooLarge: number
   /** A started frame came more slowly than `minBytesPerSecond`. */
   slowFrame: number
-  /** What waited for a side went out more slowly than `minBytesPerSecond`. */
+  /** A side took the bytes that waited for it more slowly than `minBytesPerSecond`. */
   slowReader: number
   /** A miner left in its handshake, or in the middle of a frame. */
   cutFrame: number
