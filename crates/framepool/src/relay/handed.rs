@@ -44,3 +44,19 @@ impl Handed {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_slices_than_a_pool_has_slots_lie_in_pools() {
+        let mut handed = Handed::default();
+        let slices: Vec<_> = (0..=u8::MAX).map(|byte| handed.copy(&[byte; 100]).unwrap()).collect();
+        let on_heap = slices.iter().filter(|slice| slice.slot().is_none()).count();
+        assert!(on_heap < POOLS, "{on_heap}");
+        for (slice, byte) in slices.iter().zip(0..=u8::MAX) {
+            assert_eq!(slice.as_ref(), [byte; 100]);
+        }
+    }
+}
