@@ -1,23 +1,29 @@
 /**
  * P18: CPU of the relay for a frame, with 50 and 1,000 miners in a closed loop: with one thread, with two, and with a hook on every frame.
- * `--seconds=N` sets the length of a run. The figures to compare with are those of the reference implementation's relay on the same machine:
- * `FRAMEPOOL_REFERENCE=16.5,19.9` gives its microseconds a frame at 50 and at 1,000 miners.
+ * Beside it run the reference implementation's relay, and a pipe that moves bytes and knows no protocol. Both are native programs
+ * of one thread. `--seconds=N` sets the length of a run, and `--miners=N` the number of miners.
  */
-import { fork } from 'node:child_process'
+import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { readFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { generateAuthorityKeypair, Sv2Session } from '../src/sv2/index.js'
-import type { RelayCpuReport } from './relay-cpu-process.js'
+import { median } from './compare.js'
 
-const MINERS = [50, 1000]
-const WAYS = { 'one thread': {}, 'two threads': { threads: 2 }, 'a hook on every frame': { hook: true } }
 const ROUNDS = 3
 const WARM_UP_MS = 500
+/** Miners that connect at once. */
+const AT_ONCE = 50
 const PAYLOAD = Buffer.alloc(64, 7)
-const { seconds = '3' } = Object.fromEntries(process.argv.slice(2).map((flag) => flag.replace(/^--/, '').split('=')))
+/** Unit in which the system counts the CPU time of a process. */
+const TICK_MICROS = 10_000
+const flags = Object.fromEntries(process.argv.slice(2).map((flag) => flag.replace(/^--/, '').split('=')))
+const seconds = Number(flags.seconds ?? 3)
+const counts: number[] = flags.miners === undefined ? [50, 1000] : [Number(flags.miners)]
 
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const { publicKey: authorityPublicKey, secretKey: authoritySecretKey } = generateAuthorityKeypair()
 const pool = createServer((socket) => {
   socket.on('error', () => {})
@@ -27,47 +33,105 @@ const pool = createServer((socket) => {
 await once(pool, 'listening')
 const upstream = { host: '127.0.0.1', port: (pool.address() as AddressInfo).port, authorityPublicKey }
 
-/** Runs miners that each send a frame when the last has come back. Returns the microseconds of CPU that the relay spends on a frame. */
-async function run(miners: number, way: object): Promise<number> {
+/** A running relay. */
+interface Running {
+  relay: ChildProcess
+  port: number
+}
+
+async function engine(way: object): Promise<Running> {
   const options = { listen: { port: 0 }, upstream, authorityPublicKey, authoritySecretKey, ...way }
-  const process = fileURLToPath(new URL('relay-cpu-process.js', import.meta.url))
-  const relay = fork(process, [JSON.stringify(options)])
+  const relay = fork(fileURLToPath(new URL('relay-cpu-process.js', import.meta.url)), [JSON.stringify(options)])
   const [port] = (await once(relay, 'message')) as [number]
-  const sockets = []
-  for (let index = 0; index < miners; index++) {
+  return { relay, port }
+}
+
+async function program(name: string, ...args: string[]): Promise<Running> {
+  const address = `${upstream.host}:${upstream.port}`
+  const relay = spawn(`${root}target/rivals/release/${name}`, [address, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [printed] = (await once(relay.stdout!, 'data')) as [Buffer]
+  return { relay, port: Number(printed.toString()) }
+}
+
+const contenders = new Map<string, () => Promise<Running>>([
+  ['one thread', () => engine({})],
+  ['two threads', () => engine({ threads: 2 })],
+  ['a hook on every frame', () => engine({ hook: true })],
+])
+const manifest = `${root}benchmark/rivals/relays/Cargo.toml`
+const cargo = ['build', '--quiet', '--release', '--locked', '--manifest-path', manifest]
+const [REFERENCE, FLOOR] = ['stratum-apps 0.8.0', 'a pipe, no cryptography']
+if (spawnSync('cargo', [...cargo, '--target-dir', `${root}target/rivals`], { stdio: 'inherit' }).status === 0) {
+  contenders.set(REFERENCE, () => program('reference', authorityPublicKey, authoritySecretKey))
+  contenders.set(FLOOR, () => program('pipe'))
+}
+
+/** CPU time of a process, in microseconds. */
+interface Cpu {
+  user: number
+  system: number
+}
+
+function cpuOf({ pid }: ChildProcess): Cpu {
+  // The name in parentheses may hold spaces. The times are the twelfth and thirteenth field after it.
+  const [, numbers] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ') as [string, string]
+  const [user, system] = numbers.split(' ').slice(11, 13).map(Number) as [number, number]
+  return { user: user * TICK_MICROS, system: system * TICK_MICROS }
+}
+
+/** Runs miners that each send a frame when the last has come back. Returns the CPU that the relay spends on a frame. */
+async function run(miners: number, start: () => Promise<Running>): Promise<Cpu> {
+  const { relay, port } = await start()
+  const sockets: Socket[] = []
+  let echoes = 0
+  const mine = async (): Promise<void> => {
     const session = Sv2Session.initiator({ authorityPublicKey })
     const socket = connect(port, '127.0.0.1')
     socket.on('error', () => {})
     sockets.push(socket)
-    session.attach(socket, () => session.send({ messageType: 1 }, PAYLOAD))
+    session.attach(socket, (batch) => {
+      echoes += batch.length
+      session.send({ messageType: 1 }, PAYLOAD)
+    })
     await session.established()
     session.send({ messageType: 1 }, PAYLOAD)
   }
-  const ask = async (): Promise<RelayCpuReport> => {
-    relay.send('report')
-    return ((await once(relay, 'message')) as [RelayCpuReport])[0]
+  for (let made = 0; made < miners; made += AT_ONCE) {
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, miners - made) }, mine))
   }
   await sleep(WARM_UP_MS)
-  const before = await ask()
-  await sleep(Number(seconds) * 1000)
-  const after = await ask()
+  const [before, echoesBefore] = [cpuOf(relay), echoes]
+  await sleep(seconds * 1000)
+  const after = cpuOf(relay)
+  // An echo went through the relay twice.
+  const frames = 2 * (echoes - echoesBefore)
   for (const socket of sockets) socket.destroy()
   relay.kill()
-  return (after.cpuMicros - before.cpuMicros) / (after.frames - before.frames)
+  await once(relay, 'exit')
+  return { user: (after.user - before.user) / frames, system: (after.system - before.system) / frames }
 }
 
-const reference = process.env.FRAMEPOOL_REFERENCE?.split(',').map(Number)
-for (const [column, miners] of MINERS.entries()) {
-  const found = new Map<string, number[]>(Object.keys(WAYS).map((name) => [name, []]))
+const total = ({ user, system }: Cpu): number => user + system
+for (const miners of counts) {
+  const found = new Map<string, Cpu[]>([...contenders.keys()].map((name) => [name, []]))
   for (let round = 0; round < ROUNDS; round++) {
-    for (const [name, way] of Object.entries(WAYS)) found.get(name)!.push(await run(miners, way))
+    for (const [name, start] of contenders) found.get(name)!.push(await run(miners, start))
   }
-  console.log(`\n${miners} miners in a closed loop through a relay: CPU of its process, a frame`)
+  console.log(`\n${miners} miners in a closed loop through a relay: CPU of its process, a frame (user + system)`)
+  const beside = (name: string, rival: string): string => {
+    const rivals = found.get(rival)
+    if (rivals === undefined || name === REFERENCE || name === FLOOR) return ''
+    return median(found.get(name)!.map((cpu, round) => total(cpu) / total(rivals[round]!))).toFixed(2)
+  }
   for (const [name, each] of found) {
-    const median = each.toSorted((a, b) => a - b)[Math.floor(ROUNDS / 2)]!
-    const beside = reference?.[column]
-    const ratio = beside === undefined ? '' : `  ${(median / beside).toFixed(2)} of the reference`
-    console.log(`  ${name.padEnd(24)} ${median.toFixed(1).padStart(6)} µs${ratio}`)
+    const [all, user, system] = [total, (cpu: Cpu) => cpu.user, (cpu: Cpu) => cpu.system].map((figure) =>
+      median(each.map(figure)).toFixed(1),
+    )
+    const ratios = [REFERENCE, FLOOR].map((rival) => beside(name, rival))
+    const compared = ratios[0] === '' ? '' : `  ${ratios[0]} of the reference, ${ratios[1]} of the pipe`
+    console.log(`  ${name.padEnd(24)} ${all!.padStart(6)} µs (${user} + ${system})${compared}`)
   }
 }
 process.exit()

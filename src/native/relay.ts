@@ -153,9 +153,11 @@ export function replaceHanded(
   check()
 }
 
-/** Has a link go on behind the frames that waited. */
-export function endHanded(relay: Handle, link: number, direction: Direction): void {
+/** Forwards `count` frames from `first` on of those that wait, which may be 0, and has the link go on behind all of them. */
+export function endHanded(relay: Handle, link: number, direction: Direction, first: number, count: number): void {
   writeWay(relay, link, direction)
+  control[Word.First] = first
+  control[Word.Frames] = count
   relayDone()
   check()
 }

@@ -20,6 +20,7 @@ mod bucket;
 mod command;
 mod ending;
 mod figures;
+mod handed;
 mod handle;
 mod hooks;
 mod link;

@@ -186,7 +186,7 @@ fn a_hook_decides_about_the_frames_that_it_selects() {
                 _ => commands.push(Operation::Forward { way, from: index, to: index + 1 }),
             }
         }
-        commands.push(Operation::Done { way });
+        commands.push(Operation::Done { way, from: 0, to: 0 });
         relay.command(commands.into_iter().map(|operation| Command { link: id, operation }));
     }
     miner.expect(&[

@@ -157,7 +157,6 @@ export class HookedLink implements LinkControl {
         }
         if (!this.#stopped) this.#apply(verdict, course, index)
       }
-      if (!this.#stopped) this.#forward(course)
     } catch (error) {
       this.#fail(error, course)
     }
@@ -225,7 +224,8 @@ export class HookedLink implements LinkControl {
     course.batch.release()
     if (this.#courses[course.direction] !== course) return
     this.#courses[course.direction] = null
-    endHanded(this.#host.relay, this.#id, course.direction)
+    const { direction, from, to } = course
+    endHanded(this.#host.relay, this.#id, direction, from, to - from)
   }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! In, for all of them: the relay in `Handle`, and for a link its number in `Low` and `High`.
 
+use std::ops::Range;
+
 use framepool::relay::{Operation, Way};
 use framepool::slot::OutOfMemory;
 use framepool::sv2::FrameHeader;
@@ -40,11 +42,15 @@ fn payload(call: &Call<'_>) -> Result<Vec<u8>, Fault> {
     Ok(copy)
 }
 
+/// Returns the `Frames` frames from `First` on.
+fn frames(call: &Call<'_>) -> Range<usize> {
+    let from = call.get(Word::First) as usize;
+    from..from + call.get(Word::Frames) as usize
+}
+
 /// Forwards `Frames` frames from `First` on of the batch that waits in `Direction`.
 pub(crate) fn forward(call: &mut Call<'_>) -> Reply {
-    let from = call.get(Word::First) as usize;
-    let to = from + call.get(Word::Frames) as usize;
-    let way = way(call);
+    let (way, Range { start: from, end: to }) = (way(call), frames(call));
     add(call, Operation::Forward { way, from, to })
 }
 
@@ -54,10 +60,10 @@ pub(crate) fn replace(call: &mut Call<'_>) -> Reply {
     add(call, Operation::Replace { way, frame, payload })
 }
 
-/// Ends the wait of the batch in `Direction`.
+/// Forwards `Frames` frames from `First` on of the batch that waits in `Direction`, and ends its wait.
 pub(crate) fn done(call: &mut Call<'_>) -> Reply {
-    let way = way(call);
-    add(call, Operation::Done { way })
+    let (way, Range { start: from, end: to }) = (way(call), frames(call));
+    add(call, Operation::Done { way, from, to })
 }
 
 /// Sends a frame in `Direction`, with the payload that the call carries. In: `Extension`, `MessageType`.

@@ -18,9 +18,15 @@ pub(super) struct Rate {
 }
 
 impl Rate {
-    fn time_of(self, units: u64) -> Duration {
-        let nanos = u128::from(units) * 1_000_000_000 / u128::from(self.units.max(1));
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    /// Returns the time that `units` take at this rate.
+    pub(super) fn time_of(self, units: u64) -> Duration {
+        let rate = self.units.max(1);
+        // Most counts are small, and a division of 128 bits takes longer than all else here.
+        let nanos = match units.checked_mul(1_000_000_000) {
+            Some(nanos) => nanos / rate,
+            None => u64::try_from(u128::from(units) * 1_000_000_000 / u128::from(rate)).unwrap_or(u64::MAX),
+        };
+        Duration::from_nanos(nanos)
     }
 }
 

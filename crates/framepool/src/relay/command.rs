@@ -32,10 +32,14 @@ pub enum Operation {
         /// Payload that takes the place of the frame's.
         payload: Vec<u8>,
     },
-    /// Go on with the frames behind the batch that was handed over.
+    /// Forward frames of the batch that was handed over, and go on with the frames behind the batch.
     Done {
         /// Way of the batch.
         way: Way,
+        /// Index of the first of them.
+        from: usize,
+        /// Index after the last of them. It may be `from`.
+        to: usize,
     },
     /// Send a frame.
     Send {

@@ -9,12 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use buffer_sv2::Buffer;
-
 use super::bucket::{Bucket, Rate};
 use super::command::{Inbox, Message, Operation, Way};
 use super::ending::{Cause, Ending, Facts, SystemFault};
 use super::figures::{LinkFigures, Reason, WorkerFigures, add};
+use super::handed::Handed;
 use super::hooks::telling;
 use super::network::Network;
 use super::record::{Disconnected, Record};
@@ -45,7 +44,7 @@ pub(super) struct Turn<'a, N: Network> {
     /// Where frames are decrypted.
     pub(super) pool: &'a mut SlotPool,
     /// Where the frames lie that are handed to the user.
-    pub(super) handed: &'a mut SlotPool,
+    pub(super) handed: &'a mut Handed,
     pub(super) chunk: &'a mut [u8],
     pub(super) records: &'a mut Vec<Record>,
     pub(super) shared: &'a Shared,
@@ -90,7 +89,10 @@ struct Attempts {
 struct Counted {
     frames: [u64; 2],
     bytes: [u64; 2],
-    memory: u64,
+    /// Of the session that frames of a direction go out through.
+    memory: [u64; 2],
+    /// Of frames that wait, by direction.
+    held: [u64; 2],
 }
 
 /// A link.
@@ -225,7 +227,13 @@ impl<S: super::network::Stream + 'static> Link<S> {
         }
         self.end_sides(turn)?;
         for from in [MINER, POOL] {
-            let open = self.gate(from, turn)?.is_some();
+            let Some(side) = &self.sides[from] else { continue };
+            // Otherwise nothing is to be read, and no memory to be asked for or given back.
+            let matters = side.readable || side.begun || self.memory.has_grants(direction(from));
+            if from == MINER {
+                self.throttled = None;
+            }
+            let open = matters && self.gate(from, turn)?.is_some();
             if let Some(side) = &mut self.sides[from] {
                 more |= open && side.readable;
                 side.measure(!open, turn.shared.options.limits.min_rate, turn.now);
@@ -258,7 +266,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
         if written > 0 {
             self.moved = turn.now;
         }
-        if side.session.output().is_drained() {
+        if (self.congested[which] || self.watched[which]) && side.session.output().is_drained() {
             self.congested[which] = false;
             if std::mem::take(&mut self.watched[which]) {
                 turn.records.push(Record::Drained { id: self.figures.id, way: direction(1 - which) });
@@ -296,7 +304,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
             let missing = input.wire.saturating_sub(input.come).max(1);
             return Ok((!self.authenticated).then_some(missing));
         };
-        sink.over |= sink.session.output().is_over_high_water();
+        sink.over |= sink.unsent && sink.session.output().is_over_high_water();
         if sink.over || self.requests[from].is_some() {
             return Ok(None);
         }
@@ -310,6 +318,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
             self.account(turn.figures);
             let Some(sink) = &mut self.sides[1 - from] else { return Ok(None) };
             self.memory.release(way, &mut sink.session);
+            sink.changed = true;
         }
         if let Some(payload) = step.granted
             && !self.grant(from, payload, turn)?
@@ -376,6 +385,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
             side.note_head(chunk);
         }
         let received = side.session.receive(chunk, turn.pool);
+        side.note_received(before);
         let batch = match received {
             Ok(batch) => batch,
             Err(error) => return Err(self.broken(from, error)),
@@ -389,9 +399,11 @@ impl<S: super::network::Stream + 'static> Link<S> {
                 self.become_ready();
             }
         }
-        let genuine =
-            batch.is_some() || self.sides[from].as_ref().is_some_and(|side| side.session.partial().payload.is_some());
-        if genuine && from == MINER && !self.authenticated {
+        if from == MINER
+            && !self.authenticated
+            && (batch.is_some()
+                || self.sides[from].as_ref().is_some_and(|side| side.session.partial().payload.is_some()))
+        {
             self.become_authenticated(turn)?;
         }
         if from == MINER && self.authenticated {
@@ -539,6 +551,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
         if let Err(error) = sink.session.forward(bytes, table, frames.clone()) {
             return Err(self.not_passed(from, error));
         }
+        (sink.unsent, sink.changed) = (true, true);
         sink.forwarded += frames.len() as u64;
         if from == POOL {
             let batch = Batch { slice: bytes, table, frames: frames.end };
@@ -576,15 +589,14 @@ impl<S: super::network::Stream + 'static> Link<S> {
 
     fn hand_over<N: Network<Stream = S>>(&self, from: usize, held: &mut Held, turn: &mut Turn<'_, N>) -> Step<()> {
         held.handed = true;
-        let Ok(room) = turn.handed.try_get_writable(held.bytes.len()) else {
+        let Ok(slice) = turn.handed.copy(&held.bytes) else {
             return Err(Ending::of_relay(Cause::Broken(Error::NoMemory)));
         };
-        room.copy_from_slice(&held.bytes);
         turn.records.push(Record::Frames {
             id: self.figures.id,
             address: self.figures.address,
             way: direction(from),
-            slice: turn.handed.get_data_owned(),
+            slice,
             table: held.table,
             frames: held.frames,
             first: held.next,
@@ -613,8 +625,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
             Operation::Forward { way, from, to } => {
                 let source = 1 - target(way);
                 let Some(held) = self.verdict(source) else { return Ok(()) };
-                let frames = from.min(held.frames)..to.min(held.frames);
-                let passed = self.forward(source, &held.bytes, held.table, frames);
+                let passed = self.forward_held(source, &held, from, to);
                 self.held[source] = Some(held);
                 passed
             }
@@ -636,9 +647,12 @@ impl<S: super::network::Stream + 'static> Link<S> {
                 }
                 Ok(())
             }
-            Operation::Done { way } => {
-                self.held[1 - target(way)] = None;
-                Ok(())
+            Operation::Done { way, from, to } => {
+                let source = 1 - target(way);
+                match self.verdict(source) {
+                    Some(held) => self.forward_held(source, &held, from, to),
+                    None => Ok(()),
+                }
             }
             Operation::Send { way, header, payload } => {
                 let finished = self.sides[target(way)].as_ref().is_none_or(|side| side.finished);
@@ -667,7 +681,12 @@ impl<S: super::network::Stream + 'static> Link<S> {
         }
     }
 
-    /// Returns the frames that wait for a verdict, unless no verdict counts any more.
+    /// Forwards frames that have waited for a verdict.
+    fn forward_held(&mut self, source: usize, held: &Held, from: usize, to: usize) -> Step<()> {
+        self.forward(source, &held.bytes, held.table, from.min(held.frames)..to.min(held.frames))
+    }
+
+    /// Takes the frames that wait for a verdict, unless no verdict counts any more.
     fn verdict(&mut self, from: usize) -> Option<Box<Held>> {
         if self.stopped { None } else { self.held[from].take_if(|held| held.handed) }
     }
@@ -683,6 +702,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
                 Err(error) => Err(error),
             };
         }
+        (sink.unsent, sink.changed) = (true, true);
         self.grown = true;
         sent.map(drop).map_err(|error| self.not_passed(1 - target(way), error))
     }
@@ -839,6 +859,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
             self.grown = false;
             for side in self.sides.iter_mut().flatten() {
                 side.session.shrink();
+                side.changed = true;
             }
         }
         if due(self.attempts.as_ref().and_then(|attempts| attempts.until)) {
@@ -850,27 +871,26 @@ impl<S: super::network::Stream + 'static> Link<S> {
 
     /// Brings the figures up to date.
     fn account(&mut self, figures: &WorkerFigures) {
-        let mut counted = Counted::default();
         // What goes upstream goes out through the side of the pool.
         for (way, which) in [(0, POOL), (1, MINER)] {
-            if let Some(side) = &self.sides[which] {
-                let stats = side.session.stats();
-                counted.frames[way] = side.forwarded;
-                counted.bytes[way] = stats.bytes_out;
-                counted.memory += stats.memory_bytes as u64;
+            let held = self.held[way].as_ref().map_or(0, |held| held.bytes.len() as u64);
+            add(&figures.memory, held.wrapping_sub(self.counted.held[way]));
+            self.counted.held[way] = held;
+            let Some(side) = &mut self.sides[which] else { continue };
+            if !std::mem::take(&mut side.changed) {
+                continue;
             }
-            if let Some(held) = &self.held[way] {
-                counted.memory += held.bytes.len() as u64;
-            }
+            let stats = side.session.stats();
+            let memory = stats.memory_bytes as u64;
+            add(&figures.frames[way], side.forwarded - self.counted.frames[way]);
+            add(&figures.bytes[way], stats.bytes_out - self.counted.bytes[way]);
+            add(&figures.memory, memory.wrapping_sub(self.counted.memory[way]));
+            self.figures.frames[way].store(side.forwarded, Ordering::Relaxed);
+            self.figures.bytes[way].store(stats.bytes_out, Ordering::Relaxed);
+            self.counted.frames[way] = side.forwarded;
+            self.counted.bytes[way] = stats.bytes_out;
+            self.counted.memory[way] = memory;
         }
-        for way in [0, 1] {
-            add(&figures.frames[way], counted.frames[way] - self.counted.frames[way]);
-            add(&figures.bytes[way], counted.bytes[way] - self.counted.bytes[way]);
-            self.figures.frames[way].store(counted.frames[way], Ordering::Relaxed);
-            self.figures.bytes[way].store(counted.bytes[way], Ordering::Relaxed);
-        }
-        add(&figures.memory, counted.memory.wrapping_sub(self.counted.memory));
-        self.counted = counted;
     }
 
     fn cancel_requests(&mut self) {
@@ -886,7 +906,9 @@ impl<S: super::network::Stream + 'static> Link<S> {
         let ending = *self.ending.take().unwrap_or(ending);
         self.cancel_requests();
         self.account(turn.figures);
-        add(&turn.figures.memory, self.counted.memory.wrapping_neg());
+        for bytes in [self.counted.memory, self.counted.held].concat() {
+            add(&turn.figures.memory, bytes.wrapping_neg());
+        }
         for side in &mut self.sides {
             if let Some(side) = side.take() {
                 turn.network.close(side.stream);

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
+use super::bucket::Rate;
 use super::ending::{Facts, SystemFault};
 use super::network::Stream;
 use crate::sv2::{Session, State};
@@ -34,6 +35,13 @@ pub(super) struct Side<S> {
     pub(super) finished: bool,
     /// The output was over its mark, and is not drained yet.
     pub(super) over: bool,
+    /// The output may hold something. The flags from here on spare a look into the session, whose memory the processor's
+    /// caches seldom hold.
+    pub(super) unsent: bool,
+    /// A frame has begun to come, and is not whole.
+    pub(super) begun: bool,
+    /// The session's figures may have changed since they were last added to the relay's.
+    pub(super) changed: bool,
     /// The first bytes that came, until the first frame.
     head: Vec<u8>,
     /// Frames that were passed on to this side.
@@ -68,8 +76,7 @@ impl Progress {
 
     fn pay(&mut self, count: u64, rate: u64, now: Duration) {
         let Some((from, before)) = &mut self.unpaid else { return };
-        let nanos = u128::from(count.wrapping_sub(*before)) * 1_000_000_000 / u128::from(rate.max(1));
-        let paid = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        let paid = Rate { units: rate, burst: Duration::ZERO }.time_of(count.wrapping_sub(*before));
         *from = from.saturating_add(paid).min(now);
         *before = count;
     }
@@ -98,6 +105,9 @@ impl<S: Stream> Side<S> {
             ignored: false,
             finished: false,
             over: false,
+            unsent: true,
+            begun: false,
+            changed: true,
             head: Vec::new(),
             forwarded: 0,
             incoming: Progress::default(),
@@ -109,14 +119,21 @@ impl<S: Stream> Side<S> {
     /// whether the turn ended it.
     pub(super) fn flush(&mut self) -> Result<(usize, bool), SystemFault> {
         let mut total = 0;
-        while self.writable && !self.connecting && self.session.output().available() > 0 {
+        while self.unsent && self.writable && !self.connecting {
+            if self.session.output().available() == 0 {
+                self.unsent = false;
+                break;
+            }
             if total >= MOST_WRITTEN {
                 return Ok((total, true));
             }
             let Self { stream, session, .. } = self;
             match session.output().write_with(|pieces| stream.write(pieces)) {
                 Ok(0) => self.writable = false,
-                Ok(written) => total += written,
+                Ok(written) => {
+                    self.changed = true;
+                    total += written;
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(SystemFault::new("write", &error)),
@@ -195,15 +212,25 @@ impl<S: Stream> Side<S> {
         }
     }
 
+    /// Notes that the session has taken input.
+    pub(super) fn note_received(&mut self, before: State) {
+        let had_begun = self.begun;
+        let partial = self.session.partial();
+        self.begun = partial.transport && partial.come > 0;
+        // The session answers in its handshake. It keeps what it cannot use yet.
+        self.unsent |= before == State::Handshake;
+        self.changed |= before == State::Handshake || had_begun || self.begun;
+    }
+
     /// Measures how fast a started frame comes, unless it is `held` up by us, and how fast the output goes out.
     pub(super) fn measure(&mut self, held: bool, rate: u64, now: Duration) {
-        let (partial, stats) = (self.session.partial(), self.session.stats());
-        if held || self.ignored || !partial.transport || partial.come == 0 {
+        if held || self.ignored || !self.begun {
             self.incoming.stop();
         } else {
+            let stats = self.session.stats();
             self.incoming.go_on(stats.frames_in, stats.bytes_in, rate, now);
         }
-        if self.session.output().pending() == 0 || self.connecting {
+        if !self.unsent || self.connecting || self.session.output().pending() == 0 {
             self.outgoing.stop();
         } else {
             let position = self.session.output().position();

@@ -136,8 +136,7 @@ impl User {
         let middle = rng.gen_range(from..=to);
         inbox.send([
             command(Operation::Forward { way, from, to: middle }),
-            command(Operation::Forward { way, from: middle, to }),
-            command(Operation::Done { way }),
+            command(Operation::Done { way, from: middle, to }),
         ]);
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::command::{Command, Inbox, Message};
 use super::ending::{Cause, Ending};
 use super::figures::{LinkFigures, Reason, WorkerFigures};
+use super::handed::Handed;
 use super::link::{Link, Turn};
 use super::network::{LISTENER, Network, Ready, WAKER};
 use super::record::Record;
@@ -67,7 +68,7 @@ pub(super) struct Worker<N: Network> {
     handshaking: usize,
     wheel: Wheel<Timer>,
     pool: SlotPool,
-    handed: SlotPool,
+    handed: Handed,
     chunk: Vec<u8>,
     ready: Vec<Ready>,
     messages: Vec<Message<N::Stream>>,
@@ -90,7 +91,6 @@ where
         index: usize,
         inboxes: Vec<Arc<Inbox<N::Stream>>>,
     ) -> Result<Self, OutOfMemory> {
-        let handed = if shared.options.hooks.is_none() { 0 } else { POOL_CAPACITY };
         Ok(Self {
             network,
             shared,
@@ -105,7 +105,7 @@ where
             handshaking: 0,
             wheel: Wheel::new(),
             pool: SlotPool::new(POOL_CAPACITY)?,
-            handed: SlotPool::new(handed)?,
+            handed: Handed::default(),
             chunk: vec![0; CHUNK],
             ready: Vec::new(),
             messages: Vec::new(),
