@@ -7,6 +7,7 @@
 export { BuddyBuffer } from './src/buddy/buddy-buffer.js'
 export type { BuddyPoolOptions, BuddyPoolStats } from './src/buddy/buddy-pool.js'
 export { BuddyPool } from './src/buddy/buddy-pool.js'
+export type { BlockBackend, BlockMemory } from './src/buddy/lent-blocks.js'
 export { BudgetAllocation } from './src/budget/budget-allocation.js'
 export type { BudgetPoolStats, BufferSize } from './src/budget/budget-pool.js'
 export { BudgetPool } from './src/budget/budget-pool.js'

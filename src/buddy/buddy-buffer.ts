@@ -59,7 +59,8 @@ export class BuddyBuffer implements Disposable {
 
   /**
    * The bytes of the logical length, not copied: at first the whole capacity. They hold what was there before. Throws `ERR_RELEASED`
-   * once the buffer is released or moved. `bytes.buffer` is the whole block of 64 MiB.
+   * once the buffer is released or moved, and `ERR_INVALID_STATE` if a {@link BlockBackend} gave the block and detached it. `bytes.buffer`
+   * is the whole block of 64 MiB.
    */
   get bytes(): Uint8Array {
     const view = this.#view
@@ -109,8 +110,8 @@ export class BuddyBuffer implements Disposable {
   /**
    * Returns a ticket with which this isolate, or another of this process, can `adopt()` the buffer, without a copy and with its logical
    * length. In this isolate the buffer counts as released from here on. Views of it lie in memory that is shared: do not use them any
-   * more. Throws `ERR_RELEASED` once the buffer is released or moved, and `ERR_CLOSED` once the pool is closed, which waits for the
-   * release.
+   * more. Throws `ERR_RELEASED` once the buffer is released or moved, `ERR_CLOSED` once the pool is closed, which waits for the release, and
+   * `ERR_INVALID_STATE` if the pool has a {@link BlockBackend}.
    */
   move(): Ticket<BuddyBuffer> {
     return { framepool: makeTicket((carrier) => departOf(this, carrier)) }
