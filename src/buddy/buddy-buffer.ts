@@ -16,6 +16,8 @@ let checkOf: (buffer: BuddyBuffer) => void
 let takeOf: (buffer: BuddyBuffer) => Taken
 let departOf: (buffer: BuddyBuffer, carrier: Carrier) => void
 
+const UNCLONEABLE = Symbol('a BuddyBuffer is not cloned: post what its move() returns')
+
 /**
  * A buffer of a {@link BuddyPool}, which belongs to the caller until `release()`. After that the memory may become that of another
  * buffer, and all members but `length` and `capacity` throw `ERR_RELEASED`. (ruapc-bufpool `Buffer`)
@@ -38,7 +40,7 @@ export class BuddyBuffer implements Disposable {
     this.#memory = memory
     this.#length = length ?? capacity
     this.#view = this.#length === capacity ? lease.view : null
-    uncloneableInDebugMode(this)
+    uncloneableInDebugMode(this, UNCLONEABLE)
   }
 
   static {

@@ -99,6 +99,8 @@ const MAX_WATERMARK = 0xffff_ffff
 /** Key with which the constructor makes the pool of a native pool that has arrived. */
 const buddyPoolKey = Symbol('framepool.buddy-pool')
 
+const UNCLONEABLE = Symbol('a BuddyPool is not cloned: post what its share() returns')
+
 /**
  * A pool of buffers of 16 KiB to 64 MiB, out of blocks of 64 MiB that it splits and merges in fours. Blocks are mapped as they are
  * needed, within a limit, and kept until the pool is closed. (ruapc_bufpool `BufferPool`)
@@ -114,7 +116,7 @@ export class BuddyPool implements AsyncDisposable {
    */
   constructor(options?: BuddyPoolOptions)
   constructor(options?: BuddyPoolOptions, key?: symbol, arrived?: BuddyMemory) {
-    uncloneable(this)
+    uncloneable(this, UNCLONEABLE)
     if (key === buddyPoolKey) {
       this.#memory = arrived!
       return

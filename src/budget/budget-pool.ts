@@ -47,6 +47,8 @@ const budgetPoolKey = Symbol('framepool.budget-pool')
 
 type Config = ConstructorParameters<typeof BudgetPool>[0]
 
+const UNCLONEABLE = Symbol('a BudgetPool is not cloned: post what its share() returns')
+
 /**
  * A pool of equal buffers, allocated as they are requested, which together never exceed `maxMemory`. A request for more than is left
  * waits. Requests that wait are served in the order in which they came. (frozen_core `BufPool`)
@@ -78,7 +80,7 @@ export class BudgetPool implements AsyncDisposable {
     this.#maxCount = Math.min(MAX_COUNT, Math.floor(this.#maxMemory / this.#bufferSize))
     this.#handle = key === budgetPoolKey ? arrived! : createBudgetPool(this.#bufferSize, this.#maxMemory)
     acquired(this, 'budget-pool', this.#handle, endBudgetPool)
-    uncloneable(this)
+    uncloneable(this, UNCLONEABLE)
   }
 
   /** Size of one buffer in bytes. */

@@ -27,6 +27,8 @@ let defaultPool: SlotPool | undefined
 /** Key that the constructor asks for. */
 const readerKey = Symbol('framepool.frame-reader')
 
+const UNCLONEABLE = Symbol('a FrameReader stays in its thread: move() its batches')
+
 /**
  * Reads a stream of frames, one for each connection. All frames that a read brings lie side by side in one slice, and come as one batch.
  * What has come of an unfinished frame is held.
@@ -39,7 +41,7 @@ export class FrameReader implements Disposable {
     if (key !== readerKey)
       throw invalidArgType('a FrameReader comes from lengthDelimited(), delimited() or withHeader()')
     this.#core = core
-    uncloneable(this)
+    uncloneable(this, UNCLONEABLE)
   }
 
   /** Makes a reader of frames with their length in a header. A wrong option throws `ERR_INVALID_ARG_TYPE` or `ERR_OUT_OF_RANGE`. */

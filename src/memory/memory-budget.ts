@@ -32,6 +32,8 @@ const budgetKey = Symbol('framepool.memory-budget')
 
 let handleOf: (budget: MemoryBudget) => Handle
 
+const UNCLONEABLE = Symbol('a MemoryBudget is not cloned: post what its share() returns')
+
 /**
  * A number of bytes that all who share it hold together at most: readers, slot pools, and code of your own. It allocates nothing. A request
  * for more than is left waits. Requests that wait are served in the order in which they came, also those of other threads.
@@ -51,7 +53,7 @@ export class MemoryBudget {
     const handle = key === budgetKey ? arrived! : createMemoryBudget(maxMemory)
     this.#handle = handle
     whenCollected(this, forgetting(handle))
-    uncloneable(this)
+    uncloneable(this, UNCLONEABLE)
   }
 
   static {

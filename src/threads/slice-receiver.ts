@@ -14,6 +14,8 @@ import { arrivedMovable, type Movable } from './movable.js'
 /** Key of the constructor: only this module has it. */
 const receiverKey = Symbol('framepool.slice-receiver')
 
+const UNCLONEABLE = Symbol('a SliceReceiver is not cloned: post what its move() returns')
+
 /** The receiving end of a {@link SliceChannel}. When its isolate ends, objects not yet received go back to their pools. */
 export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable<T>, Disposable {
   readonly #handle: Handle
@@ -28,7 +30,7 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
     if (key !== receiverKey) throw invalidArgType('a SliceReceiver comes from SliceChannel.create()')
     this.#handle = handle
     acquired(this, 'slice-receiver', handle, freeReceiver(handle))
-    uncloneable(this)
+    uncloneable(this, UNCLONEABLE)
   }
 
   /** Returns the next object, which is the caller's from here on, or null when none is there. */
