@@ -14,6 +14,7 @@ import {
   stringArgument,
 } from '../support/arguments.js'
 import { FramePoolError, invalidArgType, invalidArgValue, type SystemError } from '../support/errors.js'
+import { eventSource, tellClosed, tellCreated, tellOfWait, tellRefused } from '../support/events.js'
 import { uncloneable } from '../support/inspectable.js'
 import type { Ticket } from '../support/ticket.js'
 import { setImmediate } from '../support/timers.js'
@@ -107,6 +108,7 @@ const UNCLONEABLE = Symbol('a BuddyPool is not cloned: post what its share() ret
  */
 export class BuddyPool implements AsyncDisposable {
   readonly #memory: BuddyMemory
+  readonly #source = eventSource('buddy-pool')
   #closing: Promise<void> | null = null
 
   /**
@@ -119,6 +121,7 @@ export class BuddyPool implements AsyncDisposable {
     uncloneable(this, UNCLONEABLE)
     if (key === buddyPoolKey) {
       this.#memory = arrived!
+      tellCreated(this.#source, arrived!.report().maxMemory)
       return
     }
     const given = optionsArgument(options, 'options')
@@ -131,6 +134,7 @@ export class BuddyPool implements AsyncDisposable {
     }
     this.#memory = newBuddyMemory(createBuddyPool(settings), onMet, lent)
     acquired(this, 'buddy-pool', this.#memory.handle, abandoning(this.#memory))
+    tellCreated(this.#source, this.#memory.report().maxMemory)
   }
 
   /**
@@ -150,7 +154,9 @@ export class BuddyPool implements AsyncDisposable {
     const kind = kindOf(size)
     const zero = zeroArgument(options)
     const lease = this.#memory.recent(kind) ?? this.#memory.acquire(size)
-    return lease === null ? null : this.#lend(lease, zero)
+    if (lease !== null) return this.#lend(lease, zero)
+    tellRefused(this.#source, size)
+    return null
   }
 
   /** Allocates a buffer as `tryAllocate()` does, but throws `ERR_MEMORY_LIMIT` at the limit. */
@@ -188,7 +194,13 @@ export class BuddyPool implements AsyncDisposable {
       },
       () => this.#lend(recent ?? memory.claim(), zero),
     )
-    return waited ? buffer.finally(() => memory.ended()) : buffer
+    return waited
+      ? tellOfWait(
+          this.#source,
+          size,
+          buffer.finally(() => memory.ended()),
+        )
+      : buffer
   }
 
   /** Returns the figures of the pool, also while it is closing and after. */
@@ -222,7 +234,11 @@ export class BuddyPool implements AsyncDisposable {
       (settled) => this.#memory.close(settled),
       () => {
         released(this)
-        this.#memory.end()
+        try {
+          this.#memory.end()
+        } finally {
+          tellClosed(this.#source)
+        }
       },
     )
     return this.#closing

@@ -16,6 +16,7 @@ import type { AllocateOptions } from '../support/allocate.js'
 import { zeroArgument } from '../support/allocate.js'
 import { integerArgument, optionsArgument } from '../support/arguments.js'
 import { FramePoolError, outOfRange } from '../support/errors.js'
+import { eventSource, tellClosed, tellCreated, tellOfWait, tellRefused } from '../support/events.js'
 import { uncloneable } from '../support/inspectable.js'
 import type { Ticket } from '../support/ticket.js'
 import type { WaitOptions } from '../support/wait.js'
@@ -56,6 +57,7 @@ const UNCLONEABLE = Symbol('a BudgetPool is not cloned: post what its share() re
 export class BudgetPool implements AsyncDisposable {
   readonly #bufferSize: BufferSize
   readonly #maxMemory: number
+  readonly #source = eventSource('budget-pool')
   readonly #handle: Handle
   readonly #maxCount: number
   #closing: Promise<void> | null = null
@@ -81,6 +83,7 @@ export class BudgetPool implements AsyncDisposable {
     this.#handle = key === budgetPoolKey ? arrived! : createBudgetPool(this.#bufferSize, this.#maxMemory)
     acquired(this, 'budget-pool', this.#handle, endBudgetPool)
     uncloneable(this, UNCLONEABLE)
+    tellCreated(this.#source, this.#maxMemory)
   }
 
   /** Size of one buffer in bytes. */
@@ -103,7 +106,9 @@ export class BudgetPool implements AsyncDisposable {
     const zero = zeroArgument(options)
     this.#checkOpen()
     const allocation = tryAllocateBudget(this.#handle, count, zero)
-    return allocation === null ? null : this.#lend(allocation, count)
+    if (allocation !== null) return this.#lend(allocation, count)
+    tellRefused(this.#source, count * this.#bufferSize)
+    return null
   }
 
   /**
@@ -113,7 +118,8 @@ export class BudgetPool implements AsyncDisposable {
   allocate(count: number, options?: WaitOptions & AllocateOptions): Promise<BudgetAllocation> {
     const grant: BudgetGrant = { allocation: null }
     let zero = false
-    return nativeWait(
+    let waits = false
+    const allocation = nativeWait(
       () => {
         const given = waitOptions(options)
         zero = zeroArgument(options)
@@ -122,10 +128,13 @@ export class BudgetPool implements AsyncDisposable {
       (settled) => {
         this.#checkCount(count)
         this.#checkOpen()
-        return allocateBudget(this.#handle, count, zero, grant, settled)
+        const wait = allocateBudget(this.#handle, count, zero, grant, settled)
+        waits = wait !== 0
+        return wait
       },
       () => this.#lend(grant.allocation!, count),
     )
+    return waits ? tellOfWait(this.#source, count * this.#bufferSize, allocation) : allocation
   }
 
   /**
@@ -167,6 +176,7 @@ export class BudgetPool implements AsyncDisposable {
       () => {
         this.#final = endBudgetPool(this.#handle)
         released(this)
+        tellClosed(this.#source)
       },
     )
     return this.#closing

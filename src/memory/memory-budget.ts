@@ -12,6 +12,7 @@ import { departMemoryBudget, makeTicket } from '../native/transfer.js'
 import { nativeWait } from '../native/wait.js'
 import { integerArgument } from '../support/arguments.js'
 import { invalidArgType } from '../support/errors.js'
+import { eventSource, tellCreated, tellOfWait, tellRefused } from '../support/events.js'
 import { uncloneable } from '../support/inspectable.js'
 import type { Ticket } from '../support/ticket.js'
 import { type WaitOptions, waitOptions } from '../support/wait.js'
@@ -41,6 +42,7 @@ const UNCLONEABLE = Symbol('a MemoryBudget is not cloned: post what its share() 
 export class MemoryBudget {
   readonly #handle: Handle
   readonly #maxMemory: number
+  readonly #source = eventSource('memory-budget')
 
   /**
    * Makes a budget.
@@ -54,6 +56,7 @@ export class MemoryBudget {
     this.#handle = handle
     whenCollected(this, forgetting(handle))
     uncloneable(this, UNCLONEABLE)
+    tellCreated(this.#source, maxMemory)
   }
 
   static {
@@ -76,7 +79,9 @@ export class MemoryBudget {
    */
   tryReserve(bytes: number): Reservation | null {
     const handle = tryReserveMemory(this.#handle, this.#checked(bytes))
-    return handle === null ? null : makeReservation(handle, bytes)
+    if (handle !== null) return makeReservation(handle, bytes)
+    tellRefused(this.#source, bytes)
+    return null
   }
 
   /**
@@ -85,11 +90,17 @@ export class MemoryBudget {
    */
   reserve(bytes: number, options?: WaitOptions): Promise<Reservation> {
     const grant: MemoryGrant = { reservation: null }
-    return nativeWait(
+    let waits = false
+    const reservation = nativeWait(
       () => waitOptions(options),
-      (settled) => reserveMemory(this.#handle, this.#checked(bytes), grant, settled),
+      (settled) => {
+        const wait = reserveMemory(this.#handle, this.#checked(bytes), grant, settled)
+        waits = wait !== 0
+        return wait
+      },
       () => makeReservation(grant.reservation!, bytes),
     )
+    return waits ? tellOfWait(this.#source, bytes, reservation) : reservation
   }
 
   /** Returns a ticket with which another isolate of this process can `adopt()` the budget. Both then have one budget and one queue. */
