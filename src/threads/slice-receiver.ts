@@ -1,6 +1,7 @@
 import { acquired, released } from '../native/acquired.js'
 import { receiveFromChannel, releaseReceiver, waitForObject, waitForObjectSync } from '../native/channel.js'
 import type { Handle } from '../native/handle.js'
+import { onBehalf } from '../native/trace.js'
 import { departReceiver, makeTicket } from '../native/transfer.js'
 import { nativeWait } from '../native/wait.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
@@ -48,12 +49,13 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
     const given = waitOptions(options)
     this.#checkAlive()
     this.#waiting++
+    const receive = onBehalf(() => this.tryReceive())
     try {
       for (let left = given; ; left = leftOf(given, start)) {
         const item = await nativeWait(
           () => left,
           (settled) => waitForObject(this.#handle, settled),
-          () => this.tryReceive(),
+          receive,
         )
         // Another wait may have received the object.
         if (item !== null || this.#atEnd) return item
