@@ -1,3 +1,4 @@
+import { Duplex } from 'node:stream'
 import { inspect } from 'node:util'
 import * as workers from 'node:worker_threads'
 import { expect, it } from 'vitest'
@@ -7,10 +8,12 @@ import {
   ByteRing,
   checkMemory,
   FrameReader,
+  FrameWriter,
   MemoryBudget,
   Slice,
   SliceChannel,
   SlotPool,
+  SystemMemoryBuffer,
 } from '../index.js'
 import { Sv2Session } from '../src/sv2/index.js'
 import { DEBUG } from './support/debug-mode.js'
@@ -64,23 +67,61 @@ it('every object says what it is, also when it is released or closed', async () 
   session.close()
 })
 
-it.skipIf(!('markAsUncloneable' in workers))('postMessage() refuses what would arrive as an empty object', async () => {
+it('postMessage() refuses what would arrive as an empty object, and names what to do', async () => {
   const { sender, receiver } = SliceChannel.create()
-  const pool = new SlotPool(10)
+  const pool = new SlotPool(100)
   const budget = new BudgetPool({ bufferSize: 8, maxMemory: 64 })
-  for (const object of [
-    pool,
-    budget,
-    new MemoryBudget(1),
-    sender,
-    receiver,
-    FrameReader.delimited({ maxFrameLength: 1 }),
-  ]) {
-    expect(() => structuredClone(object)).toThrow(expect.objectContaining({ name: 'DataCloneError' }))
+  const buddies = new BuddyPool({ maxMemory: 1 })
+  const memory = new MemoryBudget(1)
+  const ring = new ByteRing(8)
+  const { producer, consumer } = ring.intoParts()
+  const reader = FrameReader.delimited({ maxFrameLength: 10, pool })
+  const batch = reader.receive(Buffer.from('a\n'))
+  const allocation = budget.tryAllocate(1)!
+  const reservation = memory.tryReserve(1)!
+  const session = Sv2Session.initiator()
+  const writer = FrameWriter.delimited(new Duplex({ read: () => {}, write: (_, __, done) => done() }), {
+    maxFrameLength: 10,
+  })
+  const { port1, port2 } = new workers.MessageChannel()
+  const refused: [object, string][] = [
+    [pool, 'move()'],
+    [new SystemMemoryBuffer(), 'move()'],
+    [budget, 'share()'],
+    [buddies, 'share()'],
+    [memory, 'share()'],
+    [reservation, 'share()'],
+    [allocation, 'move()'],
+    [sender, 'move()'],
+    [receiver, 'move()'],
+    [ring, 'move()'],
+    [producer, 'move()'],
+    [consumer, 'move()'],
+    [reader, 'move()'],
+    [batch, 'move()'],
+    [writer, 'move()'],
+    [session, 'copies'],
+  ]
+  if (DEBUG) {
+    pool.write(Buffer.from('x'))
+    refused.push([pool.getDataOwned(), 'move()'], [buddies.allocateSync(1), 'move()'])
   }
-  pool.close()
-  for (const end of [sender, receiver]) end.release()
-  await budget.close()
+  for (const [object, what] of refused) {
+    const error = expect.objectContaining({ name: 'DataCloneError', message: expect.stringContaining(what) })
+    const { name } = object.constructor
+    for (const message of [object, { deep: [object] }]) {
+      expect(() => structuredClone(message), name).toThrow(error)
+      expect(() => port1.postMessage(message), name).toThrow(error)
+    }
+    expect(JSON.stringify(object), name).not.toContain('uncloneable')
+    expect(inspect(object), name).not.toContain('uncloneable')
+  }
+  port1.close()
+  port2.close()
+  for (const [object] of refused) (object as { release?(): boolean }).release?.()
+  for (const closing of [pool, session]) closing.close()
+  for (const ending of [reader, writer]) ending[Symbol.dispose]()
+  await Promise.all([budget.close(), buddies.close()])
 })
 
 it('checkMemory() finds nothing where nothing is wrong', () => {

@@ -3,16 +3,16 @@ import { connect, createServer } from 'node:net'
 import { FrameReader, FrameWriter } from 'framepool'
 
 const options = { maxFrameLength: 65_536 }
-const server = createServer(async (socket) => {
+const server = createServer((socket) => {
   const writer = FrameWriter.lengthDelimited(socket, options)
-  await FrameReader.lengthDelimited(options).attach(socket, (batch) => writer.forward(batch))
-  await writer.end()
-}).listen(0, () => {
+  const reading = FrameReader.lengthDelimited(options).attach(socket, (batch) => writer.forward(batch))
+  reading.then(() => writer.end()).catch(({ message }) => console.error(message))
+}).listen(0, async () => {
   const socket = connect(server.address().port)
   FrameWriter.lengthDelimited(socket, options).write(Buffer.from('Ciao, mundo!'))
-  FrameReader.lengthDelimited(options).attach(socket, ([frame]) => {
+  await FrameReader.lengthDelimited(options).attach(socket, ([frame]) => {
     console.log(Buffer.from(frame).toString())
     socket.end()
-    server.close()
   })
+  server.close()
 })

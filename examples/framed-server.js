@@ -1,6 +1,5 @@
-// A server of length-prefixed frames whose work is done by a worker: `node examples/framed-server.js 8080`. All connections together hold at
-// most 8 MiB, and SIGTERM lets everything that has come be answered. Without a port it serves itself, and ends.
-import { once } from 'node:events'
+// A server whose frames a worker handles: `node examples/framed-server.js 8080`. All connections together hold at most 8 MiB. After SIGTERM
+// it answers what has come, and ends. Without a port it calls itself.
 import { connect, createServer } from 'node:net'
 import { isMainThread, Worker, workerData } from 'node:worker_threads'
 import { adopt, FrameReader, FrameWriter, MemoryBudget, SliceChannel } from 'framepool'
@@ -23,38 +22,34 @@ async function serve(port) {
   new Worker(new URL(import.meta.url), { workerData: [requests.receiver.move(), answers.sender.move()] })
   const budget = new MemoryBudget(8 * 1024 * 1024)
   const clients = new Map()
+  let count = 0
   const server = createServer(async (socket) => {
     const client = { writer: FrameWriter.lengthDelimited(socket, options), waiting: 0, onIdle: () => {} }
-    const id = socket.remotePort
-    clients.set(id, client)
-    const reader = FrameReader.lengthDelimited({ ...options, budget })
-    const read = reader.attach(socket, async (batch) => {
+    const tag = count++
+    clients.set(tag, client)
+    const reading = FrameReader.lengthDelimited({ ...options, budget }).attach(socket, (batch) => {
       client.waiting++
-      await requests.sender.sendAsync(batch, { tag: id })
+      return requests.sender.sendAsync(batch, { tag })
     })
-    await read.catch((error) => console.error(`client ${id}: ${error.message}`))
+    await reading.catch((error) => console.error(`client ${tag}: ${error.message}`))
     while (client.waiting > 0) await new Promise((resolve) => (client.onIdle = resolve))
     await client.writer.end().catch(() => {})
-    clients.delete(id)
-  }).listen(port)
-  await once(server, 'listening')
+    clients.delete(tag)
+  }).listen(port, () => port === 0 && callItself(connect(server.address().port)))
   process.once('SIGTERM', () => server.close(() => requests.sender.end()))
-  if (port === 0) callItself(server.address().port)
   for await (const batch of answers.receiver) {
     const client = clients.get(batch.tag)
-    client.waiting--
     try {
       client.writer.forward(batch)
     } catch {
       batch.release() // The client has gone.
     }
-    client.onIdle()
+    if (--client.waiting === 0) client.onIdle()
   }
   console.log(`${budget.stats().reservedBytes} bytes are held`)
 }
 
-async function callItself(port) {
-  const socket = connect(port)
+async function callItself(socket) {
   FrameWriter.lengthDelimited(socket, options).write(Buffer.from('!odnum ,oaiC'))
   await FrameReader.lengthDelimited(options).attach(socket, ([bytes]) => {
     console.log(Buffer.from(bytes).toString())

@@ -8,6 +8,7 @@ import { FrameWriter, pendingOf } from './framing/frame-writer.js'
 import { checkFramedBatch, FramedBatch } from './framing/framed-batch.js'
 import { MemoryBudget } from './memory/memory-budget.js'
 import { Reservation } from './memory/reservation.js'
+import { ByteRing } from './ring/byte-ring.js'
 import { Consumer } from './ring/consumer.js'
 import { Producer } from './ring/producer.js'
 import { checkSlice, Slice } from './slice/slice.js'
@@ -87,5 +88,6 @@ for (const half of [Producer, Consumer]) {
     ),
   )
 }
+inspectable(ByteRing, ({ size }) => ({ size }))
 inspectable(SliceSender, () => ({}))
 inspectable(SliceReceiver, () => ({}))

@@ -64,12 +64,19 @@ describe.skipIf(process.platform !== 'linux')('the backend of blocks', () => {
     const bytes = readFileSync(file)
     expect(bytes.indexOf(Buffer.alloc(16_384, 0xab)) % 16_384).toBe(0)
     const other = new BuddyPool({ block: { backend: { file } } })
-    expect(() => other.allocateSync(1)).toThrow(expect.objectContaining({ code: 'EAGAIN', syscall: 'flock' }))
+    expect(() => other.allocateSync(1)).toThrow(
+      expect.objectContaining({ code: 'EAGAIN', syscall: 'flock', path: file }),
+    )
     buffer.release()
     await pool.close()
     await other.close()
     const missing = new BuddyPool({ block: { backend: { file: join(folder, 'no', 'such') } } })
-    await expect(missing.allocate(1)).rejects.toMatchObject({ code: 'ENOENT', errno: -2, syscall: 'open' })
+    await expect(missing.allocate(1)).rejects.toMatchObject({
+      code: 'ENOENT',
+      errno: -2,
+      syscall: 'open',
+      path: join(folder, 'no', 'such'),
+    })
     await missing.close()
     rmSync(folder, { recursive: true })
   })
@@ -87,12 +94,12 @@ describe.skipIf(process.platform !== 'linux')('the backend of blocks', () => {
   })
 
   it('is one of those that there are', () => {
-    for (const backend of ['heap', '', null, 5]) {
+    for (const backend of ['heap', '', null, 5, {}]) {
       expect(() => new BuddyPool({ block: { backend: backend as never } })).toThrow(
         expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }),
       )
     }
-    expect(() => new BuddyPool({ block: { backend: {} as never } })).toThrow(
+    expect(() => new BuddyPool({ block: { backend: { file: 5 } as never } })).toThrow(
       expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }),
     )
   })

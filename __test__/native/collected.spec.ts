@@ -6,7 +6,7 @@ function run<T>(script: string): T {
   const program = `
     import * as framepool from 'framepool'
     import * as sv2 from 'framepool/sv2'
-    const { BudgetPool, BuddyPool, ByteRing, inspect, Slice, SliceChannel, SlotPool, SystemMemoryBuffer } = framepool
+    const { BudgetPool, BuddyPool, ByteRing, FrameReader, inspect, MemoryBudget, Slice, SliceChannel, SlotPool, SystemMemoryBuffer } = framepool
     const { generateAuthorityKeypair, Sv2Session } = sv2
     const collect = async () => {
       for (let turn = 0; turn < 10; turn++) {
@@ -18,6 +18,24 @@ function run<T>(script: string): T {
   const args = ['--expose-gc', '--input-type=module', '-e', program]
   return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })) as T
 }
+
+it('a buddy pool that is collected gives its blocks back to the script', () => {
+  const counts = run<number[]>(`
+    const counts = [0, 0]
+    const backend = {
+      allocate: (bytes) => {
+        counts[0]++
+        return new ArrayBuffer(bytes)
+      },
+      release: () => counts[1]++,
+    }
+    const one = () => new BuddyPool({ block: { backend } }).allocateSync(1).release()
+    for (let round = 0; round < 5; round++) one()
+    await collect()
+    console.log(JSON.stringify(counts))
+  `)
+  expect(counts).toEqual([5, 5])
+})
 
 describe('an object that is collected without a release', () => {
   it.each([
@@ -41,6 +59,17 @@ describe('an object that is collected without a release', () => {
     ['a budget pool', 'new BudgetPool({ bufferSize: 8, maxMemory: 1000 }).tryAllocate(3).release()'],
     ['a buddy pool', 'new BuddyPool().allocateSync(1 << 20).release()'],
     ['a buddy pool with a buffer', 'const b = new BuddyPool().allocateSync(1); held.push(b)'],
+    ['a budget', 'new MemoryBudget(10)'],
+    ['a reservation', 'new MemoryBudget(10).tryReserve(5)'],
+    ['a reader', 'FrameReader.delimited({ maxFrameLength: 10 })'],
+    [
+      'a reader with an unfinished frame, a retained batch and a budget',
+      "const pool = new SlotPool(1 << 16); const r = FrameReader.delimited({ maxFrameLength: 100, pool, budget: new MemoryBudget(1000) }); r.receive(Buffer.from('a\\nb')).retain()",
+    ],
+    [
+      'a buddy pool whose blocks a script lends',
+      'new BuddyPool({ block: { backend: { allocate: (bytes) => new ArrayBuffer(bytes), release: () => {} } } }).allocateSync(1 << 20).release()',
+    ],
     ['a session', 'Sv2Session.initiator().output.ioSlices(() => 0)'],
     [
       'a session that has received',

@@ -56,6 +56,38 @@ function debugging<T>(program: string, debug = '1'): T {
   return JSON.parse(printed) as T
 }
 
+it('what comes at the end of a wait was acquired by the call that began to wait', () => {
+  const stacks = debugging<Record<string, string>>(`
+    const { MemoryBudget, SliceChannel } = framepool
+    const { sender, receiver } = SliceChannel.create()
+    const budget = new BudgetPool({ bufferSize: 8, maxMemory: 16 })
+    const buddy = new BuddyPool({ maxMemory: 1 })
+    const memory = new MemoryBudget(1)
+    const held = [budget.tryAllocate(2), buddy.allocateSync(2 ** 26), memory.tryReserve(1)]
+    function receives() { return receiver.receive() }
+    function allocates() { return budget.allocate(1) }
+    function borrows() { return buddy.allocate(1) }
+    function reserves() { return memory.reserve(1) }
+    const waiting = [receives(), allocates(), borrows(), reserves()]
+    await turn()
+    sender.send(Slice.from(new Uint8Array(8)))
+    for (const item of held) item.release()
+    const came = await Promise.all(waiting)
+    const kinds = ['slice', 'allocation', 'buddy-buffer', 'reservation']
+    console.log(JSON.stringify(Object.fromEntries(inspect().filter(({ kind }) => kinds.includes(kind)).map(({ kind, stack }) => [kind, stack]))))
+    for (const item of came) item.release()
+    receiver.release()
+    sender.release()
+    await Promise.all([budget.close(), buddy.close()])
+  `)
+  expect(stacks).toEqual({
+    slice: expect.stringContaining('at receives'),
+    allocation: expect.stringContaining('at allocates'),
+    'buddy-buffer': expect.stringContaining('at borrows'),
+    reservation: expect.stringContaining('at reserves'),
+  })
+})
+
 describe('a slot pool in debug mode', () => {
   const message = (pool: SlotPool, length: number, fill = 0) => {
     pool.getWritable(length).fill(fill)

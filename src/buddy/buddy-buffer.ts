@@ -16,6 +16,8 @@ let checkOf: (buffer: BuddyBuffer) => void
 let takeOf: (buffer: BuddyBuffer) => Taken
 let departOf: (buffer: BuddyBuffer, carrier: Carrier) => void
 
+const UNCLONEABLE = Symbol('a BuddyBuffer is not cloned: post what its move() returns')
+
 /**
  * A buffer of a {@link BuddyPool}, which belongs to the caller until `release()`. After that the memory may become that of another
  * buffer, and all members but `length` and `capacity` throw `ERR_RELEASED`. (ruapc-bufpool `Buffer`)
@@ -38,7 +40,7 @@ export class BuddyBuffer implements Disposable {
     this.#memory = memory
     this.#length = length ?? capacity
     this.#view = this.#length === capacity ? lease.view : null
-    uncloneableInDebugMode(this)
+    uncloneableInDebugMode(this, UNCLONEABLE)
   }
 
   static {
@@ -59,7 +61,8 @@ export class BuddyBuffer implements Disposable {
 
   /**
    * The bytes of the logical length, not copied: at first the whole capacity. They hold what was there before. Throws `ERR_RELEASED`
-   * once the buffer is released or moved. `bytes.buffer` is the whole block of 64 MiB.
+   * once the buffer is released or moved, and `ERR_INVALID_STATE` if a {@link BlockBackend} gave the block and detached it. `bytes.buffer`
+   * is the whole block of 64 MiB.
    */
   get bytes(): Uint8Array {
     const view = this.#view
@@ -109,8 +112,8 @@ export class BuddyBuffer implements Disposable {
   /**
    * Returns a ticket with which this isolate, or another of this process, can `adopt()` the buffer, without a copy and with its logical
    * length. In this isolate the buffer counts as released from here on. Views of it lie in memory that is shared: do not use them any
-   * more. Throws `ERR_RELEASED` once the buffer is released or moved, and `ERR_CLOSED` once the pool is closed, which waits for the
-   * release.
+   * more. Throws `ERR_RELEASED` once the buffer is released or moved, `ERR_CLOSED` once the pool is closed, which waits for the release, and
+   * `ERR_INVALID_STATE` if the pool has a {@link BlockBackend}.
    */
   move(): Ticket<BuddyBuffer> {
     return { framepool: makeTicket((carrier) => departOf(this, carrier)) }

@@ -4,10 +4,18 @@ import { DEBUG } from '../support/debug-mode.js'
 import { BuddyMemory, knownBuddyMemory } from './buddy-memory.js'
 import { GuardedBuddyMemory } from './debug-buddy-memory.js'
 import type { Lease } from './lease.js'
+import type { LentBlocks } from './lent-blocks.js'
 
-/** Returns what this isolate will know of a native pool that it has not met. `onBlock` is called as it meets each block. */
-export function newBuddyMemory(handle: Handle, onBlock: (index: number) => void): BuddyMemory {
-  return DEBUG ? new GuardedBuddyMemory(handle, onBlock) : new BuddyMemory(handle, onBlock)
+/**
+ * Returns what this isolate will know of a native pool that it has not met. `onBlock` is called as it meets each block. `lent` are the
+ * blocks, if a script lends them.
+ */
+export function newBuddyMemory(
+  handle: Handle,
+  onBlock: (index: number) => void,
+  lent: LentBlocks | null = null,
+): BuddyMemory {
+  return DEBUG ? new GuardedBuddyMemory(handle, onBlock, lent) : new BuddyMemory(handle, onBlock, lent)
 }
 
 /** Returns what this isolate knows of a pool that has arrived. */

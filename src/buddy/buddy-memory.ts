@@ -6,6 +6,7 @@ import {
   buddyPoolReport,
   closeBuddyPool,
   endBuddyPool,
+  lendBuddyBlock,
   releaseBuddyBuffer,
   tryAllocateBuddy,
   watchBuddyPool,
@@ -15,6 +16,7 @@ import { ShownMemory } from '../native/shown-memory.js'
 import { type Carrier, departBuddyBuffer, departBuddyPool } from '../native/transfer.js'
 import { FramePoolError } from '../support/errors.js'
 import { Lease } from './lease.js'
+import type { LentBlocks } from './lent-blocks.js'
 import { Magazine } from './magazine.js'
 import { CAPACITIES } from './sizes.js'
 
@@ -25,8 +27,10 @@ const memories = new Map<number, BuddyMemory>()
 export class BuddyMemory {
   readonly handle: Handle
   readonly #magazine = new Magazine<Lease>(CAPACITIES)
-  readonly #blocks: ShownMemory[] = []
+  readonly #blocks: { memory: ShownMemory; start: number }[] = []
   readonly #onBlock: (index: number) => void
+  /** The blocks, if a script lends them. Such a pool stays in its isolate. */
+  readonly #lent: LentBlocks | null
   /** The last buffer that native code gave, which is leased at once. */
   readonly #grant: BuddyGrant = { index: 0, generation: 0, block: 0, offset: 0, capacity: 0 }
   /** Waits of this isolate that are not over. */
@@ -42,9 +46,10 @@ export class BuddyMemory {
   #final: BuddyPoolReport | null = null
 
   /** `onBlock` is called as soon as this isolate meets a block. */
-  constructor(handle: Handle, onBlock: (index: number) => void) {
+  constructor(handle: Handle, onBlock: (index: number) => void, lent: LentBlocks | null = null) {
     this.handle = handle
     this.#onBlock = onBlock
+    this.#lent = lent
     memories.set(handle.index, this)
   }
 
@@ -74,6 +79,7 @@ export class BuddyMemory {
   /** Sends the pool itself to another isolate, too, by `carrier`. Throws `ERR_CLOSED` once it is closed. */
   depart(carrier: Carrier): void {
     this.checkOpen()
+    this.#checkMovable()
     departBuddyPool(this.handle, carrier)
     // No isolate can have adopted it yet.
     this.share()
@@ -81,6 +87,7 @@ export class BuddyMemory {
 
   /** Sends a buffer of `length` bytes to another isolate by `carrier`. If that throws, the buffer has not left. */
   departBuffer(lease: Lease, length: number, carrier: Carrier): void {
+    this.#checkMovable()
     departBuddyBuffer(lease.handle, length, carrier)
   }
 
@@ -94,17 +101,45 @@ export class BuddyMemory {
     return this.#magazine.take(kind)
   }
 
+  #checkMovable(): void {
+    if (this.#lent === null) return
+    throw new FramePoolError(
+      'ERR_INVALID_STATE',
+      'a pool whose blocks a script lends stays in its thread, with its buffers',
+    )
+  }
+
   /** Returns a buffer from native code, or null at the limit. */
   acquire(size: number): Lease | null {
     this.checkOpen()
+    return this.#take(size) ? this.lease(this.#grant) : null
+  }
+
+  /** Allocates a buffer natively into `#grant`. Returns false at the limit. */
+  #take(size: number): boolean {
     const grant = this.#grant
-    if (tryAllocateBuddy(this.handle, size, grant)) return this.lease(grant)
-    return this.#emptyMagazine() && tryAllocateBuddy(this.handle, size, grant) ? this.lease(grant) : null
+    if (tryAllocateBuddy(this.handle, size, grant)) return true
+    if (this.#emptyMagazine() && tryAllocateBuddy(this.handle, size, grant)) return true
+    if (this.#lent === null || !this.#mayGrow()) return false
+    this.#lent.grow((bytes) => {
+      this.checkOpen()
+      return lendBuddyBlock(this.handle, bytes)
+    })
+    this.checkOpen()
+    return tryAllocateBuddy(this.handle, size, grant)
+  }
+
+  /** Returns whether the pool may have one more block. */
+  #mayGrow(): boolean {
+    const { allocatedMemory, maxMemory } = buddyPoolReport(this.handle)
+    return allocatedMemory < maxMemory
   }
 
   /** Requests a buffer, as `allocateBuddy()` does. Once it is granted, `claim()` returns it. */
   begin(size: number, settled: () => void): number {
     this.checkOpen()
+    // Only this thread can ask a script for a block, so nothing waits for one.
+    if (this.#lent !== null && this.#mayGrow() && this.#take(size)) return 0
     const wait = allocateBuddy(this.handle, size, this.#grant, settled)
     if (wait !== 0) {
       this.#waiting++
@@ -112,6 +147,11 @@ export class BuddyMemory {
       this.#emptyMagazine()
     }
     return wait
+  }
+
+  /** Whether a script lends the blocks. */
+  protected get isLent(): boolean {
+    return this.#lent !== null
   }
 
   /** Returns the buffer that was just granted to a request of `begin()`. */
@@ -128,7 +168,13 @@ export class BuddyMemory {
   /** Returns the lease of a buffer that native code gave. */
   lease(grant: BuddyGrant): Lease {
     this.meetBlocks(grant.block + 1)
-    return new Lease(grant, this.#blocks[grant.block]!, grant.offset)
+    const { memory, start } = this.#blocks[grant.block]!
+    try {
+      return new Lease(grant, memory, start + grant.offset)
+    } catch (error) {
+      releaseBuddyBuffer(grant)
+      throw error
+    }
   }
 
   /** Keeps a buffer that was released, or gives it back. */
@@ -169,6 +215,7 @@ export class BuddyMemory {
     this.#final = { maxMemory, ...none, ...counts }
     endBuddyPool(this.handle)
     memories.delete(this.handle.index)
+    this.#lent?.giveBack()
   }
 
   /** Notes that the pool was collected, and closes it with its last buffer. Returns false if it was closed before. */
@@ -198,7 +245,8 @@ export class BuddyMemory {
   /** Notes that the pool has `count` blocks. */
   protected meetBlocks(count: number): void {
     for (let index = this.#blocks.length; index < count; index++) {
-      this.#blocks.push(new ShownMemory(() => buddyBlockView(this.handle, index)))
+      const native = (): ArrayBuffer => buddyBlockView(this.handle, index)
+      this.#blocks.push(this.#lent?.show(index) ?? { memory: new ShownMemory(native), start: 0 })
       this.#onBlock(index)
     }
   }

@@ -5,8 +5,16 @@ import { makeTicket } from '../native/transfer.js'
 import { nativeWait } from '../native/wait.js'
 import type { AllocateOptions } from '../support/allocate.js'
 import { zeroArgument } from '../support/allocate.js'
-import { booleanArgument, clear, integerArgument, optionsArgument, stringArgument } from '../support/arguments.js'
+import {
+  booleanArgument,
+  clear,
+  functionArgument,
+  integerArgument,
+  optionsArgument,
+  stringArgument,
+} from '../support/arguments.js'
 import { FramePoolError, invalidArgType, invalidArgValue, type SystemError } from '../support/errors.js'
+import { eventSource, tellClosed, tellCreated, tellOfWait, tellRefused } from '../support/events.js'
 import { uncloneable } from '../support/inspectable.js'
 import type { Ticket } from '../support/ticket.js'
 import { setImmediate } from '../support/timers.js'
@@ -16,6 +24,7 @@ import { type BuddyBuffer, makeBuddyBuffer } from './buddy-buffer.js'
 import { arrivedBuddyMemory, newBuddyMemory } from './buddy-memories.js'
 import type { BuddyMemory } from './buddy-memory.js'
 import type { Lease } from './lease.js'
+import { type BlockBackend, LentBlocks } from './lent-blocks.js'
 import { BLOCK_SIZE, capacityOf, kindFor } from './sizes.js'
 
 /** Options of `new BuddyPool()`. */
@@ -42,9 +51,9 @@ export interface BuddyPoolOptions {
     /** Whether to touch every page, so that none is missing at first use. Default false. */
     prefault?: boolean
     /**
-     * Memory that blocks get (Linux). `'anonymous'`, the default, is ordinary memory. `'hugetlb'` are huge pages that the administrator has
-     * set aside. `{ file }` is the path of a file that is made, or emptied, and mapped: it has the size of all blocks, and stays when the
-     * pool is closed. A file that another pool uses is refused.
+     * Memory that blocks get. `'anonymous'`, the default, is ordinary memory. `'hugetlb'` (Linux) are huge pages that the administrator has
+     * set aside. `{ file }` (Linux) is the path of a file that is made, or emptied, and mapped: it has the size of all blocks, and stays
+     * when the pool is closed. A file that another pool uses is refused. A {@link BlockBackend} gives memory of your own.
      */
     backend?:
       | 'anonymous'
@@ -53,6 +62,7 @@ export interface BuddyPoolOptions {
           /** Path of the file. */
           file: string
         }
+      | BlockBackend
     /** Called on a later turn, in the isolate that made the pool, when that first meets the block. */
     onBlock?: (block: { bytes: number; index: number }) => void
   }
@@ -90,12 +100,15 @@ const MAX_WATERMARK = 0xffff_ffff
 /** Key with which the constructor makes the pool of a native pool that has arrived. */
 const buddyPoolKey = Symbol('framepool.buddy-pool')
 
+const UNCLONEABLE = Symbol('a BuddyPool is not cloned: post what its share() returns')
+
 /**
  * A pool of buffers of 16 KiB to 64 MiB, out of blocks of 64 MiB that it splits and merges in fours. Blocks are mapped as they are
  * needed, within a limit, and kept until the pool is closed. (ruapc_bufpool `BufferPool`)
  */
 export class BuddyPool implements AsyncDisposable {
   readonly #memory: BuddyMemory
+  readonly #source = eventSource('buddy-pool')
   #closing: Promise<void> | null = null
 
   /**
@@ -105,19 +118,23 @@ export class BuddyPool implements AsyncDisposable {
    */
   constructor(options?: BuddyPoolOptions)
   constructor(options?: BuddyPoolOptions, key?: symbol, arrived?: BuddyMemory) {
-    uncloneable(this)
+    uncloneable(this, UNCLONEABLE)
     if (key === buddyPoolKey) {
       this.#memory = arrived!
+      tellCreated(this.#source, arrived!.report().maxMemory)
       return
     }
     const given = optionsArgument(options, 'options')
     const block = optionsArgument(given.block, 'options.block')
     const { onBlock } = block
     if (onBlock !== undefined && typeof onBlock !== 'function') throw invalidArgType('onBlock must be a function')
-    this.#memory = newBuddyMemory(createBuddyPool(settingsOf(given, block)), (index) => {
+    const { lent, settings } = settingsOf(given, block)
+    const onMet = (index: number): void => {
       if (onBlock !== undefined) setImmediate(onBlock, { bytes: BLOCK_SIZE, index })
-    })
+    }
+    this.#memory = newBuddyMemory(createBuddyPool(settings), onMet, lent)
     acquired(this, 'buddy-pool', this.#memory.handle, abandoning(this.#memory))
+    tellCreated(this.#source, this.#memory.report().maxMemory)
   }
 
   /**
@@ -137,7 +154,9 @@ export class BuddyPool implements AsyncDisposable {
     const kind = kindOf(size)
     const zero = zeroArgument(options)
     const lease = this.#memory.recent(kind) ?? this.#memory.acquire(size)
-    return lease === null ? null : this.#lend(lease, zero)
+    if (lease !== null) return this.#lend(lease, zero)
+    tellRefused(this.#source, size)
+    return null
   }
 
   /** Allocates a buffer as `tryAllocate()` does, but throws `ERR_MEMORY_LIMIT` at the limit. */
@@ -175,7 +194,13 @@ export class BuddyPool implements AsyncDisposable {
       },
       () => this.#lend(recent ?? memory.claim(), zero),
     )
-    return waited ? buffer.finally(() => memory.ended()) : buffer
+    return waited
+      ? tellOfWait(
+          this.#source,
+          size,
+          buffer.finally(() => memory.ended()),
+        )
+      : buffer
   }
 
   /** Returns the figures of the pool, also while it is closing and after. */
@@ -191,7 +216,8 @@ export class BuddyPool implements AsyncDisposable {
 
   /**
    * Returns a ticket with which another isolate of this process can `adopt()` the pool. Both then have one pool with one limit, and keep
-   * no released buffers in a magazine. Throws `ERR_CLOSED` once the pool is closed.
+   * no released buffers in a magazine. Throws `ERR_CLOSED` once the pool is closed, and `ERR_INVALID_STATE` if it has a
+   * {@link BlockBackend}: memory of an isolate's own stays there.
    */
   share(): Ticket<BuddyPool> {
     return { framepool: makeTicket((carrier) => this.#memory.depart(carrier)) }
@@ -207,8 +233,12 @@ export class BuddyPool implements AsyncDisposable {
       () => ({}),
       (settled) => this.#memory.close(settled),
       () => {
-        this.#memory.end()
         released(this)
+        try {
+          this.#memory.end()
+        } finally {
+          tellClosed(this.#source)
+        }
       },
     )
     return this.#closing
@@ -221,7 +251,12 @@ export class BuddyPool implements AsyncDisposable {
 
   #lend(lease: Lease, zero: boolean): BuddyBuffer {
     const buffer = makeBuddyBuffer(this.#memory, lease)
-    if (zero) clear(buffer.bytes)
+    try {
+      if (zero) clear(buffer.bytes)
+    } catch (error) {
+      buffer.release()
+      throw error
+    }
     return buffer
   }
 }
@@ -243,26 +278,42 @@ function kindOf(size: number): number {
 
 type BlockOptions = NonNullable<BuddyPoolOptions['block']>
 
-function backendOf(backend: unknown): { hugeTlb: boolean; file?: string } {
-  if (backend === undefined || backend === 'anonymous') return { hugeTlb: false }
-  if (backend === 'hugetlb') return { hugeTlb: true }
-  if (typeof backend !== 'object' || backend === null) {
-    throw invalidArgValue("backend must be 'anonymous', 'hugetlb' or { file }")
+type Backend = Pick<BuddyPoolSettings, 'hugeTlb' | 'file' | 'lent'>
+
+function backendOf(backend: BlockOptions['backend']): { backend: Backend; lent: LentBlocks | null } {
+  if (backend === undefined || backend === 'anonymous') return { backend: {}, lent: null }
+  if (backend === 'hugetlb') return { backend: { hugeTlb: true }, lent: null }
+  const unknown = "backend must be 'anonymous', 'hugetlb', { file } or { allocate, release }"
+  if (typeof backend !== 'object' || backend === null) throw invalidArgValue(unknown)
+  const { file, allocate, release } = backend as { file?: unknown } & Partial<BlockBackend>
+  if (file !== undefined) {
+    const path = stringArgument(file, 'backend.file')
+    if (path === '' || path.includes('\0')) throw invalidArgValue('backend.file must be a path')
+    return { backend: { file: path }, lent: null }
   }
-  const { file } = backend as { file?: unknown }
-  const path = stringArgument(file, 'backend.file')
-  if (path === '' || path.includes('\0')) throw invalidArgValue('backend.file must be a path')
-  return { hugeTlb: false, file: path }
+  if (allocate === undefined && release === undefined) throw invalidArgValue(unknown)
+  const methods = [
+    functionArgument(allocate!, 'backend.allocate'),
+    functionArgument(release!, 'backend.release'),
+  ] as const
+  return { backend: { lent: true }, lent: new LentBlocks(backend as BlockBackend, ...methods) }
 }
 
-function settingsOf(options: BuddyPoolOptions, block: BlockOptions): BuddyPoolSettings {
+function settingsOf(
+  options: BuddyPoolOptions,
+  block: BlockOptions,
+): { settings: BuddyPoolSettings; lent: LentBlocks | null } {
   const { maxMemory, mergeWatermarks, starvationTimeoutMs, slabEmptyWatermark, threadCache } = options
   const { hugePages = false, lock = false, prefault = false } = block
+  const { backend, lent } = backendOf(block.backend)
   const settings: BuddyPoolSettings = {
     hugePages: booleanArgument(hugePages, 'hugePages'),
     lock: booleanArgument(lock, 'lock'),
     prefault: booleanArgument(prefault, 'prefault'),
-    ...backendOf(block.backend),
+    ...backend,
+  }
+  if (lent !== null && (hugePages || lock || prefault)) {
+    throw invalidArgValue('hugePages, lock and prefault are for memory of the pool, not for a backend of your own')
   }
   if (maxMemory !== undefined) {
     settings.maxMemory = integerArgument(maxMemory, 'maxMemory', 1, Number.MAX_SAFE_INTEGER)
@@ -283,5 +334,5 @@ function settingsOf(options: BuddyPoolOptions, block: BlockOptions): BuddyPoolSe
     settings.slabEmptyWatermark = integerArgument(slabEmptyWatermark, 'slabEmptyWatermark', 0, MAX_WATERMARK)
   }
   if (threadCache !== undefined) settings.threadCache = booleanArgument(threadCache, 'threadCache')
-  return settings
+  return { settings, lent }
 }

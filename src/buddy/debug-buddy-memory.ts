@@ -6,13 +6,14 @@ import type { Carrier } from '../native/transfer.js'
 import { BuddyMemory } from './buddy-memory.js'
 import { Lease } from './lease.js'
 
-/** A buddy pool in debug mode: each buffer is traced and has its own memory, and the magazine keeps none. */
+/** A buddy pool in debug mode: each buffer is traced and has its own memory, unless a script lends it, and the magazine keeps none. */
 export class GuardedBuddyMemory extends BuddyMemory {
   override lease(grant: BuddyGrant): Lease {
     this.meetBlocks(grant.block + 1)
     const { index, generation } = grant
     const handle = { index, generation }
-    const lease = new Lease(grant, ownMemory(handle), 0)
+    // Native code does not have the memory that a script lends.
+    const lease = this.isLent ? super.lease(grant) : new Lease(grant, ownMemory(handle), 0)
     trace(lease, 'buddy-buffer', handle, abandonBuddyBuffer)
     return lease
   }

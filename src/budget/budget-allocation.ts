@@ -6,7 +6,7 @@ import { type Carrier, departBudgetAllocation, makeTicket } from '../native/tran
 import type { Taken } from '../slice/slice.js'
 import { placeArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
-import { uncloneableInDebugMode } from '../support/inspectable.js'
+import { uncloneable } from '../support/inspectable.js'
 import type { Ticket } from '../support/ticket.js'
 
 /** Key of the constructor: only this module has it. */
@@ -16,6 +16,8 @@ let isOne: (value: object) => value is BudgetAllocation
 let checkOf: (allocation: BudgetAllocation) => void
 let takeOf: (allocation: BudgetAllocation) => Taken
 let departOf: (allocation: BudgetAllocation, carrier: Carrier) => void
+
+const UNCLONEABLE = Symbol('a BudgetAllocation is not cloned: post what its move() returns')
 
 /**
  * `length` buffers of equal size in one contiguous region, which belong to the caller until `release()`. After that the memory is
@@ -38,7 +40,7 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
     this.#length = length
     this.#bufferSize = bufferSize
     traceInDebugMode(this, 'allocation', handle, abandonBudgetAllocation)
-    uncloneableInDebugMode(this)
+    uncloneable(this, UNCLONEABLE)
   }
 
   static {

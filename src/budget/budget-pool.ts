@@ -16,6 +16,7 @@ import type { AllocateOptions } from '../support/allocate.js'
 import { zeroArgument } from '../support/allocate.js'
 import { integerArgument, optionsArgument } from '../support/arguments.js'
 import { FramePoolError, outOfRange } from '../support/errors.js'
+import { eventSource, tellClosed, tellCreated, tellOfWait, tellRefused } from '../support/events.js'
 import { uncloneable } from '../support/inspectable.js'
 import type { Ticket } from '../support/ticket.js'
 import type { WaitOptions } from '../support/wait.js'
@@ -47,6 +48,8 @@ const budgetPoolKey = Symbol('framepool.budget-pool')
 
 type Config = ConstructorParameters<typeof BudgetPool>[0]
 
+const UNCLONEABLE = Symbol('a BudgetPool is not cloned: post what its share() returns')
+
 /**
  * A pool of equal buffers, allocated as they are requested, which together never exceed `maxMemory`. A request for more than is left
  * waits. Requests that wait are served in the order in which they came. (frozen_core `BufPool`)
@@ -54,6 +57,7 @@ type Config = ConstructorParameters<typeof BudgetPool>[0]
 export class BudgetPool implements AsyncDisposable {
   readonly #bufferSize: BufferSize
   readonly #maxMemory: number
+  readonly #source = eventSource('budget-pool')
   readonly #handle: Handle
   readonly #maxCount: number
   #closing: Promise<void> | null = null
@@ -78,7 +82,8 @@ export class BudgetPool implements AsyncDisposable {
     this.#maxCount = Math.min(MAX_COUNT, Math.floor(this.#maxMemory / this.#bufferSize))
     this.#handle = key === budgetPoolKey ? arrived! : createBudgetPool(this.#bufferSize, this.#maxMemory)
     acquired(this, 'budget-pool', this.#handle, endBudgetPool)
-    uncloneable(this)
+    uncloneable(this, UNCLONEABLE)
+    tellCreated(this.#source, this.#maxMemory)
   }
 
   /** Size of one buffer in bytes. */
@@ -101,7 +106,9 @@ export class BudgetPool implements AsyncDisposable {
     const zero = zeroArgument(options)
     this.#checkOpen()
     const allocation = tryAllocateBudget(this.#handle, count, zero)
-    return allocation === null ? null : this.#lend(allocation, count)
+    if (allocation !== null) return this.#lend(allocation, count)
+    tellRefused(this.#source, count * this.#bufferSize)
+    return null
   }
 
   /**
@@ -111,7 +118,8 @@ export class BudgetPool implements AsyncDisposable {
   allocate(count: number, options?: WaitOptions & AllocateOptions): Promise<BudgetAllocation> {
     const grant: BudgetGrant = { allocation: null }
     let zero = false
-    return nativeWait(
+    let waits = false
+    const allocation = nativeWait(
       () => {
         const given = waitOptions(options)
         zero = zeroArgument(options)
@@ -120,10 +128,13 @@ export class BudgetPool implements AsyncDisposable {
       (settled) => {
         this.#checkCount(count)
         this.#checkOpen()
-        return allocateBudget(this.#handle, count, zero, grant, settled)
+        const wait = allocateBudget(this.#handle, count, zero, grant, settled)
+        waits = wait !== 0
+        return wait
       },
       () => this.#lend(grant.allocation!, count),
     )
+    return waits ? tellOfWait(this.#source, count * this.#bufferSize, allocation) : allocation
   }
 
   /**
@@ -165,6 +176,7 @@ export class BudgetPool implements AsyncDisposable {
       () => {
         this.#final = endBudgetPool(this.#handle)
         released(this)
+        tellClosed(this.#source)
       },
     )
     return this.#closing

@@ -13,6 +13,7 @@ import {
   signalArgument,
 } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
+import { tellRead, tellReading } from '../support/events.js'
 import { callSafely, type Failure, isThenable } from '../support/thrown.js'
 import { clearTimeout, setTimeout, type Timer } from '../support/timers.js'
 import { MAX_TIMEOUT_MS } from '../support/wait.js'
@@ -60,9 +61,16 @@ export async function attach(
   if (socket instanceof Socket) checkReadable(socket, 'socket')
   else if (socket.readableEncoding !== null) throw invalidArgType('socket must give bytes: no setEncoding')
   if (signal !== undefined && isAborted(signal)) throw reasonOf(signal)
-  await new Promise<void>((resolve, reject) => {
-    new Attachment(core, socket, onBatch, idleTimeoutMs, { resolve, reject }).start(signal)
-  })
+  tellReading(core.source)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      new Attachment(core, socket, onBatch, idleTimeoutMs, { resolve, reject }).start(signal)
+    })
+  } catch (error) {
+    tellRead(core.source, error)
+    throw error
+  }
+  tellRead(core.source, null)
 }
 
 function streamArgument(value: unknown): void {

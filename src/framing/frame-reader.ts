@@ -4,6 +4,7 @@ import type { FrameLayout } from '../native/framing.js'
 import { memoryOf, SlotPool } from '../slot/slot-pool.js'
 import { nativeBytesArgument } from '../support/arguments.js'
 import { invalidArgType, outOfRange } from '../support/errors.js'
+import { eventSource } from '../support/events.js'
 import { uncloneable } from '../support/inspectable.js'
 import { type AttachOptions, attach } from './attachment.js'
 import type { FramedBatch } from './framed-batch.js'
@@ -27,6 +28,8 @@ let defaultPool: SlotPool | undefined
 /** Key that the constructor asks for. */
 const readerKey = Symbol('framepool.frame-reader')
 
+const UNCLONEABLE = Symbol('a FrameReader stays in its thread: move() its batches')
+
 /**
  * Reads a stream of frames, one for each connection. All frames that a read brings lie side by side in one slice, and come as one batch.
  * It holds the bytes of an unfinished frame.
@@ -39,7 +42,7 @@ export class FrameReader implements Disposable {
     if (key !== readerKey)
       throw invalidArgType('a FrameReader comes from lengthDelimited(), delimited() or withHeader()')
     this.#core = core
-    uncloneable(this)
+    uncloneable(this, UNCLONEABLE)
   }
 
   /** Makes a reader of frames with their length in a header. A wrong option throws `ERR_INVALID_ARG_TYPE` or `ERR_OUT_OF_RANGE`. */
@@ -113,9 +116,10 @@ function create(options: ReaderOptions, layout: FrameLayout, scanner: HeaderScan
   const { pool, budget } = options
   if (pool === undefined) defaultPool ??= new SlotPool(DEFAULT_POOL_CAPACITY, { slots: 32 })
   const memory = memoryOf(pool ?? (defaultPool as SlotPool))
-  const purse = budget === undefined ? null : new Purse(budget)
+  const source = eventSource('frame-reader')
+  const purse = budget === undefined ? null : new Purse(budget, source)
   if (purse !== null && purse.limit < layout.max) {
     throw outOfRange(`a budget of ${purse.limit} bytes has no room for a frame of ${layout.max}`)
   }
-  return new FrameReader(readerKey, new ReaderCore(layout, memory, purse, scanner))
+  return new FrameReader(readerKey, new ReaderCore(layout, memory, purse, scanner, source))
 }

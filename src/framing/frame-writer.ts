@@ -48,6 +48,8 @@ interface Envelope {
   readonly trailer: Uint8Array
 }
 
+const UNCLONEABLE = Symbol('a FrameWriter stays in its thread: move() what it is to write')
+
 /**
  * Writes frames to a socket. Those of one turn leave in one vectored write. What lies in slices is not copied, and goes back when the socket
  * has taken it.
@@ -64,7 +66,7 @@ export class FrameWriter implements Disposable {
     this.#envelope = envelope
     this.#highWaterMark = highWaterMark
     bindWriter(socket)
-    uncloneable(this)
+    uncloneable(this, UNCLONEABLE)
   }
 
   static {

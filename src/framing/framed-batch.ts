@@ -4,7 +4,7 @@ import type { SliceMemory } from '../slice/slice-memory.js'
 import { SlotMemory } from '../slot/slot-memory.js'
 import { bufferOf, integerArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
-import { uncloneableInDebugMode } from '../support/inspectable.js'
+import { uncloneable } from '../support/inspectable.js'
 import type { Ticket } from '../support/ticket.js'
 
 /** Where a batch lies: its memory, its slot there or 0, and its start in bytes. */
@@ -28,6 +28,8 @@ let bytesOf: (batch: FramedBatch, from: number, to: number) => Uint8Array
 let pinOf: (batch: FramedBatch) => () => void
 let passOf: (batch: FramedBatch) => void
 let sharesOf: (batch: FramedBatch, buffer: ArrayBufferLike) => boolean
+
+const UNCLONEABLE = Symbol('a FramedBatch is not cloned: post what its move() returns')
 
 /**
  * Whole frames of one read, side by side in one slice, with a table of their places. A batch that comes from a {@link FrameReader} is valid
@@ -56,7 +58,7 @@ export class FramedBatch implements Iterable<Uint8Array>, Disposable {
     this.#shape = shape
     this.#charged = charged
     this.#tag = tag
-    uncloneableInDebugMode(this)
+    uncloneable(this, UNCLONEABLE)
   }
 
   static {

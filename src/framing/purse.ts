@@ -9,6 +9,7 @@ import {
   tryReserveMemory,
 } from '../native/memory-budget.js'
 import { nativeWait } from '../native/wait.js'
+import { type EventSource, tellOfWait } from '../support/events.js'
 
 /** A reader's share of its budget, for bytes that have come and for those that may come next. */
 export class Purse {
@@ -17,9 +18,12 @@ export class Purse {
   /** The reservation, while there is one. A record of its own, for whoever frees the purse of a collected reader. */
   readonly held: MemoryGrant = { reservation: null }
   #bytes = 0
+  /** The reader that the purse belongs to, for events. */
+  readonly #source: EventSource
 
-  constructor(budget: MemoryBudget) {
+  constructor(budget: MemoryBudget, source: EventSource) {
     handleOfBudget(budget)
+    this.#source = source
     this.#budget = budget
   }
 
@@ -48,9 +52,10 @@ export class Purse {
   have(bytes: number, signal: AbortSignal): Promise<void> {
     if (bytes <= this.#bytes) return Promise.resolve()
     const grant: MemoryGrant = { reservation: null }
-    return nativeWait(
+    const more = bytes - this.#bytes
+    const granted = nativeWait(
       () => ({ signal }),
-      (settled) => reserveMemory(handleOfBudget(this.#budget), bytes - this.#bytes, grant, settled),
+      (settled) => reserveMemory(handleOfBudget(this.#budget), more, grant, settled),
       () => {
         const { held } = this
         if (held.reservation === null) held.reservation = grant.reservation
@@ -58,6 +63,7 @@ export class Purse {
         this.#bytes = bytes
       },
     )
+    return tellOfWait(this.#source, more, granted)
   }
 
   /** Returns all but `bytes` to the budget. */

@@ -19,6 +19,7 @@ import type { BatchShape } from '../native/transfer.js'
 import type { SlotMemory } from '../slot/slot-memory.js'
 import { bufferOf, lengthOf } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
+import { type EventSource, tellBatch, tellFallback, tellIfRefused, tellRefused } from '../support/events.js'
 import { type FramedBatch, makeFramedBatch, passFramedBatch, sharesMemory } from './framed-batch.js'
 import type { HeaderScanner } from './header-scanner.js'
 import type { Purse } from './purse.js'
@@ -39,6 +40,8 @@ const room: FrameRoom = { offset: 0, length: 0, moved: false }
 
 /** State of a native reader in this isolate, as the last call reported it. */
 export class ReaderCore {
+  /** The reader, for events. */
+  readonly source: EventSource
   readonly max: number
   readonly delimited: boolean
   readonly purse: Purse | null
@@ -62,7 +65,14 @@ export class ReaderCore {
   /** Shows the memory of the unfinished frame. */
   #memory: ShownMemory | null = null
 
-  constructor(layout: FrameLayout, pool: SlotMemory, purse: Purse | null, scanner: HeaderScanner | null) {
+  constructor(
+    layout: FrameLayout,
+    pool: SlotMemory,
+    purse: Purse | null,
+    scanner: HeaderScanner | null,
+    source: EventSource,
+  ) {
+    this.source = source
     const { handle, header, trailer } = createFrameReader(layout)
     this.#handle = handle
     this.#pool = pool
@@ -88,6 +98,7 @@ export class ReaderCore {
     this.#giveBackLast()
     const { purse } = this
     if (purse !== null && !purse.tryHave(this.pending + lengthOf(bytes))) {
+      tellRefused(this.source, lengthOf(bytes))
       throw new FramePoolError('ERR_MEMORY_LIMIT', `the budget has no room for ${lengthOf(bytes)} bytes more`)
     }
     const scanned = this.#announce(bytes)
@@ -97,6 +108,7 @@ export class ReaderCore {
     pool.received()
     if (failure !== null && !reply.broken) {
       if (scanned !== null) takeBackFrames(this.#handle)
+      tellIfRefused(pool.source, lengthOf(bytes), failure)
       throw failure
     }
     scanned?.()
@@ -136,7 +148,7 @@ export class ReaderCore {
     this.pending = reply.pending
     this.awaited = reply.awaited
     this.broken = reply.broken
-    const { frames, table } = reply
+    const { frames, slot, table } = reply
     // The memory is that of the batch, and the next frame gets its own.
     if (frames !== 0) this.#memory = null
     const batch = frames === 0 ? makeFramedBatch(null, this.#empty, false) : this.#batch()
@@ -147,6 +159,10 @@ export class ReaderCore {
     }
     if (failure !== null) throw failure
     this.#last = batch
+    if (frames !== 0) {
+      if (slot === 0) tellFallback(this.#pool.source, table)
+      tellBatch(this.source, frames, table, this.pending)
+    }
     return batch
   }
 

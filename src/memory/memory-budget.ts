@@ -12,6 +12,7 @@ import { departMemoryBudget, makeTicket } from '../native/transfer.js'
 import { nativeWait } from '../native/wait.js'
 import { integerArgument } from '../support/arguments.js'
 import { invalidArgType } from '../support/errors.js'
+import { eventSource, tellCreated, tellOfWait, tellRefused } from '../support/events.js'
 import { uncloneable } from '../support/inspectable.js'
 import type { Ticket } from '../support/ticket.js'
 import { type WaitOptions, waitOptions } from '../support/wait.js'
@@ -32,6 +33,8 @@ const budgetKey = Symbol('framepool.memory-budget')
 
 let handleOf: (budget: MemoryBudget) => Handle
 
+const UNCLONEABLE = Symbol('a MemoryBudget is not cloned: post what its share() returns')
+
 /**
  * A number of bytes that all who share it hold together at most: readers, slot pools, and code of your own. It allocates nothing. A request
  * for more than is left waits. Requests that wait are served in the order in which they came, also those of other threads.
@@ -39,6 +42,7 @@ let handleOf: (budget: MemoryBudget) => Handle
 export class MemoryBudget {
   readonly #handle: Handle
   readonly #maxMemory: number
+  readonly #source = eventSource('memory-budget')
 
   /**
    * Makes a budget.
@@ -51,7 +55,8 @@ export class MemoryBudget {
     const handle = key === budgetKey ? arrived! : createMemoryBudget(maxMemory)
     this.#handle = handle
     whenCollected(this, forgetting(handle))
-    uncloneable(this)
+    uncloneable(this, UNCLONEABLE)
+    tellCreated(this.#source, maxMemory)
   }
 
   static {
@@ -74,7 +79,9 @@ export class MemoryBudget {
    */
   tryReserve(bytes: number): Reservation | null {
     const handle = tryReserveMemory(this.#handle, this.#checked(bytes))
-    return handle === null ? null : makeReservation(handle, bytes)
+    if (handle !== null) return makeReservation(handle, bytes)
+    tellRefused(this.#source, bytes)
+    return null
   }
 
   /**
@@ -83,11 +90,17 @@ export class MemoryBudget {
    */
   reserve(bytes: number, options?: WaitOptions): Promise<Reservation> {
     const grant: MemoryGrant = { reservation: null }
-    return nativeWait(
+    let waits = false
+    const reservation = nativeWait(
       () => waitOptions(options),
-      (settled) => reserveMemory(this.#handle, this.#checked(bytes), grant, settled),
+      (settled) => {
+        const wait = reserveMemory(this.#handle, this.#checked(bytes), grant, settled)
+        waits = wait !== 0
+        return wait
+      },
       () => makeReservation(grant.reservation!, bytes),
     )
+    return waits ? tellOfWait(this.#source, bytes, reservation) : reservation
   }
 
   /** Returns a ticket with which another isolate of this process can `adopt()` the budget. Both then have one budget and one queue. */

@@ -2,9 +2,12 @@ import { acquired, released } from '../native/acquired.js'
 import type { Handle } from '../native/handle.js'
 import { releaseReservation } from '../native/memory-budget.js'
 import { invalidArgType } from '../support/errors.js'
+import { uncloneable } from '../support/inspectable.js'
 
 /** Key of the constructor: only this module has it. */
 const reservationKey = Symbol('framepool.reservation')
+
+const UNCLONEABLE = Symbol('a Reservation stays in its thread: share() its MemoryBudget')
 
 /** Bytes of a {@link MemoryBudget} that belong to the caller until `release()`. */
 export class Reservation implements Disposable {
@@ -17,6 +20,7 @@ export class Reservation implements Disposable {
     if (key !== reservationKey) throw invalidArgType('a Reservation comes from a MemoryBudget')
     this.#handle = handle
     this.#bytes = bytes
+    uncloneable(this, UNCLONEABLE)
     acquired(this, 'reservation', handle, releaseReservation)
   }
 

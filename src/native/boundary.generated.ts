@@ -226,6 +226,7 @@ export interface Bound {
   buddyTry(): void
   buddyAllocate(settled: () => void): void
   buddyView(): ArrayBuffer
+  buddyLend(bytes: Uint8Array): void
   buddyWatch(settled: () => void): void
   buddyClose(settled: () => void): void
   buddyBuffer(): ArrayBuffer

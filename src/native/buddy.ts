@@ -4,7 +4,7 @@ import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
 import { Word } from './words.js'
 
-const { buddyTry, buddyAllocate, buddyRelease, buddyBuffer, buddyView, buddyWatch, buddyClose } = bound
+const { buddyTry, buddyAllocate, buddyLend, buddyRelease, buddyBuffer, buddyView, buddyWatch, buddyClose } = bound
 
 export type BuddyPoolSettings = import('./binding.cjs').BuddyPoolSettings
 export type BuddyPoolReport = import('./binding.cjs').BuddyPoolReport
@@ -78,6 +78,12 @@ export function releaseBuddyBuffer(buffer: Handle, abandoned = false): void {
 /** Releases a buffer that was collected. */
 export function abandonBuddyBuffer(buffer: Handle): void {
   releaseBuddyBuffer(buffer, true)
+}
+
+/** Grows a pool by a block that lies in `bytes`, which native code does not access. Returns false if the pool needs none. */
+export function lendBuddyBlock(pool: Handle, bytes: Uint8Array): boolean {
+  callOn(pool, () => buddyLend(bytes))
+  return control[Word.Granted] === 1
 }
 
 /** Returns an ArrayBuffer over one block. */

@@ -10,8 +10,10 @@ export const control = new Uint32Array(bound.control)
 /** Returns the error of the last call, or null if it succeeded. For calls that report something even when they fail. */
 export function lastFailure(): Error | null {
   if (control[Word.Status] === 0) return null
-  const { code, message, syscall, errno } = native.lastFault()
-  return syscall === undefined ? errorOf(code, message) : systemErrorOf(message, syscall, errno ?? 0)
+  const { code, message, syscall, errno, path } = native.lastFault()
+  if (syscall === undefined) return errorOf(code, message)
+  const error = systemErrorOf(message, syscall, errno ?? 0)
+  return path === undefined ? error : Object.assign(error, { path })
 }
 
 /** Returns the handle of the object that the last call gave. */

@@ -34,11 +34,15 @@ const traces = new FinalizationRegistry<Trace>(({ kind, stack, handle, giveBack 
 const folder = new URL('..', import.meta.url)
 const ours = [folder.href, fileURLToPath(folder)]
 
-/** Returns the stack of the call into framepool, without framepool's own frames. */
 /** More frames than any call of framepool has of its own. */
 const OWN_FRAMES = 20
 
+/** Set while something runs on behalf of a call that was made before: the stack of that call. */
+let earlier: string | null = null
+
+/** Returns the stack of the call into framepool, without framepool's own frames. */
 function callerStack(): string {
+  if (earlier !== null) return earlier
   const limit = Error.stackTraceLimit
   // Fails without an error where a script has frozen `Error`.
   Reflect.set(Error, 'stackTraceLimit', limit > 0 ? limit + OWN_FRAMES : limit)
@@ -46,6 +50,21 @@ function callerStack(): string {
   Reflect.set(Error, 'stackTraceLimit', limit)
   const theirs = lines.filter((line) => !ours.some((path) => line.includes(path)))
   return theirs.slice(0, limit).join('\n')
+}
+
+/** Returns `later`, for the end of a wait. In debug mode, what it acquires counts as acquired by the call that is running now. */
+export function onBehalf<T>(later: () => T): () => T {
+  if (!DEBUG) return later
+  const stack = callerStack()
+  return () => {
+    const before = earlier
+    earlier = stack
+    try {
+      return later()
+    } finally {
+      earlier = before
+    }
+  }
 }
 
 /** How often late writes are looked for in a process that releases nothing, in milliseconds. */

@@ -2,6 +2,7 @@ import type { WaitOptions } from '../support/wait.js'
 import { wait } from '../support/wait.js'
 import { check, control } from './call.js'
 import { bound } from './load.js'
+import { onBehalf } from './trace.js'
 import { Word } from './words.js'
 
 const { waitCancel } = bound
@@ -21,19 +22,20 @@ export function nativeWait<T>(
   claim: () => T,
 ): Promise<T> {
   let pending = 0
+  const claimed = onBehalf(claim)
   return wait<T>(
     read,
     (waiter) => {
       pending = begin(() => {
         try {
           check()
-          waiter.resolve(claim())
+          waiter.resolve(claimed())
         } catch (error) {
           waiter.reject(error)
         }
       })
       // No check here: `begin` may not have crossed at all, and the last call's failure would be another's.
-      if (pending === 0) waiter.resolve(claim())
+      if (pending === 0) waiter.resolve(claimed())
     },
     (waiter, reason) => {
       try {

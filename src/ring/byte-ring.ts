@@ -1,6 +1,7 @@
 import { createRing } from '../native/ring.js'
 import { integerArgument } from '../support/arguments.js'
 import { FramePoolError, outOfRange } from '../support/errors.js'
+import { uncloneable } from '../support/inspectable.js'
 import { type Consumer, makeConsumer } from './consumer.js'
 import { HalfCore } from './half.js'
 import { makeProducer, type Producer } from './producer.js'
@@ -8,6 +9,8 @@ import { makeProducer, type Producer } from './producer.js'
 const MAX_SIZE = 2 ** 30
 /** The alignment that allocators give anyway. With more, all memory is cleared at once, and not page by page by the system. */
 const DEFAULT_ALIGN = 16
+
+const UNCLONEABLE = Symbol('a ByteRing stays in its thread: move() its halves')
 
 /**
  * A lock-free ring of bytes for one producer and one consumer, in memory that is allocated once. Its two halves may live in
@@ -27,6 +30,7 @@ export class ByteRing {
   constructor(size: number, align?: number) {
     this.#halves = newRing(size, align)
     this.size = size
+    uncloneable(this, UNCLONEABLE)
   }
 
   /** Takes the ring apart and returns its two halves. Throws `ERR_RELEASED` the second time. */

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import { makeTicket } from '../native/transfer.js'
 import { bytesArgument, functionArgument, integerArgument, optionsArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
+import { uncloneable } from '../support/inspectable.js'
 import type { Ticket } from '../support/ticket.js'
 import type { WaitOptions } from '../support/wait.js'
 import { timeoutArgument } from '../support/wait.js'
@@ -18,6 +19,8 @@ import { webReadable } from './streams/web.js'
 /** Key of the constructor: only this module has it. */
 const consumerKey = Symbol('framepool.consumer')
 
+const UNCLONEABLE = Symbol('a Consumer is not cloned: post what its move() returns')
+
 /**
  * The half of a byte ring that reads, or the output of an `Sv2Session`. Once it is released, every member but `size`, `position`
  * and `release()` throws `ERR_RELEASED`. (`bytering::Consumer`)
@@ -29,6 +32,7 @@ export class Consumer implements RingHalf {
   constructor(key: symbol, source: RingSource) {
     if (key !== consumerKey) throw invalidArgType('a Consumer comes with what it reads from')
     this.#source = source
+    uncloneable(this, UNCLONEABLE)
   }
 
   /** Size of the ring, in bytes. For a session's output it is `outputSize`, up to which the memory grows as it is needed. */

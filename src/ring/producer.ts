@@ -3,6 +3,7 @@ import { makeTicket } from '../native/transfer.js'
 import type { Write } from '../slot/buffer.js'
 import { bytesArgument, functionArgument, integerArgument, lengthOf, optionsArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType, outOfRange } from '../support/errors.js'
+import { uncloneable } from '../support/inspectable.js'
 import type { Ticket } from '../support/ticket.js'
 import type { WaitOptions } from '../support/wait.js'
 import { timeoutArgument } from '../support/wait.js'
@@ -18,6 +19,8 @@ import { makeRingWritable } from './streams/writable.js'
 /** Key of the constructor: only this module has it. */
 const producerKey = Symbol('framepool.producer')
 
+const UNCLONEABLE = Symbol('a Producer is not cloned: post what its move() returns')
+
 /**
  * The half of a byte ring that writes. Once it is released, every member but `size`, `position` and `release()` throws
  * `ERR_RELEASED`. (`bytering::Producer`)
@@ -31,6 +34,7 @@ export class Producer implements RingHalf, Write {
   constructor(key: symbol, half: HalfCore) {
     if (key !== producerKey) throw invalidArgType('a Producer comes from ByteRing.intoParts()')
     this.#half = half
+    uncloneable(this, UNCLONEABLE)
   }
 
   /** Size of the ring, in bytes. */

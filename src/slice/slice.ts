@@ -23,6 +23,8 @@ export interface Taken {
 /** Key of the constructor: only this module has it. */
 const sliceKey = Symbol('framepool.slice')
 
+const UNCLONEABLE = Symbol('a Slice is not cloned: post what its move() returns')
+
 /**
  * Bytes that belong to the caller until `release()`, in a slot of a {@link SlotPool} or on the heap. After that the memory may become
  * that of another slice, and `bytes` throws `ERR_RELEASED`. (buffer_sv2 `Slice`)
@@ -43,7 +45,7 @@ export class Slice implements Disposable {
     this.#offset = offset
     this.#length = length
     this.#slot = slot
-    uncloneableInDebugMode(this)
+    uncloneableInDebugMode(this, UNCLONEABLE)
   }
 
   static {

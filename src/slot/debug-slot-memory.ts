@@ -17,14 +17,11 @@ export type SlotPoolChange = { pool: number; capacity: number; mode: string; slo
   | { event: 'slot'; slot: number; taken: boolean }
 )
 
-let pools = 0
-
 /**
  * A slot pool in debug mode. Native code decides as always, but is asked each time, and each slice has its own memory: no view
  * outlives its slice, and late writes are found.
  */
 export class GuardedSlotMemory extends SlotMemory {
-  readonly #id = ++pools
   #mode = 'back'
   #slots: string
 
@@ -69,7 +66,7 @@ export class GuardedSlotMemory extends SlotMemory {
   override publish(): void {
     if (this.closed || !changes.hasSubscribers) return
     const { mode, slots } = slotPoolReport(this.owner)
-    const now = { pool: this.#id, capacity: this.capacity, mode, slots }
+    const now = { pool: this.source.id, capacity: this.capacity, mode, slots }
     const [from, before] = [this.#mode, this.#slots]
     this.#mode = mode
     this.#slots = slots

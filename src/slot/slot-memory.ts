@@ -22,6 +22,7 @@ import { makeSlice, type Slice } from '../slice/slice.js'
 import type { OwnedMemory, SliceCount } from '../slice/slice-memory.js'
 import { bufferOf, lengthOf, offsetOf } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
+import { eventSource, tellClosed, tellCreated, tellFallback, tellIfRefused } from '../support/events.js'
 import { Backlog } from './backlog.js'
 import type { GrowingMemory } from './growing-buffer.js'
 
@@ -54,6 +55,8 @@ export interface Lodger {
 export class SlotMemory implements GrowingMemory, OwnedMemory {
   readonly owner: Handle
   readonly capacity: number
+  /** The pool, for events. */
+  readonly source = eventSource('slot-pool')
   /** Changes that the next crossing reports to native code. */
   readonly backlog: Backlog
   hidden = 0
@@ -84,6 +87,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
     this.#region = new RegionViews(() => slotPoolRegion(handle))
     pools.add(this.#reference)
     if (!settings.debug) acquired(this, 'slot-pool', handle, abandonSlotPool)
+    tellCreated(this.source, capacity)
   }
 
   get length(): number {
@@ -165,7 +169,9 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
     const heap = this.#heap
     this.#heap = null
     const { slot, offset, length, heapIndex, heapGeneration } = place
-    return makeSlice(this.claim(slot, heapIndex, heapGeneration, heap), offset, length, slot)
+    const slice = makeSlice(this.claim(slot, heapIndex, heapGeneration, heap), offset, length, slot)
+    if (slot === 0 && length > 0) tellFallback(this.source, length)
+    return slice
   }
 
   #takeAlone(backlog: Backlog): Slice {
@@ -301,6 +307,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
       this.#lent = 0
     }
     if (this.#live === 0) this.free()
+    tellClosed(this.source)
   }
 
   /** Asks native code for `length` more bytes. */
@@ -309,10 +316,13 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
     const before = this.length
     try {
       writableSlot(this.backlog, length, place)
-    } finally {
-      // If that fails, native code knows of the pending bytes all the same, and nothing was added.
+    } catch (error) {
+      // Native code knows of the pending bytes all the same, and nothing was added.
       this.#caughtUp()
+      tellIfRefused(this.source, length, error)
+      throw error
     }
+    this.#caughtUp()
     this.#known += length
     if (place.slot === 0) {
       if (this.#heap === null || place.moved) this.#heap = new ShownMemory(() => slotPoolHeap(this.owner))

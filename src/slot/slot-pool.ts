@@ -52,6 +52,8 @@ export interface SlotPoolOptions {
 
 let memoryOfPool: (pool: SlotPool) => SlotMemory
 
+const UNCLONEABLE = Symbol('a SlotPool stays in its thread: move() its slices')
+
 /**
  * A pool of 8 slots, or as many as its options say, in one region of `capacity` bytes, which is allocated once. It hands out messages as slices, without a copy.
  * (buffer_sv2 `BufferPool`)
@@ -86,7 +88,7 @@ export class SlotPool extends GrowingBuffer implements Disposable {
     const memory = debug ? new GuardedSlotMemory(capacity, settings) : new SlotMemory(capacity, settings)
     super(memory)
     this.#memory = memory
-    uncloneable(this)
+    uncloneable(this, UNCLONEABLE)
   }
 
   static {

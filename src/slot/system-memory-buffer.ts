@@ -1,8 +1,11 @@
 import { integerArgument, MAX_BYTES } from '../support/arguments.js'
 import { DEBUG } from '../support/debug-mode.js'
+import { uncloneable } from '../support/inspectable.js'
 import { TracedSystemMemory } from './debug-system-memory.js'
 import { GrowingBuffer } from './growing-buffer.js'
 import { SystemMemory } from './system-memory.js'
+
+const UNCLONEABLE = Symbol('a SystemMemoryBuffer stays in its thread: move() its slices')
 
 /**
  * A buffer that allocates memory from the system for every slice, for use where speed does not matter. (buffer_sv2
@@ -22,6 +25,7 @@ export class SystemMemoryBuffer extends GrowingBuffer {
     const memory = DEBUG ? new TracedSystemMemory() : new SystemMemory()
     super(memory)
     this.#memory = memory
+    uncloneable(this, UNCLONEABLE)
   }
 
   /** True when no slice of the buffer is alive. */

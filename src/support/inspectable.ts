@@ -1,5 +1,4 @@
 import { inspect } from 'node:util'
-import * as workers from 'node:worker_threads'
 import { DEBUG } from './debug-mode.js'
 
 type Prototype<T> = { readonly prototype: T; readonly name: string }
@@ -21,14 +20,15 @@ export function inspectable<T extends object>(type: Prototype<T>, parts: (object
   Object.defineProperty(type.prototype, inspect.custom, { value: show, configurable: true, writable: true })
 }
 
-const { markAsUncloneable } = workers as { markAsUncloneable?: (object: object) => void }
-
-/** Has `postMessage(object)` throw a DataCloneError, where Node can do that: otherwise the object would arrive as `{}`. */
-export function uncloneable(object: object): void {
-  markAsUncloneable?.(object)
+/**
+ * Has `postMessage(object)` throw a DataCloneError, with the text of `reason`: otherwise the object would arrive as `{}`. Structured cloning
+ * copies what an object has of its own, and no symbol can be copied.
+ */
+export function uncloneable(object: object, reason: symbol): void {
+  ;(object as { uncloneable?: symbol }).uncloneable = reason
 }
 
-/** Does so in debug mode. For objects on message paths: the mark takes longer than their making. */
-export function uncloneableInDebugMode(object: object): void {
-  if (DEBUG) markAsUncloneable?.(object)
+/** Does so in debug mode. For objects whose making takes so few nanoseconds that one more property shows. */
+export function uncloneableInDebugMode(object: object, reason: symbol): void {
+  if (DEBUG) uncloneable(object, reason)
 }

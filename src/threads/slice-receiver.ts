@@ -1,6 +1,7 @@
 import { acquired, released } from '../native/acquired.js'
 import { receiveFromChannel, releaseReceiver, waitForObject, waitForObjectSync } from '../native/channel.js'
 import type { Handle } from '../native/handle.js'
+import { onBehalf } from '../native/trace.js'
 import { departReceiver, makeTicket } from '../native/transfer.js'
 import { nativeWait } from '../native/wait.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
@@ -13,6 +14,8 @@ import { arrivedMovable, type Movable } from './movable.js'
 
 /** Key of the constructor: only this module has it. */
 const receiverKey = Symbol('framepool.slice-receiver')
+
+const UNCLONEABLE = Symbol('a SliceReceiver is not cloned: post what its move() returns')
 
 /** The receiving end of a {@link SliceChannel}. When its isolate ends, objects not yet received go back to their pools. */
 export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable<T>, Disposable {
@@ -28,7 +31,7 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
     if (key !== receiverKey) throw invalidArgType('a SliceReceiver comes from SliceChannel.create()')
     this.#handle = handle
     acquired(this, 'slice-receiver', handle, freeReceiver(handle))
-    uncloneable(this)
+    uncloneable(this, UNCLONEABLE)
   }
 
   /** Returns the next object, which is the caller's from here on, or null when none is there. */
@@ -46,12 +49,13 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
     const given = waitOptions(options)
     this.#checkAlive()
     this.#waiting++
+    const receive = onBehalf(() => this.tryReceive())
     try {
       for (let left = given; ; left = leftOf(given, start)) {
         const item = await nativeWait(
           () => left,
           (settled) => waitForObject(this.#handle, settled),
-          () => this.tryReceive(),
+          receive,
         )
         // Another wait may have received the object.
         if (item !== null || this.#atEnd) return item

@@ -13,6 +13,8 @@ import { checkMovable, departMovable, departMovableTagged, type Movable, movable
 /** Key of the constructor: only this module has it. */
 const senderKey = Symbol('framepool.slice-sender')
 
+const UNCLONEABLE = Symbol('a SliceSender is not cloned: post what its move() returns')
+
 /** The sending end of a {@link SliceChannel}. It ends with its isolate: objects that were sent can still be received. */
 export class SliceSender<T extends Movable = Movable> implements Disposable {
   readonly #handle: Handle
@@ -30,7 +32,7 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
     if (key !== senderKey) throw invalidArgType('a SliceSender comes from SliceChannel.create()')
     this.#handle = handle
     acquired(this, 'slice-sender', handle, freeSender(handle))
-    uncloneable(this)
+    uncloneable(this, UNCLONEABLE)
     this.#carrier = () => {
       this.#room = sendIntoChannel(handle)
     }

@@ -125,6 +125,7 @@ calls! {
     buddyTry() => buddy_pool::try_allocate,
     buddyAllocate(settled) => buddy_pool::allocate,
     buddyView() -> ArrayBuffer => buddy_pool::view,
+    buddyLend(bytes) => buddy_pool::lend,
     buddyWatch(settled) => buddy_pool::watch,
     buddyClose(settled) [Open] => buddy_pool::close,
     buddyBuffer() -> ArrayBuffer => buddy_buffer::view,

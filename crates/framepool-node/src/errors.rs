@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use framepool::Coded;
+use framepool::{Coded, SystemError};
 use napi_derive::napi;
 
 /// A member of the facade's `ErrorCode`.
@@ -36,8 +36,8 @@ impl AsRef<str> for Code {
 pub(crate) struct Fault {
     pub(crate) code: Code,
     pub(crate) message: String,
-    /// With `ERR_SYSTEM`: the system call that failed, and its `errno`.
-    pub(crate) system: Option<(&'static str, i32)>,
+    /// With `ERR_SYSTEM`: the system call that failed, and why.
+    pub(crate) system: Option<SystemError>,
 }
 
 impl Fault {
@@ -68,7 +68,7 @@ impl Fault {
 
 impl<E: Coded> From<E> for Fault {
     fn from(error: E) -> Self {
-        let system = error.system().map(|system| (system.syscall, system.errno));
+        let system = error.system().cloned();
         Self { system, ..Self::new(Code(error.code()), error) }
     }
 }
@@ -90,12 +90,20 @@ pub struct FaultDetails {
     pub syscall: Option<String>,
     /// With `ERR_SYSTEM`: its `errno`.
     pub errno: Option<i32>,
+    /// With `ERR_SYSTEM`: the file that the call was about, if there was one.
+    pub path: Option<String>,
 }
 
 impl From<Fault> for FaultDetails {
     fn from(fault: Fault) -> Self {
-        let (syscall, errno) = fault.system.unzip();
-        Self { code: fault.code.0.to_owned(), message: fault.message, syscall: syscall.map(str::to_owned), errno }
+        let Fault { code, message, system } = fault;
+        Self {
+            code: code.0.to_owned(),
+            message,
+            syscall: system.as_ref().map(|system| system.syscall.to_owned()),
+            errno: system.as_ref().map(|system| system.errno),
+            path: system.and_then(|system| system.path).map(|path| path.to_string_lossy().into_owned()),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Errors of the operating system: the call that failed, and why.
 
+use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
 /// A refusal of the operating system.
@@ -11,13 +12,26 @@ pub struct SystemError {
     pub errno: i32,
     /// Description of what was refused, and why.
     pub message: String,
+    /// The file that the call was about, if there was one.
+    pub path: Option<PathBuf>,
 }
 
 impl SystemError {
     /// Makes the error of a failed `syscall`. The `errno` is 0 if `error` does not come from the system.
     pub fn new(syscall: &'static str, error: impl Into<io::Error>) -> Self {
         let error = error.into();
-        Self { syscall, errno: error.raw_os_error().unwrap_or(0), message: format!("{syscall}: {error}") }
+        Self::of(syscall, &error, format!("{syscall}: {error}"))
+    }
+
+    /// Makes the error of a failed `syscall` with a `message` of its own.
+    pub fn of(syscall: &'static str, error: &io::Error, message: String) -> Self {
+        Self { syscall, errno: error.raw_os_error().unwrap_or(0), message, path: None }
+    }
+
+    /// Notes that the call was about the file at `path`.
+    #[must_use]
+    pub fn about(self, path: &Path) -> Self {
+        Self { path: Some(path.to_owned()), ..self }
     }
 }
 

@@ -35,10 +35,9 @@ impl Nonce {
     /// Makes a new nonce from the system's random numbers.
     pub fn random() -> Result<Self, SystemError> {
         let mut bytes = [0; 16];
-        getrandom::getrandom(&mut bytes).map_err(|error| SystemError {
-            syscall: "getrandom",
-            errno: error.raw_os_error().unwrap_or(0),
-            message: format!("the system gave no random numbers: {error}"),
+        getrandom::getrandom(&mut bytes).map_err(|error| {
+            let message = format!("the system gave no random numbers: {error}");
+            SystemError { syscall: "getrandom", errno: error.raw_os_error().unwrap_or(0), message, path: None }
         })?;
         Ok(Self(u128::from_ne_bytes(bytes)))
     }

@@ -9,7 +9,7 @@ use framepool::ticket::NoNonce;
 use framepool::{Coded, SystemError};
 
 fn refusal() -> SystemError {
-    SystemError { syscall: "mmap", errno: 12, message: "mmap: no memory".into() }
+    SystemError { syscall: "mmap", errno: 12, message: "mmap: no memory".into(), path: None }
 }
 
 #[test]

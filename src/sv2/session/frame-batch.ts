@@ -4,6 +4,7 @@ import type { OwnedMemory } from '../../slice/slice-memory.js'
 import type { SlotMemory } from '../../slot/slot-memory.js'
 import { placeArgument } from '../../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../../support/errors.js'
+import { inspectable, uncloneable } from '../../support/inspectable.js'
 
 /** The frames that one `receive()` decrypted, in order. */
 export interface FrameBatch extends Iterable<Frame> {
@@ -73,6 +74,8 @@ export interface Receiver {
   batches: number
 }
 
+const UNCLONEABLE = Symbol('a batch of an Sv2Session stays in its thread: post copies of its payloads')
+
 /** A batch in one slice of a pool. The slice holds the frames side by side, and behind them the table of their places. */
 class ReceivedBatch implements FrameBatch, Disposable {
   readonly #slice: BatchSlice
@@ -90,6 +93,7 @@ class ReceivedBatch implements FrameBatch, Disposable {
     this.#pool = pool
     this.#count = count
     this.#receiver = receiver
+    uncloneable(this, UNCLONEABLE)
   }
 
   static {
@@ -297,6 +301,10 @@ export function placeOf(frames: Frame | FrameBatch): FramesPlace | null {
 class EmptyBatch implements FrameBatch, Disposable {
   #released = false
 
+  constructor() {
+    uncloneable(this, UNCLONEABLE)
+  }
+
   static {
     isEmptyBatch = (batch) => #released in batch
   }
@@ -321,3 +329,6 @@ class EmptyBatch implements FrameBatch, Disposable {
 
   [Symbol.dispose](): void {}
 }
+
+inspectable(ReceivedBatch, (batch) => ({ length: batch.length }))
+inspectable(EmptyBatch, ({ length }) => ({ length }))

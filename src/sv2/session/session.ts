@@ -86,6 +86,8 @@ const sessionKey = Symbol('framepool.session')
 
 let coreOfSession: (session: Sv2Session) => SessionCore
 
+const UNCLONEABLE = Symbol('an Sv2Session stays in its thread: post copies of its payloads')
+
 /**
  * One end of an Sv2 connection, without I/O: wire bytes in, frames out; frames in, wire bytes out. It does the Noise NX handshake
  * (secp256k1), the encryption (ring) and the framing (framing_sv2).
@@ -99,7 +101,7 @@ export class Sv2Session implements Disposable {
     if (key !== sessionKey) throw invalidArgType('a session comes from Sv2Session.responder() or .initiator()')
     this.#core = core
     this.#output = makeConsumer(core)
-    uncloneable(this)
+    uncloneable(this, UNCLONEABLE)
   }
 
   static {

@@ -15,10 +15,10 @@ use crate::tables::Tables;
 pub(crate) fn hand_over(state: &mut EnvState, pool: Handle, buffer: Shown<Buffer>) -> Result<(), Fault> {
     let entry = state.tables.buddy_pools.get_mut(pool).ok_or_else(Fault::released)?;
     let index = buffer.block();
-    let base = entry.block(index)?.base().addr().get();
+    let offset = buffer.offset_from(entry.block(index)?);
     let control = &state.control;
     control.set(Word::Block, index as u32);
-    control.set(Word::Offset, (buffer.as_slice().as_ptr().addr() - base) as u32);
+    control.set(Word::Offset, offset as u32);
     control.set(Word::Length, buffer.capacity() as u32);
     let handle = state.tables.buddy_buffers.insert(buffer)?;
     state.set_handle(Word::Handle, Word::Generation, handle);

@@ -53,6 +53,15 @@ pub(crate) fn allocate(call: &mut Call<'_>) -> Reply {
     polled::future(call, future, move |state, buffer| buffer::hand_over(state, handle, Shown::new(buffer?)))
 }
 
+/// Grows a pool by a block whose memory is the argument's. Out: `Granted`, 0 if the pool needs none.
+pub(crate) fn lend(call: &mut Call<'_>) -> Reply {
+    // SAFETY: only the addresses are taken. No byte is read, here or later.
+    let addresses = unsafe { call.bytes()? }.as_ptr_range();
+    let lent = entry(call.state)?.pool().lend(addresses.start.addr()..addresses.end.addr())?;
+    call.set(Word::Granted, u32::from(lent));
+    Ok(None)
+}
+
 /// Returns the `ArrayBuffer` over the block `Block`.
 pub(crate) fn view(call: &mut Call<'_>) -> Reply {
     let (realm, index) = (Arc::clone(&call.state.realm), call.get(Word::Block) as usize);
@@ -108,6 +117,8 @@ pub struct BuddyPoolSettings {
     pub huge_tlb: Option<bool>,
     /// The file that new blocks lie in.
     pub file: Option<String>,
+    /// Whether new blocks are lent by the script.
+    pub lent: Option<bool>,
 }
 
 impl From<BuddyPoolSettings> for Options {
@@ -116,6 +127,7 @@ impl From<BuddyPoolSettings> for Options {
         let backend = match settings.file {
             Some(path) => Backend::File(path.into()),
             None if huge_tlb == Some(true) => Backend::HugeTlb,
+            None if settings.lent == Some(true) => Backend::Lent,
             None => Backend::Anonymous,
         };
         let default = Self::default();
@@ -189,9 +201,13 @@ pub fn buddy_pool_report(env: Env, handle: ObjectHandle) -> Result<BuddyPoolRepo
     Ok(entry.pool().stats().into())
 }
 
-/// Forgets a pool that is closed and drained. Blocks that JavaScript cannot see any more are unmapped.
+/// Forgets a pool that is closed and drained. Blocks that JavaScript cannot see any more are unmapped, and blocks that were lent are not lent
+/// any more.
 #[napi(catch_unwind)]
 pub fn buddy_pool_end(env: Env, handle: ObjectHandle) -> Result<()> {
-    EnvState::of_any(env)?.tables.buddy_pools.remove(Handle::from(handle)).ok_or_else(Fault::released)?;
+    let pools = &mut EnvState::of_any(env)?.tables.buddy_pools;
+    let entry = pools.remove(Handle::from(handle)).ok_or_else(Fault::released)?;
+    // A wait that has just ended may still hold the pool, but the script takes its blocks back now.
+    entry.pool().give_back();
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What lies behind the addresses of a block: memory of the system, huge pages or a file.
+//! The memory behind the addresses of a block: memory of the system, huge pages, a file, or none.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -17,6 +17,10 @@ pub enum Backend {
     HugeTlb,
     /// A file, which is made or emptied, and mapped. It has the size of all blocks. On Linux.
     File(PathBuf),
+    /// None: the pool keeps its books over addresses alone, and the memory lies elsewhere. The user lends each block with
+    /// [`BuddyPool::lend`](super::BuddyPool::lend), and finds a buffer in it by [`Buffer::block`](super::Buffer::block) and
+    /// [`Buffer::offset_from`](super::Buffer::offset_from).
+    Lent,
 }
 
 /// The backend of a pool.
@@ -38,8 +42,13 @@ impl Backing {
         match &self.backend {
             Backend::Anonymous => Ok(()),
             Backend::HugeTlb => system::huge_pages(memory),
-            Backend::File(path) => system::file(memory, path, &self.file, index),
+            Backend::File(path) => system::file(memory, path, &self.file, index).map_err(|error| error.about(path)),
+            Backend::Lent => system::nothing(memory),
         }
+    }
+
+    pub(super) fn is_lent(&self) -> bool {
+        self.backend == Backend::Lent
     }
 }
 
@@ -56,8 +65,16 @@ mod system {
     use super::{AlignedMemory, SystemError};
 
     fn refused(syscall: &'static str, error: &io::Error, what: &str) -> SystemError {
-        let message = format!("the system refused {what} for a block: {error}");
-        SystemError { syscall, errno: error.raw_os_error().unwrap_or(0), message }
+        SystemError::of(syscall, error, format!("the system refused {what} for a block: {error}"))
+    }
+
+    /// Leaves the addresses of a block, which then count towards no limit of memory.
+    pub(super) fn nothing(memory: &AlignedMemory) -> Result<(), SystemError> {
+        // SAFETY: the range is one mapping of our own, and nothing refers to its bytes, now or later.
+        if unsafe { libc::mprotect(memory.as_mut_ptr().cast(), memory.size(), libc::PROT_NONE) } == 0 {
+            return Ok(());
+        }
+        Err(refused("mprotect", &io::Error::last_os_error(), "addresses"))
     }
 
     pub(super) fn huge_pages(memory: &AlignedMemory) -> Result<(), SystemError> {
@@ -145,7 +162,14 @@ mod system {
     const ENOSYS: i32 = 78;
 
     fn missing(what: &str) -> SystemError {
-        SystemError { syscall: "mmap", errno: ENOSYS, message: format!("{what} is not available on this system") }
+        let error = std::io::Error::from_raw_os_error(ENOSYS);
+        SystemError::of("mmap", &error, format!("{what} is not available on this system"))
+    }
+
+    /// Leaves the block as it is: pages that nothing touches take no memory.
+    #[allow(clippy::unnecessary_wraps, reason = "Linux can refuse")]
+    pub(super) fn nothing(_: &AlignedMemory) -> Result<(), SystemError> {
+        Ok(())
     }
 
     pub(super) fn huge_pages(_: &AlignedMemory) -> Result<(), SystemError> {

@@ -28,19 +28,22 @@ pub const BLOCK_SIZE: usize = 64 << 20;
 #[derive(Debug)]
 pub struct Block {
     memory: Arc<AlignedMemory>,
+    /// Bytes that may be accessed: [`BLOCK_SIZE`], or 0 if the memory lies elsewhere.
+    size: usize,
 }
 
 impl Block {
-    /// Returns the address of the first byte.
+    /// Returns the address of the first byte, which is not accessible if the memory lies elsewhere
+    /// ([`Backend::Lent`]).
     pub fn base(&self) -> NonNull<u8> {
         NonNull::new(self.memory.as_mut_ptr()).expect("a mapping")
     }
 }
 
-// SAFETY: a share of the block keeps its memory mapped, which never moves and has `BLOCK_SIZE` bytes.
+// SAFETY: a share of the block keeps its memory mapped, which never moves. `size` bytes of it are accessible.
 unsafe impl Memory for Arc<Block> {
     fn span(&self) -> NonNull<[u8]> {
-        NonNull::slice_from_raw_parts(self.base(), BLOCK_SIZE)
+        NonNull::slice_from_raw_parts(self.base(), self.size)
     }
 }
 
@@ -56,7 +59,13 @@ pub(super) struct Blocks {
 
 impl Blocks {
     pub(super) fn new(policy: BlockPolicy, backend: Backend) -> Self {
-        Self { policy, backing: Backing::new(backend), known: Mutex::default(), changed: Notify::new() }
+        let backing = Backing::new(backend);
+        Self { policy, backing, known: Mutex::default(), changed: Notify::new() }
+    }
+
+    /// Returns whether the memory of the blocks lies elsewhere. Such a pool grows only when a block is lent to it.
+    pub(super) fn are_lent(&self) -> bool {
+        self.backing.is_lent()
     }
 
     /// Locks and returns the blocks, in the order of their indices. The crate never gives a block back.
@@ -92,7 +101,8 @@ unsafe impl Devices for Blocks {
         let index = known.len();
         self.backing.apply(memory, index)?;
         self.policy.apply(memory)?;
-        known.push(Arc::new(Block { memory: Arc::clone(memory) }));
+        let size = if self.are_lent() { 0 } else { BLOCK_SIZE };
+        known.push(Arc::new(Block { memory: Arc::clone(memory), size }));
         drop(known);
         self.changed.notify_waiters();
         Ok(vec![Box::new(BlockIndex(index as u32))])

@@ -11,6 +11,7 @@ use ruapc_bufpool::DeviceIndex;
 
 use crate::shown::{Memory, Shown};
 
+use super::block::Block;
 use super::error::Error;
 use super::retired;
 use super::shared::Shared;
@@ -43,13 +44,25 @@ impl Buffer {
     }
 
     /// Returns all bytes of the buffer.
+    ///
+    /// # Panics
+    /// If the blocks of the pool were [lent](super::Backend::Lent): the bytes lie elsewhere.
     pub fn as_slice(&self) -> &[u8] {
+        self.check_here();
         self.bytes.as_slice()
     }
 
     /// Returns all bytes of the buffer.
+    ///
+    /// # Panics
+    /// If the blocks of the pool were [lent](super::Backend::Lent): the bytes lie elsewhere.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        self.check_here();
         self.bytes.as_mut_slice()
+    }
+
+    fn check_here(&self) {
+        assert!(!self.shared().blocks.are_lent(), "the pool does not have the bytes of blocks that were lent");
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
@@ -66,13 +79,20 @@ impl Buffer {
         let key = self.bytes.memory_key(&DeviceIndex::default()).expect("every block is registered");
         key.lkey as usize
     }
+
+    /// Returns where the buffer begins in `block`, in which it lies, in bytes.
+    pub fn offset_from(&self, block: &Block) -> usize {
+        self.bytes.as_slice().as_ptr().addr() - block.base().addr().get()
+    }
 }
 
-// SAFETY: a buffer has its memory until it is dropped, and moving it does not move the memory.
+// SAFETY: a buffer has its memory until it is dropped, and moving it does not move the memory. Of memory that lies
+// elsewhere it shows no byte.
 unsafe impl Memory for Buffer {
     fn span(&self) -> NonNull<[u8]> {
         let start = NonNull::new(self.bytes.as_slice().as_ptr().cast_mut()).expect("it lies in a mapping");
-        NonNull::slice_from_raw_parts(start, self.capacity())
+        let length = if self.shared().blocks.are_lent() { 0 } else { self.capacity() };
+        NonNull::slice_from_raw_parts(start, length)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{fmt, io};
 
 use super::block::BLOCK_SIZE;
+use super::lent::{LENT_ALIGNMENT, Unfit};
 use crate::coded::Coded;
 use crate::system_error::SystemError;
 
@@ -22,6 +23,8 @@ pub enum Error {
     NoMemory,
     /// The system refused a block's policy, or a thread to grow on.
     System(SystemError),
+    /// The memory of a block cannot be lent.
+    Unfit(Unfit),
 }
 
 impl fmt::Display for Error {
@@ -34,6 +37,9 @@ impl fmt::Display for Error {
             Self::Closed => f.write_str("the pool is closed"),
             Self::NoMemory => write!(f, "the system has no memory for another block of {BLOCK_SIZE} bytes"),
             Self::System(error) => error.fmt(f),
+            Self::Unfit(Unfit::Size(size)) => write!(f, "a block has {BLOCK_SIZE} bytes, not {size}"),
+            Self::Unfit(Unfit::Alignment) => write!(f, "a block must be aligned to {LENT_ALIGNMENT} bytes"),
+            Self::Unfit(Unfit::InUse) => f.write_str("a pool has this block, or a part of it, already"),
         }
     }
 }
@@ -48,6 +54,7 @@ impl Coded for Error {
             Self::Closed => "ERR_CLOSED",
             Self::NoMemory => "ERR_NO_MEMORY",
             Self::System(_) => "ERR_SYSTEM",
+            Self::Unfit(_) => "ERR_INVALID_ARG_VALUE",
         }
     }
 

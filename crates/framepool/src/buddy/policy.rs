@@ -40,7 +40,7 @@ mod system {
 
     fn refused(syscall: &'static str, describe: impl FnOnce(&io::Error) -> String) -> SystemError {
         let error = io::Error::last_os_error();
-        SystemError { syscall, errno: error.raw_os_error().unwrap_or(0), message: describe(&error) }
+        SystemError::of(syscall, &error, describe(&error))
     }
 
     pub(super) fn advise_huge_pages(memory: &AlignedMemory) -> Result<(), SystemError> {
@@ -83,7 +83,8 @@ mod system {
     const ENOSYS: i32 = 78;
 
     fn missing(syscall: &'static str, what: &str) -> SystemError {
-        SystemError { syscall, errno: ENOSYS, message: format!("{what} of blocks is not available on this system") }
+        let error = std::io::Error::from_raw_os_error(ENOSYS);
+        SystemError::of(syscall, &error, format!("{what} of blocks is not available on this system"))
     }
 
     pub(super) fn advise_huge_pages(_: &AlignedMemory) -> Result<(), SystemError> {

@@ -1,14 +1,16 @@
 //! The buddy pool's public face: allocation, figures and closing.
 
 use std::future::Future;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use ruapc_bufpool::BufferPool;
 
-use super::block::Block;
+use super::block::{BLOCK_SIZE, Block, without_growth};
 use super::buffer::Buffer;
 use super::error::{Error, Failure};
+use super::lent::Lent;
 use super::options::Options;
 use super::shared::{Shared, check_size};
 use super::wait;
@@ -88,9 +90,13 @@ impl BuddyPool {
     pub fn try_allocate(&self, size: usize) -> Result<Buffer, Error> {
         check_size(size)?;
         self.0.check_open()?;
-        let mut answer = self.0.judge(self.0.backing.allocate(size));
+        let allocate = || {
+            let allocate = || self.0.backing.allocate(size);
+            self.0.judge(if self.0.blocks.are_lent() { without_growth(allocate) } else { allocate() })
+        };
+        let mut answer = allocate();
         if answer.is_err() && self.0.empty_quarantine() {
-            answer = self.0.judge(self.0.backing.allocate(size));
+            answer = allocate();
         }
         match answer {
             Ok(buffer) => {
@@ -98,8 +104,34 @@ impl BuddyPool {
                 Buffer::new(buffer, &self.0)
             }
             Err(Failure::Error(error)) => Err(error),
-            Err(Failure::Refused) => unreachable!("growth is refused only within a wait"),
+            Err(Failure::Refused) => Err(self.0.limit()),
         }
+    }
+
+    /// Grows a pool with [`Backend::Lent`](super::Backend::Lent) by one block, whose memory lies at `addresses`. Returns false if the pool
+    /// needs none: a whole block is free, or the limit is reached. The memory is not accessed. It is lent until
+    /// [`give_back`](Self::give_back), or until the pool is gone.
+    ///
+    /// Returns [`Error::Unfit`] for memory that is no block, or is lent already, and other errors as
+    /// [`try_allocate`](Self::try_allocate) does. The pool has not grown then.
+    pub fn lend(&self, addresses: Range<usize>) -> Result<bool, Error> {
+        self.0.check_open()?;
+        let lent = Lent::new(addresses).map_err(Error::Unfit)?;
+        let before = self.0.blocks.known().len();
+        let grown = self.0.judge(self.0.backing.allocate(BLOCK_SIZE));
+        if self.0.blocks.known().len() == before {
+            return match grown {
+                Ok(_) | Err(Failure::Refused | Failure::Error(Error::Limit { .. })) => Ok(false),
+                Err(Failure::Error(error)) => Err(error),
+            };
+        }
+        self.0.lent().push(lent);
+        Ok(true)
+    }
+
+    /// Ends the lending of all blocks. Nothing of the pool may be in use any more.
+    pub fn give_back(&self) {
+        self.0.lent().clear();
     }
 
     /// Waits for a buffer of at least `size` bytes. The future needs no runtime, and never grows the pool on the thread

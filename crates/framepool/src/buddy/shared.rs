@@ -3,8 +3,8 @@
 //! It counts them, and helps the waits that the crate would forget.
 
 use std::io::{self, ErrorKind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{fmt, ptr, thread};
 
 use ruapc_bufpool::{BufferPool, BufferPoolBuilder, Devices};
@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::block::{BLOCK_SIZE, Blocks, GrowthRefused, without_growth};
 use super::error::{Error, Failure};
 use super::growth::{Grown, Growth, Job};
+use super::lent::Lent;
 use super::options::Options;
 use super::retries::{CHUNKS, Retries};
 use crate::quarantine::Quarantine;
@@ -23,6 +24,8 @@ pub(super) struct Shared {
     /// The crate's pool.
     pub(super) backing: Arc<BufferPool>,
     pub(super) blocks: Arc<Blocks>,
+    /// The memory of each block that was lent.
+    lent: Mutex<Vec<Lent>>,
     growth: Growth,
     pub(super) retries: Retries,
     pub(super) live: AtomicUsize,
@@ -35,6 +38,7 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(options: Options, quarantine: Option<&Arc<Quarantine>>) -> Arc<Self> {
         let blocks = Arc::new(Blocks::new(options.policy, options.backend));
+        let blocks_are_lent = blocks.are_lent();
         let devices: Arc<dyn Devices> = blocks.clone();
         let backing = BufferPoolBuilder::new(devices)
             .max_memory((options.max_memory / BLOCK_SIZE).max(1) * BLOCK_SIZE)
@@ -46,13 +50,19 @@ impl Shared {
         Arc::new(Self {
             backing,
             blocks,
+            lent: Mutex::default(),
             growth: Growth::default(),
             retries: Retries::default(),
             live: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
-            quarantine: quarantine.cloned(),
+            // It would write into released memory, which a pool of blocks that were lent does not have.
+            quarantine: quarantine.filter(|_| !blocks_are_lent).cloned(),
             closed: AtomicBool::new(false),
         })
+    }
+
+    pub(super) fn lent(&self) -> MutexGuard<'_, Vec<Lent>> {
+        self.lent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn close(&self) {
@@ -79,7 +89,7 @@ impl Shared {
         };
         let limit = error.kind() == ErrorKind::OutOfMemory && error.raw_os_error().is_none();
         if limit {
-            return Err(Failure::Error(Error::Limit { max_memory: self.backing.max_memory() }));
+            return Err(Failure::Error(self.limit()));
         }
         self.retries.all();
         if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<GrowthRefused>) {
@@ -87,6 +97,11 @@ impl Shared {
         }
         let refused = error.downcast::<Error>().unwrap_or(Error::NoMemory);
         Err(Failure::Error(refused))
+    }
+
+    /// Returns the error of a request for which there is nothing free.
+    pub(super) fn limit(&self) -> Error {
+        Error::Limit { max_memory: self.backing.max_memory() }
     }
 
     /// Lowers `live` or `waiting` by one. Tells a closed pool when the last one is gone.
@@ -136,7 +151,7 @@ impl Shared {
             let spawned = thread::Builder::new().name("framepool-grow".into()).spawn(move || serving.serve_growth());
             spawned.map(drop).map_err(|error| {
                 let message = format!("the system refused a thread to grow a pool on: {error}");
-                SystemError { syscall: "clone", errno: error.raw_os_error().unwrap_or(0), message }
+                SystemError::of("clone", &error, message)
             })
         })
     }

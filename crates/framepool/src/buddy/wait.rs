@@ -73,6 +73,8 @@ pub(super) async fn allocate(pool: Arc<Shared>, size: usize) -> Result<Buffer, E
         };
         let Some(granted) = outcome else { continue };
         let granted = match pool.judge(granted) {
+            // The user lends a block first, and waits only at the limit.
+            Err(Failure::Refused) if pool.blocks.are_lent() => return Err(pool.limit()),
             Err(Failure::Refused) => {
                 let grown = pool.grow(size).map_err(Error::System)?;
                 grown.await.expect("the thread answers, or it panicked")

@@ -98,13 +98,11 @@ impl AsFd for Descriptor<'_> {
 fn open(fd: BorrowedFd<'_>, access: Access) -> Result<(Option<OwnedFd>, bool), SystemError> {
     let status = rustix::fs::fstat(fd).map_err(|error| SystemError::new("fstat", error))?;
     match FileType::from_raw_mode(status.st_mode) {
-        FileType::Socket => Err(SystemError {
-            syscall: "fstat",
-            errno: Errno::NOTSUP.raw_os_error(),
-            message: "the descriptor is a socket, which Node may own: it could take bytes of it, or close it; \
-                      use onread() and pipeTo() instead"
-                .into(),
-        }),
+        FileType::Socket => {
+            let message = "the descriptor is a socket, which Node may own: it could take bytes of it, or close it; \
+                           use onread() and pipeTo() instead";
+            Err(SystemError::of("fstat", &Errno::NOTSUP.into(), message.into()))
+        }
         FileType::RegularFile | FileType::Directory | FileType::BlockDevice => Ok((None, false)),
         kind => {
             let flags = rustix::fs::fcntl_getfl(fd).map_err(|error| SystemError::new("fcntl", error))?;

@@ -1,0 +1,46 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { performance } from 'node:perf_hooks'
+import type { EventMessages, EventName } from './support/events.js'
+import { now } from './support/timers.js'
+
+type Message = EventMessages[EventName]
+
+/** What becomes of the messages of each channel. The start of a wait is that of its measure. */
+const recorders: { readonly [name in Exclude<EventName, 'framepool:wait:start'>]: (message: unknown) => void } = {
+  'framepool:created': marking('framepool:created'),
+  'framepool:closed': marking('framepool:closed'),
+  'framepool:fallback': marking('framepool:fallback'),
+  'framepool:refused': marking('framepool:refused'),
+  'framepool:reader:start': marking('framepool:reader:start'),
+  'framepool:reader:batch': marking('framepool:reader:batch'),
+  'framepool:reader:end': marking('framepool:reader:end'),
+  'framepool:wait:end': (message) => {
+    const { startTime } = message as EventMessages['framepool:wait:end']
+    performance.measure('framepool:wait', { start: startTime, end: now(), detail: detailOf(message as Message) })
+  },
+}
+
+function marking(name: EventName): (message: unknown) => void {
+  return (message) => {
+    performance.mark(name, { detail: detailOf(message as Message) })
+  }
+}
+
+/** Returns the message without an error, which may be any value: a detail is cloned. */
+function detailOf(message: Message): object {
+  if (!('error' in message)) return message
+  const { error, ...rest } = message
+  return { ...rest, failed: error !== null }
+}
+
+/**
+ * Has the events of pools, budgets and readers of this thread appear in the performance timeline of `node:perf_hooks`, or no more: a wait
+ * as a measure `framepool:wait`, anything else as a mark with the name of its diagnostics channel. `detail` is the message. Off at first,
+ * since the timeline keeps all entries until `performance.clearMarks()` and `clearMeasures()`.
+ */
+export function performanceMarks(on: boolean): void {
+  for (const [name, recorder] of Object.entries(recorders)) {
+    unsubscribe(name, recorder)
+    if (on) subscribe(name, recorder)
+  }
+}

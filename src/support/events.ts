@@ -1,0 +1,113 @@
+/** Events of pools, budgets and readers, on channels of `node:diagnostics_channel`. Without a subscriber they cost a comparison. */
+import { channel } from 'node:diagnostics_channel'
+import { now } from './timers.js'
+
+/** The object that an event is about. */
+export interface EventSource {
+  /** Kind of the object, as in `inspect()`. */
+  readonly kind: 'slot-pool' | 'budget-pool' | 'buddy-pool' | 'memory-budget' | 'frame-reader'
+  /** Number of the object, which no other object has in this thread. */
+  readonly id: number
+}
+
+/** Messages on the diagnostics channels of framepool, by their names. All sizes are in bytes. */
+export interface EventMessages {
+  /** A pool or a budget of `bytes` was made, or has arrived from another thread. */
+  'framepool:created': EventSource & { bytes: number }
+  /** A pool was closed in this thread. */
+  'framepool:closed': EventSource
+  /** A slot pool has given a slice of `bytes` from the heap. */
+  'framepool:fallback': EventSource & { bytes: number }
+  /** A limit has refused `bytes`. */
+  'framepool:refused': EventSource & { bytes: number }
+  /** A request for `bytes` waits for memory. */
+  'framepool:wait:start': EventSource & { bytes: number }
+  /** That wait is over. `startTime` is when it began, as in `performance.now()`; `error` is what it rejects with, or null. */
+  'framepool:wait:end': EventSource & { bytes: number; startTime: number; error: unknown }
+  /** A reader begins to read a socket. */
+  'framepool:reader:start': EventSource
+  /** A reader has given a batch. `pending` is what it holds of an unfinished frame. */
+  'framepool:reader:batch': EventSource & { frames: number; bytes: number; pending: number }
+  /** A reader has done with its socket. `error` is what `attach()` rejects with, or null. */
+  'framepool:reader:end': EventSource & { error: unknown }
+}
+
+/** Name of a diagnostics channel of framepool. */
+export type EventName = keyof EventMessages
+
+const created = channel('framepool:created' satisfies EventName)
+const closed = channel('framepool:closed' satisfies EventName)
+const fallback = channel('framepool:fallback' satisfies EventName)
+const refused = channel('framepool:refused' satisfies EventName)
+const waitStart = channel('framepool:wait:start' satisfies EventName)
+const waitEnd = channel('framepool:wait:end' satisfies EventName)
+const readerStart = channel('framepool:reader:start' satisfies EventName)
+const readerBatch = channel('framepool:reader:batch' satisfies EventName)
+const readerEnd = channel('framepool:reader:end' satisfies EventName)
+
+let sources = 0
+
+/** Numbers an object of this thread. */
+export function eventSource(kind: EventSource['kind']): EventSource {
+  return { kind, id: ++sources }
+}
+
+/** Tells that a pool or a budget of `bytes` is there. */
+export function tellCreated(source: EventSource, bytes: number): void {
+  if (created.hasSubscribers) created.publish({ ...source, bytes })
+}
+
+/** Tells that a pool is closed. */
+export function tellClosed(source: EventSource): void {
+  if (closed.hasSubscribers) closed.publish({ ...source })
+}
+
+/** Tells that a slice of `bytes` has come from the heap. Subscribers may do anything: what has changed must be complete. */
+export function tellFallback(source: EventSource, bytes: number): void {
+  if (fallback.hasSubscribers) fallback.publish({ ...source, bytes })
+}
+
+/** Tells that a limit has refused `bytes`. */
+export function tellRefused(source: EventSource, bytes: number): void {
+  if (refused.hasSubscribers) refused.publish({ ...source, bytes })
+}
+
+/** Tells of a failure if it is that of a limit, which has refused `bytes`. */
+export function tellIfRefused(source: EventSource, bytes: number, failure: unknown): void {
+  if (!refused.hasSubscribers) return
+  if (failure instanceof Error && (failure as { code?: unknown }).code === 'ERR_MEMORY_LIMIT')
+    tellRefused(source, bytes)
+}
+
+/** Tells of a wait for `bytes` that has begun, and of its end. Returns its promise. */
+export function tellOfWait<T>(source: EventSource, bytes: number, wait: Promise<T>): Promise<T> {
+  if (!waitStart.hasSubscribers && !waitEnd.hasSubscribers) return wait
+  const startTime = now()
+  waitStart.publish({ ...source, bytes })
+  const end = (error: unknown): void => waitEnd.publish({ ...source, bytes, startTime, error })
+  return wait.then(
+    (value) => {
+      end(null)
+      return value
+    },
+    (error) => {
+      end(error)
+      throw error
+    },
+  )
+}
+
+/** Tells that a reader begins to read a socket. */
+export function tellReading(source: EventSource): void {
+  if (readerStart.hasSubscribers) readerStart.publish({ ...source })
+}
+
+/** Tells that a reader has given a batch. */
+export function tellBatch(source: EventSource, frames: number, bytes: number, pending: number): void {
+  if (readerBatch.hasSubscribers) readerBatch.publish({ ...source, frames, bytes, pending })
+}
+
+/** Tells that a reader has done with its socket. */
+export function tellRead(source: EventSource, error: unknown): void {
+  if (readerEnd.hasSubscribers) readerEnd.publish({ ...source, error })
+}
