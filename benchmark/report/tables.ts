@@ -64,7 +64,8 @@ function allTable(report: Report): string {
     .map((major): [number, number] => [major, report.runs.filter(({ node }) => majorOf(node) === major).length])
     .sort(([, a], [, b]) => b - a)[0] ?? [0]
   const rows = report.runs
-    .filter(({ node }) => majorOf(node) === major)
+    // The costs of Node itself have nothing of framepool's.
+    .filter(({ name, node }) => majorOf(node) === major && name !== 'costs')
     .flatMap(({ name, records }) =>
       records
         .filter((result) => result.kind === 'comparison')
