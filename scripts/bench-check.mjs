@@ -7,8 +7,8 @@ import { compareCosts } from './operation-costs.mjs'
 import { build, install, root } from './setup.mjs'
 
 const FIGURES = `${root}benchmark/operations.json`
-/** Times that an operation runs under callgrind. The difference of both runs is what `more - few` of them cost. */
-const [FEW, MORE] = [200, 1200]
+/** Times that an operation runs under callgrind. */
+const TIMES = 1000
 
 if (spawnSync('valgrind', ['--version']).status !== 0) {
   console.error('framepool: bench:check needs Valgrind: apt-get install valgrind')
@@ -42,15 +42,13 @@ process.exit(failed === 0 ? 0 : 1)
 function instructions() {
   const program = benchProgram()
   const names = execFileSync(program, { encoding: 'utf8' }).trim().split('\n')
-  const count = (name, times) => {
-    const flags = ['--tool=callgrind', '--callgrind-out-file=/dev/null']
-    const { status, stderr } = spawnSync('valgrind', [...flags, program, name, String(times)], { encoding: 'utf8' })
+  const count = (name) => {
+    const flags = ['--tool=callgrind', '--callgrind-out-file=/dev/null', '--toggle-collect=*measured*']
+    const { status, stderr } = spawnSync('valgrind', [...flags, program, name, String(TIMES)], { encoding: 'utf8' })
     if (status !== 0) throw new Error(`callgrind failed:\n${stderr}`)
-    return Number(stderr.match(/Collected : (\d+)/)[1])
+    return Math.round(Number(stderr.match(/Collected : (\d+)/)[1]) / TIMES)
   }
-  return Object.fromEntries(
-    names.map((name) => [name, Math.round((count(name, MORE) - count(name, FEW)) / (MORE - FEW))]),
-  )
+  return Object.fromEntries(names.map((name) => [name, count(name)]))
 }
 
 /** Builds the operations of the core, and returns the path of the program. */

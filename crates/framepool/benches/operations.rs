@@ -1,7 +1,7 @@
 //! Hot operations of the core, for `npm run bench:check`, which counts their instructions.
 //!
-//! `operations NAME COUNT` does one of them COUNT times. The difference of two counts is what each costs, without the start of the
-//! process. Without arguments it prints the names, and does each a few times.
+//! `operations NAME COUNT` does one of them COUNT times within `measured()`, which callgrind is told to count: a handshake before that
+//! takes other steps each time. Without arguments it prints the names, and does each a few times.
 
 #[path = "../tests/sv2_support/mod.rs"]
 mod sv2_support;
@@ -29,6 +29,13 @@ const OPERATIONS: &[(&str, Operation)] = &[
     ("session: a frame of 16 KiB sealed and opened", |count| frames(count, 16_384)),
 ];
 
+#[inline(never)]
+fn measured(count: u32, mut operation: impl FnMut(u32)) {
+    for index in 0..count {
+        operation(index);
+    }
+}
+
 /// `others` slices stay alive all the time.
 fn messages(count: u32, others: usize) {
     let mut pool = SlotPool::new(1 << 16).expect("memory");
@@ -38,48 +45,48 @@ fn messages(count: u32, others: usize) {
             pool.get_data_owned()
         })
         .collect();
-    for index in 0..count {
+    measured(count, |index| {
         let bytes = pool.get_writable(64);
         bytes[0] = index as u8;
         bytes[63] = index as u8;
         black_box(pool.get_data_owned().as_ref());
-    }
+    });
 }
 
 fn pieces(count: u32) {
     let mut pool = SlotPool::new(1 << 16).expect("memory");
-    for _ in 0..count {
+    measured(count, |_| {
         for _ in 0..10 {
             pool.get_writable(10).copy_from_slice(black_box(&[7; 10]));
         }
         black_box(pool.get_data_owned().as_ref());
-    }
+    });
 }
 
 fn buddy(count: u32) {
     let pool = BuddyPool::new(Options::default());
-    for index in 0..count {
+    measured(count, |index| {
         let mut buffer = pool.try_allocate(16_384).expect("memory");
         buffer.as_mut_slice()[0] = index as u8;
         black_box(&buffer);
-    }
+    });
 }
 
 fn budget(count: u32) {
     let pool = BudgetPool::new(1024, 1 << 20).expect("memory");
-    for _ in 0..count {
+    measured(count, |_| {
         black_box(pool.try_allocate(16, false).expect("open").expect("within the budget"));
-    }
+    });
 }
 
 fn ring(count: u32, length: usize) {
     let (mut producer, mut consumer) = framepool::ring::new(1 << 16, 64).expect("memory");
     let source = vec![7; length];
     let mut target = vec![0; length];
-    for _ in 0..count {
+    measured(count, |_| {
         assert_eq!(producer.write(black_box(&source)), length);
         assert_eq!(consumer.read(&mut target), length);
-    }
+    });
 }
 
 fn frames(count: u32, length: usize) {
@@ -87,12 +94,12 @@ fn frames(count: u32, length: usize) {
     let mut pool = SlotPool::new(1 << 18).expect("memory");
     let mut wire = vec![0; 1 << 17];
     let payload = vec![5; length];
-    for _ in 0..count {
+    measured(count, |_| {
         client.send(FrameHeader { extension_type: 0, message_type: 1 }, black_box(&payload)).expect("in transport");
         let sealed = client.output().read(&mut wire);
         let batch = server.receive(&wire[..sealed], &mut pool).expect("good").expect("whole");
         black_box(batch.frame(0).expect("one frame").payload);
-    }
+    });
 }
 
 fn main() {
