@@ -6,8 +6,8 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { BuddyPool, BudgetPool, ByteRing, SlotPool } from '../index.js'
 
 /** Times that an operation runs before it is measured: the optimizing compiler is done with it by then. */
-const WARM_UPS = 300_000
-const COUNT = 20_000
+const WARM_UPS = 500_000
+const COUNT = 100_000
 /** Readings of each operation. The least is taken: the engine's own housekeeping only adds. */
 const READINGS = 5
 
