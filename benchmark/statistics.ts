@@ -1,3 +1,4 @@
+// Medians, their confidence, and random numbers that are equal in every run.
 /** Seed of every random choice of the benchmarks, so that two runs do equal work. */
 export const SEED = 0x5eed
 
