@@ -8,7 +8,10 @@ import { compare } from './compare.js'
 
 const WORK = 100
 
-for (const size of [16 * 1024, 1024 * 1024]) {
+for (const { size, least } of [
+  { size: 16 * 1024, least: 10 },
+  { size: 1024 * 1024, least: 100 },
+]) {
   const pool = new BuddyPool()
   const buffer = pool.allocateSync(size)
   assert.equal(buffer.bytes.length, size)
@@ -20,6 +23,7 @@ for (const size of [16 * 1024, 1024 * 1024]) {
   await compare({
     title: `buddy pool, ${size / 1024} KiB`,
     work: WORK,
+    targets: [{ id: 'P6', rival: 'Buffer.allocUnsafeSlow', least }],
     cases: [
       {
         name: 'BuddyPool',

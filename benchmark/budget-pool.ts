@@ -16,6 +16,7 @@ check()
 await compare({
   title: 'budget pool, 16 × 1 KiB, touched',
   work: WORK,
+  targets: [{ id: 'P8', rival: 'Buffer.allocUnsafeSlow', least: 1 }],
   cases: [
     {
       name: 'BudgetPool',
@@ -45,6 +46,7 @@ await compare({
 await compare({
   title: 'budget pool, 16 × 1 KiB, not touched',
   work: WORK,
+  targets: [{ id: 'P8', rival: 'Buffer.allocUnsafeSlow', least: 1.5 }],
   cases: [
     {
       name: 'BudgetPool',

@@ -19,7 +19,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { pump } from '../index.js'
-import { median } from './compare.js'
+import { report } from './rounds.js'
 
 /** Cost of one copy. */
 interface Cost {
@@ -62,17 +62,17 @@ try {
   }
   const costs = cases.map((): Cost[] => [])
   for (let round = 0; round < ROUNDS; round++) {
-    for (const [index, { copy }] of cases.entries()) costs[index]?.push(await measure(copy))
+    for (const [index, { copy }] of cases.entries()) costs[index]!.push(await measure(copy))
   }
-  console.log(`\nfile to file, ${BYTES / 2 ** 20} MiB`)
-  const subject = costs[0] as Cost[]
-  for (const [index, { name }] of cases.entries()) {
-    const own = costs[index] as Cost[]
-    const seconds = median(own.map((cost) => cost.seconds)).toFixed(3)
-    const cpuSeconds = median(own.map((cost) => cost.cpuSeconds)).toFixed(3)
-    const ratio = median(own.map((cost, round) => cost.seconds / (subject[round] as Cost).seconds)).toFixed(2)
-    console.log(`  ${name.padEnd(34)} ${seconds.padStart(8)} s  ${cpuSeconds.padStart(8)} CPU s  ${ratio.padStart(6)}×`)
-  }
+  const measured = { title: `file to file, ${BYTES / 2 ** 20} MiB`, names: cases.map(({ name }) => name) }
+  const of = (key: keyof Cost): number[][] => costs.map((own) => own.map((cost) => cost[key] * 1000))
+  report({
+    ...measured,
+    unit: 'ms',
+    costs: of('seconds'),
+    targets: [{ id: 'P12', rival: 'fs streams, 64 KiB a chunk', least: 3 }],
+  })
+  report({ ...measured, title: `${measured.title}: CPU time`, unit: 'ms', costs: of('cpuSeconds'), targets: [] })
 } finally {
   rmSync(folder, { recursive: true })
 }

@@ -2,11 +2,10 @@
 import { strict as assert } from 'node:assert'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { median } from './compare.js'
 import type { Cost, Way } from './relay-process.js'
+import { report } from './rounds.js'
 
 const ROUNDS = 7
 /** Bytes in each direction. */
@@ -16,7 +15,8 @@ const PIECE = 64 * 1024
 const PERIOD = 65_521
 const pattern = Uint8Array.from({ length: PERIOD + PIECE }, (_, at) => Math.imul((at % PERIOD) + 1, 0x9e37_79b1) >>> 24)
 
-const rings = [64, 128, 256, 512, 1024].map((kib) => ({
+// The first is the default, which the others are compared with.
+const rings = [512, 64, 128, 256, 1024].map((kib) => ({
   name: `relaySockets, ${kib} KiB`,
   way: { ringBytes: kib * 1024 } as Way,
 }))
@@ -26,7 +26,6 @@ const pipes = [
 ]
 const ways = [...rings, ...pipes]
 
-const results = []
 for (const [title, back] of [
   ['TCP relay, one way', 0],
   ['TCP relay, both ways at once', BYTES],
@@ -36,42 +35,19 @@ for (const [title, back] of [
   for (let round = 0; round <= ROUNDS; round++) {
     for (const [index, { way }] of ways.entries()) {
       const cost = await measure(way, back)
-      if (round > 0) costs[index]?.push(cost)
+      if (round > 0) costs[index]!.push(cost)
     }
   }
-  results.push({ title, ways: report(title, costs, (BYTES + back) / 1e9) })
-}
-if (process.argv.includes('--save')) {
-  mkdirSync('benchmark/results', { recursive: true })
-  writeFileSync('benchmark/results/relay-sockets.json', JSON.stringify(results, null, 2))
-}
-
-/** Prints the costs. Ratios are medians of the rounds, relative to the pipe with the least CPU time. */
-function report(title: string, costs: Cost[][], gigabytes: number) {
-  const middle = (key: keyof Cost, own: Cost[]): number => median(own.map((cost) => cost[key]))
-  const [rival] = costs
-    .slice(rings.length)
-    .sort((one, other) => middle('cpuSeconds', one) - middle('cpuSeconds', other)) as [Cost[]]
-  const ratio = (key: keyof Cost, own: Cost[]): number =>
-    median(own.map((cost, round) => cost[key] / (rival[round] as Cost)[key]))
-  console.log(`\n${title}`)
-  return ways.map(({ name }, index) => {
-    const own = costs[index] as Cost[]
-    const result = {
-      name,
-      cpuSecondsPerGigabyte: middle('cpuSeconds', own) / gigabytes,
-      cpuRatio: ratio('cpuSeconds', own),
-      rssMebibytes: middle('rssBytes', own) / 2 ** 20,
-      rssRatio: ratio('rssBytes', own),
-      longestStallMs: Math.max(...own.map(({ longestStallMs }) => longestStallMs)),
-    }
-    console.log(
-      `  ${name.padEnd(24)} ${result.cpuSecondsPerGigabyte.toFixed(3)} CPU s/GB  ${result.cpuRatio.toFixed(2)}×` +
-        `  ${result.rssMebibytes.toFixed(1)} MiB  ${result.rssRatio.toFixed(2)}×` +
-        `  longest stall ${result.longestStallMs.toFixed(1)} ms`,
-    )
-    return result
-  })
+  const names = ways.map(({ name }) => name)
+  const gigabytes = (BYTES + back) / 1e9
+  const cpu = costs.map((own) => own.map(({ cpuSeconds }) => (cpuSeconds * 1000) / gigabytes))
+  const memory = costs.map((own) => own.map(({ rssBytes }) => rssBytes / 2 ** 20))
+  const rival = 'pipe'
+  const targets = { cpu: { id: 'P11', rival, least: 1 / 0.75 }, memory: { id: 'P11', rival, least: 1 / 0.7 } }
+  report({ title: `${title}: CPU time for a GB`, unit: 'ms', names, costs: cpu, targets: [targets.cpu] })
+  report({ title: `${title}: memory of the process`, unit: 'MiB', names, costs: memory, targets: [targets.memory] })
+  const stalls = costs.map((own) => Math.max(...own.map(({ longestStallMs }) => longestStallMs)).toFixed(1))
+  console.log(`  longest stalls, in ms: ${stalls.join(', ')}`)
 }
 
 /** Measures a new process that relays `BYTES` one way and `back` bytes the other, and checks that they arrive. */

@@ -39,6 +39,10 @@ for (const buffer of [pool, system]) {
 await compare({
   title: 'two messages of 4–16 KiB, filled, taken, released',
   work: 2 * ROUNDS,
+  targets: [
+    { id: 'P3', rival: 'SystemMemoryBuffer', least: 3 },
+    { id: 'P3', rival: 'Buffer.allocUnsafe', least: 1.5 },
+  ],
   cases: [
     { name: 'SlotPool', run: () => fillTakeRelease(pool) },
     { name: 'SystemMemoryBuffer', run: () => fillTakeRelease(system) },

@@ -93,4 +93,7 @@ const cases = [
   await byMessage({ ...posting, name: 'Uint8Array, postMessage transferring' }, true, MESSAGES, make),
 ]
 const title = '1,000 rounds of two messages of 4 to 16 KiB, held for 1 ms by another worker'
-await compareAsync(title, LOOPS * MESSAGES, cases.map(loops))
+await compareAsync(title, LOOPS * MESSAGES, cases.map(loops), [
+  { id: 'P4', rival: 'Uint8Array, postMessage copying', least: 4 },
+  { id: 'P4', rival: 'Uint8Array, postMessage transferring', least: 2 },
+])

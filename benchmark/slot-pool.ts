@@ -1,74 +1,98 @@
 /**
- * P1 and P2: a message through the slot pool (getWritable, touch, getDataOwned, release), beside Buffer.allocUnsafe,
- * and beside native calls of the core (`cargo bench --bench slot_pool`, which also runs here).
+ * P1, P1b, P2 and P7b: a message through the slot pool (getWritable, two bytes written, getDataOwned, both read through `slice.bytes`,
+ * release), beside Buffers and lists of them, and beside native calls of the core (`cargo bench --bench slot_pool`).
  */
 import { strict as assert } from 'node:assert'
 import { execFileSync } from 'node:child_process'
 import { SlotPool } from '../index.js'
 import { compare } from './compare.js'
+import type { Target } from './report/record.js'
+import { bufferRivals, readBack, touch } from './rivals/buffers.js'
 
-const SIZES = [64, 512, 2048, 4096, 16384, 65536]
 const WORK = 1000
+/** The least ratio to Buffer.allocUnsafe at each size, with nothing else alive (P1) and with other slices alive (P1b). */
+const SIZES: { size: number; alone: number; beside?: number }[] = [
+  { size: 64, alone: 1.5, beside: 1 },
+  { size: 1024, alone: 2 },
+  { size: 4096, alone: 6 },
+  { size: 16_384, alone: 12 },
+]
 
-const native = JSON.parse(
-  execFileSync('cargo', ['bench', '--quiet', '--package', 'framepool', '--bench', 'slot_pool'], { encoding: 'utf8' })
-    .trimEnd()
-    .split('\n')
-    .at(-1) as string,
-) as { sizes: { bytes: number; SlotPool: number }[] }
-
-for (const size of SIZES) {
-  const pool = new SlotPool(8 * size)
-  const shared = new SlotPool(8 * size)
-  shared.getWritable(1)
-  shared.getDataOwned()
-  const slice = check(pool, size)
-  assert.equal(slice.release(), true)
+for (const { size, alone, beside } of SIZES) {
+  const pool = poolBeside(size, 0)
+  check(pool, size)
+  const targets: Target[] = [
+    { id: 'P1', rival: 'Buffer.allocUnsafe', least: alone },
+    { id: 'P7b', rival: 'a list of 8 Buffers', least: 1 / 4 },
+  ]
   const [ours] = await compare({
-    title: `slot pool, ${size} B`,
+    title: `a message of ${size} B`,
     work: WORK,
+    targets,
     cases: [
-      {
-        name: 'SlotPool',
-        run: () => cycles(pool, size),
-      },
-      {
-        // Every message then crosses, and every seventh finds no slot left and looks for free ones.
-        name: 'SlotPool, another slice alive',
-        run: () => cycles(shared, size),
-      },
-      {
-        name: 'Buffer.allocUnsafe',
-        run: () => {
-          for (let index = 0; index < WORK; index++) {
-            const bytes = Buffer.allocUnsafe(size)
-            bytes[0] = index
-            bytes[size - 1] = index
-          }
-        },
-      },
+      { name: 'SlotPool', run: () => cycles(pool, size) },
+      { name: 'SlotPool, only written', run: () => written(pool, size) },
+      ...bufferRivals(size, WORK),
     ],
   })
-  const core = native.sizes.find(({ bytes }) => bytes === size)?.SlotPool as number
-  console.log(`  above the core called natively     ${((ours?.nanos as number) - core).toFixed(1).padStart(10)} ns`)
+  // The core reads nothing back.
+  const native = nativeNanos(size)
+  console.log(`  P2: ${(ours!.nanos - native).toFixed(1)} ns above the core called natively, ${native.toFixed(1)} ns`)
+  for (const others of [1, 4]) {
+    const crowded = poolBeside(size, others)
+    await compare({
+      title: `a message of ${size} B while ${others === 1 ? 'another slice is' : `${others} others are`} alive`,
+      work: WORK,
+      targets: beside === undefined ? [] : [{ id: 'P1b', rival: 'Buffer.allocUnsafe', least: beside }],
+      cases: [{ name: 'SlotPool', run: () => cycles(crowded, size) }, bufferRivals(size, WORK)[0]!],
+    })
+    crowded.close()
+  }
   pool.close()
-  shared.close()
+}
+
+/** Makes a pool with room for 8 messages, in which `others` slices of one byte are alive. */
+function poolBeside(size: number, others: number): SlotPool {
+  const pool = new SlotPool(8 * size)
+  for (let index = 0; index < others; index++) {
+    pool.getWritable(1)
+    pool.getDataOwned()
+  }
+  return pool
 }
 
 function cycles(pool: SlotPool, size: number): void {
   for (let index = 0; index < WORK; index++) {
-    const bytes = pool.getWritable(size)
-    bytes[0] = index
-    bytes[size - 1] = index
+    touch(pool.getWritable(size), index)
+    const slice = pool.getDataOwned()
+    readBack(slice.bytes, index)
+    slice.release()
+  }
+}
+
+function written(pool: SlotPool, size: number): void {
+  for (let index = 0; index < WORK; index++) {
+    touch(pool.getWritable(size), index)
     pool.getDataOwned().release()
   }
 }
 
-function check(pool: SlotPool, size: number) {
+function check(pool: SlotPool, size: number): void {
   const pattern = Uint8Array.from({ length: size }, (_, index) => index * 7)
   pool.getWritable(size).set(pattern)
   const slice = pool.getDataOwned()
   assert.equal(slice.slot, 1)
   assert.deepEqual(slice.copy(), pattern)
-  return slice
+  assert.equal(slice.release(), true)
+}
+
+/** Returns the nanoseconds of a message of `size` bytes in the core, called from Rust. */
+function nativeNanos(size: number): number {
+  const output = execFileSync(
+    'cargo',
+    ['bench', '--quiet', '--package', 'framepool', '--bench', 'slot_pool', '--', String(size)],
+    { encoding: 'utf8' },
+  )
+  const { sizes } = JSON.parse(output.trimEnd().split('\n').at(-1)!) as { sizes: { SlotPool: number }[] }
+  return sizes[0]!.SlotPool
 }

@@ -10,10 +10,14 @@ import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { generateAuthorityKeypair, Sv2Session } from '../src/sv2/index.js'
-import { median } from './compare.js'
 import { NodeCryptoTransport } from './rivals/node-crypto-transport.js'
+import { report } from './rounds.js'
 
 const ROUNDS = 7
+const TARGETS = [
+  { id: 'P13', rival: 'stratum-apps 0.8.0', least: 1 / 0.5 },
+  { id: 'P13', rival: 'node:crypto', least: 1 / 0.07 },
+]
 const PAYLOAD = 64
 /** Round trips in progress at once. */
 const WINDOW = 500
@@ -161,10 +165,11 @@ for (let round = 0; round < ROUNDS; round++) {
 }
 for (const { server } of contenders) server.kill()
 
-console.log(`\nSv2 echo server, ${PAYLOAD} B, ${WINDOW} round trips under way: user CPU for one`)
-for (const [index, { name }] of contenders.entries()) {
-  const ratios = micros[index]!.map((own, round) => micros[0]![round]! / own)
-  const [own, ratio] = [median([...micros[index]!]), median(ratios)]
-  console.log(`  ${name.padEnd(34)} ${own.toFixed(2).padStart(8)} µs  framepool takes ${ratio.toFixed(2)}× of it`)
-}
+report({
+  title: `an Sv2 echo server, ${PAYLOAD} B, ${WINDOW} round trips under way: user CPU for one`,
+  unit: 'µs',
+  names: contenders.map(({ name }) => name),
+  costs: micros,
+  targets: TARGETS.filter(({ rival }) => contenders.some(({ name }) => name === rival)),
+})
 process.exit()

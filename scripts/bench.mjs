@@ -1,22 +1,120 @@
-// `npm run bench -- [names] [--save]`: builds, then runs the benchmarks in turn.
-import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+// `npm run bench -- [names] [--node MAJOR]… [--report]`: builds, then runs the benchmarks in turn. With --report it keeps what they
+// measure in benchmark/report.json, and writes the page benchmark/report.html. A report of some names keeps the other runs.
+import { execFileSync, spawn } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpus, release, tmpdir, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { fetch, nodes } from './runtimes.mjs'
 import { build, install, root } from './setup.mjs'
 
+/** Benchmarks whose targets hold for several Nodes. */
+const ON_EVERY_NODE = ['slot-pool', 'byte-ring', 'slice-channel']
+const NODES = ['20', '24', '26']
+
+const { values, positionals: names } = parseArgs({
+  allowPositionals: true,
+  options: { node: { type: 'string', multiple: true }, report: { type: 'boolean', default: false } },
+})
 install()
 build()
 const folder = `${root}dist/benchmark/`
-// A scenario names its target in its first line. The other files hold code that scenarios share.
+// A benchmark names its target in its first line. The other files hold code that benchmarks share.
 const scenarios = readdirSync(folder)
   .filter((file) => file.endsWith('.js') && readFileSync(folder + file, 'utf8').startsWith('/**'))
   .map((file) => file.slice(0, -3))
-const flags = process.argv.slice(2).filter((argument) => argument.startsWith('--'))
-const names = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
+const unknown = names.find((name) => !scenarios.includes(name))
+if (unknown !== undefined) {
+  console.error(`there is no benchmark ${unknown}; there are ${scenarios.join(', ')}`)
+  process.exit(1)
+}
+
+let failed = false
 for (const name of names.length > 0 ? names : scenarios) {
-  if (!scenarios.includes(name)) {
-    console.error(`there is no benchmark ${name}; there are ${scenarios.join(', ')}`)
-    process.exit(1)
+  for (const program of programsFor(name)) {
+    const run = await measure(name, program)
+    if (values.report) await keep(run)
+    if (run.ok) continue
+    // A report says what failed, and has the rest.
+    if (!values.report) process.exit(1)
+    failed = true
   }
-  const { status } = spawnSync(process.execPath, [`${folder}${name}.js`, ...flags], { cwd: root, stdio: 'inherit' })
-  if (status !== 0) process.exit(status ?? 1)
+}
+process.exit(failed ? 1 : 0)
+
+/** Returns the Nodes on which a benchmark is to run. */
+function programsFor(name) {
+  const asked = values.node ?? (values.report && ON_EVERY_NODE.includes(name) ? NODES : undefined)
+  if (asked === undefined) return [process.execPath]
+  return asked.map((major) => {
+    const node = nodes.find((node) => node.name === `node-${major}`)
+    if (node === undefined) {
+      console.error(`there is no Node ${major}; there are ${nodes.map(({ name }) => name.slice(5)).join(', ')}`)
+      process.exit(1)
+    }
+    if (process.versions.node.startsWith(`${major}.`)) return process.execPath
+    fetch([node])
+    return node.program
+  })
+}
+
+/** Runs a benchmark, shows what it prints, and returns the run. */
+async function measure(name, program) {
+  const records = join(tmpdir(), `framepool-records-${process.pid}.jsonl`)
+  rmSync(records, { force: true })
+  const date = new Date().toISOString()
+  const start = performance.now()
+  let output = ''
+  const code = await new Promise((resolve) => {
+    const child = spawn(program, [`${folder}${name}.js`], {
+      cwd: root,
+      env: { ...process.env, FRAMEPOOL_BENCH_RECORDS: records },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      output += text
+      process.stdout.write(text)
+    })
+    child.on('close', resolve)
+  })
+  const lines = existsSync(records) ? readFileSync(records, 'utf8').trimEnd().split('\n') : []
+  rmSync(records, { force: true })
+  return {
+    name,
+    node: said(program, '--version'),
+    commit: said('git', 'describe', '--always', '--dirty=+', '--exclude=*'),
+    date,
+    seconds: Math.round((performance.now() - start) / 1000),
+    ok: code === 0,
+    output,
+    records: lines.map((line) => JSON.parse(line)),
+  }
+}
+
+/** Puts a run into the report, in place of an earlier one, and writes the page. */
+async function keep(run) {
+  const file = `${root}benchmark/report.json`
+  const known = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).runs : []
+  const major = (version) => version.split('.')[0]
+  const others = known.filter(({ name, node }) => name !== run.name || major(node) !== major(run.node))
+  const runs = [...others, run].sort((a, b) => a.name.localeCompare(b.name) || a.node.localeCompare(b.node))
+  const { SEED } = await import(`${folder}statistics.js`)
+  const { page } = await import(`${folder}report/page.js`)
+  const report = { machine: machine(), seed: SEED, runs }
+  writeFileSync(file, `${JSON.stringify(report, null, 1)}\n`)
+  writeFileSync(`${root}benchmark/report.html`, page(report))
+}
+
+function machine() {
+  return {
+    cpu: cpus()[0].model.trim(),
+    cores: cpus().length,
+    memoryGib: Math.round(totalmem() / 2 ** 30),
+    system: `${process.platform} ${process.arch} ${release()}`,
+    rust: said('rustc', '--version'),
+  }
+}
+
+function said(program, ...args) {
+  return execFileSync(program, args, { cwd: root, encoding: 'utf8' }).trim()
 }

@@ -67,10 +67,13 @@ export function checkIdle(source: RingSource): void {
 
 type Bufs = [Uint8Array, Uint8Array]
 
+const NOTHING = new Uint8Array(0)
+
 /** Returns the first `count` available bytes as two views. The second is empty unless the bytes wrap. */
 export function views({ memory, memorySize, offset }: RingSource, count: number): Bufs {
   const first = Math.min(count, memorySize - offset)
-  return [memory.view(offset, first), memory.view(0, count - first)]
+  // One array of no bytes serves all, since nobody can put any into it.
+  return [memory.view(offset, first), first === count ? NOTHING : memory.view(0, count - first)]
 }
 
 /** Lends what is available to `use`, which returns how many bytes it has dealt with. */

@@ -36,15 +36,23 @@ export class Slice implements Disposable {
   readonly #offset: number
   readonly #length: number
   readonly #slot: number
-  #view: Uint8Array | null = null
+  #view: Uint8Array | null
 
   /** @internal */
-  constructor(key: symbol, memory: SliceMemory, offset: number, length: number, slot: number) {
+  constructor(
+    key: symbol,
+    memory: SliceMemory,
+    offset: number,
+    length: number,
+    slot: number,
+    view: Uint8Array | null = null,
+  ) {
     if (key !== sliceKey) throw invalidArgType('a Slice comes from getDataOwned() or Slice.from()')
     this.#memory = memory
     this.#offset = offset
     this.#length = length
     this.#slot = slot
+    this.#view = view
     uncloneableInDebugMode(this, UNCLONEABLE)
   }
 
@@ -143,9 +151,18 @@ export class Slice implements Disposable {
   }
 }
 
-/** Makes a slice of `length` bytes at `offset` of `memory`, in a slot of a pool (1 to 8) or on the heap (0). */
-export function makeSlice(memory: SliceMemory, offset: number, length: number, slot: number): Slice {
-  return new Slice(sliceKey, memory, offset, length, slot)
+/**
+ * Makes a slice of `length` bytes at `offset` of `memory`, in a slot of a pool (1 to 32) or on the heap (0). `view` shows them already, if
+ * it is given.
+ */
+export function makeSlice(
+  memory: SliceMemory,
+  offset: number,
+  length: number,
+  slot: number,
+  view: Uint8Array | null = null,
+): Slice {
+  return new Slice(sliceKey, memory, offset, length, slot, view)
 }
 
 /** Returns whether `value` is a slice. An object that only inherits from the prototype is none. */

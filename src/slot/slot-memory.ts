@@ -74,6 +74,9 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
   /** Pending bytes that native code knows of. 0 while the backlog has some that it does not. */
   #known = 0
   readonly #region: RegionViews
+  /** The first view of the message that the backlog holds, and its length: most messages are written through one view. */
+  #begun: Uint8Array | null = null
+  #begunLength = 0
   /** Shows the pending bytes while they lie on the heap. */
   #heap: ShownMemory | null = null
   readonly #reference = new WeakRef<SlotMemory>(this)
@@ -133,7 +136,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
           if (length <= this.capacity) return this.#beginAlone(backlog, length)
         } else if (length <= backlog.room) {
           backlog.beginBehind(length)
-          return this.view(backlog.start, length, backlog.startSlot)
+          return this.#begin(backlog.start, length, backlog.startSlot)
         }
       } else if (backlog.fits(written + length) && (this.#live !== 0 || backlog.startSlot === 0)) {
         // This does not hold if the slices before these bytes are gone: the pool then starts again, and places the bytes elsewhere.
@@ -148,7 +151,14 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
     // Native code would place these bytes behind the slices that were taken, which are gone by now.
     if (backlog.takenCount !== 0 && length !== 0) this.settle()
     backlog.beginAlone(length)
-    return this.view(0, length, 1)
+    return this.#begin(0, length, 1)
+  }
+
+  #begin(offset: number, length: number, slot: number): Uint8Array {
+    const view = this.view(offset, length, slot)
+    this.#begun = view
+    this.#begunLength = length
+    return view
   }
 
   take(): Slice {
@@ -177,14 +187,14 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
   #takeAlone(backlog: Backlog): Slice {
     const length = backlog.takeAlone()
     this.#live = 1
-    return makeSlice(this, 0, length, 1)
+    return makeSlice(this, 0, length, 1, length === this.#begunLength ? this.#begun : null)
   }
 
   #takeBehind(backlog: Backlog): Slice {
     const { start, written } = backlog
     const slot = backlog.takeBehind()
     this.#live |= 1 << (slot - 1)
-    return makeSlice(this, start, written, slot)
+    return makeSlice(this, start, written, slot, written === this.#begunLength ? this.#begun : null)
   }
 
   /**

@@ -2,7 +2,8 @@
 //! system's memory.
 //!
 //! Prints one line of JSON: nanoseconds per cycle for each size. It is the median of rounds that take turns, so that a
-//! change of clock or load affects all three. With `--test`, or under `cargo test`, only checks that it runs.
+//! change of clock or load affects all three. A number as an argument is the one size to measure. With `--test`, or under
+//! `cargo test`, only checks that it runs.
 
 mod support;
 
@@ -30,8 +31,9 @@ fn round(buffer: &mut impl Buffer, size: usize, cycles: u32) -> f64 {
 fn main() {
     let (rounds, cycles) = if measures() { (11, 100_000) } else { (1, 10) };
 
+    let asked: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     let mut sizes = Vec::new();
-    for size in SIZES {
+    for &size in if asked.is_empty() { &SIZES[..] } else { &asked } {
         let mut ours = SlotPool::new(CAPACITY).expect("memory");
         let mut theirs = BufferPool::new(CAPACITY);
         let mut system = BufferFromSystemMemory::default();

@@ -1,0 +1,59 @@
+/** What the parts of a message cost in Node itself, from which framepool's design follows. It has no target. */
+import { compare } from './compare.js'
+
+const WORK = 1000
+const memory = new ArrayBuffer(64 * 1024)
+const whole = Buffer.from(memory)
+const registry = new FinalizationRegistry(() => {})
+const list = Array.from({ length: 8 }, () => Buffer.alloc(64))
+let kept: unknown
+
+const times = (operation: (index: number) => void) => () => {
+  for (let index = 0; index < WORK; index++) operation(index)
+}
+
+await compare({
+  title: 'parts of a message',
+  work: WORK,
+  cases: [
+    {
+      name: 'new Uint8Array(arrayBuffer, offset, 64)',
+      run: times((index) => {
+        kept = new Uint8Array(memory, index, 64)
+      }),
+    },
+    {
+      name: 'buffer.subarray() of 64 B',
+      run: times((index) => {
+        kept = whole.subarray(index, index + 64)
+      }),
+    },
+    {
+      name: 'an entry of a FinalizationRegistry',
+      run: times(() => {
+        const object = {}
+        registry.register(object, 0, object)
+        registry.unregister(object)
+      }),
+    },
+    {
+      name: 'new WeakRef',
+      run: times(() => {
+        kept = new WeakRef(list)
+      }),
+    },
+    {
+      name: 'a Buffer from a list, and back',
+      run: times(() => {
+        list.push(list.pop()!)
+      }),
+    },
+    ...[64, 512, 2048, 4096, 16_384, 65_536].map((size) => ({
+      name: `Buffer.allocUnsafe(${size})`,
+      run: times(() => {
+        kept = Buffer.allocUnsafe(size)
+      }),
+    })),
+  ],
+})
+if (kept === undefined) throw new Error('nothing was made')
