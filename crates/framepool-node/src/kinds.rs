@@ -155,7 +155,7 @@ impl Listed for Session {
 impl Listed for MemoryBudget {
     const KINDS: &'static [&'static str] = &["memory-budget"];
 
-    /// What counts towards it is listed itself.
+    /// Memory that counts towards it is listed itself.
     fn bytes(&self) -> usize {
         0
     }

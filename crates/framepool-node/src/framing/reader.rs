@@ -161,7 +161,7 @@ pub struct FrameLayout {
     pub field_offset: u32,
     /// Whether its first byte is the lowest.
     pub little_endian: bool,
-    /// What is added to it.
+    /// The number that is added to it.
     pub adjustment: f64,
     /// The bytes that end each frame.
     pub delimiter: Option<Uint8Array>,

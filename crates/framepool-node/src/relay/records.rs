@@ -120,7 +120,7 @@ pub struct RelayEvent {
     pub address: String,
     /// TCP port that it connected from.
     pub port: u32,
-    /// What was drained: 0 upstream, 1 downstream.
+    /// The direction that was drained: 0 upstream, 1 downstream.
     pub direction: u32,
     /// How many were refused.
     pub count: f64,

@@ -37,7 +37,7 @@ pub struct Reader {
     decoder: Decoder,
     /// The unfinished frame.
     held: SystemMemory,
-    /// What is wrong with the stream.
+    /// The error in the stream, once there is one.
     error: Option<Error>,
 }
 

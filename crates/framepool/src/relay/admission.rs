@@ -14,7 +14,7 @@ const BURST: Duration = Duration::from_secs(10);
 /// Blocks without connections that are remembered for the sake of their rate, before they are looked through.
 const REMEMBERED: usize = 1024;
 
-/// What one client can have many of: an IPv4 address, or 64 bits of an IPv6 address.
+/// An address as limits count it: an IPv4 address, or 64 bits of an IPv6 address, of which one client can have many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Block(u64, bool);
 

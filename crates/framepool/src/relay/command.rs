@@ -1,11 +1,11 @@
-//! What the user of a relay tells its threads.
+//! Commands of a relay's user to its threads.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 
 use crate::sv2::{Direction, FrameHeader, Grant};
 
-/// What one link is told to do.
+/// An operation on one link.
 pub enum Operation {
     /// Connect to the first of these addresses that answers, and accept only a server with this key, if there is one.
     Connect {
@@ -68,7 +68,7 @@ pub type Way = Direction;
 pub struct Command {
     /// Number of the connection.
     pub link: u64,
-    /// What to do.
+    /// The operation.
     pub operation: Operation,
 }
 

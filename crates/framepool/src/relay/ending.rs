@@ -9,7 +9,7 @@ use crate::sv2::{self, Direction};
 /// A refusal of the operating system on a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SystemFault {
-    /// What was tried: `read`, `write`, `connect`, `shutdown`, `accept`.
+    /// The system call that failed: `read`, `write`, `connect`, `shutdown`, `accept`.
     pub syscall: &'static str,
     /// Kind of the error, the same on all systems.
     pub kind: io::ErrorKind,
@@ -38,7 +38,7 @@ pub enum Cause {
     Silent,
     /// The first bytes of a side are text, and no handshake.
     Foreign,
-    /// What a side sent is at fault.
+    /// The bytes of a side are at fault.
     Broken(sv2::Error),
     /// None of the mining pool's addresses could be connected to.
     Unreachable(Vec<SystemFault>),

@@ -42,13 +42,13 @@ reasons! {
     Descriptors = "descriptors",
     /// No genuine frame came in time.
     HandshakeTimeout = "handshakeTimeout",
-    /// What came first was no Stratum V2, or did not know the keys.
+    /// The first bytes were no Stratum V2, or did not know the keys.
     Foreign = "foreign",
     /// A frame was larger than it may be.
     FrameTooLarge = "frameTooLarge",
     /// A started frame came too slowly.
     SlowFrame = "slowFrame",
-    /// What waited for a reader went out too slowly.
+    /// A reader took the bytes that waited for it too slowly.
     SlowReader = "slowReader",
     /// The connection ended in the middle of a frame.
     CutFrame = "cutFrame",

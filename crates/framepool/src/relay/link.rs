@@ -38,7 +38,7 @@ const ATTEMPT: Duration = Duration::from_secs(1);
 /// How long a link is silent before its buffers shrink.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// What a link has at hand while it is its turn.
+/// The tools that a link has while it is its turn.
 pub(super) struct Turn<'a, N: Network> {
     pub(super) network: &'a mut N,
     /// Where frames are decrypted.
@@ -84,14 +84,14 @@ struct Attempts {
     failed: Vec<SystemFault>,
 }
 
-/// What was last added to the figures.
+/// The numbers that were last added to the figures, by direction.
 #[derive(Clone, Copy, Default)]
 struct Counted {
     frames: [u64; 2],
     bytes: [u64; 2],
-    /// Of the session that frames of a direction go out through.
+    /// Memory of the session that frames of a direction go out through, in bytes.
     memory: [u64; 2],
-    /// Of frames that wait, by direction.
+    /// Memory of the frames that wait for a verdict, in bytes.
     held: [u64; 2],
 }
 
@@ -127,7 +127,7 @@ pub(super) struct Link<S> {
     grown: bool,
     frames: Bucket,
     bytes: Bucket,
-    /// What comes from the miner waits until then.
+    /// Bytes of the miner wait until then.
     throttled: Option<Duration>,
     counted: Counted,
     /// The timers that are set: for the idle timeout, and for all else.
@@ -439,7 +439,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
         }
         let error = self.sides[from].as_ref().and_then(|side| side.session.error().cloned());
         if let Some(error) = error {
-            // What came before it goes out.
+            // Frames that came before it go out.
             let _ = self.flush(1 - from, turn);
             return Err(self.broken(from, error));
         }
@@ -672,7 +672,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
             }
             Operation::Close => self.close(turn),
             Operation::Destroy => {
-                // What came before it goes out.
+                // Frames that came before it go out.
                 for which in [MINER, POOL] {
                     let _ = self.flush(which, turn);
                 }
@@ -871,7 +871,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
 
     /// Brings the figures up to date.
     fn account(&mut self, figures: &WorkerFigures) {
-        // What goes upstream goes out through the side of the pool.
+        // Frames to the mining pool go out through its side.
         for (way, which) in [(0, POOL), (1, MINER)] {
             let held = self.held[way].as_ref().map_or(0, |held| held.bytes.len() as u64);
             add(&figures.memory, held.wrapping_sub(self.counted.held[way]));

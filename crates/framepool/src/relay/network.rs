@@ -1,4 +1,4 @@
-//! What a worker needs of the system. A simulation can stand in for it.
+//! The system as a worker needs it. A simulation can stand in for it.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;

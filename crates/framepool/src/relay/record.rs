@@ -1,4 +1,4 @@
-//! What has happened on a relay, for its user.
+//! Records of the events on a relay, for its user.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -62,7 +62,7 @@ pub enum Record {
         /// Index of the first of them that is selected. Those before it have been forwarded.
         first: usize,
     },
-    /// What was [watched](super::Operation::Watch) has gone out.
+    /// The bytes that were [watched](super::Operation::Watch) have gone out.
     Drained {
         /// Number of the connection.
         id: u64,

@@ -1,4 +1,4 @@
-//! What the workers of a relay, and its user, have in common.
+//! The parts of a relay that its workers and its user share.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use super::options::RelayOptions;
 use super::record::{Record, Records};
 use crate::sv2::RelayMemory;
 
-/// What the workers of a relay, and its user, have in common.
+/// The parts of a relay that its workers and its user share.
 pub(super) struct Shared {
     pub(super) options: RelayOptions,
     pub(super) memory: Arc<RelayMemory>,

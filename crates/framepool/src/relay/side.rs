@@ -29,7 +29,7 @@ pub(super) struct Side<S> {
     pub(super) connecting: bool,
     /// Everything that came has been read.
     pub(super) ended: bool,
-    /// What comes is thrown away.
+    /// Input is thrown away.
     pub(super) ignored: bool,
     /// Our own side of the connection has ended.
     pub(super) finished: bool,
@@ -48,7 +48,7 @@ pub(super) struct Side<S> {
     pub(super) forwarded: u64,
     /// Progress of the frame that comes in.
     incoming: Progress,
-    /// Progress of what waits to go out.
+    /// Progress of the bytes that wait to go out.
     outgoing: Progress,
 }
 
@@ -60,7 +60,7 @@ struct Progress {
     /// Bytes pay for the time that they may take at the least rate, but not for time to come: a burst at the beginning does
     /// not let the rest stall.
     unpaid: Option<(Duration, u64)>,
-    /// What is measured: another number is another thing.
+    /// The number of the thing that is measured: another number is another thing.
     subject: u64,
 }
 

@@ -24,7 +24,7 @@ use crate::sv2::{Batch, Options, generate_authority_keypair};
 use actors::{Actor, Pool};
 use world::{SimulatedNetwork, World};
 
-/// What a run is like.
+/// The settings of a run.
 #[derive(Clone, Debug)]
 struct Plan {
     seed: u64,
@@ -38,7 +38,7 @@ struct Plan {
     limits: Limits,
 }
 
-/// What a run found.
+/// The findings of a run.
 #[derive(Debug, Default)]
 struct Outcome {
     turns: usize,

@@ -82,7 +82,7 @@ impl<T> Wheel<T> {
         let level = self.levels.iter().position(|level| level.occupied != 0)?;
         let slot = self.levels[level].occupied.trailing_zeros();
         let shift = level as u32 * BITS;
-        // What a slot of this level has differs from the present tick in this level, and in none above.
+        // The timers of a slot of this level differ from the present tick in this level, and in none above.
         let above = self.now >> (shift + BITS) << (shift + BITS);
         Some((level, slot as usize, above | u64::from(slot) << shift))
     }

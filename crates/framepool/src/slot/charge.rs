@@ -1,4 +1,4 @@
-//! What a slice costs the budgets that count it.
+//! The cost of a slice to the budgets that count it.
 
 use crate::memory_budget::Reservation;
 

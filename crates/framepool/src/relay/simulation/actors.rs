@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use super::world::World;
 use crate::sv2::{FrameHeader, Options, Session, State};
 
-/// What a client does.
+/// The behavior of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// Sends frames, awaits each answer, and ends in order now and then.

@@ -12,7 +12,7 @@ use rand::{Rng, SeedableRng};
 
 use super::super::network::{LISTENER, Network, Ready, Stream};
 
-/// What a connection holds on its way in each direction, in bytes.
+/// Bytes that a connection holds on their way in each direction.
 const ROOM: usize = 8_192;
 
 /// One connection between the worker and somebody.
