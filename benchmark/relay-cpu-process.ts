@@ -1,8 +1,42 @@
-// A relay in a process of its own, for the benchmark of its CPU time: usage `relay-cpu-process.js <options in JSON>`. The option `hook` has
-// every frame go to JavaScript. It tells its port.
-import { createRelay, type RelayOptions } from '../src/sv2/index.js'
+// A relay in a process of its own, for benchmarks: usage `relay-cpu-process.js <options in JSON>`. It tells its port. The option `hook` has
+// every frame go to JavaScript. On `block` JavaScript blocks for a second of every two; on `report` it tells its figures. SIGTERM drains.
+import { readdirSync } from 'node:fs'
+import { createRelay, type RelayOptions, type RelayStats } from '../src/sv2/index.js'
+
+/** Figures of the relay's process. */
+export interface RelayFigures {
+  stats: RelayStats
+  rssBytes: number
+  heapBytes: number
+  descriptors: number
+}
 
 const { hook, ...options } = JSON.parse(process.argv[2] as string) as RelayOptions & { hook?: boolean }
 const relay = createRelay({ ...options, ...(hook && { onFrame: () => 'forward' as const }) })
+relay.on('error', () => {})
 const { port } = await relay.listen()
 process.send?.(port)
+
+let blocking: NodeJS.Timeout | undefined
+process.on('message', (command) => {
+  if (command === 'block') {
+    blocking = setInterval(() => {
+      for (const end = performance.now() + 1000; performance.now() < end; );
+    }, 2000)
+  } else if (command === 'unblock') {
+    clearInterval(blocking)
+  } else {
+    const { rss, heapUsed } = process.memoryUsage()
+    const figures: RelayFigures = {
+      stats: relay.stats(),
+      rssBytes: rss,
+      heapBytes: heapUsed,
+      descriptors: readdirSync('/proc/self/fd').length,
+    }
+    process.send?.(figures)
+  }
+})
+process.once('SIGTERM', async () => {
+  await relay.close({ drainMs: 5000 })
+  process.exit()
+})

@@ -1,5 +1,6 @@
 // `npm run bench -- [names] [--node MAJOR]… [--report]`: builds, then runs the benchmarks in turn. With --report it keeps what they
-// measure in benchmark/report.json, and writes the page benchmark/report.html. A report of some names keeps the other runs.
+// measure in benchmark/report.json, and writes the page benchmark/report.html. A report of some names keeps the other runs. The
+// benchmarks get all other options, such as `--miners=50` of relay.
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, release, tmpdir, totalmem } from 'node:os'
@@ -14,8 +15,11 @@ const NODES = ['20', '24', '26']
 
 const { values, positionals: names } = parseArgs({
   allowPositionals: true,
+  strict: false,
   options: { node: { type: 'string', multiple: true }, report: { type: 'boolean', default: false } },
 })
+const { node: majors, report: reports, ...others } = values
+const flags = Object.entries(others).map(([name, value]) => (value === true ? `--${name}` : `--${name}=${value}`))
 install()
 build()
 const folder = `${root}dist/benchmark/`
@@ -33,10 +37,10 @@ let failed = false
 for (const name of names.length > 0 ? names : scenarios) {
   for (const program of programsFor(name)) {
     const run = await measure(name, program)
-    if (values.report) await keep(run)
+    if (reports) await keep(run)
     if (run.ok) continue
     // A report says what failed, and has the rest.
-    if (!values.report) process.exit(1)
+    if (!reports) process.exit(1)
     failed = true
   }
 }
@@ -44,7 +48,7 @@ process.exit(failed ? 1 : 0)
 
 /** Returns the Nodes on which a benchmark is to run. */
 function programsFor(name) {
-  const asked = values.node ?? (values.report && ON_EVERY_NODE.includes(name) ? NODES : undefined)
+  const asked = majors ?? (reports && ON_EVERY_NODE.includes(name) ? NODES : undefined)
   if (asked === undefined) return [process.execPath]
   return asked.map((major) => {
     const node = nodes.find((node) => node.name === `node-${major}`)
@@ -66,7 +70,7 @@ async function measure(name, program) {
   const start = performance.now()
   let output = ''
   const code = await new Promise((resolve) => {
-    const child = spawn(program, [`${folder}${name}.js`], {
+    const child = spawn(program, [`${folder}${name}.js`, ...flags], {
       cwd: root,
       env: { ...process.env, FRAMEPOOL_BENCH_RECORDS: records },
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -96,8 +100,8 @@ async function keep(run) {
   const file = `${root}benchmark/report.json`
   const known = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).runs : []
   const major = (version) => version.split('.')[0]
-  const others = known.filter(({ name, node }) => name !== run.name || major(node) !== major(run.node))
-  const runs = [...others, run].sort((a, b) => a.name.localeCompare(b.name) || a.node.localeCompare(b.node))
+  const kept = known.filter(({ name, node }) => name !== run.name || major(node) !== major(run.node))
+  const runs = [...kept, run].sort((a, b) => a.name.localeCompare(b.name) || a.node.localeCompare(b.node))
   const { SEED } = await import(`${folder}statistics.js`)
   const { page } = await import(`${folder}report/page.js`)
   const report = { machine: machine(), seed: SEED, runs }

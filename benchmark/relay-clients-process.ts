@@ -1,0 +1,211 @@
+// Clients of a relay in a process of their own, for `relay-duress`: usage `relay-clients-process.js miners|attackers PORT KEY`.
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Sv2Session } from '../src/sv2/index.js'
+
+/** A command to the miners. They answer each. */
+export type MinersCommand =
+  | { do: 'connect'; count: number; paceMs: number }
+  | { do: 'measure' }
+  | { do: 'report' }
+  | { do: 'leave' }
+
+/** Figures of the miners since the last `measure`. */
+export interface MinersFigures {
+  p99Millis: number
+  frames: number
+  /** Miners whose connection has closed. */
+  closed: number
+  /** Frames that came back changed, or in another order. */
+  wrong: number
+  /** Replies that have come, by miner, since the start. */
+  replies: number[]
+}
+
+const [role, port, key] = process.argv.slice(2) as [string, string, string]
+const AT_ONCE = 50
+
+function open(): { socket: Socket; session: Sv2Session } {
+  const socket = connect(Number(port), '127.0.0.1')
+  // The relay may end a client at any point.
+  socket.on('error', () => {})
+  const session = Sv2Session.initiator({ authorityPublicKey: key })
+  return { socket, session }
+}
+
+/** Returns the bytes that a session has to send. */
+function drain(session: Sv2Session): Buffer {
+  const bytes = Buffer.alloc(session.output.available)
+  session.output.read(bytes)
+  return bytes
+}
+
+function beMiners(): void {
+  let millis: number[] = []
+  let [closed, wrong] = [0, 0]
+  const replies: number[] = []
+  const sockets: Socket[] = []
+  const mine = async (paceMs: number): Promise<void> => {
+    const { socket, session } = open()
+    const miner = replies.push(0) - 1
+    sockets.push(socket)
+    const payload = Buffer.alloc(64)
+    payload.writeUInt32LE(miner, 4)
+    let sentAt = 0
+    let number = 0
+    const send = (): void => {
+      if (session.state !== 'transport') return
+      payload.writeUInt32LE(++number)
+      sentAt = performance.now()
+      session.send({ messageType: 1 }, payload)
+    }
+    const first = new Promise<void>((resolve) => {
+      session.attach(socket, (batch) => {
+        for (const frame of batch) {
+          if (!payload.equals(frame.payload)) wrong++
+          replies[miner]!++
+          millis.push(performance.now() - sentAt)
+        }
+        resolve()
+        if (paceMs === 0) send()
+        else if (paceMs > 0) setTimeout(send, paceMs)
+      })
+    })
+    socket.on('close', () => closed++)
+    await session.established()
+    send()
+    await first
+  }
+  process.on('message', async (command: MinersCommand) => {
+    if (command.do === 'connect') {
+      for (let made = 0; made < command.count; made += AT_ONCE) {
+        const now = Math.min(AT_ONCE, command.count - made)
+        await Promise.all(Array.from({ length: now }, () => mine(command.paceMs)))
+      }
+    } else if (command.do === 'measure') {
+      millis = []
+    } else if (command.do === 'leave') {
+      for (const socket of sockets.splice(0)) socket.destroy()
+      replies.length = 0
+    }
+    millis.sort((a, b) => a - b)
+    const p99Millis = millis[Math.floor(millis.length * 0.99)] ?? 0
+    const figures: MinersFigures = { p99Millis, frames: millis.length, closed, wrong, replies }
+    process.send?.(figures)
+  })
+}
+
+/** Attacks that go on until the relay ends them, each by many clients at once. */
+const ATTACKS: [clients: number, attack: (socket: Socket, wire: (length: number) => Buffer) => Promise<void>][] = [
+  // Headers of large frames, then silence. Few, because each has to be encrypted whole.
+  [5, async (socket, wire) => void socket.write(wire(15 << 20).subarray(0, 22))],
+  // A byte a second.
+  [
+    50,
+    async (socket, wire) => {
+      for (const byte of wire(100_000)) {
+        if (socket.destroyed) return
+        socket.write(Buffer.from([byte]))
+        await sleep(1000)
+      }
+    },
+  ],
+  // Resets in the middle of a frame.
+  [
+    50,
+    async (socket, wire) => {
+      socket.write(wire(50_000).subarray(0, 20_000))
+      await sleep(100)
+      socket.resetAndDestroy()
+    },
+  ],
+  // Reads nothing of the echoes.
+  [
+    5,
+    async (socket, wire) => {
+      socket.pause()
+      while (!socket.destroyed) {
+        if (socket.writableLength < 4 << 20) socket.write(wire(200_000))
+        await sleep(1)
+      }
+    },
+  ],
+  // Bursts of empty frames.
+  [
+    5,
+    async (socket, wire) => {
+      socket.resume()
+      const burst = Buffer.concat(Array.from({ length: 10_000 }, () => wire(0)))
+      while (!socket.destroyed) {
+        if (socket.writableLength === 0) socket.write(burst)
+        await sleep(100)
+      }
+    },
+  ],
+]
+
+/** Attacks by clients that never finish a handshake. */
+const STRANGERS: [clients: number, attack: (socket: Socket) => Promise<void>][] = [
+  [500, async () => {}],
+  [
+    50,
+    async (socket) => {
+      while (!socket.destroyed) {
+        socket.write(randomBytes(1))
+        await sleep(500)
+      }
+    },
+  ],
+  [50, async (socket) => void socket.write(randomBytes(500))],
+]
+
+async function goOn(attack: () => Promise<Socket>): Promise<never> {
+  for (;;) {
+    const socket = await attack()
+    if (!socket.destroyed) await once(socket, 'close').catch(() => {})
+    await sleep(500)
+  }
+}
+
+function beAttackers(): void {
+  for (const [clients, attack] of STRANGERS) {
+    for (let client = 0; client < clients; client++) {
+      goOn(async () => {
+        const { socket } = open()
+        await attack(socket)
+        return socket
+      })
+    }
+  }
+  for (const [clients, attack] of ATTACKS) {
+    for (let client = 0; client < clients; client++) {
+      goOn(async () => {
+        const { socket, session } = open()
+        socket.write(drain(session))
+        const chunk = await firstChunk(socket)
+        if (chunk !== null) session.receive(chunk)
+        if (session.state === 'transport') {
+          await attack(socket, (length) => {
+            session.send({ messageType: 1 }, Buffer.alloc(length))
+            return drain(session)
+          })
+        }
+        session.close()
+        return socket
+      })
+    }
+  }
+}
+
+/** Resolves with the first chunk of a socket, or with null if it closes. */
+function firstChunk(socket: Socket): Promise<Buffer | null> {
+  return new Promise((resolve) => {
+    socket.once('data', resolve)
+    socket.once('close', () => resolve(null))
+  })
+}
+
+if (role === 'miners') beMiners()
+else beAttackers()

@@ -1,0 +1,227 @@
+/**
+ * The relay when nothing goes as it should: idle connections, JavaScript that blocks, attacks of all kinds, a mining pool that comes and goes,
+ * and SIGTERM under load. `--only=idle,blocked,attacked,restarted,terminated` picks parts. It fails if a frame is lost or changed.
+ */
+import { strict as assert } from 'node:assert'
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { generateAuthorityKeypair, type RelayOptions, Sv2Session } from '../src/sv2/index.js'
+import { median } from './compare.js'
+import type { MinersCommand, MinersFigures } from './relay-clients-process.js'
+import type { RelayFigures } from './relay-cpu-process.js'
+
+const KIB = 1024
+/** Unit in which the system counts the CPU time of a process. */
+const TICK_MILLIS = 10
+const keys = generateAuthorityKeypair()
+const own = { authorityPublicKey: keys.publicKey, authoritySecretKey: keys.secretKey }
+/** Miners of one machine come faster than a relay lets one address come by default. */
+const OPEN = { maxConnections: 100_000, maxConnectionsPerAddress: 100_000, maxConnectionsPerSecond: 100_000 }
+
+/** A mining pool in this process, which echoes every frame. */
+class Pool {
+  /** Frames that were answered. */
+  answered = 0
+  readonly #sockets = new Set<Socket>()
+  #server: Server | null = null
+  #port = 0
+
+  async start(): Promise<number> {
+    const server = createServer((socket) => {
+      this.#sockets.add(socket)
+      socket.on('error', () => {}).on('close', () => this.#sockets.delete(socket))
+      const session = Sv2Session.responder(own)
+      session.attach(socket, (batch) => {
+        this.answered += batch.length
+        session.forward(batch, session)
+      })
+    })
+    server.listen(this.#port, '127.0.0.1')
+    await once(server, 'listening')
+    this.#server = server
+    this.#port = (server.address() as AddressInfo).port
+    return this.#port
+  }
+
+  async stop(): Promise<void> {
+    const closed = once(this.#server!, 'close')
+    this.#server!.close()
+    for (const socket of this.#sockets) socket.destroy()
+    await closed
+  }
+}
+
+/** A mining pool, a relay to it, and miners, the last two in processes of their own. */
+class Scene {
+  readonly pool = new Pool()
+  port = 0
+  relay!: ChildProcess
+  #miners!: ChildProcess
+
+  async start(options: Partial<RelayOptions>): Promise<void> {
+    const upstream = { host: '127.0.0.1', port: await this.pool.start(), authorityPublicKey: keys.publicKey }
+    const all = JSON.stringify({ listen: { port: 0 }, upstream, ...own, ...OPEN, ...options })
+    this.relay = fork(program('relay-cpu-process'), [all])
+    this.port = ((await once(this.relay, 'message')) as [number])[0]
+    this.#miners = this.clients('miners')
+  }
+
+  clients(role: 'miners' | 'attackers'): ChildProcess {
+    return fork(program('relay-clients-process'), [role, `${this.port}`, keys.publicKey])
+  }
+
+  async miners(command: MinersCommand): Promise<MinersFigures> {
+    this.#miners.send(command)
+    return ((await once(this.#miners, 'message')) as [MinersFigures])[0]
+  }
+
+  async report(): Promise<RelayFigures> {
+    this.relay.send('report')
+    return ((await once(this.relay, 'message')) as [RelayFigures])[0]
+  }
+
+  /** Returns the miners' 99th percentile, in milliseconds, over some seconds. */
+  async p99(seconds: number): Promise<number> {
+    await this.miners({ do: 'measure' })
+    await sleep(seconds * 1000)
+    return (await this.miners({ do: 'report' })).p99Millis
+  }
+
+  async end(): Promise<void> {
+    this.#miners.kill()
+    this.relay.kill('SIGKILL')
+    await this.pool.stop()
+  }
+}
+
+function program(name: string): string {
+  return fileURLToPath(new URL(`${name}.js`, import.meta.url))
+}
+
+/** Returns the CPU time of a process, in milliseconds. */
+function cpuOf({ pid }: ChildProcess): number {
+  const [, numbers] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ') as [string, string]
+  const [user, system] = numbers.split(' ').slice(11, 13).map(Number) as [number, number]
+  return (user + system) * TICK_MILLIS
+}
+
+function say(what: string, figure: string): void {
+  console.log(`  ${what.padEnd(56)} ${figure}`)
+}
+
+/** As many idle connections as the descriptors allow, up to 10,000: their memory, and their CPU over a minute. */
+async function idle(scene: Scene): Promise<void> {
+  await scene.start({})
+  await scene.miners({ do: 'connect', count: 100, paceMs: -1 })
+  const before = await scene.report()
+  const limit = Number(/Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'utf8'))![1])
+  const count = Math.min(10_000, Math.floor(limit / 2) - 300)
+  await scene.miners({ do: 'connect', count, paceMs: -1 })
+  await sleep(10_000)
+  const after = await scene.report()
+  assert.equal(after.stats.connections, 100 + count)
+  const each = (from: number, to: number): string => `${((to - from) / count / KIB).toFixed(1)} KiB`
+  say(`${count} idle connections: memory of the process, each`, each(before.rssBytes, after.rssBytes))
+  say("V8's heap, each", each(before.heapBytes, after.heapBytes))
+  say('counted by stats(), each', each(before.stats.memoryBytes, after.stats.memoryBytes))
+  const cpu = cpuOf(scene.relay)
+  await sleep(60_000)
+  say('CPU over a minute', `${cpuOf(scene.relay) - cpu} ms`)
+}
+
+/** 50 miners, while JavaScript in the relay's process blocks for a second of every two, and while it does not. */
+async function blocked(scene: Scene): Promise<void> {
+  await scene.start({})
+  await scene.miners({ do: 'connect', count: 50, paceMs: 0 })
+  const ratios: number[] = []
+  for (let round = 0; round < 5; round++) {
+    const quiet = await scene.p99(4)
+    scene.relay.send('block')
+    ratios.push((await scene.p99(4)) / quiet)
+    scene.relay.send('unblock')
+    await sleep(1500)
+  }
+  say('99th percentile with a loop that blocks, beside quiet', `${median(ratios).toFixed(2)}×`)
+}
+
+/** 200 miners, alone and beside attackers of all kinds for 30 seconds. */
+async function attacked(scene: Scene): Promise<void> {
+  await scene.start({
+    maxMemory: 64 << 20,
+    maxFrameSize: 16 << 20,
+    maxFramesPerSecond: 1000,
+    handshakeTimeoutMs: 5000,
+    graceMs: 2000,
+  })
+  await scene.miners({ do: 'connect', count: 200, paceMs: 100 })
+  const quiet = await scene.p99(10)
+  const attackers = scene.clients('attackers')
+  let most = 0
+  await scene.miners({ do: 'measure' })
+  for (const end = performance.now() + 30_000; performance.now() < end; await sleep(200)) {
+    const { stats } = await scene.report()
+    most = Math.max(most, stats.memoryBytes)
+    assert.ok(stats.memoryBytes <= stats.budget.limit)
+  }
+  const { p99Millis, closed, wrong } = await scene.miners({ do: 'report' })
+  attackers.kill()
+  const { refused } = (await scene.report()).stats
+  assert.deepEqual({ closed, wrong }, { closed: 0, wrong: 0 })
+  for (const reason of ['handshakeTimeout', 'foreign', 'slowFrame', 'cutFrame', 'frameRate', 'slowReader'] as const) {
+    assert.ok(refused[reason] > 0, `no attack was counted as ${reason}`)
+  }
+  say('99th percentile under attack', `${p99Millis.toFixed(1)} ms; quiet ${quiet.toFixed(1)} ms`)
+  say('most memory, of 64 MiB', `${(most / KIB / KIB).toFixed(1)} MiB`)
+  const counts = Object.entries(refused).filter(([, count]) => count > 0)
+  say('refused', counts.map(([reason, count]) => `${reason} ${count}`).join(', '))
+}
+
+/** A mining pool that is killed and started anew 1,000 times, each time with connections through it. */
+async function restarted(scene: Scene): Promise<void> {
+  const RESTARTS = 1000
+  await scene.start({})
+  let before: RelayFigures | null = null
+  for (let restart = 0; restart < RESTARTS; restart++) {
+    await scene.miners({ do: 'connect', count: 4, paceMs: -1 })
+    await scene.pool.stop()
+    await scene.miners({ do: 'leave' })
+    await scene.pool.start()
+    if (restart === 100) before = await scene.report()
+  }
+  await sleep(2000)
+  const after = await scene.report()
+  assert.equal(after.stats.connections, 0)
+  say(`descriptors after 100 and ${RESTARTS} restarts of the pool`, `${before!.descriptors}, ${after.descriptors}`)
+  const mib = (bytes: number): string => `${(bytes / KIB / KIB).toFixed(1)} MiB`
+  say('memory of the process', `${mib(before!.rssBytes)}, ${mib(after.rssBytes)}`)
+}
+
+/** SIGTERM while 50 miners work: each answer of the mining pool still arrives. */
+async function terminated(scene: Scene): Promise<void> {
+  await scene.start({})
+  await scene.miners({ do: 'connect', count: 50, paceMs: 0 })
+  await sleep(2000)
+  scene.relay.kill('SIGTERM')
+  await once(scene.relay, 'exit')
+  await sleep(500)
+  const { replies, wrong } = await scene.miners({ do: 'report' })
+  const arrived = replies.reduce((sum, count) => sum + count, 0)
+  assert.equal(wrong, 0)
+  assert.equal(arrived, scene.pool.answered)
+  say('answers of the pool that arrived in spite of SIGTERM', `${arrived} of ${scene.pool.answered}`)
+}
+
+const parts = { idle, blocked, attacked, restarted, terminated }
+const only = process.argv.find((flag) => flag.startsWith('--only='))?.slice('--only='.length)
+const names = (only?.split(',') ?? Object.keys(parts)) as (keyof typeof parts)[]
+console.log('\na relay under duress')
+for (const name of names) {
+  const scene = new Scene()
+  await parts[name](scene)
+  await scene.end()
+}
+process.exit()
