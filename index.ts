@@ -41,7 +41,15 @@ export { SlotPool } from './src/slot/slot-pool.js'
 export { SystemMemoryBuffer } from './src/slot/system-memory-buffer.js'
 export type { AllocateOptions } from './src/support/allocate.js'
 export { type ErrorCode, FramePoolError, type SystemError } from './src/support/errors.js'
-export type { EventMessages, EventName, EventSource } from './src/support/events.js'
+export type {
+  BatchEvent,
+  BytesEvent,
+  EventMessages,
+  EventName,
+  EventSource,
+  ReaderEndEvent,
+  WaitEndEvent,
+} from './src/support/events.js'
 export type { Ticket } from './src/support/ticket.js'
 export type { WaitOptions } from './src/support/wait.js'
 export { adopt } from './src/threads/adopt.js'

@@ -1,7 +1,17 @@
 // Compiles the facade into dist/, puts the addon and its types, which `napi build` makes beside its sources, there too, and
-// adds what `require('framepool')` gets.
+// adds the modules that `require('framepool')` loads.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { declarationForRequire } from './package/declarations.mjs'
@@ -11,7 +21,8 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const room = 'src/native'
 process.chdir(root)
 rmSync('dist', { recursive: true, force: true })
-execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
+compile()
+dropComments()
 mkdirSync(`dist/${room}`, { recursive: true })
 for (const name of readdirSync(room)) {
   if (name === 'binding.d.cts' || name.endsWith('.node')) copyFileSync(`${room}/${name}`, `dist/${room}/${name}`)
@@ -22,6 +33,24 @@ for (const entry of exported) {
 }
 for (const entry of entries) writeFileSync(join('dist', `${entry}.cjs`), moduleForRequire(`./${basename(entry)}.js`))
 chmodSync('dist/src/cli/main.js', 0o755)
+
+function compile(...flags) {
+  const tsc = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', ...flags]
+  execFileSync(process.execPath, tsc, { stdio: 'inherit' })
+}
+
+/** Takes the comments out of the modules that are published: the declarations have them. */
+function dropComments() {
+  const bare = mkdtempSync(join(tmpdir(), 'framepool-bare-'))
+  compile('--removeComments', '--declaration', 'false', '--outDir', bare)
+  for (const path of readdirSync('dist', { recursive: true })) {
+    if (!path.endsWith('.js') || path.startsWith('benchmark')) continue
+    // The compiler would take out the marks by which bundlers know code that nothing needs.
+    if (readFileSync(`dist/${path}`, 'utf8').includes('@__PURE__')) continue
+    copyFileSync(join(bare, path), `dist/${path}`)
+  }
+  rmSync(bare, { recursive: true })
+}
 
 /** A CommonJS module for an ES module that a supported Node can require; others would only say that they cannot. */
 function moduleForRequire(path) {

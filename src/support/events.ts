@@ -10,26 +10,54 @@ export interface EventSource {
   readonly id: number
 }
 
+/** An event about a number of bytes. */
+export interface BytesEvent extends EventSource {
+  /** The number. */
+  readonly bytes: number
+}
+
+/** The end of a wait for memory. */
+export interface WaitEndEvent extends BytesEvent {
+  /** When the wait began, as in `performance.now()`. */
+  readonly startTime: number
+  /** The error that the wait rejects with, or null. */
+  readonly error: unknown
+}
+
+/** A batch that a reader has given. */
+export interface BatchEvent extends BytesEvent {
+  /** Number of frames in the batch. */
+  readonly frames: number
+  /** Bytes of an unfinished frame that the reader holds. */
+  readonly pending: number
+}
+
+/** The end of a reader's work on a socket. */
+export interface ReaderEndEvent extends EventSource {
+  /** The error that `attach()` rejects with, or null. */
+  readonly error: unknown
+}
+
 /** Messages on the diagnostics channels of framepool, by their names. All sizes are in bytes. */
 export interface EventMessages {
   /** A pool or a budget of `bytes` was made, or has arrived from another thread. */
-  'framepool:created': EventSource & { bytes: number }
+  'framepool:created': BytesEvent
   /** A pool was closed in this thread. */
   'framepool:closed': EventSource
   /** A slot pool has given a slice of `bytes` from the heap. */
-  'framepool:fallback': EventSource & { bytes: number }
+  'framepool:fallback': BytesEvent
   /** A limit has refused `bytes`. */
-  'framepool:refused': EventSource & { bytes: number }
+  'framepool:refused': BytesEvent
   /** A request for `bytes` waits for memory. */
-  'framepool:wait:start': EventSource & { bytes: number }
-  /** That wait is over. `startTime` is when it began, as in `performance.now()`; `error` is what it rejects with, or null. */
-  'framepool:wait:end': EventSource & { bytes: number; startTime: number; error: unknown }
+  'framepool:wait:start': BytesEvent
+  /** That wait is over. */
+  'framepool:wait:end': WaitEndEvent
   /** A reader begins to read a socket. */
   'framepool:reader:start': EventSource
-  /** A reader has given a batch. `pending` is what it holds of an unfinished frame. */
-  'framepool:reader:batch': EventSource & { frames: number; bytes: number; pending: number }
-  /** A reader has done with its socket. `error` is what `attach()` rejects with, or null. */
-  'framepool:reader:end': EventSource & { error: unknown }
+  /** A reader has given a batch. */
+  'framepool:reader:batch': BatchEvent
+  /** A reader has done with its socket. */
+  'framepool:reader:end': ReaderEndEvent
 }
 
 /** Name of a diagnostics channel of framepool. */

@@ -63,7 +63,7 @@ impl BuddyPool {
     }
 
     /// Returns the capacity that a request of `size` bytes gets, or `None` for 0 and above
-    /// [`BLOCK_SIZE`](super::BLOCK_SIZE).
+    /// [`BLOCK_SIZE`].
     pub fn capacity_for(size: usize) -> Option<usize> {
         BufferPool::allocation_capacity(size).ok()
     }
