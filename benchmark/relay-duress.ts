@@ -66,6 +66,8 @@ class Scene {
     const upstream = { host: '127.0.0.1', port: await this.pool.start(), authorityPublicKey: keys.publicKey }
     const all = JSON.stringify({ listen: { port: 0 }, upstream, ...own, ...OPEN, ...options })
     this.relay = fork(program('relay-cpu-process'), [all])
+    // The process has printed the reason.
+    this.relay.on('exit', (code) => code && process.exit(code))
     this.port = ((await once(this.relay, 'message')) as [number])[0]
     this.#miners = this.clients('miners')
   }
@@ -152,7 +154,7 @@ async function blocked(scene: Scene): Promise<void> {
 async function attacked(scene: Scene): Promise<void> {
   await scene.start({
     maxMemory: 64 << 20,
-    maxFrameSize: 16 << 20,
+    maxFrameSize: (16 << 20) - 1,
     maxFramesPerSecond: 1000,
     handshakeTimeoutMs: 5000,
     graceMs: 2000,
