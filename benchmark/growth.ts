@@ -9,7 +9,7 @@ import { cost } from './report/targets.js'
 import { readBack, touch } from './rivals/buffers.js'
 import { PlainRing } from './rivals/plain-ring.js'
 import { median } from './statistics.js'
-import { byChannel, byMessage } from './to-worker.js'
+import { byChannel, byMessage, CHANNEL_WORKER, POST_WORKER } from './to-worker.js'
 
 const ROUNDS = 7
 const ROUND_MS = 10
@@ -236,26 +236,6 @@ async function toWorkers(): Promise<void> {
   const WORK = 20_000
   const xs = [1, 2, 3, 4]
   const names = ['SliceChannel', 'postMessage, copied']
-  const framepool = new URL('../index.js', import.meta.url)
-  const sliceWorker = `
-    import { parentPort, workerData } from 'node:worker_threads'
-    import { adopt } from '${framepool}'
-    const receiver = adopt(workerData)
-    parentPort.postMessage('ready')
-    let sum = 0
-    for (let slice; (slice = receiver.receiveSync({ timeoutMs: 600_000 })) !== null; slice.release()) {
-      const { bytes } = slice
-      if (bytes.length > 1) sum += bytes[0]
-      else { parentPort.postMessage(sum); sum = 0 }
-    }`
-  const postWorker = `
-    import { parentPort } from 'node:worker_threads'
-    let sum = 0
-    parentPort.on('message', (bytes) => {
-      if (bytes.length > 1) sum += bytes[0]
-      else { parentPort.postMessage(sum); sum = 0 }
-    })
-    parentPort.postMessage('ready')`
   const lines: number[][] = [[], []]
   for (const workers of xs) {
     const messages = Math.floor(WORK / workers)
@@ -269,9 +249,9 @@ async function toWorkers(): Promise<void> {
         pool.getWritable(bytesOf(index))[0] = 1
         return pool.getDataOwned()
       }
-      groups[0]!.push(await byChannel({ ...round, name: '', source: sliceWorker }, 256, take))
+      groups[0]!.push(await byChannel({ ...round, name: '', source: CHANNEL_WORKER }, 256, take))
       const make = (index: number): Uint8Array<ArrayBuffer> => new Uint8Array(bytesOf(index)).fill(1, 0, 1)
-      groups[1]!.push(await byMessage({ ...round, name: '', source: postWorker }, false, 256, make))
+      groups[1]!.push(await byMessage({ ...round, name: '', source: POST_WORKER }, false, 256, make))
     }
     for (const [index, group] of groups.entries()) {
       const costs: number[] = []

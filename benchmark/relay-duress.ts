@@ -11,12 +11,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { generateAuthorityKeypair, type RelayOptions, Sv2Session } from '../src/sv2/index.js'
 import { median } from './compare.js'
+import { cpuOf, totalOf } from './process-cpu.js'
 import type { MinersCommand, MinersFigures } from './relay-clients-process.js'
 import type { RelayFigures } from './relay-cpu-process.js'
 
 const KIB = 1024
-/** Unit in which the system counts the CPU time of a process. */
-const TICK_MILLIS = 10
 const keys = generateAuthorityKeypair()
 const own = { authorityPublicKey: keys.publicKey, authoritySecretKey: keys.secretKey }
 /** Miners of one machine come faster than a relay lets one address come by default. */
@@ -104,13 +103,6 @@ function program(name: string): string {
   return fileURLToPath(new URL(`${name}.js`, import.meta.url))
 }
 
-/** Returns the CPU time of a process, in milliseconds. */
-function cpuOf({ pid }: ChildProcess): number {
-  const [, numbers] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ') as [string, string]
-  const [user, system] = numbers.split(' ').slice(11, 13).map(Number) as [number, number]
-  return (user + system) * TICK_MILLIS
-}
-
 function say(what: string, figure: string): void {
   console.log(`  ${what.padEnd(56)} ${figure}`)
 }
@@ -130,9 +122,9 @@ async function idle(scene: Scene): Promise<void> {
   say(`${count} idle connections: memory of the process, each`, each(before.rssBytes, after.rssBytes))
   say("V8's heap, each", each(before.heapBytes, after.heapBytes))
   say('counted by stats(), each', each(before.stats.memoryBytes, after.stats.memoryBytes))
-  const cpu = cpuOf(scene.relay)
+  const cpu = totalOf(cpuOf(scene.relay))
   await sleep(60_000)
-  say('CPU over a minute', `${cpuOf(scene.relay) - cpu} ms`)
+  say('CPU over a minute', `${(totalOf(cpuOf(scene.relay)) - cpu) / 1000} ms`)
 }
 
 /** 50 miners, while JavaScript in the relay's process blocks for a second of every two, and while it does not. */

@@ -5,20 +5,18 @@
  */
 import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { generateAuthorityKeypair, Sv2Session } from '../src/sv2/index.js'
 import { median } from './compare.js'
+import { type Cpu, cpuOf, totalOf } from './process-cpu.js'
 
 const ROUNDS = 3
 const WARM_UP_MS = 500
 /** Miners that connect at once. */
 const AT_ONCE = 50
 const PAYLOAD = Buffer.alloc(64, 7)
-/** Unit in which the system counts the CPU time of a process. */
-const TICK_MICROS = 10_000
 const flags = Object.fromEntries(process.argv.slice(2).map((flag) => flag.replace(/^--/, '').split('=')))
 const seconds = Number(flags.seconds ?? 3)
 const counts: number[] = flags.miners === undefined ? [50, 1000] : [Number(flags.miners)]
@@ -68,19 +66,6 @@ if (spawnSync('cargo', [...cargo, '--target-dir', `${root}target/rivals`], { std
   contenders.set(FLOOR, () => program('pipe'))
 }
 
-/** CPU time of a process, in microseconds. */
-interface Cpu {
-  user: number
-  system: number
-}
-
-function cpuOf({ pid }: ChildProcess): Cpu {
-  // The name in parentheses may hold spaces. The times are the twelfth and thirteenth field after it.
-  const [, numbers] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ') as [string, string]
-  const [user, system] = numbers.split(' ').slice(11, 13).map(Number) as [number, number]
-  return { user: user * TICK_MICROS, system: system * TICK_MICROS }
-}
-
 /** Runs miners that each send a frame when the last has come back. Returns the CPU that the relay spends on a frame. */
 async function run(miners: number, start: () => Promise<Running>): Promise<Cpu> {
   const { relay, port } = await start()
@@ -113,7 +98,6 @@ async function run(miners: number, start: () => Promise<Running>): Promise<Cpu> 
   return { user: (after.user - before.user) / frames, system: (after.system - before.system) / frames }
 }
 
-const total = ({ user, system }: Cpu): number => user + system
 for (const miners of counts) {
   const found = new Map<string, Cpu[]>([...contenders.keys()].map((name) => [name, []]))
   for (let round = 0; round < ROUNDS; round++) {
@@ -123,10 +107,10 @@ for (const miners of counts) {
   const beside = (name: string, rival: string): string => {
     const rivals = found.get(rival)
     if (rivals === undefined || name === REFERENCE || name === FLOOR) return ''
-    return median(found.get(name)!.map((cpu, round) => total(cpu) / total(rivals[round]!))).toFixed(2)
+    return median(found.get(name)!.map((cpu, round) => totalOf(cpu) / totalOf(rivals[round]!))).toFixed(2)
   }
   for (const [name, each] of found) {
-    const [all, user, system] = [total, (cpu: Cpu) => cpu.user, (cpu: Cpu) => cpu.system].map((figure) =>
+    const [all, user, system] = [totalOf, (cpu: Cpu) => cpu.user, (cpu: Cpu) => cpu.system].map((figure) =>
       median(each.map(figure)).toFixed(1),
     )
     const ratios = [REFERENCE, FLOOR].map((rival) => beside(name, rival))

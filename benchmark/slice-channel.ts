@@ -3,7 +3,7 @@
  */
 import { type Slice, SlotPool } from '../index.js'
 import { compareAsync } from './compare-async.js'
-import { byChannel, byMessage } from './to-worker.js'
+import { byChannel, byMessage, CHANNEL_WORKER, POST_WORKER } from './to-worker.js'
 
 const WORK = 50_000
 const BYTES = 1024
@@ -13,38 +13,6 @@ const CAPACITY = 1024
 const POOLS = (2 * CAPACITY) / SlotPool.SLOTS
 /** Messages posted in one turn of the event loop, so that Node sends as fast as it can. */
 const POSTED = 256
-
-const framepool = new URL('../index.js', import.meta.url)
-
-/** Program of a worker that sums the slices it receives, and reports after a slice of one byte. */
-const CHANNEL_WORKER = `
-  import { parentPort, workerData } from 'node:worker_threads'
-  import { adopt } from '${framepool}'
-  const receiver = adopt(workerData)
-  parentPort.postMessage('ready')
-  let sum = 0
-  for (let slice; (slice = receiver.receiveSync({ timeoutMs: 600_000 })) !== null; slice.release()) {
-    const { bytes } = slice
-    if (bytes.length > 1) sum += bytes[0]
-    else {
-      parentPort.postMessage(sum)
-      sum = 0
-    }
-  }
-`
-
-const POST_WORKER = `
-  import { parentPort } from 'node:worker_threads'
-  let sum = 0
-  parentPort.on('message', (bytes) => {
-    if (bytes.length > 1) sum += bytes[0]
-    else {
-      parentPort.postMessage(sum)
-      sum = 0
-    }
-  })
-  parentPort.postMessage('ready')
-`
 
 const pools = Array.from({ length: POOLS }, () => new SlotPool(SlotPool.SLOTS * BYTES))
 const bytesOf = (index: number): number => (index < WORK ? BYTES : 1)

@@ -6,10 +6,10 @@ import { strict as assert } from 'node:assert'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { generateAuthorityKeypair, Sv2Session } from '../src/sv2/index.js'
+import { cpuOf } from './process-cpu.js'
 import { NodeCryptoTransport } from './rivals/node-crypto-transport.js'
 import { report } from './rounds.js'
 
@@ -21,8 +21,6 @@ const TARGETS = [
 const PAYLOAD = 64
 /** Round trips in progress at once. */
 const WINDOW = 500
-/** Unit in which the system counts the CPU time of a process. */
-const TICK_MICROS = 10_000
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -104,16 +102,9 @@ async function start(command: string, ...args: string[]): Promise<{ server: Chil
   return { server, socket }
 }
 
-/** Returns the user CPU time of a process, in microseconds. */
-function userMicros({ pid }: ChildProcess): number {
-  // The name in parentheses may hold spaces. The user time is the twelfth field after it.
-  const [, numbers] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ') as [string, string]
-  return Number(numbers.split(' ')[11]) * TICK_MICROS
-}
-
 /** Has `trips` frames echoed, `WINDOW` at a time. Returns the server's user CPU time for each, in microseconds. */
 async function measure({ server, client, trips }: Contender): Promise<number> {
-  const before = userMicros(server)
+  const before = cpuOf(server).user
   await new Promise<void>((resolve) => {
     let [sent, echoed] = [WINDOW, 0]
     client.onEcho = (count) => {
@@ -125,7 +116,7 @@ async function measure({ server, client, trips }: Contender): Promise<number> {
     }
     client.send(WINDOW)
   })
-  return (userMicros(server) - before) / trips
+  return (cpuOf(server).user - before) / trips
 }
 
 async function framepool(): Promise<Contender> {

@@ -4,6 +4,39 @@ import { type Slice, SliceChannel } from '../index.js'
 import type { AsyncCase } from './compare-async.js'
 import { startWorker } from './worker.js'
 
+const framepool = new URL('../index.js', import.meta.url)
+
+/** Program of a worker that sums the slices it receives, and reports after a slice of one byte. */
+export const CHANNEL_WORKER = `
+  import { parentPort, workerData } from 'node:worker_threads'
+  import { adopt } from '${framepool}'
+  const receiver = adopt(workerData)
+  parentPort.postMessage('ready')
+  let sum = 0
+  for (let slice; (slice = receiver.receiveSync({ timeoutMs: 600_000 })) !== null; slice.release()) {
+    const { bytes } = slice
+    if (bytes.length > 1) sum += bytes[0]
+    else {
+      parentPort.postMessage(sum)
+      sum = 0
+    }
+  }
+`
+
+/** Program of a worker that sums the messages it gets, and reports after a message of one byte. */
+export const POST_WORKER = `
+  import { parentPort } from 'node:worker_threads'
+  let sum = 0
+  parentPort.on('message', (bytes) => {
+    if (bytes.length > 1) sum += bytes[0]
+    else {
+      parentPort.postMessage(sum)
+      sum = 0
+    }
+  })
+  parentPort.postMessage('ready')
+`
+
 /** A round of messages to another worker. */
 interface Round {
   name: string
