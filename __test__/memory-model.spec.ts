@@ -13,7 +13,7 @@ const STEPS_SHOWN = 60
 /** Debug mode says that it is on. */
 const DEBUG_MODE = 'framepool: debug mode is on (FRAMEPOOL_DEBUG)\n'
 /** Fewer steps prove nothing. */
-const OPERATIONS = 40
+const OPERATIONS = 60
 
 const program = fileURLToPath(new URL('memory-model/main.js', import.meta.url))
 

@@ -7,7 +7,8 @@
 // expression of operations and circumstances to leave out, by their names in the trace: `Sessions.*|hooked`, or
 // `failing Budget.*` for operations during which no allocation fails. FRAMEPOOL_MODEL_TOUCHES=1 also traces each touch.
 //
-// A run consists of rounds, each with its own seed. It prints a summary as JSON, and its findings on stderr.
+// A run consists of rounds, each with its own seed. Each kind of subject has a part in at least one of them. The run
+// prints a summary as JSON, and its findings on stderr.
 import { createRequire } from 'node:module'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Random } from '../hostile/values.js'
@@ -24,6 +25,8 @@ import { Witness } from './witness.js'
 import { World } from './world.js'
 
 const STEPS = 1500
+/** A round takes this many steps even if the time is over, so that a run on a slow machine shows something, too. */
+const LEAST_STEPS = 500
 const MOST_FINDINGS = 10
 /** Kinds of subjects, and the most that may live of each. */
 const POPULATION = [
@@ -50,6 +53,8 @@ const without = new RegExp(`^(${process.env.FRAMEPOOL_MODEL_WITHOUT ?? ''})$`)
 const trace = new Trace(traceFile)
 const end = performance.now() + Number(seconds) * 1000
 const succeeded = {}
+/** Kinds that rounds had so far. A run ends when it had all. */
+const seen = new Set()
 let rounds = 0
 let steps = 0
 const findings = new Map()
@@ -68,8 +73,9 @@ async function round(roundSeed) {
   trace.begin(roundSeed)
   // With fewer kinds, each pair of kinds meets more often.
   const population = POPULATION.filter(() => random.below(3) > 0)
-  for (let step = 0; step < STEPS && performance.now() < end && world.findings.size < MOST_FINDINGS; step++) {
-    if (population.length === 0) break
+  for (const kind of population) seen.add(kind)
+  for (let step = 0; step < STEPS && world.findings.size < MOST_FINDINGS; step++) {
+    if (population.length === 0 || (step >= LEAST_STEPS && performance.now() >= end)) break
     const [Kind, most] = random.pick(population)
     if (world.has(Kind.name) && world.count(Kind) < most) make(world, Kind)
     await world.step()
@@ -97,7 +103,7 @@ function make(world, Kind) {
 
 let next = Number(seed)
 do next = await round(next)
-while (performance.now() < end && findings.size === 0)
+while ((performance.now() < end || seen.size < POPULATION.length) && findings.size === 0)
 trace.close()
 for (const [what, stack] of findings) console.error(`${what}\n${stack}`)
 console.log(JSON.stringify({ guarded: native !== null, rounds, steps, succeeded }))
