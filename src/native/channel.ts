@@ -2,7 +2,7 @@ import { blocking, callOn, check, control } from './call.js'
 import { guarded } from './guarded.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
-import { type ArrivedMovable, readArrivedMovable } from './transfer.js'
+import { type Arrivals, type ArrivedMovable, readArrivedMovable } from './transfer.js'
 import { Word } from './words.js'
 
 const {
@@ -58,13 +58,13 @@ export function releaseSender(sender: Handle): void {
 }
 
 /**
- * Returns the next object, valid until another arrives; `'empty'` when nothing is there, and `'ended'` when nothing will come
+ * Returns the record of the next object, one of `into`; `'empty'` when nothing is there, and `'ended'` when nothing will come
  * either.
  */
-export function receiveFromChannel(receiver: Handle): ArrivedMovable | 'empty' | 'ended' {
+export function receiveFromChannel(receiver: Handle, into: Arrivals): ArrivedMovable | 'empty' | 'ended' {
   control[Word.Facade] = bound.facade
   callOn(receiver, channelReceive)
-  if (control[Word.Blocked] === 0) return readArrivedMovable()
+  if (control[Word.Blocked] === 0) return readArrivedMovable(into)
   return control[Word.Ended] === 1 ? 'ended' : 'empty'
 }
 

@@ -2,7 +2,7 @@ import { callOn, check, control, replyWide } from './call.js'
 import { guarded } from './guarded.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
-import { type ArrivedSlice, readArrivedSlice } from './transfer.js'
+import { type ArrivedSlice, makeArrivedSlice, readArrivedSlice } from './transfer.js'
 import { Word } from './words.js'
 
 const { relayNext, relayWatch, relayFlush } = bound
@@ -85,15 +85,19 @@ export interface HandedFrames {
   count: number
   /** Index of the first frame that waits. */
   first: number
-  slice: ArrivedSlice
+  readonly slice: ArrivedSlice
+}
+
+/** Makes a record for frames that wait for verdicts. */
+export function makeHandedFrames(): HandedFrames {
+  return { link: 0, direction: 'upstream', table: 0, count: 0, first: 0, slice: makeArrivedSlice() }
 }
 
 const NOTHING = 0
 const FRAMES = 1
 
 /**
- * Takes the next record of a relay: an event, or frames, which go into `into`. Returns null if there is none. The slice in `into`
- * is valid until the next object arrives.
+ * Takes the next record of a relay: an event, or frames, which go into `into`. Returns null if there is none.
  */
 export function nextRecord(relay: Handle, into: HandedFrames): RelayEvent | HandedFrames | null {
   control[Word.Facade] = bound.facade
@@ -106,7 +110,7 @@ export function nextRecord(relay: Handle, into: HandedFrames): RelayEvent | Hand
   into.table = control[Word.Table]!
   into.count = control[Word.Frames]!
   into.first = control[Word.First]!
-  into.slice = readArrivedSlice()
+  readArrivedSlice(into.slice)
   return into
 }
 

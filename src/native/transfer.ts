@@ -108,14 +108,6 @@ export function departBatch(shape: BatchShape, tag: number, depart: () => void):
   }
 }
 
-/** Returns the number that came with the last object, or undefined. */
-export function arrivedTag(): number | undefined {
-  if ((control[Word.Came]! & 2) === 0) return undefined
-  tagWords[0] = control[Word.TagLow]!
-  tagWords[1] = control[Word.TagHigh]!
-  return tagNumber[0]
-}
-
 /** Shares a buddy pool with another isolate. */
 export function departBuddyPool(pool: Handle, carrier: Carrier): void {
   depart(Kind.BuddyPool, pool, carrier)
@@ -153,6 +145,8 @@ export interface ArrivedSlice {
   readonly length: number
   /** The shape of the batch, if the slice is a batch of frames. */
   readonly batch: BatchShape | null
+  /** The number that was sent with the slice. */
+  readonly tag: number | undefined
 }
 
 /** An allocation of a budget pool that has arrived. */
@@ -163,6 +157,8 @@ export interface ArrivedAllocation {
   readonly bufferSize: number
   /** Bytes of all its buffers. */
   readonly bytes: number
+  /** The number that was sent with the allocation. */
+  readonly tag: number | undefined
 }
 
 /** A buffer of a buddy pool that has arrived. */
@@ -172,6 +168,8 @@ export interface ArrivedBuddyBuffer {
   readonly grant: BuddyGrant
   /** Logical length, in bytes. */
   readonly length: number
+  /** The number that was sent with the buffer. */
+  readonly tag: number | undefined
 }
 
 /** An object that a channel can carry, as it has arrived. */
@@ -200,7 +198,7 @@ export type Arrived =
   | { readonly kind: 'memory-budget'; readonly handle: Handle; readonly maxMemory: number }
   | { readonly kind: 'slice-sender' | 'slice-receiver'; readonly handle: Handle }
 
-/** Takes in the object that a ticket stands for. The result is valid until the next object arrives. */
+/** Takes in the object that a ticket stands for. */
 export function adoptTicket(text: string): Arrived {
   control[Word.Facade] = bound.facade
   ticketAdopt(text)
@@ -226,7 +224,7 @@ function readArrived(): Arrived {
     case Kind.Receiver:
       return { kind: 'slice-receiver', handle: replyHandle() }
     default:
-      return readArrivedMovable()
+      return readArrivedMovable(makeArrivals())
   }
 }
 
@@ -247,67 +245,84 @@ interface MutableHandle {
   generation: number
 }
 
-// One record of each kind, used again for every arrival: a channel's objects make no garbage on their way here.
-const sliceHandle: MutableHandle = { index: 0, generation: 0 }
-const sliceRegion: MutableHandle = { index: 0, generation: 0 }
-const arrivedSlice: Mutable<ArrivedSlice> = {
-  kind: 'slice',
-  handle: sliceHandle,
-  onHeap: false,
-  slot: 0,
-  region: sliceRegion,
-  offset: 0,
-  length: 0,
-  batch: null,
-}
-const arrivedAllocation: Mutable<ArrivedAllocation> = {
-  kind: 'allocation',
-  handle: { index: 0, generation: 0 },
-  bufferSize: 0,
-  bytes: 0,
-}
-const arrivedBuddyBuffer: Mutable<ArrivedBuddyBuffer> = {
-  kind: 'buddy-buffer',
-  pool: { index: 0, generation: 0 },
-  grant: { index: 0, generation: 0, block: 0, offset: 0, capacity: 0 },
-  length: 0,
+/** A record of each kind of movable object, which the next arrival overwrites. */
+export interface Arrivals {
+  readonly slice: ArrivedSlice
+  readonly allocation: ArrivedAllocation
+  readonly buddyBuffer: ArrivedBuddyBuffer
 }
 
-/** Reads what the last call reports of a slice that it has taken into this isolate. Valid until the next object arrives. */
-export function readArrivedSlice(): ArrivedSlice {
-  sliceHandle.index = control[Word.Heap]!
-  sliceHandle.generation = control[Word.HeapGeneration]!
-  const onHeap = control[Word.Own] === 1
-  if (!onHeap) {
-    sliceRegion.index = control[Word.Region]!
-    sliceRegion.generation = control[Word.RegionGeneration]!
+/** Makes the records for arrivals at one place. They are used again and again, so that an arrival makes no garbage. */
+export function makeArrivals(): Arrivals {
+  return {
+    slice: makeArrivedSlice(),
+    allocation: { kind: 'allocation', handle: noHandle(), bufferSize: 0, bytes: 0, tag: undefined },
+    buddyBuffer: {
+      kind: 'buddy-buffer',
+      pool: noHandle(),
+      grant: { ...noHandle(), block: 0, offset: 0, capacity: 0 },
+      length: 0,
+      tag: undefined,
+    },
   }
-  arrivedSlice.onHeap = onHeap
-  arrivedSlice.slot = control[Word.Slot]!
-  arrivedSlice.offset = control[Word.Offset]!
-  arrivedSlice.length = control[Word.Length]!
-  arrivedSlice.batch = null
-  return arrivedSlice
 }
 
-/** Reads what the last call has taken into this isolate. The result is valid until the next object arrives. */
-export function readArrivedMovable(): ArrivedMovable {
+/** Makes the record for slices that arrive at one place. */
+export function makeArrivedSlice(): ArrivedSlice {
+  const handles = { handle: noHandle(), region: noHandle() }
+  return { kind: 'slice', ...handles, onHeap: false, slot: 0, offset: 0, length: 0, batch: null, tag: undefined }
+}
+
+const noHandle = (): Handle => ({ index: 0, generation: 0 })
+
+/** Reads into a record what the last call reports of a slice that it has taken into this isolate. */
+export function readArrivedSlice(into: Mutable<ArrivedSlice>): void {
+  const handle: MutableHandle = into.handle
+  handle.index = control[Word.Heap]!
+  handle.generation = control[Word.HeapGeneration]!
+  into.onHeap = control[Word.Own] === 1
+  if (!into.onHeap) {
+    const region: MutableHandle = into.region
+    region.index = control[Word.Region]!
+    region.generation = control[Word.RegionGeneration]!
+  }
+  into.slot = control[Word.Slot]!
+  into.offset = control[Word.Offset]!
+  into.length = control[Word.Length]!
+}
+
+/** Reads what the last call has taken into this isolate. Returns the one of the records that it has filled. */
+export function readArrivedMovable(into: Arrivals): ArrivedMovable {
   const kind: Kind = control[Word.Kind]!
+  const came = control[Word.Came]!
+  const tag = (came & 2) === 0 ? undefined : readTag()
   if (kind === Kind.Slice) {
-    readArrivedSlice()
-    if ((control[Word.Came]! & 1) === 1) arrivedSlice.batch = readShape()
-    return arrivedSlice
+    const slice: Mutable<ArrivedSlice> = into.slice
+    readArrivedSlice(slice)
+    slice.batch = (came & 1) === 0 ? null : readShape()
+    slice.tag = tag
+    return slice
   }
   if (kind === Kind.Allocation) {
-    arrivedAllocation.handle = replyHandle()
-    arrivedAllocation.bufferSize = control[Word.Size]!
-    arrivedAllocation.bytes = control[Word.Length]!
-    return arrivedAllocation
+    const allocation: Mutable<ArrivedAllocation> = into.allocation
+    allocation.handle = replyHandle()
+    allocation.bufferSize = control[Word.Size]!
+    allocation.bytes = control[Word.Length]!
+    allocation.tag = tag
+    return allocation
   }
-  arrivedBuddyBuffer.pool = replyPool()
-  readBuddyGrant(arrivedBuddyBuffer.grant)
-  arrivedBuddyBuffer.length = control[Word.Size]!
-  return arrivedBuddyBuffer
+  const buffer: Mutable<ArrivedBuddyBuffer> = into.buddyBuffer
+  buffer.pool = replyPool()
+  readBuddyGrant(buffer.grant)
+  buffer.length = control[Word.Size]!
+  buffer.tag = tag
+  return buffer
+}
+
+function readTag(): number {
+  tagWords[0] = control[Word.TagLow]!
+  tagWords[1] = control[Word.TagHigh]!
+  return tagNumber[0]!
 }
 
 function readShape(): BatchShape {

@@ -27,7 +27,7 @@ import type {
   ArrivedSlice,
   Carrier,
 } from '../native/transfer.js'
-import { arrivedTag, departTagged } from '../native/transfer.js'
+import { departTagged } from '../native/transfer.js'
 import { borrowedMemory } from '../slice/borrowed-memory.js'
 import { heapMemory } from '../slice/heap-memory.js'
 import { checkSlice, departSlice, isSlice, makeSlice, type Slice } from '../slice/slice.js'
@@ -80,16 +80,15 @@ export function departMovableTagged(item: Movable, tag: number, carrier: Carrier
 
 /** Makes the object that has arrived in this isolate. */
 export function arrivedMovable(arrived: ArrivedMovable): Movable {
-  const tag = arrivedTag()
-  const item = objectOf(arrived, tag)
-  if (tag !== undefined && !isFramedBatch(item)) item.tag = tag
+  const item = objectOf(arrived)
+  if (arrived.tag !== undefined && !isFramedBatch(item)) item.tag = arrived.tag
   return item
 }
 
-function objectOf(arrived: ArrivedMovable, tag: number | undefined): Movable {
+function objectOf(arrived: ArrivedMovable): Movable {
   switch (arrived.kind) {
     case 'slice':
-      return sliceOf(arrived, tag)
+      return sliceOf(arrived)
     case 'allocation':
       return allocationOf(arrived)
     case 'buddy-buffer':
@@ -97,10 +96,7 @@ function objectOf(arrived: ArrivedMovable, tag: number | undefined): Movable {
   }
 }
 
-function sliceOf(
-  { handle, region, onHeap, slot, offset, length, batch }: ArrivedSlice,
-  tag: number | undefined,
-): Slice | FramedBatch {
+function sliceOf({ handle, region, onHeap, slot, offset, length, batch, tag }: ArrivedSlice): Slice | FramedBatch {
   const { index, generation } = handle
   const memory = onHeap ? heapMemory({ index, generation }) : borrowedMemory(region, slot, handle)
   if (batch !== null) return makeFramedBatch({ memory, slot, offset }, batch, false, tag)

@@ -2,7 +2,7 @@ import { acquired, released } from '../native/acquired.js'
 import { receiveFromChannel, releaseReceiver, waitForObject, waitForObjectSync } from '../native/channel.js'
 import type { Handle } from '../native/handle.js'
 import { onBehalf } from '../native/trace.js'
-import { departReceiver, makeTicket } from '../native/transfer.js'
+import { departReceiver, makeArrivals, makeTicket } from '../native/transfer.js'
 import { nativeWait } from '../native/wait.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
 import { uncloneable } from '../support/inspectable.js'
@@ -20,6 +20,7 @@ const UNCLONEABLE = Symbol('a SliceReceiver is not cloned: post what its move() 
 /** The receiving end of a {@link SliceChannel}. When its isolate ends, objects not yet received go back to their pools. */
 export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable<T>, Disposable {
   readonly #handle: Handle
+  readonly #arrivals = makeArrivals()
   #released = false
   /** Whether the channel was last found empty, with its sender ended. */
   #atEnd = false
@@ -37,7 +38,7 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
   /** Returns the next object, which is the caller's from here on, or null when none is there. */
   tryReceive(): T | null {
     this.#checkAlive()
-    const arrived = receiveFromChannel(this.#handle)
+    const arrived = receiveFromChannel(this.#handle, this.#arrivals)
     if (typeof arrived === 'object') return arrivedMovable(arrived) as T
     this.#atEnd = arrived === 'ended'
     return null

@@ -8,6 +8,7 @@ import {
   drainRelay,
   flushCommands,
   type HandedFrames,
+  makeHandedFrames,
   nextRecord,
   type RelayEvent,
   relayLinks,
@@ -79,25 +80,6 @@ export interface RelayEvents {
   error: [error: Error]
 }
 
-/** One record serves all frames that are handed over, because it is read at once. */
-const handed: HandedFrames = {
-  link: 0,
-  direction: 'upstream',
-  table: 0,
-  count: 0,
-  first: 0,
-  slice: {
-    kind: 'slice',
-    handle: { index: 0, generation: 0 },
-    onHeap: false,
-    slot: 0,
-    region: { index: 0, generation: 0 },
-    offset: 0,
-    length: 0,
-    batch: null,
-  },
-}
-
 /**
  * A relay between miners and a mining pool. Each miner's connection gets its own upstream connection. Frames are decrypted,
  * re-encrypted and passed on in native threads, which JavaScript does not delay. A slow reader stalls only its own peer.
@@ -107,6 +89,8 @@ const handed: HandedFrames = {
  */
 export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable {
   readonly #options: RelayOptions
+  /** The record of the frames that are being handed over. */
+  readonly #handed = makeHandedFrames()
   /** Links whose frames go to `onFrame`. */
   readonly #hooked = new Map<number, HookedLink>()
   /** Where such links come from, until their first frame. */
@@ -264,9 +248,9 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     this.#flushing = true
     let left = RECORDS_A_TURN
     for (; left > 0; left--) {
-      const record = nextRecord(relay, handed)
+      const record = nextRecord(relay, this.#handed)
       if (record === null) break
-      if (record === handed) this.#decide(handed)
+      if (record === this.#handed) this.#decide(this.#handed)
       else this.#hear(relay, record as RelayEvent)
       if (this.#handle === null) return
     }
