@@ -198,6 +198,7 @@ export interface Bound {
   /** The number of this copy of the facade in its isolate. */
   facade: number
   slotWritable(): void
+  slotFind(): void
   slotTake(): void
   slotSettle(): void
   slotTruncate(): void

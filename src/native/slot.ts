@@ -6,6 +6,7 @@ import { Word } from './words.js'
 
 const {
   slotWritable,
+  slotFind,
   slotTake,
   slotSettle,
   slotTruncate,
@@ -134,6 +135,19 @@ export function writableSlot(pool: SlotBacklog, length: number, place: SlotPlace
   place.slot = control[Word.Slot]!
   place.offset = control[Word.Offset]!
   place.moved = control[Word.Moved] === 1
+}
+
+/**
+ * Finds the place of a message that begins with `length` bytes, while none is pending. Returns whether it lies in the region, where it
+ * can begin as the backlog says. Otherwise it has begun on the heap. When it throws, native code has caught up, but nothing was added.
+ */
+export function findSlot(pool: SlotBacklog, length: number): boolean {
+  writeBacklog(pool)
+  control[Word.Length] = length
+  slotFind()
+  readBacklog(pool)
+  check()
+  return control[Word.Slot] !== 0
 }
 
 /** Takes the pending bytes as a slice, and writes where it lies into `place`. When it throws, native code has caught up. */

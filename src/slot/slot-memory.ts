@@ -6,6 +6,7 @@ import {
   closeSlotPool,
   createSlotPool,
   discardSlot,
+  findSlot,
   revokeSlots,
   type SlotPlace,
   type SlotPoolSettings,
@@ -135,9 +136,9 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
         if (this.#live === 0) {
           if (length <= this.capacity) return this.#beginAlone(backlog, length)
         } else if (length <= backlog.room) {
-          backlog.beginBehind(length)
-          return this.#begin(backlog.start, length, backlog.startSlot)
+          return this.#beginBehind(backlog, length)
         }
+        return this.#find(backlog, length)
       } else if (backlog.fits(written + length) && (this.#live !== 0 || backlog.startSlot === 0)) {
         // This does not hold if the slices before these bytes are gone: the pool then starts again, and places the bytes elsewhere.
         backlog.written = written + length
@@ -152,6 +153,28 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
     if (backlog.takenCount !== 0 && length !== 0) this.settle()
     backlog.beginAlone(length)
     return this.#begin(0, length, 1)
+  }
+
+  #beginBehind(backlog: Backlog, length: number): Uint8Array {
+    backlog.beginBehind(length)
+    return this.#begin(backlog.start, length, backlog.startSlot)
+  }
+
+  /** Asks native code where a message goes that begins with `length` bytes. */
+  #find(backlog: Backlog, length: number): Uint8Array {
+    let inRegion: boolean
+    try {
+      inRegion = findSlot(backlog, length)
+    } catch (error) {
+      this.#caughtUp()
+      tellIfRefused(this.source, length, error)
+      throw error
+    }
+    this.#caughtUp()
+    if (inRegion) return this.#live === 0 ? this.#beginAlone(backlog, length) : this.#beginBehind(backlog, length)
+    this.#known = length
+    this.#heap = new ShownMemory(() => slotPoolHeap(this.owner))
+    return this.pending(0, length)
   }
 
   #begin(offset: number, length: number, slot: number): Uint8Array {

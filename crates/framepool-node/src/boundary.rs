@@ -93,6 +93,7 @@ macro_rules! calls {
 
 calls! {
     slotWritable() [Open] => slot_pool::writable,
+    slotFind() [Open] => slot_pool::find,
     slotTake() [Open] => slot_pool::take,
     slotSettle() [Open] => slot_pool::settle,
     slotTruncate() [Open] => slot_pool::truncate,

@@ -1,7 +1,7 @@
-//! `replay_lone` has the effect of taking each of the messages.
+//! `replay_lone` has the effect of taking each of the messages, and `try_find` that of beginning one.
 
 use buffer_sv2::Buffer;
-use framepool::slot::{SlotPool, Taken};
+use framepool::slot::{Place, SlotPool, Taken};
 
 const CAPACITY: usize = 64;
 
@@ -50,6 +50,41 @@ fn replaying_equals_asking() {
             }
         }
     }
+}
+
+#[test]
+fn finding_first_changes_nothing() {
+    for digits in [0, 1, 35] {
+        for spill in [false, true] {
+            let (mut plain, mut found) = (used(digits, spill), used(digits, spill));
+            // Every third message is released at once, so that slots become free before, between and behind live slices.
+            for (message, len) in
+                [9, 3, 8, 1, 20, 70, 6, 2, 60, 5, 64, 7, 30, 4].into_iter().cycle().take(200).enumerate()
+            {
+                let place = found.try_find(len).unwrap();
+                if place != Place::Heap {
+                    assert!(found.is_empty());
+                    found.get_writable(len);
+                }
+                plain.get_writable(len);
+                assert_eq!((found.len(), found.place()), (plain.len(), place));
+                let (a, b) = (plain.take_held(), found.take_held());
+                assert_eq!(format!("{a:?}"), format!("{b:?}"));
+                for pool in [&mut plain, &mut found] {
+                    pool.give_back(if message % 3 == 0 { 1 << (message % 8) | 1 << (message % 5) } else { 0 });
+                }
+                assert_eq!((plain.stats(), plain.room()), (found.stats(), found.room()));
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "no message is in hand")]
+fn finding_no_place_for_a_second_message() {
+    let mut pool = SlotPool::new(CAPACITY).unwrap();
+    pool.get_writable(1);
+    let _ = pool.try_find(1);
 }
 
 #[test]

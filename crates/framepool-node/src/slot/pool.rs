@@ -49,6 +49,21 @@ pub(crate) fn writable(call: &mut Call<'_>) -> Reply {
     Ok(None)
 }
 
+/// Finds the place of a message that begins with `Length` bytes. Out: `Slot`, 0 if the message has begun on the heap and else 1;
+/// what `report` says: in the region JavaScript begins the message by itself.
+pub(crate) fn find(call: &mut Call<'_>) -> Reply {
+    let control = call.state.control.clone();
+    let entry = entry(call.state)?;
+    // JavaScript forgets its backlog whether or not the rest fails.
+    entry.catch_up(&control)?;
+    entry.report(&control);
+    allocator::check()?;
+    let place = entry.pool.try_find(control.get(Word::Length) as usize)?;
+    entry.report(&control);
+    control.set(Word::Slot, u32::from(place != Place::Heap));
+    Ok(None)
+}
+
 /// Makes a slice of what is written. Out: `Slot`, `Offset`, `Length`, or `Heap`; what `report` says.
 #[inline]
 pub(crate) fn take(call: &mut Call<'_>) -> Reply {

@@ -119,6 +119,13 @@ pub struct Stats {
     pub heap_refusals: u64,
 }
 
+/// The bytes `start .. end` of a region.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: usize,
+    end: usize,
+}
+
 const DIGITS: &[u8] = b"123456789abcdefghijklmnopqrstuvwxyz";
 
 /// A pool of slices in `capacity` preallocated bytes. The [module](super) documents where they go.
@@ -140,9 +147,8 @@ pub struct SlotPool {
     start: usize,
     /// First slot of the back. The slots below it have belonged to the front since the last reset.
     back_start: usize,
-    /// Bytes `starts[i] .. ends[i]` that each slot holds, or held last.
-    starts: [usize; MAX_SLOTS],
-    ends: [usize; MAX_SLOTS],
+    /// The bytes that each slot holds, or held last.
+    spans: [Span; MAX_SLOTS],
     digits: [u8; MAX_SLOTS],
     slots: usize,
     /// Bit *i*: slot *i* + 1 was taken without a [`Slice`]. Such a slot never leaves the pool's thread, so taking and
@@ -192,8 +198,7 @@ impl SlotPool {
             heap: None,
             start: 0,
             back_start: 0,
-            starts: [0; MAX_SLOTS],
-            ends: [0; MAX_SLOTS],
+            spans: [Span { start: 0, end: 0 }; MAX_SLOTS],
             digits: [b'-'; MAX_SLOTS],
             slots,
             held: 0,
@@ -295,7 +300,7 @@ impl SlotPool {
             self.charges[slot] = charge;
         }
         self.hold_slot(slot, slice.len());
-        Taken::Held { slot: slot as u8 + 1, offset: self.starts[slot], len: slice.len() }
+        Taken::Held { slot: slot as u8 + 1, offset: self.spans[slot].start, len: slice.len() }
     }
 
     /// Makes a slice of a slot (counted from 1) that the pool holds. The slice may be dropped on any thread. The slot stays
@@ -306,10 +311,14 @@ impl SlotPool {
         let index = self.index_of_own(slot)?;
         self.lent |= 1 << index;
         self.show();
+        let Span { start, end } = self.spans[index];
         // SAFETY: the range was cut off the gap when the slot was taken, and belongs to the slot alone while it is
         // held. While the slot is lent the pool does not hand out its bytes, and `collect` ends that only after the
         // slice is gone.
-        let slice = unsafe { Slice::in_region(Arc::clone(&self.region), index, self.starts[index]..self.ends[index]) };
+        let slice = unsafe { Slice::in_region(Arc::clone(&self.region), index, start..end) };
+        if self.charged & (1 << index) == 0 {
+            return Some(slice);
+        }
         self.charged &= !(1 << index);
         Some(slice.with_charge(mem::take(&mut self.charges[index])))
     }
@@ -378,10 +387,10 @@ impl SlotPool {
     /// Returns the bytes of a slot (counted from 1) that the pool holds and has not lent.
     pub fn held(&self, slot: usize) -> Option<&[u8]> {
         let index = self.index_of_own(slot)?;
-        let (begin, end) = (self.starts[index], self.ends[index]);
+        let Span { start, end } = self.spans[index];
         // SAFETY: the range was cut off the gap when the slot was taken, and nothing else gets its bytes while it is
         // held; `&self` keeps it held. All bytes of the region are initialized.
-        Some(unsafe { slice::from_raw_parts(self.region.base().add(begin).as_ptr(), end - begin) })
+        Some(unsafe { slice::from_raw_parts(self.region.base().add(start).as_ptr(), end - start) })
     }
 
     /// Frees the slots whose bits are set, if the pool holds them and has not lent them. Bit *i* stands for slot *i* +
@@ -450,6 +459,21 @@ impl SlotPool {
         let begin = self.written;
         self.written += len;
         Ok(&mut self.pending_mut()[begin..])
+    }
+
+    /// Returns where a message that begins with `len` bytes would go, and moves the gap there. The message may follow, or any
+    /// other. If it belongs on the heap, it begins there, as by [`try_get_writable`](Self::try_get_writable).
+    ///
+    /// Returns [`Refused`] if the message needs the heap and there is no memory for it.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a message is in hand.
+    pub fn try_find(&mut self, len: usize) -> Result<Place, Refused> {
+        assert!(self.is_empty() && self.heap.is_none(), "no message is in hand");
+        self.try_get_writable(len)?;
+        self.written = 0;
+        Ok(self.place())
     }
 
     /// Hides the first `index` bytes from [`AsRef`] and [`AsMut`] until the message is taken.
@@ -550,8 +574,7 @@ impl SlotPool {
     fn take_slot(&mut self) -> (usize, Range<usize>) {
         let slot = self.gap.slot;
         let range = self.gap.offset..self.gap.offset + mem::take(&mut self.written);
-        self.starts[slot] = range.start;
-        self.ends[slot] = range.end;
+        self.spans[slot] = Span { start: range.start, end: range.end };
         self.digits[slot] = DIGITS[self.next_digit];
         self.next_digit = (self.next_digit + 1) % DIGITS.len();
         self.gap.slot += 1;
@@ -603,7 +626,7 @@ impl SlotPool {
             let slot = after(live & ((1 << self.gap.end_slot) - 1));
             Gap { slot, offset: self.end_of(slot, live), ..self.gap }
         });
-        let front = || Gap { slot: 0, offset: 0, end_slot: first_live, end: self.starts[first_live], front: true };
+        let front = || Gap { slot: 0, offset: 0, end_slot: first_live, end: self.spans[first_live].start, front: true };
         let back = |slot| Gap::to_the_end(slot, self.end_of(slot, live), self.slots, self.capacity());
         [
             rest_of_front.filter(|_| self.mode == Mode::Front),
@@ -622,7 +645,7 @@ impl SlotPool {
     /// a lower live slot that reaches further.
     fn end_of(&self, slots: usize, live: u32) -> usize {
         let counts = |slot: &usize| slot + 1 == slots || live & (1 << slot) != 0;
-        (0..slots).filter(counts).map(|slot| self.ends[slot]).max().unwrap_or(0)
+        (0..slots).filter(counts).map(|slot| self.spans[slot].end).max().unwrap_or(0)
     }
 
     fn move_to(&mut self, gap: Gap) {
@@ -644,7 +667,7 @@ impl SlotPool {
         end <= self.capacity()
             && (0..self.slots)
                 .filter(|slot| live & (1 << slot) != 0)
-                .all(|slot| slot != self.gap.slot && (self.ends[slot] <= begin || end <= self.starts[slot]))
+                .all(|slot| slot != self.gap.slot && (self.spans[slot].end <= begin || end <= self.spans[slot].start))
     }
 
     fn get_writable_on_heap(&mut self, len: usize) -> Result<&mut [u8], Refused> {

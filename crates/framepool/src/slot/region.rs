@@ -24,14 +24,18 @@ use super::live::LiveSlots;
 const ALIGN: usize = 64;
 
 /// The memory of one pool. The pool and its slices share it, and the last of them frees it.
+///
+/// The order of the fields matters: a slice that another thread drops changes the counts of the `Arc` and `live`, which share
+/// a cache line as long as `live` comes first.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Region {
-    /// `None` only while it is being dropped.
-    allocation: Option<Allocation>,
+    pub(super) live: LiveSlots,
     base: NonNull<u8>,
     len: usize,
-    pub(super) live: LiveSlots,
     pub(super) held: HeldSlots,
+    /// `None` only while it is being dropped.
+    allocation: Option<Allocation>,
     guard: Guard,
     /// Apart from the memory, so that a wait for the pool's end need not keep the memory.
     end: Arc<End>,
@@ -60,11 +64,11 @@ impl Region {
         // `len`.
         let base = unsafe { start.add(start.align_offset(ALIGN)) };
         Ok(Self {
-            allocation: Some(allocation),
+            live: LiveSlots::new(),
             base,
             len,
-            live: LiveSlots::new(),
             held: HeldSlots::default(),
+            allocation: Some(allocation),
             guard: Guard::default(),
             end: Arc::default(),
         })
