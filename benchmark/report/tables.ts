@@ -40,7 +40,6 @@ export const tables: Record<string, (report: Report) => string> = {
   readme: readmeTable,
   targets: targetsMarkdown,
   all: allTable,
-  messages: messagesTable,
 }
 
 /** Returns the tables' text for the README. A work that no run in the report has measured is left out. */
@@ -85,25 +84,6 @@ function allTable(report: Report): string {
         ),
     )
   return markdownTable(['Work', 'framepool', 'Beside', 'takes', 'Ratio', '95 %', 'Benchmark'], rows)
-}
-
-/** Returns a table of what the codecs of messages cost, and what stands beside them. */
-function messagesTable({ runs }: Report): string {
-  const own = { runs: runs.filter(({ name }) => name === 'messages') } as Report
-  const majors = majorsOf(own)
-  const [first = []] = majors.map((major) => comparisonsOf(own, major))
-  const rows = first.flatMap(({ title, rows }) =>
-    rows.map(({ name }, index) => [
-      index === 0 ? title : '',
-      name,
-      ...majors.map((major) => {
-        const found = comparisonsOf(own, major).find((comparison) => comparison.title === title)
-        const row = found?.rows.find((row) => row.name === name)
-        return row === undefined ? '' : `${cost(row.value)} ns`
-      }),
-    ]),
-  )
-  return markdownTable(['Work', 'By', ...majors.map((major) => `Node ${major}`)], rows)
 }
 
 function comparisonsOf({ runs }: Report, major: number): Comparison[] {
