@@ -463,6 +463,10 @@ describe('the messages', () => {
     SetupConnection.raw.flags
     // @ts-expect-error: a string has no fixed size.
     SetupConnection.set.vendor
+    // @ts-expect-error: there is no such field.
+    SetupConnection.get.nonce
+    // @ts-expect-error: there is no such field.
+    assertType<Parameters<typeof SubmitSharesStandard.encode>[0]>({ ...({} as SubmitSharesStandardFields), user: 1 })
     // @ts-expect-error: strings and bytes alone.
     assertType<Parameters<typeof SetupConnection.encode>[0]['vendor']>(1)
   })

@@ -21,6 +21,8 @@ export interface Comparison {
   work: number
   /** The first case is the subject. The others are its rivals. */
   cases: Case[]
+  /** Rivals that another program has measured in 21 rounds, in nanoseconds. */
+  measured?: { name: string; costs: number[] }[]
   targets?: Target[]
 }
 
@@ -34,7 +36,7 @@ const WARM_UP_MS = 100
  * Runs the cases in turn, round after round, so that a change of the machine's speed affects all of them. Every other round runs
  * backwards, so that none always follows the garbage of another.
  */
-export async function compare({ title, work, cases, targets = [] }: Comparison): Promise<Result[]> {
+export async function compare({ title, work, cases, measured = [], targets = [] }: Comparison): Promise<Result[]> {
   const repeats = cases.map(({ run }) => {
     let runs = 0
     const start = performance.now()
@@ -56,6 +58,8 @@ export async function compare({ title, work, cases, targets = [] }: Comparison):
       costs[index]!.push(((performance.now() - start) * 1e6) / (count * work))
     }
   }
-  const rows = report({ title, unit: 'ns', names: cases.map(({ name }) => name), costs, targets })
+  costs.push(...measured.map((rival) => rival.costs))
+  const names = [...cases, ...measured].map(({ name }) => name)
+  const rows = report({ title, unit: 'ns', names, costs, targets })
   return rows.map((row) => ({ ...row, nanos: row.value }))
 }

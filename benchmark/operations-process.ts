@@ -4,6 +4,7 @@ import { strict as assert } from 'node:assert'
 import { PerformanceObserver } from 'node:perf_hooks'
 import { setImmediate as turn } from 'node:timers/promises'
 import { BuddyPool, BudgetPool, ByteRing, SlotPool } from '../index.js'
+import { SubmitSharesStandard } from '../src/sv2/messages/index.js'
 
 /** Times that an operation runs before it is measured: the optimizing compiler is done with it by then. */
 const WARM_UPS = 500_000
@@ -20,6 +21,17 @@ const budget = new BudgetPool({ bufferSize: 1024, maxMemory: 1 << 20 })
 const { producer, consumer } = new ByteRing(1 << 16).intoParts()
 const source = new Uint8Array(1021)
 const target = new Uint8Array(1021)
+
+const share = {
+  channelId: 3,
+  sequenceNumber: 7,
+  jobId: 9,
+  nonce: 0xdead_beef,
+  ntime: 1_700_000_000,
+  version: 0x2000_0000,
+}
+const payload = SubmitSharesStandard.encode(share)
+let sum = 0
 
 function message(from: SlotPool): number {
   from.getWritable(64)[0] = 1
@@ -47,6 +59,13 @@ const operations: Record<string, () => void> = {
   'ring: ioSlices both ways': () => {
     producer.ioSlices(() => 1024)
     consumer.ioSlices(() => 1024)
+  },
+  'messages: two fields of a share read in place': () => {
+    sum = (sum + SubmitSharesStandard.get.channelId(payload) + SubmitSharesStandard.get.sequenceNumber(payload)) | 0
+  },
+  'messages: the channel of a share rewritten in place': () => SubmitSharesStandard.set.channelId(payload, 99),
+  'messages: a share encoded into an array': () => {
+    SubmitSharesStandard.encodeInto(target, share)
   },
 }
 

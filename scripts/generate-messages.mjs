@@ -49,12 +49,12 @@ const FAST = {
   U32: {
     read: (at) => `u32(payload, ${at})`,
     fits: (value) => `isU32(${value})`,
-    write: (at, value) => `write(into, ${at}, ${value})`,
+    write: (at, value) => `writeU32(into, ${at}, ${value})`,
   },
   U64: {
     read: (at) => `u64(payload, ${at})`,
-    fits: (value) => `putU64(null, 0, ${value}) > 0`,
-    write: (at, value) => `putU64(into, ${at}, ${value})`,
+    fits: (value) => `isU64(${value})`,
+    write: (at, value) => `writeU64(into, ${at}, ${value})`,
   },
   B0_32: {
     read: (at) => `bytes(payload, ${at}, B0_32)`,
@@ -68,7 +68,7 @@ function hex(value, digits) {
 }
 
 /** Names that the generated code has for itself. */
-const TAKEN = ['payload', 'layout', 'given', 'target', 'tlvs', 'size', 'fits', 'into', 'length']
+const TAKEN = ['payload', 'layout', 'given', 'target', 'tlvs', 'size', 'into', 'pack']
 
 const schema = JSON.parse(readFileSync(`${root}${folder}schema.json`, 'utf8')).map((entry) => ({
   ...entry,
@@ -120,30 +120,30 @@ function fastCode({ name, fields }) {
     at += field.size
     return step
   })
-  const { constant } = last
-  const checks = steps.map((step) => (step.fits ? step.fits(step.name) : 'size > 0'))
   const variable = last.size === undefined
-  return `(layout) => [
-    (payload) => {
-      check(payload, ${variable ? size + 1 : size}, layout)
-      ${variable ? `check(payload, endOf(payload, ${size}, ${constant}), layout)` : ''}
-      return { ${steps.map((step) => `${step.name}: ${step.read(step.offset)}`).join(', ')} }
-    },
-    (given, tlvs, target) => {
-      const { ${names.join(', ')} } = given ?? ({} as ${name}Fields)
-      ${variable ? `const size = ${size} + ${steps.at(-1).size(last.name)}` : ''}
-      const fits = ${checks.join(' && ')}
-      // Throws, and tells why.
-      if (!fits) putAll(null, 0, layout, [${names.join(', ')}])
-      const length = tlvs === undefined ? ${variable ? 'size' : size} : putTlvs(null, ${variable ? 'size' : size}, tlvs, layout)
-      const into = room(target, length, layout)
-      if (into) {
-        ${steps.map((step) => step.write(step.offset, step.name)).join('\n')}
-        if (tlvs !== undefined) putTlvs(into, ${variable ? 'size' : size}, tlvs, layout)
-      }
-      return target === undefined ? into! : length
-    },
-  ]`
+  return `(layout) => {
+    const [, pack] = byTable<${name}Fields>(layout)
+    return [
+      (payload) => {
+        check(payload, ${variable ? size + 1 : size}, layout)
+        ${variable ? `check(payload, endOf(payload, ${size}, ${last.constant}), layout)` : ''}
+        return { ${steps.map((step) => `${step.name}: ${step.read(step.offset)}`).join(', ')} }
+      },
+      (given, tlvs, target) => {
+        if (tlvs === undefined && target !== null) {
+          const { ${names.join(', ')} } = given ?? ({} as ${name}Fields)
+          ${variable ? `const size = ${size} + ${steps.at(-1).size(last.name)}` : ''}
+          const into = target ?? new Uint8Array(${variable ? 'size' : size})
+          if (into[${variable ? 'size' : size} - 1]! >= 0 ${steps.map((step) => (step.fits ? `&& ${step.fits(step.name)}` : '')).join('')}) {
+            ${steps.map((step) => step.write(step.offset, step.name)).join('\n')}
+            return target ? ${variable ? 'size' : size} : into
+          }
+        }
+        // Takes the rare cases, and throws for the wrong ones.
+        return pack(given, tlvs, target)
+      },
+    ]
+  }`
 }
 
 function messageCode(message) {

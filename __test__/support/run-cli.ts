@@ -46,6 +46,16 @@ export class CliRun {
     }
   }
 
+  /** Stops reading standard output. */
+  pause(): void {
+    this.#process.stdout?.pause()
+  }
+
+  /** Reads standard output again. */
+  resume(): void {
+    this.#process.stdout?.resume()
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#process.kill(signal)
   }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
 import { createRelay, type Frame, generateAuthorityKeypair } from '../sv2/index.js'
-import { describe, messageByName, messageOf } from '../sv2/messages/index.js'
+import { type AnyMessage, describe, messageByName, messageOf } from '../sv2/messages/index.js'
 import { log } from './log.js'
 import { type Address, formatAddress, hostAndPort, wholeNumber } from './options.js'
 import { onInterrupt } from './signals.js'
@@ -14,7 +14,7 @@ interface DumpFlags {
   listen: Address
   upstream: Address
   upstreamAuthorityPublicKey?: string
-  type?: number[]
+  type?: AnyMessage[]
   direction?: 'upstream' | 'downstream'
   channel?: number
   miner?: number
@@ -41,15 +41,11 @@ export function addDumpCommand(program: Command): void {
 }
 
 /** Parses the name of a message: that of the export, or that of the specification. */
-function messageType(name: string, types: number[] = []): number[] {
+function messageType(name: string, messages: AnyMessage[] = []): AnyMessage[] {
   const message = messageByName(name)
   if (message === undefined)
     throw new InvalidArgumentError('Give the name of a message, for example SubmitShares.Success.')
-  return [...types, keyOf(message)]
-}
-
-function keyOf({ extensionType, messageType }: { extensionType: number; messageType: number }): number {
-  return (extensionType << 8) | messageType
+  return [...messages, message]
 }
 
 async function run(flags: DumpFlags): Promise<void> {
@@ -61,6 +57,8 @@ async function run(flags: DumpFlags): Promise<void> {
     upstream: { ...upstream, ...(authorityPublicKey !== undefined && { authorityPublicKey }) },
     authorityPublicKey: publicKey,
     authoritySecretKey: secretKey,
+    // All other frames stay in native code.
+    ...(flags.type !== undefined && { hookMessages: flags.type }),
     onFrame: (frame, direction, link) => {
       if (!isWanted(flags, frame, direction, link.id)) return 'forward'
       // A slow reader must not slow the relay, so this does not wait for it.
@@ -87,7 +85,6 @@ async function run(flags: DumpFlags): Promise<void> {
 
 function isWanted(flags: DumpFlags, frame: Frame, direction: string, miner: number): boolean {
   return (
-    (flags.type === undefined || flags.type.includes(keyOf(frame))) &&
     (flags.direction === undefined || flags.direction === direction) &&
     (flags.miner === undefined || flags.miner === miner) &&
     (flags.channel === undefined || flags.channel === channelOf(frame))

@@ -58,6 +58,31 @@ describe('the link that onFrame gets', { timeout: PATIENCE_MS }, () => {
     expect(SubmitSharesError.decode(miner.frames[0]!.payload)).toEqual(refusal)
   })
 
+  it('passes on a frame that was edited in place if it is returned, and as it came if not', async () => {
+    const pool = await startPool(keep)
+    const { port } = await startRelay(pool.port, {
+      onFrame: ({ payload }) => {
+        const even = SubmitSharesStandard.get.sequenceNumber(payload) % 2 === 0
+        SubmitSharesStandard.set.channelId(payload, 99)
+        return even ? payload : 'forward'
+      },
+    })
+    const miner = dial(port)
+    await miner.session.established()
+    const share = { channelId: 1, jobId: 1, nonce: 2, ntime: 3, version: 4 }
+    for (const sequenceNumber of [0, 1, 2, 3]) {
+      miner.session.send(SubmitSharesStandard, { ...share, sequenceNumber })
+    }
+    await eventually(() => expect(pool.peers[0]?.frames.length).toBe(4))
+    expect(pool.peers[0]!.frames.map(({ payload }) => SubmitSharesStandard.decode(payload))).toEqual(
+      [0, 1, 2, 3].map((sequenceNumber) => ({
+        ...share,
+        sequenceNumber,
+        channelId: sequenceNumber % 2 === 0 ? 99 : 1,
+      })),
+    )
+  })
+
   it('sends as much as is asked for, and holds the link meanwhile', async () => {
     const pool = await startPool(keep)
     let full = false

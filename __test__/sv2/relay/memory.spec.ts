@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { Relay, RelayBudget } from '../../../src/sv2/index.js'
+import type { Disconnection, Relay, RelayBudget, RelayOptions, Verdict } from '../../../src/sv2/index.js'
 import { DEBUG } from '../../support/debug-mode.js'
 import {
   dial,
@@ -281,6 +281,121 @@ describe('a relay with a memory budget', { timeout: PATIENCE_MS }, () => {
       miners.map((miner) => of(miner).digest()),
       random.origin,
     ).toEqual(sent.map((tally) => tally.digest()))
+    accounts.check()
+  })
+})
+
+describe('frames that wait for a promised verdict', { timeout: PATIENCE_MS }, () => {
+  /** Starts a relay whose hook answers when the test says so, and at once after `hook.open`. */
+  async function asking(options: Partial<RelayOptions> = {}) {
+    const { count, of } = counting()
+    const pool = await startPool(count)
+    const hook = { open: false }
+    const asked: { id: number; settle: (verdict: unknown) => void; reject: (error: Error) => void }[] = []
+    const { relay, port } = await startRelay(pool.port, {
+      maxMemory: LEAST,
+      onFrame: (_frame, _direction, { id }) =>
+        hook.open
+          ? 'forward'
+          : new Promise<Verdict>((resolve, reject) => {
+              asked.push({ id, settle: resolve as (verdict: unknown) => void, reject })
+            }),
+      ...options,
+    })
+    return { pool, relay, port, hook, asked, received: of, accounts: watched(relay) }
+  }
+
+  it('keep their memory of the budget, and others wait for it', async () => {
+    const { pool, relay, port, asked, received, accounts } = await asking()
+    const miners = await established(port, 4)
+    // There is memory for one frame of this length at a time.
+    const sending = miners.map((miner, index) =>
+      send(
+        miner,
+        [0, 1, 2].map((round) => pattern(30_000, 10 * index + round)),
+      ),
+    )
+    for (let settled = 0; settled < 12; settled++) {
+      await eventually(() => expect(asked.length).toBe(settled + 1))
+      const left = new Set(miners.map((_, index) => index + 1))
+      for (const id of left) if (asked.filter((frame) => frame.id === id).length === 3) left.delete(id)
+      left.delete(asked[settled]!.id)
+      await eventually(() => expect(relay.stats().budget!.waiting).toBe(left.size))
+      expect(relay.stats().budget!.reserved).toBeGreaterThan(miners.length * FLOOR + 30_000)
+      expect(asked.length).toBe(settled + 1)
+      asked[settled]!.settle('forward')
+    }
+    const sent = await Promise.all(sending)
+    const digests = (tallies: Tally[]): string[] => tallies.map((tally) => tally.digest()).sort()
+    await eventually(() => expect(digests(pool.peers.map((peer) => received(peer)))).toEqual(digests(sent)))
+    await eventually(() =>
+      expect(relay.stats().budget).toEqual({ limit: LEAST, reserved: miners.length * FLOOR, waiting: 0 }),
+    )
+    accounts.check()
+  })
+
+  it('take no more than the share of their connection if they are small, however many come', async () => {
+    const { pool, relay, port, hook, asked, received, accounts } = await asking()
+    const [miner] = await established(port, 1)
+    let sent = 0
+    const tally = new Tally()
+    const sending = send(
+      miner!,
+      (function* () {
+        for (; sent < 5_000; sent++) yield pattern(1_000, sent)
+      })(),
+      tally,
+    )
+    await eventually(() => expect(asked.length).toBe(1))
+    for (let before = -1; before !== sent; await quiet()) before = sent
+    // The buffers of the system are full, and the miner has to wait.
+    expect(sent).toBeLessThan(5_000)
+    expect(asked.length).toBe(1)
+    expect(relay.stats().budget).toEqual({ limit: LEAST, reserved: FLOOR, waiting: 0 })
+    hook.open = true
+    asked[0]!.settle('forward')
+    await sending
+    await eventually(() => expect(received(pool.peers[0]!).frames).toBe(5_000))
+    expect(received(pool.peers[0]!).digest()).toBe(tally.digest())
+    accounts.check()
+  })
+
+  it.each([
+    ['rejects', (frame: { reject(error: Error): void }) => frame.reject(new Error('no database'))],
+    ['is none', (frame: { settle(verdict: unknown): void }) => frame.settle('forwards')],
+  ])('end their connection if the verdict %s, behind the frames that came before', async (_, end) => {
+    const { pool, relay, port, asked, received, accounts } = await asking()
+    const ends: Disconnection[] = []
+    relay.on('disconnect', (disconnection) => ends.push(disconnection))
+    const [miner, other] = await established(port, 2)
+    await send(miner!, [pattern(30_000), pattern(30_000), pattern(30_000)])
+    await eventually(() => expect(asked.length).toBe(1))
+    asked[0]!.settle('forward')
+    await eventually(() => expect(asked.length).toBe(2))
+    end(asked[1]!)
+    await eventually(() => expect(ends).toMatchObject([{ id: asked[0]!.id, code: 'USER_CODE', framesUpstream: 1 }]))
+    await eventually(() => expect(received(pool.peers[0]!).frames).toBe(1))
+    await eventually(() => expect(relay.stats().budget).toEqual({ limit: LEAST, reserved: FLOOR, waiting: 0 }))
+    await send(other!, [pattern(30_000)])
+    await eventually(() => expect(asked.length).toBe(3))
+    asked[2]!.settle('drop')
+    accounts.check()
+  })
+
+  it('are given up with their connection after idleTimeoutMs if the promise never settles', async () => {
+    const { relay, port, asked, accounts } = await asking({ idleTimeoutMs: 1000 })
+    const ends: Disconnection[] = []
+    relay.on('disconnect', (disconnection) => ends.push(disconnection))
+    const [miner] = await established(port, 1)
+    await send(miner!, [pattern(30_000), pattern(30_000)])
+    await eventually(() => expect(asked.length).toBe(1))
+    await eventually(() => expect(ends).toMatchObject([{ code: 'IDLE_TIMEOUT', framesUpstream: 0 }]))
+    await eventually(() => expect(relay.stats().budget).toEqual({ limit: LEAST, reserved: 0, waiting: 0 }))
+    // Too late: this changes nothing.
+    asked[0]!.settle('forward')
+    await quiet()
+    expect(asked.length).toBe(1)
+    expect(relay.stats()).toMatchObject({ connections: 0, framesUpstream: 0, memoryBytes: 0 })
     accounts.check()
   })
 })

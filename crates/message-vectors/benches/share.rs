@@ -1,5 +1,5 @@
-//! Prints what `binary_sv2` needs to decode and encode a share, in nanoseconds: the yardstick for `benchmark/messages.ts`.
-//! `cargo bench -p message-vectors`.
+//! Prints what `binary_sv2` needs to decode and encode a share, in nanoseconds, round by round, as JSON: the yardstick for
+//! `benchmark/messages.ts`, which runs it. `cargo bench -p message-vectors`.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -7,7 +7,9 @@ use std::time::Instant;
 use mining_sv2::SubmitSharesStandard;
 
 const SHARES: u32 = 1_000;
-const ROUNDS: usize = 2_000;
+/// Rounds, and how often each handles all shares.
+const ROUNDS: usize = 21;
+const REPEATS: u32 = 200;
 
 fn share(index: u32) -> SubmitSharesStandard {
     SubmitSharesStandard {
@@ -20,34 +22,37 @@ fn share(index: u32) -> SubmitSharesStandard {
     }
 }
 
-/// Runs `each` for all shares, round after round, and prints the least time for one.
-fn measure(name: &str, mut each: impl FnMut(usize)) {
-    let mut best = f64::INFINITY;
-    for _ in 0..ROUNDS {
+/// Runs `each` for all shares, round after round, and returns the time for one in each round.
+fn measure(mut each: impl FnMut(usize)) -> Vec<f64> {
+    let mut round = || {
         let start = Instant::now();
-        for index in 0..SHARES as usize {
-            each(index);
+        for _ in 0..REPEATS {
+            for index in 0..SHARES as usize {
+                each(index);
+            }
         }
-        best = best.min(start.elapsed().as_secs_f64() * 1e9 / f64::from(SHARES));
-    }
-    println!("{name:<34} {best:10.1} ns");
+        start.elapsed().as_secs_f64() * 1e9 / f64::from(REPEATS * SHARES)
+    };
+    // The first round warms up.
+    round();
+    (0..ROUNDS).map(|_| round()).collect()
 }
 
 fn main() {
-    println!("SubmitSharesStandard, binary_sv2 natively");
     let shares: Vec<_> = (0..SHARES).map(share).collect();
     let mut payloads: Vec<_> =
         shares.iter().map(|share| binary_sv2::to_bytes(share.clone()).expect("a valid message")).collect();
-    measure("from_bytes", |index| {
+    let from_bytes = measure(|index| {
         let decoded: SubmitSharesStandard =
             binary_sv2::from_bytes(black_box(&mut payloads[index])).expect("a valid payload");
         black_box(decoded);
     });
-    measure("to_bytes", |index| {
+    let to_bytes = measure(|index| {
         black_box(binary_sv2::to_bytes(black_box(&shares[index]).clone()).expect("a valid message"));
     });
     let mut target = [0; 64];
-    measure("to_writer", |index| {
+    let to_writer = measure(|index| {
         binary_sv2::to_writer(black_box(&shares[index]).clone(), black_box(&mut target)).expect("there is room");
     });
+    println!("{}", serde_json::json!({ "from_bytes": from_bytes, "to_bytes": to_bytes, "to_writer": to_writer }));
 }

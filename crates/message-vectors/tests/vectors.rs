@@ -11,8 +11,9 @@ use std::fmt::Write as _;
 
 use binary_sv2::{B016M, B032, B064K, B0255, Seq064K, Seq0255, Str0255, Sv2Option, U256};
 use common_messages_sv2::Protocol;
+use extensions_sv2::UserIdentity;
 use framing_sv2::header::Header;
-use parsers_sv2::{AnyMessage, IsSv2Message, Tlv, parse_message_frame_with_tlvs};
+use parsers_sv2::{AnyMessage, IsSv2Message, Tlv, TlvField, parse_message_frame_with_tlvs};
 use serde_json::{Map, Value, json};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../__test__/fixtures/messages.json");
@@ -319,26 +320,64 @@ fn header(
     Header::from_bytes(&[low, high, kind, a, b, c]).expect("a header")
 }
 
-/// Checks that the crates' dispatch finds the message of these bytes, whatever the channel bit, and its TLVs behind it.
+/// The TLVs behind a message of `length` bytes.
+fn make_tlvs(values: &mut Values, length: usize) -> Vec<Tlv> {
+    let user = UserIdentity::new("Worker_001").expect("a short name").to_tlv().expect("a TLV");
+    match values.kind {
+        // There is hardly any room behind the longest messages.
+        _ if length > 1 << 20 => vec![user],
+        Kind::Least => vec![Tlv::new(0, 0, Vec::new())],
+        Kind::Greatest => vec![Tlv::new(0xffff, 0xff, values.fill(65_535))],
+        Kind::Random => {
+            let mut tlvs = values.list(4, |values| {
+                // An extension with a lower byte of 0 looks like one of the specification's big-endian examples.
+                let extension = values.number(0xffff) as core::primitive::u16 | 1;
+                let value = b0_64k::make(values);
+                Tlv::new(extension, values.number(0xff) as core::primitive::u8, value)
+            });
+            tlvs.push(user);
+            tlvs
+        }
+    }
+}
+
+fn tlvs_json(tlvs: &[Tlv]) -> Value {
+    let list: Vec<_> = tlvs
+        .iter()
+        .map(|tlv| {
+            let (extension, field) = (tlv.r#type.extension_type, tlv.r#type.field_type);
+            json!({ "extensionType": extension, "fieldType": field, "value": hex(&tlv.value) })
+        })
+        .collect();
+    json!({ "list": list, "bytes": hex(&encoded(tlvs)) })
+}
+
+fn encoded(tlvs: &[Tlv]) -> Vec<core::primitive::u8> {
+    tlvs.iter().flat_map(|tlv| tlv.encode().expect("a TLV")).collect()
+}
+
+/// Checks that the crates' dispatch finds the message of these bytes, whatever the channel bit, and the TLVs behind it.
 fn check_dispatch(
     name: &str,
     extension: core::primitive::u16,
     kind: core::primitive::u8,
     channel: core::primitive::bool,
     bytes: &[core::primitive::u8],
+    tlvs: &[Tlv],
 ) {
+    let negotiated: Vec<_> = tlvs.iter().map(|tlv| tlv.r#type.extension_type).collect();
     for bit in [true, false] {
-        let tlv = Tlv::new(2, 1, b"Worker_001".to_vec());
-        let mut payload = [bytes, &tlv.encode().expect("a TLV")].concat();
+        let mut payload = [bytes, &encoded(tlvs)].concat();
         let length = payload.len();
-        let (message, tlvs) = parse_message_frame_with_tlvs(header(extension, bit, kind, length), &mut payload, &[2])
-            .unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        let (message, found) =
+            parse_message_frame_with_tlvs(header(extension, bit, kind, length), &mut payload, &negotiated)
+                .unwrap_or_else(|error| panic!("{name}: {error:?}"));
         assert_eq!(message.message_type(), kind, "{name}");
         assert_eq!(message.extension_type(), extension, "{name}");
         assert_eq!(message.channel_bit(), channel, "{name}");
         // The text of the longest messages would take seconds.
         assert!(bytes.len() > 1_000 || named(&message, name), "{name}: {message:?}");
-        assert_eq!(tlvs, Some(vec![tlv]), "{name}");
+        assert!(found.as_deref() == Some(tlvs), "{name}");
     }
 }
 
@@ -354,6 +393,8 @@ macro_rules! messages {
        $crate_name:ident::$struct:ident { $($field:ident: $js:literal $kind:ident),* };)*) => {
         fn vectors(seed: core::primitive::u64) -> Value {
             let mut values = Values { state: seed, kind: Kind::Least };
+            // Apart, so that other TLVs leave the messages as they are.
+            let mut tlv_values = Values { state: !seed, kind: Kind::Least };
             let mut all = Map::new();
             $({
                 let mut cases = Vec::new();
@@ -370,10 +411,12 @@ macro_rules! messages {
                     if bytes.len() > 0xff_ffff - 15 {
                         continue;
                     }
-                    check_dispatch($name, $extension, $type, $channel, &bytes);
+                    tlv_values.kind = values.kind;
+                    let tlvs = make_tlvs(&mut tlv_values, bytes.len());
+                    check_dispatch($name, $extension, $type, $channel, &bytes, &tlvs);
                     let mut value = Map::new();
                     $(value.insert($js.into(), $kind::json(&$field));)*
-                    cases.push(json!({ "value": value, "bytes": hex(&bytes) }));
+                    cases.push(json!({ "value": value, "bytes": hex(&bytes), "tlvs": tlvs_json(&tlvs) }));
                 }
                 all.insert($name.into(), json!({
                     "extensionType": $extension, "messageType": $type, "channelMessage": $channel, "cases": cases,

@@ -1,7 +1,7 @@
 import type { Layout } from './layout.js'
 import type { Code } from './message.js'
 import { upTo } from './read.js'
-import { putTlvs } from './tlv.js'
+import { type Part, tlvParts } from './tlv.js'
 import { putAll, room, valuesOf } from './write.js'
 
 /** Makes the code of a message that goes by the table of its fields. It is slower than code of its own, and takes no room. */
@@ -14,11 +14,13 @@ export function byTable<Fields extends object>(layout: Layout): Code<Fields> {
       return values as Fields
     },
     (given, tlvs, target) => {
-      // This may run user code. Nothing after it does.
-      const values = valuesOf(given, fields)
-      const length = putTlvs(null, putAll(null, 0, layout, values), tlvs, layout)
+      // These may run user code. Nothing after them does.
+      const parts: Part[] = [[layout, valuesOf(given, fields)], ...tlvParts(tlvs, layout)]
+      const putParts = (into: Uint8Array | null): number =>
+        parts.reduce((end, [part, values]) => putAll(into, end, part, values), 0)
+      const length = putParts(null)
       const into = room(target, length, layout)
-      if (into) putTlvs(into, putAll(into, 0, layout, values), tlvs, layout)
+      if (into) putParts(into)
       return target === undefined ? into! : length
     },
   ]

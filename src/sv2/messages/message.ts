@@ -1,8 +1,8 @@
 import { keyOf, type MessageType } from './frame-type.js'
 import type { Codec, FieldType, Layout, MessageField } from './layout.js'
-import { bytes, check, checkBytes, upTo } from './read.js'
-import { copyTlvs, readTlvs, type Tlv, type TlvValues } from './tlv.js'
-import { UNFIT, unfit } from './write.js'
+import { bytes, check, checkBytes, u32, u32At, upTo } from './read.js'
+import { readTlvs, type Tlv } from './tlv.js'
+import { setU32At, UNFIT, unfit } from './write.js'
 
 export type { MessageType } from './frame-type.js'
 
@@ -107,8 +107,8 @@ export type Code<Fields extends object> = readonly [
   /** Checks all fields and TLVs, and writes them. Returns the array that it has made, or else how many bytes the payload has. */
   pack: (
     given: EncodableFields<Fields> | undefined | null,
-    tlvs: readonly TlvValues[] | undefined,
-    target: Target,
+    tlvs: readonly Tlv[] | undefined,
+    target?: Target,
   ) => Uint8Array | number,
 ]
 
@@ -141,24 +141,24 @@ export function message<Name extends string, Fields extends object, Fixed extend
     /** Returns where the field begins. Throws unless the payload holds it. */
     const find = (payload: Uint8Array): number => {
       if (end > start) {
-        // Most fields that are read often lie at one place. This is short, so that engines inline it.
         check(payload, end, layout)
         return start
       }
       upTo(payload, layout, null, index + 1)
       return upTo(payload, layout, null, index)
     }
-    get[field] = (payload) => type.read(payload, find(payload), type)
+    // Most fields that are read and rewritten often are U32s at one place.
+    const simple = type.read === u32 && end > start
+    get[field] = simple ? u32At(start, layout) : (payload) => type.read(payload, find(payload), type)
     if (type.kind === 'string or bytes') raw[field] = (payload) => bytes(payload, find(payload), type)
     if (type.size > 0) {
-      set[field] = (payload, value) => {
+      const put = (payload: Uint8Array, value: unknown): void => {
         if (!(type.put(payload, find(payload), value, type) >= 0)) throw unfit(`${name}.${field}`, type, value)
       }
+      set[field] = simple ? setU32At(start, layout, put) : put
     }
   }
   const [decode, pack] = code(layout)
-  const write = (values: EncodableFields<Fields>, tlvs: readonly Tlv[] | undefined, target?: Target) =>
-    pack(values, tlvs === undefined ? tlvs : copyTlvs(tlvs, name), target)
   const key = keyOf(header)
   const result = Object.freeze({
     specName: name,
@@ -168,12 +168,12 @@ export function message<Name extends string, Fields extends object, Fixed extend
     decode,
     validate: (payload: Uint8Array) => upTo(payload, layout),
     tlvs: (payload: Uint8Array) => readTlvs(payload, upTo(payload, layout), name),
-    encode: (values: EncodableFields<Fields>, tlvs?: readonly Tlv[]) => write(values, tlvs),
+    encode: (values: EncodableFields<Fields>, tlvs?: readonly Tlv[]) => pack(values, tlvs),
     encodeInto: (target: Uint8Array, values: EncodableFields<Fields>, tlvs?: readonly Tlv[]) => {
       checkBytes(target, layout)
-      return write(values, tlvs, target)
+      return pack(values, tlvs, target)
     },
-    byteLength: (values: EncodableFields<Fields>, tlvs?: readonly Tlv[]) => write(values, tlvs, null),
+    byteLength: (values: EncodableFields<Fields>, tlvs?: readonly Tlv[]) => pack(values, tlvs, null),
     get,
     raw,
     set,

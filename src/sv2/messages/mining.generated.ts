@@ -17,8 +17,7 @@ import {
 } from './field-type.js'
 import { type Message, message } from './message.js'
 import { bytes, check, endOf, u32, u64 } from './read.js'
-import { putTlvs } from './tlv.js'
-import { isU32, putAll, putBytes, putU64, room, write } from './write.js'
+import { isU32, isU64, putBytes, writeU32, writeU64 } from './write.js'
 
 // The mining protocol.
 
@@ -415,40 +414,50 @@ export const SubmitSharesStandard: Message<'SubmitSharesStandard', SubmitSharesS
       ntime: U32,
       version: U32,
     },
-    (layout) => [
-      (payload) => {
-        check(payload, 24, layout)
+    (layout) => {
+      const [, pack] = byTable<SubmitSharesStandardFields>(layout)
+      return [
+        (payload) => {
+          check(payload, 24, layout)
 
-        return {
-          channelId: u32(payload, 0),
-          sequenceNumber: u32(payload, 4),
-          jobId: u32(payload, 8),
-          nonce: u32(payload, 12),
-          ntime: u32(payload, 16),
-          version: u32(payload, 20),
-        }
-      },
-      (given, tlvs, target) => {
-        const { channelId, sequenceNumber, jobId, nonce, ntime, version } = given ?? ({} as SubmitSharesStandardFields)
+          return {
+            channelId: u32(payload, 0),
+            sequenceNumber: u32(payload, 4),
+            jobId: u32(payload, 8),
+            nonce: u32(payload, 12),
+            ntime: u32(payload, 16),
+            version: u32(payload, 20),
+          }
+        },
+        (given, tlvs, target) => {
+          if (tlvs === undefined && target !== null) {
+            const { channelId, sequenceNumber, jobId, nonce, ntime, version } =
+              given ?? ({} as SubmitSharesStandardFields)
 
-        const fits =
-          isU32(channelId) && isU32(sequenceNumber) && isU32(jobId) && isU32(nonce) && isU32(ntime) && isU32(version)
-        // Throws, and tells why.
-        if (!fits) putAll(null, 0, layout, [channelId, sequenceNumber, jobId, nonce, ntime, version])
-        const length = tlvs === undefined ? 24 : putTlvs(null, 24, tlvs, layout)
-        const into = room(target, length, layout)
-        if (into) {
-          write(into, 0, channelId)
-          write(into, 4, sequenceNumber)
-          write(into, 8, jobId)
-          write(into, 12, nonce)
-          write(into, 16, ntime)
-          write(into, 20, version)
-          if (tlvs !== undefined) putTlvs(into, 24, tlvs, layout)
-        }
-        return target === undefined ? into! : length
-      },
-    ],
+            const into = target ?? new Uint8Array(24)
+            if (
+              into[24 - 1]! >= 0 &&
+              isU32(channelId) &&
+              isU32(sequenceNumber) &&
+              isU32(jobId) &&
+              isU32(nonce) &&
+              isU32(ntime) &&
+              isU32(version)
+            ) {
+              writeU32(into, 0, channelId)
+              writeU32(into, 4, sequenceNumber)
+              writeU32(into, 8, jobId)
+              writeU32(into, 12, nonce)
+              writeU32(into, 16, ntime)
+              writeU32(into, 20, version)
+              return target ? 24 : into
+            }
+          }
+          // Takes the rare cases, and throws for the wrong ones.
+          return pack(given, tlvs, target)
+        },
+      ]
+    },
   )
 
 /** Fields of {@link SubmitSharesExtended}. */
@@ -495,49 +504,52 @@ export const SubmitSharesExtended: Message<
     version: U32,
     extranonce: B0_32,
   },
-  (layout) => [
-    (payload) => {
-      check(payload, 25, layout)
-      check(payload, endOf(payload, 24, B0_32), layout)
-      return {
-        channelId: u32(payload, 0),
-        sequenceNumber: u32(payload, 4),
-        jobId: u32(payload, 8),
-        nonce: u32(payload, 12),
-        ntime: u32(payload, 16),
-        version: u32(payload, 20),
-        extranonce: bytes(payload, 24, B0_32),
-      }
-    },
-    (given, tlvs, target) => {
-      const { channelId, sequenceNumber, jobId, nonce, ntime, version, extranonce } =
-        given ?? ({} as SubmitSharesExtendedFields)
-      const size = 24 + putBytes(null, 0, extranonce, B0_32)
-      const fits =
-        isU32(channelId) &&
-        isU32(sequenceNumber) &&
-        isU32(jobId) &&
-        isU32(nonce) &&
-        isU32(ntime) &&
-        isU32(version) &&
-        size > 0
-      // Throws, and tells why.
-      if (!fits) putAll(null, 0, layout, [channelId, sequenceNumber, jobId, nonce, ntime, version, extranonce])
-      const length = tlvs === undefined ? size : putTlvs(null, size, tlvs, layout)
-      const into = room(target, length, layout)
-      if (into) {
-        write(into, 0, channelId)
-        write(into, 4, sequenceNumber)
-        write(into, 8, jobId)
-        write(into, 12, nonce)
-        write(into, 16, ntime)
-        write(into, 20, version)
-        putBytes(into, 24, extranonce, B0_32)
-        if (tlvs !== undefined) putTlvs(into, size, tlvs, layout)
-      }
-      return target === undefined ? into! : length
-    },
-  ],
+  (layout) => {
+    const [, pack] = byTable<SubmitSharesExtendedFields>(layout)
+    return [
+      (payload) => {
+        check(payload, 25, layout)
+        check(payload, endOf(payload, 24, B0_32), layout)
+        return {
+          channelId: u32(payload, 0),
+          sequenceNumber: u32(payload, 4),
+          jobId: u32(payload, 8),
+          nonce: u32(payload, 12),
+          ntime: u32(payload, 16),
+          version: u32(payload, 20),
+          extranonce: bytes(payload, 24, B0_32),
+        }
+      },
+      (given, tlvs, target) => {
+        if (tlvs === undefined && target !== null) {
+          const { channelId, sequenceNumber, jobId, nonce, ntime, version, extranonce } =
+            given ?? ({} as SubmitSharesExtendedFields)
+          const size = 24 + putBytes(null, 0, extranonce, B0_32)
+          const into = target ?? new Uint8Array(size)
+          if (
+            into[size - 1]! >= 0 &&
+            isU32(channelId) &&
+            isU32(sequenceNumber) &&
+            isU32(jobId) &&
+            isU32(nonce) &&
+            isU32(ntime) &&
+            isU32(version)
+          ) {
+            writeU32(into, 0, channelId)
+            writeU32(into, 4, sequenceNumber)
+            writeU32(into, 8, jobId)
+            writeU32(into, 12, nonce)
+            writeU32(into, 16, ntime)
+            writeU32(into, 20, version)
+            putBytes(into, 24, extranonce, B0_32)
+            return target ? size : into
+          }
+        }
+        // Takes the rare cases, and throws for the wrong ones.
+        return pack(given, tlvs, target)
+      },
+    ]
+  },
 )
 
 /** Fields of {@link SubmitSharesSuccess}. */
@@ -572,40 +584,44 @@ export const SubmitSharesSuccess: Message<'SubmitSharesSuccess', SubmitSharesSuc
     newSubmitsAcceptedCount: U32,
     newSharesSum: U64,
   },
-  (layout) => [
-    (payload) => {
-      check(payload, 20, layout)
+  (layout) => {
+    const [, pack] = byTable<SubmitSharesSuccessFields>(layout)
+    return [
+      (payload) => {
+        check(payload, 20, layout)
 
-      return {
-        channelId: u32(payload, 0),
-        lastSequenceNumber: u32(payload, 4),
-        newSubmitsAcceptedCount: u32(payload, 8),
-        newSharesSum: u64(payload, 12),
-      }
-    },
-    (given, tlvs, target) => {
-      const { channelId, lastSequenceNumber, newSubmitsAcceptedCount, newSharesSum } =
-        given ?? ({} as SubmitSharesSuccessFields)
+        return {
+          channelId: u32(payload, 0),
+          lastSequenceNumber: u32(payload, 4),
+          newSubmitsAcceptedCount: u32(payload, 8),
+          newSharesSum: u64(payload, 12),
+        }
+      },
+      (given, tlvs, target) => {
+        if (tlvs === undefined && target !== null) {
+          const { channelId, lastSequenceNumber, newSubmitsAcceptedCount, newSharesSum } =
+            given ?? ({} as SubmitSharesSuccessFields)
 
-      const fits =
-        isU32(channelId) &&
-        isU32(lastSequenceNumber) &&
-        isU32(newSubmitsAcceptedCount) &&
-        putU64(null, 0, newSharesSum) > 0
-      // Throws, and tells why.
-      if (!fits) putAll(null, 0, layout, [channelId, lastSequenceNumber, newSubmitsAcceptedCount, newSharesSum])
-      const length = tlvs === undefined ? 20 : putTlvs(null, 20, tlvs, layout)
-      const into = room(target, length, layout)
-      if (into) {
-        write(into, 0, channelId)
-        write(into, 4, lastSequenceNumber)
-        write(into, 8, newSubmitsAcceptedCount)
-        putU64(into, 12, newSharesSum)
-        if (tlvs !== undefined) putTlvs(into, 20, tlvs, layout)
-      }
-      return target === undefined ? into! : length
-    },
-  ],
+          const into = target ?? new Uint8Array(20)
+          if (
+            into[20 - 1]! >= 0 &&
+            isU32(channelId) &&
+            isU32(lastSequenceNumber) &&
+            isU32(newSubmitsAcceptedCount) &&
+            isU64(newSharesSum)
+          ) {
+            writeU32(into, 0, channelId)
+            writeU32(into, 4, lastSequenceNumber)
+            writeU32(into, 8, newSubmitsAcceptedCount)
+            writeU64(into, 12, newSharesSum)
+            return target ? 20 : into
+          }
+        }
+        // Takes the rare cases, and throws for the wrong ones.
+        return pack(given, tlvs, target)
+      },
+    ]
+  },
 )
 
 /** Fields of {@link SubmitSharesError}. */

@@ -3,7 +3,7 @@ import { invalidArgType } from '../../support/errors.js'
 import { B0_64K, U8, U16 } from './field-type.js'
 import type { Layout } from './layout.js'
 import { MAX_PAYLOAD, messageError, view } from './read.js'
-import { copied, isArray, putAll, valuesOf } from './write.js'
+import { copied, isArray, valuesOf } from './write.js'
 
 /** A TLV (type, length, value) behind a message's last field: what a negotiated extension adds to it. */
 export interface Tlv {
@@ -14,9 +14,6 @@ export interface Tlv {
   /** Bytes of the value, at most 65,535; a view of the payload when read. */
   value: Uint8Array
 }
-
-/** Values of a TLV's fields, in order. */
-export type TlvValues = readonly unknown[]
 
 const fields = [
   { name: 'extensionType', type: U16 },
@@ -47,24 +44,15 @@ export function readTlvs(payload: Uint8Array, start: number, name: string): Tlv[
   throw messageError(`${name}: no TLVs at offset ${start}`)
 }
 
-/** Copies the values of TLVs, so that nobody else can change them. */
-export function copyTlvs(tlvs: readonly Tlv[], name: string): TlvValues[] {
-  if (!isArray(tlvs)) throw invalidArgType(`${name}.tlvs: not an array`)
-  return (copied(tlvs, { most: MAX_PAYLOAD }) as Tlv[]).map((tlv) => valuesOf(tlv, fields))
-}
+/** Fields of a payload, and their values, which nobody else can change. */
+export type Part = readonly [layout: Layout, values: readonly unknown[]]
 
-/** Writes TLVs from `at` on, and returns where they end. Without a target it only checks and measures. */
-export function putTlvs(
-  target: Uint8Array | null,
-  at: number,
-  tlvs: readonly TlvValues[] | undefined,
-  { name }: Layout,
-): number {
-  let end = at
-  if (tlvs) {
-    for (let index = 0; index < tlvs.length; index++) {
-      end = putAll(target, end, { name: `${name}.tlvs[${index}]`, fields }, tlvs[index]!)
-    }
-  }
-  return end
+/** Returns a part for each TLV, if there are any. */
+export function tlvParts(tlvs: readonly Tlv[] | undefined, { name }: Layout): Part[] {
+  if (tlvs === undefined) return []
+  if (!isArray(tlvs)) throw invalidArgType(`${name}.tlvs: not an array`)
+  return (copied(tlvs, { most: MAX_PAYLOAD }) as Tlv[]).map((tlv, index) => [
+    { name: `${name}.tlvs[${index}]`, fields },
+    valuesOf(tlv, fields),
+  ])
 }

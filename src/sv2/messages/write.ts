@@ -5,7 +5,7 @@
 import { copyInto, isBytes, lengthOf } from '../../support/bytes.js'
 import { invalidArgType, outOfRange } from '../../support/errors.js'
 import type { Codec, FieldType, Layout } from './layout.js'
-import { MAX_PAYLOAD } from './read.js'
+import { check, MAX_PAYLOAD } from './read.js'
 import { bigints, floats, LOW, words } from './scratch.js'
 
 type Target = Uint8Array | null
@@ -68,12 +68,23 @@ export function putNumber(target: Target, at: number, value: number, { size }: P
 
 export function putU32(target: Target, at: number, value: number): number {
   if (!isU32(value)) return UNFIT
-  if (target) write(target, at, value)
+  if (target) writeU32(target, at, value)
   return at + 4
 }
 
+/** Makes a function that overwrites a U32 at one place, as `u32At` reads one. `refuse` throws for a value that is no U32. */
+export function setU32At(at: number, layout: Layout, refuse: Setter): Setter {
+  return (payload, value) => {
+    if (!isU32(value)) return refuse(payload, value)
+    check(payload, at + 4, layout)
+    writeU32(payload, at, value as number)
+  }
+}
+
+type Setter = (payload: Uint8Array, value: unknown) => void
+
 /** Writes a U32 that has been checked. */
-export function write(target: Uint8Array, at: number, value: number): void {
+export function writeU32(target: Uint8Array, at: number, value: number): void {
   target[at] = value
   target[at + 1] = value >>> 8
   target[at + 2] = value >>> 16
@@ -84,10 +95,21 @@ export function putBool(target: Target, at: number, value: boolean): number {
   return putNumber(target, at, value === Boolean(value) ? Number(value) : UNFIT, { size: 1 })
 }
 
+export function isU64(value: unknown): boolean {
+  return typeof value === 'bigint' && BigInt.asUintN(64, value) === value
+}
+
 export function putU64(target: Target, at: number, value: bigint): number {
-  if (typeof value !== 'bigint' || BigInt.asUintN(64, value) !== value) return UNFIT
+  if (!isU64(value)) return UNFIT
+  if (target) writeU64(target, at, value)
+  return at + 8
+}
+
+/** Writes a U64 that has been checked. */
+export function writeU64(target: Uint8Array, at: number, value: bigint): void {
   bigints[0] = value
-  return putU32(target, putU32(target, at, words[LOW]!), words[1 - LOW]!)
+  writeU32(target, at, words[LOW]!)
+  writeU32(target, at + 4, words[1 - LOW]!)
 }
 
 export function putF32(target: Target, at: number, value: number): number {

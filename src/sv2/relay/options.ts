@@ -85,9 +85,9 @@ export interface RelayOptions {
   keepAliveMs?: number
   /**
    * Without it frames are forwarded in native threads. `link` is the same object for all frames of one miner, both ways. A returned
-   * payload replaces the frame's. While a returned promise is pending, the frames behind it wait, in order, and nothing more is
-   * read of that direction; the frame stays valid meanwhile. What it throws or rejects with closes the connection, as does what
-   * it returns otherwise.
+   * payload replaces the frame's; it may be `frame.payload` itself, edited in place. `'forward'` passes the frame on as it came. While
+   * a returned promise is pending, the frames behind it wait, in order, and nothing more is read of that direction; the frame stays
+   * valid meanwhile. What it throws or rejects with closes the connection, as does what it returns otherwise.
    */
   onFrame?: (frame: Frame, direction: 'upstream' | 'downstream', link: RelayLinkHandle) => Verdict | Promise<Verdict>
   /** Messages whose frames go to `onFrame`, numbers being types of extension 0; the others stay in native code. Default: all. */
