@@ -3,7 +3,7 @@ import { Duplex } from 'node:stream'
 import { copyInto, lengthOf } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
 import { errorText, type Failure } from '../support/thrown.js'
-import { queueMicrotask } from '../support/timers.js'
+import { nextTick, queueMicrotask } from '../support/timers.js'
 import { type WaitOptions, WaitQueue } from '../support/wait.js'
 
 /** The intrinsic getter: memory that a socket holds must not be given back, whatever the socket claims. */
@@ -18,6 +18,9 @@ const SCRATCH = 16_384
 const MOST_SCRATCHES = 64
 const scratches: Uint8Array<ArrayBuffer>[] = []
 
+/** As many bytes are not kept for more to come. */
+const ENOUGH = 65_536
+
 /** Bytes that go out, and what to do when the socket has taken them. */
 interface Piece {
   bytes: Uint8Array
@@ -31,14 +34,16 @@ interface Flight {
   over: boolean
 }
 
-/** Gathers what goes out to a socket in a turn, and writes it in one call. Memory goes back when the socket has taken it. */
+/**
+ * Gathers what goes out to a socket in a turn, with all that promises run in it, and writes it in one call. Memory goes back when the socket
+ * has taken it.
+ */
 export class Outgoing {
   readonly socket: Socket | Duplex
   /** Bytes that the socket has not taken. */
   pending = 0
   #pieces: Piece[] = []
   #length = 0
-  #scheduled = false
   /** Memory that small pieces are gathered in, and how much of it is used. */
   #scratch: Uint8Array<ArrayBuffer> | null = null
   #used = 0
@@ -110,14 +115,16 @@ export class Outgoing {
   }
 
   #count(length: number): void {
+    const before = this.#length
     this.pending += length
     this.#length += length
-    if (this.#scheduled) return
-    this.#scheduled = true
-    queueMicrotask(() => {
-      this.#scheduled = false
-      this.flush()
-    })
+    if (before < ENOUGH && this.#length >= ENOUGH) {
+      // A loop of microtasks may not end.
+      queueMicrotask(() => this.flush())
+    } else if (before === 0) {
+      // Not as a microtask: a loop over what a channel brings goes on in microtasks, and would get a write for each round.
+      nextTick(() => this.flush())
+    }
   }
 
   /** Writes what was gathered. */
