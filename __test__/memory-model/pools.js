@@ -54,3 +54,30 @@ export class Buddies extends Pool {
     if (holder) this.world.add(holder)
   }
 }
+
+/** A buddy pool whose blocks a script lends, and sometimes fails to. */
+export class LentBuddies extends Buddies {
+  static make(world) {
+    const blocks = new Set()
+    const backend = {
+      allocate: (bytes) => {
+        world.interfere()
+        if (world.random.oneIn(10)) return world.random.pick([null, 1, new ArrayBuffer(64), world.witness.any])
+        const block = new (world.random.oneIn(2) ? ArrayBuffer : SharedArrayBuffer)(bytes)
+        blocks.add(block)
+        return block
+      },
+      release: (block) => {
+        // The backend itself may have been interfered with, but blocks are not lost track of.
+        if (!blocks.delete(block)) world.find('a block was given back twice')
+        world.interfere()
+      },
+    }
+    return new LentBuddies(world, new world.framepool.BuddyPool({ maxMemory: BLOCK, block: { backend } }))
+  }
+
+  get operations() {
+    // It stays in its thread.
+    return super.operations.filter((name) => name !== 'share')
+  }
+}
