@@ -1,4 +1,4 @@
-import { AllocationHolder, BuddyHolder } from './holders.js'
+import { AllocationHolder, BuddyHolder, LentBuddyHolder } from './holders.js'
 import { Subject } from './subject.js'
 
 const BLOCK = 2 ** 26
@@ -74,6 +74,11 @@ export class LentBuddies extends Buddies {
       },
     }
     return new LentBuddies(world, new world.framepool.BuddyPool({ maxMemory: BLOCK, block: { backend } }))
+  }
+
+  allocate() {
+    const holder = this.world.count(LentBuddyHolder) < 6 && LentBuddyHolder.make(this.world, this.pool)
+    if (holder) this.world.add(holder)
   }
 
   get operations() {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
+import { whenCollected } from '../native/acquired.js'
 import { copyInto, lengthOf } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
 import { errorText, type Failure } from '../support/thrown.js'
@@ -50,9 +51,12 @@ export class Outgoing {
   #failure: Failure | null = null
   #closed = false
   readonly #waiting = new WaitQueue()
+  /** Gives back what was lent, piece by piece. It must not lead to this object. */
+  readonly #lent = new Set<() => void>()
 
   constructor(socket: Socket | Duplex) {
     this.socket = socket
+    whenCollected(this, givingBack(this.#lent))
   }
 
   /** Throws `ERR_CLOSED` if nothing can be written any more. */
@@ -106,6 +110,7 @@ export class Outgoing {
 
   /** Adds `bytes` as they are. They must stay as they are until `done` is called. */
   lend(bytes: Uint8Array, done: (() => void) | null): void {
+    if (done !== null) this.#lent.add(done)
     this.#add({ bytes, done })
   }
 
@@ -171,7 +176,11 @@ export class Outgoing {
     flight.over = true
     this.pending -= flight.length
     if (failure !== null) this.#failure ??= failure
-    for (const { done } of flight.pieces) done?.()
+    for (const { done } of flight.pieces) {
+      if (done === null) continue
+      this.#lent.delete(done)
+      done()
+    }
     this.#waiting.review()
   }
 
@@ -211,6 +220,13 @@ export class Outgoing {
     this.#pieces = []
     this.#land({ pieces, length: this.#length, over: false }, null)
     this.#length = 0
+  }
+}
+
+/** Makes the callback for a stream that was collected before it has taken everything. */
+function givingBack(lent: Set<() => void>): () => void {
+  return () => {
+    for (const done of lent) done()
   }
 }
 
