@@ -1,8 +1,8 @@
 import type { Handle } from '../native/handle.js'
 import { releaseSlice } from '../native/heap.js'
+import { ShownMemory } from '../native/shown-memory.js'
 import { MAX_SLOTS } from '../native/slot.js'
 import { type Carrier, departSlice, foreignRegionView, forgetRegion, watchRegion } from '../native/transfer.js'
-import { RegionViews } from './region-views.js'
 import type { SliceMemory } from './slice-memory.js'
 
 /**
@@ -11,7 +11,7 @@ import type { SliceMemory } from './slice-memory.js'
  */
 class BorrowedMemory implements SliceMemory {
   readonly #region: Handle
-  readonly #views: RegionViews
+  readonly #shown: ShownMemory
   /** The slices that are here, by slot. */
   readonly #slices = Array.from({ length: MAX_SLOTS + 1 }, () => ({ index: 0, generation: 0 }))
   #count = 0
@@ -20,7 +20,7 @@ class BorrowedMemory implements SliceMemory {
 
   constructor(region: Handle) {
     this.#region = region
-    this.#views = new RegionViews(() => foreignRegionView(region))
+    this.#shown = new ShownMemory(() => foreignRegionView(region))
   }
 
   /** Begins to wait for the end of the pool. */
@@ -37,7 +37,7 @@ class BorrowedMemory implements SliceMemory {
   }
 
   view(offset: number, length: number): Uint8Array {
-    return this.#views.usualView(offset, length)
+    return this.#shown.view(offset, length)
   }
 
   release(slot: number): void {

@@ -75,7 +75,15 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
   /** Pending bytes that native code knows of. 0 while the backlog has some that it does not. */
   #known = 0
   readonly #region: RegionViews
-  /** The first view of the message that the backlog holds, and its length: most messages are written through one view. */
+  /**
+   * Whether slices are read here. Then views are worth keeping. Otherwise they cost: a pool that has lived for long and holds a new
+   * view is work for the garbage collector.
+   */
+  #isRead = false
+  /**
+   * The first view of the message that the backlog holds, and its length, if slices are read: most messages are written through one
+   * view.
+   */
   #begun: Uint8Array | null = null
   #begunLength = 0
   /** Shows the pending bytes while they lie on the heap. */
@@ -124,7 +132,9 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
   view(offset: number, length: number, slot: number): Uint8Array {
     // A region of 0 bytes has no address that could be shown.
     if (this.capacity === 0) return new Uint8Array(0)
-    return slot === 0 ? this.#region.view(offset, length) : this.#region.usualView(offset, length)
+    if (slot === 0) return this.#region.view(offset, length)
+    this.#isRead = true
+    return this.#region.usualView(offset, length)
   }
 
   pending(from: number, length: number): Uint8Array {
@@ -183,6 +193,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
   }
 
   #begin(offset: number, length: number, slot: number): Uint8Array {
+    if (!this.#isRead) return this.view(offset, length, 0)
     const view = this.view(offset, length, slot)
     this.#begun = view
     this.#begunLength = length
