@@ -6,6 +6,8 @@ import { strict as assert } from 'node:assert'
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
+import { constants, PerformanceObserver } from 'node:perf_hooks'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import {
@@ -25,6 +27,12 @@ const CLIENTS = 100
 const WINDOW = 16
 const ROUNDS = 7
 const MILLISECONDS = 1000
+/** Share of the slowest server's throughput at which latencies are measured. */
+const LOAD = 0.8
+/** How often frames are sent then. */
+const TICK_MS = 2
+/** How many frames a client sends at a time then. */
+const PIPELINED = 4
 const KINDS = ['framepool', 'copied', 'transferred', 'chunks', 'no worker'] as const
 type Kind = (typeof KINDS)[number]
 const SIZES: [name: string, least: number, most: number][] = [
@@ -41,13 +49,25 @@ function handle(payload: Uint8Array): void {
   payload[0] = payload[0]! ^ 0xff ^ (sum & 0)
 }
 
-/** Splits a stream of chunks into frames, headers included, without a copy where a frame lies within a chunk. */
+/** Splits a stream of chunks into frames, headers included. */
 class Splitter {
-  #rest: Buffer = Buffer.alloc(0)
+  #rest: Uint8Array = new Uint8Array(0)
+  readonly #transfers: boolean
 
-  split(chunk: Uint8Array, onFrame: (frame: Buffer) => void): void {
+  /** `transfers`: what `split()` returns is transferred, with the memory that it lies in. */
+  constructor(transfers = false) {
+    this.#transfers = transfers
+  }
+
+  /** Calls `onFrame` with each whole frame, which is not copied, and returns all of them as they lie side by side. */
+  split(chunk: Uint8Array, onFrame: (frame: Buffer) => void): Buffer {
     let bytes = Buffer.from(chunk.buffer as ArrayBuffer, chunk.byteOffset, chunk.length)
-    if (this.#rest.length > 0) bytes = Buffer.concat([this.#rest, bytes])
+    if (this.#rest.length > 0) {
+      // Memory of its own, which can be transferred.
+      bytes = Buffer.allocUnsafeSlow(this.#rest.length + chunk.length)
+      bytes.set(this.#rest)
+      bytes.set(chunk, this.#rest.length)
+    }
     let at = 0
     while (bytes.length - at >= 4) {
       const end = at + 4 + bytes.readUInt32BE(at)
@@ -55,7 +75,9 @@ class Splitter {
       onFrame(bytes.subarray(at, end))
       at = end
     }
-    this.#rest = bytes.subarray(at)
+    const rest = bytes.subarray(at)
+    this.#rest = this.#transfers ? new Uint8Array(rest) : rest
+    return bytes.subarray(0, at)
   }
 }
 
@@ -85,7 +107,7 @@ async function workByFramepool(): Promise<void> {
   const [requests, answers] = workerData.ends.map(adopt) as [SliceReceiver<FramedBatch>, SliceSender<FramedBatch>]
   for await (const batch of requests) {
     for (const payload of batch) handle(payload)
-    await answers.sendAsync(batch)
+    if (!answers.send(batch)) await answers.sendAsync(batch)
   }
 }
 
@@ -97,19 +119,33 @@ function workByMessages(kind: Kind): void {
       parentPort!.postMessage({ id, bytes }, kind === 'copied' ? [] : [bytes.buffer as ArrayBuffer])
       return
     }
-    const splitter = splitters.get(id) ?? new Splitter()
+    const splitter = splitters.get(id) ?? new Splitter(true)
     splitters.set(id, splitter)
-    const frames: Buffer[] = []
-    splitter.split(bytes, (frame) => {
-      handle(frame.subarray(4))
-      frames.push(frame)
-    })
-    const answer = new Uint8Array(Buffer.concat(frames))
-    parentPort!.postMessage({ id, bytes: answer }, [answer.buffer])
+    const answer = splitter.split(bytes, (frame) => handle(frame.subarray(4)))
+    if (answer.length > 0) parentPort!.postMessage({ id, bytes: answer }, [answer.buffer as ArrayBuffer])
   })
 }
 
+/** Counts the major collections of this isolate into shared memory. */
+function countCollections(collections: Int32Array): void {
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      const { detail } = entry as unknown as { detail: { kind: number } }
+      if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) Atomics.add(collections, 0, 1)
+    }
+  }).observe({ entryTypes: ['gc'] })
+}
+
+/** The cost of a server since its start. */
+interface Cost {
+  cpuSeconds: number
+  peakRss: number
+  majorCollections: number
+}
+
 function serve(kind: Kind): void {
+  const collections = new Int32Array(new SharedArrayBuffer(4))
+  countCollections(collections)
   let next = 0
   const writers = new Map<number, Corked | FrameWriter>()
   const options = { maxFrameLength: MAX }
@@ -119,12 +155,12 @@ function serve(kind: Kind): void {
   if (kind === 'framepool') {
     const [there, back] = [SliceChannel.create<FramedBatch>(1024), SliceChannel.create<FramedBatch>(1024)]
     requests = there.sender
-    worker = new Worker(self, { workerData: { kind, ends: [there.receiver.move(), back.sender.move()] } })
+    worker = new Worker(self, { workerData: { kind, collections, ends: [there.receiver.move(), back.sender.move()] } })
     void (async () => {
       for await (const batch of back.receiver) (writers.get(batch.tag) as FrameWriter | undefined)?.forward(batch)
     })()
   } else if (kind !== 'no worker') {
-    worker = new Worker(self, { workerData: { kind } })
+    worker = new Worker(self, { workerData: { kind, collections } })
     worker.on('message', ({ id, bytes }) => {
       ;(writers.get(id) as Corked | undefined)?.write(bytes)
     })
@@ -164,103 +200,190 @@ function serve(kind: Kind): void {
       })
     })
   }).listen(0, '127.0.0.1', () => process.send!((server.address() as { port: number }).port))
-  let peak = 0
-  setInterval(() => {
-    peak = Math.max(peak, process.memoryUsage.rss())
-  }, 5)
   process.on('message', () => {
-    process.send!(peak)
-    peak = 0
+    const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage()
+    const cost: Cost = {
+      cpuSeconds: (userCPUTime + systemCPUTime) / 1e6,
+      peakRss: maxRSS * 1024,
+      majorCollections: Atomics.load(collections, 0),
+    }
+    process.send!(cost)
   })
 }
 
-interface Result {
-  frames: number
-  p99: number
-  rss: number
+async function costOf(server: ChildProcess): Promise<Cost> {
+  server.send('cost')
+  return (await once(server, 'message'))[0] as Cost
 }
 
-/** Drives a server for a moment. Every reply is checked. */
-async function drive(port: number, least: number, most: number): Promise<{ frames: number; p99: number }> {
-  const times: number[] = []
-  let going = true
-  await Promise.all(
-    Array.from({ length: CLIENTS }, async (_, client) => {
+/** A client, which checks every reply. */
+class Client {
+  /** Called with the milliseconds that each reply of a chunk took. */
+  onReplies: (took: number[]) => void = () => {}
+  readonly #socket: Socket
+  readonly #least: number
+  readonly #most: number
+  #seed: number
+  readonly #sent: [at: number, length: number, first: number][] = []
+
+  constructor(socket: Socket, least: number, most: number, seed: number) {
+    this.#socket = socket
+    this.#least = least
+    this.#most = most
+    this.#seed = seed
+    const splitter = new Splitter()
+    socket.on('data', (chunk) => {
+      const took: number[] = []
+      const now = performance.now()
+      splitter.split(chunk as Buffer, (frame) => {
+        const [at, length, first] = this.#sent.shift()!
+        assert.equal(frame.length, 4 + length)
+        assert.equal(frame[4], first ^ 0xff)
+        assert.equal(frame[frame.length - 1], first)
+        took.push(now - at)
+      })
+      this.onReplies(took)
+    })
+  }
+
+  /** Number of replies that are awaited. */
+  get waiting(): number {
+    return this.#sent.length
+  }
+
+  /** Sends frames in one write, so that the clients cost little beside the servers. They count as sent at `at`. */
+  send(count: number, at: number): void {
+    const lengths: number[] = []
+    let total = 0
+    for (let index = 0; index < count; index++) {
+      this.#seed = (Math.imul(this.#seed, 1_103_515_245) + 12_345) & 0x7fff_ffff
+      // The low bits have short periods.
+      const length = this.#least + ((this.#seed >> 8) % (this.#most - this.#least + 1))
+      lengths.push(length)
+      total += 4 + length
+    }
+    const bytes = Buffer.allocUnsafe(total)
+    let start = 0
+    for (const length of lengths) {
+      const first = (this.#seed + length) & 255
+      bytes.writeUInt32BE(length, start)
+      bytes.fill(first, start + 4, start + 4 + length)
+      this.#sent.push([at, length, first])
+      start += 4 + length
+    }
+    this.#socket.write(bytes)
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+}
+
+function connectClients(port: number, least: number, most: number): Promise<Client[]> {
+  return Promise.all(
+    Array.from({ length: CLIENTS }, async (_, index) => {
       const socket = connect(port, '127.0.0.1').setNoDelay()
       await once(socket, 'connect')
-      const sent: [at: number, length: number, first: number][] = []
-      let seed = client + 1
-      const send = (): void => {
-        seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fff_ffff
-        const length = least + (seed % (most - least + 1))
-        const frame = Buffer.alloc(4 + length, seed & 255)
-        frame.writeUInt32BE(length)
-        sent.push([performance.now(), length, seed & 255])
-        socket.write(frame)
-      }
-      const splitter = new Splitter()
-      const ended = new Promise<void>((resolve) => {
-        socket.on('data', (chunk) => {
-          splitter.split(chunk as Buffer, (frame) => {
-            const [at, length, first] = sent.shift()!
-            assert.equal(frame.length, 4 + length)
-            assert.equal(frame[4], first ^ 0xff)
-            assert.equal(frame[frame.length - 1], first)
-            times.push(performance.now() - at)
-            if (going) send()
-          })
-          if (sent.length === 0) resolve()
-        })
-      })
-      for (let index = 0; index < WINDOW; index++) send()
-      setTimeout(() => {
-        going = false
-      }, MILLISECONDS)
-      await ended
-      socket.destroy()
+      return new Client(socket, least, most, index + 1)
     }),
   )
+}
+
+async function allReplies(clients: Client[]): Promise<void> {
+  while (clients.some(({ waiting }) => waiting > 0)) await setTimeout(1)
+}
+
+/** Returns the frames a second while each client has `WINDOW` frames under way. */
+async function throughput(clients: Client[]): Promise<number> {
+  let [frames, going] = [0, true]
+  for (const client of clients) {
+    client.onReplies = ({ length }) => {
+      if (!going || length === 0) return
+      frames += length
+      client.send(length, performance.now())
+    }
+    client.send(WINDOW, performance.now())
+  }
+  await setTimeout(MILLISECONDS)
+  going = false
+  await allReplies(clients)
+  return (frames / MILLISECONDS) * 1000
+}
+
+/** Returns the 99th percentile in milliseconds of the time to a reply, while frames come at a fixed rate whatever the server does. */
+async function latency(clients: Client[], rate: number): Promise<number> {
+  const times: number[] = []
+  for (const client of clients) client.onReplies = (took) => times.push(...took)
+  const start = performance.now()
+  let [sent, next] = [0, 0]
+  for (let at = start; at < start + MILLISECONDS; at += TICK_MS) {
+    while (performance.now() < at) await setTimeout(1)
+    for (const due = ((at - start) * rate) / 1000; sent < due; sent += PIPELINED) {
+      clients[next++ % clients.length]!.send(PIPELINED, at)
+    }
+  }
+  await allReplies(clients)
   times.sort((a, b) => a - b)
-  return { frames: (times.length / MILLISECONDS) * 1000, p99: times[Math.floor(times.length * 0.99)]! }
+  return times[Math.floor(times.length * 0.99)]!
 }
 
 function median(values: number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1]!
 }
 
+interface Server {
+  child: ChildProcess
+  clients: Client[]
+  frames: number[]
+  /** CPU time a frame, in microseconds. */
+  cpu: number[]
+  p99: number[]
+}
+
 async function compareServers(): Promise<void> {
   for (const [name, least, most] of SIZES) {
-    const servers = new Map<Kind, { child: ChildProcess; port: number; results: Result[] }>()
+    const servers = new Map<Kind, Server>()
     for (const kind of KINDS) {
       const child = fork(self, [kind])
-      servers.set(kind, { child, port: (await once(child, 'message'))[0] as number, results: [] })
+      const port = (await once(child, 'message'))[0] as number
+      const clients = await connectClients(port, least, most)
+      servers.set(kind, { child, clients, frames: [], cpu: [], p99: [] })
+      // A round to warm up.
+      await throughput(clients)
     }
     for (let round = 0; round < ROUNDS; round++) {
-      for (const { child, port, results } of servers.values()) {
-        child.send('reset')
-        await once(child, 'message')
-        const driven = await drive(port, least, most)
-        child.send('peak')
-        results.push({ ...driven, rss: (await once(child, 'message'))[0] as number })
+      for (const { child, clients, frames, cpu } of servers.values()) {
+        const before = (await costOf(child)).cpuSeconds
+        const reached = await throughput(clients)
+        frames.push(reached)
+        cpu.push((((await costOf(child)).cpuSeconds - before) * 1e9) / (reached * MILLISECONDS))
       }
     }
+    const rate = Math.min(...[...servers.values()].map(({ frames }) => median(frames))) * LOAD
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const { clients, p99 } of servers.values()) p99.push(await latency(clients, rate))
+    }
     console.log(
-      `\n${name}, ${CLIENTS} clients, ${WINDOW} frames under way each; medians of ${ROUNDS} interleaved rounds`,
+      `\n${name}, ${CLIENTS} clients; medians of ${ROUNDS} interleaved rounds; p99 at ${rate.toFixed(0)} frames/s; collections are major ones`,
     )
-    for (const [kind, { child, results }] of servers) {
-      const [frames, p99, rss] = (['frames', 'p99', 'rss'] as const).map((key) =>
-        median(results.map((one) => one[key])),
-      )
-      const mib = (rss! / 2 ** 20).toFixed(0).padStart(4)
-      console.log(
-        `  ${kind.padEnd(12)} ${frames!.toFixed(0).padStart(8)} frames/s   p99 ${p99!.toFixed(1).padStart(6)} ms   peak RSS ${mib} MiB`,
-      )
+    for (const [kind, { child, clients, frames, cpu, p99 }] of servers) {
+      const { peakRss, majorCollections } = await costOf(child)
+      const cells = [
+        `${median(frames).toFixed(0).padStart(8)} frames/s`,
+        `CPU ${median(cpu).toFixed(1).padStart(6)} µs a frame`,
+        `p99 ${median(p99).toFixed(1).padStart(7)} ms`,
+        `peak RSS ${(peakRss / 2 ** 20).toFixed(0).padStart(4)} MiB`,
+        `collections ${majorCollections}`,
+      ]
+      console.log(`  ${kind.padEnd(12)} ${cells.join('   ')}`)
+      for (const client of clients) client.close()
       child.kill()
     }
   }
 }
 
 if (!isMainThread) {
+  countCollections(workerData.collections)
   if (workerData.kind === 'framepool') await workByFramepool()
   else workByMessages(workerData.kind)
 } else if (process.send !== undefined) serve(process.argv[2] as Kind)

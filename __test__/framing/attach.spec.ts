@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { Duplex, PassThrough } from 'node:stream'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type FramedBatch, FrameReader, FrameWriter, MemoryBudget, SlotPool } from '../../index.js'
+import { type FramedBatch, FrameReader, FrameWriter, MemoryBudget, SliceChannel, SlotPool } from '../../index.js'
 import { codeOfRejection } from '../support/code-of.js'
 import { eventually } from '../support/network.js'
 import { runProgram, WORKERS } from '../support/program.js'
@@ -416,6 +416,32 @@ describe('FrameWriter', () => {
     expect(await codeOfRejection(drained)).toBe('ERR_CLOSED')
     await eventually(() => expect(pool.stats().liveSlices).toBe(0))
     pool.close()
+  })
+
+  it('sends in one write all that a loop over a channel brings', async () => {
+    const writes: string[] = []
+    const sink = new Duplex({
+      read() {},
+      writev(chunks, done) {
+        writes.push(Buffer.concat(chunks.map(({ chunk }) => chunk)).toString())
+        done()
+      },
+    })
+    const writer = FrameWriter.delimited(sink, { maxFrameLength: 100_000 })
+    using reader = FrameReader.delimited({ maxFrameLength: 100_000 })
+    const { sender, receiver } = SliceChannel.create<FramedBatch>(16)
+    for (let index = 0; index < 10; index++) sender.send(reader.receive(Buffer.from(`${index}\n`)))
+    sender.end()
+    for await (const batch of receiver) writer.forward(batch)
+    await eventually(() => expect(writes.length).toBeGreaterThan(0))
+    expect(writes).toEqual([Array.from({ length: 10 }, (_, index) => `${index}\n`).join('')])
+    // A loop that gives the event loop no turn gets its bytes out all the same.
+    for (let round = 0; writes.length === 1 && round < 1000; round++) {
+      writer.write(Buffer.alloc(10_000))
+      await null
+    }
+    expect(writes.length).toBeGreaterThan(1)
+    await writer.end()
   })
 
   it('sends a batch to several sockets', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type FramedBatch, FrameReader, MemoryBudget, SlotPool } from '../../index.js'
+import { type FramedBatch, FrameReader, inspect, MemoryBudget, SlotPool } from '../../index.js'
 import { codeOf } from '../support/code-of.js'
 import { Random } from '../support/random.js'
 
@@ -119,6 +119,24 @@ describe('FrameReader.receive()', () => {
       reader[Symbol.dispose]()
       pool.close()
     }
+  })
+
+  it('has room for the batches of many connections', () => {
+    const readers = Array.from({ length: 200 }, () => FrameReader.delimited({ maxFrameLength: 100 }))
+    const poolsNow = (): number => inspect().filter(({ kind }) => kind === 'slot-pool').length
+    let pools = 0
+    for (let round = 0; round < 10; round++) {
+      const batches = readers.map((reader, index) => reader.receive(Buffer.from(`${index}\n`.repeat(100))).retain())
+      // A slice on the heap has memory of its own.
+      expect(new Set(batches.map((batch) => batch.frame(0).buffer)).size).toBeLessThanOrEqual(8)
+      for (const [index, batch] of batches.entries()) {
+        expect(payloads(batch).map(String)).toEqual(Array(100).fill(String(index)))
+      }
+      for (const batch of batches) batch.release()
+      if (round === 0) pools = poolsNow()
+    }
+    expect(poolsNow()).toBe(pools)
+    for (const reader of readers) reader[Symbol.dispose]()
   })
 
   it('refuses a frame that is too long or too short, after the frames before it', () => {

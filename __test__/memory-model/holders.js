@@ -144,7 +144,7 @@ export class BuddyHolder extends Holder {
   static make(world, pool) {
     const length = size(world.random, world.random.oneIn(20) ? 2 ** 20 : 20_000) + 1
     const buffer = pool.tryAllocate(length, world.options({ zero: world.random.oneIn(2) }))
-    return buffer === null ? null : new BuddyHolder(world, buffer, null)
+    return buffer === null ? null : new this(world, buffer, null)
   }
 
   part() {
@@ -157,5 +157,12 @@ export class BuddyHolder extends Holder {
       this.content = null
     }
     this.verify()
+  }
+}
+
+/** A buddy buffer in memory of a script, whose views stay. */
+export class LentBuddyHolder extends BuddyHolder {
+  get detaches() {
+    return false
   }
 }

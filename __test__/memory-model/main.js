@@ -14,10 +14,12 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { Random } from '../hostile/values.js'
 import { Channel } from './channels.js'
 import { Companion } from './companion.js'
+import { Frames } from './framing.js'
 import { GrowingHeap, GrowingPool } from './growing.js'
 import { SliceHolder } from './holders.js'
+import { Ledger } from './ledger.js'
 import { patchLanguage } from './patches.js'
-import { Buddies, Budget } from './pools.js'
+import { Buddies, Budget, LentBuddies } from './pools.js'
 import { Ring } from './rings.js'
 import { Sessions } from './sessions.js'
 import { Trace } from './trace.js'
@@ -35,8 +37,11 @@ const POPULATION = [
   [SliceHolder, 2],
   [Budget, 1],
   [Buddies, 1],
+  [LentBuddies, 1],
   [Ring, 2],
   [Sessions, 2],
+  [Ledger, 1],
+  [Frames, 2],
   [Channel, 1],
   [Companion, 1],
 ]

@@ -1,4 +1,4 @@
-import { AllocationHolder, BuddyHolder } from './holders.js'
+import { AllocationHolder, BuddyHolder, LentBuddyHolder } from './holders.js'
 import { Subject } from './subject.js'
 
 const BLOCK = 2 ** 26
@@ -52,5 +52,37 @@ export class Buddies extends Pool {
   allocate() {
     const holder = this.world.count(BuddyHolder) < 6 && BuddyHolder.make(this.world, this.pool)
     if (holder) this.world.add(holder)
+  }
+}
+
+/** A buddy pool whose blocks a script lends, and sometimes fails to. */
+export class LentBuddies extends Buddies {
+  static make(world) {
+    const blocks = new Set()
+    const backend = {
+      allocate: (bytes) => {
+        world.interfere()
+        if (world.random.oneIn(10)) return world.random.pick([null, 1, new ArrayBuffer(64), world.witness.any])
+        const block = new (world.random.oneIn(2) ? ArrayBuffer : SharedArrayBuffer)(bytes)
+        blocks.add(block)
+        return block
+      },
+      release: (block) => {
+        // The backend itself may have been interfered with, but blocks are not lost track of.
+        if (!blocks.delete(block)) world.find('a block was given back twice')
+        world.interfere()
+      },
+    }
+    return new LentBuddies(world, new world.framepool.BuddyPool({ maxMemory: BLOCK, block: { backend } }))
+  }
+
+  allocate() {
+    const holder = this.world.count(LentBuddyHolder) < 6 && LentBuddyHolder.make(this.world, this.pool)
+    if (holder) this.world.add(holder)
+  }
+
+  get operations() {
+    // It stays in its thread.
+    return super.operations.filter((name) => name !== 'share')
   }
 }

@@ -342,6 +342,8 @@ export class World {
   take(view) {
     const { random } = this
     const buffer = bufferOf(view)
+    // Shared memory stays where it is.
+    if (buffer instanceof SharedArrayBuffer) return
     const taken = (value) => {
       // Some ways copy the memory or return no bytes.
       if (value instanceof ArrayBuffer) this.see(new Uint8Array(value))

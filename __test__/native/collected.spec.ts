@@ -6,7 +6,8 @@ function run<T>(script: string): T {
   const program = `
     import * as framepool from 'framepool'
     import * as sv2 from 'framepool/sv2'
-    const { BudgetPool, BuddyPool, ByteRing, FrameReader, inspect, MemoryBudget, Slice, SliceChannel, SlotPool, SystemMemoryBuffer } = framepool
+    import { PassThrough } from 'node:stream'
+    const { BudgetPool, BuddyPool, ByteRing, FrameReader, FrameWriter, inspect, MemoryBudget, Slice, SliceChannel, SlotPool, SystemMemoryBuffer } = framepool
     const { generateAuthorityKeypair, Sv2Session } = sv2
     const collect = async () => {
       for (let turn = 0; turn < 10; turn++) {
@@ -65,6 +66,14 @@ describe('an object that is collected without a release', () => {
     [
       'a reader with an unfinished frame, a retained batch and a budget',
       "const pool = new SlotPool(1 << 16); const r = FrameReader.delimited({ maxFrameLength: 100, pool, budget: new MemoryBudget(1000) }); r.receive(Buffer.from('a\\nb')).retain()",
+    ],
+    [
+      'a writer that has frames which its stream has not taken',
+      "const w = FrameWriter.delimited(new PassThrough({ highWaterMark: 1 }), { maxFrameLength: 2 ** 20 }); const r = FrameReader.delimited({ maxFrameLength: 10, pool: new SlotPool(100) }); w.write(Slice.from(new Uint8Array(1 << 19))); w.forward(r.receive(Buffer.from('a\\nb\\n')))",
+    ],
+    [
+      'a writer that has sent',
+      'const w = FrameWriter.delimited(new PassThrough().resume(), { maxFrameLength: 2 ** 20 }); w.write(Slice.from(new Uint8Array(1 << 19))); held.push({ release: () => w[Symbol.dispose]() })',
     ],
     [
       'a buddy pool whose blocks a script lends',

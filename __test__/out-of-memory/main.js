@@ -5,12 +5,16 @@
 import { strict as assert } from 'node:assert'
 import { closeSync, openSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { PassThrough } from 'node:stream'
 import {
   adopt,
   BuddyPool,
   BudgetPool,
   ByteRing,
+  FrameReader,
+  FrameWriter,
   inspect,
+  MemoryBudget,
   pump,
   Slice,
   SliceChannel,
@@ -28,16 +32,21 @@ const LARGE = 2 ** 18 + 1
 const MEBIBYTE = 2 ** 20
 const DEBUG = process.env.FRAMEPOOL_DEBUG === '1'
 
-/** Lists the live objects without the fields that change by themselves. */
+/**
+ * Lists the live objects without the fields that change by themselves. Only a collection ends a budget, and a reader may keep a reservation of
+ * 0 bytes: the figures of budgets are a part of the states.
+ */
 function census() {
   return inspect()
+    .filter(({ kind }) => kind !== 'memory-budget' && kind !== 'reservation')
     .map(({ kind, bytes }) => `${kind} ${bytes}`)
     .sort()
     .join('\n')
 }
 
-// Sessions without their own pool share one, which stays.
+// Sessions without their own pool share one, which stays, and so do readers.
 Sv2Session.initiator().close()
+FrameReader.delimited({ maxFrameLength: 1 })[Symbol.dispose]()
 const atFirst = census()
 
 const counts = { operations: 0, refused: 0 }
@@ -262,6 +271,30 @@ await drive('BuddyPool', {
   },
 })
 
+await drive('BuddyPool on memory of a script', {
+  operation: async () => {
+    const blocks = new Set()
+    const backend = {
+      allocate: (bytes) => {
+        const block = new ArrayBuffer(bytes)
+        blocks.add(block)
+        return block
+      },
+      release: (block) => assert.ok(blocks.delete(block), 'a block came back twice'),
+    }
+    const pool = new BuddyPool({ maxMemory: 2 ** 27, block: { backend } })
+    try {
+      const buffers = [pool.tryAllocate(1), pool.allocateSync(2 ** 26), await pool.allocate(1)]
+      buffers[0].bytes[0] = 1
+      releaseAll(buffers)
+    } finally {
+      inspectBuddies(pool)
+      await pool.close()
+      assert.equal(blocks.size, 0)
+    }
+  },
+})
+
 /** Checks the buffers that are alive. If a failure left a buffer in use, `pool.close()` would never resolve. */
 function inspectBuddies(pool) {
   assert.ok(pool.stats().liveBuffers <= 3)
@@ -319,6 +352,9 @@ await drive('SliceChannel.create', {
       return pool.getDataOwned()
     },
   }
+  const reader = FrameReader.delimited({ maxFrameLength: 100, pool })
+  items.batch = () => reader.receive(Buffer.from('batch\n')).retain()
+  const shown = (item) => Buffer.from(item.bytes ?? item.frame(0)).toString()
   for (const [kind, make] of Object.entries(items)) {
     const item = make()
     let held = item
@@ -327,7 +363,15 @@ await drive('SliceChannel.create', {
       undo: () => {
         held = receiver.tryReceive()
       },
-      state: () => Buffer.from(held.bytes).toString(),
+      state: () => shown(held),
+    })
+    await drive(`SliceSender.send ${kind} with a tag`, {
+      operation: () => assert.ok(sender.send(held, 1.5)),
+      undo: () => {
+        held = receiver.tryReceive()
+        assert.equal(held.tag, 1.5)
+      },
+      state: () => shown(held),
     })
     await drive(`SliceReceiver.receive ${kind}`, {
       operation: async () => {
@@ -355,11 +399,159 @@ await drive('SliceChannel.create', {
       undo: (slice) => {
         held = slice
       },
-      state: () => Buffer.from(held.bytes).toString(),
+      state: () => shown(held),
     })
     held.release()
   }
+  reader[Symbol.dispose]()
   releaseAll([sender, receiver])
+  pool.close()
+}
+
+// ── Budgets and framed protocols ─────────────────────────────────────────────────────────────────────────────────────
+
+await drive('new MemoryBudget', {
+  operation: () => new MemoryBudget(100).tryReserve(100),
+  undo: release,
+})
+{
+  const budget = new MemoryBudget(100)
+  const state = () => {
+    const { reservedBytes, waiting } = budget.stats()
+    return [reservedBytes, waiting]
+  }
+  await drive('MemoryBudget.tryReserve', { operation: () => budget.tryReserve(60), undo: release, state })
+  await drive('MemoryBudget.reserve', { operation: () => budget.reserve(60), undo: release, state })
+  await drive('MemoryBudget.reserve, in turn', {
+    operation: async () => {
+      const held = budget.tryReserve(60)
+      let granted
+      try {
+        granted = [budget.reserve(60), budget.reserve(60, { timeoutMs: 1000 })]
+      } finally {
+        setImmediate(() => held.release())
+      }
+      granted[0].then(release, () => {})
+      const outcomes = await Promise.allSettled(granted)
+      outcomes[1].value?.release()
+      const failed = outcomes.find(({ reason }) => reason !== undefined)
+      if (failed) throw failed.reason
+    },
+    state,
+  })
+  await drive('MemoryBudget.share', {
+    operation: () => adopt(budget.share()).tryReserve(10),
+    undo: release,
+    state,
+  })
+}
+/** How the frames of each kind of reader look. */
+const PROTOCOLS = {
+  lengthDelimited: {
+    options: {},
+    frame: (payload) => {
+      const header = Buffer.alloc(4)
+      header.writeUInt32BE(payload.length)
+      return Buffer.concat([header, payload])
+    },
+  },
+  delimited: { options: {}, frame: (payload) => Buffer.concat([payload, Buffer.of(10)]) },
+  withHeader: {
+    options: { headerLength: 4, frameLength: (header) => 4 + Buffer.from(header).readUInt32BE() },
+    frame: (payload) => PROTOCOLS.lengthDelimited.frame(payload),
+  },
+}
+for (const [kind, { options, frame }] of Object.entries(PROTOCOLS)) {
+  for (const budgeted of [false, true]) {
+    const name = `FrameReader.${kind}${budgeted ? ', with a budget' : ''}`
+    const pool = new SlotPool(100_000)
+    const budget = new MemoryBudget(16 * MEBIBYTE)
+    const make = () =>
+      FrameReader[kind]({
+        ...options,
+        maxFrameLength: 4 * MEBIBYTE,
+        pool,
+        ...(budgeted ? { budget } : {}),
+      })
+    const dispose = (reader) => reader[Symbol.dispose]()
+    await drive(name, { operation: make, undo: dispose })
+    const reader = make()
+    const state = () => [reader.pending, budget.stats().reservedBytes, pool.stats().liveSlices]
+    const small = Buffer.concat([frame(Buffer.alloc(1000, 1)), frame(Buffer.alloc(10, 2))])
+    const done = (batch) => {
+      assert.equal(batch.length, 2)
+      assert.deepEqual([batch.payload(0)[999], batch.payload(1)[9]], [1, 2])
+      batch.release()
+    }
+    await drive(`${name}, in the pool`, { operation: () => reader.receive(small), undo: done, state })
+    const large = Buffer.concat([frame(Buffer.alloc(MEBIBYTE, 1)), frame(Buffer.alloc(10, 2))])
+    await drive(`${name}, on the heap`, { operation: () => reader.receive(large).release(), state })
+    const many = Buffer.concat(Array.from({ length: 70_000 }, () => frame(Buffer.of(1))))
+    await drive(`${name}, many frames`, { operation: () => reader.receive(many).release(), atLeast: [LARGE], state })
+    const begun = large.subarray(0, 700_000)
+    await drive(`${name}, a frame that is cut`, {
+      operation: () => assert.equal(reader.receive(begun).length, 0),
+      // Its end, with frames behind it.
+      undo: () => {
+        assert.equal(reader.pending, begun.length)
+        const batch = reader.receive(large.subarray(begun.length))
+        assert.deepEqual([batch.length, batch.payload(0).length, batch.payload(1)[9]], [2, MEBIBYTE, 2])
+        batch.release()
+      },
+      state,
+    })
+    reader.receive(begun)
+    await drive(`${name}, the end of a frame`, {
+      operation: () => reader.receive(large.subarray(begun.length)).release(),
+      undo: () => reader.receive(begun),
+      state,
+    })
+    dispose(reader)
+    await drive(`${name}, attached to a stream`, {
+      operation: async () => {
+        const stream = new PassThrough()
+        const reader = make()
+        let frames = 0
+        const reading = reader.attach(stream, async (batch) => {
+          await null
+          frames += batch.length
+        })
+        stream.write(small)
+        stream.write(begun)
+        stream.end(large.subarray(begun.length))
+        try {
+          await reading
+          assert.equal(frames, 4)
+        } finally {
+          dispose(reader)
+        }
+      },
+      state: () => [budget.stats().reservedBytes, pool.stats().liveSlices],
+    })
+    pool.close()
+  }
+}
+{
+  const pool = new SlotPool(100_000)
+  const reader = FrameReader.delimited({ maxFrameLength: 1000, pool })
+  await drive('FrameWriter', {
+    operation: async () => {
+      const stream = new PassThrough().resume()
+      const batch = reader.receive(Buffer.from('one\ntwo\n'))
+      try {
+        const writer = FrameWriter.delimited(stream, { maxFrameLength: 1000 })
+        writer.forward(batch)
+        writer.write(Buffer.alloc(10))
+        writer.write(Slice.from(Buffer.alloc(500)))
+        await writer.end()
+      } finally {
+        batch.release()
+        stream.destroy()
+      }
+    },
+    state: () => pool.stats().liveSlices,
+  })
+  reader[Symbol.dispose]()
   pool.close()
 }
 
@@ -497,6 +689,10 @@ if (!DEBUG) {
   const ring = new ByteRing(64).intoParts()
   const frames = new SlotPool(1000)
   const [one, other] = pair(frames)
+  const memory = new MemoryBudget(1000)
+  const reservation = memory.tryReserve(10)
+  const reader = FrameReader.delimited({ maxFrameLength: 100, pool: frames })
+  const batch = reader.receive(Buffer.from('line\n')).retain()
   pool.write(Buffer.from('before'))
   const slice = pool.getDataOwned()
   const allocation = budget.tryAllocate(1)
@@ -524,6 +720,12 @@ if (!DEBUG) {
   refused(() => one.send({ messageType: 1 }, Buffer.of(1)))
   refused(() => other.receive(Buffer.alloc(100)))
   assert.deepEqual([one.state, other.state], ['transport', 'transport'])
+  refused(() => new MemoryBudget(1))
+  refused(() => memory.tryReserve(1))
+  await assert.rejects(memory.reserve(1), { code: 'ERR_NO_MEMORY' })
+  refused(() => FrameReader.delimited({ maxFrameLength: 1 }))
+  refused(() => reader.receive(Buffer.from('another\n')))
+  refused(() => batch.move())
   refused(() => inspect())
   refused(() => slice.move())
   refused(() => pool.getWritable(5000))
@@ -535,7 +737,8 @@ if (!DEBUG) {
     assert.equal(Buffer.from(second.bytes).toString(), 'after')
     assert.ok(second.release())
   }
-  assert.ok(slice.release() && allocation.release())
+  assert.ok(slice.release() && allocation.release() && batch.release() && reservation.release())
+  reader[Symbol.dispose]()
   assert.equal(budget.stats().allocatedBytes, 0)
   ring.producer.end()
   releaseRing(ring)

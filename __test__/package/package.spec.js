@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
@@ -161,4 +161,18 @@ test('without an addon for the platform, the error says how to fix it', (t) => {
     printed,
     new RegExp(`^ERR_DLOPEN_FAILED .*${process.platform}-${process.arch}.*framepool-${target.name} .*npm run build`),
   )
+})
+
+test('a checkout without Rust installs, and says what to do when it is imported', (t) => {
+  const checkout = join(base, 'checkout')
+  const files = execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8' }).split('\0').filter(Boolean)
+  for (const path of files) if (existsSync(join(root, path))) cpSync(join(root, path), join(checkout, path))
+  symlinkSync(join(root, 'node_modules'), join(checkout, 'node_modules'))
+  const { status, stdout, stderr } = spawnSync('npm', ['run', 'prepare'], { cwd: checkout, env, encoding: 'utf8' })
+  t.is(status, 0, stderr)
+  t.regex(stdout, /cargo was not found, .*Install Rust and run `npm run build`/)
+  // npm shows nothing of that to those who install from a git address.
+  const source = `import { SlotPool } from ${JSON.stringify(join(checkout, 'dist/index.js'))}`
+  const imported = spawnSync(process.execPath, ['--input-type=module', '-e', source], { env, encoding: 'utf8' })
+  t.regex(imported.stderr, /native addon for .* is not installed: .*with Rust installed, `npm run build` builds it/)
 })

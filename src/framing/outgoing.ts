@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
+import { whenCollected } from '../native/acquired.js'
 import { copyInto, lengthOf } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
 import { errorText, type Failure } from '../support/thrown.js'
-import { queueMicrotask } from '../support/timers.js'
+import { nextTick, queueMicrotask } from '../support/timers.js'
 import { type WaitOptions, WaitQueue } from '../support/wait.js'
 
 /** The intrinsic getter: memory that a socket holds must not be given back, whatever the socket claims. */
@@ -18,6 +19,9 @@ const SCRATCH = 16_384
 const MOST_SCRATCHES = 64
 const scratches: Uint8Array<ArrayBuffer>[] = []
 
+/** As many bytes are not kept for more to come. */
+const ENOUGH = 65_536
+
 /** Bytes that go out, and what to do when the socket has taken them. */
 interface Piece {
   bytes: Uint8Array
@@ -31,23 +35,28 @@ interface Flight {
   over: boolean
 }
 
-/** Gathers what goes out to a socket in a turn, and writes it in one call. Memory goes back when the socket has taken it. */
+/**
+ * Gathers what goes out to a socket in a turn, with all that promises run in it, and writes it in one call. Memory goes back when the socket
+ * has taken it.
+ */
 export class Outgoing {
   readonly socket: Socket | Duplex
   /** Bytes that the socket has not taken. */
   pending = 0
   #pieces: Piece[] = []
   #length = 0
-  #scheduled = false
   /** Memory that small pieces are gathered in, and how much of it is used. */
   #scratch: Uint8Array<ArrayBuffer> | null = null
   #used = 0
   #failure: Failure | null = null
   #closed = false
   readonly #waiting = new WaitQueue()
+  /** Gives back what was lent, piece by piece. It must not lead to this object. */
+  readonly #lent = new Set<() => void>()
 
   constructor(socket: Socket | Duplex) {
     this.socket = socket
+    whenCollected(this, givingBack(this.#lent))
   }
 
   /** Throws `ERR_CLOSED` if nothing can be written any more. */
@@ -101,6 +110,7 @@ export class Outgoing {
 
   /** Adds `bytes` as they are. They must stay as they are until `done` is called. */
   lend(bytes: Uint8Array, done: (() => void) | null): void {
+    if (done !== null) this.#lent.add(done)
     this.#add({ bytes, done })
   }
 
@@ -110,14 +120,16 @@ export class Outgoing {
   }
 
   #count(length: number): void {
+    const before = this.#length
     this.pending += length
     this.#length += length
-    if (this.#scheduled) return
-    this.#scheduled = true
-    queueMicrotask(() => {
-      this.#scheduled = false
-      this.flush()
-    })
+    if (before < ENOUGH && this.#length >= ENOUGH) {
+      // A loop of microtasks may not end.
+      queueMicrotask(() => this.flush())
+    } else if (before === 0) {
+      // Not as a microtask: a loop over what a channel brings goes on in microtasks, and would get a write for each round.
+      nextTick(() => this.flush())
+    }
   }
 
   /** Writes what was gathered. */
@@ -164,7 +176,11 @@ export class Outgoing {
     flight.over = true
     this.pending -= flight.length
     if (failure !== null) this.#failure ??= failure
-    for (const { done } of flight.pieces) done?.()
+    for (const { done } of flight.pieces) {
+      if (done === null) continue
+      this.#lent.delete(done)
+      done()
+    }
     this.#waiting.review()
   }
 
@@ -204,6 +220,13 @@ export class Outgoing {
     this.#pieces = []
     this.#land({ pieces, length: this.#length, over: false }, null)
     this.#length = 0
+  }
+}
+
+/** Makes the callback for a stream that was collected before it has taken everything. */
+function givingBack(lent: Set<() => void>): () => void {
+  return () => {
+    for (const done of lent) done()
   }
 }
 

@@ -57,7 +57,9 @@ export class ReaderCore {
   /** Set while the reader is attached to a socket: called when the reader is disposed of. */
   onDispose: (() => void) | null = null
   readonly #handle: Handle
-  readonly #pool: SlotMemory
+  readonly #poolFor: (bytes: number) => SlotMemory
+  /** The pool of the last call. */
+  #pool: SlotMemory
   readonly #scanner: HeaderScanner | null
   readonly #empty: BatchShape
   /** The batch that goes back with the next one. */
@@ -67,7 +69,8 @@ export class ReaderCore {
 
   constructor(
     layout: FrameLayout,
-    pool: SlotMemory,
+    /** Returns the pool for a batch of about so many bytes. */
+    poolFor: (bytes: number) => SlotMemory,
     purse: Purse | null,
     scanner: HeaderScanner | null,
     source: EventSource,
@@ -75,7 +78,8 @@ export class ReaderCore {
     this.source = source
     const { handle, header, trailer } = createFrameReader(layout)
     this.#handle = handle
-    this.#pool = pool
+    this.#poolFor = poolFor
+    this.#pool = poolFor(0)
     this.#scanner = scanner
     this.#empty = { table: 0, frames: 0, header, trailer }
     this.max = layout.max
@@ -89,9 +93,10 @@ export class ReaderCore {
    */
   receive(chunk: Uint8Array, spare: number): FramedBatch {
     this.checkOpen()
-    const pool = this.#pool
-    pool.checkOpen()
-    if (pool.length !== 0) throw new FramePoolError('ERR_BUSY', 'the pool holds bytes that were written and not taken')
+    this.#pool.checkOpen()
+    if (this.#pool.length !== 0) {
+      throw new FramePoolError('ERR_BUSY', 'the pool holds bytes that were written and not taken')
+    }
     const last = this.#last
     // The chunk may lie in the memory that is given back here.
     const bytes = last !== null && sharesMemory(last, bufferOf(chunk)) ? new Uint8Array(chunk) : chunk
@@ -101,10 +106,23 @@ export class ReaderCore {
       tellRefused(this.source, lengthOf(bytes))
       throw new FramePoolError('ERR_MEMORY_LIMIT', `the budget has no room for ${lengthOf(bytes)} bytes more`)
     }
+    try {
+      return this.#takeIn(bytes, spare)
+    } catch (error) {
+      purse?.shrinkTo(this.broken ? 0 : this.pending + spare)
+      throw error
+    }
+  }
+
+  /** Takes bytes in that the purse has. */
+  #takeIn(bytes: Uint8Array, spare: number): FramedBatch {
+    // Before the frames are announced: it may fail.
+    const pool = this.#poolFor(this.pending + lengthOf(bytes))
+    this.#pool = pool
     const scanned = this.#announce(bytes)
     // It may move.
     this.#memory = null
-    const failure = receiveFramed(this.#handle, pool.backlog, purse?.reservation ?? null, bytes, reply)
+    const failure = receiveFramed(this.#handle, pool.backlog, this.purse?.reservation ?? null, bytes, reply)
     pool.received()
     if (failure !== null && !reply.broken) {
       if (scanned !== null) takeBackFrames(this.#handle)
@@ -121,7 +139,12 @@ export class ReaderCore {
     const { lengths, moveOn } = this.#scanner.scan(chunk)
     // `frameLength` is code of the user.
     this.checkOpen()
-    for (const length of lengths) announceFrame(this.#handle, length)
+    try {
+      for (const length of lengths) announceFrame(this.#handle, length)
+    } catch (error) {
+      takeBackFrames(this.#handle)
+      throw error
+    }
     return moveOn
   }
 

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 
 /** Platforms with a prebuilt addon. `docs/install.md` says how each was tested. `scripts/package/targets.mjs` marks them, too. */
-export const PREBUILT: readonly string[] = ['linux-x64-gnu', 'linux-x64-musl', 'linux-arm64-gnu']
+export const PREBUILT: readonly string[] = ['linux-x64-gnu', 'linux-x64-musl', 'linux-arm64-gnu', 'win32-x64']
 
 /** How much of a program's start is read: its header and what stands right behind it. */
 const START = 4096

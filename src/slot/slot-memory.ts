@@ -109,6 +109,11 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
     return this.#live === 0 && this.heapSlices.alive === 0
   }
 
+  /** Returns whether a message of `length` bytes has a place at the start of the region, or behind the last slice. */
+  hasRoom(length: number): boolean {
+    return this.length === 0 && length <= (this.#live === 0 ? this.capacity : this.backlog.room)
+  }
+
   /** How many slices are alive, in slots and on the heap. */
   get liveSlices(): number {
     let count = this.heapSlices.alive

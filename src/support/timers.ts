@@ -11,6 +11,9 @@ export const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediat
 
 const resolved = Promise.resolve()
 
+/** Calls its first argument as soon as the code that runs now, and all that it has promises run, are over. */
+export const nextTick: typeof process.nextTick = process.nextTick.bind(process)
+
 /** Calls `callback`, which must not throw, as soon as the code that runs now is over. */
 export function queueMicrotask(callback: () => void): void {
   void resolved.then(callback)

@@ -1,8 +1,13 @@
-// A user's program. It uses each kind of pool, a ring, a worker thread, a session, a relay over sockets.
+// A user's program. It uses each kind of pool, a ring, a worker thread, framed sockets, a session, a relay over sockets, and what
+// only some systems have.
 import { once } from 'node:events'
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { getSystemErrorName } from 'node:util'
 import { Worker } from 'node:worker_threads'
-import { BuddyPool, BudgetPool, ByteRing, SlotPool } from 'framepool'
+import { BuddyPool, BudgetPool, ByteRing, FrameReader, FrameWriter, MemoryBudget, SlotPool } from 'framepool'
 import { createRelay, generateAuthorityKeypair, Sv2Session } from 'framepool/sv2'
 
 function check(what, actual, expected) {
@@ -36,6 +41,67 @@ const ended = once(worker, 'exit')
 const [text] = await once(worker, 'message')
 check('worker', text, 'hello')
 await ended
+
+const memory = new MemoryBudget(2 ** 20)
+const limits = { maxFrameLength: 65_536 }
+const echoing = createServer((socket) => {
+  const writer = FrameWriter.lengthDelimited(socket, limits)
+  const reader = FrameReader.lengthDelimited({ ...limits, budget: memory })
+  reader.attach(socket, (batch) => writer.forward(batch)).then(() => writer.end())
+}).listen(0, '127.0.0.1')
+await once(echoing, 'listening')
+const framed = connect(echoing.address().port, '127.0.0.1')
+FrameWriter.lengthDelimited(framed, limits).write(Buffer.alloc(20_000, 'frame'))
+const frames = []
+await FrameReader.lengthDelimited(limits).attach(framed, ([frame]) => {
+  frames.push(Buffer.from(frame).subarray(-5).toString())
+  framed.end()
+})
+check('framed sockets', frames.join(), 'frame')
+echoing.close()
+
+/** Returns the code of the error that `call` throws or rejects with, or what it gives. */
+async function outcome(call) {
+  try {
+    return await call()
+  } catch (error) {
+    if (error.syscall !== undefined) check('name of the error', getSystemErrorName(error.errno), error.code)
+    return error.code ?? error.message
+  }
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'framepool-'))
+try {
+  const file = join(folder, 'file')
+  writeFileSync(file, 'descriptor')
+  const fd = openSync(file, 'r')
+  const ring = new ByteRing(64).intoParts()
+  const windows = process.platform === 'win32'
+  check('descriptors', await outcome(() => ring.producer.readFrom(fd)), windows ? 'ENOTSUP' : 10)
+  closeSync(fd)
+  for (const [name, block] of Object.entries({
+    file: { backend: { file: join(folder, 'blocks') } },
+    lock: { lock: true },
+  })) {
+    const pool = new BuddyPool({ block })
+    const given = await outcome(async () => (await pool.allocate(100)).release())
+    // Linux refuses to lock more than the user may.
+    const linux = name === 'lock' ? [true, 'ENOMEM', 'EPERM', 'EAGAIN'] : [true]
+    check(name, (process.platform === 'linux' ? linux : ['ENOSYS']).includes(given) || given, true)
+    await pool.close()
+  }
+  const pages = new BuddyPool({ block: { backend: 'hugetlb' } })
+  // Without such pages a kernel has no memory of this kind, or does not know it: so does the emulator.
+  const huge = await outcome(async () => (await pages.allocate(100)).release())
+  check(
+    'hugetlb',
+    (process.platform === 'linux' ? [true, 'ENOMEM', 'EINVAL'] : ['ENOSYS']).includes(huge) || huge,
+    true,
+  )
+  await pages.close()
+} finally {
+  rmSync(folder, { recursive: true })
+}
 
 const { publicKey: authorityPublicKey, secretKey: authoritySecretKey } = generateAuthorityKeypair()
 const server = Sv2Session.responder({ authorityPublicKey, authoritySecretKey })
@@ -74,7 +140,30 @@ miner.send({ messageType: 7, channelMessage: true }, Buffer.from([1, 0, 0, 0, 8]
 check('relay', await echo, '1,0,0,0,8')
 socket.end()
 await relay.close()
+const { port } = upstream.address()
 upstream.close()
+await once(upstream, 'close')
+
+// Its mining pool is gone now.
+const lonely = createRelay({
+  listen: { port: 0 },
+  upstream: { host: '127.0.0.1', port, authorityPublicKey },
+  ...keys,
+})
+const disconnected = once(lonely, 'disconnect')
+const left = connect((await lonely.listen()).port, '127.0.0.1')
+const other = Sv2Session.initiator({ authorityPublicKey })
+other.attach(left, () => {})
+await other.established()
+other.send({ messageType: 0 }, Buffer.alloc(8))
+const [{ side, code, error }] = await disconnected
+check(
+  'mining pool that is gone',
+  `${side} ${code} ${getSystemErrorName(error.errno)}`,
+  'upstream ECONNREFUSED ECONNREFUSED',
+)
+left.destroy()
+await lonely.close()
 
 slots.close()
 console.log('framepool works')

@@ -8,7 +8,8 @@ use std::{fmt, io};
 pub struct SystemError {
     /// Name of the call that failed.
     pub syscall: &'static str,
-    /// `errno` that the call set. `ENOSYS` if the system does not have the call.
+    /// `errno` that the call set. `ENOSYS` if the system does not have the call; Windows has no such number, and this is
+    /// the one of libuv there.
     pub errno: i32,
     /// Description of what was refused, and why.
     pub message: String,
@@ -26,6 +27,14 @@ impl SystemError {
     /// Makes the error of a failed `syscall` with a `message` of its own.
     pub fn of(syscall: &'static str, error: &io::Error, message: String) -> Self {
         Self { syscall, errno: error.raw_os_error().unwrap_or(0), message, path: None }
+    }
+
+    /// Makes the error of a call that this system does not have. `what` names the feature that needs it.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn missing(syscall: &'static str, what: &str) -> Self {
+        /// The number of every BSD, or of libuv.
+        const ENOSYS: i32 = if cfg!(windows) { 4054 } else { 78 };
+        Self { syscall, errno: ENOSYS, message: format!("{what} is not available on this system"), path: None }
     }
 
     /// Notes that the call was about the file at `path`.

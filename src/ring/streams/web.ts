@@ -1,5 +1,5 @@
 import stream from 'node:stream'
-import { ReadableStream, WritableStream, type WritableStreamDefaultController } from 'node:stream/web'
+import type { ReadableStream, WritableStream, WritableStreamDefaultController } from 'node:stream/web'
 import { types } from 'node:util'
 import { bytesArgument, lengthOf } from '../../support/arguments.js'
 import { copyAllIn, copyOut } from '../copy.js'
@@ -8,6 +8,11 @@ import type { RingSource } from '../source.js'
 
 /** Node's types lack the signal. It aborts at once, whereas `abort()` is called only when the write under way is over. */
 type Controller = WritableStreamDefaultController & { readonly signal: AbortSignal }
+
+/** Node's web streams, loaded when they are first used. Node takes milliseconds for that, and few programs use them. */
+function webStreams(): typeof import('node:stream/web') {
+  return process.getBuiltinModule('node:stream/web')
+}
 
 /** Most bytes that a reader without its own buffer gets at once. */
 const MAX_CHUNK = 65_536
@@ -22,6 +27,7 @@ export function webReadable(source: RingSource): ReadableStream<Uint8Array> {
     if (open) source.giveUp()
     open = false
   }
+  const { ReadableStream } = webStreams()
   return new ReadableStream({
     type: 'bytes',
     // No `autoAllocateChunkSize`: a buffer made before the wait would mostly be too large for what comes.
@@ -60,6 +66,7 @@ export function webReadable(source: RingSource): ReadableStream<Uint8Array> {
 /** Makes a web stream that copies into a producer's ring: see `Producer.toWritableStream()`. */
 export function webWritable(half: HalfCore): WritableStream<Uint8Array> {
   half.takeOver()
+  const { WritableStream } = webStreams()
   return new WritableStream<Uint8Array>(
     {
       async write(chunk, controller) {

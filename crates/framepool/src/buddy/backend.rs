@@ -158,14 +158,6 @@ mod system {
 
     use super::{AlignedMemory, SystemError};
 
-    /// `ENOSYS` on every BSD.
-    const ENOSYS: i32 = 78;
-
-    fn missing(what: &str) -> SystemError {
-        let error = std::io::Error::from_raw_os_error(ENOSYS);
-        SystemError::of("mmap", &error, format!("{what} is not available on this system"))
-    }
-
     /// Leaves the block as it is: pages that nothing touches take no memory.
     #[allow(clippy::unnecessary_wraps, reason = "Linux can refuse")]
     pub(super) fn nothing(_: &AlignedMemory) -> Result<(), SystemError> {
@@ -173,10 +165,10 @@ mod system {
     }
 
     pub(super) fn huge_pages(_: &AlignedMemory) -> Result<(), SystemError> {
-        Err(missing("the backend of huge pages"))
+        Err(SystemError::missing("mmap", "the backend of huge pages"))
     }
 
     pub(super) fn file(_: &AlignedMemory, _: &Path, _: &Mutex<Option<File>>, _: usize) -> Result<(), SystemError> {
-        Err(missing("the backend of a file"))
+        Err(SystemError::missing("mmap", "the backend of a file"))
     }
 }

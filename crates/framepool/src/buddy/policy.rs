@@ -79,19 +79,11 @@ mod system {
 mod system {
     use super::{AlignedMemory, SystemError};
 
-    /// `ENOSYS` on every BSD.
-    const ENOSYS: i32 = 78;
-
-    fn missing(syscall: &'static str, what: &str) -> SystemError {
-        let error = std::io::Error::from_raw_os_error(ENOSYS);
-        SystemError::of(syscall, &error, format!("{what} of blocks is not available on this system"))
-    }
-
     pub(super) fn advise_huge_pages(_: &AlignedMemory) -> Result<(), SystemError> {
-        Err(missing("madvise", "hugePages"))
+        Err(SystemError::missing("madvise", "hugePages of blocks"))
     }
 
     pub(super) fn lock(_: &AlignedMemory) -> Result<(), SystemError> {
-        Err(missing("mlock", "lock"))
+        Err(SystemError::missing("mlock", "lock of blocks"))
     }
 }

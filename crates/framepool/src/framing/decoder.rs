@@ -6,7 +6,7 @@ use std::sync::Arc;
 use memchr::memmem::Finder;
 
 use super::error::Error;
-use super::layout::{Kind, Layout, LengthField, MAX_DELIMITER};
+use super::layout::{Kind, Layout, MAX_DELIMITER};
 use crate::slot::OutOfMemory;
 
 /// Looks for the ends of frames in a stream, and remembers how far it has looked.
@@ -79,23 +79,22 @@ impl Decoder {
     /// If the frame is not whole, the next call must begin with the same bytes.
     #[inline]
     pub(super) fn length(&mut self, held: &[u8], rest: &[u8]) -> Result<Option<usize>, Error> {
-        if self.state.length.is_some() {
-            return Ok(self.state.length);
+        let Self { layout, state, announced, .. } = self;
+        if state.length.is_some() {
+            return Ok(state.length);
         }
-        let layout = Arc::clone(&self.layout);
-        let length = match &layout.kind {
-            Kind::Length(field) => match prefix(field, held, rest) {
-                Some(bytes) => Some(layout.length_by(field, &bytes[..field.length])?),
+        state.length = match &layout.kind {
+            Kind::Length(field) => match field.read(held, rest) {
+                Some(value) => Some(layout.length_by(field, value)?),
                 None => None,
             },
-            Kind::Delimited(finder) => self.search(finder, held, rest)?,
-            Kind::Announced => match self.announced.get(self.state.used) {
+            Kind::Delimited(finder) => search(finder, layout.max(), &mut state.searched, held, rest)?,
+            Kind::Announced => match announced.get(state.used) {
                 Some(&length) => Some(layout.check(length.into())?),
                 None => None,
             },
         };
-        self.state.length = length;
-        Ok(length)
+        Ok(state.length)
     }
 
     /// Goes on to the next frame: this one is whole.
@@ -104,55 +103,44 @@ impl Decoder {
         let used = self.state.used + usize::from(matches!(self.layout.kind, Kind::Announced));
         self.state = State { used, ..State::default() };
     }
-
-    /// Looks for a delimiter in what was not looked at, up to the longest frame.
-    fn search(&mut self, finder: &Finder<'static>, held: &[u8], rest: &[u8]) -> Result<Option<usize>, Error> {
-        let (max, delimiter) = (self.layout.max(), finder.needle().len());
-        let all = held.len() + rest.len();
-        // A delimiter may have begun with the last bytes that were looked at.
-        let from = self.state.searched.saturating_sub(delimiter - 1);
-        let found = if from < held.len() {
-            // Only where held bytes meet others: the rest of them was looked at.
-            let (mut joint, mut length) = ([0; 2 * MAX_DELIMITER], 0);
-            for byte in held[from..].iter().chain(&rest[..rest.len().min(delimiter - 1)]) {
-                joint[length] = *byte;
-                length += 1;
-            }
-            finder.find(&joint[..length]).map(|at| from + at)
-        } else {
-            None
-        };
-        let found = found.or_else(|| {
-            let start = from.saturating_sub(held.len());
-            let end = rest.len().min(max - held.len().min(max));
-            let bytes = rest.get(start..end)?;
-            let at = if let [byte] = finder.needle() { memchr::memchr(*byte, bytes) } else { finder.find(bytes) };
-            at.map(|at| held.len() + start + at)
-        });
-        match found.map(|at| at + delimiter) {
-            Some(length) if length <= max => Ok(Some(length)),
-            None if all < max => {
-                self.state.searched = all;
-                Ok(None)
-            }
-            _ => Err(Error::TooLarge { length: all as u64, max }),
-        }
-    }
 }
 
-/// Returns the bytes of `field` out of a frame that begins with `held` and goes on with `rest`, if all have come.
-#[inline]
-fn prefix(field: &LengthField, held: &[u8], rest: &[u8]) -> Option<[u8; 8]> {
-    let mut bytes = [0; 8];
-    let (start, end) = (field.offset, field.offset + field.length);
-    if held.is_empty() {
-        bytes[..field.length].copy_from_slice(rest.get(start..end)?);
-    } else if held.len() + rest.len() < end {
-        return None;
-    } else {
-        for (byte, at) in bytes.iter_mut().zip(start..end) {
-            *byte = if at < held.len() { held[at] } else { rest[at - held.len()] };
+/// Looks for a delimiter, up to the longest frame. The first `searched` bytes were looked at.
+fn search(
+    finder: &Finder<'static>,
+    max: usize,
+    searched: &mut usize,
+    held: &[u8],
+    rest: &[u8],
+) -> Result<Option<usize>, Error> {
+    let delimiter = finder.needle().len();
+    let all = held.len() + rest.len();
+    // A delimiter may have begun with the last bytes that were looked at.
+    let from = searched.saturating_sub(delimiter - 1);
+    let found = if from < held.len() {
+        // Only where held bytes meet others: the rest of them was looked at.
+        let (mut joint, mut length) = ([0; 2 * MAX_DELIMITER], 0);
+        for byte in held[from..].iter().chain(&rest[..rest.len().min(delimiter - 1)]) {
+            joint[length] = *byte;
+            length += 1;
         }
+        finder.find(&joint[..length]).map(|at| from + at)
+    } else {
+        None
+    };
+    let found = found.or_else(|| {
+        let start = from.saturating_sub(held.len());
+        let end = rest.len().min(max - held.len().min(max));
+        let bytes = rest.get(start..end)?;
+        let at = if let [byte] = finder.needle() { memchr::memchr(*byte, bytes) } else { finder.find(bytes) };
+        at.map(|at| held.len() + start + at)
+    });
+    match found.map(|at| at + delimiter) {
+        Some(length) if length <= max => Ok(Some(length)),
+        None if all < max => {
+            *searched = all;
+            Ok(None)
+        }
+        _ => Err(Error::TooLarge { length: all as u64, max }),
     }
-    Some(bytes)
 }

@@ -40,10 +40,33 @@ impl LengthField {
         self.offset + self.length
     }
 
-    /// Reads the field out of its bytes.
-    fn value(&self, bytes: &[u8]) -> u64 {
-        let shift = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
-        if self.little_endian { bytes.iter().rev().fold(0, shift) } else { bytes.iter().fold(0, shift) }
+    /// Reads the field of a frame that begins with `held` and goes on with `rest`, if all of it has come.
+    #[inline]
+    pub(super) fn read(&self, held: &[u8], rest: &[u8]) -> Option<u64> {
+        let (start, end) = (self.offset, self.end());
+        if held.is_empty()
+            && let Some(bytes) = rest.get(start..)?.first_chunk()
+        {
+            return Some(self.value(*bytes));
+        }
+        if held.len() + rest.len() < end {
+            return None;
+        }
+        let mut bytes = [0; 8];
+        for (byte, at) in bytes.iter_mut().zip(start..end) {
+            *byte = if at < held.len() { held[at] } else { rest[at - held.len()] };
+        }
+        Some(self.value(bytes))
+    }
+
+    /// Reads the field at the start of `bytes`.
+    fn value(&self, bytes: [u8; 8]) -> u64 {
+        let unused = 64 - 8 * self.length;
+        if self.little_endian {
+            u64::from_le_bytes(bytes) << unused >> unused
+        } else {
+            u64::from_be_bytes(bytes) >> unused
+        }
     }
 }
 
@@ -127,6 +150,7 @@ impl Layout {
     }
 
     /// Checks a frame's length in bytes.
+    #[inline]
     pub(super) fn check(&self, length: i128) -> Result<usize, Error> {
         if length < self.header as i128 {
             return Err(Error::TooShort { length, header: self.header });
@@ -137,8 +161,9 @@ impl Layout {
         }
     }
 
-    /// Returns the length of a frame whose first bytes are `prefix`, up to the end of `field`.
-    pub(super) fn length_by(&self, field: &LengthField, bytes: &[u8]) -> Result<usize, Error> {
-        self.check(i128::from(field.value(bytes)) + i128::from(field.adjustment) + field.end() as i128)
+    /// Returns the length of a frame whose `field` holds `value`.
+    #[inline]
+    pub(super) fn length_by(&self, field: &LengthField, value: u64) -> Result<usize, Error> {
+        self.check(i128::from(value) + i128::from(field.adjustment) + field.end() as i128)
     }
 }
