@@ -5,7 +5,10 @@ import { FrameReader, FrameWriter } from 'framepool'
 const options = { maxFrameLength: 65_536 }
 const server = createServer((socket) => {
   const writer = FrameWriter.lengthDelimited(socket, options)
-  const reading = FrameReader.lengthDelimited(options).attach(socket, (batch) => writer.forward(batch))
+  const reading = FrameReader.lengthDelimited(options).attach(
+    socket,
+    (batch) => writer.forward(batch) || writer.drained(),
+  )
   reading.then(() => writer.end()).catch(({ message }) => console.error(message))
 }).listen(0, async () => {
   const socket = connect(server.address().port)

@@ -1,0 +1,127 @@
+import { PassThrough } from 'node:stream'
+import { describe, expect, it } from 'vitest'
+import { FrameReader, FrameWriter, inspect, Slice, SlotPool } from '../../index.js'
+import { codeOf } from '../support/code-of.js'
+import { eventually } from '../support/network.js'
+import { settingsOf } from '../support/socket-kinds.js'
+import { connected } from '../support/sockets.js'
+import { rejection, THROWN, throwing, thrownBy, trap } from '../support/thrown.js'
+
+const options = { maxFrameLength: 100 }
+
+/** Counts the readers that are alive. */
+const readers = (): number => inspect().filter(({ kind }) => kind === 'frame-reader').length
+
+describe.each(THROWN)('%s, thrown', (_, thrown) => {
+  it('by a getter of the options of a reader makes no reader', () => {
+    const before = readers()
+    const fields = ['lengthFieldOffset', 'lengthFieldLength', 'endian', 'lengthAdjustment', 'headerLength']
+    for (const name of ['maxFrameLength', 'pool', 'budget', ...fields]) {
+      expect(thrownBy(() => FrameReader.lengthDelimited(trap(name, thrown, options)))).toEqual({ reason: thrown })
+    }
+    for (const name of ['maxFrameLength', 'pool', 'budget', 'delimiter']) {
+      expect(thrownBy(() => FrameReader.delimited(trap(name, thrown, options)))).toEqual({ reason: thrown })
+    }
+    const header = { ...options, headerLength: 1, frameLength: () => 1 }
+    for (const name of ['maxFrameLength', 'pool', 'budget', 'headerLength', 'frameLength']) {
+      expect(thrownBy(() => FrameReader.withHeader(trap(name, thrown, header)))).toEqual({ reason: thrown })
+    }
+    expect(readers()).toBe(before)
+  })
+
+  it('by a getter of the options of a writer leaves the socket as it is', async () => {
+    const { dialled } = await connected()
+    const before = settingsOf(dialled)
+    for (const name of ['maxFrameLength', 'highWaterMark', 'lengthFieldLength', 'headerLength']) {
+      const given = trap(name, thrown, options)
+      expect(thrownBy(() => FrameWriter.lengthDelimited(dialled, given))).toEqual({ reason: thrown })
+    }
+    for (const name of ['maxFrameLength', 'highWaterMark', 'delimiter']) {
+      const given = trap(name, thrown, options)
+      expect(thrownBy(() => FrameWriter.delimited(dialled, given))).toEqual({ reason: thrown })
+    }
+    expect(settingsOf(dialled)).toEqual(before)
+  })
+
+  it('by a getter of the options of attach() or drained() rejects, and both can be called again', async () => {
+    const { dialled, accepted } = await connected()
+    const before = settingsOf(dialled)
+    using reader = FrameReader.delimited(options)
+    using writer = FrameWriter.delimited(accepted, options)
+    for (const name of ['signal', 'idleTimeoutMs']) {
+      expect(await rejection(reader.attach(dialled, () => {}, trap(name, thrown)))).toEqual({ reason: thrown })
+    }
+    for (const name of ['signal', 'timeoutMs']) {
+      expect(await rejection(writer.drained(trap(name, thrown)))).toEqual({ reason: thrown })
+    }
+    expect(settingsOf(dialled)).toEqual(before)
+    const lines: string[] = []
+    const reading = reader.attach(dialled, ([line]) => lines.push(Buffer.from(line!).toString()))
+    writer.write(Buffer.from('still there'))
+    await writer.end()
+    await reading
+    expect(lines).toEqual(['still there'])
+  })
+
+  it('by frameLength takes nothing in, and ends an attached socket', async () => {
+    let answer: () => number = throwing(thrown)
+    using reader = FrameReader.withHeader({ ...options, headerLength: 1, frameLength: () => answer() })
+    expect(thrownBy(() => reader.receive(Buffer.from('ab')))).toEqual({ reason: thrown })
+    expect(reader.pending).toBe(0)
+    answer = () => 2
+    expect(reader.receive(Buffer.from('ab')).length).toBe(1)
+    answer = throwing(thrown)
+    const stream = new PassThrough()
+    stream.write('ab')
+    expect(await rejection(reader.attach(stream, () => {}))).toEqual({ reason: thrown })
+    expect(stream.destroyed).toBe(true)
+  })
+
+  it.each([
+    ['onBatch', throwing(thrown)],
+    ['the promise of onBatch', () => Promise.reject(thrown)],
+    // biome-ignore lint/suspicious/noThenProperty: the test needs a thenable.
+    ['the then of what onBatch returns', () => ({ then: throwing(thrown) })],
+    ['a getter for then', () => Object.defineProperty({}, 'then', { get: throwing(thrown) })],
+  ])('by %s rejects attach(), ends the socket and gives the batch back', async (_, onBatch) => {
+    const pool = new SlotPool(1000)
+    const { dialled, accepted } = await connected()
+    using reader = FrameReader.delimited({ ...options, pool })
+    const reading = rejection(reader.attach(dialled, onBatch))
+    accepted.write('a\nb\n')
+    expect(await reading).toEqual({ reason: thrown })
+    expect(dialled.destroyed).toBe(true)
+    expect(pool.stats().liveSlices).toBe(0)
+    pool.close()
+  })
+
+  it.each(['prependListener', 'resume'])('by %s of the socket rejects attach() and ends the socket', async (method) => {
+    const { dialled } = await connected()
+    Object.defineProperty(dialled, method, { value: throwing(thrown) })
+    using reader = FrameReader.delimited(options)
+    expect(await rejection(reader.attach(dialled, () => {}))).toEqual({ reason: thrown })
+    expect(dialled.destroyed).toBe(true)
+  })
+
+  it('by write of the socket closes the writer, which gives its memory back', async () => {
+    const pool = new SlotPool(1000)
+    const { dialled } = await connected()
+    Object.defineProperty(dialled, 'write', { value: throwing(thrown) })
+    using writer = FrameWriter.lengthDelimited(dialled, options)
+    pool.getWritable(10)
+    writer.write(pool.getDataOwned())
+    await eventually(() => expect(pool.stats().liveSlices).toBe(0))
+    const { reason } = thrownBy(() => writer.write(Buffer.from('more')))
+    expect(reason).toMatchObject({ code: 'ERR_CLOSED' })
+    expect((reason as Error).cause).toBe(thrown ?? undefined)
+    pool.close()
+  })
+
+  it('by end of the socket rejects end() of the writer', async () => {
+    const { dialled } = await connected()
+    using writer = FrameWriter.lengthDelimited(dialled, options)
+    Object.defineProperty(dialled, 'end', { value: throwing(thrown), configurable: true })
+    expect(await rejection(writer.end())).toEqual({ reason: thrown })
+    expect(codeOf(() => writer.write(Slice.from(Buffer.from('late'))))).toBe('ERR_CLOSED')
+  })
+})
