@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { FrameReader, FrameWriter, inspect, Slice, SlotPool } from '../../index.js'
+import { FramePoolError, FrameReader, FrameWriter, inspect, Slice, SlotPool } from '../../index.js'
 import { codeOf } from '../support/code-of.js'
 import { eventually } from '../support/network.js'
 import { settingsOf } from '../support/socket-kinds.js'
@@ -124,4 +124,37 @@ describe.each(THROWN)('%s, thrown', (_, thrown) => {
     expect(await rejection(writer.end())).toEqual({ reason: thrown })
     expect(codeOf(() => writer.write(Slice.from(Buffer.from('late'))))).toBe('ERR_CLOSED')
   })
+})
+
+it('a script that uses readers while an error is made changes nothing of a stream that breaks', () => {
+  const frame = Buffer.from([0, 0, 0, 1, 7])
+  const tooLong = Buffer.from([0, 0, 0, 200])
+  for (const isOwn of [false, true]) {
+    using pool = new SlotPool(4096)
+    using others = new SlotPool(4096)
+    const breaking = FrameReader.lengthDelimited({ ...options, pool })
+    const other = FrameReader.lengthDelimited({ ...options, pool: others })
+    const usual = Object.getPrototypeOf(FramePoolError)
+    let ran = 0
+    class Reentrant extends Error {
+      constructor(message?: string) {
+        super(message)
+        if (ran++ > 0) return
+        if (isOwn) expect(() => breaking.receive(frame)).toThrow()
+        // Returns a batch, and breaks, too.
+        else other.receive(Buffer.concat([frame, tooLong])).release()
+      }
+    }
+    Object.setPrototypeOf(FramePoolError, Reentrant)
+    try {
+      expect(codeOf(() => breaking.receive(tooLong))).toBe('ERR_FRAME_TOO_LARGE')
+    } finally {
+      Object.setPrototypeOf(FramePoolError, usual)
+    }
+    expect(ran).toBeGreaterThan(0)
+    expect(codeOf(() => breaking.receive(frame))).toBe('ERR_FRAME_TOO_LARGE')
+    breaking[Symbol.dispose]()
+    other[Symbol.dispose]()
+    expect([pool.stats().liveSlices, pool.isDroppable]).toEqual([0, true])
+  }
 })

@@ -1,4 +1,5 @@
 import { acquired, released } from '../native/acquired.js'
+import { type Fault, failureOf } from '../native/fault.js'
 import {
   announceFrame,
   createFrameReader,
@@ -24,20 +25,6 @@ import { type FramedBatch, makeFramedBatch, passFramedBatch, sharesMemory } from
 import type { HeaderScanner } from './header-scanner.js'
 import type { Purse } from './purse.js'
 
-/** The reply of the last call. All readers share one record, because it is read at once. */
-const reply: ReaderReply = {
-  frames: 0,
-  slot: 0,
-  heapIndex: 0,
-  heapGeneration: 0,
-  offset: 0,
-  table: 0,
-  pending: 0,
-  awaited: 0,
-  broken: false,
-}
-const room: FrameRoom = { offset: 0, length: 0, moved: false }
-
 /** State of a native reader in this isolate, as the last call reported it. */
 export class ReaderCore {
   /** The reader, for events. */
@@ -57,6 +44,19 @@ export class ReaderCore {
   /** Set while the reader is attached to a socket: called when the reader is disposed of. */
   onDispose: (() => void) | null = null
   readonly #handle: Handle
+  /** The reply of the last call. */
+  readonly #reply: ReaderReply = {
+    frames: 0,
+    slot: 0,
+    heapIndex: 0,
+    heapGeneration: 0,
+    offset: 0,
+    table: 0,
+    pending: 0,
+    awaited: 0,
+    broken: false,
+  }
+  readonly #room: FrameRoom = { offset: 0, length: 0, moved: false }
   readonly #poolFor: (bytes: number) => SlotMemory
   /** The pool of the last call. */
   #pool: SlotMemory
@@ -122,15 +122,16 @@ export class ReaderCore {
     const scanned = this.#announce(bytes)
     // It may move.
     this.#memory = null
-    const failure = receiveFramed(this.#handle, pool.backlog, this.purse?.reservation ?? null, bytes, reply)
+    const fault = receiveFramed(this.#handle, pool.backlog, this.purse?.reservation ?? null, bytes, this.#reply)
     pool.received()
-    if (failure !== null && !reply.broken) {
+    if (fault !== null && !this.#reply.broken) {
       if (scanned !== null) takeBackFrames(this.#handle)
+      const failure = failureOf(fault)
       tellIfRefused(pool.source, lengthOf(bytes), failure)
       throw failure
     }
     scanned?.()
-    return this.#taken(failure, spare)
+    return this.#taken(fault, spare)
   }
 
   /** Has native code know the lengths of the frames that begin in `chunk`. Returns what notes that the chunk was taken in. */
@@ -151,6 +152,7 @@ export class ReaderCore {
   /** Returns the memory for the next bytes of an unfinished frame that needs at least `least` more, or null. */
   room(least: number): Uint8Array | null {
     if (this.closed || this.broken || this.awaited - this.pending < least) return null
+    const room = this.#room
     frameRoom(this.#handle, least, room)
     if (room.length === 0) return null
     if (this.#memory === null || room.moved) this.#memory = new ShownMemory(() => frameMemory(this.#handle))
@@ -162,16 +164,16 @@ export class ReaderCore {
   filled(count: number, spare: number): FramedBatch {
     this.checkOpen()
     this.#giveBackLast()
-    const failure = filledFrame(this.#handle, this.purse?.reservation ?? null, count, reply)
-    if (failure !== null && !reply.broken) throw failure
-    return this.#taken(failure, spare)
+    const fault = filledFrame(this.#handle, this.purse?.reservation ?? null, count, this.#reply)
+    if (fault !== null && !this.#reply.broken) throw failureOf(fault)
+    return this.#taken(fault, spare)
   }
 
-  #taken(failure: Error | null, spare: number): FramedBatch {
-    this.pending = reply.pending
-    this.awaited = reply.awaited
-    this.broken = reply.broken
-    const { frames, slot, table } = reply
+  #taken(fault: Fault | null, spare: number): FramedBatch {
+    const { frames, slot, table, pending, awaited, broken } = this.#reply
+    this.pending = pending
+    this.awaited = awaited
+    this.broken = broken
     // The memory is that of the batch, and the next frame gets its own.
     if (frames !== 0) this.#memory = null
     const batch = frames === 0 ? makeFramedBatch(null, this.#empty, false) : this.#batch()
@@ -180,7 +182,8 @@ export class ReaderCore {
       if (frames !== 0) purse.spent(table)
       purse.shrinkTo(this.broken ? 0 : this.pending + spare)
     }
-    if (failure !== null) throw failure
+    // Not before: making an error may run a script, which could use the reader.
+    if (fault !== null) throw failureOf(fault)
     this.#last = batch
     if (frames !== 0) {
       if (slot === 0) tellFallback(this.#pool.source, table)
@@ -190,7 +193,7 @@ export class ReaderCore {
   }
 
   #batch(): FramedBatch {
-    const { frames, slot, offset, table, heapIndex, heapGeneration } = reply
+    const { frames, slot, offset, table, heapIndex, heapGeneration } = this.#reply
     const pool = this.#pool
     const memory = pool.claim(slot, heapIndex, heapGeneration, null)
     const { header, trailer } = this.#empty

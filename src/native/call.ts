@@ -1,5 +1,4 @@
-import { errorOf } from '../support/errors.js'
-import { systemErrorOf } from '../support/system-error.js'
+import { type Fault, failureOf } from './fault.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
 import { Word } from './words.js'
@@ -7,13 +6,15 @@ import { Word } from './words.js'
 /** The control block: the words through which bound functions take their arguments and give their results. */
 export const control = new Uint32Array(bound.control)
 
+/** Returns the facts of the last call's failure, or null if it succeeded. For calls that report something even when they fail. */
+export function lastFault(): Fault | null {
+  return control[Word.Status] === 0 ? null : native.lastFault()
+}
+
 /** Returns the error of the last call, or null if it succeeded. For calls that report something even when they fail. */
 export function lastFailure(): Error | null {
-  if (control[Word.Status] === 0) return null
-  const { code, message, syscall, errno, path } = native.lastFault()
-  if (syscall === undefined) return errorOf(code, message)
-  const error = systemErrorOf(message, syscall, errno ?? 0)
-  return path === undefined ? error : Object.assign(error, { path })
+  const fault = lastFault()
+  return fault === null ? null : failureOf(fault)
 }
 
 /** Returns the handle of the object that the last call gave. */

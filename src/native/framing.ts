@@ -1,4 +1,5 @@
-import { callOn, control, lastFailure } from './call.js'
+import { callOn, control, lastFault } from './call.js'
+import type { Fault } from './fault.js'
 import { guarded } from './guarded.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
@@ -48,15 +49,14 @@ export function receiveFramed(
   purse: Handle | null,
   chunk: Uint8Array,
   reply: ReaderReply,
-): Error | null {
+): Fault | null {
   writeReceiver(reader, pool)
   control[Word.Ended] = 0
   writePurse(purse)
   framingReceive(chunk)
   readReply(reply)
   readBacklog(pool)
-  // Last, for making an error may run a script, which could make other calls.
-  return lastFailure()
+  return lastFault()
 }
 
 /** Notes the length of the next frame, in bytes. */
@@ -97,7 +97,7 @@ export function frameMemory(reader: Handle): ArrayBuffer {
 }
 
 /** Takes in `count` bytes that were written into the room of an unfinished frame. As `receiveFramed()` otherwise. */
-export function filledFrame(reader: Handle, purse: Handle | null, count: number, reply: ReaderReply): Error | null {
+export function filledFrame(reader: Handle, purse: Handle | null, count: number, reply: ReaderReply): Fault | null {
   control[Word.Handle] = reader.index
   control[Word.Generation] = reader.generation
   control[Word.Length] = count
@@ -105,7 +105,7 @@ export function filledFrame(reader: Handle, purse: Handle | null, count: number,
   writePurse(purse)
   framingFilled()
   readReply(reply)
-  return lastFailure()
+  return lastFault()
 }
 
 /** Releases a reader. `abandoned`: views of its memory may still be in use, and keep it. */

@@ -66,20 +66,27 @@ export interface SlotBacklog {
   room: number
 }
 
-/** Where a call has placed bytes. */
-export interface SlotPlace {
-  /** 1 to 32, or 0 on the heap. */
-  slot: number
+/** Where a call has made bytes writable. */
+export interface WritablePlace {
+  readonly onHeap: boolean
   /** In bytes, in the region or on the heap. */
-  offset: number
-  /** In bytes. */
-  length: number
-  /** Index of the handle of a slice on the heap. */
-  heapIndex: number
-  /** Generation of that handle. */
-  heapGeneration: number
+  readonly offset: number
   /** Whether the bytes on the heap lie elsewhere than before the call. */
-  moved: boolean
+  readonly moved: boolean
+}
+
+/** Where a slice lies that a call has taken. */
+export interface SlicePlace {
+  /** 1 to 32, or 0 on the heap. */
+  readonly slot: number
+  /** In bytes, in the region or on the heap. */
+  readonly offset: number
+  /** In bytes. */
+  readonly length: number
+  /** Index of the handle of a slice on the heap. */
+  readonly heapIndex: number
+  /** Generation of that handle. */
+  readonly heapGeneration: number
 }
 
 /** Writes a backlog into the control block, for a call that catches up with it. */
@@ -123,18 +130,16 @@ export function createSlotPool(capacity: number, settings: SlotPoolSettings): Ha
 }
 
 /**
- * Makes `length` more bytes writable, and writes their place into `place`: `slot` is 0 if they lie on the heap. Updates only `returned` of
- * the pool. When it throws, native code has caught up, but nothing was added.
+ * Makes `length` more bytes writable, and returns their place. Updates only `returned` of the pool. When it throws, native code has
+ * caught up, but nothing was added.
  */
-export function writableSlot(pool: SlotBacklog, length: number, place: SlotPlace): void {
+export function writableSlot(pool: SlotBacklog, length: number): WritablePlace {
   writeBacklog(pool)
   control[Word.Length] = length
   slotWritable()
   pool.returned = control[Word.Returned]!
   check()
-  place.slot = control[Word.Slot]!
-  place.offset = control[Word.Offset]!
-  place.moved = control[Word.Moved] === 1
+  return { onHeap: control[Word.Slot] === 0, offset: control[Word.Offset]!, moved: control[Word.Moved] === 1 }
 }
 
 /**
@@ -150,17 +155,19 @@ export function findSlot(pool: SlotBacklog, length: number): boolean {
   return control[Word.Slot] !== 0
 }
 
-/** Takes the pending bytes as a slice, and writes where it lies into `place`. When it throws, native code has caught up. */
-export function takeSlot(pool: SlotBacklog, place: SlotPlace): void {
+/** Takes the pending bytes as a slice, and returns where it lies. When it throws, native code has caught up. */
+export function takeSlot(pool: SlotBacklog): SlicePlace {
   writeBacklog(pool)
   slotTake()
   readBacklog(pool)
   check()
-  place.slot = control[Word.Slot]!
-  place.offset = control[Word.Offset]!
-  place.length = control[Word.Length]!
-  place.heapIndex = control[Word.Heap]!
-  place.heapGeneration = control[Word.HeapGeneration]!
+  return {
+    slot: control[Word.Slot]!,
+    offset: control[Word.Offset]!,
+    length: control[Word.Length]!,
+    heapIndex: control[Word.Heap]!,
+    heapGeneration: control[Word.HeapGeneration]!,
+  }
 }
 
 /** Has native code catch up, so that what it reports is exact. */

@@ -19,15 +19,14 @@ import type { WaitOptions } from '../support/wait.js'
 import { waitOptions } from '../support/wait.js'
 import { checkFree, checkIdle, type OwnedHalf, type RingSource } from './source.js'
 
-/** The latest answer of native code. One record serves all halves, because each answer is used at once. */
-const state: RingState = { available: 0, otherEnded: false }
-
 /** One half of a byte ring, as this isolate knows it. */
 export class HalfCore implements RingSource, OwnedHalf {
   readonly handle: Handle
   readonly #side: 'producer' | 'consumer'
   readonly size: number
   readonly memory: ShownMemory
+  /** The latest answer of native code. */
+  readonly #state: RingState = { available: 0, otherEnded: false }
   /** How often this half has come back to the start of the ring. */
   #rounds = 0
   /** Position at the start of the first of these rounds. */
@@ -105,7 +104,7 @@ export class HalfCore implements RingSource, OwnedHalf {
   get otherEnded(): boolean {
     if (this.#other !== null) return this.#other.#ended
     this.#ask()
-    return state.otherEnded
+    return this.#state.otherEnded
   }
 
   /** Crosses only if fewer than `wanted` bytes are known to be available. */
@@ -168,8 +167,8 @@ export class HalfCore implements RingSource, OwnedHalf {
   /** Asks native code for its state. */
   #ask(): void {
     this.#tell()
-    askRing(this.handle, state)
-    this.#learn(state.available)
+    askRing(this.handle, this.#state)
+    this.#learn(this.#state.available)
   }
 
   /** Takes over what native code, which has been told everything, says is available. */

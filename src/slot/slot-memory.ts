@@ -8,12 +8,13 @@ import {
   discardSlot,
   findSlot,
   revokeSlots,
-  type SlotPlace,
+  type SlicePlace,
   type SlotPoolSettings,
   slotPoolHeap,
   slotPoolRegion,
   takeSlot,
   truncateSlot,
+  type WritablePlace,
   writableSlot,
 } from '../native/slot.js'
 import { type Carrier, departSlot } from '../native/transfer.js'
@@ -29,9 +30,6 @@ import type { GrowingMemory } from './growing-buffer.js'
 
 /** Pools of this isolate, of which native code does not know everything until they are settled. */
 const pools = new Set<WeakRef<SlotMemory>>()
-
-/** Where the last call has placed bytes: read at once, and used again by the next. */
-const place: SlotPlace = { slot: 0, offset: 0, length: 0, heapIndex: 0, heapGeneration: 0, moved: false }
 
 /** Tells native code everything that it has not been told of any pool. */
 export function settlePools(): void {
@@ -208,8 +206,9 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
       return backlog.startSlot === 0 ? this.#takeAlone(backlog) : this.#takeBehind(backlog)
     }
     this.checkOpen()
+    let place: SlicePlace
     try {
-      takeSlot(backlog, place)
+      place = takeSlot(backlog)
     } finally {
       this.#caughtUp()
     }
@@ -363,8 +362,9 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
   protected ask(length: number): Uint8Array {
     this.checkOpen()
     const before = this.length
+    let place: WritablePlace
     try {
-      writableSlot(this.backlog, length, place)
+      place = writableSlot(this.backlog, length)
     } catch (error) {
       // Native code knows of the pending bytes all the same, and nothing was added.
       this.#caughtUp()
@@ -373,7 +373,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
     }
     this.#caughtUp()
     this.#known += length
-    if (place.slot === 0) {
+    if (place.onHeap) {
       if (this.#heap === null || place.moved) this.#heap = new ShownMemory(() => slotPoolHeap(this.owner))
     } else {
       this.#heap = null

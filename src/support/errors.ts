@@ -85,5 +85,6 @@ export function invalidArgValue(message: string): RangeError {
 export function errorOf(code: string, message: string): Error {
   if (code === 'ERR_OUT_OF_RANGE') return outOfRange(message)
   if (code === 'ERR_INVALID_ARG_TYPE') return invalidArgType(message)
+  if (code === 'ERR_INVALID_ARG_VALUE') return invalidArgValue(message)
   return new FramePoolError(code as ErrorCode, message)
 }

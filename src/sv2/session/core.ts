@@ -49,14 +49,13 @@ export interface SessionStats {
   memoryBytes: number
 }
 
-/** Where the frames lie that a call has received. One record for all sessions: it is read at once. */
-const place: ReceivedFrames = { frames: 0, slot: 0, heapIndex: 0, heapGeneration: 0, offset: 0, table: 0 }
-
 /** State and output of a native session in this isolate, as the last call reported them. */
 export class SessionCore implements RingSource {
   readonly handle: Handle
   readonly size: number
   readonly pool: SlotMemory
+  /** Where the frames lie that the last call has received. */
+  readonly #place: ReceivedFrames = { frames: 0, slot: 0, heapIndex: 0, heapGeneration: 0, offset: 0, table: 0 }
   /** Written by the calls to native code. `update()` then acts on it. */
   readonly reported: SessionState = {
     phase: PHASES.indexOf('handshake'),
@@ -196,6 +195,7 @@ export class SessionCore implements RingSource {
     pool.checkOpen()
     if (pool.length !== 0) throw new FramePoolError('ERR_BUSY', 'the pool holds bytes that were written and not taken')
     const bytes = pool.evict(chunk)
+    const place = this.#place
     const failure = receiveFrames(this.handle, pool.backlog, bytes, this.reported, place)
     pool.received()
     if (failure !== null || place.frames === 0) {
