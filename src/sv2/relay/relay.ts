@@ -18,7 +18,7 @@ import {
   watchRecords,
 } from '../../native/relay.js'
 import { integerArgument, optionsArgument } from '../../support/arguments.js'
-import { errorOf, FramePoolError } from '../../support/errors.js'
+import { errorOf, FramePoolError, invalidArgType } from '../../support/errors.js'
 import { callSafely, threw } from '../../support/thrown.js'
 import {
   clearInterval,
@@ -80,6 +80,9 @@ export interface RelayEvents {
   error: [error: Error]
 }
 
+/** Key of the constructor: only this module has it. */
+const relayKey = Symbol('framepool.relay')
+
 /**
  * A relay between miners and a mining pool. Each miner's connection gets its own upstream connection. Frames are decrypted,
  * re-encrypted and passed on in native threads, which JavaScript does not delay. A slow reader stalls only its own peer.
@@ -111,7 +114,8 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
   #resolveClosed: () => void = () => {}
 
   /** @internal */
-  constructor(options: RelayOptions) {
+  constructor(key: symbol, options: RelayOptions) {
+    if (key !== relayKey) throw invalidArgType('a Relay comes from createRelay()')
     super({ captureRejections: true })
     // Receives the rejections of async listeners. Not a method, because any code could call that.
     Object.defineProperty(this, captureRejectionSymbol, {
@@ -411,5 +415,5 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
  * and `ERR_OUT_OF_RANGE` or `ERR_INVALID_ARG_TYPE` for another bad option.
  */
 export function createRelay(options: RelayOptions): Relay {
-  return new Relay(options)
+  return new Relay(relayKey, options)
 }
