@@ -13,7 +13,7 @@ import {
 } from '../native/buddy.js'
 import type { Handle } from '../native/handle.js'
 import { ShownMemory } from '../native/shown-memory.js'
-import { type Carrier, departBuddyBuffer, departBuddyPool } from '../native/transfer.js'
+import { type Carrier, departBuddyHandle, departBuddyPool } from '../native/transfer.js'
 import { FramePoolError } from '../support/errors.js'
 import { Lease } from './lease.js'
 import type { LentBlocks } from './lent-blocks.js'
@@ -88,7 +88,7 @@ export class BuddyMemory {
   /** Sends a buffer of `length` bytes to another isolate by `carrier`. If that throws, the buffer has not left. */
   departBuffer(lease: Lease, length: number, carrier: Carrier): void {
     this.#checkMovable()
-    departBuddyBuffer(lease.handle, length, carrier)
+    departBuddyHandle(lease.handle, length, carrier)
   }
 
   /** Throws `ERR_CLOSED` once the pool is closed. */

@@ -1,16 +1,11 @@
 import type { Socket } from 'node:net'
-import { Duplex } from 'node:stream'
+import type { Duplex } from 'node:stream'
+import { cork, heldBy, uncork } from '../ring/sockets/socket-write.js'
 import { copyInto, lengthOf } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
 import { errorText, type Failure } from '../support/thrown.js'
 import { queueMicrotask } from '../support/timers.js'
 import { type WaitOptions, WaitQueue } from '../support/wait.js'
-
-/** The intrinsic getter: memory that a socket holds must not be given back, whatever the socket claims. */
-const writableLength = Object.getOwnPropertyDescriptor(Duplex.prototype, 'writableLength')!.get!
-
-/** The intrinsic methods: with those of the socket, bytes could stay corked forever. */
-const { cork, uncork } = Duplex.prototype
 
 /** Size of the memory that headers and small payloads are gathered in, in bytes. */
 const SCRATCH = 16_384
@@ -18,7 +13,7 @@ const SCRATCH = 16_384
 const MOST_SCRATCHES = 64
 const scratches: Uint8Array<ArrayBuffer>[] = []
 
-/** Bytes that go out, and what to do when the socket has taken them. */
+/** Bytes that go out, and a function to be called when the socket has taken them. */
 interface Piece {
   bytes: Uint8Array
   readonly done: (() => void) | null
@@ -39,8 +34,9 @@ export class Outgoing {
   #pieces: Piece[] = []
   #length = 0
   #scheduled = false
-  /** Memory that small pieces are gathered in, and how much of it is used. */
+  /** Memory that small pieces are gathered in. */
   #scratch: Uint8Array<ArrayBuffer> | null = null
+  /** Bytes of `#scratch` that are used. */
   #used = 0
   #failure: Failure | null = null
   #closed = false
@@ -139,7 +135,7 @@ export class Outgoing {
       return
     }
     const onDone = (error?: Error | null): void => this.#land(flight, error == null ? null : { error })
-    const held = writableLength.call(socket)
+    const held = heldBy(socket)
     if (bytes.length > 1) cork.call(socket)
     try {
       // The socket takes the pieces in order, so the last one is enough.
@@ -150,12 +146,12 @@ export class Outgoing {
     } catch (error) {
       this.#failure ??= { error }
       // A socket that took bytes before it threw calls back, or holds them until it is gone.
-      if (writableLength.call(socket) <= held) this.#land(flight, { error })
+      if (heldBy(socket) <= held) this.#land(flight, { error })
     } finally {
       if (bytes.length > 1) uncork.call(socket)
     }
     // The system may have taken everything by now, which Node reports only on a later tick.
-    if (writableLength.call(socket) === 0 && socket.writable && this.#failure === null) this.#land(flight, null)
+    if (heldBy(socket) === 0 && socket.writable && this.#failure === null) this.#land(flight, null)
   }
 
   /** Gives back the memory of a flight that is over. */

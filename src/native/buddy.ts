@@ -17,7 +17,7 @@ export interface BuddyGrant {
   generation: number
   /** Block that it lies in. */
   block: number
-  /** Where it begins in the block, in bytes. */
+  /** Offset in the block, in bytes. */
   offset: number
   /** In bytes. */
   capacity: number

@@ -43,13 +43,13 @@ export interface SlotBacklog {
   takenCount: number
   /** Slot of the first of those. */
   takenSlot: number
-  /** Where the first of those begins in the region, in bytes. */
+  /** Offset of the first of those in the region, in bytes. */
   takenStart: number
   /** Bytes of each of those. */
   readonly takenLengths: readonly number[]
   /** Slots released since, one bit a slot. */
   releasedLater: number
-  /** Where the pending bytes begin in the region. */
+  /** Offset of the pending bytes in the region. */
   start: number
   /** Pending bytes that native code has not been told of. */
   written: number
@@ -60,13 +60,13 @@ export interface SlotBacklog {
   nextSlot: number
   /** Last slot that the messages after it may have. */
   lastSlot: number
-  /** Where the next message begins in the region, in bytes, if it fits into `room`. */
+  /** Offset of the next message in the region, in bytes, if it fits into `room`. */
   next: number
   /** In bytes. */
   room: number
 }
 
-/** Where a call has placed bytes. */
+/** Place in which a call has put bytes. */
 export interface SlotPlace {
   /** 1 to 32, or 0 on the heap. */
   slot: number
@@ -103,7 +103,7 @@ export function writeBacklog(pool: SlotBacklog): void {
   control[Word.Returned] = 0
 }
 
-/** Reads what the call that caught up with a backlog said of the pool. */
+/** Reads the state of the pool from the reply of a call that caught up with a backlog. */
 export function readBacklog(pool: SlotBacklog): void {
   pool.returned = control[Word.Returned]!
   pool.nextSlot = control[Word.NextSlot]!
@@ -150,7 +150,7 @@ export function findSlot(pool: SlotBacklog, length: number): boolean {
   return control[Word.Slot] !== 0
 }
 
-/** Takes the pending bytes as a slice, and writes where it lies into `place`. When it throws, native code has caught up. */
+/** Takes the pending bytes as a slice, and writes its place into `place`. When it throws, native code has caught up. */
 export function takeSlot(pool: SlotBacklog, place: SlotPlace): void {
   writeBacklog(pool)
   slotTake()

@@ -1,7 +1,7 @@
 import type { Handle } from '../native/handle.js'
 import { releaseSlice } from '../native/heap.js'
 import { MAX_SLOTS } from '../native/slot.js'
-import { type Carrier, departSlice, foreignRegionView, forgetRegion, watchRegion } from '../native/transfer.js'
+import { type Carrier, departSliceHandle, foreignRegionView, forgetRegion, watchRegion } from '../native/transfer.js'
 import { RegionViews } from './region-views.js'
 import type { SliceMemory } from './slice-memory.js'
 
@@ -46,7 +46,7 @@ class BorrowedMemory implements SliceMemory {
   }
 
   depart(slot: number, carrier: Carrier): void {
-    departSlice(this.#slices[slot]!, carrier)
+    departSliceHandle(this.#slices[slot]!, carrier)
     this.#remove()
   }
 

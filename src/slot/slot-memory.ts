@@ -30,7 +30,7 @@ import type { GrowingMemory } from './growing-buffer.js'
 /** Pools of this isolate, of which native code does not know everything until they are settled. */
 const pools = new Set<WeakRef<SlotMemory>>()
 
-/** Where the last call has placed bytes: read at once, and used again by the next. */
+/** Place in which the last call has put bytes: read at once, and used again by the next. */
 const place: SlotPlace = { slot: 0, offset: 0, length: 0, heapIndex: 0, heapGeneration: 0, moved: false }
 
 /** Tells native code everything that it has not been told of any pool. */
@@ -109,7 +109,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
     return this.#live === 0 && this.heapSlices.alive === 0
   }
 
-  /** How many slices are alive, in slots and on the heap. */
+  /** Number of slices that are alive, in slots and on the heap. */
   get liveSlices(): number {
     let count = this.heapSlices.alive
     for (let mask = this.#live; mask !== 0; mask &= mask - 1) count++

@@ -10,7 +10,7 @@ export interface RelayBudget {
   waiting: number
 }
 
-/** How often clients were refused something, by reason. */
+/** Number of refusals to clients, by reason. */
 export interface RelayRefusals {
   /** There were `maxConnections`, or as many as descriptors allow. */
   connections: number
