@@ -466,7 +466,9 @@ describe('the last message of a pool that left', { timeout: PATIENCE_MS }, () =>
     peer.session.send({ messageType: 0x12 }, error('last'))
     await eventually(() => expect(miner.frames.length).toBe(3))
     miner.socket.end()
-    expect((await one()).reason).toBe('downstream ended; the mining pool had sent OpenMiningChannel.Error "of the proxy"')
+    expect((await one()).reason).toBe(
+      'downstream ended; the mining pool had sent OpenMiningChannel.Error "of the proxy"',
+    )
   })
 
   it.each<[string, Partial<RelayOptions>]>([

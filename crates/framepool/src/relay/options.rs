@@ -39,7 +39,7 @@ pub struct RelayOptions {
     pub public_key: String,
     /// Secret key that belongs to it.
     pub secret_key: String,
-    /// How long the certificate of a handshake is valid.
+    /// Validity of the certificate of a handshake.
     pub certificate_validity: Duration,
     /// Options of all sessions.
     pub session: SessionOptions,
