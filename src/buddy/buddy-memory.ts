@@ -20,7 +20,7 @@ import type { LentBlocks } from './lent-blocks.js'
 import { Magazine } from './magazine.js'
 import { CAPACITIES } from './sizes.js'
 
-/** By the index of their handle: an isolate has one for each pool, however often that arrives. */
+/** Memories by the index of their handle: an isolate has one for each pool, however often the pool arrives. */
 const memories = new Map<number, BuddyMemory>()
 
 /** State of a native buddy pool in this isolate: the blocks that it has seen, and the buffers in its magazine. */

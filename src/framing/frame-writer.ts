@@ -28,7 +28,7 @@ import {
 } from './layout.js'
 import { Outgoing } from './outgoing.js'
 
-/** Options of every `FrameWriter`, besides those of the reader of the same frames. Of these, `pool` and `budget` have no meaning here. */
+/** Options of every `FrameWriter`, besides those of the reader of the same frames, whose `pool` and `budget` have no meaning here. */
 export interface WriterOptions {
   /** Bytes that wait to be sent at which `write()` and `forward()` return false. Default 65,536. */
   highWaterMark?: number

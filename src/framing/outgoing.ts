@@ -116,7 +116,7 @@ export class Outgoing {
     })
   }
 
-  /** Writes what was gathered. */
+  /** Writes the gathered pieces. */
   flush(): void {
     this.#leaveScratch()
     const pieces = this.#pieces
@@ -191,7 +191,7 @@ export class Outgoing {
     }
   }
 
-  /** Drops what was not written, and gives its memory back. What the socket has is still sent. */
+  /** Drops the bytes that were not written, and gives their memory back. The socket still sends the bytes that it has. */
   close(): void {
     if (this.#closed) return
     this.#closed = true

@@ -19,7 +19,7 @@ export interface BuddyGrant {
   block: number
   /** Offset in the block, in bytes. */
   offset: number
-  /** In bytes. */
+  /** Capacity in bytes. */
   capacity: number
 }
 

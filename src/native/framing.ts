@@ -76,7 +76,7 @@ export function takeBackFrames(reader: Handle): void {
 export interface FrameRoom {
   /** Offset in the memory that `frameMemory()` shows, in bytes. */
   offset: number
-  /** In bytes; 0 if there is no room. */
+  /** Length in bytes; 0 if there is no room. */
   length: number
   /** Whether the memory lies elsewhere than before the call. */
   moved: boolean

@@ -62,7 +62,7 @@ export interface SlotBacklog {
   lastSlot: number
   /** Offset of the next message in the region, in bytes, if it fits into `room`. */
   next: number
-  /** In bytes. */
+  /** Bytes that are free from `next` on. */
   room: number
 }
 
@@ -70,9 +70,9 @@ export interface SlotBacklog {
 export interface SlotPlace {
   /** 1 to 32, or 0 on the heap. */
   slot: number
-  /** In bytes, in the region or on the heap. */
+  /** Offset in the region or on the heap, in bytes. */
   offset: number
-  /** In bytes. */
+  /** Length in bytes. */
   length: number
   /** Index of the handle of a slice on the heap. */
   heapIndex: number

@@ -69,7 +69,7 @@ class BorrowedMemory implements SliceMemory {
   }
 }
 
-/** By the index of the region's handle, of which native code has one for each pool. */
+/** Memories by the index of the region's handle, of which native code has one for each pool. */
 const regions: (BorrowedMemory | undefined)[] = []
 
 /**

@@ -150,7 +150,7 @@ unsafe extern "C" fn give_back(data: *mut c_void) {
         // SAFETY: `data` is the instance data of an environment whose JavaScript has ended: nothing else refers to it
         // while the hook runs.
         let state = unsafe { &mut *data.cast::<EnvState>() };
-        // Where the end was noticed in time, nothing is left of it.
+        // If the end was noticed in time, nothing is left of it.
         state.realm.end_without_a_look();
         state.blocked = None;
         for cancel in state.waits.take_cancels() {

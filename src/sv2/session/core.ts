@@ -158,7 +158,7 @@ export class SessionCore implements RingSource {
     })
   }
 
-  /** Never blocks: only this thread could fill the output. */
+  /** Returns the available bytes, or throws `ERR_TIMEOUT`. It never blocks, since only this thread could fill the output. */
   waitSync(bytes: number): number {
     if (this.available >= bytes || this.state === 'closed') return this.available
     throw new FramePoolError('ERR_TIMEOUT', 'nothing can come into the output while this thread waits')

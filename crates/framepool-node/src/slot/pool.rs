@@ -119,7 +119,7 @@ pub(crate) fn heap(call: &mut Call<'_>) -> Reply {
 
 /// Ends the views of the region. In debug mode views are good until the next call.
 pub(crate) fn conceal(call: &mut Call<'_>) -> Reply {
-    // Where that cannot be done, the views stay: they show memory that the pool still has.
+    // If that cannot be done, the views stay: they show memory that the pool still has.
     entry(call.state)?.region.conceal();
     Ok(None)
 }

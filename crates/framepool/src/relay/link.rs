@@ -726,7 +726,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
         Ok(())
     }
 
-    /// Reads nothing more from the miner. What was read goes through, and the answers of the mining pool.
+    /// Reads nothing more from the miner. The bytes that were read still go through, as do the answers of the mining pool.
     pub(super) fn drain(&mut self) -> Step<()> {
         let ending = Ending::of_relay(Cause::Closed);
         if self.sides[UPSTREAM].is_none() {
