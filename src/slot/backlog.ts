@@ -59,7 +59,7 @@ export class Backlog implements SlotBacklog {
     this.written = length
   }
 
-  /** Whether the current message may grow to `length` bytes where it is. */
+  /** Returns whether the current message may grow to `length` bytes where it is. */
   fits(length: number): boolean {
     return length <= (this.startSlot === 0 ? this.#capacity : this.#limit)
   }

@@ -18,17 +18,17 @@ export function wireExtension(extensionType: number, channelMessage: boolean): n
 
 /** Returns one number for the extension of a frame, whose channel bit makes no difference, and its type: extension × 256 + type. */
 export function frameKey(extensionType: number, messageType: number): number {
-  return ((extensionType & ~CHANNEL_BIT) << 8) | messageType
+  return ((extensionType & 0x7fff) << 8) | messageType
 }
 
 /**
- * Returns the `frameKey()` of a frame, or −1 if its type is no byte. Reads extension and type once. Throws `ERR_INVALID_ARG_TYPE` if the
- * frame has none.
+ * Returns one number for the extension of a frame, without the channel bit, and its type, which any script may have made. Unlike
+ * `frameKey()` it keeps a type that is no byte apart from all others. Reads each once. Throws `ERR_INVALID_ARG_TYPE` if the frame has none.
  */
 export function keyOf(frame: MessageType): number {
   const { extensionType, messageType } = frame ?? {}
   if (typeof extensionType !== 'number' || typeof messageType !== 'number') {
     throw invalidArgType('not a frame')
   }
-  return messageType === (messageType & 0xff) ? frameKey(extensionType & 0xffff, messageType) : -1
+  return messageType * 0x8000 + (extensionType & 0x7fff)
 }

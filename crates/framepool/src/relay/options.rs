@@ -10,7 +10,7 @@ use crate::sv2::Options as SessionOptions;
 /// Number of threads of a relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Threads {
-    /// This number.
+    /// This number of threads.
     Number(NonZeroUsize),
     /// As many as the machine has processors for.
     Auto,
