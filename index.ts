@@ -24,7 +24,7 @@ export type {
 export { type InspectedObject, inspect, type ObjectKind } from './src/inspect.js'
 export { MemoryBudget, type MemoryBudgetStats } from './src/memory/memory-budget.js'
 export { Reservation } from './src/memory/reservation.js'
-export { checkMemory } from './src/native/trace.js'
+export { checkMemory } from './src/native/check-memory.js'
 export { performanceMarks } from './src/performance-marks.js'
 export { ByteRing } from './src/ring/byte-ring.js'
 export { Consumer } from './src/ring/consumer.js'

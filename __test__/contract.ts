@@ -49,7 +49,7 @@ export function bufferContract(name: string, make: () => PoolBuffer & AeadBuffer
         expect(buffer.getDataOwned().bytes).toEqual(counting(140, 0))
       })
 
-      it('of 0 bytes gives an empty view and changes nothing', () => {
+      it('gives an empty view for 0 bytes, and changes nothing', () => {
         const buffer = make()
         expect(buffer.getWritable(0)).toHaveLength(0)
         expect(buffer.isEmpty).toBe(true)
@@ -255,7 +255,7 @@ export function bufferContract(name: string, make: () => PoolBuffer & AeadBuffer
         expect(buffer.getDataOwned().bytes).toEqual(counting(3))
       })
 
-      it('to 0 leaves only the hidden bytes', () => {
+      it('leaves only the hidden bytes when it truncates to 0', () => {
         const buffer = written(1, 2, 3)
         buffer.dangerSetStart(2)
         buffer.truncate(0)
@@ -276,7 +276,7 @@ export function bufferContract(name: string, make: () => PoolBuffer & AeadBuffer
       })
 
       // In debug mode a view is valid until the next call.
-      it.skipIf(DEBUG).each([3, 300])('of %i bytes to 0 leaves their view valid as input', (length) => {
+      it.skipIf(DEBUG).each([3, 300])('leaves the view of %i bytes valid as input when it truncates to 0', (length) => {
         const buffer = written(...counting(length))
         const view = buffer.bytes
         buffer.truncate(0)

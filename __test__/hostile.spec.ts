@@ -155,7 +155,7 @@ describe('memory that is taken away', () => {
     expect(holder.release()).toBe(true)
   })
 
-  it('of a ring is shown again during its use', () => {
+  it('is shown again during the use of a ring', () => {
     const { producer, consumer } = new ByteRing(64).intoParts()
     producer.ioSlices(([bytes]) => {
       bytes.set([1, 2, 3])
@@ -171,7 +171,7 @@ describe('memory that is taken away', () => {
     expect([...read]).toEqual([2, 3, 0])
   })
 
-  it('of a session is shown again', () => {
+  it('is shown again by a session', () => {
     const { initiator, responder } = strangers()
     initiator.output.ioSlices(([bytes]) => {
       void detachByStream(bytes)
@@ -234,7 +234,7 @@ describe('code that runs inside a call', () => {
 })
 
 describe('forgeries', () => {
-  it('of signals are refused before a wait begins', async () => {
+  it('cannot pose as signals: a wait refuses them before it begins', async () => {
     const pool = new BudgetPool({ bufferSize: 8, maxMemory: 64 })
     const all = pool.tryAllocate(8)!
     for (const signal of [
@@ -248,7 +248,7 @@ describe('forgeries', () => {
     all.release()
   })
 
-  it('of batches and frames cannot be constructed, and are not forwarded', () => {
+  it('cannot pose as batches and frames, which are neither constructed nor forwarded', () => {
     const { initiator, responder } = pair()
     const batch = responder.receive(wireOf(initiator, { messageType: 1 }, new Uint8Array(8)))
     const [frame] = batch as Iterable<Frame> as [Frame]
@@ -261,14 +261,14 @@ describe('forgeries', () => {
     }
   })
 
-  it('of a socket leave the session unchanged', () => {
+  it('cannot pose as a socket, and leave the session unchanged', () => {
     const session = Sv2Session.initiator()
     expect(() => session.attach(Object.create(Socket.prototype), () => {})).toThrow(TypeError)
     session.close()
     expect(session.stats().memoryBytes).toBe(0)
   })
 
-  it('of a socket leave the half of a ring unchanged', async () => {
+  it('cannot pose as a socket, and leave the half of a ring unchanged', async () => {
     const { consumer } = new ByteRing(8).intoParts()
     const forged = Object.create(Socket.prototype)
     expect(await codeOfRejection(consumer.pipeTo(forged))).toBe('ERR_INVALID_ARG_TYPE')
@@ -276,7 +276,7 @@ describe('forgeries', () => {
     expect(consumer.release()).toBe(true)
   })
 
-  it("of the calls that a socket makes to its ring's half are refused and change nothing", () => {
+  it("cannot make the calls that a socket makes to its ring's half, and change nothing", () => {
     const { producer } = new ByteRing(64).intoParts()
     const { buffer, callback } = producer.onread()
     const view = buffer()
@@ -293,7 +293,7 @@ describe('forgeries', () => {
     expect(producer.position).toBe(3n)
   })
 
-  it('of a receiver cannot start a timer of the relay', async () => {
+  it('cannot start a timer of the relay as its receiver', async () => {
     const relay = createRelay({ ...authority, listen: { port: 0 }, upstream: { host: '127.0.0.1', port: 1 } })
     const { close } = relay
     await expect(close.call({} as typeof relay, { drainMs: 0 })).rejects.toThrow(TypeError)

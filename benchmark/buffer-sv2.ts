@@ -24,7 +24,7 @@ const ROUNDS = 1000
 /** Capacity of the pools, as in the crate's bench. */
 const CAPACITY = 5 * 2 ** 16
 const PIECE = 10
-/** How long the other thread holds a message, in milliseconds: the crate's bench says 10 µs, and 10 ns in its second loop. */
+/** Time that the other thread holds a message, in milliseconds: the crate's bench says 10 µs, and 10 ns in its second loop. */
 const HELD_MS = 0.01
 
 const pick = random()

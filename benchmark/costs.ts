@@ -1,4 +1,4 @@
-/** What the parts of a message cost in Node itself, from which framepool's design follows. It has no target. */
+/** Costs of the parts of a message in Node itself, from which framepool's design follows. There is no target. */
 import b from 'benny'
 import { report } from './rounds.js'
 

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { startWorker } from './worker.js'
 
-/** How frames reach the worker and come back: in slices through channels, or as messages. */
+/** Way of frames to the worker and back: in slices through channels, or as messages. */
 export type Handover = 'framepool' | 'copy' | 'transfer'
 
 /** Cost of serving in this process. */

@@ -1,4 +1,4 @@
-/** How costs grow with the size of messages, live slices, connections, workers and the size of a ring. It has no target. */
+/** Growth of costs with the size of messages, live slices, connections, workers and the size of a ring. There is no target. */
 import { strict as assert } from 'node:assert'
 import { availableParallelism } from 'node:os'
 import { BuddyPool, ByteRing, type Slice, SlotPool } from '../index.js'
@@ -87,7 +87,7 @@ function timesWithin(work: Work, ms: number): number {
   return times
 }
 
-/** Returns how many times as much the last costs as the first. */
+/** Returns the cost of the last divided by the cost of the first. */
 function factor(line: number[]): string {
   return `${(line.at(-1)! / line[0]!).toFixed(1)} times`
 }

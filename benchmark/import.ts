@@ -1,4 +1,4 @@
-/** How long `import 'framepool'` takes in a new process, beyond importing an empty module: the code as it is published. */
+/** Time that `import 'framepool'` takes in a new process, beyond importing an empty module: the code as it is published. */
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

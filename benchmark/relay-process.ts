@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 
-/** How to relay: through rings of `ringBytes`, or with `pipe` and an optional high-water mark. */
+/** Way to relay: through rings of `ringBytes`, or with `pipe` and an optional high-water mark. */
 export interface Way {
   ringBytes?: number
   highWaterMark?: number

@@ -1,7 +1,7 @@
 import { type Reached, type Row, record, type Target } from './report/record.js'
 import { confidence, median } from './statistics.js'
 
-/** What one comparison measured. */
+/** Results of one comparison. */
 export interface Measured {
   title: string
   unit: string

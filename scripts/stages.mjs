@@ -51,7 +51,7 @@ export async function runAll(stages, passed = 0, failed = 0) {
 }
 
 /**
- * Runs a command, shows its output, and returns how many of its tests passed and failed. `count` reads the numbers from
+ * Runs a command, shows its output, and returns the numbers of its tests that passed and failed. `count` reads the numbers from
  * the output. A stage without `count` is one check.
  */
 export async function run({ name, command, args, env, count }) {

@@ -1,4 +1,4 @@
-/** How objects of framepool look in `console.log` and `util.inspect`. */
+/** Texts of framepool's objects in `console.log` and `util.inspect`. */
 import { BuddyBuffer, checkBuddyBuffer } from './buddy/buddy-buffer.js'
 import { BuddyPool } from './buddy/buddy-pool.js'
 import { BudgetAllocation, checkAllocation } from './budget/budget-allocation.js'

@@ -16,7 +16,7 @@ export interface InspectedObject {
    * for a session what it held at first.
    */
   bytes: number
-  /** How long ago it was acquired, in milliseconds. In debug mode only. */
+  /** Time since it was acquired, in milliseconds. In debug mode only. */
   ageMs?: number
   /** Stack of the call that acquired it, innermost frame first. In debug mode only. */
   stack?: string

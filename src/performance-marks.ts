@@ -5,7 +5,7 @@ import { now } from './support/timers.js'
 
 type Message = EventMessages[EventName]
 
-/** What becomes of the messages of each channel. The start of a wait is that of its measure. */
+/** Recorders of the messages of each channel. The start of a wait is that of its measure. */
 const recorders: { readonly [name in Exclude<EventName, 'framepool:wait:start'>]: (message: unknown) => void } = {
   'framepool:created': marking('framepool:created'),
   'framepool:closed': marking('framepool:closed'),

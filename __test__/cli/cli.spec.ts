@@ -424,7 +424,7 @@ describe('relay', () => {
     await session.established()
     session.send({ messageType: 0 }, Buffer.alloc(16))
     await run.written(
-      / connection 2 ended: upstream ended; the pool had sent SetupConnection\.Error "no\?this" \(upstream, ENDED; frames up 1 down 1; \d+ ms\)\n/,
+      / connection 2 ended: upstream ended; the mining pool had sent SetupConnection\.Error "no\?this" \(upstream, ENDED; frames up 1 down 1; \d+ ms\)\n/,
     )
     run.kill('SIGTERM')
     expect(await run.exitCode()).toBe(0)

@@ -248,7 +248,7 @@ describe("the demo's pool", { timeout: PATIENCE_MS }, () => {
       maxTarget: new Uint8Array(32),
     })
     await once(miner.socket, 'close')
-    const reason = 'pool, of a miner without a channel: a channel was asked for before SetupConnection'
+    const reason = 'mining pool, of a miner without a channel: a channel was asked for before SetupConnection'
     await expect.poll(() => failures).toContain(reason)
   })
 
@@ -256,7 +256,7 @@ describe("the demo's pool", { timeout: PATIENCE_MS }, () => {
     const miner = await open()
     miner.send(SetupConnectionSuccess, { usedVersion: 2, flags: 0 })
     await once(miner.socket, 'close')
-    await expect.poll(() => failures).toContain('pool, of a miner without a channel: unexpected message type 1')
+    await expect.poll(() => failures).toContain('mining pool, of a miner without a channel: unexpected message type 1')
   })
 })
 

@@ -205,7 +205,7 @@ describe.skipIf(DEBUG)('crossings', () => {
 })
 
 describe('handles', () => {
-  it('that are stale name nothing, even when their place is reused', () => {
+  it('name nothing once they are stale, even when their place is reused', () => {
     const first = createSlotPool(8, { slots: 8, debug: false })
     slotPoolReport(first)
     closeSlotPool(first, true)
@@ -219,7 +219,7 @@ describe('handles', () => {
     closeSlotPool(second, true)
   })
 
-  it('that never existed name nothing', () => {
+  it('name nothing if they never existed', () => {
     for (const index of [0xffff_ffff, 1_000_000]) {
       expect(codeOf(() => slotPoolReport({ index, generation: 0 }))).toBe('ERR_RELEASED')
     }

@@ -71,13 +71,13 @@ describe('an addon that does not load', () => {
     expect(cause).toEqual(expect.any(String))
   })
 
-  it('because the addon of the platform package does not load: the message begins with that error', () => {
+  it('gives its error first if it is that of the platform package', () => {
     const to = copy('package')
     addPackage(to, 'index.js', 'throw new Error("of the package")')
     expect(failureOf(join(to, 'dist/index.js'))!.message).toMatch(/^of the package \(framepool's native addon /)
   })
 
-  it('because FRAMEPOOL_ADDON names one that does not: names that variable', () => {
+  it('gives the name of FRAMEPOOL_ADDON if that names it', () => {
     const path = join(folder, 'other.node')
     writeFileSync(path, 'x')
     const { message } = failureOf(join(dist, 'index.js'), [], { FRAMEPOOL_ADDON: path })!
@@ -109,14 +109,14 @@ describe('an addon that is absent', () => {
 })
 
 describe('an addon that is found', () => {
-  it('in the package of the platform', () => {
+  it('may lie in the package of the platform', () => {
     const to = copy('found')
     addPackage(to, addon)
     cpSync(join(dist, 'src/native', addon), join(to, 'node_modules', prebuilt, addon))
     expect(failureOf(join(to, 'dist/index.js'))).toBeNull()
   })
 
-  it('by FRAMEPOOL_ADDON', () => {
+  it('may be named by FRAMEPOOL_ADDON', () => {
     const env = { FRAMEPOOL_ADDON: join(dist, 'src/native', addon) }
     expect(failureOf(join(copy('named'), 'dist/index.js'), [], env)).toBeNull()
   })

@@ -56,7 +56,7 @@ function debugging<T>(program: string, debug = '1'): T {
   return JSON.parse(printed) as T
 }
 
-it('what comes at the end of a wait was acquired by the call that began to wait', () => {
+it('an object that a wait gives counts as acquired by the call that began the wait', () => {
   const stacks = debugging<Record<string, string>>(`
     const { MemoryBudget, SliceChannel } = framepool
     const { sender, receiver } = SliceChannel.create()
@@ -283,7 +283,7 @@ describe('an object that is never released', () => {
 })
 
 describe('memory that is written after its release', () => {
-  it('by a read in flight is reported, with its stack', () => {
+  it('is reported with its stack when a read in flight writes it', () => {
     const warnings = debugging<Warning[]>(`
       const fd = fifo()
       function releasesTooEarly() {
@@ -335,7 +335,7 @@ describe('memory that is written after its release', () => {
     },
   ]
 
-  it.each(late)('by a read into $into is reported, and does no harm', ({ bytes, make, look, release }) => {
+  it.each(late)('is reported when a read into $into writes it, and does no harm', ({ bytes, make, look, release }) => {
     const { warnings, length } = debugging<{ warnings: Warning[]; length: number }>(`
       const fd = fifo()
       let view

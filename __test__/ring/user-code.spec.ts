@@ -68,7 +68,7 @@ function openDevice(path: string, flags: string): number {
 }
 
 describe.each(THROWN)('%s, thrown', (_, thrown) => {
-  it('by the callback of ioSlices or ioSlicesAsync is passed on, and the half is as before', async () => {
+  it('is passed on by ioSlices and ioSlicesAsync, whose half is as before', async () => {
     const { producer, consumer } = new ByteRing(64).intoParts()
     producer.writeAll(pattern(10))
     const thenables = [
@@ -94,7 +94,7 @@ describe.each(THROWN)('%s, thrown', (_, thrown) => {
     for (const half of [producer, consumer]) expect(half.release()).toBe(true)
   })
 
-  it('by a getter of the options of a wait rejects, and leaves nothing waiting, lent or taken', async () => {
+  it('rejects a wait when a getter of its options throws it, and leaves nothing waiting, lent or taken', async () => {
     const budget = new BudgetPool({ bufferSize: 8, maxMemory: 64 })
     const buddy = new BuddyPool()
     const { producer, consumer } = new ByteRing(64).intoParts()
@@ -142,7 +142,7 @@ describe.each(THROWN)('%s, thrown', (_, thrown) => {
     await Promise.all([budget.close(), buddy.close()])
   })
 
-  it('by a getter of what something is made of, makes nothing', async () => {
+  it('is passed on when a getter of options throws it, and nothing is made', async () => {
     expect(thrownBy(() => new BudgetPool(trap('maxMemory', thrown, { bufferSize: 8 })))).toEqual({ reason: thrown })
     const watermarks = new Proxy([1, 2, 3, 4], { get: throwing(thrown) })
     for (const options of [
@@ -168,7 +168,7 @@ describe.each(THROWN)('%s, thrown', (_, thrown) => {
     for (const half of [producer, consumer]) expect(half.release()).toBe(true)
   })
 
-  it('as the reason of an abort is what rejects, and nothing listens any more', async () => {
+  it('rejects waits as the reason of an abort, and nothing listens any more', async () => {
     // Node replaces `undefined` with its own error.
     const reasonOf = (signal: AbortSignal) => ({ reason: thrown === undefined ? signal.reason : thrown })
     const before = AbortSignal.abort(thrown)
@@ -201,7 +201,7 @@ describe.each(THROWN)('%s, thrown', (_, thrown) => {
     for (const half of [producer, consumer]) half.release()
   })
 
-  it('by what a signal has of its own is never asked', async () => {
+  it('is not met in own properties of a signal, which are never read', async () => {
     const abort = new AbortController()
     const { signal } = abort
     for (const name of ['aborted', 'reason', 'addEventListener', 'removeEventListener', 'throwIfAborted'] as const) {
@@ -231,12 +231,12 @@ describe.each(THROWN)('%s, thrown', (_, thrown) => {
     await eventually(() => expect([producer.release(), consumer.release()]).toEqual([false, false]))
   })
 
-  it('by onProgress stops the pump, and is what it rejects with', async () => {
+  it('stops and rejects the pump when onProgress throws it', async () => {
     const descriptors = [openDevice('/dev/zero', 'r'), openDevice('/dev/null', 'w')] as const
     expect(await rejection(pump(...descriptors, { onProgress: throwing(thrown) }))).toEqual({ reason: thrown })
   })
 
-  it('by a method of the socket rejects pipeTo, and gives the half back', async () => {
+  it('rejects pipeTo when a method of the socket throws it, and the half is given back', async () => {
     // The bytes lie in one view, and then in two.
     for (const [method, first] of [
       ['prependListener', 0],
@@ -261,7 +261,7 @@ describe.each(THROWN)('%s, thrown', (_, thrown) => {
     }
   })
 
-  it('by a method of the socket that has taken the bytes: the half is lent until it is done with them', async () => {
+  it('leaves the half lent when a method of the socket throws it after taking the bytes, until the socket is done with them', async () => {
     const { producer, consumer } = new ByteRing(2 ** 24).intoParts()
     const { dialled, accepted } = await connected()
     producer.writeAll(pattern(2 ** 24))
@@ -482,7 +482,7 @@ it('a session whose output is lent is not attached', async () => {
   expect(await piped).toEqual({ reason: 'enough' })
 })
 
-describe('what is thrown where nobody can catch it', { timeout: PATIENCE_MS }, () => {
+describe('an error that nobody can catch', { timeout: PATIENCE_MS }, () => {
   /** Runs a program in a separate process that survives uncaught exceptions and counts them. */
   const run = (program: string): unknown =>
     JSON.parse(
@@ -511,7 +511,7 @@ describe('what is thrown where nobody can catch it', { timeout: PATIENCE_MS }, (
         ${program}`),
     )
 
-  it('by onData: every byte is read once', () => {
+  it('loses no byte when onData throws it', () => {
     const told = run(`
       const { producer, consumer } = new ByteRing(4096).intoParts()
       const thrown = [...THROWN]
@@ -528,7 +528,7 @@ describe('what is thrown where nobody can catch it', { timeout: PATIENCE_MS }, (
     expect(told).toEqual([200_000, 200_000, true, true])
   })
 
-  it('by a listener for data of a stream: the rest comes all the same', () => {
+  it('does not keep the rest back when a listener for data of a stream throws it', () => {
     const told = run(`
       const { producer, consumer } = new ByteRing(64).intoParts()
       const stream = consumer.toReadable()
@@ -542,7 +542,7 @@ describe('what is thrown where nobody can catch it', { timeout: PATIENCE_MS }, (
     expect(told).toEqual([1000, true])
   })
 
-  it('on a tick of the turn in which a socket has read: nothing is read into the place of what is still to be read', () => {
+  it('overwrites no unread bytes when it is thrown on a tick of the turn in which a socket has read', () => {
     const told = run(`
       const { producer, consumer } = new ByteRing(4096).intoParts()
       const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, index) => (index * 31 + (index >> 8)) % 251))
@@ -558,7 +558,7 @@ describe('what is thrown where nobody can catch it', { timeout: PATIENCE_MS }, (
     expect(told).toEqual([true, true])
   })
 
-  it('by listeners of a socket: relaySockets and pipeTo hear of everything all the same', () => {
+  it('hides no event from relaySockets and pipeTo when listeners of a socket throw it', () => {
     const told = run(`
       const results = []
       for (const thrown of THROWN) {
@@ -585,7 +585,7 @@ describe('what is thrown where nobody can catch it', { timeout: PATIENCE_MS }, (
     expect(told).toEqual([Array.from({ length: THROWN.length }, () => once).flat(), true])
   })
 
-  it('by listeners of a socket: a session hears of everything all the same', () => {
+  it('hides no event from a session when listeners of a socket throw it', () => {
     const told = run(`
       const { Sv2Session, generateAuthorityKeypair } = await import('./dist/src/sv2/index.js')
       const { publicKey, secretKey } = generateAuthorityKeypair()
@@ -609,7 +609,7 @@ describe('what is thrown where nobody can catch it', { timeout: PATIENCE_MS }, (
     expect(told).toEqual([THROWN.map(() => ['closed', 'ECONNRESET', 0, 1]), true])
   })
 
-  it('by onBlock: every block is told, and the buffers are there', () => {
+  it('keeps no block from being told, and no buffer back, when onBlock throws it', () => {
     const told = run(`
       const thrown = [...THROWN]
       const blocks = []

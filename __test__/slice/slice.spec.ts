@@ -125,7 +125,7 @@ describe('Slice.from', () => {
     expect(pool.stats().liveSlices).toBe(1)
   })
 
-  it('of nothing is empty', () => {
+  it('makes an empty slice of no bytes', () => {
     const detached = counting(3)
     detachByStream(detached)
     for (const source of [new Uint8Array(0), detached]) {

@@ -175,7 +175,7 @@ describe('the memory', () => {
     expect(slice.bytes).toEqual(Uint8Array.of(1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2))
   })
 
-  it('on the heap moves as it grows: detaches the earlier view, and keeps the bytes', () => {
+  it('moves on the heap as a message grows: detaches the earlier view, and keeps the bytes', () => {
     const pool = new SlotPool(8)
     const before = pool.getWritable(20)
     before.fill(1)

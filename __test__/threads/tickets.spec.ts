@@ -143,7 +143,7 @@ describe('tickets', () => {
     expect(reads).toBe(1)
   })
 
-  it('that throw when they are read pass the error on, and stay valid', () => {
+  it('pass on the error that reading them throws, and stay valid', () => {
     const ticket = Slice.from(pattern(10)).move()
     const failing = {
       get framepool(): string {
@@ -154,7 +154,7 @@ describe('tickets', () => {
     expect(adopt(ticket).length).toBe(10)
   })
 
-  it('of another process are refused', () => {
+  it('are refused in another process', () => {
     const program = `import { Slice } from 'framepool'; console.log(Slice.from(new Uint8Array(8)).move().framepool)`
     const printed = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
       cwd: fileURLToPath(new URL('../..', import.meta.url)),

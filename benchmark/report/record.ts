@@ -8,7 +8,7 @@ export interface Target {
   rival: string
   /** The least ratio: the rival's time divided by the subject's. */
   least: number
-  /** Whether every round is to reach it, instead of their median. */
+  /** Whether every round must reach it, and not only their median. */
   everyRound?: boolean
 }
 
@@ -46,11 +46,11 @@ export interface Comparison {
 export interface Growth {
   kind: 'growth'
   title: string
-  /** What the cost grows with, and its unit. */
+  /** Quantity that the cost grows with, and its unit. */
   along: string
   unit: string
   lines: { name: string; points: [x: number, y: number][] }[]
-  /** What the chart shows, in a sentence. */
+  /** Meaning of the chart, in a sentence. */
   sentence: string
 }
 

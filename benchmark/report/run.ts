@@ -8,12 +8,12 @@ export interface Run {
   node: string
   /** Commit that was measured, with `+` if files were changed. */
   commit: string
-  /** When the run began, in ISO 8601. */
+  /** Time at which the run began, in ISO 8601. */
   date: string
   seconds: number
   /** Whether the benchmark found its results right. */
   ok: boolean
-  /** What it printed. */
+  /** Output of the benchmark. */
   output: string
   records: Recorded[]
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { root } from '../setup.mjs'
 import { debianRust, folder, Missing, nodeDefinitions, zig } from './toolchains.mjs'
 
-/** Where addons of all platforms are put. */
+/** Directory of the addons of all platforms. */
 export const addons = join(root, '.package', 'addons')
 
 /** The file that holds the addon for a target. */

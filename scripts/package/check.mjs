@@ -120,7 +120,7 @@ function missingMaps(folder, files) {
     .map((path) => `${path} names a source map, and there are none`)
 }
 
-/** Whether an addon is for its platform, needs nothing newer than its floor, and exports what Node looks for. */
+/** Returns the faults of an addon: it must be for its platform, need nothing newer than its floor, and export the names that Node looks for. */
 export function addonFaults(target, path) {
   if (target.os === 'linux') return elfFaults(target, path)
   return target.os === 'win32' ? peFaults(path) : machFaults(target, path)
@@ -202,7 +202,7 @@ export function publint(tarball) {
   return failure(process.execPath, [program, 'run', tarball, '--strict'])
 }
 
-/** Whether the types of a tarball are those of its modules, for every kind of module resolution. */
+/** Checks that the types of a tarball are those of its modules, for every kind of module resolution. */
 export function areTheTypesWrong(tarball) {
   const program = join(npm('@arethetypeswrong/cli@0.18.5'), 'dist', 'index.js')
   // The resolution of Node 10 does not know `exports`.

@@ -73,7 +73,7 @@ ${sections.join('\n\n')}
 `
 }
 
-/** Of each group of licenses to choose from the one that is taken; a crate may have several groups, all of which apply. */
+/** Returns the license taken from each group of licenses to choose from. A crate may have several groups, all of which apply. */
 function takenLicenses({ name, license }) {
   if (!license) throw new Error(`${name} names no license`)
   return license

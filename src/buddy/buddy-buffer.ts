@@ -1,6 +1,6 @@
 import { isShown } from '../native/shown-memory.js'
 import { type Carrier, makeTicket } from '../native/transfer.js'
-import type { Taken } from '../slice/slice.js'
+import type { TakenBytes } from '../slice/slice.js'
 import { bytesArgument, copyInto, firstOf, integerArgument, lengthOf, partOf } from '../support/arguments.js'
 import { FramePoolError, invalidArgType, outOfRange } from '../support/errors.js'
 import { uncloneableInDebugMode } from '../support/inspectable.js'
@@ -13,7 +13,7 @@ const buddyKey = Symbol('framepool.buddy')
 
 let isOne: (value: object) => value is BuddyBuffer
 let checkOf: (buffer: BuddyBuffer) => void
-let takeOf: (buffer: BuddyBuffer) => Taken
+let takeOf: (buffer: BuddyBuffer) => TakenBytes
 let departOf: (buffer: BuddyBuffer, carrier: Carrier) => void
 
 const UNCLONEABLE = Symbol('a BuddyBuffer is not cloned: post what its move() returns')
@@ -158,7 +158,7 @@ export function checkBuddyBuffer(buffer: BuddyBuffer): void {
 }
 
 /** Takes the bytes out of `buffer`. Throws `ERR_RELEASED` if it was released or moved. */
-export function takeBuddyBuffer(buffer: BuddyBuffer): Taken {
+export function takeBuddyBuffer(buffer: BuddyBuffer): TakenBytes {
   return takeOf(buffer)
 }
 

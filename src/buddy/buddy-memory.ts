@@ -13,14 +13,14 @@ import {
 } from '../native/buddy.js'
 import type { Handle } from '../native/handle.js'
 import { ShownMemory } from '../native/shown-memory.js'
-import { type Carrier, departBuddyBuffer, departBuddyPool } from '../native/transfer.js'
+import { type Carrier, departBuddyHandle, departBuddyPool } from '../native/transfer.js'
 import { FramePoolError } from '../support/errors.js'
 import { Lease } from './lease.js'
 import type { LentBlocks } from './lent-blocks.js'
 import { Magazine } from './magazine.js'
 import { CAPACITIES } from './sizes.js'
 
-/** By the index of their handle: an isolate has one for each pool, however often that arrives. */
+/** Memories by the index of their handle: an isolate has one for each pool, however often the pool arrives. */
 const memories = new Map<number, BuddyMemory>()
 
 /** State of a native buddy pool in this isolate: the blocks that it has seen, and the buffers in its magazine. */
@@ -88,7 +88,7 @@ export class BuddyMemory {
   /** Sends a buffer of `length` bytes to another isolate by `carrier`. If that throws, the buffer has not left. */
   departBuffer(lease: Lease, length: number, carrier: Carrier): void {
     this.#checkMovable()
-    departBuddyBuffer(lease.handle, length, carrier)
+    departBuddyHandle(lease.handle, length, carrier)
   }
 
   /** Throws `ERR_CLOSED` once the pool is closed. */

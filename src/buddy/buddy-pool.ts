@@ -32,11 +32,11 @@ export interface BuddyPoolOptions {
   /** The most memory that blocks may take, in bytes. Default 256 MiB. Rounded down to whole blocks of 64 MiB, but at least one. */
   maxMemory?: number
   /**
-   * How many buffers of 1, 4, 16 and 64 MiB must be free before four free neighbors of that size are merged. They are also merged when a
+   * Number of buffers of 1, 4, 16 and 64 MiB that must be free before four free neighbors of that size are merged. They are also merged when a
    * request for a larger buffer waits. Default 16, 8, 2 and 0. The last one is not used.
    */
   mergeWatermarks?: [number, number, number, number]
-  /** How long a wait for 4 MiB or more may be passed over before memory is set aside for it, in milliseconds. Default 50. */
+  /** Time that a wait for 4 MiB or more may be passed over before memory is set aside for it, in milliseconds. Default 50. */
   starvationTimeoutMs?: number
   /** Empty slabs of 1 MiB that are kept for each of 16, 64 and 256 KiB. Default 1. */
   slabEmptyWatermark?: number

@@ -14,14 +14,14 @@ export type BlockMemory = ArrayBuffer | SharedArrayBuffer | Uint8Array
 export interface BlockBackend {
   /**
    * Returns a block of `bytes` bytes: 64 MiB, aligned to 16 bytes, of a fixed length, not detached, and in no other pool. `tryAllocate()`,
-   * `allocateSync()` and `allocate()` of the pool call it when they need a block. They throw, or reject with, what it throws, and
+   * `allocateSync()` and `allocate()` of the pool call it when they need a block. They throw, or reject with, its error, and
    * `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE` for anything else than such a block; it stays yours then.
    */
   allocate(bytes: number): BlockMemory
   /**
    * Takes a block back, once: when the pool is closed and nothing of it is in use, or at once if the pool does not need the block any more
-   * when `allocate()` returns. What it throws is thrown by the call, or `close()` rejects with it; the other blocks are given back all the
-   * same.
+   * when `allocate()` returns. The call throws the error that this throws, or `close()` rejects with it; the other blocks are given back all
+   * the same.
    */
   release(block: BlockMemory): void
 }

@@ -44,7 +44,7 @@ export class Magazine<T extends Kept> {
     return this.#stacks.flatMap((stack) => stack.splice(0))
   }
 
-  /** Returns how many buffers are kept, and their bytes. */
+  /** Returns the number of buffers that are kept, and their bytes. */
   stats(): { buffers: number; bytes: number } {
     let buffers = 0
     let bytes = 0

@@ -3,7 +3,7 @@ import type { Handle } from '../native/handle.js'
 import { isShown, ShownMemory } from '../native/shown-memory.js'
 import { traceInDebugMode, untraceInDebugMode } from '../native/trace.js'
 import { type Carrier, departBudgetAllocation, makeTicket } from '../native/transfer.js'
-import type { Taken } from '../slice/slice.js'
+import type { TakenBytes } from '../slice/slice.js'
 import { placeArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
 import { uncloneable } from '../support/inspectable.js'
@@ -14,7 +14,7 @@ const allocationKey = Symbol('framepool.allocation')
 
 let isOne: (value: object) => value is BudgetAllocation
 let checkOf: (allocation: BudgetAllocation) => void
-let takeOf: (allocation: BudgetAllocation) => Taken
+let takeOf: (allocation: BudgetAllocation) => TakenBytes
 let departOf: (allocation: BudgetAllocation, carrier: Carrier) => void
 
 const UNCLONEABLE = Symbol('a BudgetAllocation is not cloned: post what its move() returns')
@@ -165,7 +165,7 @@ export function checkAllocation(allocation: BudgetAllocation): void {
 }
 
 /** Takes the bytes out of `allocation`. Throws `ERR_RELEASED` if it was released or moved. */
-export function takeAllocation(allocation: BudgetAllocation): Taken {
+export function takeAllocation(allocation: BudgetAllocation): TakenBytes {
   return takeOf(allocation)
 }
 

@@ -2,13 +2,10 @@ import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
 import { createRelay, type Frame, generateAuthorityKeypair } from '../sv2/index.js'
 import { type AnyMessage, describe, messageByName, messageOf } from '../sv2/messages/index.js'
+import { DRAIN_MS, MAX_BACKLOG } from './constants.js'
 import { log } from './log.js'
 import { type Address, formatAddress, hostAndPort, wholeNumber } from './options.js'
 import { onInterrupt } from './signals.js'
-
-/** Bytes that may wait for a slow reader of standard output. Beyond them, frames are left out and counted. */
-const MAX_BACKLOG = 1 << 20
-const DRAIN_MS = 5_000
 
 interface DumpFlags {
   listen: Address
@@ -21,7 +18,7 @@ interface DumpFlags {
   json?: true
 }
 
-/** `framepool dump`: a relay with keys of its own that prints the frames that pass. */
+/** Adds `framepool dump`, which runs a relay with keys of its own and prints the frames that pass. */
 export function addDumpCommand(program: Command): void {
   program
     .command('dump')

@@ -1,5 +1,4 @@
-/** The most that waits for a slow reader of standard error, in bytes. Beyond it, lines are left out. */
-const MAX_BACKLOG = 1 << 20
+import { MAX_BACKLOG } from './constants.js'
 
 let leftOut = 0
 

@@ -2,13 +2,12 @@ import { connect } from 'node:net'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Frame, Sv2Session } from '../sv2/index.js'
 import { describe, SetupConnection, SetupConnectionError, SetupConnectionSuccess } from '../sv2/messages/index.js'
+import { PROTOCOL_VERSION } from './constants.js'
 import { type Address, formatAddress, hostAndPort, seconds } from './options.js'
 import { print } from './streams.js'
 
 const LONGEST_SECONDS = 3_600
 const PROTOCOLS = ['mining', 'job-declaration', 'template-distribution']
-/** The only version of the protocol. */
-const VERSION = 2
 
 interface Target extends Address {
   key: string
@@ -29,7 +28,7 @@ interface Finding {
   error: string | null
 }
 
-/** `framepool probe`: handshake and SetupConnection with a server. The exit status is 0 if the server accepts, and 1 otherwise. */
+/** Adds `framepool probe`, which shakes hands with a server and sends SetupConnection. It exits with 0 if the server accepts, and else with 1. */
 export function addProbeCommand(program: Command): void {
   const command = program.command('probe')
   command
@@ -111,7 +110,7 @@ async function probe(session: Sv2Session, { host, port }: Address, flags: ProbeF
       session.established({ timeoutMs: flags.timeout * 1000 }).then(() => {
         finding.handshakeMs = since()
         session.send(SetupConnection, {
-          ...{ protocol: flags.protocol, minVersion: VERSION, maxVersion: VERSION, flags: 0 },
+          ...{ protocol: flags.protocol, minVersion: PROTOCOL_VERSION, maxVersion: PROTOCOL_VERSION, flags: 0 },
           ...{ endpointHost: host, endpointPort: port, vendor: 'framepool', hardwareVersion: '' },
           ...{ firmware: 'probe', deviceId: '' },
         })

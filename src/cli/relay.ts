@@ -2,17 +2,16 @@ import { readFileSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { FramePoolError } from '../../index.js'
 import { createRelay, type Disconnection, type Relay, type RelayBudget, type RelayStats } from '../sv2/index.js'
+import { MAX_PAYLOAD } from '../sv2/messages/read.js'
+import { MAX_THREADS, MIN_MEMORY } from '../sv2/relay/options.js'
+import { DRAIN_MS } from './constants.js'
 import { log } from './log.js'
 import { type Address, formatAddress, hostAndPort, seconds, wholeNumber } from './options.js'
 import { onInterrupt } from './signals.js'
 
 const SECRET_KEY_VARIABLE = 'FRAMEPOOL_AUTHORITY_SECRET_KEY'
 const STATS_INTERVAL_MS = 10_000
-const DRAIN_MS = 5000
-const LARGEST_FRAME = 16_777_215
-const LEAST_MEMORY = 1_048_576
 const MOST_CONNECTIONS = 1_000_000
-const MOST_THREADS = 256
 /** Nearly the longest that a Node timer can wait. */
 const LONGEST_SECONDS = 2_000_000
 
@@ -50,12 +49,12 @@ export function addRelayCommand(program: Command): void {
       '--upstream-authority-public-key <key>',
       'the key that the upstream must prove; without it, any upstream is accepted',
     )
-    .option('--max-frame-size <bytes>', 'larger frames end their connection', wholeNumber(1, LARGEST_FRAME))
+    .option('--max-frame-size <bytes>', 'larger frames end their connection', wholeNumber(1, MAX_PAYLOAD))
     .option('--max-connections <count>', 'more are refused; default: 16,000', wholeNumber(1, MOST_CONNECTIONS))
     .option(
       '--max-memory <bytes>',
       'the most memory that connections may take together, at least 1 MiB; others wait or are refused; default: 1.25 GiB',
-      wholeNumber(LEAST_MEMORY, Number.MAX_SAFE_INTEGER),
+      wholeNumber(MIN_MEMORY, Number.MAX_SAFE_INTEGER),
     )
     .option(
       '--idle-timeout <seconds>',
@@ -127,7 +126,7 @@ function open(command: Command, flags: RelayFlags): Relay {
 }
 
 function threadCount(text: string): number | 'auto' {
-  return text === 'auto' ? text : wholeNumber(1, MOST_THREADS)(text)
+  return text === 'auto' ? text : wholeNumber(1, MAX_THREADS)(text)
 }
 
 /** Reads the key from the flag, the file or the environment, in this order. Returns it and where it was found. */

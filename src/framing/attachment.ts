@@ -1,8 +1,8 @@
 import { Socket } from 'node:net'
-import { Duplex } from 'node:stream'
-import { types } from 'node:util'
+import type { Duplex } from 'node:stream'
 import { BorrowedSocket } from '../ring/sockets/borrowed-socket.js'
-import { checkReadable, closedError } from '../ring/sockets/socket-argument.js'
+import { LONGEST_READ, landingMemory } from '../ring/sockets/landing.js'
+import { checkReadable, closedError, streamArgument } from '../ring/sockets/socket-argument.js'
 import { isAborted, reasonOf, whenAborted } from '../support/abort.js'
 import {
   functionArgument,
@@ -19,7 +19,7 @@ import { clearTimeout, setTimeout, type Timer } from '../support/timers.js'
 import { MAX_TIMEOUT_MS } from '../support/wait.js'
 import { hasWriter } from './bound-writers.js'
 import type { FramedBatch } from './framed-batch.js'
-import { MOST, ReadQuota } from './read-quota.js'
+import { ReadQuota } from './read-quota.js'
 import type { ReaderCore } from './reader-core.js'
 import { StreamLoan } from './stream-loan.js'
 
@@ -31,15 +31,6 @@ export interface AttachOptions {
   idleTimeoutMs?: number
 }
 
-/**
- * The memory that all sockets of this isolate read into. A reader takes in what has come before the read returns, so an idle connection
- * needs no memory of its own.
- */
-let landing: Uint8Array<ArrayBuffer> | undefined
-
-/** On Windows each socket would need memory of its own: the system writes into one socket's memory while others read. */
-const CAN_SHARE = process.platform !== 'win32'
-
 /** The shortest rest of a frame that is read straight into its place, in bytes. For less the copy costs less than the second read. */
 const DIRECT = 8192
 
@@ -50,7 +41,7 @@ export async function attach(
   onBatch: (batch: FramedBatch) => unknown,
   options: AttachOptions | undefined,
 ): Promise<void> {
-  streamArgument(socket)
+  streamArgument(socket, 'socket')
   functionArgument(onBatch, 'onBatch')
   const { signal, idleTimeoutMs } = optionsArgument(options, 'options')
   if (idleTimeoutMs !== undefined) integerArgument(idleTimeoutMs, 'idleTimeoutMs', 1, MAX_TIMEOUT_MS)
@@ -71,12 +62,6 @@ export async function attach(
     throw error
   }
   tellRead(core.source, null)
-}
-
-function streamArgument(value: unknown): void {
-  // An object that merely inherits from a stream has no state, and would fail when half of the work is done.
-  if (!types.isProxy(value) && value instanceof Duplex && Object.hasOwn(value, '_writableState')) return
-  throw invalidArgType('socket must be a net.Socket or a stream.Duplex')
 }
 
 interface Settle {
@@ -163,9 +148,9 @@ class Attachment {
   #readsDirectly(): boolean {
     const loan = this.#loan
     // Node emits what it has read by now as `data`.
-    if (!(loan instanceof BorrowedSocket) || !CAN_SHARE || this.#socket.readableLength > 0) return false
-    landing ??= new Uint8Array(MOST)
-    const memory = landing
+    if (!(loan instanceof BorrowedSocket) || this.#socket.readableLength > 0) return false
+    const memory = landingMemory()
+    if (memory === null) return false
     return loan.readDirectly({
       next: () => this.#next(memory),
       filled: (count) => {
@@ -182,8 +167,8 @@ class Attachment {
     this.#direct = room !== null
     if (room !== null) return room
     const { purse, pending } = this.#core
-    const bytes = purse === null ? MOST : Math.max(1, Math.min(this.#quota.bytes, purse.limit - pending))
-    return bytes < MOST ? new Uint8Array(memory.buffer, 0, bytes) : memory
+    const bytes = purse === null ? LONGEST_READ : Math.max(1, Math.min(this.#quota.bytes, purse.limit - pending))
+    return bytes < LONGEST_READ ? new Uint8Array(memory.buffer, 0, bytes) : memory
   }
 
   /** Takes a chunk that has come. */
@@ -215,7 +200,7 @@ class Attachment {
   /** Takes a chunk when the budget allows it, in parts if it is more than the budget can ever allow. */
   #split(chunk: Uint8Array, most: number): void {
     const length = lengthOf(chunk)
-    const part = Math.max(1, Math.min(length, most, MOST))
+    const part = Math.max(1, Math.min(length, most, LONGEST_READ))
     if (part < length) this.#queue.unshift(partOf(chunk, part, length - part))
     this.#queue.unshift(new Uint8Array(partOf(chunk, 0, part)))
     this.#waitFor(this.#core.pending + part)
@@ -267,7 +252,7 @@ class Attachment {
     return true
   }
 
-  /** Reserves what the next read may bring, or waits for that. Fails if the stream is broken. */
+  /** Reserves bytes for the next read, or waits for them. Fails if the stream is broken. */
   #prepare(): void {
     const core = this.#core
     if (this.#over || this.#failure !== null || this.#holds > 0) return
@@ -293,7 +278,7 @@ class Attachment {
     purse.shrinkTo(needed)
   }
 
-  /** Returns what the purse must have before the next read: all of a frame that has begun, so that it can always be finished. */
+  /** Returns the bytes that the purse must have before the next read: all of a frame that has begun, so that it can always be finished. */
   #needed(): number {
     const { pending, awaited, delimited, max, purse } = this.#core
     const read = awaited - pending >= DIRECT ? awaited : pending + this.#quota.bytes
@@ -350,7 +335,7 @@ class Attachment {
     const idleMs = this.#idleMs
     if (idleMs === undefined) return
     this.#timer = setTimeout(() => {
-      // Not the peer is slow, but the code that deals with its frames.
+      // The code that deals with the frames is slow, and not the peer.
       if (this.#holds > 0) this.#startTimer()
       else this.#fail(new FramePoolError('ERR_TIMEOUT', `nothing came from the socket for ${idleMs} ms`))
     }, idleMs)

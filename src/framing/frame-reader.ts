@@ -56,8 +56,8 @@ export class FrameReader implements Disposable {
   }
 
   /**
-   * Makes a reader of frames whose header JavaScript reads, for any other protocol. What `frameLength` throws, `receive()` throws, and
-   * takes nothing in. A wrong option throws `ERR_INVALID_ARG_TYPE` or `ERR_OUT_OF_RANGE`.
+   * Makes a reader of frames whose header JavaScript reads, for any other protocol. `receive()` throws the errors of `frameLength`, and
+   * takes nothing in then. A wrong option throws `ERR_INVALID_ARG_TYPE` or `ERR_OUT_OF_RANGE`.
    */
   static withHeader(options: HeaderOptions): FrameReader {
     const { layout, frameLength } = headerLayout(options)

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net'
-import { Duplex } from 'node:stream'
-import { types } from 'node:util'
+import type { Duplex } from 'node:stream'
 import { BuddyBuffer, isBuddyBuffer, takeBuddyBuffer } from '../buddy/buddy-buffer.js'
 import { BudgetAllocation, isAllocation, takeAllocation } from '../budget/budget-allocation.js'
-import { isSlice, Slice, type Taken, takeSlice } from '../slice/slice.js'
+import { streamArgument } from '../ring/sockets/socket-argument.js'
+import { isSlice, Slice, type TakenBytes, takeSlice } from '../slice/slice.js'
 import {
   bufferOf,
   bytesArgument,
@@ -28,7 +28,7 @@ import {
 } from './layout.js'
 import { Outgoing } from './outgoing.js'
 
-/** Options of every `FrameWriter`, besides those of the reader of the same frames. Of these, `pool` and `budget` have no meaning here. */
+/** Options of every `FrameWriter`, besides those of the reader of the same frames, whose `pool` and `budget` have no meaning here. */
 export interface WriterOptions {
   /** Bytes that wait to be sent at which `write()` and `forward()` return false. Default 65,536. */
   highWaterMark?: number
@@ -51,8 +51,8 @@ interface Envelope {
 const UNCLONEABLE = Symbol('a FrameWriter stays in its thread: move() what it is to write')
 
 /**
- * Writes frames to a socket. Those of one turn leave in one vectored write. What lies in slices is not copied, and goes back when the socket
- * has taken it.
+ * Writes frames to a socket. Those of one turn leave in one vectored write. Bytes in slices are not copied, and go back when the
+ * socket has taken them.
  */
 export class FrameWriter implements Disposable {
   readonly #out: Outgoing
@@ -160,9 +160,7 @@ export class FrameWriter implements Disposable {
 function create(socket: Socket | Duplex, options: WriterOptions, envelope: Envelope): FrameWriter {
   const { highWaterMark = DEFAULT_HIGH_WATER_MARK } = options
   integerArgument(highWaterMark, 'highWaterMark', 1, MAX_BYTES)
-  if (types.isProxy(socket) || !(socket instanceof Duplex) || !Object.hasOwn(socket, '_writableState')) {
-    throw invalidArgType('socket must be a net.Socket or a stream.Duplex')
-  }
+  streamArgument(socket, 'socket')
   if (socket.writableObjectMode) throw invalidArgType('socket must take bytes: no object mode')
   return new FrameWriter(writerKey, socket, envelope, highWaterMark)
 }
@@ -175,7 +173,7 @@ const [bytesOfSlice, bytesOfBuddy, bytesOfAllocation] = [Slice, BuddyBuffer, Bud
 /** An object that owns its bytes. */
 interface Owner {
   bytes(): Uint8Array
-  take(): Taken
+  take(): TakenBytes
 }
 
 /** Returns how to get at the bytes of `payload` if it owns them, or null. */
@@ -238,7 +236,7 @@ function delimitedEnvelope(delimiter: Uint8Array, max: number): Envelope {
   }
 }
 
-/** Returns how many bytes of `writer` wait to be sent. */
+/** Returns the number of bytes of `writer` that wait to be sent. */
 export function pendingOf(writer: FrameWriter): number {
   return pendingOfWriter(writer)
 }

@@ -7,7 +7,7 @@ import { FramePoolError, invalidArgType } from '../support/errors.js'
 import { uncloneable } from '../support/inspectable.js'
 import type { Ticket } from '../support/ticket.js'
 
-/** Where a batch lies: its memory, its slot there or 0, and its start in bytes. */
+/** Place of a batch: its memory, its slot there or 0, and its start in bytes. */
 export interface BatchPlace {
   readonly memory: SliceMemory
   readonly slot: number
@@ -17,7 +17,7 @@ export interface BatchPlace {
 /** Key of the constructor: only this module has it. */
 const framedKey = Symbol('framepool.framed-batch')
 
-/** Bytes of an entry of the table: where its frame ends in the slice. */
+/** Bytes of an entry of the table, which holds the end of its frame in the slice. */
 const ENTRY = 4
 
 // These functions open the private parts of the class to this file, and to no other code.
@@ -38,12 +38,12 @@ const UNCLONEABLE = Symbol('a FramedBatch is not cloned: post what its move() re
 export class FramedBatch implements Iterable<Uint8Array>, Disposable {
   readonly #place: BatchPlace | null
   readonly #shape: BatchShape
-  /** Whether the slice costs a budget something, which should be given back without delay. */
+  /** Whether the slice takes bytes of a budget, which should be given back without delay. */
   readonly #charged: boolean
   #tag: number
   /** Shows the memory of the slice: made when first needed. */
   #buffer: ArrayBufferLike | null = null
-  /** Where the slice begins in `#buffer`. */
+  /** Offset of the slice in `#buffer`, in bytes. */
   #base = 0
   #ends: Uint32Array | null = null
   #released = false
@@ -276,12 +276,12 @@ export function framesOf(batch: FramedBatch, from: number, to: number): Uint8Arr
   return bytesOf(batch, from, to)
 }
 
-/** Keeps the memory of `batch` until the function is called that this returns, even if the batch is released meanwhile. */
+/** Keeps the memory of `batch`, even if the batch is released. Returns a function that ends that. */
 export function pinFramedBatch(batch: FramedBatch): () => void {
   return pinOf(batch)
 }
 
-/** Releases `batch` unless it is retained: whoever had it for a moment is done with it. */
+/** Releases `batch` after its use, unless it is retained. */
 export function passFramedBatch(batch: FramedBatch): void {
   passOf(batch)
 }

@@ -29,7 +29,7 @@ export interface ReaderOptions {
 
 /** Options of `FrameReader.lengthDelimited()`, by the names that Netty and tokio-util use. Sizes are in bytes. */
 export interface LengthDelimitedOptions extends ReaderOptions {
-  /** Where the length field begins. Default 0. */
+  /** Offset of the length field in the frame, in bytes. Default 0. */
   lengthFieldOffset?: number
   /** Length of the length field. Default 4. */
   lengthFieldLength?: 1 | 2 | 3 | 4 | 8

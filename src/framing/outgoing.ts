@@ -1,17 +1,12 @@
 import type { Socket } from 'node:net'
-import { Duplex } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import { whenCollected } from '../native/acquired.js'
+import { cork, heldBy, uncork } from '../ring/sockets/socket-write.js'
 import { copyInto, lengthOf } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
 import { errorText, type Failure } from '../support/thrown.js'
 import { nextTick, queueMicrotask } from '../support/timers.js'
 import { type WaitOptions, WaitQueue } from '../support/wait.js'
-
-/** The intrinsic getter: memory that a socket holds must not be given back, whatever the socket claims. */
-const writableLength = Object.getOwnPropertyDescriptor(Duplex.prototype, 'writableLength')!.get!
-
-/** The intrinsic methods: with those of the socket, bytes could stay corked forever. */
-const { cork, uncork } = Duplex.prototype
 
 /** Size of the memory that headers and small payloads are gathered in, in bytes. */
 const SCRATCH = 16_384
@@ -22,7 +17,7 @@ const scratches: Uint8Array<ArrayBuffer>[] = []
 /** As many bytes are not kept for more to come. */
 const ENOUGH = 65_536
 
-/** Bytes that go out, and what to do when the socket has taken them. */
+/** Bytes that go out, and a function to be called when the socket has taken them. */
 interface Piece {
   bytes: Uint8Array
   readonly done: (() => void) | null
@@ -45,8 +40,9 @@ export class Outgoing {
   pending = 0
   #pieces: Piece[] = []
   #length = 0
-  /** Memory that small pieces are gathered in, and how much of it is used. */
+  /** Memory that small pieces are gathered in. */
   #scratch: Uint8Array<ArrayBuffer> | null = null
+  /** Bytes of `#scratch` that are used. */
   #used = 0
   #failure: Failure | null = null
   #closed = false
@@ -56,7 +52,7 @@ export class Outgoing {
 
   constructor(socket: Socket | Duplex) {
     this.socket = socket
-    whenCollected(this, givingBack(this.#lent))
+    whenCollected(this, this.#lent, giveBackAll)
   }
 
   /** Throws `ERR_CLOSED` if nothing can be written any more. */
@@ -132,7 +128,7 @@ export class Outgoing {
     }
   }
 
-  /** Writes what was gathered. */
+  /** Writes the gathered pieces. */
   flush(): void {
     this.#leaveScratch()
     const pieces = this.#pieces
@@ -151,7 +147,7 @@ export class Outgoing {
       return
     }
     const onDone = (error?: Error | null): void => this.#land(flight, error == null ? null : { error })
-    const held = writableLength.call(socket)
+    const held = heldBy(socket)
     if (bytes.length > 1) cork.call(socket)
     try {
       // The socket takes the pieces in order, so the last one is enough.
@@ -162,12 +158,12 @@ export class Outgoing {
     } catch (error) {
       this.#failure ??= { error }
       // A socket that took bytes before it threw calls back, or holds them until it is gone.
-      if (writableLength.call(socket) <= held) this.#land(flight, { error })
+      if (heldBy(socket) <= held) this.#land(flight, { error })
     } finally {
       if (bytes.length > 1) uncork.call(socket)
     }
     // The system may have taken everything by now, which Node reports only on a later tick.
-    if (writableLength.call(socket) === 0 && socket.writable && this.#failure === null) this.#land(flight, null)
+    if (heldBy(socket) === 0 && socket.writable && this.#failure === null) this.#land(flight, null)
   }
 
   /** Gives back the memory of a flight that is over. */
@@ -211,7 +207,7 @@ export class Outgoing {
     }
   }
 
-  /** Drops what was not written, and gives its memory back. What the socket has is still sent. */
+  /** Drops the bytes that were not written, and gives their memory back. The socket still sends the bytes that it has. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
@@ -224,10 +220,8 @@ export class Outgoing {
 }
 
 /** Makes the callback for a stream that was collected before it has taken everything. */
-function givingBack(lent: Set<() => void>): () => void {
-  return () => {
-    for (const done of lent) done()
-  }
+function giveBackAll(lent: Set<() => void>): void {
+  for (const done of lent) done()
 }
 
 function keepScratch(scratch: Uint8Array<ArrayBuffer>): void {

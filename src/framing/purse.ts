@@ -15,7 +15,7 @@ import { type EventSource, tellOfWait } from '../support/events.js'
 export class Purse {
   /** Keeps the handle of the budget alive. */
   readonly #budget: MemoryBudget
-  /** The reservation, while there is one. A record of its own, for whoever frees the purse of a collected reader. */
+  /** The reservation, while there is one. A record of its own, for the function that frees the purse of a collected reader. */
   readonly held: MemoryGrant = { reservation: null }
   #bytes = 0
   /** The reader that the purse belongs to, for events. */

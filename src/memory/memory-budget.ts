@@ -54,7 +54,7 @@ export class MemoryBudget {
     this.#maxMemory = integerArgument(maxMemory, 'maxMemory', 1, Number.MAX_SAFE_INTEGER)
     const handle = key === budgetKey ? arrived! : createMemoryBudget(maxMemory)
     this.#handle = handle
-    whenCollected(this, forgetting(handle))
+    whenCollected(this, handle, forgetMemoryBudget)
     uncloneable(this, UNCLONEABLE)
     tellCreated(this.#source, maxMemory)
   }
@@ -117,11 +117,6 @@ export class MemoryBudget {
   #checked(bytes: number): number {
     return integerArgument(bytes, 'bytes', 1, this.#maxMemory)
   }
-}
-
-/** Makes the callback that frees a collected budget. A closure of the constructor would lead to the budget, and keep it. */
-function forgetting(handle: Handle): () => void {
-  return () => forgetMemoryBudget(handle)
 }
 
 /** Returns the handle of a budget, which lives as long as the budget. Throws `ERR_INVALID_ARG_TYPE` if `budget` is none. */

@@ -17,12 +17,14 @@ export function acquired(object: object, kind: ObjectKind, handle: Handle, giveB
   else acquisitions.register(object, { handle, giveBack }, object)
 }
 
-/** Has `giveBack` called when `object` is collected. It must not lead to the object. Views may still be in use then. */
-export function whenCollected(object: object, giveBack: () => unknown): void {
-  collected.register(object, giveBack)
+/**
+ * Has `giveBack` called with `held` when `object` is collected. Neither of the two may lead to the object. Views may still be in use then.
+ */
+export function whenCollected<T>(object: object, held: T, giveBack: (held: T) => unknown): void {
+  collected.register(object, () => giveBack(held))
 }
 
-/** Says that an object which was `acquired()` holds nothing natively any more. */
+/** Notes that an object which was `acquired()` holds nothing natively any more. */
 export function released(object: object): void {
   if (DEBUG) untrace(object)
   else acquisitions.unregister(object)

@@ -17,9 +17,9 @@ export interface BuddyGrant {
   generation: number
   /** Block that it lies in. */
   block: number
-  /** Where it begins in the block, in bytes. */
+  /** Offset in the block, in bytes. */
   offset: number
-  /** In bytes. */
+  /** Capacity in bytes. */
   capacity: number
 }
 

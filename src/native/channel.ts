@@ -29,7 +29,7 @@ function sending(sender: Handle, call: () => void): void {
   check()
 }
 
-/** Returns how many objects can be sent now. Throws `ERR_CLOSED` if none can be sent any more. */
+/** Returns the number of objects that can be sent now. Throws `ERR_CLOSED` if none can be sent any more. */
 export function askChannel(sender: Handle): number {
   sending(sender, channelAsk)
   return control[Word.Available]!

@@ -72,17 +72,17 @@ export function takeBackFrames(reader: Handle): void {
   callOn(reader, framingAnnounce)
 }
 
-/** Where the next bytes of an unfinished frame may be written. */
+/** Room for the next bytes of an unfinished frame. */
 export interface FrameRoom {
-  /** Where in the memory that `frameMemory()` shows, in bytes. */
+  /** Offset in the memory that `frameMemory()` shows, in bytes. */
   offset: number
-  /** In bytes; 0 if there is no room. */
+  /** Length in bytes; 0 if there is no room. */
   length: number
   /** Whether the memory lies elsewhere than before the call. */
   moved: boolean
 }
 
-/** Makes room for an unfinished frame that needs at least `least` more bytes, and writes where it lies into `room`. */
+/** Makes room for an unfinished frame that needs at least `least` more bytes, and writes its place into `room`. */
 export function frameRoom(reader: Handle, least: number, room: FrameRoom): void {
   control[Word.Length] = least
   callOn(reader, framingRoom)

@@ -22,7 +22,7 @@ export function loadAddon(): typeof import('./binding.cjs') {
   }
 }
 
-/** The path of the addon for this platform. Addons must not be tried in turn: that of another platform can end the process. */
+/** Returns the path of the addon for this platform. Addons must not be tried in turn: that of another platform can end the process. */
 export function findAddon(): string {
   // A bundle of CommonJS modules has no URL.
   const here: string | undefined = import.meta.url
@@ -38,7 +38,7 @@ export function findAddon(): string {
   }
 }
 
-/** Whether the code at this URL is not in the package that it comes from. */
+/** Returns whether a bundler has moved the code at `here` out of its package. */
 function isBundled(here: string, resolve: NodeJS.RequireResolve): boolean {
   try {
     return !fileURLToPath(here).startsWith(dirname(resolve('framepool/package.json')))

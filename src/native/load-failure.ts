@@ -6,7 +6,7 @@ const OLDEST = [20, 19, 0] as const
 
 const BUILD = 'in a checkout with Rust installed, `npm run build` builds it'
 
-/** The error for an addon that is nowhere to be found; `bundled` where a bundler has moved framepool's code out of its package. */
+/** Makes the error for an addon that is nowhere to be found. `bundled`: a bundler has moved framepool's code out of its package. */
 export function addonAbsent(bundled: boolean): FramePoolError {
   const name = addonPackage()
   if (bundled) {
@@ -27,7 +27,7 @@ export function addonAbsent(bundled: boolean): FramePoolError {
   )
 }
 
-/** The error for an addon that the system or Node does not load: what they said comes first. */
+/** Makes the error for an addon that the system or Node does not load. Its message begins with theirs. */
 export function addonRefused(cause: unknown, path: string, override: boolean): FramePoolError {
   const words = cause instanceof Error ? cause.message : String(cause)
   const which = override ? `The addon that FRAMEPOOL_ADDON names, ${path},` : `framepool's native addon ${path}`
@@ -37,7 +37,7 @@ export function addonRefused(cause: unknown, path: string, override: boolean): F
   )
 }
 
-/** The error for what FRAMEPOOL_ADDON names if nothing is there. */
+/** Makes the error for a path in FRAMEPOOL_ADDON at which there is no file. */
 export function overrideAbsent(path: string): FramePoolError {
   return failure(`FRAMEPOOL_ADDON names ${path}, and there is no such file.`)
 }

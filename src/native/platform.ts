@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync } from 'node:fs'
 /** Platforms with a prebuilt addon. `docs/install.md` says how each was tested. `scripts/package/targets.mjs` marks them, too. */
 export const PREBUILT: readonly string[] = ['linux-x64-gnu', 'linux-x64-musl', 'linux-arm64-gnu', 'win32-x64']
 
-/** How much of a program's start is read: its header and what stands right behind it. */
+/** Bytes that are read of a program's start: its header and the sections right behind it. */
 const START = 4096
 
 /**
@@ -15,13 +15,13 @@ export function addonName(): string {
   return process.platform === 'linux' ? `${name}-${isMusl() ? 'musl' : 'gnu'}` : name
 }
 
-/** The package that has the prebuilt addon for this platform; undefined if there is none. */
+/** Returns the name of the package with the prebuilt addon for this platform, or undefined if there is none. */
 export function addonPackage(): string | undefined {
   const name = addonName()
   return PREBUILT.includes(name) ? `framepool-${name}` : undefined
 }
 
-/** This platform for people, for example `linux-x64 (glibc 2.36, Node.js 20.19.0)`. */
+/** Describes this platform for people, for example `linux-x64 (glibc 2.36, Node.js 20.19.0)`. */
 export function platformName(): string {
   const facts = [`Node.js ${process.versions.node}`]
   if (process.platform === 'linux') facts.unshift(isMusl() ? 'musl' : `glibc ${glibcVersion() ?? 'of unknown version'}`)
@@ -29,7 +29,7 @@ export function platformName(): string {
 }
 
 /**
- * Whether this program uses musl instead of glibc. A Linux program names its loader at its start. If it does not, it was started
+ * Returns whether this program uses musl instead of glibc. A Linux program names its loader at its start. If it does not, it was started
  * through its loader, or that cannot be read: Node's report tells then, which takes some milliseconds.
  */
 function isMusl(): boolean {

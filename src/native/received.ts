@@ -3,9 +3,9 @@ import type { Handle } from './handle.js'
 import { type SlotBacklog, writeBacklog } from './slot.js'
 import { Word } from './words.js'
 
-/** Where the frames that one call received lie. Without any, only `frames` says something. */
+/** Place of the frames that one call received. If there are none, only `frames` has a meaning. */
 export interface ReceivedFrames {
-  /** How many frames. */
+  /** Number of frames. */
   frames: number
   /** Slot of the pool, or 0 for a slice on the heap. */
   slot: number
@@ -13,9 +13,9 @@ export interface ReceivedFrames {
   heapIndex: number
   /** Generation of that handle. */
   heapGeneration: number
-  /** Where the slice begins in its memory, in bytes. */
+  /** Offset of the slice in its memory, in bytes. */
   offset: number
-  /** Where the table of the frames begins in the slice, in bytes. */
+  /** Offset of the table of the frames in the slice, in bytes. */
   table: number
 }
 
@@ -28,7 +28,7 @@ export function writeReceiver(receiver: Handle, pool: SlotBacklog): void {
   control[Word.PoolGeneration] = pool.handle.generation
 }
 
-/** Reads where the frames of the last call lie. */
+/** Reads the place of the frames of the last call. */
 export function readReceived(into: ReceivedFrames): void {
   into.frames = control[Word.Frames]!
   into.slot = control[Word.Slot]!

@@ -11,10 +11,9 @@ const { relayForward, relayReplace, relayDone, relaySend, relayWatchOutput, rela
 /** Options of a relay, as native code takes them. */
 export type RelaySettings = import('./binding.cjs').RelaySettings
 
-/** A rare event of a relay: a connection that comes or goes, or a refusal. */
-export type RelayEvent = import('./binding.cjs').RelayEvent
+type NativeEvent = import('./binding.cjs').RelayEvent
 
-/** How a link ended. */
+/** The end of a link, as native code tells it. */
 export type RelayEnd = import('./binding.cjs').RelayEnd
 
 /** An error of the system, or of framepool, on one side of a link. */
@@ -26,13 +25,17 @@ export type RelayReport = import('./binding.cjs').RelayReport
 /** Figures of an open connection. */
 export type RelayLinkReport = import('./binding.cjs').RelayLinkReport
 
-/** A relay that has started: `relay`, and where it listens; or `fault`, why it has not. */
+/** A relay that has started, with its address and port, or the `fault` for which it has not. */
 export type RelayStart = import('./binding.cjs').RelayStart
 
 /** A direction through a relay: towards the mining pool, or towards the miner. */
 export type Direction = 'upstream' | 'downstream'
 
+/** Directions in the order in which native code counts them. */
 const DIRECTIONS: readonly Direction[] = ['upstream', 'downstream']
+
+/** A rare event of a relay: a connection that comes or goes, or a refusal. */
+export type RelayEvent = Omit<NativeEvent, 'direction'> & { direction: Direction }
 
 /** Starts a relay that listens on the first of `hosts`, IP addresses, on which that is possible. */
 export function startRelay(hosts: string[], port: number, settings: RelaySettings): RelayStart {
@@ -104,7 +107,7 @@ export function nextRecord(relay: Handle, into: HandedFrames): RelayEvent | Hand
   callOn(relay, relayNext)
   const kind = control[Word.Kind]!
   if (kind === NOTHING) return null
-  if (kind !== FRAMES) return guarded(() => native.relayEvent(relay))
+  if (kind !== FRAMES) return nextEvent(relay)
   into.link = replyWide()
   into.direction = DIRECTIONS[control[Word.Direction]!]!
   into.table = control[Word.Table]!
@@ -112,6 +115,11 @@ export function nextRecord(relay: Handle, into: HandedFrames): RelayEvent | Hand
   into.first = control[Word.First]!
   readArrivedSlice(into.slice)
   return into
+}
+
+function nextEvent(relay: Handle): RelayEvent {
+  const event = guarded(() => native.relayEvent(relay))
+  return { ...event, direction: DIRECTIONS[event.direction]! }
 }
 
 /** Calls `heard` once, when there are records. Does not keep the event loop alive. */
@@ -131,7 +139,7 @@ function writeLink(relay: Handle, link: number): void {
 
 function writeWay(relay: Handle, link: number, direction: Direction): void {
   writeLink(relay, link)
-  control[Word.Direction] = direction === 'upstream' ? 0 : 1
+  control[Word.Direction] = DIRECTIONS.indexOf(direction)
 }
 
 /** Forwards `count` frames from `first` on of those that wait. As all commands of links, it goes to native threads with a flush. */

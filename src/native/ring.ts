@@ -82,3 +82,8 @@ export function releaseRingHalf(half: Handle, abandoned = false): void {
   control[Word.Abandoned] = abandoned ? 1 : 0
   callOn(half, ringRelease)
 }
+
+/** Releases a half that was collected. */
+export function abandonRingHalf(half: Handle): void {
+  releaseRingHalf(half, true)
+}

@@ -95,8 +95,8 @@ export function sendFrame(
   return lastFailure()
 }
 
-/** Where a batch lies: in a slot of a pool, or, with slot 0, in a slice on the heap. */
-export interface BatchPlace {
+/** Place of a received batch: in a slot of a pool, or, with slot 0, in a slice on the heap. */
+export interface ReceivedPlace {
   readonly slot: number
   readonly owner: Handle
   readonly table: number
@@ -108,7 +108,7 @@ export interface BatchPlace {
  */
 export function forwardFrames(
   target: Handle,
-  batch: BatchPlace,
+  batch: ReceivedPlace,
   first: number,
   frames: number,
   into: SessionState,
@@ -163,7 +163,7 @@ export function shrinkSession(session: Handle, into: SessionState): void {
   readSession(into)
 }
 
-/** Lets the system have what `bytes` that were freed have left, if they are worth it. */
+/** Gives memory back to the system after `bytes` were freed, if they are worth it. */
 export function trimAfter(bytes: number): void {
   guarded(() => native.trimAfter(bytes))
 }
@@ -178,6 +178,11 @@ export function sessionError(session: Handle): FramePoolError | null {
 export function closeSession(session: Handle, abandoned = false): void {
   control[Word.Abandoned] = abandoned ? 1 : 0
   callOn(session, sessionClose)
+}
+
+/** Frees a session that was collected. */
+export function abandonSession(session: Handle): void {
+  closeSession(session, true)
 }
 
 /** Makes an authority keypair, as base58check strings. */

@@ -43,13 +43,13 @@ export interface SlotBacklog {
   takenCount: number
   /** Slot of the first of those. */
   takenSlot: number
-  /** Where the first of those begins in the region, in bytes. */
+  /** Offset of the first of those in the region, in bytes. */
   takenStart: number
   /** Bytes of each of those. */
   readonly takenLengths: readonly number[]
   /** Slots released since, one bit a slot. */
   releasedLater: number
-  /** Where the pending bytes begin in the region. */
+  /** Offset of the pending bytes in the region. */
   start: number
   /** Pending bytes that native code has not been told of. */
   written: number
@@ -60,9 +60,9 @@ export interface SlotBacklog {
   nextSlot: number
   /** Last slot that the messages after it may have. */
   lastSlot: number
-  /** Where the next message begins in the region, in bytes, if it fits into `room`. */
+  /** Offset of the next message in the region, in bytes, if it fits into `room`. */
   next: number
-  /** In bytes. */
+  /** Bytes that are free from `next` on. */
   room: number
 }
 
@@ -110,7 +110,7 @@ export function writeBacklog(pool: SlotBacklog): void {
   control[Word.Returned] = 0
 }
 
-/** Reads what the call that caught up with a backlog said of the pool. */
+/** Reads the state of the pool from the reply of a call that caught up with a backlog. */
 export function readBacklog(pool: SlotBacklog): void {
   pool.returned = control[Word.Returned]!
   pool.nextSlot = control[Word.NextSlot]!

@@ -1,11 +1,13 @@
-/** Debug mode: where objects were acquired, which were never released, and which were written to after their release. */
+/** Debug mode: traces of objects, which tell where an object was acquired that was never released. */
 import { fileURLToPath } from 'node:url'
 import { isMainThread } from 'node:worker_threads'
 import { DEBUG } from '../support/debug-mode.js'
 import { clearInterval, setInterval, type Timer } from '../support/timers.js'
 import type { ObjectKind } from './boundary.generated.js'
-import { debugEverything, takeDisturbances, traceObject } from './debug.js'
+import { checkMemory, reportDisturbances } from './check-memory.js'
+import { debugEverything, traceObject } from './debug.js'
 import type { Handle } from './handle.js'
+import { warnOfPlace } from './place-warning.js'
 
 if (DEBUG) {
   debugEverything()
@@ -26,7 +28,7 @@ interface Trace {
 
 const traces = new FinalizationRegistry<Trace>(({ kind, stack, handle, giveBack }) => {
   if (giveBack(handle) === false) return
-  warn('FRAMEPOOL_LEAK', `a ${kind} was garbage-collected without having been released; it was acquired`, stack)
+  warnOfPlace('FRAMEPOOL_LEAK', `a ${kind} was garbage-collected without having been released; it was acquired`, stack)
   reportDisturbances(false)
 })
 
@@ -67,7 +69,7 @@ export function onBehalf<T>(later: () => T): () => T {
   }
 }
 
-/** How often late writes are looked for in a process that releases nothing, in milliseconds. */
+/** Time between two looks for late writes in a process that releases nothing, in milliseconds. */
 const LOOK_MS = 5000
 let watching = false
 let timer: Timer | null = null
@@ -104,37 +106,4 @@ export function traceInDebugMode(object: object, kind: ObjectKind, handle: Handl
 /** Ends the trace that `traceInDebugMode()` has begun. */
 export function untraceInDebugMode(object: object): void {
   if (DEBUG) untrace(object)
-}
-
-/**
- * Looks for writes to memory that was released, and emits a warning for each place that has written. Debug mode does so at the end of the
- * process, every few seconds, and as memory is needed. Returns how many were found. Without debug mode there is nothing to find.
- */
-export function checkMemory(): number {
-  return reportDisturbances(true)
-}
-
-/** By the warning, which names the place: how often it came. */
-const reported = new Map<string, number>()
-
-function reportDisturbances(all: boolean): number {
-  const found = takeDisturbances(all)
-  for (const { bytes, offset, stack } of found) {
-    const what = `byte ${offset} of ${bytes} was written after the memory had been released; it was acquired`
-    warn('FRAMEPOOL_WRITE_AFTER_RELEASE', what, stack ?? '    at a place that is not known')
-  }
-  return found.length
-}
-
-/** Emits a warning: for one place the first time, and then when it has come ten times as often. */
-function warn(code: string, text: string, stack: string): void {
-  const place = `${code}\n${stack}`
-  const count = (reported.get(place) ?? 0) + 1
-  reported.set(place, count)
-  if (!Number.isInteger(Math.log10(count))) return
-  const message = count === 1 ? text : `${text} (${count} times here)`
-  const warning = new Error(message)
-  const stackOfWarning = `FramePoolWarning: ${message}\n${stack}`
-  // Node prints `detail` below the message.
-  process.emitWarning(Object.assign(warning, { name: 'FramePoolWarning', code, detail: stack, stack: stackOfWarning }))
 }

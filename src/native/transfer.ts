@@ -23,7 +23,7 @@ export function makeTicket(depart: (carrier: Carrier) => void): string {
   return text
 }
 
-/** Sends a slice in a slot of a pool away. The call reports where the pool places its next slice. */
+/** Sends away a slice in a slot of a pool. The call reports the place of the pool's next slice. */
 export function departSlot(pool: SlotBacklog, slot: number, carrier: Carrier): void {
   writeBacklog(pool)
   control[Word.Kind] = Kind.Slot
@@ -32,7 +32,7 @@ export function departSlot(pool: SlotBacklog, slot: number, carrier: Carrier): v
   readBacklog(pool)
 }
 
-/** Sends the object that a handle names away. `size` is the length of a buddy buffer in bytes. */
+/** Sends away the object that a handle names. `size` is the length of a buddy buffer in bytes. */
 function depart(kind: Kind, handle: Handle, carrier: Carrier, size = 0): void {
   control[Word.Kind] = kind
   control[Word.Handle] = handle.index
@@ -41,8 +41,8 @@ function depart(kind: Kind, handle: Handle, carrier: Carrier, size = 0): void {
   carrier()
 }
 
-/** Sends a slice away that has a handle: one on the heap, or one in a slot of a pool of another isolate. */
-export function departSlice(slice: Handle, carrier: Carrier): void {
+/** Sends away a slice that has a handle. It lies on the heap, or in a slot of a pool of another isolate. */
+export function departSliceHandle(slice: Handle, carrier: Carrier): void {
   depart(Kind.Slice, slice, carrier)
 }
 
@@ -51,8 +51,8 @@ export function departBudgetAllocation(allocation: Handle, carrier: Carrier): vo
   depart(Kind.Allocation, allocation, carrier)
 }
 
-/** Sends a buffer of a buddy pool away, whose logical length is `length` bytes. */
-export function departBuddyBuffer(buffer: Handle, length: number, carrier: Carrier): void {
+/** Sends away a buffer of a buddy pool. Its logical length is `length` bytes. */
+export function departBuddyHandle(buffer: Handle, length: number, carrier: Carrier): void {
   depart(Kind.BuddyBuffer, buffer, carrier, length)
 }
 
@@ -68,9 +68,9 @@ export function departMemoryBudget(budget: Handle, carrier: Carrier): void {
 
 /** The shape of a batch of frames, besides its slice. */
 export interface BatchShape {
-  /** Where the table begins in the slice, in bytes. */
+  /** Offset of the table in the slice, in bytes. */
   readonly table: number
-  /** How many frames. */
+  /** Number of frames. */
   readonly frames: number
   /** Bytes before the payload of each frame. */
   readonly header: number
@@ -139,9 +139,9 @@ export interface ArrivedSlice {
   readonly slot: number
   /** Memory of the pool; it says nothing of a slice on the heap. */
   readonly region: Handle
-  /** Where the slice begins in its memory, in bytes. */
+  /** Offset of the slice in its memory, in bytes. */
   readonly offset: number
-  /** In bytes. */
+  /** Length in bytes. */
   readonly length: number
   /** The shape of the batch, if the slice is a batch of frames. */
   readonly batch: BatchShape | null

@@ -6,7 +6,8 @@ import { type Consumer, makeConsumer } from './consumer.js'
 import { HalfCore } from './half.js'
 import { makeProducer, type Producer } from './producer.js'
 
-const MAX_SIZE = 2 ** 30
+/** Size of the largest ring, in bytes. */
+export const MAX_RING_SIZE = 2 ** 30
 /** The alignment that allocators give anyway. With more, all memory is cleared at once, and not page by page by the system. */
 const DEFAULT_ALIGN = 16
 
@@ -55,7 +56,7 @@ export function newRing(size: number, align = DEFAULT_ALIGN): { producer: HalfCo
 
 /** Returns `value` as the size or alignment of a ring, or throws the documented error. */
 export function powerOfTwo(value: number, name: string): number {
-  integerArgument(value, name, 1, MAX_SIZE)
+  integerArgument(value, name, 1, MAX_RING_SIZE)
   if ((value & (value - 1)) !== 0) throw outOfRange(`${name} must be a power of two, not ${value}`)
   return value
 }

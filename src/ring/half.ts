@@ -2,6 +2,7 @@ import { acquired, released } from '../native/acquired.js'
 import { type Transfer, transferLater, transferNow } from '../native/descriptors.js'
 import type { Handle } from '../native/handle.js'
 import {
+  abandonRingHalf,
   advanceRing,
   askRing,
   endRingHalf,
@@ -27,7 +28,7 @@ export class HalfCore implements RingSource, OwnedHalf {
   readonly memory: ShownMemory
   /** The latest answer of native code. */
   readonly #state: RingState = { available: 0, otherEnded: false }
-  /** How often this half has come back to the start of the ring. */
+  /** Times that this half has come back to the start of the ring. */
   #rounds = 0
   /** Position at the start of the first of these rounds. */
   #start = 0n
@@ -43,7 +44,7 @@ export class HalfCore implements RingSource, OwnedHalf {
   #exact = false
   /** Bytes that this half has written or read, and that native code has not been told of. */
   #untold = 0
-  /** How many bytes may be untold: for a producer, the room that native code knows of. */
+  /** Number of bytes that may be untold: for a producer, the room that native code knows of. */
   #tellable: number
   /** Waits and transfers for which native code looks at this half or moves it. */
   #native = 0
@@ -59,7 +60,7 @@ export class HalfCore implements RingSource, OwnedHalf {
     this.#known = available
     this.#tellable = size
     this.memory = new ShownMemory(() => ringHalfView(handle))
-    acquired(this, side, handle, freeHalf(handle))
+    acquired(this, side, handle, abandonRingHalf)
   }
 
   /** Makes the half that has arrived from another isolate. */
@@ -302,9 +303,4 @@ export class HalfCore implements RingSource, OwnedHalf {
     this.#whole = null
     if (this.#other !== null) this.#other.#other = null
   }
-}
-
-/** Makes the callback that frees a collected half. A closure of the constructor would lead to the half, and keep it. */
-function freeHalf(handle: Handle): () => void {
-  return () => releaseRingHalf(handle, true)
 }

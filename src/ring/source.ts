@@ -13,7 +13,7 @@ export interface RingSource {
   readonly available: number
   /** Bytes ever written or read, modulo 2^64. */
   readonly position: bigint
-  /** Where in the ring the first available byte lies. */
+  /** Offset of the first available byte in the ring. */
   readonly offset: number
   /** Whether the other half has ended or was released. */
   readonly otherEnded: boolean
@@ -76,7 +76,7 @@ export function views({ memory, memorySize, offset }: RingSource, count: number)
   return [memory.view(offset, first), first === count ? NOTHING : memory.view(0, count - first)]
 }
 
-/** Lends what is available to `use`, which returns how many bytes it has dealt with. */
+/** Lends the available bytes to `use`, which returns the number of bytes that it has dealt with. */
 export function ioSlices(source: RingSource, use: (bufs: Bufs, length: number) => number): number {
   checkFree(source)
   const length = source.available

@@ -2,7 +2,7 @@ import type { Handle } from '../native/handle.js'
 import { releaseSlice } from '../native/heap.js'
 import { ShownMemory } from '../native/shown-memory.js'
 import { MAX_SLOTS } from '../native/slot.js'
-import { type Carrier, departSlice, foreignRegionView, forgetRegion, watchRegion } from '../native/transfer.js'
+import { type Carrier, departSliceHandle, foreignRegionView, forgetRegion, watchRegion } from '../native/transfer.js'
 import type { SliceMemory } from './slice-memory.js'
 
 /**
@@ -46,7 +46,7 @@ class BorrowedMemory implements SliceMemory {
   }
 
   depart(slot: number, carrier: Carrier): void {
-    departSlice(this.#slices[slot]!, carrier)
+    departSliceHandle(this.#slices[slot]!, carrier)
     this.#remove()
   }
 
@@ -69,7 +69,7 @@ class BorrowedMemory implements SliceMemory {
   }
 }
 
-/** By the index of the region's handle, of which native code has one for each pool. */
+/** Memories by the index of the region's handle, of which native code has one for each pool. */
 const regions: (BorrowedMemory | undefined)[] = []
 
 /**

@@ -2,7 +2,7 @@ import type { Handle } from '../native/handle.js'
 import { heapSliceView, releaseSlice } from '../native/heap.js'
 import { ShownMemory } from '../native/shown-memory.js'
 import { type GiveBack, trace, untrace } from '../native/trace.js'
-import { type Carrier, departSlice } from '../native/transfer.js'
+import { type Carrier, departSliceHandle } from '../native/transfer.js'
 import { bufferOf } from '../support/arguments.js'
 import { DEBUG } from '../support/debug-mode.js'
 import type { OwnedMemory, SliceCount } from './slice-memory.js'
@@ -38,7 +38,7 @@ export class HeapMemory implements OwnedMemory {
   }
 
   depart(_: number, carrier: Carrier): void {
-    departSlice(this.owner, carrier)
+    departSliceHandle(this.owner, carrier)
     this.#leave()
   }
 

@@ -11,10 +11,10 @@ import type { SliceMemory } from './slice-memory.js'
 let isOne: (value: object) => value is Slice
 let checkOf: (slice: Slice) => void
 let departOf: (slice: Slice, carrier: Carrier) => void
-let takeOf: (slice: Slice) => Taken
+let takeOf: (slice: Slice) => TakenBytes
 
 /** Bytes that were taken out of their object, which counts as released from here on. */
-export interface Taken {
+export interface TakenBytes {
   readonly bytes: Uint8Array
   /** Gives the memory back. */
   release(): void
@@ -176,7 +176,7 @@ export function checkSlice(slice: Slice): void {
 }
 
 /** Takes the bytes out of `slice`. Throws `ERR_RELEASED` if it was released or moved. */
-export function takeSlice(slice: Slice): Taken {
+export function takeSlice(slice: Slice): TakenBytes {
   return takeOf(slice)
 }
 

@@ -31,7 +31,7 @@ export class Backlog implements SlotBacklog {
   room: number
   /** Slot that the written bytes will be taken in; 0 if they were begun with nothing alive, at the start of the region. */
   startSlot = 0
-  /** How long a message that was begun behind a slice may become where it is, in bytes. */
+  /** Longest length of a message that was begun behind a slice and stays where it is, in bytes. */
   #limit = 0
   readonly #capacity: number
   readonly #slots: number
@@ -59,7 +59,7 @@ export class Backlog implements SlotBacklog {
     this.written = length
   }
 
-  /** Whether the current message may grow to `length` bytes where it is. */
+  /** Returns whether the current message may grow to `length` bytes where it is. */
   fits(length: number): boolean {
     return length <= (this.startSlot === 0 ? this.#capacity : this.#limit)
   }

@@ -8,7 +8,7 @@ import type { Slice } from '../slice/slice.js'
 import type { OwnedMemory, SliceCount } from '../slice/slice-memory.js'
 import { SlotMemory } from './slot-memory.js'
 
-/** Where pools in debug mode publish their changes. */
+/** Channel on which pools in debug mode publish their changes. */
 const changes = channel('framepool:slot-pool')
 
 /** Message that is published on `framepool:slot-pool`. */
@@ -84,7 +84,7 @@ export class GuardedSlotMemory extends SlotMemory {
     untrace(this)
   }
 
-  /** Ends the views of the pending bytes, which are good until the next call. Slices have other memory. */
+  /** Ends the views of the pending bytes, which are valid until the next call. Slices have other memory. */
   #hideViews(): void {
     concealSlotPool(this.owner)
   }

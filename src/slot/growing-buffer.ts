@@ -7,7 +7,7 @@ import type { AeadBuffer, Buffer } from './buffer.js'
 export interface GrowingMemory {
   /** Bytes written and not yet taken. */
   readonly length: number
-  /** How many of those bytes `dangerSetStart()` hides. */
+  /** Number of those bytes that `dangerSetStart()` hides. */
   hidden: number
   /** Returns `length` more bytes to be filled. */
   writable(length: number): Uint8Array

@@ -120,7 +120,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
     return this.length === 0 && length <= (this.#live === 0 ? this.capacity : this.backlog.room)
   }
 
-  /** How many slices are alive, in slots and on the heap. */
+  /** Number of slices that are alive, in slots and on the heap. */
   get liveSlices(): number {
     let count = this.heapSlices.alive
     for (let mask = this.#live; mask !== 0; mask &= mask - 1) count++

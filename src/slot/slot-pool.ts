@@ -8,7 +8,7 @@ import { GuardedSlotMemory } from './debug-slot-memory.js'
 import { GrowingBuffer } from './growing-buffer.js'
 import { SlotMemory } from './slot-memory.js'
 
-/** Where a slot pool takes its next slice from: see `SlotPool`. */
+/** Mode of a slot pool, which decides the place of its next slice: see `SlotPool`. */
 export type PoolMode = 'back' | 'front' | 'alloc'
 
 /** Figures of a slot pool: see `SlotPool.stats()`. */
@@ -17,7 +17,10 @@ export interface SlotPoolStats {
   mode: PoolMode
   /** Size of the region in bytes. */
   capacity: number
-  /** One character for each slot: '-' if it is free, otherwise the sequence digit of its slice (1…9, a…z, then 1 again). Heap slices take no digit. */
+  /**
+   * One character for each slot: '-' if it is free, otherwise the sequence digit of its slice (1…9, a…z, then 1 again). Heap slices take no
+   * digit.
+   */
   slots: string
   /** Slices alive, heap slices included. */
   liveSlices: number
@@ -39,11 +42,11 @@ export interface SlotPoolStats {
 
 /** Options of `new SlotPool()`. */
 export interface SlotPoolOptions {
-  /** Slots of the pool, 1 to 32: how many slices can lie in its region at a time. Default 8, as in buffer_sv2. */
+  /** Slots of the pool, 1 to 32, each for one slice in its region. Default 8, as in buffer_sv2. */
   slots?: number
   /**
-   * The most bytes that slices of the pool may take on the heap, or a budget that counts them, which pools and readers can share. What
-   * would take more throws `ERR_MEMORY_LIMIT`. Default: no limit.
+   * The most bytes that slices of the pool may take on the heap, or a budget that counts them, which pools and readers can share. A call
+   * that would take more throws `ERR_MEMORY_LIMIT`. Default: no limit.
    */
   heapLimit?: number | MemoryBudget
   /** Whether the pool is in debug mode. Default: whether the process is (`FRAMEPOOL_DEBUG=1`). */
@@ -55,8 +58,8 @@ let memoryOfPool: (pool: SlotPool) => SlotMemory
 const UNCLONEABLE = Symbol('a SlotPool stays in its thread: move() its slices')
 
 /**
- * A pool of 8 slots, or as many as its options say, in one region of `capacity` bytes, which is allocated once. It hands out messages as slices, without a copy.
- * (buffer_sv2 `BufferPool`)
+ * A pool of 1 to 32 slots, by default 8, in one region of `capacity` bytes, which is allocated once. It hands out messages as slices,
+ * without a copy. (buffer_sv2 `BufferPool`)
  *
  * The pool takes slices behind one another (back mode). When slots or bytes run out, it takes them from the front if slots were released
  * there (front mode), and otherwise from the heap (alloc mode) until there is room again. With nothing alive it starts again at the first
@@ -148,7 +151,7 @@ export class SlotPool extends GrowingBuffer implements Disposable {
   }
 }
 
-/** Returns what a pool writes into, for a session that receives into it. Throws `ERR_INVALID_ARG_TYPE` if `pool` is none. */
+/** Returns the memory of a pool, for a session that receives into it. Throws `ERR_INVALID_ARG_TYPE` if `pool` is none. */
 export function memoryOf(pool: SlotPool): SlotMemory {
   return memoryOfPool(pool)
 }

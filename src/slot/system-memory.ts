@@ -82,7 +82,7 @@ export class SystemMemory implements GrowingMemory {
 
   /** Has the memory of `message` freed when this object is collected. */
   protected watch(message: SystemMessage): void {
-    whenCollected(this, freeing(message))
+    whenCollected(this, message, abandonPending)
   }
 
   /** Notes that a message was begun, in the memory that `handle` names. */
@@ -92,10 +92,9 @@ export class SystemMemory implements GrowingMemory {
   protected taken(): void {}
 }
 
-function freeing(message: SystemMessage): () => void {
-  return () => {
-    if (message.handle !== null) abandonSystemMessage(message.handle)
-  }
+/** Frees a message if one was begun and not taken. */
+function abandonPending(message: SystemMessage): void {
+  if (message.handle !== null) abandonSystemMessage(message.handle)
 }
 
 /** Frees a message whose buffer was collected. Views of it may still be in use, and keep the memory. */

@@ -12,12 +12,12 @@ const {
 }
 const { set } = Uint8Array.prototype
 
-/** Whether `value` is a Uint8Array, a `Buffer` or one of another realm included. */
+/** Returns whether `value` is a Uint8Array, a `Buffer` or one of another realm included. */
 export function isBytes(value: unknown): value is Uint8Array {
   return kind.call(value) === 'Uint8Array'
 }
 
-/** Returns how many bytes `bytes` really has. */
+/** Returns the true length of `bytes`, in bytes. */
 export function lengthOf(bytes: Uint8Array): number {
   return length.call(bytes)
 }

@@ -18,7 +18,7 @@ export interface BytesEvent extends EventSource {
 
 /** The end of a wait for memory. */
 export interface WaitEndEvent extends BytesEvent {
-  /** When the wait began, as in `performance.now()`. */
+  /** Time at which the wait began, as in `performance.now()`. */
   readonly startTime: number
   /** The error that the wait rejects with, or null. */
   readonly error: unknown

@@ -28,7 +28,7 @@ export function uncloneable(object: object, reason: symbol): void {
   ;(object as { uncloneable?: symbol }).uncloneable = reason
 }
 
-/** Does so in debug mode. For objects whose making takes so few nanoseconds that one more property shows. */
+/** Calls `uncloneable()` in debug mode only. For objects that are made in so few nanoseconds that one more property shows. */
 export function uncloneableInDebugMode(object: object, reason: symbol): void {
   if (DEBUG) uncloneable(object, reason)
 }

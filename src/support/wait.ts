@@ -21,8 +21,8 @@ export interface Waiter<T = void> {
 export const MAX_TIMEOUT_MS = 0x7fff_ffff
 
 /**
- * Returns a promise that the waiter settles which `enqueue` gets, perhaps at once. On an abort (`signal.reason`) or a timeout
- * (`ERR_TIMEOUT`) it calls `giveUp`, once, which takes the waiter out of its queue and rejects it. The promise also rejects with what
+ * Returns a promise. `enqueue` gets the waiter that settles it, perhaps at once. On an abort (`signal.reason`) or a timeout
+ * (`ERR_TIMEOUT`) `giveUp` is called, once. It takes the waiter out of its queue and rejects it. The promise also rejects with an error that
  * `read` or `enqueue` throws.
  *
  * `read` reads everything that the user passed, and returns its `waitOptions()`. That may run any code, which could abort the signal

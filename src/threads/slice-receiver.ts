@@ -31,7 +31,7 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
   constructor(key: symbol, handle: Handle) {
     if (key !== receiverKey) throw invalidArgType('a SliceReceiver comes from SliceChannel.create()')
     this.#handle = handle
-    acquired(this, 'slice-receiver', handle, freeReceiver(handle))
+    acquired(this, 'slice-receiver', handle, releaseReceiver)
     uncloneable(this, UNCLONEABLE)
   }
 
@@ -123,9 +123,4 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
 /** Makes the receiving end that `handle` names. */
 export function makeReceiver<T extends Movable = Movable>(handle: Handle): SliceReceiver<T> {
   return new SliceReceiver(receiverKey, handle)
-}
-
-/** Makes the callback that frees a collected end. A closure of the constructor would lead to the end, and keep it. */
-function freeReceiver(handle: Handle): () => void {
-  return () => releaseReceiver(handle)
 }

@@ -31,7 +31,7 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
   constructor(key: symbol, handle: Handle) {
     if (key !== senderKey) throw invalidArgType('a SliceSender comes from SliceChannel.create()')
     this.#handle = handle
-    acquired(this, 'slice-sender', handle, freeSender(handle))
+    acquired(this, 'slice-sender', handle, releaseSender)
     uncloneable(this, UNCLONEABLE)
     this.#carrier = () => {
       this.#room = sendIntoChannel(handle)
@@ -164,9 +164,4 @@ export function makeSender<T extends Movable = Movable>(handle: Handle): SliceSe
 
 function tagArgument(tag: unknown): void {
   if (tag !== undefined && typeof tag !== 'number') throw invalidArgType(`tag must be a number, not ${typeof tag}`)
-}
-
-/** Makes the callback that frees a collected end. A closure of the constructor would lead to the end, and keep it. */
-function freeSender(handle: Handle): () => void {
-  return () => releaseSender(handle)
 }

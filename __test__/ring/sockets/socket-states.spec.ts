@@ -315,7 +315,7 @@ describe('pipes of a child process', { timeout: PATIENCE_MS }, () => {
     return { stdin, stdout, both }
   }
 
-  it('that are write-only: pipeTo works, attach refuses', async () => {
+  it('work with pipeTo and are refused by attach if they are write-only', async () => {
     const { stdin, stdout } = child()
     expect((await refused('attach', stdin)).code).toBe('ERR_CLOSED')
     const { producer, consumer } = new ByteRing(4096).intoParts()
@@ -329,7 +329,7 @@ describe('pipes of a child process', { timeout: PATIENCE_MS }, () => {
     await eventually(() => expect(bytes).toBe(100_000))
   })
 
-  it('that go both ways: relaySockets and attach work', async () => {
+  it('work with relaySockets and attach if they go both ways', async () => {
     const { dialled, accepted } = await connected()
     const relayed = relaySockets(child().both, dialled, { size: 4096 })
     accepted.end(pattern(100_000))

@@ -67,7 +67,7 @@ const all = Object.entries(vectors.messages).map(([name, entry]) => {
   return { name, message, entry, cases }
 })
 
-it('are there for every message', () => {
+it('every message has vectors', () => {
   expect(all.map(({ name }) => name).sort()).toEqual(messages.map(({ name }) => name).sort())
   for (const { cases } of all) expect(cases.length).toBeGreaterThanOrEqual(5)
 })
@@ -198,7 +198,7 @@ const PAYLOADS = Number(process.env.FRAMEPOOL_PAYLOADS ?? 50_000)
 const WHOLE = PAYLOADS >= 1_000_000
 
 group('hostile bytes', { timeout: WHOLE ? 1_800_000 : 60_000 }, () => {
-  it('cut at every length are refused', () => {
+  it('are refused as a payload that is cut at any length', () => {
     for (const { message, cases } of all) {
       for (const { bytes } of cases) {
         // Only the ends of the longest payloads are cut: each cut is read up to its end.
@@ -216,7 +216,7 @@ group('hostile bytes', { timeout: WHOLE ? 1_800_000 : 60_000 }, () => {
     }
   })
 
-  it('changed at every place are values or ERR_SV2_MESSAGE', () => {
+  it('give values or ERR_SV2_MESSAGE when a payload is changed at any place', () => {
     for (const { message, cases } of all) {
       for (const { bytes } of cases.filter((entry) => entry.bytes.length < 2_000)) {
         const changed = new Uint8Array(bytes)
@@ -231,7 +231,7 @@ group('hostile bytes', { timeout: WHOLE ? 1_800_000 : 60_000 }, () => {
     }
   })
 
-  it('at random are values or ERR_SV2_MESSAGE', () => {
+  it('give values or ERR_SV2_MESSAGE when they are random', () => {
     const random = new Random()
     const noise = random.bytes(1 << 20)
     const list = messages as readonly unknown[] as AnyMessage[]
@@ -249,7 +249,7 @@ group('hostile bytes', { timeout: WHOLE ? 1_800_000 : 60_000 }, () => {
     }
   })
 
-  it('of 65,535 claimed elements take no memory', () => {
+  it('take no memory when they claim 65,535 elements', () => {
     const claims = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]
     const payload = Uint8Array.from(claims)
     const list = messages as readonly unknown[] as AnyMessage[]

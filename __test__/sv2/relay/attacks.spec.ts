@@ -134,8 +134,8 @@ async function work(miner: Peer, until: () => boolean): Promise<number> {
   return count
 }
 
-describe('under attack', { timeout: 5 * PATIENCE_MS }, () => {
-  it('of every kind at once, honest miners lose nothing, and each attack is counted', async () => {
+describe('a relay under attack', { timeout: 5 * PATIENCE_MS }, () => {
+  it('loses nothing of honest miners under attacks of every kind at once, and counts each attack', async () => {
     const random = new Random()
     const pool = await startPool(echo)
     const { relay, port } = await startRelay(pool.port, {
@@ -174,7 +174,7 @@ describe('under attack', { timeout: 5 * PATIENCE_MS }, () => {
 })
 
 describe('a limit on connections', { timeout: PATIENCE_MS }, () => {
-  it('of one address refuses more of them', async () => {
+  it('refuses more connections of one address', async () => {
     const { relay, port } = await startRelay(1, { maxConnectionsPerAddress: 2 })
     const miners = Array.from({ length: 4 }, () => dial(port))
     await eventually(() => expect(miners.filter(({ closed }) => closed).length).toBe(2))
@@ -186,7 +186,7 @@ describe('a limit on connections', { timeout: PATIENCE_MS }, () => {
     await eventually(() => expect(relay.stats().connections).toBe(3))
   })
 
-  it('that come too fast refuses more of them, and tells of that', async () => {
+  it('refuses connections that come too fast, and tells of that', async () => {
     const { relay, port } = await startRelay(1, { maxConnectionsPerSecond: 1 })
     const told: { reason: string; count: number }[] = []
     relay.on('refused', (refusal) => told.push(refusal))
@@ -196,7 +196,7 @@ describe('a limit on connections', { timeout: PATIENCE_MS }, () => {
     await eventually(() => expect(told[0]).toMatchObject({ reason: 'connectionRate' }))
   })
 
-  it('in their handshakes ends the oldest, and leaves those alone that are through', async () => {
+  it('ends the oldest connection in its handshake, and leaves those alone that are through', async () => {
     const pool = await startPool(echo)
     const { relay, port } = await startRelay(pool.port, { maxHandshakes: 3 })
     const { miner } = await connectThrough(port, pool, true)

@@ -451,7 +451,7 @@ describe('the last message of a pool that left', { timeout: PATIENCE_MS }, () =>
       expect(await one()).toMatchObject({
         side: 'upstream',
         code: 'ENDED',
-        reason: `upstream ended; the pool had sent ${name} ${shown}`,
+        reason: `upstream ended; the mining pool had sent ${name} ${shown}`,
       })
     }
   })
@@ -466,7 +466,9 @@ describe('the last message of a pool that left', { timeout: PATIENCE_MS }, () =>
     peer.session.send({ messageType: 0x12 }, error('last'))
     await eventually(() => expect(miner.frames.length).toBe(3))
     miner.socket.end()
-    expect((await one()).reason).toBe('downstream ended; the pool had sent OpenMiningChannel.Error "of the proxy"')
+    expect((await one()).reason).toBe(
+      'downstream ended; the mining pool had sent OpenMiningChannel.Error "of the proxy"',
+    )
   })
 
   it.each<[string, Partial<RelayOptions>]>([

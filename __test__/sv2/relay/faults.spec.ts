@@ -146,7 +146,7 @@ describe('limits', { timeout: PATIENCE_MS }, () => {
 })
 
 describe('the pool', { timeout: PATIENCE_MS }, () => {
-  it('with another key is not trusted', async () => {
+  it('is not trusted with another key', async () => {
     const pool = await startPool(echo)
     const upstream = { host: '127.0.0.1', port: pool.port, authorityPublicKey: generateAuthorityKeypair().publicKey }
     const { relay, port } = await startRelay(pool.port, { upstream })
@@ -157,13 +157,13 @@ describe('the pool', { timeout: PATIENCE_MS }, () => {
     expect(relay.stats()).toMatchObject({ connections: 0, handshakeFailures: 1, framesUpstream: 0 })
   })
 
-  it('with any key is trusted where none is given', async () => {
+  it('is trusted with any key if no key is given', async () => {
     const pool = await startPool(echo)
     const { port } = await startRelay(pool.port, { upstream: { host: '127.0.0.1', port: pool.port } })
     await expectServed(await established(port))
   })
 
-  it('that goes away ends its miners, and serves new ones when it returns', async () => {
+  it('ends its miners when it goes away, and serves new ones when it returns', async () => {
     const pool = await startPool(echo)
     const { relay, port } = await startRelay(pool.port)
     const reasons = reasonsOf(relay)
@@ -201,7 +201,7 @@ describe('the pool', { timeout: PATIENCE_MS }, () => {
     await expectServed(await established(port))
   })
 
-  it('that sends garbage loses that miner alone', async () => {
+  it('loses only the miner to which it sends garbage', async () => {
     const pool = await startPool(echo)
     const { relay, port } = await startRelay(pool.port)
     const reasons = reasonsOf(relay)
@@ -213,7 +213,7 @@ describe('the pool', { timeout: PATIENCE_MS }, () => {
     await expectServed(other)
   })
 
-  it('that sends frames right after its handshake is heard', async () => {
+  it('is heard when it sends frames right after its handshake', async () => {
     // The frames come in one piece with the answer to the handshake.
     const server = createServer((socket) => {
       const session = Sv2Session.responder(authority)
@@ -232,7 +232,7 @@ describe('the pool', { timeout: PATIENCE_MS }, () => {
 })
 
 describe('a miner', { timeout: PATIENCE_MS }, () => {
-  it('that dies in the middle of a frame ends its own connection', async () => {
+  it('ends its own connection when it dies in the middle of a frame', async () => {
     const received: number[] = []
     const pool = await startPool((batch) => {
       for (const { messageType } of batch) received.push(messageType)
@@ -254,7 +254,7 @@ describe('a miner', { timeout: PATIENCE_MS }, () => {
     session.close()
   })
 
-  it('that sends too large a frame is disconnected', async () => {
+  it('is disconnected when it sends too large a frame', async () => {
     const pool = await startPool(echo)
     const { relay, port } = await startRelay(pool.port, { maxFrameSize: 1000 })
     const reasons = reasonsOf(relay)
@@ -282,7 +282,7 @@ describe('a miner', { timeout: PATIENCE_MS }, () => {
     },
   )
 
-  it('that speaks another protocol receives nothing', async () => {
+  it('receives nothing when it speaks another protocol', async () => {
     const pool = await startPool(echo)
     const { port } = await startRelay(pool.port, { handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS })
     const socket = raw(port)
@@ -295,7 +295,7 @@ describe('a miner', { timeout: PATIENCE_MS }, () => {
     expect(heard).toBe(0)
   })
 
-  it('after another comes and goes, and leaves nothing behind', async () => {
+  it('comes and goes after another, and leaves nothing behind', async () => {
     const pool = await startPool(echo)
     const { relay, port } = await startRelay(pool.port)
     const payload = pattern(60_000)

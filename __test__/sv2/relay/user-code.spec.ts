@@ -90,7 +90,7 @@ async function expectServed(port: number): Promise<void> {
   await miner.end()
 }
 
-describe('what is thrown', () => {
+describe('a thrown value', () => {
   it.each(thrown)('is shown as %s', (shown, value) => {
     expect(thrownText(value)).toBe(shown)
   })
@@ -101,7 +101,7 @@ describe('what is thrown', () => {
 })
 
 describe('onFrame', { timeout: PATIENCE_MS }, () => {
-  it.each(thrown)('that throws %s ends that connection alone, and says so', async (shown, value) => {
+  it.each(thrown)('ends that connection alone if it throws %s, and says so', async (shown, value) => {
     const failures = uncaught()
     const pool = await startPool((batch, peer) => {
       keep(batch, peer)
@@ -227,7 +227,7 @@ describe('onFrame', { timeout: PATIENCE_MS }, () => {
 })
 
 describe("a listener of 'connection'", { timeout: PATIENCE_MS }, () => {
-  it.each(thrown)('that throws %s ends that connection alone, and says so', async (shown, value) => {
+  it.each(thrown)('ends that connection alone if it throws %s, and says so', async (shown, value) => {
     const failures = uncaught()
     const pool = await startPool(echo)
     const { relay, port } = await startRelay(pool.port, { maxConnections: 2 })
@@ -245,7 +245,7 @@ describe("a listener of 'connection'", { timeout: PATIENCE_MS }, () => {
     expect(failures).toEqual([])
   })
 
-  it('that is async and rejects ends it, too', async () => {
+  it('ends that connection, too, if it is async and rejects', async () => {
     const failures = uncaught()
     const pool = await startPool(echo)
     const { relay, port } = await startRelay(pool.port)
@@ -262,7 +262,7 @@ describe("a listener of 'connection'", { timeout: PATIENCE_MS }, () => {
 })
 
 describe('another listener', { timeout: PATIENCE_MS }, () => {
-  it.each(thrown)("of 'disconnect' that throws %s stops nothing", async (shown, value) => {
+  it.each(thrown)("stops nothing if it listens for 'disconnect' and throws %s", async (shown, value) => {
     const failures = uncaught()
     const pool = await startPool(echo)
     const { relay, port } = await startRelay(pool.port)
@@ -279,7 +279,7 @@ describe('another listener', { timeout: PATIENCE_MS }, () => {
     expect(failures).toEqual([])
   })
 
-  it("of 'listening' that throws stops neither listen() nor close()", async () => {
+  it("stops neither listen() nor close() if it listens for 'listening' and throws", async () => {
     const failures = uncaught()
     const warned = warnings()
     const relay = createRelay(relayOptions(1))
@@ -290,7 +290,7 @@ describe('another listener', { timeout: PATIENCE_MS }, () => {
     expect(failures).toEqual([])
   })
 
-  it("of 'error' that throws does not keep listen() from rejecting", async () => {
+  it("does not keep listen() from rejecting if it listens for 'error' and throws", async () => {
     const failures = uncaught()
     const warned = warnings()
     const blocker = createServer()
@@ -304,7 +304,7 @@ describe('another listener', { timeout: PATIENCE_MS }, () => {
     expect(failures).toEqual([])
   })
 
-  it('of a relay whose emit() throws', async () => {
+  it('does no harm if emit() of its relay throws', async () => {
     const failures = uncaught()
     const pool = await startPool(echo)
     const { relay, port } = await startRelay(pool.port)
@@ -345,7 +345,7 @@ describe('listen()', () => {
 })
 
 describe('options and arguments', () => {
-  it('whose getters throw change nothing', async () => {
+  it('change nothing if their getters throw', async () => {
     const options = relayOptions(1)
     for (const name of [...Object.keys(options), 'onFrame', 'maxFrameSize', 'maxMemory', 'handshakeTimeoutMs']) {
       const hostile = Object.defineProperty({ ...options }, name, { get: thrower(name) })

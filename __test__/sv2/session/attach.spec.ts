@@ -120,7 +120,7 @@ describe('backpressure', { timeout: PATIENCE_MS }, () => {
 })
 
 describe('the end', { timeout: PATIENCE_MS }, () => {
-  it('of one direction leaves the other: every answer comes, then the end', async () => {
+  it('comes in one direction and leaves the other: every answer comes, then the end', async () => {
     const { client, server } = await connected(echo)
     const sent = frames(5000, 1000)
     const sending = client.sendAll(sent)
@@ -166,7 +166,7 @@ describe('the end', { timeout: PATIENCE_MS }, () => {
     expect(client.session.stats()).toMatchObject({ framesOut: sent.length, memoryBytes: 0 })
   })
 
-  it('of a closed session waits for a slow reader until the socket is destroyed', async () => {
+  it('waits for a slow reader of a closed session until the socket is destroyed', async () => {
     const { client, server } = await connected()
     client.socket.pause()
     const sending = codeOfRejection(server.sendAll(frames(100_000, 1000)))
@@ -178,7 +178,7 @@ describe('the end', { timeout: PATIENCE_MS }, () => {
     await eventually(() => expect(server.session.stats().memoryBytes).toBe(0))
   })
 
-  it('of the peer does not end a session that still sends', async () => {
+  it('does not come to a session that still sends when its peer ends', async () => {
     const { client, server } = await connected()
     const sending = server.sendAll(frames(20_000, 1000))
     await client.end()
@@ -187,7 +187,7 @@ describe('the end', { timeout: PATIENCE_MS }, () => {
     expect(client.frames.length).toBe(20_000)
   })
 
-  it('of the peer does not end ours on a socket that allows half-open: close() does', async () => {
+  it('comes with close(), and not with the end of the peer, on a socket that allows half-open', async () => {
     const { initiator, responder } = pair()
     const server = createServer({ allowHalfOpen: true }, (socket) => {
       responder.attach(socket, () => {})
@@ -204,7 +204,7 @@ describe('the end', { timeout: PATIENCE_MS }, () => {
     await eventually(() => expect(responder.stats().memoryBytes).toBe(0))
   })
 
-  it('of the socket ends the session: waits reject, memory goes back', async () => {
+  it('comes to the session when its socket is destroyed: waits reject, memory goes back', async () => {
     const { client, server } = await connected()
     client.socket.pause()
     const sending = codeOfRejection(server.sendAll(frames(100_000, 1000)))
@@ -217,7 +217,7 @@ describe('the end', { timeout: PATIENCE_MS }, () => {
     await eventually(() => expect(server.session.stats().memoryBytes).toBe(0))
   })
 
-  it('of a session that fails destroys the socket with its error', async () => {
+  it('comes when a session fails, and the socket is destroyed with its error', async () => {
     const pool = await startPool()
     const socket = connect(pool.port, '127.0.0.1')
     // Any 64 bytes are a key. The bytes after them are no frame.

@@ -50,7 +50,7 @@ describe('generateAuthorityKeypair()', () => {
 describe('a key', () => {
   const { publicKey, secretKey } = generateAuthorityKeypair()
 
-  it('with one wrong character anywhere is refused', () => {
+  it('is refused with one wrong character anywhere', () => {
     for (let index = 0; index < publicKey.length; index++) {
       const authorityPublicKey = spoiled(publicKey, index)
       expect(codeOf(() => Sv2Session.initiator({ authorityPublicKey }))).toBe('ERR_SV2_KEY')
@@ -74,7 +74,7 @@ describe('a key', () => {
     expect(codeOf(() => Sv2Session.initiator({ authorityPublicKey }))).toBe('ERR_SV2_KEY')
   })
 
-  it('that is no text is refused as an argument', () => {
+  it('is refused as an argument if it is no text', () => {
     const authorityPublicKey = 5 as unknown as string
     expect(codeOf(() => Sv2Session.initiator({ authorityPublicKey }))).toBe('ERR_INVALID_ARG_TYPE')
   })

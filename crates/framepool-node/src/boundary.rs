@@ -58,7 +58,7 @@ macro_rules! value {
     };
 }
 
-/// How a call enters.
+/// Expands to the entry of a call.
 macro_rules! entry {
     () => {
         Entry::Checked

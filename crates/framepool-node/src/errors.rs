@@ -31,7 +31,7 @@ impl AsRef<str> for Code {
     }
 }
 
-/// Why a call failed.
+/// Reason for which a call failed.
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) code: Code,

@@ -51,7 +51,7 @@ impl Listed for Slice {
 impl Listed for SystemMemory {
     const KINDS: &'static [&'static str] = &["system-memory-buffer"];
 
-    /// Nothing is written yet when the memory is listed.
+    /// Returns the written bytes: none when the memory is listed.
     fn bytes(&self) -> usize {
         framepool::buffer_sv2::Buffer::len(self)
     }
@@ -60,7 +60,7 @@ impl Listed for SystemMemory {
 impl Listed for BudgetPool {
     const KINDS: &'static [&'static str] = &["budget-pool"];
 
-    /// Its allocations are listed themselves.
+    /// Returns 0: its allocations are listed themselves.
     fn bytes(&self) -> usize {
         0
     }
@@ -155,7 +155,7 @@ impl Listed for Session {
 impl Listed for MemoryBudget {
     const KINDS: &'static [&'static str] = &["memory-budget"];
 
-    /// Memory that counts towards it is listed itself.
+    /// Returns 0: memory that counts towards the budget is listed itself.
     fn bytes(&self) -> usize {
         0
     }
@@ -164,7 +164,7 @@ impl Listed for MemoryBudget {
 impl Listed for Reservation {
     const KINDS: &'static [&'static str] = &["reservation"];
 
-    /// The bytes at first. A reservation may change.
+    /// Returns the bytes at first. A reservation may change.
     fn bytes(&self) -> usize {
         self.bytes()
     }
@@ -173,7 +173,7 @@ impl Listed for Reservation {
 impl Listed for framing::Reader {
     const KINDS: &'static [&'static str] = &["frame-reader"];
 
-    /// Nothing is held when the reader is made.
+    /// Returns the held bytes: none when the reader is made.
     fn bytes(&self) -> usize {
         self.pending()
     }

@@ -2,11 +2,11 @@
 //!
 //! The modules form layers. Each uses only those below it:
 //!
-//! - `boundary`: the table of all bound functions, and how an isolate gets them.
-//! - `slot`, `slice`, `budget`, `memory`, `framing`, `buddy`, `ring`, `io`, `sv2`, `relay`, `threads`, `inspect`, `debug`: one room for each feature, as in the
-//!   core and in the facade. Their bound functions take a `Call`.
-//! - `wait`: how waits begin and end.
-//! - `call`: what a bound function gets and gives, and how a call enters.
+//! - `boundary`: the table of all bound functions, which an isolate opens.
+//! - `slot`, `slice`, `budget`, `memory`, `framing`, `buddy`, `ring`, `io`, `sv2`, `relay`, `threads`, `inspect`, `debug`:
+//!   one room for each feature, as in the core and in the facade. Their bound functions take a `Call`.
+//! - `wait`: the beginning and the end of waits.
+//! - `call`: arguments and results of a bound function, and the entry of a call.
 //! - `state`: everything that one isolate has. `tables` declares its objects, `kinds` says what `inspect()` calls them.
 //! - The types of these objects: `slot::entry`, `slice::regions`, `buddy::entry`, `ring::entry`, `relay::entry`,
 //!   `threads::transferable`, `debug::mode`, `wait::pending`.

@@ -41,12 +41,12 @@ pub(crate) struct EnvState {
     pub(crate) blocked: Option<Blocked>,
     /// The owner of this isolate's tickets.
     pub(crate) depositor: Depositor,
-    /// How many copies of the facade have opened the boundary. A test runner may load more than one.
+    /// Number of copies of the facade that have opened the boundary. A test runner may load more than one.
     pub(crate) facades: u32,
     pub(crate) debug: Debug,
     /// Lists what the tables have until the isolate ends.
     published: Option<Published>,
-    /// How the last call through the control block failed.
+    /// Failure of the last call through the control block.
     pub(crate) fault: Option<Fault>,
 }
 
@@ -150,7 +150,7 @@ unsafe extern "C" fn give_back(data: *mut c_void) {
         // SAFETY: `data` is the instance data of an environment whose JavaScript has ended: nothing else refers to it
         // while the hook runs.
         let state = unsafe { &mut *data.cast::<EnvState>() };
-        // Where the end was noticed in time, nothing is left of it.
+        // If the end was noticed in time, nothing is left of it.
         state.realm.end_without_a_look();
         state.blocked = None;
         for cancel in state.waits.take_cancels() {

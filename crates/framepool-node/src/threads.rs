@@ -1,4 +1,4 @@
-//! How objects change isolates: by ticket, or through a channel.
+//! The change of objects from one isolate to another: by ticket, or through a channel.
 
 pub(crate) mod channel;
 pub(crate) mod ticket;

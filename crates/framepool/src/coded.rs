@@ -1,4 +1,4 @@
-//! How every error of the crate states its code.
+//! The code that every error of the crate states.
 
 use std::error::Error;
 

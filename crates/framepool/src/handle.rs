@@ -9,7 +9,7 @@ use std::collections::TryReserveError;
 pub struct Handle {
     /// Place in the table.
     pub index: u32,
-    /// How often the place had been emptied when the handle was made.
+    /// Times that the place had been emptied when the handle was made.
     pub generation: u32,
 }
 
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_discarded_is_dropped_once() {
+    fn discarded_objects_are_dropped_once() {
         let object = Rc::new(());
         let mut table = HandleTable::default();
         let handle = insert(&mut table, Rc::clone(&object));

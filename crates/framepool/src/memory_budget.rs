@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_never_be_granted_is_an_error() {
+    fn a_request_that_can_never_be_granted_is_an_error() {
         let budget = budget();
         for bytes in [0, 101, usize::MAX] {
             assert_eq!(budget.try_reserve(bytes).expect_err("out of range"), BudgetError::Bytes { bytes, limit: 100 });

@@ -39,7 +39,7 @@ pub struct Disturbance {
     pub bytes: usize,
     /// Offset of the first byte that was written.
     pub offset: usize,
-    /// Where the memory was acquired: see [`Guarded::set_origin`].
+    /// Place at which the memory was acquired: see [`Guarded::set_origin`].
     pub origin: Option<Arc<str>>,
 }
 

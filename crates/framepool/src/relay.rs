@@ -5,7 +5,7 @@
 //! poller, a read buffer, a pool in which frames are decrypted, and a wheel for the timers of its links. Frames go from
 //! the read buffer through the two sessions into an output ring, and from there to the socket as they lie.
 //!
-//! - [`Relay`] starts the threads. Whoever uses it gives it [`Command`]s, and takes [`Record`]s of what has happened.
+//! - [`Relay`] starts the threads. Its user gives it [`Command`]s, and takes [`Record`]s of what has happened.
 //! - `worker` is the loop of a thread; `link` is what happens on one link; `ending` tells why a link ended.
 //! - `network` is what a worker needs of the system: poller, sockets and clock. `system` is the real one, on mio. The
 //!   simulation of the tests is the other.
@@ -35,7 +35,7 @@ mod system;
 mod wheel;
 mod worker;
 
-pub use command::{Command, Operation, Way};
+pub use command::{Command, Operation};
 pub use ending::{Cause, Ending, Facts, SystemFault};
 pub use figures::{LinkFigures, Reason, RelayStats};
 pub use handle::Relay;

@@ -242,14 +242,14 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_concealed_is_freed_at_once() {
+    fn memory_that_can_be_concealed_is_freed_at_once() {
         let (memory, _sight, freed) = shown(false);
         drop(memory);
         assert_eq!(*freed.lock().expect("no panic"), 1);
     }
 
     #[test]
-    fn what_can_still_be_seen_is_freed_with_the_last_sight() {
+    fn memory_that_can_still_be_seen_is_freed_with_the_last_sight() {
         for way in [drop, Shown::abandon, |memory| assert!(Shown::into_inner(memory).is_none())] {
             let (memory, sight, freed) = shown(true);
             way(memory);

@@ -5,9 +5,9 @@
 //! slices; `tests/slot_defects.rs` shows each of its faults. [`SystemMemory`] is the crate's buffer on the heap, with
 //! checked arguments. Both hand out [`Slice`]s.
 //!
-//! A pool has [`SLOTS`] slots unless its [`Options`] say otherwise. A live slot holds a contiguous range of the region, and the bytes of slot *i* lie below
-//! those of slot *i* + 1. So the free bytes form a few *gaps*: one before the first live slot, one after the last, and
-//! holes between them. A hole is not used before a neighbor is free as well.
+//! A pool has [`SLOTS`] slots unless its [`Options`] say otherwise. A live slot holds a contiguous range of the region,
+//! and the bytes of slot *i* lie below those of slot *i* + 1. So the free bytes form a few *gaps*: one before the first
+//! live slot, one after the last, and holes between them. A hole is not used before a neighbor is free as well.
 //!
 //! ```text
 //! slot         1    2    3      4    5          6  7  8

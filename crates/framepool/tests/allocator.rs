@@ -192,7 +192,7 @@ fn work_is_refused_when_the_reserve_is_half_used_until_there_is_memory_again() {
 }
 
 #[test]
-fn what_is_set_aside_is_handed_out_once_to_who_asks_for_it() {
+fn memory_set_aside_is_handed_out_once_to_the_request_for_it() {
     let _turn = turn();
     let layout = Layout::array::<u8>(1 << 20).expect("a layout");
     {
@@ -277,7 +277,7 @@ fn tables_that_cannot_grow_keep_what_they_have() {
 }
 
 #[test]
-fn what_is_large_from_the_start_can_fail() {
+fn requests_that_are_large_from_the_start_can_fail() {
     let _turn = turn();
     without_memory(LARGE, || {
         assert_eq!(channel::<[usize; 8]>(1 << 16).err(), Some(RingError::NoMemory));

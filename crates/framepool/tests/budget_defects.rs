@@ -66,7 +66,7 @@ fn a_waiter_sleeps_on_beside_free_memory() {
 }
 
 #[test]
-fn who_comes_late_is_served_first() {
+fn late_requests_are_served_first() {
     let pool = theirs(2);
     let one = pool.allocate(1);
     let waiter = wait_for(pool, 2);

@@ -18,7 +18,7 @@ impl Wake for Unpark {
 }
 
 #[test]
-fn what_is_sent_is_received_in_order() {
+fn objects_are_received_in_the_order_in_which_they_were_sent() {
     let (mut sender, mut receiver) = channel(3).expect("a channel");
     for round in 0..100 {
         for item in 0..3 {
@@ -87,7 +87,7 @@ fn a_receiver_that_goes_drops_what_it_has_not_received_and_takes_nothing_more() 
 }
 
 #[test]
-fn what_nobody_receives_goes_with_the_ends() {
+fn objects_that_nobody_receives_go_with_the_ends() {
     let item = Arc::new(());
     let (mut sender, receiver) = channel(4).expect("a channel");
     sender.send(Arc::clone(&item)).expect("room");
@@ -177,7 +177,7 @@ impl Drop for Item {
 }
 
 #[test]
-fn whoever_goes_at_whatever_moment_every_object_is_dropped_once() {
+fn an_end_may_go_at_any_moment_and_every_object_is_dropped_once() {
     let mut made = 0;
     let rounds = if cfg!(miri) { 60 } else { 2_000_u32 };
     for round in 0..rounds {

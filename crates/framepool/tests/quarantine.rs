@@ -52,7 +52,7 @@ fn freed_memory_is_filled_and_kept() {
 }
 
 #[test]
-fn what_was_written_to_is_found_when_it_leaves() {
+fn memory_that_was_written_to_is_found_when_it_leaves() {
     let quarantine = Quarantine::new(100, 10);
     let start = freed(40, &quarantine);
     write(start.wrapping_add(7), 0);
@@ -87,7 +87,7 @@ fn it_is_bounded_by_count_as_well() {
 }
 
 #[test]
-fn what_is_larger_than_all_of_it_is_freed_at_once() {
+fn memory_larger_than_the_quarantine_is_freed_at_once() {
     let quarantine = Quarantine::new(100, 10);
     freed(50, &quarantine);
     freed(101, &quarantine);
@@ -203,7 +203,7 @@ fn a_guarded_budget_pool_keeps_its_budget_and_its_accounts() {
 }
 
 #[test]
-fn what_a_pool_needs_is_given_back_and_nothing_else() {
+fn a_pool_gets_back_the_memory_that_it_needs_and_no_more() {
     struct Of(usize, Vec<u8>);
     // SAFETY: the vector keeps the contract.
     unsafe impl Keep for Of {
@@ -357,7 +357,7 @@ fn buddy_buffers_are_kept_back_until_the_pool_needs_them() {
 }
 
 #[test]
-fn who_waits_for_a_buddy_buffer_gets_what_is_in_quarantine() {
+fn a_wait_for_a_buddy_buffer_gets_memory_out_of_quarantine() {
     let quarantine = Quarantine::new(BLOCK_SIZE, 100);
     let pool = guarded_buddies(&quarantine);
     for size in [16 << 10, 1 << 20, BLOCK_SIZE] {

@@ -396,7 +396,7 @@ fn a_message_on_the_heap_stays_where_it_is_while_there_is_room() {
 }
 
 #[test]
-fn what_was_shown_stays_as_it_was_when_its_message_moves_or_goes() {
+fn shown_bytes_stay_as_they_were_when_their_message_moves_or_goes() {
     let mut pool = pool(4);
     pool.get_writable(4).copy_from_slice(b"abcd");
     assert!(pool.heap_sight().is_none());

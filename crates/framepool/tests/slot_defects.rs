@@ -1,7 +1,7 @@
 //! Every known fault of the pool in `buffer_sv2` 3.0.1: the crate's pool shows it, and ours does not. If a later
 //! version mends a fault, its test fails here, and the crate deserves another look.
 //!
-//! Where the crate would access memory that is not its own, only lengths and addresses are compared. One fault has no
+//! If the crate would access memory that is not its own, only lengths and addresses are compared. One fault has no
 //! test: the crate clears slot bits with relaxed ordering (upstream #2310), which neither an x86 machine nor any output
 //! can show. `slot_lifetime.rs` tests that ours publishes the bytes.
 

@@ -29,7 +29,7 @@ fn a_lent_slot_is_free_when_its_slice_is_gone_and_the_pool_has_looked() {
 }
 
 #[test]
-fn what_is_lent_is_the_borrowers_alone() {
+fn lent_bytes_are_the_borrowers_alone() {
     let mut pool = SlotPool::new(64).unwrap();
     let slot = hold(&mut pool, 5);
     let slice = pool.lend(slot).unwrap();

@@ -71,7 +71,7 @@ fn a_frame_that_could_never_be_granted_is_an_error() {
 }
 
 #[test]
-fn who_waits_is_served_in_order_and_may_leave() {
+fn waits_are_served_in_order_and_may_end() {
     let memory = RelayMemory::new(MIB, None);
     let [(mut near, _), _] = relayed(Options::default());
     let mut link = memory.link().expect("room");

@@ -264,7 +264,7 @@ fn memory_returns_after_large_frames() {
 }
 
 #[test]
-fn what_is_held_grows_with_what_has_come() {
+fn held_memory_grows_with_the_bytes_that_have_come() {
     let (mut client, mut server) = connected();
     let idle = server.stats().memory_bytes;
     let bytes = wire(&mut client, &[(HEADER, vec![1; 10_000])]);

@@ -33,7 +33,7 @@ fn a_payload_beyond_the_protocol_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn what_is_sent_may_exceed_what_is_received() {
+fn sent_frames_may_be_larger_than_received_ones() {
     let mut small = connected_with(Options { max_frame_size: 10, ..options() }, options());
     let bytes = wire(&mut small.0, &[(HEADER, vec![1; 100])]);
     assert_eq!(receive(&mut small.1, &bytes).unwrap().len(), 1);

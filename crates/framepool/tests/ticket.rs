@@ -33,7 +33,7 @@ fn nonces_are_unlike_and_have_one_text_each() {
 }
 
 #[test]
-fn what_is_left_can_be_taken_once() {
+fn an_object_that_is_left_can_be_taken_once() {
     let registry = Registry::default();
     let (nonce, other) = (Nonce::random().unwrap(), Nonce::random().unwrap());
     registry.deposit(nonce, Depositor::new(), 7);
@@ -88,7 +88,7 @@ fn revoking_drops_with_nothing_locked() {
 }
 
 #[test]
-fn of_many_who_try_one_has_it() {
+fn one_of_many_threads_that_try_has_it() {
     let registry = Registry::default();
     for _ in 0..200 {
         let nonce = Nonce::random().unwrap();

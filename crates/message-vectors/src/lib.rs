@@ -1,1 +1,1 @@
-//! Holds nothing: what there is are the tests.
+//! Nothing but tests: this library is empty.

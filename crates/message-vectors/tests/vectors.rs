@@ -381,7 +381,7 @@ fn check_dispatch(
     }
 }
 
-/// Whether the variant that the crates chose is called like that.
+/// Returns whether the variant that the crates chose has this name.
 fn named(message: &AnyMessage<'_>, name: &str) -> core::primitive::bool {
     // Two protocols share this name; the type has told them apart.
     let wanted = if name == "TemplateSetNewPrevHash" { "SetNewPrevHash" } else { name };

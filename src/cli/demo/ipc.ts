@@ -29,7 +29,7 @@ interface Failure {
 /** Commands to the mining pool's process. */
 export type PoolCommand =
   | { kind: 'start'; authority: AuthorityKeypair }
-  /** Send no more new jobs. */
+  /** Ends the sending of new jobs. */
   | { kind: 'quiet' }
 /** Events of the mining pool's process. */
 export type PoolEvent = Listening | Frames | Failure
@@ -68,9 +68,9 @@ export interface RelaySample {
 /** Commands to the miners' process. */
 export type MinersCommand =
   | { kind: 'start'; miners: number; relay: Address & { authorityPublicKey: string } }
-  /** Start submitting shares. */
+  /** Starts the submission of shares. */
   | { kind: 'load' }
-  /** Submit no more, and wait for the answers that are due. */
+  /** Ends the submission, and waits for the answers that are due. */
   | { kind: 'drain' }
 /** Events of the miners' process. Progress comes several times a second once the load has begun. */
 export type MinersEvent =

@@ -17,15 +17,13 @@ import {
   SubmitSharesStandard,
   SubmitSharesSuccess,
 } from '../../sv2/messages/index.js'
+import { PROTOCOL_VERSION } from '../constants.js'
 import type { Address } from '../options.js'
 import { Connection, reportFrames } from './connection.js'
 import { type MinersCommand, report, type ShareCounts, serve } from './ipc.js'
 
-/** The one protocol version there is. */
-const PROTOCOL_VERSION = 2
-
 const PROGRESS_INTERVAL_MS = 250
-/** How many miners connect at the same time: well below the length of a listening socket's queue. */
+/** Number of miners that connect at the same time: well below the length of a listening socket's queue. */
 const CONNECTING_AT_ONCE = 64
 const NOMINAL_HASH_RATE = 1e12
 /** 2^32 divided by the golden ratio: steps of this size visit every nonce, and are far apart. */

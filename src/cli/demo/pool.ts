@@ -16,11 +16,9 @@ import {
   SubmitSharesStandard,
   SubmitSharesSuccess,
 } from '../../sv2/messages/index.js'
+import { PROTOCOL_VERSION } from '../constants.js'
 import { Connection, reportFrames } from './connection.js'
 import { type AuthorityKeypair, type PoolCommand, report, serve } from './ipc.js'
-
-/** The one protocol version there is. */
-const PROTOCOL_VERSION = 2
 
 const BLOCK_INTERVAL_MS = 3000
 const VERSION = 0x2000_0000
@@ -45,7 +43,7 @@ class MinerAtPool {
       onFrame: (frame) => this.#receive(frame),
       onClose: (reason) => {
         const who = this.connection.log.identity ?? 'a miner without a channel'
-        if (reason !== null) report({ kind: 'failure', reason: `pool, of ${who}: ${reason}` })
+        if (reason !== null) report({ kind: 'failure', reason: `mining pool, of ${who}: ${reason}` })
       },
     })
   }

@@ -6,7 +6,7 @@ import { FramePoolError, outOfRange } from '../../support/errors.js'
 import { callSafely, type Failure } from '../../support/thrown.js'
 import { clearTimeout, setImmediate, setTimeout, type Timer } from '../../support/timers.js'
 import { MAX_TIMEOUT_MS } from '../../support/wait.js'
-import { newRing, powerOfTwo } from '../byte-ring.js'
+import { MAX_RING_SIZE, newRing, powerOfTwo } from '../byte-ring.js'
 import type { HalfCore } from '../half.js'
 import { BorrowedSocket } from './borrowed-socket.js'
 import { checkReadable, checkWritable, closedError, socketArgument } from './socket-argument.js'
@@ -48,7 +48,7 @@ export async function relaySockets(
   socketArgument(b, 'b')
   if (a === b) throw outOfRange('a and b must be two sockets')
   const { size = DEFAULT_SIZE, idleTimeoutMs, signal } = optionsArgument(options, 'options')
-  powerOfTwo(integerArgument(size, 'size', 2, 2 ** 30), 'size')
+  powerOfTwo(integerArgument(size, 'size', 2, MAX_RING_SIZE), 'size')
   if (idleTimeoutMs !== undefined) integerArgument(idleTimeoutMs, 'idleTimeoutMs', 1, MAX_TIMEOUT_MS)
   signalArgument(signal)
   for (const socket of [a, b]) {

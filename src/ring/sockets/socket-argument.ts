@@ -1,4 +1,5 @@
 import { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import { types } from 'node:util'
 import { FramePoolError, invalidArgType } from '../../support/errors.js'
 import { isBorrowed } from './borrowed-socket.js'
@@ -6,9 +7,17 @@ import { readsByItself } from './direct-read.js'
 
 /** Throws the documented error unless `value` is a socket. */
 export function socketArgument(value: unknown, name: string): void {
-  // An object that merely inherits from a socket has no state, and would fail when half of the work is done.
-  if (!types.isProxy(value) && value instanceof Socket && Object.hasOwn(value, '_writableState')) return
-  throw invalidArgType(`${name} must be a net.Socket`)
+  if (!(isStream(value) && value instanceof Socket)) throw invalidArgType(`${name} must be a net.Socket`)
+}
+
+/** Throws the documented error unless `value` is a stream of both directions. */
+export function streamArgument(value: unknown, name: string): void {
+  if (!isStream(value)) throw invalidArgType(`${name} must be a net.Socket or a stream.Duplex`)
+}
+
+/** Returns whether `value` is a stream. An object that only inherits from one has no state, and would fail when half of the work is done. */
+function isStream(value: unknown): value is Duplex {
+  return !types.isProxy(value) && value instanceof Duplex && Object.hasOwn(value, '_writableState')
 }
 
 /** Throws the documented error unless bytes can be written to `socket`, now or when it has connected. */
@@ -27,7 +36,7 @@ export function checkReadable(socket: Socket, name: string): void {
   if (readsByItself(socket)) throw new FramePoolError('ERR_BUSY', 'the socket reads into memory of its own: onread')
 }
 
-/** Makes an `ERR_CLOSED`. `cause` is what broke the socket, if anything did. */
+/** Makes an `ERR_CLOSED`. `cause` is the error that broke the socket, if one did. */
 export function closedError(message: string, cause?: unknown): FramePoolError {
   return new FramePoolError('ERR_CLOSED', message, cause == null ? undefined : { cause })
 }

@@ -8,7 +8,7 @@ import { type RingSource, views } from '../source.js'
 const writableLength = Object.getOwnPropertyDescriptor(Duplex.prototype, 'writableLength')!.get!
 
 /** The intrinsic methods: with those of the socket, bytes could stay corked forever. */
-const { cork, uncork } = Duplex.prototype
+export const { cork, uncork } = Duplex.prototype
 
 /** Events of a write to a socket. */
 export interface WriteEvents {
@@ -18,8 +18,8 @@ export interface WriteEvents {
   onDone(failure: Failure | null): void
 }
 
-/** Returns how many bytes were written to `socket` and not yet sent. */
-function heldBy(socket: Socket): number {
+/** Returns the number of bytes that were written to `socket` and not yet sent. */
+export function heldBy(socket: Duplex): number {
   return writableLength.call(socket)
 }
 

@@ -50,7 +50,7 @@ export interface AllocateMiningJobTokenSuccessFields {
   requestId: number
   /** Token that the server has allocated for the job. B0_255: 0 to 255 bytes. */
   miningJobToken: Uint8Array
-  /** Outputs of the coinbase transaction, after their count as a CompactSize; the first is the pool's payout. B0_64K: 0 to 65,535 bytes. */
+  /** Outputs of the coinbase transaction, after their count as a CompactSize; the first is the mining pool's payout. B0_64K: 0 to 65,535 bytes. */
   coinbaseTxOutputs: Uint8Array
 }
 

@@ -61,7 +61,7 @@ export interface Message<Name extends string, Fields extends object, Fixed exten
    */
   decode(payload: Uint8Array): Fields
 
-  /** Checks all lengths and counts without making anything. Returns where the last field ends. `ERR_SV2_MESSAGE` as `decode`. */
+  /** Checks all lengths and counts without making anything. Returns the end of the last field in bytes. Throws `ERR_SV2_MESSAGE` as `decode` does. */
   validate(payload: Uint8Array): number
 
   /** Returns the TLVs behind the last field. Bytes there that are no TLVs are `ERR_SV2_MESSAGE`. */
@@ -76,7 +76,7 @@ export interface Message<Name extends string, Fields extends object, Fixed exten
    */
   encodeInto(target: Uint8Array, fields: EncodableFields<Fields>, tlvs?: readonly Tlv[]): number
 
-  /** Returns how many bytes the payload has, with the errors of `encode`. */
+  /** Returns the length of the payload in bytes. Throws the errors of `encode`. */
   byteLength(fields: EncodableFields<Fields>, tlvs?: readonly Tlv[]): number
 
   /** Reads one field where it lies. Numbers and booleans make no object. `ERR_SV2_MESSAGE` if the payload does not hold it. */
@@ -94,7 +94,7 @@ type Header<Name extends string> = Pick<
   Message<Name, object>,
   'name' | 'protocol' | 'extensionType' | 'messageType' | 'channelMessage'
 > & {
-  /** Unless it is the name of the export. */
+  /** Name in the specification, unless it is the name of the export. */
   readonly specName?: string
 }
 
@@ -104,7 +104,7 @@ export type Target = Uint8Array | null | undefined
 /** The two functions that some messages have generated code for. The others go by the table of their fields: `byTable`. */
 export type Code<Fields extends object> = readonly [
   decode: (payload: Uint8Array) => Fields,
-  /** Checks all fields and TLVs, and writes them. Returns the array that it has made, or else how many bytes the payload has. */
+  /** Checks all fields and TLVs, and writes them. Returns the array that it has made, or else the length of the payload. */
   pack: (
     given: EncodableFields<Fields> | undefined | null,
     tlvs: readonly Tlv[] | undefined,

@@ -803,7 +803,7 @@ export interface SetCustomMiningJobFields {
 }
 
 /**
- * Asks the pool to accept a job that the client has made. Older peers send it, and its answers, without the channel bit.
+ * Asks the mining pool to accept a job that the client has made. Older peers send it, and its answers, without the channel bit.
  *
  * Type 0x22, channel bit 1; client to server; 05 §5.3.18. The first 8 bytes are of fixed length.
  */

@@ -7,14 +7,14 @@ import { type Message, message } from './message.js'
 
 /** Fields of {@link CoinbaseOutputConstraints}. */
 export interface CoinbaseOutputConstraintsFields {
-  /** Bytes that the pool's outputs take at most. U32. */
+  /** Bytes that the mining pool's outputs take at most. U32. */
   coinbaseOutputMaxAdditionalSize: number
-  /** Signature operations that the pool's outputs take at most. U16. */
+  /** Signature operations that the mining pool's outputs take at most. U16. */
   coinbaseOutputMaxAdditionalSigops: number
 }
 
 /**
- * Says how much room the template must leave for the pool's outputs. Follows the handshake at once.
+ * Says how much room the template must leave for the mining pool's outputs. Follows the handshake at once.
  *
  * Type 0x70, channel bit 0; client to server; 07 §7.1. 6 bytes.
  */

@@ -6,8 +6,9 @@ export interface Ending {
   /** Side that ended the connection, or for whose fault the relay ended it. */
   side: DisconnectSide
   /**
-   * Code of the reason: `ENDED`, `ENDED_IN_HANDSHAKE`, `ENDED_WITHOUT_FRAME`, `ENDED_IN_FRAME`, `NOT_SV2`, `HANDSHAKE_TIMEOUT`, `IDLE_TIMEOUT`,
-   * `RELAY_CLOSED`, `USER_CODE`, or the code of the error that broke it: `ERR_SV2_CERTIFICATE`, `ECONNRESET`.
+   * Code of the reason: `ENDED`, `ENDED_IN_HANDSHAKE`, `ENDED_WITHOUT_FRAME`, `ENDED_IN_FRAME`, `NOT_SV2`, `HANDSHAKE_TIMEOUT`, `HANDSHAKE_LIMIT`,
+   * `SLOW_FRAME`, `SLOW_READER`, `IDLE_TIMEOUT`, `RELAY_CLOSED`, `LINK_CLOSED`, `USER_CODE`, or the code of the error that broke it, such as
+   * `ERR_SV2_CERTIFICATE` or `ECONNRESET`.
    */
   code: string
   /** Reason in words, on one line. */

@@ -30,7 +30,7 @@ class HandedMemory implements OwnedMemory {
   }
 }
 
-/** Nothing is decrypted into the slice of such a batch again, so that no pool waits for its release. */
+/** Pool of handed batches: none. Nothing is decrypted into their slices again, so that no pool waits for a release. */
 const NO_POOL = {
   moveOut(): void {
     // No pool has it.

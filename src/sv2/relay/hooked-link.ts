@@ -13,6 +13,7 @@ import {
 import { nativeBytesArgument } from '../../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../../support/errors.js'
 import { isThenable, threw } from '../../support/thrown.js'
+import { wireExtension } from '../messages/frame-type.js'
 import type { Tlv } from '../messages/tlv.js'
 import { encoded, isSendable, type SendableMessage } from '../session/encoded.js'
 import { type Frame, type FrameBatch, findFrame } from '../session/frame-batch.js'
@@ -27,7 +28,7 @@ const MUCH = 1 << 16
 /** The parts that the links of one relay share. */
 export interface LinkHost {
   readonly relay: Handle
-  /** Messages whose frames go to `onFrame`: extension × 256 + type. Null: all. */
+  /** Messages whose frames go to `onFrame`, as `frameKey()` numbers them. Null: all. */
   readonly hooked: ReadonlySet<number> | null
   readonly onFrame: (frame: Frame, direction: Direction, link: RelayLinkHandle) => unknown
   /** Number of the present turn. Commands of earlier turns have gone to the engine. */
@@ -42,7 +43,7 @@ export interface LinkHost {
 interface Sent {
   turn: number
   bytes: number
-  /** The engine will tell when it is drained. */
+  /** Whether `send()` returns false, until the engine tells that the output has drained. */
   full: boolean
 }
 
@@ -52,7 +53,7 @@ interface Course {
   readonly direction: Direction
   /** The first frame to be forwarded that the engine has not been told of. */
   from: number
-  /** Where such frames end. */
+  /** Index after the last of these frames. */
   to: number
 }
 
@@ -66,7 +67,7 @@ export class HookedLink implements LinkControl {
     downstream: { turn: 0, bytes: 0, full: false },
   }
   readonly #courses: Record<Direction, Course | null> = { upstream: null, downstream: null }
-  /** No frame goes to `onFrame` any more. */
+  /** Whether no frame goes to `onFrame` any more. */
   #stopped = false
 
   constructor(host: LinkHost, id: number, remoteAddress: string, remotePort: number) {
@@ -88,7 +89,7 @@ export class HookedLink implements LinkControl {
     this.#sent[direction].bytes = 0
   }
 
-  /** The link is over. */
+  /** Notes that the link is over, and releases its batches. */
   ended(): void {
     this.#stopped = true
     for (const direction of ['upstream', 'downstream'] as const) {
@@ -108,7 +109,7 @@ export class HookedLink implements LinkControl {
     if (this.#stopped) throw new FramePoolError('ERR_SV2_STATE', 'the link is not open')
     for (const course of Object.values(this.#courses)) if (course !== null) this.#forward(course)
     const { extensionType, messageType, channelMessage } = message
-    const extension = channelMessage ? extensionType | 0x8000 : extensionType
+    const extension = wireExtension(extensionType, channelMessage)
     sendOnLink(this.#host.relay, this.#id, direction, extension, messageType, payload)
     this.#host.flushSoon()
     return this.#hasRoom(direction, payload.length)
@@ -185,7 +186,7 @@ export class HookedLink implements LinkControl {
     }
   }
 
-  /** Goes on when the verdict is there. */
+  /** Goes on when `verdict` is settled. */
   async #settle(verdict: PromiseLike<unknown>, course: Course, index: number): Promise<void> {
     try {
       const settled = await settledVerdict(verdict)

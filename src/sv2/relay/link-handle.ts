@@ -14,7 +14,7 @@ export interface LinkControl {
     fields: object,
     tlvs: readonly Tlv[] | undefined,
   ): boolean
-  /** Closes both connections once what was sent to each has gone out. */
+  /** Closes both connections once all bytes that were sent to each have gone out. */
   close(reason?: string): void
 }
 
@@ -27,7 +27,7 @@ export class RelayLinkHandle {
   readonly remoteAddress: string
   /** TCP port that the miner connected from. */
   readonly remotePort: number
-  /** Whatever the user of the relay keeps for the miner; undefined at first. */
+  /** Value that the user of the relay keeps for the miner; undefined at first. */
   data: unknown = undefined
 
   /** @internal */
@@ -40,10 +40,12 @@ export class RelayLinkHandle {
   }
 
   /**
-   * Sends a message to the mining pool (`upstream`) or the miner (`downstream`), after what was forwarded before. False when more was
-   * sent there at once than the output holds comfortably: nothing more is then read of the link until it has drained. Throws
-   * as `encode()` of the message does, and `ERR_SV2_STATE` after the end of the link. A message for which `maxMemory` has no room
-   * ends the link.
+   * Sends a message to the mining pool (`upstream`) or the miner (`downstream`), after the frames that were forwarded before. Throws the
+   * errors of the message's `encode()`, and `ERR_SV2_STATE` after the end of the link. A message for which `maxMemory` has no room ends the
+   * link.
+   *
+   * @returns False when more was sent there at once than the output holds comfortably. Nothing more is then read of the link until the
+   *   output has drained.
    */
   send<F extends object>(
     direction: 'upstream' | 'downstream',
@@ -58,8 +60,8 @@ export class RelayLinkHandle {
   }
 
   /**
-   * Closes both connections once what was sent to each has gone out. No frame passes any more. `reason` is told by the
-   * relay's event `disconnect`.
+   * Closes both connections once all bytes that were sent to each have gone out. No frame passes any more. The relay's event `disconnect`
+   * tells `reason`.
    */
   close(reason?: string): void {
     if (reason !== undefined && typeof reason !== 'string') throw invalidArgType('reason must be a string')
@@ -67,7 +69,7 @@ export class RelayLinkHandle {
   }
 }
 
-/** The handle of a link that has none. */
+/** Makes the handle of a link. */
 export function handleOf(link: LinkControl, id: number, remoteAddress: string, remotePort: number): RelayLinkHandle {
   return new RelayLinkHandle(handleKey, link, id, remoteAddress, remotePort)
 }

@@ -9,20 +9,20 @@ import {
 } from '../../support/arguments.js'
 import { invalidArgType } from '../../support/errors.js'
 import { MAX_TIMEOUT_MS } from '../../support/wait.js'
+import { frameKey } from '../messages/frame-type.js'
 import type { MessageType } from '../messages/message.js'
+import { MAX_PAYLOAD } from '../messages/read.js'
 import type { Frame } from '../session/frame-batch.js'
 import type { ResponderOptions } from '../session/session.js'
-import { Sv2Session } from '../session/session.js'
+import { DEFAULT_MAX_FRAME_SIZE, Sv2Session } from '../session/session.js'
 import type { RelayLinkHandle } from './link-handle.js'
 import { type ChooseUpstream, checkedUpstream, checkKey, type Upstream } from './upstream.js'
 
 /** The least budget, in bytes: enough for a few connections, and for frames of some 40 KiB. */
-const MIN_MEMORY = 1 << 20
-
-const DEFAULT_MAX_FRAME_SIZE = 1 << 20
+export const MIN_MEMORY = 1 << 20
 
 /** The most threads of a relay. */
-const MAX_THREADS = 256
+export const MAX_THREADS = 256
 
 /** Options of `createRelay()`. */
 export interface RelayOptions {
@@ -35,7 +35,7 @@ export interface RelayOptions {
   }
   /**
    * Mining pool that each miner is connected to, or a function that chooses one for each miner. It is called once the miner has sent
-   * its first frame. What it throws or rejects with ends the miner's connection.
+   * its first frame. An error that it throws or rejects with ends the miner's connection.
    */
   upstream: Upstream | ChooseUpstream
   /** Key by which miners recognize the relay, as base58check. */
@@ -75,7 +75,7 @@ export interface RelayOptions {
    * lags `graceMs` behind is closed. Default 1,000; 0: no limit.
    */
   minBytesPerSecond?: number
-  /** How far a connection may lag behind `minBytesPerSecond`, in milliseconds. Default 10,000. */
+  /** Time that a connection may lag behind `minBytesPerSecond`, in milliseconds. Default 10,000. */
   graceMs?: number
   /** Frames a second of one miner, with a burst of one second: more are read later. Default 50,000; 0: no limit. */
   maxFramesPerSecond?: number
@@ -84,13 +84,14 @@ export interface RelayOptions {
   /** Time without traffic in milliseconds after which TCP asks whether the peer is still there. Default 60,000; 0: never. */
   keepAliveMs?: number
   /**
-   * Without it frames are forwarded in native threads. `link` is the same object for all frames of one miner, both ways. A returned
-   * payload replaces the frame's; it may be `frame.payload` itself, edited in place. `'forward'` passes the frame on as it came. While
-   * a returned promise is pending, the frames behind it wait, in order, and nothing more is read of that direction; the frame stays
-   * valid meanwhile. What it throws or rejects with closes the connection, as does what it returns otherwise.
+   * Decides what becomes of a frame. Without it all frames are forwarded in native threads. `link` is the same object for all frames of
+   * one miner, both ways. A returned payload replaces the frame's; it may be `frame.payload` itself, edited in place. `'forward'` passes
+   * the frame on as it came. While a returned promise is pending, the frames behind it wait, in order, and nothing more is read of that
+   * direction; the frame stays valid meanwhile. An error that it throws or rejects with closes the connection, and so does any other
+   * value.
    */
   onFrame?: (frame: Frame, direction: 'upstream' | 'downstream', link: RelayLinkHandle) => Verdict | Promise<Verdict>
-  /** Messages whose frames go to `onFrame`, numbers being types of extension 0; the others stay in native code. Default: all. */
+  /** Messages whose frames go to `onFrame`; the others stay in native code. A number is a type of extension 0. Default: all. */
   hookMessages?: readonly (number | MessageType)[]
 }
 
@@ -99,7 +100,7 @@ export type Verdict = 'forward' | 'drop' | Uint8Array
 
 /** The limits that are numbers, with the least and the most that each may be. */
 const LIMITS = {
-  maxFrameSize: [0, 0xff_ffff],
+  maxFrameSize: [0, MAX_PAYLOAD],
   maxConnections: [0, MAX_BYTES],
   maxConnectionsPerAddress: [1, MAX_BYTES],
   maxConnectionsPerSecond: [0, MAX_BYTES],
@@ -116,17 +117,17 @@ const LIMITS = {
 
 type LimitName = keyof typeof LIMITS
 
-/** The frames that go to `onFrame`: extension × 256 + type. */
+/** Returns the messages whose frames go to `onFrame`, as `frameKey()` numbers them, or null for all. */
 export function hookedFrames({ hookMessages }: RelayOptions): ReadonlySet<number> | null {
   if (hookMessages === undefined) return null
   return new Set(
     hookMessages.map((message) =>
-      typeof message === 'number' ? message : (message.extensionType << 8) | message.messageType,
+      typeof message === 'number' ? message : frameKey(message.extensionType, message.messageType),
     ),
   )
 }
 
-/** The messages as numbers and types that nobody can change. */
+/** Returns a checked copy of the messages, which nobody can change. */
 function checkedMessages(messages: RelayOptions['hookMessages']): NonNullable<RelayOptions['hookMessages']> {
   const name = 'options.hookMessages'
   if (!Array.isArray(messages)) throw invalidArgType(`${name} must be an array`)

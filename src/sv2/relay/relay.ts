@@ -96,16 +96,16 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
   readonly #handed = makeHandedFrames()
   /** Links whose frames go to `onFrame`. */
   readonly #hooked = new Map<number, HookedLink>()
-  /** Where such links come from, until their first frame. */
+  /** Addresses and ports of the miners of such links, until their first frame. */
   readonly #origins = new Map<number, { address: string; port: number }>()
-  /** Why user code has ended links that have not ended yet. */
+  /** Endings by user code of links that have not ended yet. */
   readonly #endedByUser = new Map<number, Ending>()
   #handle: Handle | null = null
   #host: LinkHost | null = null
   #turn = 0
-  /** The commands of this turn go out at its end. */
+  /** Whether the commands of this turn go out at its end anyway. */
   #flushing = false
-  /** Keeps the event loop alive. */
+  /** Timer that keeps the event loop alive. */
   #alive: Timer | null = null
   #referenced = true
   #final: RelayStats | null = null
@@ -246,7 +246,7 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     watchRecords(relay, () => this.#takeRecords(relay))
   }
 
-  /** Takes what the engine tells, all that there is. */
+  /** Takes the records that the engine has made, as many as one turn may take. */
   #takeRecords(relay: Handle): void {
     this.#turn++
     this.#flushing = true
@@ -260,7 +260,7 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     }
     this.#flushing = false
     flushCommands(relay)
-    // Others have their turn between.
+    // Other code of the event loop has its turn between.
     if (left > 0) this.#watch(relay)
     else setImmediate(() => this.#handle !== null && this.#takeRecords(relay))
   }
@@ -300,7 +300,7 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
         void this.#connect(relay, { id, remoteAddress: address, remotePort: event.port })
         break
       case 'drained':
-        this.#hooked.get(id)?.drained(event.direction === 0 ? 'upstream' : 'downstream')
+        this.#hooked.get(id)?.drained(event.direction)
         break
       case 'disconnected':
         this.#disconnected(event)
@@ -343,7 +343,7 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     return checkedUpstream(await upstream(Object.freeze(request)), 'the upstream')
   }
 
-  /** Ends a link for the sake of `ending`, unless it has ended. */
+  /** Ends a link with `ending`, unless it has ended. */
   #destroy(id: number, ending: Ending): void {
     if (this.#handle === null) return
     this.#endBy(id, ending)
@@ -359,7 +359,8 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     this.#hooked.delete(id)
     if (end == null) return
     const ending = endingOf(end, byUser)
-    const told = end.told == null ? '' : `; the pool had sent ${toldBy(end.told, Buffer.from(end.toldPayload, 'hex'))}`
+    const told =
+      end.told == null ? '' : `; the mining pool had sent ${toldBy(end.told, Buffer.from(end.toldPayload, 'hex'))}`
     this.#tell('disconnect', {
       id,
       remoteAddress: address,
@@ -371,7 +372,7 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     })
   }
 
-  /** A thread of the engine has failed: the relay ends. */
+  /** Reports that a thread of the engine has failed, and ends the relay. */
   #failed(reason: string): void {
     const error = errorOf(
       'ERR_INTERNAL',

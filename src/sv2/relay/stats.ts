@@ -10,37 +10,37 @@ export interface RelayBudget {
   waiting: number
 }
 
-/** How often clients were refused something, by reason. */
+/** Number of refusals to clients, by reason. */
 export interface RelayRefusals {
-  /** There were `maxConnections`, or as many as descriptors allow. */
+  /** Connections that came while there were `maxConnections`, or as many as descriptors allow. */
   connections: number
-  /** The address had `maxConnectionsPerAddress`. */
+  /** Connections from an address that had `maxConnectionsPerAddress`. */
   address: number
-  /** The address made more than `maxConnectionsPerSecond`. */
+  /** Connections from an address that made more than `maxConnectionsPerSecond`. */
   connectionRate: number
-  /** It was the oldest handshake when there were more than `maxHandshakes`. */
+  /** Connections with the oldest handshake when there were more than `maxHandshakes`. */
   handshakes: number
-  /** `maxMemory` had no room for the connection, or could never have room for a frame. */
+  /** Connections for which `maxMemory` had no room, or with a frame for which it could never have room. */
   memory: number
-  /** Accepting paused, because descriptors were about to run out. */
+  /** Times that accepting paused or a connection was refused, because descriptors were about to run out. */
   descriptors: number
-  /** No genuine frame came within `handshakeTimeoutMs`. */
+  /** Connections on which no genuine frame came within `handshakeTimeoutMs`. */
   handshakeTimeout: number
-  /** The first bytes were no Stratum V2, or did not know the keys. */
+  /** Connections whose first bytes were no Stratum V2, or were made without the keys. */
   foreign: number
-  /** A frame was larger than `maxFrameSize`. */
+  /** Connections with a frame larger than `maxFrameSize`. */
   frameTooLarge: number
-  /** A started frame came more slowly than `minBytesPerSecond`. */
+  /** Connections on which a started frame came more slowly than `minBytesPerSecond`. */
   slowFrame: number
-  /** A side took the bytes that waited for it more slowly than `minBytesPerSecond`. */
+  /** Connections of which a side took waiting bytes more slowly than `minBytesPerSecond`. */
   slowReader: number
-  /** A miner left in its handshake, or in the middle of a frame. */
+  /** Connections whose miner left in its handshake, or in the middle of a frame. */
   cutFrame: number
-  /** More than `maxFramesPerSecond` came: they waited. */
+  /** Times that frames waited, because more than `maxFramesPerSecond` came. */
   frameRate: number
-  /** More than `maxBytesPerSecond` came: they waited. */
+  /** Times that bytes waited, because more than `maxBytesPerSecond` came. */
   byteRate: number
-  /** Nothing had moved for `idleTimeoutMs`. */
+  /** Connections on which nothing had moved for `idleTimeoutMs`. */
   idle: number
 }
 

@@ -6,7 +6,7 @@ const RECONNECT = 0x04
 /** An upper bound of the length of these messages, in bytes. */
 const LONGEST = 4 + 1 + 255 + 2
 
-/** How many characters of a peer's text are shown. */
+/** Number of characters of a peer's text that are shown. */
 const SHOWN = 100
 
 /**

@@ -24,10 +24,10 @@ export interface UpstreamRequest {
   readonly remotePort: number
 }
 
-/** Chooses the mining pool of a miner. What it throws or rejects with ends the miner's connection. */
+/** Chooses the mining pool of a miner. An error that it throws or rejects with ends the miner's connection. */
 export type ChooseUpstream = (connection: UpstreamRequest) => Upstream | Promise<Upstream>
 
-/** Returns a checked copy of an upstream. `name` is what errors call it. */
+/** Returns a checked copy of an upstream. Errors call it `name`. */
 export function checkedUpstream(upstream: Upstream | undefined, name: string): Upstream {
   const { host, port, authorityPublicKey } = optionsArgument(upstream, name)
   const checked = {
@@ -52,7 +52,7 @@ export function checkKey(name: string, make: () => Sv2Session): void {
 
 /**
  * Resolves with the IP addresses of a host, in the order in which they should be tried, or with the error of a name that has none.
- * Rejects with what a lookup of the user's own throws.
+ * Rejects with the error that a lookup of the user's own throws.
  */
 export function addressesOf(host: string): Promise<string[] | Error> {
   if (isIP(host) !== 0) return Promise.resolve([host])

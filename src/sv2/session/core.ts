@@ -3,13 +3,14 @@ import { writeOutput, writeOutputLater } from '../../native/descriptors.js'
 import type { Handle } from '../../native/handle.js'
 import type { ReceivedFrames } from '../../native/received.js'
 import {
+  abandonSession,
   askSession,
-  type BatchPlace,
   closeSession,
   consumeOutput,
   forgetReplacedOutput,
   forwardFrames,
   PHASES,
+  type ReceivedPlace,
   receiveFrames,
   type SessionPhase,
   type SessionState,
@@ -70,9 +71,9 @@ export class SessionCore implements RingSource {
   state: SessionPhase = 'handshake'
   /** Phase that native code reported last, as its place in `PHASES`. */
   #phase = PHASES.indexOf('handshake')
-  /** Why the session closed by itself, or what broke its connection. */
+  /** Error for which the session closed by itself, or that broke its connection. */
   error: FramePoolError | null = null
-  /** Where in the output's ring the first available byte lies. */
+  /** Offset of the first available byte in the output's ring. */
   offset = 0
   lent = false
   readonly #passed = new ByteCount()
@@ -109,7 +110,7 @@ export class SessionCore implements RingSource {
     askSession(handle, this.reported)
     this.#takeRing()
     this.#smallestRing = this.memorySize
-    acquired(this, 'sv2-session', handle, freeSession(handle))
+    acquired(this, 'sv2-session', handle, abandonSession)
   }
 
   /** Bytes in the output's ring. */
@@ -156,7 +157,7 @@ export class SessionCore implements RingSource {
     })
   }
 
-  /** Never blocks: only this thread could fill the output. */
+  /** Returns the available bytes, or throws `ERR_TIMEOUT`. It never blocks, since only this thread could fill the output. */
   waitSync(bytes: number): number {
     if (this.available >= bytes || this.state === 'closed') return this.available
     throw new FramePoolError('ERR_TIMEOUT', 'nothing can come into the output while this thread waits')
@@ -225,7 +226,7 @@ export class SessionCore implements RingSource {
   }
 
   /** Re-encrypts frames of a batch into the output. Returns false if that is over its high-water mark then. */
-  forward(place: BatchPlace, first: number, count: number): boolean {
+  forward(place: ReceivedPlace, first: number, count: number): boolean {
     this.checkOpen()
     return this.#sent(forwardFrames(this.handle, place, first, count, this.reported))
   }
@@ -410,11 +411,6 @@ export class SessionCore implements RingSource {
     closeSession(this.handle)
     released(this)
   }
-}
-
-/** Makes the callback that frees a collected session. A closure of the constructor would lead to the session, and keep it. */
-function freeSession(handle: Handle): () => void {
-  return () => closeSession(handle, true)
 }
 
 function closedError(): FramePoolError {

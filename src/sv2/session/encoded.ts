@@ -14,14 +14,14 @@ const SCRATCH_SIZE = 2_048
 /** Payloads are sealed before anything else can run, so that one memory does for all sessions. */
 const scratch = new Uint8Array(SCRATCH_SIZE)
 
-/** Its first bytes, by how many. A view costs more than the encoding. */
+/** Views of the first bytes of the scratch memory, by their length. Making a view costs more than the encoding. */
 const beginnings: Uint8Array[] = []
 
 /** The message that was sent last, which is likely the next, and whether its longest payload fits into the scratch memory. */
 let last: object | null = null
 let lastFits = false
 
-/** Whether `value` is a message that can be sent. */
+/** Returns whether `value` is a message that can be sent. */
 export function isSendable(value: unknown): value is SendableMessage<object> {
   if (value === last) return value !== null
   if (typeof value !== 'object' || value === null || !isMessage(value)) return false
@@ -30,7 +30,7 @@ export function isSendable(value: unknown): value is SendableMessage<object> {
   return true
 }
 
-/** Returns how many bytes a value of that type takes at most, or more than the scratch memory has. */
+/** Returns the most bytes that a value of that type takes, or more than the scratch memory has. */
 function longest({ size, prefix, most, of }: FieldType): number {
   return size || prefix + most * (of === null ? 1 : longest(of))
 }

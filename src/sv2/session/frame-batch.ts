@@ -1,10 +1,11 @@
-import type { BatchPlace } from '../../native/session.js'
+import type { ReceivedPlace } from '../../native/session.js'
 import { isShown } from '../../native/shown-memory.js'
 import type { OwnedMemory } from '../../slice/slice-memory.js'
 import type { SlotMemory } from '../../slot/slot-memory.js'
 import { placeArgument } from '../../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../../support/errors.js'
 import { inspectable, uncloneable } from '../../support/inspectable.js'
+import { CHANNEL_BIT, frameKey } from '../messages/frame-type.js'
 
 /** The frames that one `receive()` decrypted, in order. */
 export interface FrameBatch extends Iterable<Frame> {
@@ -34,7 +35,6 @@ export interface Frame {
 
 /** Size of one frame's entry in the table of a batch, in bytes: u32 offset, u32 length, u16 extension, u8 type, u8 0; little-endian. */
 const ENTRY = 12
-const CHANNEL_BIT = 0x8000
 
 /** The place where the core has put the frames. */
 export interface BatchSlice {
@@ -48,7 +48,7 @@ export interface BatchSlice {
 export interface FramesPlace {
   /** Identity of the session that has received them. */
   receiver: object
-  place: BatchPlace
+  place: ReceivedPlace
   first: number
   count: number
 }
@@ -69,7 +69,7 @@ let view: (batch: ReceivedBatch, offset: number, length: number) => Uint8Array
 /** Pool that keeps the last batch of a session until it is received into again. */
 export type Lodging = Pick<SlotMemory, 'moveOut'>
 
-/** Identity of a session for its batches, which must not keep the session, and how many of them it has retained. */
+/** Identity of a session for its batches, which must not keep the session, and the number of batches that it has retained. */
 export interface Receiver {
   batches: number
 }
@@ -117,8 +117,7 @@ class ReceivedBatch implements FrameBatch, Disposable {
       let index = start
       for (; index < batch.#count; index++) {
         const at = index * ENTRY
-        const extension = (table[at + 8]! | (table[at + 9]! << 8)) & ~CHANNEL_BIT
-        if (wanted.has((extension << 8) | table[at + 10]!)) break
+        if (wanted.has(frameKey(table[at + 8]! | (table[at + 9]! << 8), table[at + 10]!))) break
       }
       return index
     }
@@ -203,7 +202,10 @@ export function makeBatch(slice: BatchSlice, pool: Lodging, count: number, recei
   return new ReceivedBatch(batchKey, slice, pool, count, receiver)
 }
 
-/** Where the next frame of `batch` from `start` on is that is in `wanted`: extension × 256 + type; where it ends if there is none. */
+/**
+ * Returns the index of the next frame in `wanted`, from `start` on, or the number of frames if there is none. `wanted` holds values of
+ * `frameKey()`.
+ */
 export function findFrame(batch: FrameBatch, start: number, wanted: ReadonlySet<number>): number {
   return findIn(batch as ReceivedBatch, start, wanted)
 }

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Handle } from '../../native/handle.js'
 import { createInitiator, createResponder } from '../../native/session.js'
-import { powerOfTwo } from '../../ring/byte-ring.js'
+import { MAX_RING_SIZE, powerOfTwo } from '../../ring/byte-ring.js'
 import { type Consumer, makeConsumer } from '../../ring/consumer.js'
 import { checkReadable, checkWritable, closedError, socketArgument } from '../../ring/sockets/socket-argument.js'
 import { checkIdle } from '../../ring/source.js'
@@ -19,7 +19,9 @@ import {
 import { type FramePoolError, invalidArgType, invalidArgValue } from '../../support/errors.js'
 import { inspectable, uncloneable } from '../../support/inspectable.js'
 import type { WaitOptions } from '../../support/wait.js'
+import { wireExtension } from '../messages/frame-type.js'
 import type { EncodableFields } from '../messages/message.js'
+import { MAX_PAYLOAD } from '../messages/read.js'
 import type { Tlv } from '../messages/tlv.js'
 import type { SessionStats } from './core.js'
 import { SessionCore } from './core.js'
@@ -62,7 +64,7 @@ export interface ResponderOptions extends SessionOptions {
   authorityPublicKey: string
   /** Secret key that belongs to `authorityPublicKey`, as base58check. */
   authoritySecretKey: string
-  /** How long the certificate of each handshake is valid, in seconds: 0 to 2^32 − 1, by default 3,600. */
+  /** Validity of the certificate of each handshake, in seconds: 0 to 2^32 − 1, by default 3,600. */
   certificateValiditySeconds?: number
 }
 
@@ -72,8 +74,8 @@ export interface InitiatorOptions extends SessionOptions {
   authorityPublicKey?: string
 }
 
-const MAX_FRAME_SIZE = 0xff_ffff
-const DEFAULT_MAX_FRAME_SIZE = 1 << 20
+/** Size of the largest frame that is received, unless an option says otherwise, in bytes. */
+export const DEFAULT_MAX_FRAME_SIZE = 1 << 20
 const DEFAULT_OUTPUT_SIZE = 1 << 16
 const DEFAULT_VALIDITY_SECONDS = 3_600
 
@@ -173,13 +175,13 @@ export class Sv2Session implements Disposable {
     // A message will also do as the header of a payload that is ready.
     if (!ArrayBuffer.isView(payload) && isSendable(header)) {
       const { extensionType, messageType, channelMessage } = header
-      const extension = channelMessage ? extensionType | 0x8000 : extensionType
+      const extension = wireExtension(extensionType, channelMessage)
       return this.#core.send(extension, messageType, encoded(header, payload, tlvs))
     }
     const { messageType, extensionType = 0, channelMessage = false } = optionsArgument(header, 'header')
     integerArgument(messageType, 'messageType', 0, 0xff)
     integerArgument(extensionType, 'extensionType', 0, 0x7fff)
-    const extension = booleanArgument(channelMessage, 'channelMessage') ? extensionType | 0x8000 : extensionType
+    const extension = wireExtension(extensionType, booleanArgument(channelMessage, 'channelMessage'))
     return this.#core.send(extension, messageType as number, nativeBytesArgument(payload as Uint8Array, 'payload'))
   }
 
@@ -320,8 +322,8 @@ function create(
     outputSize = DEFAULT_OUTPUT_SIZE,
     pool,
   } = optionsArgument(options, 'options')
-  integerArgument(maxFrameSize, 'maxFrameSize', 0, MAX_FRAME_SIZE)
-  powerOfTwo(integerArgument(outputSize, 'outputSize', 64, 2 ** 30), 'outputSize')
+  integerArgument(maxFrameSize, 'maxFrameSize', 0, MAX_PAYLOAD)
+  powerOfTwo(integerArgument(outputSize, 'outputSize', 64, MAX_RING_SIZE), 'outputSize')
   if (pool === undefined) defaultPool ??= new SlotPool(DEFAULT_POOL_CAPACITY)
   const memory = memoryOf(pool ?? (defaultPool as SlotPool))
   return new Sv2Session(sessionKey, new SessionCore(make({ maxFrameSize, outputSize }), outputSize, memory))

@@ -1,21 +1,12 @@
 import { Socket } from 'node:net'
 import { BorrowedSocket } from '../../ring/sockets/borrowed-socket.js'
+import { LONGEST_READ, landingMemory } from '../../ring/sockets/landing.js'
 import { writeLent } from '../../ring/sockets/socket-write.js'
 import { invalidArgType } from '../../support/errors.js'
 import { callSafely, errorOfThrown, type Failure, isThenable } from '../../support/thrown.js'
 import { queueMicrotask, setImmediate } from '../../support/timers.js'
 import type { SessionCore } from './core.js'
 import { type FrameBatch, keepBatch, passBatch } from './frame-batch.js'
-
-/**
- * The memory that all sockets of this isolate read into. A session takes in what has come before the read returns, so an idle
- * connection needs no memory of its own, and no read makes any. It is as large as Node's own reads.
- */
-let chunkMemory: Uint8Array<ArrayBuffer> | undefined
-const CHUNK = 65_536
-
-/** On Windows each socket would need memory of its own: the system writes into one socket's memory while others read. */
-const CAN_SHARE = process.platform !== 'win32'
 
 /** Events of a socket that is wired to a session. */
 export interface SocketEvents {
@@ -224,9 +215,9 @@ export class SessionSocket {
   #readsDirectly(): boolean {
     const socket = this.#socket
     // Node emits what it has read by now as `data`.
-    if (!CAN_SHARE || socket.readableLength > 0) return false
-    chunkMemory ??= new Uint8Array(CHUNK)
-    const memory = chunkMemory
+    if (socket.readableLength > 0) return false
+    const memory = landingMemory()
+    if (memory === null) return false
     const paused = socket.readableFlowing === false
     // A method of the socket may throw. The handle is changed after that, since the change could not be undone.
     if (paused) socket.pause()
@@ -257,7 +248,7 @@ export class SessionSocket {
         this.#socket.unshift(rest)
         return
       }
-      const part = rest.subarray(0, CHUNK)
+      const part = rest.subarray(0, LONGEST_READ)
       rest = rest.subarray(part.length)
       this.#read(part)
     }

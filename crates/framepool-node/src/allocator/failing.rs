@@ -1,8 +1,9 @@
 //! The allocator of test builds, with the feature `failing-allocator` or `guard-pages`. No published build has it.
 //!
-//! - [`fail_allocation`] lets one allocation fail. - With `guard-pages`, in a process that has `FRAMEPOOL_GUARD_PAGES`
-//! in its environment, memory that JavaScript can be shown lies on separate pages. They become inaccessible when the
-//! memory is freed, and are never used again, so a process that still reads or writes there dies of a fault.
+//! - [`fail_allocation`] lets one allocation fail.
+//! - With `guard-pages`, in a process that has `FRAMEPOOL_GUARD_PAGES` in its environment, memory that JavaScript can be
+//!   shown lies on separate pages. They become inaccessible when the memory is freed, and are never used again, so a
+//!   process that still reads or writes there dies of a fault.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
@@ -10,15 +11,15 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering::Relaxed};
 
 use napi_derive::napi;
 
-/// How many allocations come before the one that fails; below 0 none fails.
+/// Number of allocations before the one that fails; below 0 none fails.
 static UNTIL_FAILURE: AtomicI64 = AtomicI64::new(-1);
 /// The size of the smallest allocation that counts, in bytes.
 static COUNTED_FROM: AtomicUsize = AtomicUsize::new(0);
 /// Whether all allocations fail.
 static ALL_FAIL: AtomicBool = AtomicBool::new(false);
 
-/// Lets one allocation of at least `at_least` bytes fail, on whichever thread. `after` is how many such allocations succeed before
-/// it; below 0 none fails. Those after it succeed again.
+/// Lets one allocation of at least `at_least` bytes fail, on any thread. `after` is the number of such allocations that succeed
+/// before it; below 0 none fails. Those after it succeed again.
 #[napi]
 pub fn fail_allocation(after: i32, at_least: u32) {
     UNTIL_FAILURE.store(-1, Relaxed);
@@ -127,7 +128,7 @@ mod guarded {
     const LARGE: usize = 1024;
     const CACHE_LINE: usize = 64;
 
-    /// Where the rest of the last reservation begins and ends.
+    /// Start and end of the rest of the last reservation.
     static LEFT: Mutex<(usize, usize)> = Mutex::new((0, 0));
 
     /// Whether the process asks for guard pages: `YES`, `NO`, or 0 as long as that is not known.

@@ -99,11 +99,11 @@ pub(crate) fn close(call: &mut Call<'_>) -> Reply {
 pub struct BuddyPoolSettings {
     /// The limit, in bytes.
     pub max_memory: Option<f64>,
-    /// How many chunks of 1, 4, 16 and 64 MiB must be free before four neighbors are merged.
+    /// Number of chunks of 1, 4, 16 and 64 MiB that must be free before four neighbors are merged.
     pub merge_watermarks: Option<Vec<u32>>,
-    /// How long a request may be passed over before memory is set aside for it, in milliseconds.
+    /// Time for which a request may be passed over before memory is set aside for it, in milliseconds.
     pub starvation_timeout_ms: Option<u32>,
-    /// How many empty slabs are kept for each of 16, 64 and 256 KiB.
+    /// Number of empty slabs that are kept for each of 16, 64 and 256 KiB.
     pub slab_empty_watermark: Option<u32>,
     /// Whether each thread keeps free chunks of slabs.
     pub thread_cache: Option<bool>,
@@ -164,17 +164,17 @@ pub struct BuddyPoolReport {
     pub allocated_memory: f64,
     /// The limit, in bytes.
     pub max_memory: f64,
-    /// How many blocks there are.
+    /// Number of blocks.
     pub blocks: u32,
-    /// How many buffers are alive.
+    /// Number of buffers that are alive.
     pub live_buffers: f64,
-    /// How many requests wait.
+    /// Number of requests that wait.
     pub waiting: f64,
-    /// How many chunks of 1, 4, 16 and 64 MiB are free.
+    /// Number of free chunks of 1, 4, 16 and 64 MiB.
     pub free_counts: Vec<u32>,
-    /// How many chunks of 1, 4, 16 and 64 MiB could be merged out of four free ones, and were not yet.
+    /// Number of chunks of 1, 4, 16 and 64 MiB that could be merged out of four free ones, and were not yet.
     pub pending_counts: Vec<u32>,
-    /// How many chunks of 16, 64 and 256 KiB are free in slabs.
+    /// Number of chunks of 16, 64 and 256 KiB that are free in slabs.
     pub slab_free_counts: Vec<u32>,
 }
 

@@ -104,11 +104,11 @@ pub fn budget_pool_create(env: Env, buffer_size: u32, max_memory: f64) -> Result
 /// Result of `stats()` of a budget pool.
 #[napi(object)]
 pub struct BudgetPoolReport {
-    /// How many bytes are allocated, or granted to requests that wait for their turn of the event loop.
+    /// Bytes that are allocated, or granted to requests that wait for their turn of the event loop.
     pub allocated_bytes: f64,
-    /// How many allocations these bytes are.
+    /// Allocations that hold these bytes.
     pub live_allocations: f64,
-    /// How many requests wait for the budget.
+    /// Requests that wait for the budget.
     pub waiting: f64,
     /// The most bytes that were allocated at once.
     pub peak_bytes: f64,

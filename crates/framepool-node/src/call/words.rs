@@ -21,21 +21,21 @@ numbered! {
         TargetGeneration,
         /// In and out: a number of bytes, or the number of buffers that a budget pool is asked for.
         Length,
-        /// In and out: where bytes begin, in the region or in the heap buffer.
+        /// In and out: the offset of bytes, in the region or in the heap buffer.
         Offset,
         /// In: the slots released before the pending bytes were begun, one bit a slot.
         Before,
-        /// In: how many slices came and went since the last call, each of them alone.
+        /// In: the number of slices that came and went since the last call, each of them alone.
         CameAndWent,
         /// In: the length of the last slice that came and went alone, in bytes.
         LastLength,
         /// In: the length of a slice that came alone and is still there, in bytes, or 0.
         Alone,
-        /// In: how many slices were taken since the last call, one behind another. Their lengths are the block's last words.
+        /// In: the number of slices taken since the last call, one behind another. Their lengths are the block's last words.
         Taken,
         /// In: the slot of the first slice taken.
         TakenSlot,
-        /// In: where the first slice taken begins in the region.
+        /// In: the offset of the first slice taken in the region.
         TakenStart,
         /// In: the slots released since the slices were taken or the pending bytes were begun, one bit a slot.
         After,
@@ -45,17 +45,17 @@ numbered! {
         NextSlot,
         /// Out: the last slot that the messages after the next may have.
         LastSlot,
-        /// Out: where the next message will begin in the region, if it fits into `Room` bytes.
+        /// Out: the offset of the next message in the region, if it fits into `Room` bytes.
         Next,
-        /// Out: how many bytes there are from `Next` on.
+        /// Out: the number of bytes from `Next` on.
         Room,
         /// In and out: a slice that has a handle: one on the heap, or one of another isolate's slot pool.
         Heap,
         /// The generation of `Heap`.
         HeapGeneration,
-        /// In and out: where a batch's table of frames begins in its slice.
+        /// In and out: the offset of a batch's table of frames in its slice.
         Table,
-        /// In and out: how many frames a batch describes.
+        /// In and out: the number of frames that a batch describes.
         Frames,
         /// In and out: the index of the first frame to forward, or to be looked at; 1 to take back announced lengths.
         First,
@@ -80,7 +80,7 @@ numbered! {
         Zero,
         /// In: a timeout, in milliseconds.
         Timeout,
-        /// In and out: the index of a buddy pool's block, or how many blocks are known.
+        /// In and out: the index of a buddy pool's block, or the number of blocks that are known.
         Block,
         /// Out: 1 when the other half of a ring has ended, or when a channel or a pool is gone.
         Ended,
@@ -123,9 +123,9 @@ numbered! {
         Awaited,
         /// In: 1 when the slice that leaves is a batch of frames, which `Table` and `Frames` describe.
         Batch,
-        /// In and out: how many bytes come before the payload of each frame of a batch.
+        /// In and out: the number of bytes before the payload of each frame of a batch.
         Header,
-        /// In and out: how many bytes come behind the payload of each frame of a batch.
+        /// In and out: the number of bytes behind the payload of each frame of a batch.
         Trailer,
         /// In: 1 when a number goes with the object that leaves.
         Tagged,
@@ -135,7 +135,7 @@ numbered! {
         TagLow,
         /// In and out: the upper half of that number.
         TagHigh,
-        /// In: the reservation that pays for what a reader gives, or `NONE`.
+        /// In: the reservation that pays for the slices that a reader gives, or `NONE`.
         Purse,
         /// The generation of `Purse`.
         PurseGeneration,

@@ -157,7 +157,7 @@ pub struct FrameLayout {
     pub header: u32,
     /// The length of the length field, in bytes.
     pub field_length: Option<u32>,
-    /// Where that begins, in bytes.
+    /// The offset of that field in the frame, in bytes.
     pub field_offset: u32,
     /// Whether its first byte is the lowest.
     pub little_endian: bool,
@@ -192,9 +192,9 @@ impl FrameLayout {
 pub struct NewFrameReader {
     /// Its handle.
     pub handle: ObjectHandle,
-    /// How many bytes come before the payload of each frame.
+    /// Number of bytes before the payload of each frame.
     pub header: u32,
-    /// How many bytes come behind it.
+    /// Number of bytes behind it.
     pub trailer: u32,
 }
 

@@ -46,7 +46,7 @@ pub(crate) enum Window {
     Blocks(BuddyPool),
 }
 
-/// When and where an object was acquired, in debug mode.
+/// Time and place at which an object was acquired, in debug mode.
 struct Origin {
     since: Instant,
     stack: Arc<str>,
@@ -184,9 +184,9 @@ pub struct InspectedObject {
     pub kind: &'static str,
     /// The thread that it belongs to.
     pub owner: u32,
-    /// How many bytes it holds.
+    /// Number of bytes that it holds.
     pub bytes: f64,
-    /// In debug mode: how long ago it was acquired, in milliseconds.
+    /// In debug mode: time since it was acquired, in milliseconds.
     pub age_ms: Option<f64>,
     /// In debug mode: the stack of the call that acquired it.
     #[napi(ts_type = "string")]

@@ -74,9 +74,9 @@ pub fn memory_budget_create(env: Env, bytes: f64) -> Result<ObjectHandle> {
 /// Result of `stats()` of a memory budget.
 #[napi(object)]
 pub struct MemoryBudgetReport {
-    /// How many bytes are reserved.
+    /// Bytes that are reserved.
     pub reserved_bytes: f64,
-    /// How many requests wait.
+    /// Requests that wait.
     pub waiting: f64,
     /// The most bytes that were reserved at once.
     pub peak_bytes: f64,

@@ -4,8 +4,9 @@
 
 use std::ops::Range;
 
-use framepool::relay::{Operation, Way};
+use framepool::relay::Operation;
 use framepool::slot::OutOfMemory;
+use framepool::sv2::Direction;
 use framepool::sv2::FrameHeader;
 
 use crate::call::words::Word;
@@ -22,8 +23,8 @@ fn link(call: &Call<'_>) -> u64 {
     u64::from(call.get(Word::High)) << 32 | u64::from(call.get(Word::Low))
 }
 
-fn way(call: &Call<'_>) -> Way {
-    if call.get(Word::Direction) == 0 { Way::Upstream } else { Way::Downstream }
+fn way(call: &Call<'_>) -> Direction {
+    if call.get(Word::Direction) == 0 { Direction::Upstream } else { Direction::Downstream }
 }
 
 fn add(call: &mut Call<'_>, operation: Operation) -> Reply {

@@ -122,7 +122,7 @@ fn addresses(hosts: &[String], port: u32) -> std::result::Result<Vec<SocketAddr>
         .collect()
 }
 
-/// A relay that has started, or why it has not.
+/// A relay that has started, or the fault for which it has not.
 #[napi(object)]
 pub struct RelayStart {
     /// The relay.
@@ -131,7 +131,7 @@ pub struct RelayStart {
     pub address: String,
     /// Port that it listens on.
     pub port: u32,
-    /// Why it does not listen.
+    /// Fault for which it does not listen.
     pub fault: Option<RelayFault>,
 }
 
@@ -244,7 +244,7 @@ pub struct RelayReport {
     pub waiting: f64,
     /// Names of the reasons for refusals.
     pub reasons: Vec<String>,
-    /// How often each was met.
+    /// Number of refusals for each of them.
     pub refused: Vec<f64>,
 }
 

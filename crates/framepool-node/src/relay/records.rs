@@ -122,15 +122,15 @@ pub struct RelayEvent {
     pub port: u32,
     /// The direction that was drained: 0 upstream, 1 downstream.
     pub direction: u32,
-    /// How many were refused.
+    /// Number of refusals.
     pub count: f64,
     /// Reason of a refusal, or of a failure.
     pub reason: String,
-    /// How a link ended.
+    /// The end of a link.
     pub end: Option<RelayEnd>,
 }
 
-/// How a link ended.
+/// The end of a link.
 #[napi(object)]
 pub struct RelayEnd {
     /// `downstream`, `upstream` or `relay`.
@@ -153,7 +153,7 @@ pub struct RelayEnd {
     pub connecting: bool,
     /// The first bytes that came, in hexadecimal digits.
     pub head: String,
-    /// Type of the pool's last message that it will not go on.
+    /// Type of the mining pool's last message that it will not go on.
     pub told: Option<u32>,
     /// Payload of that message, in hexadecimal digits.
     pub told_payload: String,
@@ -161,7 +161,7 @@ pub struct RelayEnd {
     pub frames_upstream: f64,
     /// Frames passed on to the miner.
     pub frames_downstream: f64,
-    /// How long the miner was connected, in milliseconds.
+    /// Time for which the miner was connected, in milliseconds.
     pub duration_ms: f64,
 }
 

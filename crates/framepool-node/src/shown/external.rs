@@ -34,7 +34,7 @@ thread_local! {
     static HERE: Cell<*const Realm> = const { Cell::new(ptr::null()) };
 }
 
-/// How many realms there have been.
+/// Number of realms that there have been.
 static REALMS: AtomicU64 = AtomicU64::new(0);
 
 /// Returns the realm with this number, if it is the one of this thread and has not ended.

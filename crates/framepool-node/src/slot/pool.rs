@@ -119,7 +119,7 @@ pub(crate) fn heap(call: &mut Call<'_>) -> Reply {
 
 /// Ends the views of the region. In debug mode views are good until the next call.
 pub(crate) fn conceal(call: &mut Call<'_>) -> Reply {
-    // Where that cannot be done, the views stay: they show memory that the pool still has.
+    // If that cannot be done, the views stay: they show memory that the pool still has.
     entry(call.state)?.region.conceal();
     Ok(None)
 }
@@ -154,7 +154,7 @@ pub(crate) fn close(call: &mut Call<'_>) -> Reply {
 /// Options of a pool, which the facade has checked.
 #[napi(object)]
 pub struct SlotPoolSettings {
-    /// How many slots the pool has.
+    /// Number of slots of the pool.
     pub slots: u32,
     /// Whether its slices are guarded.
     pub debug: bool,
@@ -192,19 +192,19 @@ pub struct SlotPoolReport {
     pub mode: String,
     /// One character a slot.
     pub slots: String,
-    /// How many slices were taken from the heap.
+    /// Slices that were taken from the heap.
     pub heap_fallbacks: f64,
-    /// How often the pool began anew with nothing alive.
+    /// Times that the pool began anew with nothing alive.
     pub resets: f64,
-    /// How often the mode changed.
+    /// Changes of the mode.
     pub mode_changes: f64,
-    /// How many messages found no free slot.
+    /// Messages that found no free slot.
     pub out_of_slots: f64,
-    /// How many messages found too few free bytes.
+    /// Messages that found too few free bytes.
     pub out_of_bytes: f64,
-    /// How many messages were longer than the region.
+    /// Messages that were longer than the region.
     pub too_long: f64,
-    /// How often the limit of the heap refused bytes.
+    /// Times that the limit of the heap refused bytes.
     pub heap_refusals: f64,
     /// The slots and the mode, as `toString()` prints them.
     pub line: String,

@@ -250,17 +250,17 @@ pub fn session_initiator(
 /// Counters of a session.
 #[napi(object)]
 pub struct SessionReport {
-    /// How many frames were opened.
+    /// Frames that were opened.
     pub frames_in: f64,
-    /// How many frames were sealed.
+    /// Frames that were sealed.
     pub frames_out: f64,
-    /// How many wire bytes were taken in.
+    /// Wire bytes that were taken in.
     pub bytes_in: f64,
-    /// How many wire bytes were put out.
+    /// Wire bytes that were put out.
     pub bytes_out: f64,
-    /// How much native memory the session holds, in bytes.
+    /// Native memory of the session, in bytes.
     pub memory_bytes: f64,
-    /// How many bytes the output ring holds.
+    /// Number of bytes that the output ring holds.
     pub available: u32,
     /// 0 handshake, 1 transport, 2 closed.
     pub state: u32,

@@ -68,7 +68,7 @@ pub(crate) enum Transferable {
 /// A batch of frames between two isolates.
 pub(crate) struct FramedBatch {
     pub(crate) slice: Slice,
-    /// Where the table begins in the slice, in bytes.
+    /// Offset of the table in the slice, in bytes.
     pub(crate) table: u32,
     pub(crate) frames: u32,
     /// Bytes before the payload of each frame.

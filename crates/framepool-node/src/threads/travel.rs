@@ -1,4 +1,4 @@
-//! How an object leaves one isolate and arrives in another, by whatever it travels.
+//! The departure of an object from one isolate, and its arrival in another, by ticket or channel.
 //!
 //! An object that leaves takes the memory that it owns along. The `ArrayBuffer` over that memory is detached first. Where
 //! JavaScript can see the memory all the same, the memory is kept for that when the object is freed: see `shown::external`.

@@ -14,7 +14,7 @@ use crate::errors::{Code, Fault};
 use crate::state::EnvState;
 use crate::wait::pending::Blocked;
 
-/// How long JavaScript does not run.
+/// Time for which JavaScript does not run.
 const MOMENT: Duration = Duration::from_millis(10);
 
 /// Blocks until `attempt` has taken in what is waited for, but at most for `Timeout` milliseconds.

@@ -191,7 +191,7 @@ impl Blocked {
 pub(crate) struct Waits<S> {
     inbox: Arc<Inbox<S>>,
     pending: BTreeMap<u32, Pending<S>>,
-    /// How many of them keep the event loop alive.
+    /// Number of waits that keep the event loop alive.
     awaited: usize,
     last: u32,
 }

@@ -1,4 +1,4 @@
-//! How waits begin, and how their ends are delivered.
+//! The beginning of waits, and the delivery of their ends.
 //!
 //! A wait begins in a bound function that carries a callback ([`begin`]). The code that has what is waited for calls
 //! [`Wait::settle`](crate::wait::pending::Wait::settle) on whichever thread it runs, with a delivery. The delivery runs on the

@@ -127,7 +127,7 @@ thread_local! {
     static GROWTH_REFUSED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `call` without growth on this thread. Where the crate would grow, it fails with [`GrowthRefused`].
+/// Runs `call` without growth on this thread. If the crate would have to grow, it fails with [`GrowthRefused`].
 pub(super) fn without_growth<T>(call: impl FnOnce() -> T) -> T {
     struct Restore(bool);
     impl Drop for Restore {

@@ -27,7 +27,7 @@ pub struct Buffer {
     origin: Option<Box<Origin>>,
 }
 
-/// Where a buffer was acquired.
+/// Place at which a buffer was acquired.
 #[derive(Debug)]
 struct Origin(Arc<str>);
 

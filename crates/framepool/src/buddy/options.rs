@@ -7,11 +7,11 @@ use super::backend::Backend;
 /// Steps for each new block before the pool allocates from it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BlockPolicy {
-    /// Ask for transparent huge pages (`MADV_HUGEPAGE`).
+    /// Asks for transparent huge pages (`MADV_HUGEPAGE`).
     pub huge_pages: bool,
-    /// Keep the block out of swap (`mlock`). This also touches every page.
+    /// Keeps the block out of swap (`mlock`). This also touches every page.
     pub lock: bool,
-    /// Touch every page, so that no first use has to wait for one.
+    /// Touches every page, so that no first use has to wait for one.
     pub prefault: bool,
 }
 

@@ -30,7 +30,7 @@ pub(super) struct Shared {
     pub(super) retries: Retries,
     pub(super) live: AtomicUsize,
     pub(super) waiting: AtomicUsize,
-    /// Where released buffers go first, in debug mode.
+    /// Quarantine of released buffers, in debug mode.
     pub(super) quarantine: Option<Arc<Quarantine>>,
     closed: AtomicBool,
 }

@@ -18,7 +18,7 @@ pub(super) struct Shared {
     pub(super) ledger: Ledger,
     pub(super) buffer_size: BufferSize,
     pub(super) max_memory: usize,
-    /// Where the memory of allocations goes, in debug mode.
+    /// Quarantine of the memory of allocations, in debug mode.
     pub(super) quarantine: Option<Arc<Quarantine>>,
 }
 

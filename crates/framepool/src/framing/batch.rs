@@ -12,7 +12,7 @@ pub const ENTRY: usize = 4;
 pub struct Batch {
     /// Frames and table. The slice ends with the table.
     pub slice: Slice,
-    /// Where the table begins in the slice, in bytes.
+    /// Offset of the table in the slice, in bytes.
     pub table: usize,
     /// Number of frames, at least 1.
     pub frames: usize,

@@ -16,18 +16,18 @@ pub(super) struct Decoder {
     state: State,
     /// Lengths that were announced, of frames that are not whole.
     announced: VecDeque<u32>,
-    /// How many of them were there when the last chunk had been taken in.
+    /// Number of them when the last chunk had been taken in.
     kept: usize,
 }
 
-/// How far the unfinished frame was looked at.
+/// Progress through the unfinished frame.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct State {
     /// Its length, once that is known.
     length: Option<usize>,
     /// Bytes without a delimiter, from its start.
     searched: usize,
-    /// How many announced lengths are of whole frames.
+    /// Number of announced lengths that are of whole frames.
     used: usize,
 }
 

@@ -1,4 +1,4 @@
-//! How the frames of a protocol are told apart.
+//! Layouts of frames, by which the frames of a protocol are told apart.
 
 use memchr::memmem::Finder;
 
@@ -16,7 +16,7 @@ pub const MAX_DELIMITER: usize = 16;
 /// A field of the header that holds the frame's length. Options are those of Netty's `LengthFieldBasedFrameDecoder`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LengthField {
-    /// Where the field begins, in bytes.
+    /// Offset of the field in the frame, in bytes.
     pub offset: usize,
     /// Length of the field: 1, 2, 3, 4 or 8 bytes.
     pub length: usize,
@@ -70,7 +70,7 @@ impl LengthField {
     }
 }
 
-/// How a frame's end is found.
+/// Way to find the end of a frame.
 #[derive(Debug)]
 pub(super) enum Kind {
     Length(LengthField),

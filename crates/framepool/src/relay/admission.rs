@@ -1,4 +1,4 @@
-//! Who may connect: how many connections one address has, and how fast it makes new ones.
+//! Admission of connections: limits on the connections of one address, and on the rate of its new ones.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use super::bucket::{Bucket, Rate};
 use super::figures::Reason;
 use super::options::Limits;
 
-/// How many seconds of the rate of new connections may come at once.
+/// Time whose share of the rate of new connections may come at once.
 const BURST: Duration = Duration::from_secs(10);
 
 /// Blocks without connections that are remembered for the sake of their rate, before they are looked through.
@@ -38,7 +38,7 @@ pub(super) struct Admission {
     most: usize,
     rate: Rate,
     present: HashMap<Block, Presence>,
-    /// How many entries there may be before they are looked through.
+    /// Number of entries that there may be before they are looked through.
     sweep: usize,
 }
 

@@ -13,7 +13,7 @@ pub(super) struct Bucket {
 pub(super) struct Rate {
     /// Units a second; 0 for no limit.
     pub(super) units: u64,
-    /// How many seconds of the rate may come at once.
+    /// Time whose share of the rate may come at once.
     pub(super) burst: Duration,
 }
 

@@ -7,62 +7,59 @@ use crate::sv2::{Direction, FrameHeader, Grant};
 
 /// An operation on one link.
 pub enum Operation {
-    /// Connect to the first of these addresses that answers, and accept only a server with this key, if there is one.
+    /// Connects to the first of these addresses that answers, and accepts only a server with this key, if there is one.
     Connect {
         /// Addresses of the mining pool.
         addresses: Vec<SocketAddr>,
         /// Key that its certificate must be signed with.
         key: Option<String>,
     },
-    /// Forward frames of the batch that was handed over.
+    /// Forwards frames of the batch that was handed over.
     Forward {
-        /// Way of the batch.
-        way: Way,
+        /// Direction of the batch.
+        way: Direction,
         /// Index of the first of them.
         from: usize,
         /// Index after the last of them.
         to: usize,
     },
-    /// Forward the header of a frame of the batch that was handed over, with another payload.
+    /// Forwards the header of a frame of the batch that was handed over, with another payload.
     Replace {
-        /// Way of the batch.
-        way: Way,
+        /// Direction of the batch.
+        way: Direction,
         /// Index of the frame.
         frame: usize,
         /// Payload that takes the place of the frame's.
         payload: Vec<u8>,
     },
-    /// Forward frames of the batch that was handed over, and go on with the frames behind the batch.
+    /// Forwards frames of the batch that was handed over, and goes on with the frames behind the batch.
     Done {
-        /// Way of the batch.
-        way: Way,
+        /// Direction of the batch.
+        way: Direction,
         /// Index of the first of them.
         from: usize,
         /// Index after the last of them. It may be `from`.
         to: usize,
     },
-    /// Send a frame.
+    /// Sends a frame.
     Send {
-        /// Where to.
-        way: Way,
+        /// Direction of the frame.
+        way: Direction,
         /// Its header.
         header: FrameHeader,
         /// Its payload.
         payload: Vec<u8>,
     },
-    /// Tell by a record when what was sent that way has gone out as far as it should before more is sent.
+    /// Has a record tell when the output of a direction has drained as far as it should before more is sent.
     Watch {
-        /// Where to.
-        way: Way,
+        /// The direction.
+        way: Direction,
     },
-    /// End when what was sent has gone out.
+    /// Ends the link when all bytes that were sent have gone out.
     Close,
-    /// End at once.
+    /// Ends the link at once.
     Destroy,
 }
-
-/// Direction of frames through a link.
-pub type Way = Direction;
 
 /// A command for a link of a relay.
 pub struct Command {

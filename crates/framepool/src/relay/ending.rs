@@ -1,4 +1,4 @@
-//! Why a link ended.
+//! Reasons for which a link ends.
 
 use std::io;
 use std::net::SocketAddr;

@@ -119,7 +119,7 @@ pub struct LinkFigures {
     pub(super) worker: usize,
     /// Address that the miner connected from.
     pub address: SocketAddr,
-    /// When the miner was accepted, on the relay's clock.
+    /// Time at which the miner was accepted, on the relay's clock.
     pub accepted: Duration,
     /// Whether both handshakes are done.
     pub(super) open: AtomicU64,
@@ -155,9 +155,9 @@ impl LinkFigures {
 #[derive(Default)]
 pub(super) struct Refusals {
     counts: [AtomicU64; Reason::ALL.len()],
-    /// How many of them have been reported.
+    /// Number of them that have been reported.
     reported: [AtomicU64; Reason::ALL.len()],
-    /// When that was last done, in milliseconds of the relay's clock; 0 for never.
+    /// Time of the last report, in milliseconds of the relay's clock; 0 for never.
     when: [AtomicU64; Reason::ALL.len()],
 }
 

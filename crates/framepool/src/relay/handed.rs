@@ -4,7 +4,7 @@ use buffer_sv2::Buffer;
 
 use crate::slot::{MAX_SLOTS, Options, OutOfMemory, Refused, Slice, SlotPool};
 
-/// How many pools there are. Together they have slots for the frames of some hundred links at once.
+/// Number of pools. Together they have slots for the frames of some hundred links at once.
 const POOLS: usize = 8;
 
 /// Capacity of each of them, in bytes.

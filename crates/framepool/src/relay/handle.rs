@@ -139,7 +139,7 @@ fn run(system: System, shared: &Arc<Shared>, index: usize, inboxes: Vec<Arc<Inbo
                 Ok(Err(error)) => error.to_string(),
                 Err(panic) => text_of(&*panic),
             };
-            // The worker may be in any state. What it cannot do is left undone.
+            // The worker may be in any state. It leaves undone whatever it cannot do.
             let _ = catch_unwind(AssertUnwindSafe(|| worker.fail(&failure)));
             break;
         },

@@ -1,4 +1,4 @@
-//! Which frames are handed to the user of a relay.
+//! The frames that are handed to the user of a relay.
 
 use std::collections::HashSet;
 

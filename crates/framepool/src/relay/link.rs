@@ -1,6 +1,6 @@
 //! A link: what happens to a miner's connection and the connection to the mining pool that belongs to it.
 //!
-//! Frames from the miner go *upstream*, those from the pool *downstream*. A side is named by its place in `sides`, which
+//! Frames from the miner go *upstream*, those from the mining pool *downstream*. A side is named by its place in `sides`, which
 //! is also the direction of the frames that come from it.
 
 use std::collections::VecDeque;
@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::bucket::{Bucket, Rate};
-use super::command::{Inbox, Message, Operation, Way};
+use super::command::{Inbox, Message, Operation};
 use super::ending::{Cause, Ending, Facts, SystemFault};
 use super::figures::{LinkFigures, Reason, WorkerFigures, add};
 use super::handed::Handed;
@@ -24,26 +24,26 @@ use crate::slot::SlotPool;
 use crate::sv2::{Batch, Direction, Error, FrameHeader, LinkMemory, Session, State};
 
 pub(super) const MINER: usize = 0;
-pub(super) const POOL: usize = 1;
+pub(super) const UPSTREAM: usize = 1;
 
 /// The most that one turn reads from one side, in bytes. A frame with a grant of memory is read in larger pieces.
 const READ: usize = 1 << 14;
 
-/// How long a link that is to end may take for it, in milliseconds, when nothing more is to be sent.
+/// Time that a link has for its end when nothing more is to be sent.
 const CLOSING: Duration = Duration::from_secs(5);
 
-/// How long one of several addresses of a mining pool is tried.
+/// Time for which one of several addresses of a mining pool is tried.
 const ATTEMPT: Duration = Duration::from_secs(1);
 
-/// How long a link is silent before its buffers shrink.
+/// Time that a link is silent before its buffers shrink.
 const SILENCE: Duration = Duration::from_secs(1);
 
 /// The tools that a link has while it is its turn.
 pub(super) struct Turn<'a, N: Network> {
     pub(super) network: &'a mut N,
-    /// Where frames are decrypted.
+    /// Pool in which frames are decrypted.
     pub(super) pool: &'a mut SlotPool,
-    /// Where the frames lie that are handed to the user.
+    /// Memory of the frames that are handed to the user.
     pub(super) handed: &'a mut Handed,
     pub(super) chunk: &'a mut [u8],
     pub(super) records: &'a mut Vec<Record>,
@@ -71,7 +71,7 @@ struct Held {
     frames: usize,
     /// Index of the first frame that has not been passed on.
     next: usize,
-    /// The frames have been handed over.
+    /// Whether the frames have been handed over.
     handed: bool,
 }
 
@@ -79,7 +79,7 @@ struct Held {
 struct Attempts {
     left: VecDeque<SocketAddr>,
     current: SocketAddr,
-    /// When the next address is tried.
+    /// Time at which the next address is tried.
     until: Option<Duration>,
     failed: Vec<SystemFault>,
 }
@@ -104,35 +104,35 @@ pub(super) struct Link<S> {
     /// Requests for memory, by direction.
     requests: [Option<RequestId>; 2],
     held: [Option<Box<Held>>; 2],
-    /// The miner has shown that it knows the keys.
+    /// Whether the miner has shown that it knows the keys.
     authenticated: bool,
-    /// Both handshakes are done.
+    /// Whether both handshakes are done.
     ready: bool,
-    /// The user has ended the link: no frame passes any more.
+    /// Whether the user has ended the link: no frame passes any more.
     stopped: bool,
-    /// The user has sent more than a side takes. Nothing is read until it has.
+    /// Whether the user has sent more than a side takes, by direction. Nothing is read until the side has taken it.
     congested: [bool; 2],
-    /// The user wants to hear when a direction is drained.
+    /// Whether the user wants to hear when a direction is drained.
     watched: [bool; 2],
     attempts: Option<Box<Attempts>>,
     ending: Option<Box<Ending>>,
     told: Option<Box<(u8, Vec<u8>)>>,
-    /// When the present part of the handshakes must be done.
+    /// Time at which the present part of the handshakes must be done.
     handshake: Option<Duration>,
-    /// When the link ends in any case.
+    /// Time at which the link ends in any case.
     closing: Option<Duration>,
-    /// When bytes last moved.
+    /// Time at which bytes last moved.
     moved: Duration,
-    /// The buffers may be larger than a silent link needs.
+    /// Whether the buffers may be larger than a silent link needs.
     grown: bool,
     frames: Bucket,
     bytes: Bucket,
-    /// Bytes of the miner wait until then.
+    /// Time until which bytes of the miner wait.
     throttled: Option<Duration>,
     counted: Counted,
     /// The timers that are set: for the idle timeout, and for all else.
     pub(super) timers: [Option<Duration>; 2],
-    /// The link waits for its turn.
+    /// Whether the link waits for its turn.
     pub(super) queued: bool,
 }
 
@@ -144,9 +144,9 @@ fn direction(from: usize) -> Direction {
 }
 
 /// Returns the side that frames of this direction go to.
-fn target(way: Way) -> usize {
+fn target(way: Direction) -> usize {
     match way {
-        Direction::Upstream => POOL,
+        Direction::Upstream => UPSTREAM,
         Direction::Downstream => MINER,
     }
 }
@@ -219,14 +219,14 @@ impl<S: super::network::Stream + 'static> Link<S> {
     /// Does what there is to do, and no more than is fair. Returns whether there is more.
     pub(super) fn serve<N: Network<Stream = S>>(&mut self, turn: &mut Turn<'_, N>) -> Step<bool> {
         self.finish_connecting(turn)?;
-        let mut more = self.flush(POOL, turn)? | self.flush(MINER, turn)?;
-        for from in [MINER, POOL] {
+        let mut more = self.flush(UPSTREAM, turn)? | self.flush(MINER, turn)?;
+        for from in [MINER, UPSTREAM] {
             self.pass_held(from, turn)?;
             self.read(from, turn)?;
             more |= self.flush(1 - from, turn)? | self.flush(from, turn)?;
         }
         self.end_sides(turn)?;
-        for from in [MINER, POOL] {
+        for from in [MINER, UPSTREAM] {
             let Some(side) = &self.sides[from] else { continue };
             // Otherwise nothing is to be read, and no memory to be asked for or given back.
             let matters = side.readable || side.begun || self.memory.has_grants(direction(from));
@@ -244,7 +244,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
     }
 
     fn finish_connecting<N: Network<Stream = S>>(&mut self, turn: &mut Turn<'_, N>) -> Step<()> {
-        if let Some(side) = &mut self.sides[POOL]
+        if let Some(side) = &mut self.sides[UPSTREAM]
             && side.connecting
             && side.writable
         {
@@ -348,7 +348,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
 
     /// Takes memory that was waited for.
     pub(super) fn accept(&mut self, grant: crate::sv2::Grant) {
-        let from = if grant.direction() == Direction::Upstream { MINER } else { POOL };
+        let from = if grant.direction() == Direction::Upstream { MINER } else { UPSTREAM };
         if let Some(sink) = &mut self.sides[1 - from] {
             self.requests[from] = None;
             self.memory.accept(grant, true, &mut sink.session);
@@ -434,7 +434,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
                 self.hold(from, slice.as_ref(), table, frames, next, turn)?;
             }
         }
-        if from == POOL {
+        if from == UPSTREAM {
             self.pass_held(MINER, turn)?;
         }
         let error = self.sides[from].as_ref().and_then(|side| side.session.error().cloned());
@@ -466,7 +466,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
         self.ready = true;
         self.handshake = None;
         self.figures.open.store(1, Ordering::Relaxed);
-        if let Some(side) = &mut self.sides[POOL] {
+        if let Some(side) = &mut self.sides[UPSTREAM] {
             side.forget_head();
         }
     }
@@ -478,7 +478,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
         key: Option<&str>,
         turn: &mut Turn<'_, N>,
     ) -> Step<()> {
-        if !self.authenticated || self.sides[POOL].is_some() || self.stopped || self.ending.is_some() {
+        if !self.authenticated || self.sides[UPSTREAM].is_some() || self.stopped || self.ending.is_some() {
             return Ok(());
         }
         let mut session = Session::initiator(turn.shared.options.session, key)
@@ -491,7 +491,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
             Some((stream, current)) => {
                 let until = (!left.is_empty()).then_some(turn.now + ATTEMPT);
                 self.attempts = Some(Box::new(Attempts { left, current, until, failed }));
-                self.sides[POOL] = Some(Side::new(stream, session, true));
+                self.sides[UPSTREAM] = Some(Side::new(stream, session, true));
                 Ok(())
             }
         }
@@ -499,7 +499,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
 
     /// Goes on with the next address of the mining pool.
     fn attempt_failed<N: Network<Stream = S>>(&mut self, error: &std::io::Error, turn: &mut Turn<'_, N>) -> Step<()> {
-        let (Some(attempts), Some(side)) = (&mut self.attempts, &mut self.sides[POOL]) else { return Ok(()) };
+        let (Some(attempts), Some(side)) = (&mut self.attempts, &mut self.sides[UPSTREAM]) else { return Ok(()) };
         let address = Some(attempts.current);
         attempts.failed.push(SystemFault { address, ..SystemFault::new("connect", error) });
         match next_stream(&mut attempts.left, &mut attempts.failed, turn) {
@@ -553,7 +553,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
         }
         (sink.unsent, sink.changed) = (true, true);
         sink.forwarded += frames.len() as u64;
-        if from == POOL {
+        if from == UPSTREAM {
             let batch = Batch { slice: bytes, table, frames: frames.end };
             for frame in frames.filter_map(|index| batch.frame(index)) {
                 if let Some(told) = telling(&frame) {
@@ -640,7 +640,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
                 if let Some(sink) = &mut self.sides[target(way)] {
                     sink.forwarded += 1;
                 }
-                if source == POOL
+                if source == UPSTREAM
                     && let Some(told) = telling(&crate::sv2::Frame { header, payload: &payload })
                 {
                     self.told = Some(Box::new(told));
@@ -673,7 +673,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
             Operation::Close => self.close(turn),
             Operation::Destroy => {
                 // Frames that came before it go out.
-                for which in [MINER, POOL] {
+                for which in [MINER, UPSTREAM] {
                     let _ = self.flush(which, turn);
                 }
                 Err(Ending::of_relay(Cause::User))
@@ -692,7 +692,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
     }
 
     /// Sends what is none of the frames that came. It takes memory of the budget that is free at once.
-    fn send(&mut self, way: Way, header: FrameHeader, payload: &[u8]) -> Step<()> {
+    fn send(&mut self, way: Direction, header: FrameHeader, payload: &[u8]) -> Step<()> {
         let Some(sink) = &mut self.sides[target(way)] else { return Ok(()) };
         let mut sent = sink.session.send(header, payload);
         if let Err(Error::MemoryLimit { .. }) = sent {
@@ -726,10 +726,10 @@ impl<S: super::network::Stream + 'static> Link<S> {
         Ok(())
     }
 
-    /// Reads nothing more from the miner. What was read goes through, and the answers of the mining pool.
+    /// Reads nothing more from the miner. The bytes that were read still go through, as do the answers of the mining pool.
     pub(super) fn drain(&mut self) -> Step<()> {
         let ending = Ending::of_relay(Cause::Closed);
-        if self.sides[POOL].is_none() {
+        if self.sides[UPSTREAM].is_none() {
             return Err(ending);
         }
         self.ending.get_or_insert(ending);
@@ -757,7 +757,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
     /// Ends our own side of each connection for which nothing more comes. Ends the link when both are over.
     fn end_sides<N: Network<Stream = S>>(&mut self, turn: &Turn<'_, N>) -> Step<()> {
         let [Some(_), Some(_)] = &self.sides else { return Ok(()) };
-        for which in [MINER, POOL] {
+        for which in [MINER, UPSTREAM] {
             let from = 1 - which;
             let [miner, pool] = &mut self.sides;
             let (side, source) = if which == MINER { (miner, pool) } else { (pool, miner) };
@@ -832,7 +832,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
             return Err(Ending::of_relay(Cause::Closed));
         }
         if due(self.handshake) {
-            let late = if self.authenticated { POOL } else { MINER };
+            let late = if self.authenticated { UPSTREAM } else { MINER };
             let mut ending = self.blame(late, Cause::Silent);
             ending.facts.connecting |= self.sides[late].is_none();
             return Err(ending);
@@ -846,7 +846,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
             self.moved = now;
         }
         if limits.min_rate > 0 {
-            for which in [MINER, POOL] {
+            for which in [MINER, UPSTREAM] {
                 let Some(side) = &mut self.sides[which] else { continue };
                 let (incoming, outgoing) = side.is_slow(limits.min_rate, limits.grace, now);
                 if incoming || outgoing {
@@ -872,7 +872,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
     /// Brings the figures up to date.
     fn account(&mut self, figures: &WorkerFigures) {
         // Frames to the mining pool go out through its side.
-        for (way, which) in [(0, POOL), (1, MINER)] {
+        for (way, which) in [(0, UPSTREAM), (1, MINER)] {
             let held = self.held[way].as_ref().map_or(0, |held| held.bytes.len() as u64);
             add(&figures.memory, held.wrapping_sub(self.counted.held[way]));
             self.counted.held[way] = held;
@@ -950,7 +950,7 @@ fn next_stream<N: Network>(
     turn: &mut Turn<'_, N>,
 ) -> Option<(N::Stream, SocketAddr)> {
     while let Some(address) = left.pop_front() {
-        match turn.network.connect(address, turn.token + POOL) {
+        match turn.network.connect(address, turn.token + UPSTREAM) {
             Ok(stream) => return Some((stream, address)),
             Err(error) => failed.push(SystemFault { address: Some(address), ..SystemFault::new("connect", &error) }),
         }

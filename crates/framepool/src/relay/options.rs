@@ -10,7 +10,7 @@ use crate::sv2::Options as SessionOptions;
 /// Number of threads of a relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Threads {
-    /// This number.
+    /// This number of threads.
     Number(NonZeroUsize),
     /// As many as the machine has processors for.
     Auto,
@@ -39,7 +39,7 @@ pub struct RelayOptions {
     pub public_key: String,
     /// Secret key that belongs to it.
     pub secret_key: String,
-    /// How long the certificate of a handshake is valid.
+    /// Validity of the certificate of a handshake.
     pub certificate_validity: Duration,
     /// Options of all sessions.
     pub session: SessionOptions,

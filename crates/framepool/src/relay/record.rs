@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::command::Way;
 use super::ending::Ending;
 use super::figures::Reason;
 use crate::slot::Slice;
+use crate::sv2::Direction;
 
 /// A link that has ended.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub struct Disconnected {
     pub id: u64,
     /// Address that the miner connected from.
     pub address: SocketAddr,
-    /// Why it ended.
+    /// Reason for which it ended.
     pub ending: Ending,
     /// The mining pool's last message that it will not go on: its type, and its fields.
     pub told: Option<(u8, Vec<u8>)>,
@@ -51,8 +51,8 @@ pub enum Record {
         id: u64,
         /// Address that the miner connected from.
         address: SocketAddr,
-        /// Way of the frames.
-        way: Way,
+        /// Direction of the frames.
+        way: Direction,
         /// Payloads and table.
         slice: Slice,
         /// Offset of the table in the slice.
@@ -66,8 +66,8 @@ pub enum Record {
     Drained {
         /// Number of the connection.
         id: u64,
-        /// Way of what was sent.
-        way: Way,
+        /// Direction of those bytes.
+        way: Direction,
     },
     /// A link has ended. No other record of it follows.
     Disconnected(Box<Disconnected>),

@@ -17,7 +17,7 @@ pub(super) struct Shared {
     pub(super) records: Records,
     pub(super) refusals: Refusals,
     admission: Mutex<Admission>,
-    /// How many links the descriptors of the process allow.
+    /// Number of links that the descriptors of the process allow.
     pub(super) descriptor_room: usize,
     pub(super) next_id: AtomicU64,
     pub(super) rejected: AtomicU64,

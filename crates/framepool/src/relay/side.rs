@@ -8,7 +8,7 @@ use super::ending::{Facts, SystemFault};
 use super::network::Stream;
 use crate::sv2::{Session, State};
 
-/// How many of a side's first bytes are kept to tell its protocol: the length of a handshake's first message.
+/// Number of a side's first bytes that are kept to tell its protocol: the length of a handshake's first message.
 const HEAD: usize = 64;
 
 /// The most that one turn writes to one side, in bytes.
@@ -19,28 +19,28 @@ const MOST_WRITTEN: usize = 1 << 18;
 pub(super) struct Side<S> {
     pub(super) stream: S,
     pub(super) session: Session,
-    /// Reading may bring something.
+    /// Whether reading may bring something.
     pub(super) readable: bool,
-    /// Writing may take something.
+    /// Whether writing may take something.
     pub(super) writable: bool,
-    /// The peer has ended its side, so that no news come after a short read.
+    /// Whether the peer has ended its side, so that no news come after a short read.
     pub(super) closing: bool,
-    /// The connection is not there yet.
+    /// Whether the connection is not there yet.
     pub(super) connecting: bool,
-    /// Everything that came has been read.
+    /// Whether everything that came has been read.
     pub(super) ended: bool,
-    /// Input is thrown away.
+    /// Whether input is thrown away.
     pub(super) ignored: bool,
-    /// Our own side of the connection has ended.
+    /// Whether our own side of the connection has ended.
     pub(super) finished: bool,
-    /// The output was over its mark, and is not drained yet.
+    /// Whether the output was over its mark, and is not drained yet.
     pub(super) over: bool,
-    /// The output may hold something. The flags from here on spare a look into the session, whose memory the processor's
+    /// Whether the output may hold something. The flags from here on spare a look into the session, whose memory the processor's
     /// caches seldom hold.
     pub(super) unsent: bool,
-    /// A frame has begun to come, and is not whole.
+    /// Whether a frame has begun to come, and is not whole.
     pub(super) begun: bool,
-    /// The session's figures may have changed since they were last added to the relay's.
+    /// Whether the session's figures may have changed since they were last added to the relay's.
     pub(super) changed: bool,
     /// The first bytes that came, until the first frame.
     head: Vec<u8>,
@@ -52,7 +52,7 @@ pub(super) struct Side<S> {
     outgoing: Progress,
 }
 
-/// How fast something that has begun goes on.
+/// Progress of something that has begun.
 #[derive(Clone, Copy, Default)]
 struct Progress {
     /// The moment from which nothing is paid for, and the last count. `None` while there is nothing to measure.

@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 
-use super::command::{Command, Inbox, Message, Operation, Way};
+use super::command::{Command, Inbox, Message, Operation};
 use super::figures::Reason;
 use super::hooks::Hooks;
 use super::options::{Limits, RelayOptions, Threads};
 use super::record::Record;
 use super::shared::Shared;
 use super::worker::Worker;
-use crate::sv2::{Batch, Options, generate_authority_keypair};
+use crate::sv2::{Batch, Direction, Options, generate_authority_keypair};
 use actors::{Actor, Pool};
 use world::{SimulatedNetwork, World};
 
@@ -80,7 +80,7 @@ fn plan(seed: u64) -> Plan {
 /// Frames that wait for the simulated user.
 struct Verdict {
     id: u64,
-    way: Way,
+    way: Direction,
     from: usize,
     to: usize,
 }
@@ -256,7 +256,7 @@ fn seeds(few: usize) -> Box<dyn Iterator<Item = u64>> {
 }
 
 #[test]
-fn nothing_goes_wrong_whoever_comes() {
+fn nothing_goes_wrong_with_any_peers() {
     for seed in seeds(4) {
         let outcome = expect_good(&plan(seed));
         println!("FRAMEPOOL_SEED={seed}: {} turns, {} frames", outcome.turns, outcome.frames);

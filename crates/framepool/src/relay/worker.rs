@@ -28,7 +28,7 @@ const POOL_CAPACITY: usize = 1 << 18;
 /// Connections that one turn accepts at most.
 const ACCEPTS: usize = 64;
 
-/// How long accepting pauses when descriptors have run out, or too many records wait.
+/// Time for which accepting pauses when descriptors have run out, or too many records wait.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Names a link on this worker, or what was there before it.
@@ -74,9 +74,9 @@ pub(super) struct Worker<N: Network> {
     messages: Vec<Message<N::Stream>>,
     due: Vec<Timer>,
     records: Vec<Record>,
-    /// There may be connections to accept.
+    /// Whether there may be connections to accept.
     acceptable: bool,
-    /// Nothing is accepted for a while.
+    /// Whether nothing is accepted for a while.
     paused: bool,
     draining: bool,
 }

@@ -12,9 +12,9 @@ pub(super) struct Link {
     /// Start of the ring's memory. Only handed out, never dereferenced here.
     pub(super) base: NonNull<u8>,
     pub(super) size: usize,
-    /// Where the consumer waits for the producer.
+    /// Gate at which the consumer waits for the producer.
     pub(super) readable: Gate,
-    /// Where the producer waits for the consumer.
+    /// Gate at which the producer waits for the consumer.
     pub(super) writable: Gate,
     /// Whether one of the halves is gone.
     one_left: AtomicBool,

@@ -13,7 +13,7 @@ pub const MAX_SLOTS: usize = 32;
 pub(super) struct Gap {
     /// Slot of the next slice; `end_slot` if none is left.
     pub(super) slot: usize,
-    /// Where the bytes of the next slice begin.
+    /// Offset of the bytes of the next slice in the region.
     pub(super) offset: usize,
     /// In range `1 ..=` the slots of the pool. Less only in the front, which ends at the slot that was the first live one.
     pub(super) end_slot: usize,

@@ -15,7 +15,7 @@ use super::region::Region;
 use super::slice::{Slice, reserve};
 use super::system_memory::SystemMemory;
 
-/// Where a pool placed its last message.
+/// Place that a pool chose for its last message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// After the last live slot.
@@ -36,7 +36,7 @@ impl fmt::Display for Mode {
     }
 }
 
-/// Where the bytes begin that were written and not yet taken.
+/// Place of the bytes that were written and not yet taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// At this offset of the region, in bytes.
@@ -52,7 +52,7 @@ pub enum Taken {
     Held {
         /// Number of the slot, in range `1 ..=` the slots of the pool.
         slot: u8,
-        /// Where its bytes begin in the region.
+        /// Offset of its bytes in the region.
         offset: usize,
         /// Length in bytes.
         len: usize,
@@ -64,7 +64,7 @@ pub enum Taken {
 /// A prediction of where the next messages go: see [`SlotPool::room`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
-    /// Where the next message will begin in the region.
+    /// Offset of the next message in the region.
     pub offset: usize,
     /// The most bytes that the next message may have for the prediction to hold. The messages after it follow it
     /// directly while all of them together fit.
@@ -94,7 +94,7 @@ impl Default for Options {
 /// Figures of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stats {
-    /// Where the last message was placed.
+    /// Mode in which the last message was placed.
     pub mode: Mode,
     /// Size of the region, in bytes.
     pub capacity: usize,
@@ -137,7 +137,7 @@ const DIGITS: &[u8] = b"123456789abcdefghijklmnopqrstuvwxyz";
 pub struct SlotPool {
     region: Arc<Region>,
     mode: Mode,
-    /// Where the next slice goes. Alloc mode keeps the last gap, because a smaller message may fit there.
+    /// Place of the next slice. Alloc mode keeps the last gap, because a smaller message may fit there.
     gap: Gap,
     /// Bytes written at `gap.offset` and not yet taken. 0 while `heap` is set.
     written: usize,

@@ -104,7 +104,7 @@ mod tests {
     use crate::sv2::frame::sealed_payload;
 
     #[test]
-    fn what_was_given_is_taken_again() {
+    fn a_buffer_that_was_given_is_taken_again() {
         let buffer = take(1000, 1100).expect("memory");
         assert_eq!((buffer.capacity(), spare_bytes()), (1024, 0));
         give(buffer);

@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let from = event.token().0;
                 while let Ok(count @ 1..) = sockets[from].read(&mut chunk) {
                     sockets[from ^ 1].write_all(&chunk[..count])?;
-                    // What comes after a short read is another event.
+                    // Bytes after a short read are another event.
                     if count < chunk.len() {
                         break;
                     }

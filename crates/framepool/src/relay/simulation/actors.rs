@@ -1,4 +1,4 @@
-//! Who comes to the relay: honest miners, attackers of each kind, and the pool.
+//! Peers of the relay: honest miners, attackers of each kind, and the mining pool.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -195,7 +195,7 @@ impl Actor {
             world.end(line.id);
         }
         let Some(bytes) = world.receive(line.id, rng.gen_range(1..5_000)) else {
-            // The end comes after all answers, if the pool went on for as long.
+            // The end comes after all answers, if the mining pool went on for as long.
             let line = self.line.take().expect("it is there");
             if line.ended {
                 world.forget(line.id);

@@ -42,7 +42,7 @@ struct State {
     connections: HashMap<u64, Connection>,
     next: u64,
     incoming: VecDeque<(u64, SocketAddr)>,
-    /// Connections to the pool that it has not taken.
+    /// Connections to the mining pool that it has not taken.
     outgoing: VecDeque<u64>,
     news: HashMap<usize, Ready>,
     listening: bool,
@@ -113,7 +113,7 @@ impl World {
         id
     }
 
-    /// Takes the next connection to the pool, or refuses it.
+    /// Takes the next connection to the mining pool, or refuses it.
     pub(super) fn answer(&self, refuse: bool) -> Option<u64> {
         let mut state = self.lock();
         let id = state.outgoing.pop_front()?;

@@ -1,0 +1,8 @@
+/** The only version of the Stratum V2 protocol. */
+export const PROTOCOL_VERSION = 2
+
+/** Bytes that may wait for a slow reader of a standard stream. Beyond them, output is left out and counted. */
+export const MAX_BACKLOG = 1 << 20
+
+/** Time that a relay which closes gives to frames under way, in milliseconds. */
+export const DRAIN_MS = 5_000
