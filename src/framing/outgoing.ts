@@ -219,7 +219,7 @@ export class Outgoing {
   }
 }
 
-/** Makes the callback for a stream that was collected before it has taken everything. */
+/** Gives back all that was lent to a stream, which was collected before it has taken everything. */
 function giveBackAll(lent: Set<() => void>): void {
   for (const done of lent) done()
 }
