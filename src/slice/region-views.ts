@@ -5,21 +5,10 @@ import { ShownMemory } from '../native/shown-memory.js'
  * often come back to the place of the one before: making a view costs more than all other work on a message. Messages that take turns
  * in many slots would gain nothing from a view of each: reading so many objects costs more than making them.
  */
-export class RegionViews {
-  readonly #shown: ShownMemory
+export class RegionViews extends ShownMemory {
   #offset = -1
   #length = -1
   #view: Uint8Array | null = null
-
-  /** `show` returns an ArrayBuffer over the region. */
-  constructor(show: () => ArrayBuffer) {
-    this.#shown = new ShownMemory(show)
-  }
-
-  /** Returns a new view of `length` bytes from `offset`. */
-  view(offset: number, length: number): Uint8Array {
-    return this.#shown.view(offset, length)
-  }
 
   /** Returns a view of `length` bytes from `offset`, where a message begins. It can be one that was returned before. */
   usualView(offset: number, length: number): Uint8Array {
@@ -27,12 +16,12 @@ export class RegionViews {
       this.#offset = offset
       this.#length = length
       this.#view = null
-      return this.#shown.view(offset, length)
+      return this.view(offset, length)
     }
     const known = this.#view
     // A script may have detached it. Then it has no elements, as a view of 0 bytes, which could not be mended.
     if (known?.[0] !== undefined) return known
-    const view = this.#shown.view(offset, length)
+    const view = this.view(offset, length)
     this.#view = view
     return view
   }

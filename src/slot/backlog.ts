@@ -1,5 +1,5 @@
 import type { Handle } from '../native/handle.js'
-import { MAX_SLOTS, type SlotBacklog, settleSlots } from '../native/slot.js'
+import { type SlotBacklog, settleSlots } from '../native/slot.js'
 import { MAX_BYTES } from '../support/arguments.js'
 
 /**
@@ -20,7 +20,7 @@ export class Backlog implements SlotBacklog {
   takenCount = 0
   takenSlot = 0
   takenStart = 0
-  readonly takenLengths = Array.from({ length: MAX_SLOTS }, () => 0)
+  readonly takenLengths: number[]
   releasedLater = 0
   start = 0
   written = 0
@@ -39,6 +39,7 @@ export class Backlog implements SlotBacklog {
   constructor(handle: Handle, capacity: number, slots: number) {
     this.handle = handle
     this.lastSlot = slots
+    this.takenLengths = Array.from({ length: slots }, () => 0)
     this.#slots = slots
     this.#capacity = capacity
     this.room = capacity
