@@ -30,6 +30,18 @@ describe('the rooms of src/', () => {
     expect([...uses.keys()]).toEqual([])
   })
 
+  it('give the commands only what framepool exports: the package has their modules, and the others in one file', () => {
+    const foreign = [...texts].flatMap(([path, text]) =>
+      [...text.matchAll(/ from '(\.[^']+)'/g)]
+        .map(([, target]) => posix.join(dirname(path), target!))
+        .filter((target) => path.startsWith('cli/') && !target.startsWith('cli/'))
+        .map((target) => `${path}: ${target}`),
+    )
+    expect(foreign.length).toBeGreaterThan(5)
+    const entries = ['../index.js', 'sv2/index.js', 'sv2/messages/index.js']
+    expect(foreign.filter((line) => !entries.includes(line.split(': ')[1]!))).toEqual([])
+  })
+
   it('export functions to each other: no key of a constructor, no variable, no map that they share', () => {
     const shared = [...texts].flatMap(([path, text]) =>
       [...text.matchAll(/^export (?:let |const \w+(?:: \w+)? = (?:Symbol\(|new (?:Weak)?(?:Map|Set)\b)).*/gm)].map(

@@ -2,8 +2,6 @@ import { readFileSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { FramePoolError } from '../../index.js'
 import { createRelay, type Disconnection, type Relay, type RelayBudget, type RelayStats } from '../sv2/index.js'
-import { MAX_PAYLOAD } from '../sv2/messages/read.js'
-import { MAX_THREADS, MIN_MEMORY } from '../sv2/relay/options.js'
 import { DRAIN_MS } from './constants.js'
 import { log } from './log.js'
 import { type Address, formatAddress, hostAndPort, seconds, wholeNumber } from './options.js'
@@ -11,6 +9,10 @@ import { onInterrupt } from './signals.js'
 
 const SECRET_KEY_VARIABLE = 'FRAMEPOOL_AUTHORITY_SECRET_KEY'
 const STATS_INTERVAL_MS = 10_000
+// Limits of `createRelay()`. Commands use only what framepool exports.
+const MAX_PAYLOAD = 0xff_ffff
+const MIN_MEMORY = 1 << 20
+const MAX_THREADS = 256
 const MOST_CONNECTIONS = 1_000_000
 /** Nearly the longest that a Node timer can wait. */
 const LONGEST_SECONDS = 2_000_000
