@@ -139,12 +139,18 @@ export class Frames extends Subject {
     const batch = this.#reader.receive(chunk)
     this.#wire = part(this.#wire, count)
     const payloads = []
-    for (const view of batch) {
-      const payload = copied(this.saw(view))
-      payloads.push(payload)
-      const expected = this.#sent.shift()
-      if (this.disturbed || expected === null) continue
-      this.world.check(expected !== undefined && same(payload, expected), 'another payload arrived')
+    try {
+      for (const view of batch) {
+        const payload = copied(this.saw(view))
+        payloads.push(payload)
+        const expected = this.#sent.shift()
+        if (this.disturbed || expected === null) continue
+        this.world.check(expected !== undefined && same(payload, expected), 'another payload arrived')
+      }
+    } catch (error) {
+      // There was no memory for a view. The other payloads have arrived all the same.
+      this.#sent.splice(0, batch.length - payloads.length)
+      throw error
     }
     if (batch.length === 0) return
     for (let index = 0; index < batch.length; index++) {

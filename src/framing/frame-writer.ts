@@ -5,13 +5,13 @@ import { BudgetAllocation, isAllocation, takeAllocation } from '../budget/budget
 import { streamArgument } from '../ring/sockets/socket-argument.js'
 import { isSlice, Slice, type TakenBytes, takeSlice } from '../slice/slice.js'
 import {
-  bufferOf,
   bytesArgument,
+  copyInto,
   integerArgument,
   lengthOf,
   MAX_BYTES,
-  offsetOf,
   optionsArgument,
+  partOf,
 } from '../support/arguments.js'
 import { FramePoolError, invalidArgType, invalidArgValue, outOfRange } from '../support/errors.js'
 import { uncloneable } from '../support/inspectable.js'
@@ -215,14 +215,20 @@ function lengthEnvelope(field: LengthField, max: number): Envelope {
   }
 }
 
+/** The intrinsic method, which looks into the bytes that a view shows. A script could replace what makes a Buffer of them. */
+const { indexOf } = Buffer.prototype
+
 /** Returns whether a delimiter ends before the one that is put behind `payload`. */
 function endsEarly(payload: Uint8Array, delimiter: Uint8Array): boolean {
   const length = lengthOf(payload)
   if (length === 0) return false
-  const bytes = Buffer.from(bufferOf(payload) as ArrayBuffer, offsetOf(payload), length)
-  if (bytes.includes(delimiter as Buffer)) return true
-  const last = bytes.subarray(Math.max(0, length - delimiter.length + 1))
-  return delimiter.length > 1 && Buffer.concat([last, delimiter]).indexOf(delimiter) < last.length
+  if (indexOf.call(payload as Buffer, delimiter) >= 0) return true
+  if (delimiter.length === 1) return false
+  const from = Math.max(0, length - delimiter.length + 1)
+  const end = new Uint8Array(length - from + delimiter.length)
+  copyInto(end, partOf(payload, from, length - from), 0)
+  copyInto(end, delimiter, length - from)
+  return indexOf.call(end as Buffer, delimiter) < length - from
 }
 
 function delimitedEnvelope(delimiter: Uint8Array, max: number): Envelope {
