@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest'
 
-/** Collects what would be an uncaught exception or an unhandled rejection until the test ends. */
+/** Collects uncaught exceptions and unhandled rejections until the end of the test. */
 export function uncaught(): unknown[] {
   const found: unknown[] = []
   const collect = (error: unknown): void => {

@@ -8,6 +8,7 @@ import { pattern } from '../../support/pattern.js'
 import { relayOptions, startRelay } from '../../support/relay.js'
 import { authority, drain, pair } from '../../support/sessions.js'
 import { raw } from '../../support/sockets.js'
+import { uncaught } from '../../support/uncaught.js'
 
 /** Values that user code may throw, and how each is shown. */
 const thrown: [shown: string, value: unknown][] = [
@@ -42,24 +43,6 @@ const thrown: [shown: string, value: unknown][] = [
 
 const thrower = (value: unknown) => (): never => {
   throw value
-}
-
-/** Collects uncaught exceptions and unhandled rejections until the end of the test. */
-function uncaught(): unknown[] {
-  const found: unknown[] = []
-  const collect = (error: unknown): void => {
-    found.push(error)
-  }
-  for (const event of ['uncaughtException', 'unhandledRejection']) {
-    const listeners = process.rawListeners(event) as (() => void)[]
-    process.removeAllListeners(event)
-    process.on(event, collect)
-    onTestFinished(() => {
-      process.off(event, collect)
-      for (const listener of listeners) process.on(event, listener)
-    })
-  }
-  return found
 }
 
 /** Collects process warnings until the end of the test. */
