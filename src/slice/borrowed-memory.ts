@@ -1,7 +1,6 @@
 import type { Handle } from '../native/handle.js'
 import { releaseSlice } from '../native/heap.js'
 import { ShownMemory } from '../native/shown-memory.js'
-import { MAX_SLOTS } from '../native/slot.js'
 import { type Carrier, departSliceHandle, foreignRegionView, forgetRegion, watchRegion } from '../native/transfer.js'
 import type { SliceMemory } from './slice-memory.js'
 
@@ -12,8 +11,8 @@ import type { SliceMemory } from './slice-memory.js'
 class BorrowedMemory implements SliceMemory {
   readonly #region: Handle
   readonly #shown: ShownMemory
-  /** The slices that are here, by slot. */
-  readonly #slices = Array.from({ length: MAX_SLOTS + 1 }, () => ({ index: 0, generation: 0 }))
+  /** The slices that are here, by slot. A record is made with the first slice of its slot: most pools have few slots. */
+  readonly #slices: { index: number; generation: number }[] = []
   #count = 0
   /** Whether the pool is gone, so that no more slices will come. */
   #closed = false
@@ -30,10 +29,14 @@ class BorrowedMemory implements SliceMemory {
 
   /** Takes in the slice in `slot`, which `slice` names. */
   add(slot: number, slice: Handle): void {
-    const known = this.#slices[slot]!
+    this.#count++
+    const known = this.#slices[slot]
+    if (known === undefined) {
+      this.#slices[slot] = { index: slice.index, generation: slice.generation }
+      return
+    }
     known.index = slice.index
     known.generation = slice.generation
-    this.#count++
   }
 
   view(offset: number, length: number): Uint8Array {

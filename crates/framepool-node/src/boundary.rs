@@ -16,12 +16,12 @@ use crate::budget::{allocation as budget_allocation, pool as budget_pool};
 use crate::call::{Entry, enter};
 use crate::errors::{Fault, FaultDetails, Result};
 use crate::framing::reader;
-#[cfg(unix)]
-use crate::io::{output as output_io, pump, transfer};
 use crate::memory::{budget as memory_budget, reservation};
 use crate::pin;
 use crate::relay::{commands, records};
 use crate::ring::half as ring_half;
+#[cfg(unix)]
+use crate::ring::io::{output as output_io, pump, transfer};
 use crate::shown::external::{array_buffer, check_not_copied};
 use crate::slice::{borrowed, heap, release};
 use crate::slot::{pool as slot_pool, system_memory};

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use framepool::buddy;
 use framepool::budget::{Allocation, BudgetPool};
-use framepool::channel::{Receiver, Sender};
 use framepool::framing;
-#[cfg(unix)]
-use framepool::io::Pump;
 use framepool::memory_budget::{MemoryBudget, Reservation};
+#[cfg(unix)]
+use framepool::ring::io::Pump;
 use framepool::shown::Shown;
 use framepool::slot::{Slice, SystemMemory};
 use framepool::sv2::Session;
+use framepool::threads::channel::{Receiver, Sender};
 
 use crate::buddy::entry::BuddyPoolEntry;
 use crate::inspect::listing::{Listed, Window};

@@ -3,7 +3,7 @@
 //! The modules form layers. Each uses only those below it:
 //!
 //! - `boundary`: the table of all bound functions, which an isolate opens.
-//! - `slot`, `slice`, `budget`, `memory`, `framing`, `buddy`, `ring`, `io`, `sv2`, `relay`, `threads`, `inspect`, `debug`:
+//! - `slot`, `slice`, `budget`, `memory`, `framing`, `buddy`, `ring`, `sv2`, `relay`, `threads`, `inspect`, `debug`:
 //!   one room for each feature, as in the core and in the facade. Their bound functions take a `Call`.
 //! - `wait`: the beginning and the end of waits.
 //! - `call`: arguments and results of a bound function, and the entry of a call.
@@ -29,8 +29,6 @@ mod errors;
 mod framing;
 mod handle;
 mod inspect;
-#[cfg(unix)]
-mod io;
 mod kinds;
 mod memory;
 mod pin;

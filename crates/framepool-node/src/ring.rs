@@ -2,3 +2,5 @@
 
 pub(crate) mod entry;
 pub(crate) mod half;
+#[cfg(unix)]
+pub(crate) mod io;

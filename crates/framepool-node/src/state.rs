@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use framepool::handle::Handle;
 use framepool::shown::Shown;
-use framepool::ticket::Depositor;
+use framepool::threads::ticket::Depositor;
 use napi::{Env, sys};
 
 use crate::allocator;

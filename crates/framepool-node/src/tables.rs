@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use framepool::buddy;
 use framepool::budget::{Allocation, BudgetPool};
-use framepool::channel::{Receiver, Sender};
 use framepool::framing;
 use framepool::handle::Handle;
-#[cfg(unix)]
-use framepool::io::Pump;
 use framepool::memory_budget::{MemoryBudget, Reservation};
+#[cfg(unix)]
+use framepool::ring::io::Pump;
 use framepool::shown::Shown;
 use framepool::slot::{Slice, SystemMemory};
 use framepool::sv2::Session;
+use framepool::threads::channel::{Receiver, Sender};
 
 use crate::buddy::entry::BuddyPools;
 use crate::errors::Fault;

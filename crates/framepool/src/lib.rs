@@ -5,14 +5,14 @@
 //! - [`slot`]: slices of one preallocated region, handed out in order.
 //! - [`budget`]: buffers of one size within a memory budget.
 //! - [`buddy`]: buffers of 16 KiB to 64 MiB.
-//! - [`ring`]: a byte ring for one producer and one consumer. `io` moves bytes between rings and file descriptors.
-//! - [`channel`]: a channel of objects for one sender and one receiver.
+//! - [`ring`]: a byte ring for one producer and one consumer. `ring::io` moves bytes between rings and file descriptors.
+//! - [`threads`]: objects that change hands, through a channel or by ticket.
 //! - [`framing`]: length-prefixed and delimited frames out of a stream of bytes.
 //! - [`memory_budget`]: a number of bytes that holders of any memory share.
 //! - [`sv2`]: Stratum V2 sessions without I/O, and the memory budget of a relay.
 //! - [`relay`]: a relay between miners and mining pools, on threads of its own.
 //! - [`shown`]: memory that code outside may see. [`quarantine`] finds writes to it after its release.
-//! - [`ticket`], [`handle`], [`census`]: how objects change hands, are named and are listed.
+//! - [`handle`], [`census`]: how objects are named and are listed.
 //! - [`allocator`]: what happens when the system has no memory.
 //!
 //! Every error states its code of the public contract through [`Coded`].
@@ -21,12 +21,9 @@ pub mod allocator;
 pub mod buddy;
 pub mod budget;
 pub mod census;
-pub mod channel;
 mod coded;
 pub mod framing;
 pub mod handle;
-#[cfg(unix)]
-pub mod io;
 mod ledger;
 pub mod memory_budget;
 pub mod quarantine;
@@ -36,7 +33,7 @@ pub mod shown;
 pub mod slot;
 pub mod sv2;
 mod system_error;
-pub mod ticket;
+pub mod threads;
 
 /// The crate whose traits the buffers implement.
 pub use buffer_sv2;

@@ -13,6 +13,8 @@ mod consumer;
 mod error;
 mod gate;
 mod half;
+#[cfg(unix)]
+pub mod io;
 mod link;
 mod make;
 mod producer;

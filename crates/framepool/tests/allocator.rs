@@ -11,11 +11,11 @@ use framepool::allocator::{LARGEST_SMALL, Reserved, set_aside};
 use framepool::budget::{BudgetError, BudgetPool};
 use framepool::buffer_sv2::Buffer;
 use framepool::census::Census;
-use framepool::channel::channel;
 use framepool::handle::HandleTable;
 use framepool::quarantine::Quarantine;
 use framepool::ring::{self, RingError};
 use framepool::slot::{OutOfMemory, SlotPool, SystemMemory};
+use framepool::threads::channel::channel;
 
 thread_local! {
     /// Requests of at least this many bytes are refused on this thread.

@@ -5,7 +5,7 @@ use framepool::budget::{BudgetError, Closed};
 use framepool::ring::{InvalidCount, RingError};
 use framepool::slot::{OutOfMemory, OutOfRange};
 use framepool::sv2::{self, CertificateFault};
-use framepool::ticket::NoNonce;
+use framepool::threads::ticket::NoNonce;
 use framepool::{Coded, SystemError};
 
 fn refusal() -> SystemError {
@@ -46,7 +46,7 @@ fn codes() {
         (&sv2::Error::NoMemory, "ERR_NO_MEMORY"),
         (&sv2::Error::MemoryLimit { needed: 2, limit: 1 }, "ERR_MEMORY_LIMIT"),
         (&sv2::Error::OutputSize(3), "ERR_OUT_OF_RANGE"),
-        (&"x".parse::<framepool::ticket::Nonce>().unwrap_err(), "ERR_TICKET"),
+        (&"x".parse::<framepool::threads::ticket::Nonce>().unwrap_err(), "ERR_TICKET"),
     ];
     for (error, code) in errors {
         assert_eq!(error.code(), code, "{error:?}");

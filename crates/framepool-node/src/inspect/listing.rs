@@ -7,7 +7,7 @@ use std::time::Instant;
 use framepool::buddy::BuddyPool;
 use framepool::census::Census;
 use framepool::slot::{MAX_SLOTS, Region, Slice};
-use framepool::ticket::Depositor;
+use framepool::threads::ticket::Depositor;
 use napi::bindgen_prelude::ToNapiValue;
 use napi::sys;
 use napi_derive::napi;

@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 #[cfg(unix)]
-use framepool::io::Operation;
+use framepool::ring::io::Operation;
 use framepool::ring::{Consumer, Half, Producer};
 use framepool::shown::{Shown, Sight};
 

@@ -2,8 +2,8 @@
 
 use std::task::{Poll, ready};
 
-use framepool::channel::{Receiver, Sender, channel};
 use framepool::handle::Handle;
+use framepool::threads::channel::{Receiver, Sender, channel};
 use napi::Env;
 use napi_derive::napi;
 

@@ -1,6 +1,6 @@
 //! Tickets: `move()`, `share()` and `adopt()` of the facade.
 
-use framepool::ticket::Nonce;
+use framepool::threads::ticket::Nonce;
 use napi::sys;
 
 use crate::call::{Call, Reply};

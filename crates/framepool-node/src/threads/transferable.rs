@@ -4,11 +4,11 @@ use std::sync::LazyLock;
 
 use framepool::buddy;
 use framepool::budget::{Allocation, BudgetPool};
-use framepool::channel::{Receiver, Sender};
 use framepool::memory_budget::MemoryBudget;
 use framepool::shown::Shown;
 use framepool::slot::{Region, Slice};
-use framepool::ticket::Registry;
+use framepool::threads::channel::{Receiver, Sender};
+use framepool::threads::ticket::Registry;
 
 use crate::call::numbered::numbered;
 use crate::ring::entry::EitherHalf;

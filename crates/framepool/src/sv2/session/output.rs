@@ -7,9 +7,9 @@ use std::mem;
 use std::ptr::NonNull;
 
 use super::queue::Queue;
-#[cfg(unix)]
-use crate::io::{Descriptor, Port};
 use crate::quarantine::Guard;
+#[cfg(unix)]
+use crate::ring::io::{Descriptor, Port};
 use crate::ring::{self, Consumer, Half, InvalidCount, Producer, Spans};
 use crate::shown::{Memory, Shown, Sight};
 use crate::sv2::allowance::Allowance;

@@ -9,7 +9,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
 use framepool::SystemError;
-use framepool::io::{Descriptor, Port};
+use framepool::ring::io::{Descriptor, Port};
 use framepool::ring::{self, Half};
 use io_support::{contents, drain, file, fill, is_nonblocking, pipe, set_nonblocking, terminal};
 use rustix::io::Errno;

@@ -5,7 +5,7 @@
 //! [`Registry::revoke_depositor`] drops it. A nonce is 128 random bits of the system, so that it cannot be guessed.
 //!
 //! ```
-//! use framepool::ticket::{Nonce, Registry, Depositor};
+//! use framepool::threads::ticket::{Nonce, Registry, Depositor};
 //!
 //! let registry = Registry::default();
 //! let nonce = Nonce::random()?;

@@ -11,7 +11,7 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use framepool::SystemError;
-use framepool::io::{Access, Descriptor, Operation, Poller, Port};
+use framepool::ring::io::{Access, Descriptor, Operation, Poller, Port};
 use framepool::ring::{self, Half};
 use io_support::{contents, drain, file, fill, pattern, pipe, set_nonblocking, terminal};
 use rustix::io::Errno;

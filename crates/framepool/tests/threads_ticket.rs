@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 
 use framepool::budget::BudgetPool;
-use framepool::ticket::{Depositor, NoNonce, Nonce, Registry};
+use framepool::threads::ticket::{Depositor, NoNonce, Nonce, Registry};
 
 #[test]
 fn nonces_are_unlike_and_have_one_text_each() {

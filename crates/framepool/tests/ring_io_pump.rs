@@ -9,8 +9,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use framepool::io::{Pump, Pumped};
 use framepool::ring;
+use framepool::ring::io::{Pump, Pumped};
 use io_support::{contents, file, pattern, pipe, set_nonblocking};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};

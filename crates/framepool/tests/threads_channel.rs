@@ -6,8 +6,8 @@ use std::task::{Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use framepool::channel::{MAX_CAPACITY, SendError, channel};
 use framepool::ring::RingError;
+use framepool::threads::channel::{MAX_CAPACITY, SendError, channel};
 
 struct Unpark(Thread);
 

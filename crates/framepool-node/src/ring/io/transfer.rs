@@ -4,14 +4,14 @@ use std::os::fd::BorrowedFd;
 
 use framepool::SystemError;
 use framepool::handle::Handle;
-use framepool::io::{Access, Descriptor, Poller, Port};
+use framepool::ring::io::{Access, Descriptor, Poller, Port};
 
 use crate::call::words::Word;
 use crate::call::{Call, Reply};
 use crate::errors::Fault;
-use crate::io::descriptor::{descriptor, report_moved};
 use crate::ring::entry::{EitherHalf, RingHalf};
 use crate::ring::half;
+use crate::ring::io::descriptor::{descriptor, report_moved};
 use crate::state::Wait;
 use crate::wait::settle;
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::task::Poll;
 
-use framepool::io::{Access, Descriptor, Poller};
+use framepool::ring::io::{Access, Descriptor, Poller};
 
 use crate::call::words::Word;
 use crate::call::{Call, Reply};
 use crate::errors::Fault;
-use crate::io::descriptor::{descriptor, report_moved};
+use crate::ring::io::descriptor::{descriptor, report_moved};
 use crate::sv2::session::report;
 use crate::wait::polled;
 

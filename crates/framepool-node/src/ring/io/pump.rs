@@ -1,7 +1,7 @@
 //! Pumps between file descriptors: `pump` of the facade.
 
-use framepool::io::{Pump, Pumped};
 use framepool::ring;
+use framepool::ring::io::{Pump, Pumped};
 use napi::Env;
 use napi::bindgen_prelude::BigInt;
 use napi_derive::napi;
@@ -10,7 +10,7 @@ use crate::call::words::Word;
 use crate::call::{Call, Reply};
 use crate::errors::{Fault, Result};
 use crate::handle::ObjectHandle;
-use crate::io::descriptor::descriptor;
+use crate::ring::io::descriptor::descriptor;
 use crate::state::EnvState;
 use crate::wait::settle;
 

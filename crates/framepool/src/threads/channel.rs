@@ -5,7 +5,7 @@
 //! place that is, and which end owns it.
 //!
 //! ```
-//! use framepool::channel::{SendError, channel};
+//! use framepool::threads::channel::{SendError, channel};
 //!
 //! let (mut sender, mut receiver) = channel(1)?;
 //! sender.send("first").unwrap();
