@@ -25,19 +25,21 @@ const ALIGN: usize = 64;
 
 /// The memory of one pool. The pool and its slices share it, and the last of them frees it.
 ///
-/// The order of the fields matters: a slice that another thread drops changes the counts of the `Arc` and `live`, which share
-/// a cache line as long as `live` comes first.
+/// The order of the fields matters: another thread that drops a slice looks at `closed`, and changes `live` and the counts of the
+/// `Arc`. All of them share a cache line as long as `live` and `closed` come first.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Region {
     pub(super) live: LiveSlots,
+    /// Whether the pool is gone.
+    closed: AtomicBool,
     base: NonNull<u8>,
     len: usize,
     pub(super) held: HeldSlots,
     /// `None` only while it is being dropped.
     allocation: Option<Allocation>,
     guard: Guard,
-    /// Apart from the memory, so that a wait for the pool's end need not keep the memory.
+    /// The end of the pool, for those that wait for it. Apart from the memory, so that a wait need not keep that.
     end: Arc<End>,
 }
 
@@ -65,6 +67,7 @@ impl Region {
         let base = unsafe { start.add(start.align_offset(ALIGN)) };
         Ok(Self {
             live: LiveSlots::new(),
+            closed: AtomicBool::new(false),
             base,
             len,
             held: HeldSlots::default(),
@@ -97,6 +100,7 @@ impl Region {
 
     /// Notes that the pool is gone, so no more slices will come.
     pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
         self.end.reached.store(true, Ordering::SeqCst);
         self.end.notify.notify_waiters();
     }
@@ -109,7 +113,7 @@ impl Region {
 
     /// Returns true if the pool is gone. The memory then lives only for the slices that are alive.
     pub fn is_closed(&self) -> bool {
-        self.end.reached.load(Ordering::SeqCst)
+        self.closed.load(Ordering::SeqCst)
     }
 
     /// Waits until the pool is gone. Does not keep the memory alive.
