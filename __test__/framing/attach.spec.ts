@@ -366,6 +366,45 @@ describe('FrameWriter', () => {
     expect(got).toEqual(texts)
   })
 
+  it('finds a delimiter wherever it begins in a payload, and nowhere else', () => {
+    const random = new Random()
+    for (let round = 0; round < 2_000; round++) {
+      // Few values, so that beginnings of the delimiter are frequent.
+      const some = (most: number): Buffer => Buffer.from(random.bytes(random.below(most)).map((byte) => byte & 1))
+      const delimiter = Buffer.concat([some(5), Buffer.of(1)])
+      const payload = some(12)
+      const whole = Buffer.concat([payload, delimiter])
+      const stream = new PassThrough()
+      using writer = FrameWriter.delimited(stream, { maxFrameLength: 100, delimiter })
+      let sent = true
+      try {
+        writer.write(payload)
+      } catch {
+        sent = false
+      }
+      if (sent !== (whole.indexOf(delimiter) === payload.length)) {
+        throw new Error(`${random.origin}: ${payload.toString('hex')} before ${delimiter.toString('hex')}`)
+      }
+    }
+  })
+
+  it.each(['length', 'byteLength', 'byteOffset', 'buffer', 'indexOf', 'subarray'])(
+    'goes by the intrinsic bytes of a payload whose %s lies',
+    async (property) => {
+      for (const lie of [-1, 1.5, 2 ** 40, Number.NaN, 'text', null, undefined, {}, Symbol('lie')]) {
+        const stream = new PassThrough()
+        const payload = Object.defineProperty(Buffer.from('ab'), property, { value: lie })
+        for (const delimiter of [10, Buffer.from('\r\n')]) {
+          FrameWriter.delimited(stream, { maxFrameLength: 100, delimiter }).write(payload)
+        }
+        FrameWriter.lengthDelimited(stream, { maxFrameLength: 100, lengthFieldLength: 1 }).write(payload)
+        await new Promise(setImmediate)
+        stream.end()
+        expect(String(Buffer.concat(await stream.toArray())), String(lie)).toBe('ab\nab\r\n\u0002ab')
+      }
+    },
+  )
+
   it('refuses what cannot be sent, and leaves it to the caller', () => {
     const stream = new PassThrough()
     const writer = FrameWriter.delimited(stream, { maxFrameLength: 10, delimiter: Buffer.from('\r\n') })
@@ -381,6 +420,9 @@ describe('FrameWriter', () => {
     expect(code(() => writer.write('a' as never))).toBe('ERR_INVALID_ARG_TYPE')
     expect(code(() => writer.forward({} as never))).toBe('ERR_INVALID_ARG_TYPE')
     expect(code(() => writer.write(Buffer.from('a\r')))).toBe(true)
+    const detached = new Uint8Array(2)
+    structuredClone(detached, { transfer: [detached.buffer] })
+    expect(code(() => writer.write(detached))).toBe(true)
     const ends = FrameWriter.delimited(stream, { maxFrameLength: 10, delimiter: Buffer.from('aa') })
     expect(code(() => ends.write(Buffer.from('xa')))).toBe('ERR_INVALID_ARG_VALUE')
     const small = FrameWriter.lengthDelimited(stream, { maxFrameLength: 1000, lengthFieldLength: 1 })

@@ -215,28 +215,42 @@ function lengthEnvelope(field: LengthField, max: number): Envelope {
   }
 }
 
-/** The intrinsic method, which looks into the bytes that a view shows. A script could replace what makes a Buffer of them. */
-const { indexOf } = Buffer.prototype
+/** The method of typed arrays, which looks only at bytes. That of `Buffer` believes the `length` that a script has given a view. */
+const { indexOf } = Uint8Array.prototype
+
+function contains(bytes: Uint8Array, delimiter: Uint8Array, size: number): boolean {
+  const last = lengthOf(bytes) - size
+  for (let at = -1; ; ) {
+    at = indexOf.call(bytes, delimiter[0]!, at + 1)
+    if (at < 0 || at > last) return false
+    let matching = 1
+    while (matching < size && bytes[at + matching] === delimiter[matching]) matching++
+    if (matching === size) return true
+  }
+}
 
 /** Returns whether a delimiter ends before the one that is put behind `payload`. */
-function endsEarly(payload: Uint8Array, delimiter: Uint8Array): boolean {
+function endsEarly(payload: Uint8Array, delimiter: Uint8Array, size: number): boolean {
   const length = lengthOf(payload)
+  // Views of detached memory are empty, too, and cannot be searched.
   if (length === 0) return false
-  if (indexOf.call(payload as Buffer, delimiter) >= 0) return true
-  if (delimiter.length === 1) return false
-  const from = Math.max(0, length - delimiter.length + 1)
-  const end = new Uint8Array(length - from + delimiter.length)
+  if (contains(payload, delimiter, size)) return true
+  if (size === 1) return false
+  // The end of the payload, and all of the delimiter but its last byte.
+  const from = Math.max(0, length - size + 1)
+  const end = new Uint8Array(length - from + size - 1)
   copyInto(end, partOf(payload, from, length - from), 0)
-  copyInto(end, delimiter, length - from)
-  return indexOf.call(end as Buffer, delimiter) < length - from
+  copyInto(end, partOf(delimiter, 0, size - 1), length - from)
+  return contains(end, delimiter, size)
 }
 
 function delimitedEnvelope(delimiter: Uint8Array, max: number): Envelope {
+  const size = lengthOf(delimiter)
   return {
     trailer: delimiter,
     header: (payload) => {
-      checkLength(lengthOf(payload) + delimiter.length, max)
-      if (endsEarly(payload, delimiter)) throw invalidArgValue('payload must not contain the delimiter')
+      checkLength(lengthOf(payload) + size, max)
+      if (endsEarly(payload, delimiter, size)) throw invalidArgValue('payload must not contain the delimiter')
       return NOTHING
     },
   }
