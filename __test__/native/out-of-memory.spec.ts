@@ -4,6 +4,8 @@ import { beforeAll, expect, it } from 'vitest'
 import { BUILD_TIMEOUT, guardedAddon } from '../support/guarded-addon.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
+/** Each allocation of each operation fails once, so that a busy machine needs minutes. */
+const MAX_MS = 300_000
 let addon: string
 
 beforeAll(() => {
@@ -16,6 +18,7 @@ it.each(['', '1'])(
     const printed = execFileSync(process.execPath, ['__test__/out-of-memory/main.js'], {
       cwd: root,
       encoding: 'utf8',
+      timeout: MAX_MS,
       // Rust reports on stderr each failure that it recovers from.
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, FRAMEPOOL_DEBUG: debug, FRAMEPOOL_ADDON: addon },
@@ -25,4 +28,5 @@ it.each(['', '1'])(
     // At least one refusal for each operation that needs a large allocation.
     expect(refused).toBeGreaterThan(20)
   },
+  MAX_MS,
 )
