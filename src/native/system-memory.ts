@@ -6,7 +6,11 @@ import { Word } from './words.js'
 
 const { systemWritable, systemTake, systemTruncate, systemView } = bound
 
-const NEW: Handle = { index: 0xffff_ffff, generation: 0 }
+/**
+ * Names no object: −1 is the word 0xffff_ffff. V8 keeps small integers in the objects themselves, but would box the `index` of every handle
+ * if one handle had a larger number.
+ */
+const NEW: Handle = { index: -1, generation: 0 }
 
 /** The native memory in which a message is being written. */
 export interface SystemMessage {

@@ -260,7 +260,7 @@ export function makeArrivals(): Arrivals {
     buddyBuffer: {
       kind: 'buddy-buffer',
       pool: noHandle(),
-      grant: { ...noHandle(), block: 0, offset: 0, capacity: 0 },
+      grant: { index: 0, generation: 0, block: 0, offset: 0, capacity: 0 },
       length: 0,
       tag: undefined,
     },
