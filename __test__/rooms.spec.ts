@@ -42,6 +42,19 @@ describe('the rooms of src/', () => {
     expect(foreign.filter((line) => !entries.includes(line.split(': ')[1]!))).toEqual([])
   })
 
+  it('ask for the place of a view in support/bytes.ts alone: a script can replace what others would ask', () => {
+    // A view that a module has made of its own, when it was loaded.
+    const harmless = 'native/transfer.ts: tagNumber.buffer'
+    const found = [...texts].flatMap(([path, text]) =>
+      [
+        ...text
+          .replaceAll(/\/\*.*?\*\/|\/\/[^\n]*|`[^`]*`|'[^'\n]*'/gs, '')
+          .matchAll(/[\w.?!)\]]+\.(?:byteOffset|byteLength|buffer)\b/g),
+      ].map(([use]) => `${path}: ${use}`),
+    )
+    expect(found.filter((use) => !/^(?:cli|sv2\/messages)\//.test(use))).toEqual([harmless])
+  })
+
   it('export functions to each other: no key of a constructor, no variable, no map that they share', () => {
     const shared = [...texts].flatMap(([path, text]) =>
       [...text.matchAll(/^export (?:let |const \w+(?:: \w+)? = (?:Symbol\(|new (?:Weak)?(?:Map|Set)\b)).*/gm)].map(

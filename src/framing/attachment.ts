@@ -155,7 +155,7 @@ class Attachment {
       next: () => this.#next(memory),
       filled: (count) => {
         if (this.#direct) this.#filled(count)
-        else this.#came(new Uint8Array(memory.buffer, 0, count))
+        else this.#came(partOf(memory, 0, count))
         return this.#holds === 0
       },
     })
@@ -168,7 +168,7 @@ class Attachment {
     if (room !== null) return room
     const { purse, pending } = this.#core
     const bytes = purse === null ? LONGEST_READ : Math.max(1, Math.min(this.#quota.bytes, purse.limit - pending))
-    return bytes < LONGEST_READ ? new Uint8Array(memory.buffer, 0, bytes) : memory
+    return bytes < LONGEST_READ ? partOf(memory, 0, bytes) : memory
   }
 
   /** Takes a chunk that has come. */

@@ -2,7 +2,7 @@ import { type BatchShape, type Carrier, departBatch, makeTicket } from '../nativ
 import { HeapMemory } from '../slice/heap-memory.js'
 import type { SliceMemory } from '../slice/slice-memory.js'
 import { SlotMemory } from '../slot/slot-memory.js'
-import { bufferOf, integerArgument } from '../support/arguments.js'
+import { bufferOf, integerArgument, offsetOf } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
 import { uncloneable } from '../support/inspectable.js'
 import type { Ticket } from '../support/ticket.js'
@@ -209,8 +209,8 @@ export class FramedBatch implements Iterable<Uint8Array>, Disposable {
     const { table, frames } = this.#shape
     const bytes = this.#view(table, frames * ENTRY)
     // Native code has aligned it. Only an allocator for debugging begins at odd addresses.
-    const aligned = bytes.byteOffset % ENTRY === 0 ? bytes : new Uint8Array(bytes)
-    this.#ends = new Uint32Array(aligned.buffer, aligned.byteOffset, frames)
+    const aligned = offsetOf(bytes) % ENTRY === 0 ? bytes : new Uint8Array(bytes)
+    this.#ends = new Uint32Array(bufferOf(aligned), offsetOf(aligned), frames)
     return this.#ends
   }
 

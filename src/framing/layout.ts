@@ -1,14 +1,7 @@
 import type { MemoryBudget } from '../memory/memory-budget.js'
 import type { FrameLayout } from '../native/framing.js'
 import type { SlotPool } from '../slot/slot-pool.js'
-import {
-  bufferOf,
-  bytesArgument,
-  functionArgument,
-  integerArgument,
-  lengthOf,
-  optionsArgument,
-} from '../support/arguments.js'
+import { bytesArgument, functionArgument, integerArgument, lengthOf, optionsArgument } from '../support/arguments.js'
 import { invalidArgValue, outOfRange } from '../support/errors.js'
 
 /** Options of every `FrameReader`. */
@@ -92,7 +85,7 @@ export function lengthField(options: LengthDelimitedOptions): LengthField {
 export function delimiterOf({ delimiter = 0x0a }: DelimitedOptions): Uint8Array<ArrayBuffer> {
   if (typeof delimiter === 'number') return Uint8Array.of(integerArgument(delimiter, 'delimiter', 0, 255))
   const bytes = bytesArgument(delimiter, 'delimiter')
-  if (bufferOf(bytes).byteLength === 0 || lengthOf(bytes) === 0 || lengthOf(bytes) > MAX_DELIMITER) {
+  if (lengthOf(bytes) === 0 || lengthOf(bytes) > MAX_DELIMITER) {
     throw outOfRange(`delimiter must have 1 to ${MAX_DELIMITER} bytes`)
   }
   return new Uint8Array(bytes)

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { whenCollected } from '../native/acquired.js'
 import { cork, heldBy, uncork } from '../ring/sockets/socket-write.js'
-import { copyInto, lengthOf } from '../support/arguments.js'
+import { bufferOf, copyInto, lengthOf, offsetOf, partOf } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
 import { errorText, type Failure } from '../support/thrown.js'
 import { nextTick, queueMicrotask } from '../support/timers.js'
@@ -82,13 +82,13 @@ export class Outgoing {
     this.#used += length
     const last = this.#pieces.at(-1)
     // Bytes that lie side by side go out as one piece.
-    if (last?.bytes.buffer === scratch.buffer && last.bytes.byteOffset + last.bytes.length === start) {
-      last.bytes = new Uint8Array(scratch.buffer, last.bytes.byteOffset, last.bytes.length + length)
+    if (last !== undefined && endsAt(last.bytes, scratch, start)) {
+      last.bytes = partOf(last.bytes, 0, lengthOf(last.bytes) + length)
       this.#count(length)
     } else {
-      this.#add({ bytes: new Uint8Array(scratch.buffer, start, length), done: null })
+      this.#add({ bytes: partOf(scratch, start, length), done: null })
     }
-    return new Uint8Array(scratch.buffer, start, length)
+    return partOf(scratch, start, length)
   }
 
   #takeScratch(): void {
@@ -137,7 +137,7 @@ export class Outgoing {
     this.#pieces = []
     this.#length = 0
     const { socket } = this
-    const bytes = pieces.filter((piece) => piece.bytes.length > 0)
+    const bytes = pieces.filter((piece) => lengthOf(piece.bytes) > 0)
     if (bytes.length === 0 || socket.destroyed || socket.writableEnded) {
       const lost = bytes.length > 0
       this.#land(
@@ -222,6 +222,11 @@ export class Outgoing {
 /** Gives back all that was lent to a stream, which was collected before it has taken everything. */
 function giveBackAll(lent: Set<() => void>): void {
   for (const done of lent) done()
+}
+
+/** Returns whether `bytes` are the bytes of `scratch` before `end`. */
+function endsAt(bytes: Uint8Array, scratch: Uint8Array, end: number): boolean {
+  return bufferOf(bytes) === bufferOf(scratch) && offsetOf(bytes) + lengthOf(bytes) === end
 }
 
 function keepScratch(scratch: Uint8Array<ArrayBuffer>): void {

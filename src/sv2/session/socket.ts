@@ -2,6 +2,7 @@ import { Socket } from 'node:net'
 import { BorrowedSocket } from '../../ring/sockets/borrowed-socket.js'
 import { LONGEST_READ, landingMemory } from '../../ring/sockets/landing.js'
 import { writeLent } from '../../ring/sockets/socket-write.js'
+import { partOf } from '../../support/bytes.js'
 import { invalidArgType } from '../../support/errors.js'
 import { callSafely, errorOfThrown, type Failure, isThenable } from '../../support/thrown.js'
 import { queueMicrotask, setImmediate } from '../../support/timers.js'
@@ -225,7 +226,7 @@ export class SessionSocket {
     const direct = this.#loan.readDirectly({
       next: () => memory,
       filled: (count) => {
-        const chunk = new Uint8Array(memory.buffer, 0, count)
+        const chunk = partOf(memory, 0, count)
         this.#read(chunk)
         // For listeners of the user.
         if (socket.listenerCount('data') > 0) socket.emit('data', Buffer.from(chunk))
