@@ -1,3 +1,4 @@
+import { Fixed } from '../native/fixed.js'
 import { type BatchShape, type Carrier, departBatch, makeTicket } from '../native/transfer.js'
 import { HeapMemory } from '../slice/heap-memory.js'
 import type { SliceMemory } from '../slice/slice-memory.js'
@@ -16,9 +17,6 @@ export interface BatchPlace {
 
 /** Key of the constructor: only this module has it. */
 const framedKey = Symbol('framepool.framed-batch')
-
-/** Bytes of an entry of the table, which holds the end of its frame in the slice. */
-const ENTRY = 4
 
 // These functions open the private parts of the class to this file, and to no other code.
 let isOne: (value: object) => value is FramedBatch
@@ -207,9 +205,9 @@ export class FramedBatch implements Iterable<Uint8Array>, Disposable {
 
   #showEnds(): Uint32Array {
     const { table, frames } = this.#shape
-    const bytes = this.#view(table, frames * ENTRY)
+    const bytes = this.#view(table, frames * Fixed.FramedEntry)
     // Native code has aligned it. Only an allocator for debugging begins at odd addresses.
-    const aligned = offsetOf(bytes) % ENTRY === 0 ? bytes : new Uint8Array(bytes)
+    const aligned = offsetOf(bytes) % Fixed.FramedEntry === 0 ? bytes : new Uint8Array(bytes)
     this.#ends = new Uint32Array(bufferOf(aligned), offsetOf(aligned), frames)
     return this.#ends
   }

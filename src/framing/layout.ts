@@ -1,4 +1,5 @@
 import type { MemoryBudget } from '../memory/memory-budget.js'
+import { Fixed } from '../native/fixed.js'
 import type { FrameLayout } from '../native/framing.js'
 import type { SlotPool } from '../slot/slot-pool.js'
 import { bytesArgument, functionArgument, integerArgument, lengthOf, optionsArgument } from '../support/arguments.js'
@@ -48,10 +49,6 @@ export interface HeaderOptions extends ReaderOptions {
   frameLength(header: Uint8Array): number
 }
 
-/** The longest frame that can be allowed, in bytes. */
-export const MAX_FRAME = 2 ** 30
-const MAX_HEADER = 2 ** 16
-const MAX_DELIMITER = 16
 const LENGTHS: readonly unknown[] = [1, 2, 3, 4, 8]
 
 /** A length field, with its defaults. */
@@ -65,19 +62,19 @@ export interface LengthField {
 
 /** Reads `options`. Throws the documented error if one is wrong. */
 export function maxFrameLength(options: ReaderOptions): number {
-  return integerArgument(options.maxFrameLength, 'maxFrameLength', 1, MAX_FRAME)
+  return integerArgument(options.maxFrameLength, 'maxFrameLength', 1, Fixed.MaxFrame)
 }
 
 /** Reads the options of a length field. */
 export function lengthField(options: LengthDelimitedOptions): LengthField {
   const { lengthFieldOffset = 0, lengthFieldLength = 4, endian = 'big', lengthAdjustment = 0, headerLength } = options
-  const offset = integerArgument(lengthFieldOffset, 'lengthFieldOffset', 0, MAX_HEADER)
+  const offset = integerArgument(lengthFieldOffset, 'lengthFieldOffset', 0, Fixed.MaxHeader)
   const length = integerArgument(lengthFieldLength, 'lengthFieldLength', 1, 8)
   if (!LENGTHS.includes(length)) throw outOfRange(`lengthFieldLength must be 1, 2, 3, 4 or 8, not ${length}`)
   if (endian !== 'big' && endian !== 'little') throw invalidArgValue("endian must be 'big' or 'little'")
   const adjustment = integerArgument(lengthAdjustment, 'lengthAdjustment', -(2 ** 31), 2 ** 31 - 1)
   const end = offset + length
-  const header = headerLength === undefined ? end : integerArgument(headerLength, 'headerLength', end, MAX_HEADER)
+  const header = headerLength === undefined ? end : integerArgument(headerLength, 'headerLength', end, Fixed.MaxHeader)
   return { offset, length, littleEndian: endian === 'little', adjustment, header }
 }
 
@@ -85,8 +82,8 @@ export function lengthField(options: LengthDelimitedOptions): LengthField {
 export function delimiterOf({ delimiter = 0x0a }: DelimitedOptions): Uint8Array<ArrayBuffer> {
   if (typeof delimiter === 'number') return Uint8Array.of(integerArgument(delimiter, 'delimiter', 0, 255))
   const bytes = bytesArgument(delimiter, 'delimiter')
-  if (lengthOf(bytes) === 0 || lengthOf(bytes) > MAX_DELIMITER) {
-    throw outOfRange(`delimiter must have 1 to ${MAX_DELIMITER} bytes`)
+  if (lengthOf(bytes) === 0 || lengthOf(bytes) > Fixed.MaxDelimiter) {
+    throw outOfRange(`delimiter must have 1 to ${Fixed.MaxDelimiter} bytes`)
   }
   return new Uint8Array(bytes)
 }
@@ -112,7 +109,7 @@ export function headerLayout(options: HeaderOptions): {
   frameLength: (header: Uint8Array) => number
 } {
   const given = optionsArgument(options, 'options') as HeaderOptions
-  const header = integerArgument(given.headerLength, 'headerLength', 1, MAX_HEADER)
+  const header = integerArgument(given.headerLength, 'headerLength', 1, Fixed.MaxHeader)
   const { frameLength } = given
   functionArgument(frameLength, 'frameLength')
   return { layout: { ...NO_FIELD, header, max: maxFrameLength(given) }, frameLength }

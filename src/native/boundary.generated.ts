@@ -168,6 +168,28 @@ export const enum Kind {
   Receiver,
 }
 
+/** Numbers that native code has, too. */
+export const enum Fixed {
+  /** Slots of a slot pool that is not given another number. */
+  Slots = 8,
+  /** The most slots of a slot pool. */
+  MaxSlots = 32,
+  /** The most objects that a channel can hold. */
+  MaxCapacity = 65536,
+  /** The longest frame of a frame reader, in bytes. */
+  MaxFrame = 1073741824,
+  /** The longest header of a frame, in bytes. */
+  MaxHeader = 65536,
+  /** The longest delimiter, in bytes. */
+  MaxDelimiter = 16,
+  /** Bytes of an entry in the table of a `FramedBatch`: u32 end of the frame. */
+  FramedEntry = 4,
+  /** Bytes of an entry in the table of a session's batch: u32 offset, u32 length, u16 extension, u8 type, u8 0; little-endian. */
+  BatchEntry = 12,
+  /** Stands in the control block for no reservation. */
+  NoReservation = 4294967295,
+}
+
 /**
  * Kind of an object in `inspect()`. A `system-memory-buffer` is one in which a message is being written. A `ticket` is an object that
  * has left one isolate and not arrived in another.

@@ -1,5 +1,6 @@
 import { callOn, control, lastFault } from './call.js'
 import type { Fault } from './fault.js'
+import { Fixed } from './fixed.js'
 import { guarded } from './guarded.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
@@ -11,9 +12,6 @@ const { framingReceive, framingAnnounce, framingRoom, framingView, framingFilled
 
 export type FrameLayout = import('./binding.cjs').FrameLayout
 export type NewFrameReader = import('./binding.cjs').NewFrameReader
-
-/** Stands in the control block for no reservation. */
-const NONE = 0xffff_ffff
 
 /** A reader, and where the frames lie that a call gave. */
 export interface ReaderReply extends ReceivedFrames {
@@ -31,7 +29,7 @@ export function createFrameReader(layout: FrameLayout): NewFrameReader {
 }
 
 function writePurse(purse: Handle | null): void {
-  control[Word.Purse] = purse === null ? NONE : purse.index
+  control[Word.Purse] = purse === null ? Fixed.NoReservation : purse.index
   if (purse !== null) control[Word.PurseGeneration] = purse.generation
 }
 

@@ -1,4 +1,5 @@
 import { callOn, check, control } from './call.js'
+import { Fixed } from './fixed.js'
 import { guarded } from './guarded.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
@@ -18,12 +19,8 @@ const {
   slotRevoke,
 } = bound
 
-/** Slots of a slot pool that is not given another number. */
-export const SLOTS = 8
-/** The most slots of a slot pool. */
-export const MAX_SLOTS = 32
 /** The first of the last words of the control block, one for each slot: the bytes of each slice that was taken. */
-const TAKEN_LENGTHS = control.length - MAX_SLOTS
+const TAKEN_LENGTHS = control.length - Fixed.MaxSlots
 
 /**
  * Changes to a slot pool that native code has not been told of, in order, and the place for the next message that native code last gave.

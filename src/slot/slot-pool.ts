@@ -1,5 +1,6 @@
 import { handleOfBudget, type MemoryBudget } from '../memory/memory-budget.js'
-import { MAX_SLOTS, SLOTS, type SlotPoolSettings, slotPoolReport } from '../native/slot.js'
+import { Fixed } from '../native/fixed.js'
+import { type SlotPoolSettings, slotPoolReport } from '../native/slot.js'
 import { booleanArgument, integerArgument, MAX_BYTES, optionsArgument } from '../support/arguments.js'
 import { DEBUG } from '../support/debug-mode.js'
 import { invalidArgType } from '../support/errors.js'
@@ -67,7 +68,7 @@ const UNCLONEABLE = Symbol('a SlotPool stays in its thread: move() its slices')
  */
 export class SlotPool extends GrowingBuffer implements Disposable {
   /** Slots of a pool that is not given another number: 8. */
-  static readonly SLOTS = SLOTS
+  static readonly SLOTS: 8 = Fixed.Slots
   readonly #memory: SlotMemory
 
   /**
@@ -78,9 +79,9 @@ export class SlotPool extends GrowingBuffer implements Disposable {
    */
   constructor(capacity: number, options?: SlotPoolOptions) {
     integerArgument(capacity, 'capacity', 0, MAX_BYTES)
-    const { debug = DEBUG, slots = SLOTS, heapLimit } = optionsArgument(options, 'options')
+    const { debug = DEBUG, slots = Fixed.Slots, heapLimit } = optionsArgument(options, 'options')
     const settings: SlotPoolSettings = {
-      slots: integerArgument(slots, 'slots', 1, MAX_SLOTS),
+      slots: integerArgument(slots, 'slots', 1, Fixed.MaxSlots),
       debug: booleanArgument(debug, 'debug'),
     }
     if (typeof heapLimit === 'number') {

@@ -1,10 +1,10 @@
 import { createChannel } from '../native/channel.js'
+import { Fixed } from '../native/fixed.js'
 import { integerArgument } from '../support/arguments.js'
 import type { Movable } from './movable.js'
 import { makeReceiver, type SliceReceiver } from './slice-receiver.js'
 import { makeSender, type SliceSender } from './slice-sender.js'
 
-const MAX_CAPACITY = 2 ** 16
 const DEFAULT_CAPACITY = 64
 
 /**
@@ -26,7 +26,7 @@ export class SliceChannel {
     /** End that receives. */
     receiver: SliceReceiver<T>
   } {
-    const { sender, receiver } = createChannel(integerArgument(capacity, 'capacity', 1, MAX_CAPACITY))
+    const { sender, receiver } = createChannel(integerArgument(capacity, 'capacity', 1, Fixed.MaxCapacity))
     return { sender: makeSender(sender), receiver: makeReceiver(receiver) }
   }
 }

@@ -1,3 +1,4 @@
+import { Fixed } from '../../native/fixed.js'
 import type { ReceivedPlace } from '../../native/session.js'
 import { isShown } from '../../native/shown-memory.js'
 import type { OwnedMemory } from '../../slice/slice-memory.js'
@@ -32,9 +33,6 @@ export interface Frame {
   /** Decrypted payload, not copied. */
   readonly payload: Uint8Array
 }
-
-/** Size of one frame's entry in the table of a batch, in bytes: u32 offset, u32 length, u16 extension, u8 type, u8 0; little-endian. */
-const ENTRY = 12
 
 /** The place where the core has put the frames. */
 export interface BatchSlice {
@@ -116,7 +114,7 @@ class ReceivedBatch implements FrameBatch, Disposable {
       const table = batch.#entries()
       let index = start
       for (; index < batch.#count; index++) {
-        const at = index * ENTRY
+        const at = index * Fixed.BatchEntry
         if (wanted.has(frameKey(table[at + 8]! | (table[at + 9]! << 8), table[at + 10]!))) break
       }
       return index
@@ -170,15 +168,15 @@ class ReceivedBatch implements FrameBatch, Disposable {
   #entries(): Uint8Array {
     check(this)
     let table = this.#table
-    if (!isShown(table, this.#count * ENTRY)) {
-      table = this.#table = view(this, this.#slice.table, this.#count * ENTRY)
+    if (!isShown(table, this.#count * Fixed.BatchEntry)) {
+      table = this.#table = view(this, this.#slice.table, this.#count * Fixed.BatchEntry)
     }
     return table
   }
 
   #frame(index: number): Frame {
     const table = this.#entries()
-    const at = index * ENTRY
+    const at = index * Fixed.BatchEntry
     const offset = (table[at]! | (table[at + 1]! << 8) | (table[at + 2]! << 16) | (table[at + 3]! << 24)) >>> 0
     const length = (table[at + 4]! | (table[at + 5]! << 8) | (table[at + 6]! << 16) | (table[at + 7]! << 24)) >>> 0
     // The table lies in memory that JavaScript can write: a frame must not reach into another slice.

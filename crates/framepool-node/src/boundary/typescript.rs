@@ -2,9 +2,13 @@
 
 use std::fmt::{Result, Write};
 
+use framepool::threads::channel::MAX_CAPACITY;
+use framepool::{framing, slot, sv2};
+
 use crate::call::numbered::Declaration;
 use crate::call::words::Word;
 use crate::kinds::ELSEWHERE;
+use crate::memory::reservation::NONE;
 use crate::tables::Tables;
 use crate::threads::transferable::{Kind, TICKET};
 
@@ -12,6 +16,23 @@ use crate::threads::transferable::{Kind, TICKET};
 const OBJECT_KIND: &[&str] = &[
     " Kind of an object in `inspect()`. A `system-memory-buffer` is one in which a message is being written. A `ticket` is an object that",
     " has left one isolate and not arrived in another.",
+];
+
+/// Numbers that both sides of the boundary know: name, doc comment and value.
+const NUMBERS: &[(&str, &str, usize)] = &[
+    ("Slots", " Slots of a slot pool that is not given another number.", slot::SLOTS),
+    ("MaxSlots", " The most slots of a slot pool.", slot::MAX_SLOTS),
+    ("MaxCapacity", " The most objects that a channel can hold.", MAX_CAPACITY),
+    ("MaxFrame", " The longest frame of a frame reader, in bytes.", framing::MAX_FRAME),
+    ("MaxHeader", " The longest header of a frame, in bytes.", framing::MAX_HEADER),
+    ("MaxDelimiter", " The longest delimiter, in bytes.", framing::MAX_DELIMITER),
+    ("FramedEntry", " Bytes of an entry in the table of a `FramedBatch`: u32 end of the frame.", framing::ENTRY),
+    (
+        "BatchEntry",
+        " Bytes of an entry in the table of a session's batch: u32 offset, u32 length, u16 extension, u8 type, u8 0; little-endian.",
+        sv2::ENTRY,
+    ),
+    ("NoReservation", " Stands in the control block for no reservation.", NONE as usize),
 ];
 
 /// A bound function, as its TypeScript declaration needs it.
@@ -22,7 +43,7 @@ pub(super) struct Signature {
     pub(super) value: &'static str,
 }
 
-/// Returns the declarations of the words, of both sorts of kinds, and of the bound functions.
+/// Returns the declarations of the words, of both sorts of kinds, of the numbers, and of the bound functions.
 pub(super) fn declarations(calls: &[Signature]) -> String {
     let mut text = String::new();
     write_all(&mut text, calls).expect("a string takes any text");
@@ -33,6 +54,13 @@ fn write_all(out: &mut String, calls: &[Signature]) -> Result {
     writeln!(out, "// Written by `npm run build` from the declarations in crates/framepool-node. Do not edit.\n")?;
     write_enum(out, &Word::DECLARATION)?;
     write_enum(out, &Kind::DECLARATION)?;
+    write_doc(out, "", &[" Numbers that native code has, too."])?;
+    writeln!(out, "export const enum Fixed {{")?;
+    for (name, doc, value) in NUMBERS {
+        write_doc(out, "  ", &[doc])?;
+        writeln!(out, "  {name} = {value},")?;
+    }
+    writeln!(out, "}}\n")?;
     write_doc(out, "", OBJECT_KIND)?;
     writeln!(out, "export type ObjectKind =")?;
     for kind in Tables::kinds().chain(ELSEWHERE.iter().copied()).chain([TICKET]) {

@@ -18,7 +18,7 @@ use std::time::Duration;
 use buffer_sv2::{AeadBuffer, Buffer};
 
 use self::batch::frame_at;
-pub use self::batch::{Batch, Frame};
+pub use self::batch::{Batch, ENTRY, Frame};
 use self::handshake::Handshake;
 use self::input::Input;
 pub use self::keys::generate_authority_keypair;

@@ -44,7 +44,7 @@ pub struct Frame<'a> {
 }
 
 /// Size of a table entry, in bytes.
-const ENTRY: usize = 12;
+pub const ENTRY: usize = 12;
 
 /// Returns the frame that entry `index` of a batch's table describes. Returns `None` if the entry lies outside the
 /// batch, or describes bytes outside the payloads: the memory may have been overwritten since `receive` wrote it.
