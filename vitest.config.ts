@@ -7,6 +7,8 @@ export default defineConfig({
     include: ['__test__/**/*.spec.ts'],
     // No test measures time. The timeout only ends tests that hang.
     testTimeout: 60_000,
+    // A hook removes a folder, which can take long on a busy disk.
+    hookTimeout: 60_000,
     typecheck: { enabled: true, include: ['__test__/**/*.test-d.ts'], tsconfig: 'tsconfig.json' },
   },
 })

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { Duplex, PassThrough } from 'node:stream'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type FramedBatch, FrameReader, FrameWriter, MemoryBudget, SliceChannel, SlotPool } from '../../index.js'
+import { type FramedBatch, FrameReader, FrameWriter, MemoryBudget, Slice, SliceChannel, SlotPool } from '../../index.js'
 import { codeOfRejection } from '../support/code-of.js'
 import { eventually } from '../support/network.js'
 import { runProgram, WORKERS } from '../support/program.js'
@@ -404,6 +404,51 @@ describe('FrameWriter', () => {
       }
     },
   )
+
+  it('sends a frame whole or not at all when memory runs out', async () => {
+    const written: Uint8Array[] = []
+    let go = (): void => {}
+    const going = new Promise<void>((resolve) => {
+      go = resolve
+    })
+    // Takes nothing at first, so that memory does not come back.
+    const sink = new Duplex({
+      write: (chunk, _, done) => {
+        written.push(new Uint8Array(chunk))
+        going.then(() => done())
+      },
+    })
+    using writer = FrameWriter.delimited(sink, { maxFrameLength: 10_000, delimiter: Buffer.from('\r\n') })
+    // More than the memory that other writers have left.
+    for (let index = 0; index < 2_000; index++) writer.write(Buffer.alloc(1_000, 120))
+    const { Uint8Array: original } = globalThis
+    const refusing = new Proxy(original, {
+      construct: (target, given, made) => {
+        if (typeof given[0] === 'number' && given[0] > 1_000) throw new RangeError('Array buffer allocation failed')
+        return Reflect.construct(target, given, made)
+      },
+    })
+    let sent = 0
+    let slice: Slice
+    try {
+      globalThis.Uint8Array = refusing
+      for (;;) {
+        slice = Slice.from(original.of(120))
+        writer.write(slice)
+        sent++
+      }
+    } catch (error) {
+      expect(String(error)).toContain('allocation failed')
+    } finally {
+      globalThis.Uint8Array = original
+    }
+    // It is still the caller's.
+    expect(slice!.release()).toBe(true)
+    go()
+    await writer.end()
+    const frames = Buffer.concat(written).toString().split('\r\n')
+    expect(frames.map(({ length }) => length)).toEqual([...Array(2_000).fill(1_000), ...Array(sent).fill(1), 0])
+  })
 
   it('refuses what cannot be sent, and leaves it to the caller', () => {
     const stream = new PassThrough()

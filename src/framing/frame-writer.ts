@@ -7,6 +7,7 @@ import { isSlice, Slice, type TakenBytes, takeSlice } from '../slice/slice.js'
 import {
   bytesArgument,
   copyInto,
+  firstOf,
   integerArgument,
   lengthOf,
   MAX_BYTES,
@@ -26,7 +27,7 @@ import {
   lengthField,
   maxFrameLength,
 } from './layout.js'
-import { Outgoing } from './outgoing.js'
+import { Outgoing, owned } from './outgoing.js'
 
 /** Options of every `FrameWriter`, besides those of the reader of the same frames, whose `pool` and `budget` have no meaning here. */
 export interface WriterOptions {
@@ -100,18 +101,19 @@ export class FrameWriter implements Disposable {
    */
   write(payload: Uint8Array | Slice | BuddyBuffer | BudgetAllocation): boolean {
     const owner = ownerOf(payload)
-    const bytes = owner === null ? bytesArgument(payload, 'payload') : owner.bytes()
-    const header = this.#envelope.header(bytes)
+    const bytes = owner === null ? fixed(bytesArgument(payload, 'payload')) : owner.bytes()
+    const { trailer } = this.#envelope
+    const header = owned(this.#envelope.header(bytes))
     const out = this.#out
     out.checkOpen()
-    out.copy(header)
-    if (owner === null) {
-      out.copy(bytes)
-    } else {
-      const taken = owner.take()
-      out.lend(taken.bytes, () => taken.release())
-    }
-    out.copy(this.#envelope.trailer)
+    // A frame goes out whole, or not at all: what can fail comes first.
+    const copied = owner === null ? owned(bytes) : NOTHING
+    out.makeRoom(header, copied, trailer)
+    const taken = owner?.take()
+    out.add(header)
+    if (taken === undefined) out.add(copied)
+    else out.lend(taken.bytes, () => taken.release())
+    out.add(trailer)
     return this.#hasRoom
   }
 
@@ -187,6 +189,11 @@ function ownerOf(payload: unknown): Owner | null {
 }
 
 const NOTHING = new Uint8Array(0)
+
+/** Returns a view of `bytes` that has a fixed length: another thread can lengthen an array over growable shared memory. */
+function fixed(bytes: Uint8Array): Uint8Array {
+  return firstOf(bytes, lengthOf(bytes))
+}
 
 function checkLength(length: number, max: number): void {
   if (length > max) {

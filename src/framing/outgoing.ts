@@ -8,8 +8,10 @@ import { errorText, type Failure } from '../support/thrown.js'
 import { nextTick, queueMicrotask } from '../support/timers.js'
 import { type WaitOptions, WaitQueue } from '../support/wait.js'
 
-/** Size of the memory that headers and small payloads are gathered in, in bytes. */
+/** Size of the memory that small pieces are gathered in, in bytes. */
 const SCRATCH = 16_384
+/** The longest piece that is gathered, in bytes. */
+const SMALL = SCRATCH / 4
 /** The most pieces of it that are kept for later. */
 const MOST_SCRATCHES = 64
 const scratches: Uint8Array<ArrayBuffer>[] = []
@@ -63,20 +65,22 @@ export class Outgoing {
     if (socket.writableEnded) throw new FramePoolError('ERR_CLOSED', 'the sending side of the socket has ended')
   }
 
-  /** Adds a copy of `bytes`. */
-  copy(bytes: Uint8Array): void {
-    const length = lengthOf(bytes)
-    if (length === 0) return
-    if (length > SCRATCH / 4) {
-      this.lend(new Uint8Array(bytes), null)
-      return
-    }
-    copyInto(this.#room(length), bytes, 0)
+  /** Makes room for the parts of a frame. After that no `add()` of them can fail for lack of memory. */
+  makeRoom(header: Uint8Array, payload: Uint8Array, trailer: Uint8Array): void {
+    const length = gatheredLength(header) + gatheredLength(payload) + gatheredLength(trailer)
+    if (length > 0 && (this.#scratch === null || this.#used + length > SCRATCH)) this.#takeScratch()
   }
 
-  /** Adds `length` bytes, which the caller fills at once. They are at most a quarter of the scratch memory. */
+  /** Adds bytes that `owned()` returned, and for which `makeRoom()` has made room. */
+  add(bytes: Uint8Array): void {
+    const length = lengthOf(bytes)
+    if (length === 0) return
+    if (length > SMALL) this.lend(bytes, null)
+    else copyInto(this.#room(length), bytes, 0)
+  }
+
+  /** Adds `length` bytes, which the caller fills at once. */
   #room(length: number): Uint8Array {
-    if (this.#scratch === null || this.#used + length > SCRATCH) this.#takeScratch()
     const scratch = this.#scratch!
     const start = this.#used
     this.#used += length
@@ -217,6 +221,16 @@ export class Outgoing {
     this.#land({ pieces, length: this.#length, over: false }, null)
     this.#length = 0
   }
+}
+
+/** Returns bytes that stay as they are until they are added: a copy of many bytes, and few bytes as they are. */
+export function owned(bytes: Uint8Array): Uint8Array {
+  return lengthOf(bytes) > SMALL ? new Uint8Array(bytes) : bytes
+}
+
+function gatheredLength(bytes: Uint8Array): number {
+  const length = lengthOf(bytes)
+  return length > SMALL ? 0 : length
 }
 
 /** Gives back all that was lent to a stream, which was collected before it has taken everything. */
