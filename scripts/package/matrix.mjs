@@ -17,7 +17,7 @@ const sources = join(root, '__test__', 'package', 'project')
  * Package managers: `install(project)` gives the command for a project, `prepare(project, target, url)` writes its settings. A
  * command with `pnp` resolves packages without node_modules.
  */
-const managers = [
+export const managers = [
   {
     name: 'npm',
     command: () => [newerNode(), join(npm('npm@11.6.2'), 'bin', 'npm-cli.js'), 'install', '--no-audit', '--no-fund'],
@@ -97,8 +97,8 @@ function cell(target, manager, runtime, kind, { fault, skipped } = {}) {
   return result
 }
 
-/** Runs every cell for these targets in projects below `folder`. */
-export async function runMatrix(folder, targets, url, chosenManagers) {
+/** Runs every cell for these targets and the chosen package managers in projects below `folder`. */
+export async function runMatrix(folder, targets, url, chosen) {
   const cells = []
   const bin = join(folder, 'bin')
   mkdirSync(bin, { recursive: true })
@@ -108,22 +108,31 @@ export async function runMatrix(folder, targets, url, chosenManagers) {
   const env = { PATH: bin, HOME: join(folder, 'home'), YARN_GLOBAL_FOLDER: join(folder, 'yarn'), LANG: 'C.UTF-8' }
   if (spawnSync('cargo', ['--version'], { env }).error?.code !== 'ENOENT') throw new Error('cargo is in reach')
   for (const target of targets) {
-    let runtimes
-    try {
-      runtimes = runtimesOf(target)
-    } catch (error) {
-      if (!(error instanceof Missing)) throw error
-      cells.push(cell(target, 'all', 'none', 'all', { skipped: error.message }))
-      continue
-    }
-    for (const manager of managers.filter(({ name }) => chosenManagers.length === 0 || chosenManagers.includes(name))) {
-      const reason = manager.unable?.(target)
-      if (reason) cells.push(cell(target, manager.name, '', 'install', { skipped: reason }))
-      else cells.push(...programs(folder, target, runtimes, manager, url, env))
-    }
+    const cellsOf = (runtimes, manager) =>
+      unlessMissing(target, manager.name, () => {
+        const reason = manager.unable?.(target)
+        if (reason) throw new Missing(reason)
+        return programs(folder, target, runtimes, manager, url, env)
+      })
+    cells.push(
+      ...unlessMissing(target, 'all', () => {
+        const runtimes = runtimesOf(target)
+        return chosen.flatMap((manager) => cellsOf(runtimes, manager))
+      }),
+    )
     if (target.name === hostTarget()?.name) cells.push(...faultCells(folder, target, url, env))
   }
   return cells
+}
+
+/** Returns the cells that `run` gives, or one that says what this machine lacks for them. */
+function unlessMissing(target, manager, run) {
+  try {
+    return run()
+  } catch (error) {
+    if (!(error instanceof Missing)) throw error
+    return [cell(target, manager, '', 'install', { skipped: error.message })]
+  }
 }
 
 function programs(folder, target, runtimes, manager, url, env) {
@@ -137,7 +146,7 @@ function programs(folder, target, runtimes, manager, url, env) {
   if (installed.fault) return cells
   const node = newerNode()
   const pnp = manager.pnp ? ['--require', './.pnp.cjs', '--loader', './.pnp.loader.mjs'] : []
-  const tools = own ? project : join(folder, hostTarget().name, manager.name.replace(' ', '-'))
+  const tools = own ? project : join(folder, hostTarget()?.name ?? 'none', manager.name.replace(' ', '-'))
   const bundles = ['esbuild', 'rolldown'].filter((bundler) => {
     if (!own) {
       if (!existsSync(join(tools, `out-${bundler}`))) return false
