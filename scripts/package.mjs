@@ -57,6 +57,16 @@ function parse() {
   }
 }
 
+/** Returns the findings of a check, or that the check itself is not to be had. */
+async function findings(check) {
+  try {
+    return await check()
+  } catch (error) {
+    if (error instanceof Missing) return [error.message]
+    throw error
+  }
+}
+
 const options = parse()
 if (options.help) {
   console.log(usage)
@@ -81,7 +91,7 @@ if (options.sbom) {
 }
 
 buildFacade()
-faults.push(...(await workflowFaults()))
+faults.push(...(await findings(workflowFaults)))
 faults.push(...outdatedManifests().map((path) => `${path} is outdated: run \`node scripts/package/manifests.mjs\``))
 const built = chosen.filter((target) => {
   const path = join(addons, addonFile(target))
@@ -105,12 +115,15 @@ const packed = built.map((target) => {
 // The root package names all platforms, as it does when it is published.
 const main = pack(await stageRoot(join(folder, 'staged', 'framepool'), targets), join(folder, 'tarballs'))
 for (const { name, target, ...one } of packed) {
-  faults.push(...platformFaults(target, one).map((fault) => `framepool-${name}: ${fault}`), ...publint(one.tarball))
+  faults.push(
+    ...platformFaults(target, one).map((fault) => `framepool-${name}: ${fault}`),
+    ...(await findings(() => publint(one.tarball))),
+  )
 }
 faults.push(
   ...rootFaults(main).map((fault) => `framepool: ${fault}`),
-  ...publint(main.tarball),
-  ...areTheTypesWrong(main.tarball),
+  ...(await findings(() => publint(main.tarball))),
+  ...(await findings(() => areTheTypesWrong(main.tarball))),
 )
 
 console.log('\n| package | tarball, kB | unpacked, kB | needs |')

@@ -18,8 +18,9 @@ export class Missing extends Error {}
 export function get(what, command, args, options = {}) {
   const { status, error, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', ...options })
   if (status === 0) return
-  // Python says on its standard output what its virtual environments need.
-  throw new Missing(`${what} is not to be had: ${error?.message ?? (stderr.trim() || stdout?.trim())}`)
+  // Python says on its standard output what its virtual environments need. The traces of npm are long.
+  const said = stderr?.trim() || stdout?.trim() || `${command} said nothing and ended with ${status}`
+  throw new Missing(`${what} is not to be had: ${error?.message ?? said.split('\n').slice(0, 4).join('\n')}`)
 }
 
 /** Does what makes `path`, unless that is there. A failure leaves nothing behind that looks complete. */
@@ -156,7 +157,8 @@ export function npm(spec, overrides = {}) {
   const path = once(join(folder, 'npm', spec.replaceAll('/', '+')), (path) => {
     writeFileSync(join(path, 'package.json'), JSON.stringify({ private: true, overrides }))
     // Programs for other platforms than this one are among them.
-    get(spec, 'npm', ['install', '--ignore-scripts', '--force', '--no-audit', '--no-fund', spec], { cwd: path })
+    const flags = ['--ignore-scripts', '--force', '--no-audit', '--no-fund', '--loglevel=error']
+    get(spec, 'npm', ['install', ...flags, spec], { cwd: path })
   })
   return join(path, 'node_modules', name)
 }
