@@ -4,7 +4,7 @@ import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } fro
 import { join } from 'node:path'
 import { newerNode } from '../runtimes.mjs'
 import { root } from '../setup.mjs'
-import { runtimesOf } from './runtimes.mjs'
+import { bun, runtimesOf } from './runtimes.mjs'
 import { hostTarget } from './targets.mjs'
 import { Missing, npm } from './toolchains.mjs'
 
@@ -53,19 +53,19 @@ export const managers = [
   },
   {
     name: 'bun',
-    command: (target) => [bun(), 'install', '--linker=hoisted', `--os=${target.os}`, `--cpu=${target.cpu}`],
-    unable: (target) =>
-      target.libc === 'musl' && 'Bun installs for its own C library alone, and its build for musl is not tried',
+    command: (target) => [
+      ...bun(target.libc),
+      'install',
+      '--linker=hoisted',
+      `--os=${target.os}`,
+      `--cpu=${target.cpu}`,
+    ],
     settings: (_, url) => ({ 'bunfig.toml': ['[install]', `registry = "${url}"`] }),
   },
 ]
 
 function yarn() {
   return join(npm('@yarnpkg/cli-dist@4.18.1'), 'bin', 'yarn.js')
-}
-
-function bun() {
-  return join(npm('@oven/bun-linux-x64@1.4.5'), 'bin', 'bun')
 }
 
 function architectures(target, heading) {
@@ -109,11 +109,7 @@ export async function runMatrix(folder, targets, url, chosen) {
   if (spawnSync('cargo', ['--version'], { env }).error?.code !== 'ENOENT') throw new Error('cargo is in reach')
   for (const target of targets) {
     const cellsOf = (runtimes, manager) =>
-      unlessMissing(target, manager.name, () => {
-        const reason = manager.unable?.(target)
-        if (reason) throw new Missing(reason)
-        return programs(folder, target, runtimes, manager, url, env)
-      })
+      unlessMissing(target, manager.name, () => programs(folder, target, runtimes, manager, url, env))
     cells.push(
       ...unlessMissing(target, 'all', () => {
         const runtimes = runtimesOf(target)
@@ -174,10 +170,11 @@ function programs(folder, target, runtimes, manager, url, env) {
       cells.push(cell(target, manager.name, runtime.name, kind, ran))
     }
   }
-  if (own && manager.name === 'bun') {
+  if (manager.name === 'bun' && target.os === process.platform && target.cpu === process.arch) {
+    const [command, ...before] = bun(target.libc)
     for (const [kind, args] of Object.entries(kinds)) {
       const ran = result(
-        spawnSync(bun(), args, { cwd: project, env, encoding: 'utf8', timeout: 60_000 }),
+        spawnSync(command, [...before, ...args], { cwd: project, env, encoding: 'utf8', timeout: 60_000 }),
         'framepool works',
       )
       cells.push(cell(target, manager.name, 'bun', kind, ran))
