@@ -3,9 +3,9 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { generated } from './setup.mjs'
+import { boundary } from './setup.mjs'
 
-const room = dirname(generated)
+const room = dirname(boundary)
 
 // The newest addon is the one that was just built: the folder may hold those of other platforms.
 const [addon] = readdirSync(room)
@@ -15,7 +15,7 @@ const [addon] = readdirSync(room)
 const { boundaryDeclarations } = createRequire(import.meta.url)(addon)
 const declarations = boundaryDeclarations()
 // An unchanged file keeps its time stamp.
-if (!existsSync(generated) || readFileSync(generated, 'utf8') !== declarations) {
-  writeFileSync(generated, declarations)
-  console.log(`${generated} has changed: commit it.`)
+if (!existsSync(boundary) || readFileSync(boundary, 'utf8') !== declarations) {
+  writeFileSync(boundary, declarations)
+  console.log(`${boundary} has changed: commit it.`)
 }

@@ -1,10 +1,9 @@
-// Compiles the facade into dist/, puts the addon and its types, which `napi build` makes beside its sources, there too, and
+// Compiles the facade into dist/, puts the types of the addon there, and the addon if `napi build` has made one, and
 // adds the modules that `require('framepool')` loads.
 import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   copyFileSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -22,12 +21,9 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const room = 'src/native'
 process.chdir(root)
 rmSync('dist', { recursive: true, force: true })
-// Without Rust there is no addon, and without an addon there are none of its types.
-const checked = existsSync(`${room}/binding.d.cts`)
 compile()
 dropComments()
 mkdirSync(`dist/${room}`, { recursive: true })
-if (!checked) writeFileSync(`dist/${room}/binding.d.cts`, '')
 for (const name of readdirSync(room)) {
   if (name === 'binding.d.cts' || name.endsWith('.node')) copyFileSync(`${room}/${name}`, `dist/${room}/${name}`)
 }
@@ -40,7 +36,6 @@ chmodSync('dist/src/cli/main.js', 0o755)
 
 function compile(...flags) {
   const tsc = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', ...flags]
-  if (!checked) tsc.push('--noCheck')
   execFileSync(process.execPath, tsc, { stdio: 'inherit' })
 }
 

@@ -18,17 +18,6 @@ export const nodes = [20, 22, 24, 26].map((major) => ({
   program: file(`node-${major}`, 'bin', 'node'),
 }))
 
-/** Returns the runtimes with the given names, or all without names. Ends this process if a name is unknown. */
-export function choose(runtimes, asked) {
-  const names = runtimes.map(({ name }) => name)
-  const unknown = asked.find((name) => !names.includes(name))
-  if (unknown !== undefined) {
-    console.error(`there is no runtime ${unknown}; there are ${names.join(', ')}`)
-    process.exit(1)
-  }
-  return runtimes.filter(({ name }) => asked.length === 0 || asked.includes(name))
-}
-
 /** Installs the missing runtimes. */
 export function fetch(runtimes) {
   const missing = runtimes.filter(({ program }) => !existsSync(program))

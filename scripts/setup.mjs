@@ -5,8 +5,11 @@ import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** The TypeScript side of the native boundary. Every build writes it: see `build-boundary.mjs`. */
-export const generated = `${root}src/native/boundary.generated.ts`
+/** The TypeScript side of the native boundary: see `build-boundary.mjs`. */
+export const boundary = `${root}src/native/boundary.generated.ts`
+
+/** Files that every build of the addon writes, and that are committed: packages are also made where no addon is built for this machine. */
+export const generated = [boundary, `${root}src/native/binding.d.cts`]
 
 /** Runs a command in the checkout. Ends this process with a message if it fails. */
 function must(what, command, args) {

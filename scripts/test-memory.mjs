@@ -2,12 +2,13 @@
 // the named ones, for example `node-24`. FRAMEPOOL_MODEL_SECONDS sets how long the model runs in each mode, by default
 // a minute. FRAMEPOOL_SEED repeats a run.
 
-import { choose, fetch, nodes } from './runtimes.mjs'
+import { choose } from './choose.mjs'
+import { fetch, nodes } from './runtimes.mjs'
 import { build, install } from './setup.mjs'
 import { run, vitest } from './stages.mjs'
 
 process.env.FRAMEPOOL_MODEL_SECONDS ??= '60'
-const chosen = choose(nodes, process.argv.slice(2))
+const chosen = choose('runtime', nodes, process.argv.slice(2))
 install()
 build()
 fetch(chosen)

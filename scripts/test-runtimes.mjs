@@ -2,7 +2,8 @@
 // Missing runtimes are fetched from npm into .runtimes/. Delete that folder to get the newest versions.
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
-import { choose, fetch, file, nodes, platform } from './runtimes.mjs'
+import { choose } from './choose.mjs'
+import { fetch, file, nodes, platform } from './runtimes.mjs'
 import { build, install, root } from './setup.mjs'
 import { run, vitest } from './stages.mjs'
 
@@ -32,7 +33,7 @@ function countSmoke(output) {
   return [/^ok /gm, /^not ok /gm].map((line) => output.match(line)?.length ?? 0)
 }
 
-const chosen = choose(runtimes, process.argv.slice(2))
+const chosen = choose('runtime', runtimes, process.argv.slice(2))
 install()
 build()
 fetch(chosen)

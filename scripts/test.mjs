@@ -32,11 +32,12 @@ function countAva(output) {
   return [count('passed'), count('failed')]
 }
 
-const declarations = () => (existsSync(generated) ? readFileSync(generated, 'utf8') : '')
+const contents = () => generated.map((path) => (existsSync(path) ? readFileSync(path, 'utf8') : ''))
 
 install()
-const committed = declarations()
+const committed = contents()
 build()
-const fresh = declarations() === committed
-if (!fresh) console.error(`framepool: ${generated} was stale, and the build has written it anew: commit it`)
-await runAll(stages, fresh ? 1 : 0, fresh ? 0 : 1)
+const built = contents()
+const stale = generated.filter((_, index) => built[index] !== committed[index])
+for (const path of stale) console.error(`framepool: ${path} was stale, and the build has written it anew: commit it`)
+await runAll(stages, generated.length - stale.length, stale.length)

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../setup.mjs'
-import { debianRust, folder, Missing, nodeDefinitions, zig } from './toolchains.mjs'
+import { folder, Missing, nodeDefinitions, rust, zig } from './toolchains.mjs'
 
 /** Directory of the addons of all platforms. */
 export const addons = join(root, '.package', 'addons')
@@ -25,27 +25,14 @@ export function buildAddon(target) {
   const triple = target.os === 'linux' && target.floor ? `${target.triple}.${target.floor}` : target.triple
   const args = ['zigbuild', '--release', '--locked', '-p', 'framepool-node', '--target', triple]
   if (target.standard === 'build') args.push('-Zbuild-std=std,panic_unwind')
-  const tools = zig()
-  const rust = target.name === 'linux-x64-gnu' ? ownRust() : debianRust()
-  const env = {
-    ...process.env,
-    ...tools,
-    ...rust,
-    PATH: `${rust.PATH ?? ''}${tools.PATH}`,
-    CARGO_TARGET_DIR: join(folder, 'target'),
-    ...flags(target),
-  }
-  const { status, error } = spawnSync(rust.CARGO ?? 'cargo', args, { cwd: root, env, stdio: ['ignore', 2, 2] })
+  const compiler = { ...process.env, ...rust(target) }
+  const env = { ...compiler, ...zig(compiler.PATH), CARGO_TARGET_DIR: join(folder, 'target'), ...flags(target) }
+  const { status, error } = spawnSync(env.CARGO ?? 'cargo', args, { cwd: root, env, stdio: ['ignore', 2, 2] })
   if (error) throw new Missing(error.message)
   if (status !== 0) throw new Error(`the addon for ${target.name} does not build`)
   mkdirSync(addons, { recursive: true })
   copyFileSync(join(folder, 'target', target.triple, 'release', output[target.os]), path)
   return path
-}
-
-/** The Rust of this machine where there is one. */
-function ownRust() {
-  return spawnSync('cargo', ['--version'], { stdio: 'ignore' }).status === 0 ? {} : debianRust()
 }
 
 /** Environment variables for the compilers, by target. */

@@ -1,8 +1,8 @@
 // Checks of a package before anybody installs it.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { npm } from './toolchains.mjs'
+import { Missing, npm } from './toolchains.mjs'
 
 /** Limit for the tarball of the root package, in bytes. */
 const ROOT_LIMIT = 300_000
@@ -120,8 +120,23 @@ function missingMaps(folder, files) {
     .map((path) => `${path} names a source map, and there are none`)
 }
 
+/** Programs that show what is in an addon, by operating system, and the Debian packages that have them. */
+const VIEWERS = {
+  linux: { readelf: 'binutils', objdump: 'binutils' },
+  win32: { objdump: 'binutils' },
+  darwin: { 'llvm-objdump': 'llvm' },
+}
+
+/** Throws `Missing` where a program is absent with which the addon of `target` is checked. */
+export function needViewers({ os }) {
+  for (const [program, from] of Object.entries(VIEWERS[os])) {
+    if (spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0) continue
+    throw new Missing(`${program} is not there, with which the addon is checked: Debian has it in the package ${from}`)
+  }
+}
+
 /** Returns the faults of an addon: it must be for its platform, need nothing newer than its floor, and export the names that Node looks for. */
-export function addonFaults(target, path) {
+function addonFaults(target, path) {
   if (target.os === 'linux') return elfFaults(target, path)
   return target.os === 'win32' ? peFaults(path) : machFaults(target, path)
 }
@@ -218,13 +233,4 @@ export function areTheTypesWrong(tarball) {
 function failure(command, args) {
   const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' })
   return status === 0 ? [] : [`${basename(args[0])}: ${stdout}${stderr}`]
-}
-
-/** Bytes of a folder's files. */
-export function sizeOf(folder) {
-  if (!existsSync(folder)) return 0
-  return readdirSync(folder, { recursive: true })
-    .map((name) => statSync(join(folder, name)))
-    .filter((entry) => entry.isFile())
-    .reduce((sum, { size }) => sum + size, 0)
 }

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { root } from '../setup.mjs'
+import { anyRust } from './toolchains.mjs'
 
 /** Licenses that an addon may come under, the preferred one first: of several that a crate offers, one is taken. */
 const ACCEPTED = ['MIT', 'Apache-2.0', 'ISC', 'BSD-3-Clause', 'BSD-2-Clause', 'Zlib', 'CC0-1.0']
@@ -19,13 +20,15 @@ const RUNTIME = {
 
 /** Crates that are linked into the addon for a target: no macros, no build scripts, no test code. */
 export function linkedCrates({ triple }) {
+  const env = { ...process.env, ...anyRust() }
   const args = ['metadata', '--format-version', '1', '--locked', '--filter-platform', triple]
   const { packages, resolve } = JSON.parse(
-    execFileSync('cargo', args, {
+    execFileSync(env.CARGO ?? 'cargo', args, {
       cwd: root,
+      env,
       encoding: 'utf8',
       maxBuffer: 1 << 28,
-      stdio: ['ignore', 'pipe', 'ignore'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     }),
   )
   const nodes = new Map(resolve.nodes.map((node) => [node.id, node]))

@@ -4,7 +4,7 @@ import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } fro
 import { join } from 'node:path'
 import { newerNode } from '../runtimes.mjs'
 import { root } from '../setup.mjs'
-import { runtimesOf } from './runtimes.mjs'
+import { bun, runtimesOf } from './runtimes.mjs'
 import { hostTarget } from './targets.mjs'
 import { Missing, npm } from './toolchains.mjs'
 
@@ -17,7 +17,7 @@ const sources = join(root, '__test__', 'package', 'project')
  * Package managers: `install(project)` gives the command for a project, `prepare(project, target, url)` writes its settings. A
  * command with `pnp` resolves packages without node_modules.
  */
-const managers = [
+export const managers = [
   {
     name: 'npm',
     command: () => [newerNode(), join(npm('npm@11.6.2'), 'bin', 'npm-cli.js'), 'install', '--no-audit', '--no-fund'],
@@ -53,19 +53,19 @@ const managers = [
   },
   {
     name: 'bun',
-    command: (target) => [bun(), 'install', '--linker=hoisted', `--os=${target.os}`, `--cpu=${target.cpu}`],
-    unable: (target) =>
-      target.libc === 'musl' && 'Bun installs for its own C library alone, and its build for musl is not tried',
+    command: (target) => [
+      ...bun(target.libc),
+      'install',
+      '--linker=hoisted',
+      `--os=${target.os}`,
+      `--cpu=${target.cpu}`,
+    ],
     settings: (_, url) => ({ 'bunfig.toml': ['[install]', `registry = "${url}"`] }),
   },
 ]
 
 function yarn() {
   return join(npm('@yarnpkg/cli-dist@4.18.1'), 'bin', 'yarn.js')
-}
-
-function bun() {
-  return join(npm('@oven/bun-linux-x64@1.4.5'), 'bin', 'bun')
 }
 
 function architectures(target, heading) {
@@ -97,8 +97,8 @@ function cell(target, manager, runtime, kind, { fault, skipped } = {}) {
   return result
 }
 
-/** Runs every cell for these targets in projects below `folder`. */
-export async function runMatrix(folder, targets, url, chosenManagers) {
+/** Runs every cell for these targets and the chosen package managers in projects below `folder`. */
+export async function runMatrix(folder, targets, url, chosen) {
   const cells = []
   const bin = join(folder, 'bin')
   mkdirSync(bin, { recursive: true })
@@ -108,22 +108,27 @@ export async function runMatrix(folder, targets, url, chosenManagers) {
   const env = { PATH: bin, HOME: join(folder, 'home'), YARN_GLOBAL_FOLDER: join(folder, 'yarn'), LANG: 'C.UTF-8' }
   if (spawnSync('cargo', ['--version'], { env }).error?.code !== 'ENOENT') throw new Error('cargo is in reach')
   for (const target of targets) {
-    let runtimes
-    try {
-      runtimes = runtimesOf(target)
-    } catch (error) {
-      if (!(error instanceof Missing)) throw error
-      cells.push(cell(target, 'all', 'none', 'all', { skipped: error.message }))
-      continue
-    }
-    for (const manager of managers.filter(({ name }) => chosenManagers.length === 0 || chosenManagers.includes(name))) {
-      const reason = manager.unable?.(target)
-      if (reason) cells.push(cell(target, manager.name, '', 'install', { skipped: reason }))
-      else cells.push(...programs(folder, target, runtimes, manager, url, env))
-    }
+    const cellsOf = (runtimes, manager) =>
+      unlessMissing(target, manager.name, () => programs(folder, target, runtimes, manager, url, env))
+    cells.push(
+      ...unlessMissing(target, 'all', () => {
+        const runtimes = runtimesOf(target)
+        return chosen.flatMap((manager) => cellsOf(runtimes, manager))
+      }),
+    )
     if (target.name === hostTarget()?.name) cells.push(...faultCells(folder, target, url, env))
   }
   return cells
+}
+
+/** Returns the cells that `run` gives, or one that says what this machine lacks for them. */
+function unlessMissing(target, manager, run) {
+  try {
+    return run()
+  } catch (error) {
+    if (!(error instanceof Missing)) throw error
+    return [cell(target, manager, '', 'install', { skipped: error.message })]
+  }
 }
 
 function programs(folder, target, runtimes, manager, url, env) {
@@ -137,7 +142,7 @@ function programs(folder, target, runtimes, manager, url, env) {
   if (installed.fault) return cells
   const node = newerNode()
   const pnp = manager.pnp ? ['--require', './.pnp.cjs', '--loader', './.pnp.loader.mjs'] : []
-  const tools = own ? project : join(folder, hostTarget().name, manager.name.replace(' ', '-'))
+  const tools = own ? project : join(folder, hostTarget()?.name ?? 'none', manager.name.replace(' ', '-'))
   const bundles = ['esbuild', 'rolldown'].filter((bundler) => {
     if (!own) {
       if (!existsSync(join(tools, `out-${bundler}`))) return false
@@ -165,10 +170,11 @@ function programs(folder, target, runtimes, manager, url, env) {
       cells.push(cell(target, manager.name, runtime.name, kind, ran))
     }
   }
-  if (own && manager.name === 'bun') {
+  if (manager.name === 'bun' && target.os === process.platform && target.cpu === process.arch) {
+    const [command, ...before] = bun(target.libc)
     for (const [kind, args] of Object.entries(kinds)) {
       const ran = result(
-        spawnSync(bun(), args, { cwd: project, env, encoding: 'utf8', timeout: 60_000 }),
+        spawnSync(command, [...before, ...args], { cwd: project, env, encoding: 'utf8', timeout: 60_000 }),
         'framepool works',
       )
       cells.push(cell(target, manager.name, 'bun', kind, ran))

