@@ -51,7 +51,7 @@ export interface Buffer extends Write {
 
 /** A buffer that can be encrypted and decrypted in place. (`aead::Buffer`) */
 export interface AeadBuffer {
-  /** The bytes from the start that `dangerSetStart()` set to the end of what is written. Throws `ERR_CLOSED` once a pool is closed. */
+  /** The bytes from the start that `dangerSetStart()` set to the end of what is written. Throws `ERR_CLOSED` once a pool is closed. (buffer_sv2 `AsRef`, `AsMut`) */
   readonly bytes: Uint8Array
   /**
    * Appends all of `source`. Throws `ERR_OUT_OF_RANGE` if the message would exceed 2^32 − 1 bytes, `ERR_NO_MEMORY`,

@@ -55,7 +55,7 @@ export interface RelayOptions {
   /** Most miners that have not sent their first frame yet, 1 to 2^32 − 1: one more ends the oldest of them. Default 12,000. */
   maxHandshakes?: number
   /**
-   * The most native memory that connections may take together, in bytes: 1 MiB to 2^53 − 1 bytes, by default 1.25 GiB. It is a limit, and is not
+   * The most native memory that connections may take together, in bytes: 2^20 (1 MiB) to 2^53 − 1, by default 1.25 GiB. It is a limit, and is not
    * allocated before it is needed.
    *
    * Each connection takes 36 KiB of the budget, or more if `maxConnections` leaves more for each. A connection that the budget has no
