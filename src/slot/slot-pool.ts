@@ -66,7 +66,7 @@ const UNCLONEABLE = Symbol('a SlotPool stays in its thread: move() its slices')
  * slot.
  */
 export class SlotPool extends GrowingBuffer implements Disposable {
-  /** Slots of a pool that is not given another number: 8. (buffer_sv2 `POOL_CAPACITY`, private there) */
+  /** Slots of a pool that is not given another number: 8. */
   static readonly SLOTS = SLOTS
   readonly #memory: SlotMemory
 
