@@ -22,6 +22,9 @@ const pages = [
     .sort(),
 ]
 
+/** Returns a pattern that matches `text` alone. `RegExp.escape` is not in all versions of Node. */
+const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
+
 const textOf = (page: string): string => readFileSync(join(root, page), 'utf8')
 
 /** Returns the code blocks of a page in one language. */
@@ -127,6 +130,49 @@ describe('The pages name files that exist', () => {
     const named = textOf(page).match(/\b(?:src|crates|__test__|scripts|benchmark|examples)\/[\w./-]*[\w/]/g) ?? []
     // Benchmarks write their own page.
     const missing = named.filter((path) => !existsSync(join(root, path)) && path !== 'benchmark/report.html')
+    expect(missing).toEqual([])
+  })
+})
+
+describe('docs/user-code.md', () => {
+  /** The tests of each row: specs, and names in which "…" stands for anything. */
+  const rows: { call: string; tests: { spec: string; name: string }[] }[] = []
+  let usual = ''
+  for (const line of textOf('docs/user-code.md').split('\n')) {
+    usual = /^Tests are in `__test__\/([^`]+)`/.exec(line)?.[1] ?? usual
+    if (!/^\| (?!Call |-)/.test(line)) continue
+    const cells = line.split(' | ')
+    let spec = usual
+    const tests = cells
+      .at(-1)!
+      .replace(/ *\|$/, '')
+      .split('; ')
+      .map((test) => {
+        const [, named, name] = /^(?:`([^`]+)`: )?(.+)$/.exec(test.trim())!
+        spec = named ?? spec
+        return { spec, name: name! }
+      })
+    rows.push({ call: cells[0]!.slice(2).trim(), tests })
+  }
+
+  /** Returns the names of the tests of a spec, and of its groups, as they are written there. */
+  function testsOf(spec: string): string[] {
+    const names = readFileSync(join(root, '__test__', spec), 'utf8').matchAll(
+      /\(\s*(['"`])((?:(?!\1).)+)\1,\s*(?:async )?[({]/g,
+    )
+    return [...names].map(([, , name]) => name!)
+  }
+
+  it('has a table for each kind of call', () => {
+    expect(rows.length).toBeGreaterThan(50)
+    expect(new Set(rows.map(({ tests }) => tests[0]!.spec)).size).toBeGreaterThan(5)
+  })
+
+  it.each(rows)('names tests that exist: $call', ({ tests }) => {
+    const missing = tests.filter(({ spec, name }) => {
+      const pattern = new RegExp(`^${escaped(name).replace(/ ?…/g, '.*')}$`)
+      return !testsOf(spec).some((test) => pattern.test(test))
+    })
     expect(missing).toEqual([])
   })
 })

@@ -1,4 +1,4 @@
-/** Program that the benchmark slice-channel forks: it sends slices or messages of 1 KiB to a worker, a round for each message that it gets. */
+// Program that the benchmark slice-channel forks: it sends slices or messages of 1 KiB to a worker, a round for each message that it gets.
 import { type Slice, SlotPool } from '../index.js'
 import { byChannel, byMessage, CHANNEL_WORKER, POST_WORKER } from './to-worker.js'
 

@@ -346,6 +346,17 @@ describe('FrameWriter', () => {
     pool.close()
   })
 
+  it.each([1, 2, 2 ** 31, 2 ** 32 - 1])(
+    'has drained when at most half of a high-water mark of %d waits',
+    async (highWaterMark) => {
+      const sink = new PassThrough().resume()
+      const writer = FrameWriter.delimited(sink, { maxFrameLength: 100, highWaterMark })
+      writer.write(Buffer.from('line'))
+      await writer.drained()
+      await writer.end()
+    },
+  )
+
   it.each([
     { lengthFieldLength: 1 },
     { lengthFieldLength: 3, endian: 'little', lengthFieldOffset: 2 },

@@ -149,6 +149,7 @@ describe.each(THROWN)('%s, thrown', (_, thrown) => {
       trap('maxMemory', thrown),
       trap('block', thrown),
       { block: trap('onBlock', thrown) },
+      { block: { backend: trap('allocate', thrown, { release: () => {} }) as never } },
       { mergeWatermarks: watermarks as never },
     ]) {
       expect(thrownBy(() => new BuddyPool(options))).toEqual({ reason: thrown })

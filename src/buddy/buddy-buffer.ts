@@ -62,31 +62,37 @@ export class BuddyBuffer implements Disposable {
   /**
    * The bytes of the logical length, not copied: at first the whole capacity. They hold what was there before. Throws `ERR_RELEASED`
    * once the buffer is released or moved, and `ERR_INVALID_STATE` if a {@link BlockBackend} gave the block and detached it. `bytes.buffer`
-   * is the whole block of 64 MiB.
+   * is the whole block of 64 MiB. (ruapc_bufpool `Buffer::as_slice`, `as_mut_slice`)
    */
   get bytes(): Uint8Array {
     const view = this.#view
     return isShown(view, this.#length) ? view : this.#show()
   }
 
-  /** Logical length in bytes. */
+  /** Logical length in bytes. (ruapc_bufpool `Buffer::len`) */
   get length(): number {
     return this.#length
   }
 
-  /** The most that the buffer can hold: 16, 64 or 256 KiB, 1, 4, 16 or 64 MiB, in bytes. */
+  /** The most that the buffer can hold: 16, 64 or 256 KiB, 1, 4, 16 or 64 MiB, in bytes. (ruapc_bufpool `Buffer::capacity`) */
   get capacity(): number {
     return this.#lease.capacity
   }
 
-  /** Changes the logical length. Throws `ERR_OUT_OF_RANGE` beyond the capacity. */
+  /**
+   * Changes the logical length. Throws `ERR_OUT_OF_RANGE` beyond the capacity, and `ERR_RELEASED` once the buffer is released or moved.
+   * (ruapc_bufpool `Buffer::set_len`, which panics there)
+   */
   setLength(length: number): void {
     this.#live()
     this.#length = integerArgument(length, 'length', 0, this.#lease.capacity)
     this.#view = null
   }
 
-  /** Appends `source` at the logical length. Throws `ERR_OUT_OF_RANGE` beyond the capacity, and then changes nothing. */
+  /**
+   * Appends `source` at the logical length. Throws `ERR_OUT_OF_RANGE` beyond the capacity, and the errors of `bytes`. Nothing has changed
+   * then. (ruapc_bufpool `Buffer::extend_from_slice`)
+   */
   extendFromSlice(source: Uint8Array): void {
     const bytes = bytesArgument(source, 'source')
     this.#live()
@@ -100,7 +106,7 @@ export class BuddyBuffer implements Disposable {
     this.#view = null
   }
 
-  /** Gives the memory back. Returns true the first time, and false after that. */
+  /** Gives the memory back. Returns true the first time, and false after that. (Dropping a ruapc_bufpool `Buffer`) */
   release(): boolean {
     const memory = this.#memory
     if (memory === null) return false
@@ -112,8 +118,9 @@ export class BuddyBuffer implements Disposable {
   /**
    * Returns a ticket with which this isolate, or another of this process, can `adopt()` the buffer, without a copy and with its logical
    * length. In this isolate the buffer counts as released from here on. Views of it lie in memory that is shared: do not use them any
-   * more. Throws `ERR_RELEASED` once the buffer is released or moved, `ERR_CLOSED` once the pool is closed, which waits for the release, and
-   * `ERR_INVALID_STATE` if the pool has a {@link BlockBackend}.
+   * more. Throws `ERR_RELEASED` once the buffer is released or moved, `ERR_CLOSED` once the pool is closed, which waits for the release,
+   * `ERR_INVALID_STATE` if the pool has a {@link BlockBackend}, and `ERR_NO_MEMORY` when the system has no memory. (`Send` of a ruapc_bufpool
+   * `Buffer`)
    */
   move(): Ticket<BuddyBuffer> {
     return { framepool: makeTicket((carrier) => departOf(this, carrier)) }

@@ -29,18 +29,28 @@ import { BLOCK_SIZE, capacityOf, kindFor } from './sizes.js'
 
 /** Options of `new BuddyPool()`. */
 export interface BuddyPoolOptions {
-  /** The most memory that blocks may take, in bytes. Default 256 MiB. Rounded down to whole blocks of 64 MiB, but at least one. */
+  /**
+   * The most memory that blocks may take, in bytes: 1 to 2^53 − 1. Default 256 MiB. Rounded down to whole blocks of 64 MiB, but at least one.
+   * (ruapc_bufpool `max_memory`)
+   */
   maxMemory?: number
   /**
-   * Number of buffers of 1, 4, 16 and 64 MiB that must be free before four free neighbors of that size are merged. They are also merged when a
-   * request for a larger buffer waits. Default 16, 8, 2 and 0. The last one is not used.
+   * Number of buffers of 1, 4, 16 and 64 MiB that must be free before four free neighbors of that size are merged, 0 to 2^32 − 1 each. They
+   * are also merged when a request for a larger buffer waits. Default 16, 8, 2 and 0. The last one is not used. (ruapc_bufpool
+   * `merge_watermarks`)
    */
   mergeWatermarks?: [number, number, number, number]
-  /** Time that a wait for 4 MiB or more may be passed over before memory is set aside for it, in milliseconds. Default 50. */
+  /**
+   * Time that a wait for 4 MiB or more may be passed over before memory is set aside for it, in milliseconds: 0 to 2^31 − 1. Default 50.
+   * (ruapc_bufpool `starvation_timeout`)
+   */
   starvationTimeoutMs?: number
-  /** Empty slabs of 1 MiB that are kept for each of 16, 64 and 256 KiB. Default 1. */
+  /** Empty slabs of 1 MiB that are kept for each of 16, 64 and 256 KiB: 0 to 2^32 − 1. Default 1. (ruapc_bufpool `slab_empty_watermark`) */
   slabEmptyWatermark?: number
-  /** Whether each thread keeps free chunks of slabs: at most 1 MiB of 16 KiB, and 2 MiB each of 64 and 256 KiB. Default true. */
+  /**
+   * Whether each thread keeps free chunks of slabs: at most 1 MiB of 16 KiB, and 2 MiB each of 64 and 256 KiB. Default true. (ruapc_bufpool
+   * `thread_cache`)
+   */
   threadCache?: boolean
   /** Steps for each new block before anything is allocated from it. */
   block?: {
@@ -63,7 +73,10 @@ export interface BuddyPoolOptions {
           file: string
         }
       | BlockBackend
-    /** Called on a later turn, in the isolate that made the pool, when that first meets the block. */
+    /**
+     * Called on a later turn, in the isolate that made the pool, when that first meets the block. An exception from it is an uncaught
+     * exception. (ruapc_bufpool `Devices::register`)
+     */
     onBlock?: (block: { bytes: number; index: number }) => void
   }
 }
@@ -112,9 +125,9 @@ export class BuddyPool implements AsyncDisposable {
   #closing: Promise<void> | null = null
 
   /**
-   * Makes a pool. It maps nothing yet.
+   * Makes a pool. It maps nothing yet. Throws `ERR_NO_MEMORY` when the system has no memory. (ruapc_bufpool `BufferPool::new`)
    *
-   * @param options A wrong option throws `ERR_INVALID_ARG_TYPE` or `ERR_OUT_OF_RANGE`.
+   * @param options A wrong option throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` or `ERR_OUT_OF_RANGE`.
    */
   constructor(options?: BuddyPoolOptions)
   constructor(options?: BuddyPoolOptions, key?: symbol, arrived?: BuddyMemory) {
@@ -139,7 +152,7 @@ export class BuddyPool implements AsyncDisposable {
 
   /**
    * Returns the capacity of the buffer that a request of `size` bytes gets: 16, 64 or 256 KiB, 1, 4, 16 or 64 MiB, in bytes. Throws
-   * `ERR_OUT_OF_RANGE` for 0 and above 64 MiB.
+   * `ERR_OUT_OF_RANGE` for 0 and above 64 MiB. (ruapc_bufpool `BufferPool::allocation_capacity`)
    */
   static capacityFor(size: number): number {
     return capacityOf(kindOf(size))
@@ -147,8 +160,9 @@ export class BuddyPool implements AsyncDisposable {
 
   /**
    * Allocates a buffer of at least `size` bytes now. Returns null at the limit. May map a block. Throws `ERR_OUT_OF_RANGE` as
-   * `capacityFor()` does, a {@link SystemError} if the system refuses a block or what `block` asks for, and `ERR_CLOSED` once the pool is
-   * closed.
+   * `capacityFor()` does, `ERR_NO_MEMORY` if the system has no memory for another block, a {@link SystemError} if it refuses what `block` asks
+   * for, what `allocate()` of a {@link BlockBackend} throws, `ERR_BUSY` while that runs, and `ERR_CLOSED` once the pool is closed.
+   * (ruapc_bufpool `BufferPool::allocate`)
    */
   tryAllocate(size: number, options?: AllocateOptions): BuddyBuffer | null {
     const kind = kindOf(size)
@@ -159,7 +173,7 @@ export class BuddyPool implements AsyncDisposable {
     return null
   }
 
-  /** Allocates a buffer as `tryAllocate()` does, but throws `ERR_MEMORY_LIMIT` at the limit. */
+  /** Allocates a buffer as `tryAllocate()` does, but throws `ERR_MEMORY_LIMIT` at the limit. (ruapc_bufpool `BufferPool::allocate`) */
   allocateSync(size: number, options?: AllocateOptions): BuddyBuffer {
     const buffer = this.tryAllocate(size, options)
     if (buffer === null) {
@@ -172,6 +186,7 @@ export class BuddyPool implements AsyncDisposable {
    * Allocates a buffer of at least `size` bytes as soon as there is one. Blocks are mapped on another thread. Waits for the smallest
    * buffers are served first, and equal ones in the order in which they began. A wait that was passed over for `starvationTimeoutMs`
    * has memory set aside for it. Rejects with the errors that `tryAllocate()` throws, with `signal.reason` and with `ERR_TIMEOUT`.
+   * (ruapc_bufpool `BufferPool::async_allocate`)
    */
   allocate(size: number, options?: WaitOptions & AllocateOptions): Promise<BuddyBuffer> {
     const memory = this.#memory
@@ -203,7 +218,7 @@ export class BuddyPool implements AsyncDisposable {
       : buffer
   }
 
-  /** Returns the figures of the pool, also while it is closing and after. */
+  /** Returns the figures of the pool, also while it is closing and after. (ruapc_bufpool `BufferPool::allocated_memory`, `free_counts`, …) */
   stats(): BuddyPoolStats {
     const { freeCounts, pendingCounts, slabFreeCounts, ...report } = this.#memory.report()
     return {
@@ -216,8 +231,8 @@ export class BuddyPool implements AsyncDisposable {
 
   /**
    * Returns a ticket with which another isolate of this process can `adopt()` the pool. Both then have one pool with one limit, and keep
-   * no released buffers in a magazine. Throws `ERR_CLOSED` once the pool is closed, and `ERR_INVALID_STATE` if it has a
-   * {@link BlockBackend}: memory of an isolate's own stays there.
+   * no released buffers in a magazine. Throws `ERR_CLOSED` once the pool is closed, `ERR_INVALID_STATE` if it has a {@link BlockBackend}:
+   * memory of an isolate's own stays there, and `ERR_NO_MEMORY` when the system has no memory. (ruapc_bufpool `Arc<BufferPool>`)
    */
   share(): Ticket<BuddyPool> {
     return { framepool: makeTicket((carrier) => this.#memory.depart(carrier)) }
@@ -226,7 +241,8 @@ export class BuddyPool implements AsyncDisposable {
   /**
    * Closes the pool for all isolates that share it. New requests, and those that wait, fail with `ERR_CLOSED`, and tickets that were
    * not adopted are revoked. Resolves when the last buffer is released, and keeps the process alive until then. The memory goes back
-   * at once then, and views of it have length 0. Idempotent.
+   * at once then, and views of it have length 0. Rejects with the first error that `release()` of a {@link BlockBackend} throws, once all
+   * blocks were given back. Idempotent. (Dropping a ruapc_bufpool `BufferPool`)
    */
   close(): Promise<void> {
     this.#closing ??= nativeWait(

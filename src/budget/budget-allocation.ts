@@ -61,19 +61,19 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
     }
   }
 
-  /** Number of buffers. */
+  /** Number of buffers. (frozen_core `BufPoolAllocation::length`) */
   get length(): number {
     return this.#length
   }
 
-  /** Size of all buffers in bytes: `length` times the buffer size of the pool. */
+  /** Size of all buffers in bytes: `length` times the buffer size of the pool. (frozen_core `BufPoolAllocation::allocated_bytes`) */
   get allocatedBytes(): number {
     return this.#length * this.#bufferSize
   }
 
   /**
    * The bytes of all buffers, not copied. They hold what was there before unless the memory was allocated with `zero`. Throws
-   * `ERR_RELEASED` once the allocation is released or moved.
+   * `ERR_RELEASED` once the allocation is released or moved, and `ERR_NO_MEMORY` when the system has no memory to show them.
    */
   get bytes(): Uint8Array {
     const length = this.#length * this.#bufferSize
@@ -82,14 +82,16 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
     return view
   }
 
-  /** Returns the first buffer. Throws `ERR_RELEASED` once the allocation is released or moved. */
+  /**
+   * Returns the first buffer. Throws the errors of `bytes`. (frozen_core `BufPoolAllocation::first`, a pointer there)
+   */
   first(): Uint8Array {
     return this.#buffer(0)
   }
 
   /**
    * Returns the buffer at `index`, or undefined if there is none. A negative index counts from the end, as with
-   * `Array.prototype.at`. Throws `ERR_RELEASED` once the allocation is released or moved.
+   * `Array.prototype.at`. Throws `ERR_INVALID_ARG_TYPE` if `index` is not a number, and the errors of `bytes`.
    */
   at(index: number): Uint8Array | undefined {
     const place = placeArgument(index, this.#length)
@@ -98,12 +100,15 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
     return undefined
   }
 
-  /** Yields every buffer in turn. */
+  /** Yields every buffer in turn. Throws the errors of `bytes`. (frozen_core `BufPoolAllocation::iter`) */
   *[Symbol.iterator](): Iterator<Uint8Array> {
     for (let index = 0; index < this.#length; index++) yield this.#buffer(index)
   }
 
-  /** Frees the memory, which the next request that waits can have. Returns true the first time, and false after that. */
+  /**
+   * Frees the memory, which the next request that waits can have. Returns true the first time, and false after that. (Dropping a frozen_core
+   * `BufPoolAllocation`)
+   */
   release(): boolean {
     const handle = this.#handle
     if (handle === null) return false
@@ -116,8 +121,8 @@ export class BudgetAllocation implements Disposable, Iterable<Uint8Array> {
   /**
    * Returns a ticket with which this isolate, or another of this process, can `adopt()` the allocation, without a copy. In this isolate
    * the allocation counts as released from here on, and views of it have length 0. It counts towards the budget of its pool as
-   * before. Throws `ERR_RELEASED` once the allocation is released or moved, and `ERR_CLOSED` once the pool is closed, which waits for
-   * the release.
+   * before. Throws `ERR_RELEASED` once the allocation is released or moved, `ERR_CLOSED` once the pool is closed, which waits for the
+   * release, and `ERR_NO_MEMORY` when the system has no memory. (`Send` of a frozen_core `BufPoolAllocation`)
    */
   move(): Ticket<BudgetAllocation> {
     return { framepool: makeTicket((carrier) => departOf(this, carrier)) }

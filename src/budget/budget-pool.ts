@@ -65,7 +65,7 @@ export class BudgetPool implements AsyncDisposable {
   #final: BudgetPoolStats | null = null
 
   /**
-   * Makes a pool. It allocates nothing yet.
+   * Makes a pool. It allocates nothing yet. (frozen_core `BufPool::new`)
    *
    * @param config `bufferSize`: bytes, a power of two from 8 to 16,384. `maxMemory`: bytes, more than `bufferSize`, at most 2^53 − 1.
    *   Anything else throws `ERR_OUT_OF_RANGE`.
@@ -86,12 +86,12 @@ export class BudgetPool implements AsyncDisposable {
     tellCreated(this.#source, this.#maxMemory)
   }
 
-  /** Size of one buffer in bytes. */
+  /** Size of one buffer in bytes. (frozen_core `BufPoolCfg::buffer_size`) */
   get bufferSize(): BufferSize {
     return this.#bufferSize
   }
 
-  /** The most that can be allocated at once, in bytes. */
+  /** The most that can be allocated at once, in bytes. (frozen_core `BufPoolCfg::max_memory`) */
   get maxMemory(): number {
     return this.#maxMemory
   }
@@ -99,7 +99,7 @@ export class BudgetPool implements AsyncDisposable {
   /**
    * Allocates `count` buffers now. Returns null if the budget has no room for them, or others wait. `count` is 1 to 65,535 and no more
    * than `maxMemory` allows, otherwise `ERR_OUT_OF_RANGE`. Throws `ERR_NO_MEMORY` when the system has no memory, and `ERR_CLOSED`
-   * once the pool is closed.
+   * once the pool is closed. (frozen_core `BufPool::allocate`, called only when the budget has room)
    */
   tryAllocate(count: number, options?: AllocateOptions): BudgetAllocation | null {
     this.#checkCount(count)
@@ -113,7 +113,7 @@ export class BudgetPool implements AsyncDisposable {
 
   /**
    * Allocates `count` buffers when it is the turn of this request. Requests settle in the order in which they were made. Rejects with
-   * the errors that `tryAllocate()` throws, with `signal.reason` and with `ERR_TIMEOUT`.
+   * the errors that `tryAllocate()` throws, with `signal.reason` and with `ERR_TIMEOUT`. (frozen_core `BufPool::allocate`)
    */
   allocate(count: number, options?: WaitOptions & AllocateOptions): Promise<BudgetAllocation> {
     const grant: BudgetGrant = { allocation: null }
@@ -139,7 +139,7 @@ export class BudgetPool implements AsyncDisposable {
 
   /**
    * Allocates as `allocate()` does, but blocks this thread and its event loop for at most `timeoutMs` (0 to 2^31 − 1). Throws
-   * `ERR_TIMEOUT` after that. Only another thread can make room meanwhile.
+   * `ERR_TIMEOUT` after that. Only another thread can make room meanwhile. (frozen_core `BufPool::allocate`, which has no timeout)
    */
   allocateSync(count: number, options: { timeoutMs: number } & AllocateOptions): BudgetAllocation {
     const timeoutMs = timeoutArgument(options)
@@ -157,7 +157,8 @@ export class BudgetPool implements AsyncDisposable {
 
   /**
    * Returns a ticket with which another isolate of this process can `adopt()` the pool. Both then have one pool, with one budget and one
-   * queue. Throws `ERR_CLOSED` once the pool is closed.
+   * queue. Throws `ERR_CLOSED` once the pool is closed, and `ERR_NO_MEMORY` when the system has no memory. (`Sync` of a frozen_core
+   * `BufPool`)
    */
   share(): Ticket<BudgetPool> {
     this.#checkOpen()
@@ -167,7 +168,7 @@ export class BudgetPool implements AsyncDisposable {
   /**
    * Closes the pool for all isolates that share it. New requests, and those that wait, fail with `ERR_CLOSED`, and tickets that were
    * not adopted are revoked. Resolves when the last allocation is released, and keeps the process alive until then. It never blocks.
-   * Idempotent.
+   * Idempotent. (Dropping a frozen_core `BufPool`, which blocks there)
    */
   close(): Promise<void> {
     this.#closing ??= nativeWait(

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 /** The streams that a writer was made for. */
 const bound = new WeakSet<Duplex>()
 
-/** Notes that a writer was made for `socket`, and ends its sending side. */
+/** Notes that a writer was made for `socket`. The writer then ends the sending side. */
 export function bindWriter(socket: Duplex): void {
   bound.add(socket)
 }

@@ -28,8 +28,8 @@ const readerKey = Symbol('framepool.frame-reader')
 const UNCLONEABLE = Symbol('a FrameReader stays in its thread: move() its batches')
 
 /**
- * Reads a stream of frames, one for each connection. All frames that a read brings lie side by side in one slice, and come as one batch.
- * It holds the bytes of an unfinished frame.
+ * Reads frames from one stream. Make one for each connection. All frames that a read brings lie side by side in one slice, and come as one
+ * batch. The reader holds the bytes of an unfinished frame.
  */
 export class FrameReader implements Disposable {
   readonly #core: ReaderCore

@@ -29,9 +29,9 @@ import {
 } from './layout.js'
 import { Outgoing, owned } from './outgoing.js'
 
-/** Options of every `FrameWriter`, besides those of the reader of the same frames, whose `pool` and `budget` have no meaning here. */
+/** Options of every `FrameWriter`, besides those of the reader of the same frames. A writer does not use `pool` and `budget`. */
 export interface WriterOptions {
-  /** Bytes that wait to be sent at which `write()` and `forward()` return false. Default 65,536. */
+  /** Number of bytes, 1 to 2^32 − 1: when this many wait to be sent, `write()` and `forward()` return false. Default 65,536. */
   highWaterMark?: number
 }
 
@@ -139,9 +139,9 @@ export class FrameWriter implements Disposable {
     return this.#hasRoom
   }
 
-  /** Resolves when less than half of `highWaterMark` waits. Rejects with `ERR_CLOSED` when the socket breaks or the writer is closed. */
+  /** Resolves when at most half of `highWaterMark` waits. Rejects with `ERR_CLOSED` when the socket breaks or the writer is closed. */
   drained(options?: WaitOptions): Promise<void> {
-    return this.#out.drained(this.#highWaterMark >> 1, options)
+    return this.#out.drained(Math.floor(this.#highWaterMark / 2), options)
   }
 
   /** Sends everything, and ends the sending side of the socket. Rejects with `ERR_CLOSED` if the socket breaks before. */

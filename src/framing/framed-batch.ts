@@ -98,12 +98,12 @@ export class FramedBatch implements Iterable<Uint8Array>, Disposable {
     return this.#shape.frames
   }
 
-  /** Any number, by default 0. It goes with the batch to another worker. */
+  /** A number of your choice, by default 0, which goes with the batch to another worker. */
   get tag(): number {
     return this.#tag
   }
 
-  /** Sets the number. Throws `ERR_INVALID_ARG_TYPE` for anything else. */
+  /** Sets the tag. Throws `ERR_INVALID_ARG_TYPE` if `tag` is not a number. */
   set tag(tag: number) {
     if (typeof tag !== 'number') throw invalidArgType(`tag must be a number, not ${typeof tag}`)
     this.#tag = tag
@@ -163,8 +163,8 @@ export class FramedBatch implements Iterable<Uint8Array>, Disposable {
 
   /**
    * Returns a ticket with which another isolate of this process can `adopt()` the batch, with its table and its tag, and without a copy. In
-   * this isolate it counts as released from here on. Throws `ERR_BUSY` while it is being forwarded, and `ERR_INVALID_STATE` if it has no
-   * frames.
+   * this isolate the batch counts as released from here on. Throws `ERR_RELEASED`, `ERR_BUSY` while the batch is being forwarded,
+   * `ERR_INVALID_STATE` if it has no frames, and `ERR_NO_MEMORY` when the system has no memory.
    */
   move(): Ticket<FramedBatch> {
     return { framepool: makeTicket((carrier) => departOf(this, carrier)) }

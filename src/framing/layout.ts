@@ -15,23 +15,23 @@ export interface ReaderOptions {
   /** Pool that batches lie in. Default: up to eight of 512 KiB and 32 slots, which all readers of the isolate share. */
   pool?: SlotPool
   /**
-   * Bytes of unreleased batches and unfinished frames that all who share it may hold together. `attach()` stops reading at the limit, and
-   * goes on in turn. `receive()` throws `ERR_MEMORY_LIMIT`. Default: no limit.
+   * Budget for unreleased batches and unfinished frames. Other readers and pools may share it. At the limit `attach()` stops reading until
+   * it is its turn, and `receive()` throws `ERR_MEMORY_LIMIT`. Default: no limit.
    */
   budget?: MemoryBudget
 }
 
 /** Options of `FrameReader.lengthDelimited()`, by the names that Netty and tokio-util use. Sizes are in bytes. */
 export interface LengthDelimitedOptions extends ReaderOptions {
-  /** Offset of the length field in the frame, in bytes. Default 0. */
+  /** Offset of the length field in the frame, in bytes: 0 to 65,536. Default 0. */
   lengthFieldOffset?: number
-  /** Length of the length field. Default 4. */
+  /** Length of the length field in bytes. Default 4. */
   lengthFieldLength?: 1 | 2 | 3 | 4 | 8
   /** Byte order of the length field. Default `'big'`. */
   endian?: 'big' | 'little'
   /** Number that is added to the length field, −2^31 to 2^31 − 1. Default 0: the field counts the bytes that follow it. */
   lengthAdjustment?: number
-  /** Length of the header. Default: it ends with the length field. */
+  /** Length of the header in bytes: from the end of the length field to 65,536. Default: it ends with the length field. */
   headerLength?: number
 }
 
@@ -45,7 +45,7 @@ export interface DelimitedOptions extends ReaderOptions {
 export interface HeaderOptions extends ReaderOptions {
   /** Length of the header in bytes: 1 to 65,536. */
   headerLength: number
-  /** Returns the length of a frame in bytes, its header included. Called once a frame, when its header has come. */
+  /** Returns the length of a frame in bytes, its header included. Called once for each frame, when its header has come. */
   frameLength(header: Uint8Array): number
 }
 

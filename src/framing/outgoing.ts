@@ -16,7 +16,7 @@ const SMALL = SCRATCH / 4
 const MOST_SCRATCHES = 64
 const scratches: Uint8Array<ArrayBuffer>[] = []
 
-/** As many bytes are not kept for more to come. */
+/** Number of gathered bytes at which they go out at once. */
 const ENOUGH = 65_536
 
 /** Bytes that go out, and a function to be called when the socket has taken them. */

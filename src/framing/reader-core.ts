@@ -69,7 +69,7 @@ export class ReaderCore {
 
   constructor(
     layout: FrameLayout,
-    /** Returns the pool for a batch of about so many bytes. */
+    /** Returns the pool for a batch of about `bytes` bytes. */
     poolFor: (bytes: number) => SlotMemory,
     purse: Purse | null,
     scanner: HeaderScanner | null,
@@ -134,7 +134,7 @@ export class ReaderCore {
     return this.#taken(fault, spare)
   }
 
-  /** Has native code know the lengths of the frames that begin in `chunk`. Returns what notes that the chunk was taken in. */
+  /** Tells native code the lengths of the frames that begin in `chunk`. Returns a function that notes that the chunk was taken in. */
   #announce(chunk: Uint8Array): (() => void) | null {
     if (this.#scanner === null) return null
     const { lengths, moveOn } = this.#scanner.scan(chunk)

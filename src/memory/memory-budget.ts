@@ -36,8 +36,7 @@ let handleOf: (budget: MemoryBudget) => Handle
 const UNCLONEABLE = Symbol('a MemoryBudget is not cloned: post what its share() returns')
 
 /**
- * A number of bytes that all who share it hold together at most: readers, slot pools, and code of your own. It allocates nothing. A request
- * for more than is left waits. Requests that wait are served in the order in which they came, also those of other threads.
+ * A limit in bytes that readers, slot pools and code of your own share. It allocates nothing. A request for more than is left waits. Requests that wait are served in the order in which they came, also those of other threads.
  */
 export class MemoryBudget {
   readonly #handle: Handle
@@ -103,7 +102,10 @@ export class MemoryBudget {
     return waits ? tellOfWait(this.#source, bytes, reservation) : reservation
   }
 
-  /** Returns a ticket with which another isolate of this process can `adopt()` the budget. Both then have one budget and one queue. */
+  /**
+   * Returns a ticket with which another isolate of this process can `adopt()` the budget. Both then have one budget and one queue. Throws
+   * `ERR_NO_MEMORY` when the system has no memory.
+   */
   share(): Ticket<MemoryBudget> {
     return { framepool: makeTicket((carrier) => departMemoryBudget(this.#handle, carrier)) }
   }

@@ -9,7 +9,7 @@ const acquisitions = new FinalizationRegistry<{ handle: Handle; giveBack: GiveBa
 )
 
 /**
- * Has `giveBack` called with `handle` if `object` is collected before `released()`. It gives back what the object holds natively,
+ * Calls `giveBack` with `handle` if `object` is collected before `released()`. It gives back what the object holds natively,
  * and must not lead to the object. Views may still be in use then. Debug mode reports the collection as a leak.
  */
 export function acquired(object: object, kind: ObjectKind, handle: Handle, giveBack: GiveBack): void {
@@ -18,7 +18,7 @@ export function acquired(object: object, kind: ObjectKind, handle: Handle, giveB
 }
 
 /**
- * Has `giveBack` called with `held` when `object` is collected. Neither of the two may lead to the object. Views may still be in use then.
+ * Calls `giveBack` with `held` when `object` is collected. Neither of the two may lead to the object. Views may still be in use then.
  */
 export function whenCollected<T>(object: object, held: T, giveBack: (held: T) => unknown): void {
   collected.register(object, () => giveBack(held))

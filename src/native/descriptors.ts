@@ -118,7 +118,7 @@ export function pumpMoved(pump: Handle): bigint {
   return guarded(() => native.pumpMoved(pump))
 }
 
-/** Has a pump read no more. It still writes what it has read. */
+/** Stops the reading of a pump. The pump still writes what it has read. */
 export function stopPump(pump: Handle): void {
   guarded(() => native.pumpStop(pump))
 }

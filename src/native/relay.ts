@@ -47,12 +47,12 @@ export function defaultRelayMemory(): number {
   return guarded(() => native.relayDefaults()).maxMemory
 }
 
-/** Has a link connect to the first of `hosts`, IP addresses, that answers. */
+/** Connects a link to the first of `hosts`, IP addresses, that answers. */
 export function connectLink(relay: Handle, link: number, hosts: string[], port: number, key: string | undefined): void {
   guarded(() => native.relayConnect(relay, link, hosts, port, key))
 }
 
-/** Has a relay accept no more, and end each link when all answers have gone out. */
+/** Stops a relay from accepting, and ends each link when all answers have gone out. */
 export function drainRelay(relay: Handle): void {
   guarded(() => native.relayDrain(relay))
 }
@@ -190,7 +190,7 @@ export function sendOnLink(
   check()
 }
 
-/** Has an event tell when what was sent on a link has gone out, as far as it should before more is sent. */
+/** Asks for an event when the bytes sent on a link have gone out, as far as they should before more is sent. */
 export function watchOutput(relay: Handle, link: number, direction: Direction): void {
   writeWay(relay, link, direction)
   relayWatchOutput()

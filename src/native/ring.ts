@@ -72,7 +72,7 @@ export function ringHalfView(half: Handle): ArrayBuffer {
   return callOn(half, ringView)
 }
 
-/** Ends a half: the other half hears of it. */
+/** Ends a half. It can do nothing more, and the other half learns that it has ended. */
 export function endRingHalf(half: Handle): void {
   callOn(half, ringEnd)
 }

@@ -167,7 +167,7 @@ export function takeSlot(pool: SlotBacklog): SlicePlace {
   }
 }
 
-/** Has native code catch up, so that what it reports is exact. */
+/** Tells native code everything, so that what it reports is exact. */
 export function settleSlots(pool: SlotBacklog): void {
   writeBacklog(pool)
   slotSettle()

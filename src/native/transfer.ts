@@ -81,7 +81,7 @@ export interface BatchShape {
 const tagNumber = new Float64Array(1)
 const tagWords = new Uint32Array(tagNumber.buffer)
 
-/** Has `depart` send an object away with a number. */
+/** Calls `depart`, which sends an object away, so that a number goes along. */
 export function departTagged(tag: number, depart: () => void): void {
   tagNumber[0] = tag
   control[Word.Tagged] = 1
@@ -94,7 +94,7 @@ export function departTagged(tag: number, depart: () => void): void {
   }
 }
 
-/** Has `depart` send a slice away as a batch of frames. */
+/** Calls `depart`, which sends a slice away, so that it goes as a batch of frames. */
 export function departBatch(shape: BatchShape, tag: number, depart: () => void): void {
   control[Word.Table] = shape.table
   control[Word.Frames] = shape.frames
@@ -351,7 +351,7 @@ export function foreignRegionView(region: Handle): ArrayBuffer {
   return view
 }
 
-/** Has `closed` called when the region's pool is gone. Returns false, and calls nothing, if the pool is gone already. */
+/** Calls `closed` when the region's pool is gone. Returns false, and calls nothing, if the pool is gone already. */
 export function watchRegion(region: Handle, closed: () => void): boolean {
   writeRegion(region)
   regionWatch(closed)

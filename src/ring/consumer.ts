@@ -166,8 +166,8 @@ export class Consumer implements RingHalf {
   }
 
   /**
-   * Ends this half: it reads nothing more, and the producer hears of it. Idempotent. Throws `ERR_BUSY` for a session's output: close
-   * the session instead.
+   * Ends this half. It can read nothing more, and `ended` of the producer is true. Idempotent. Throws `ERR_BUSY` for a session's output:
+   * close the session instead.
    */
   end(): void {
     checkIdle(this.#source)
@@ -175,7 +175,7 @@ export class Consumer implements RingHalf {
   }
 
   /**
-   * Ends this half and gives back its share of the memory: views of it have length 0. Returns true the first time, and false after.
+   * Ends this half and gives back its share of the memory: views of it have length 0. Returns true the first time, and false after that.
    * Throws `ERR_BUSY` while the half is in use, and for a session's output.
    */
   release(): boolean {
@@ -185,8 +185,9 @@ export class Consumer implements RingHalf {
 
   /**
    * Returns a ticket with which this isolate, or another one of the process, can `adopt()` this half with its position and with what
-   * is in the ring. Here the half counts as released, and views of it have length 0. Throws `ERR_BUSY` while it is in use by a wait,
-   * a callback, a stream, a socket or native I/O, and for a session's output.
+   * is in the ring. In this isolate the half counts as released, and views of it have length 0. Throws `ERR_RELEASED`, `ERR_BUSY` while
+   * the half is in use by a wait, a callback, a stream, a socket or native I/O, and for a session's output, and
+   * `ERR_NO_MEMORY` when the system has no memory.
    */
   move(): Ticket<Consumer> {
     return { framepool: makeTicket((carrier) => this.#owned.depart(carrier)) }

@@ -202,7 +202,7 @@ export class Producer implements RingHalf, Write {
   }
 
   /**
-   * Ends this half and gives back its share of the memory: views of it have length 0. Returns true the first time, and false after.
+   * Ends this half and gives back its share of the memory: views of it have length 0. Returns true the first time, and false after that.
    * Throws `ERR_BUSY` while the half is in use.
    */
   release(): boolean {
@@ -213,8 +213,9 @@ export class Producer implements RingHalf, Write {
 
   /**
    * Returns a ticket with which this isolate, or another one of the process, can `adopt()` this half with its position and with what
-   * is in the ring. Here the half counts as released, and views of it have length 0. Throws `ERR_BUSY` while it is in use by a wait,
-   * a callback, a stream, a socket or native I/O.
+   * is in the ring. In this isolate the half counts as released, and views of it have length 0. Throws `ERR_RELEASED`, `ERR_BUSY` while
+   * the half is in use by a wait, a callback, a stream, a socket or native I/O, and
+   * `ERR_NO_MEMORY` when the system has no memory.
    */
   move(): Ticket<Producer> {
     return { framepool: makeTicket((carrier) => this.#live.depart(carrier)) }

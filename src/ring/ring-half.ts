@@ -10,8 +10,8 @@ export interface RingHalf extends Disposable {
   readonly isEmpty: boolean
   /** True when the other half has ended or was released. */
   readonly ended: boolean
-  /** Ends this half: it does nothing any more, and the other half hears of it. */
+  /** Ends this half. It can do nothing more, and `ended` of the other half is true. */
   end(): void
-  /** Ends this half and gives back its share of the memory. Returns true the first time, and false after. */
+  /** Ends this half and gives back its share of the memory. Returns true the first time, and false after that. */
   release(): boolean
 }

@@ -46,9 +46,9 @@ export interface RingSource {
 
 /** A half of a byte ring that belongs to its holder. */
 export interface OwnedHalf {
-  /** Ends this half: the other hears of it. Does nothing the second time. */
+  /** Ends this half. It can do nothing more, and `ended` of the other half is true. Does nothing the second time. */
   end(): void
-  /** Releases this half. Returns true the first time, and false after. */
+  /** Releases this half. Returns true the first time, and false after that. */
   release(): boolean
   /** Sends this half out of the isolate by `carrier`. If that throws, the half stays. */
   depart(carrier: Carrier): void

@@ -54,7 +54,7 @@ class BorrowedMemory implements SliceMemory {
   }
 
   #close(): void {
-    // A release may have heard of it before.
+    // A release may have closed it before.
     if (this.#closed) return
     this.#closed = true
     this.#freeIfUnused()

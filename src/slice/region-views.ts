@@ -3,7 +3,7 @@ import { ShownMemory } from '../native/shown-memory.js'
 /**
  * The region of a slot pool as this isolate sees it. It keeps a view of the place that was last shown twice in a row, because messages
  * often come back to the place of the one before: making a view costs more than all other work on a message. Messages that take turns
- * in many slots would gain nothing from a view of each: reading so many objects costs more than making them.
+ * in many slots would gain nothing from a view of each: reading a view for each slot costs more than making it.
  */
 export class RegionViews extends ShownMemory {
   #offset = -1

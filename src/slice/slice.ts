@@ -129,7 +129,8 @@ export class Slice implements Disposable {
   /**
    * Returns a ticket with which this isolate, or another of this process, can `adopt()` the slice, without a copy. In this isolate
    * the slice counts as released from here on. Views of a heap slice have length 0 then. Views of a slice in a slot lie in memory that
-   * is shared: do not use them any more. Throws `ERR_RELEASED` once the slice is released or moved.
+   * is shared: do not use them any more. Throws `ERR_RELEASED` once the slice is released or moved, and `ERR_NO_MEMORY` when the system has
+   * no memory. (`Send` of a buffer_sv2 `Slice`)
    */
   move(): Ticket<Slice> {
     return { framepool: makeTicket((carrier) => departOf(this, carrier)) }

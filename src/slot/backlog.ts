@@ -9,7 +9,7 @@ import { MAX_BYTES } from '../support/arguments.js'
  * native code. So views are made and slices taken without crossing, and the next crossing reports all releases, messages and writes in
  * order. Releases are bit masks, with one bit for each slot.
  *
- * If a message is taken with nothing else alive, and released before native code has heard of it, it is only counted.
+ * If a message is taken with nothing else alive, and released before native code was told of it, it is only counted.
  */
 export class Backlog implements SlotBacklog {
   readonly handle: Handle

@@ -56,7 +56,7 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
     return this.#memory.length
   }
 
-  /** True when no bytes are written that were not taken. */
+  /** True when no bytes are written that were not taken. (buffer_sv2 `Buffer::is_empty`) */
   get isEmpty(): boolean {
     return this.#memory.length === 0
   }
@@ -72,7 +72,10 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
     return memory.pending(memory.hidden, memory.length - memory.hidden)
   }
 
-  /** Appends all of `source`. */
+  /**
+   * Appends all of `source`. Throws `ERR_OUT_OF_RANGE` if the message would exceed 2^32 − 1 bytes, `ERR_NO_MEMORY`, `ERR_MEMORY_LIMIT` at the
+   * limit of a pool's `heapLimit`, and `ERR_CLOSED` once a pool is closed. Nothing is written then. (buffer_sv2 `AeadBuffer::extend_from_slice`)
+   */
   extendFromSlice(source: Uint8Array): void {
     this.#append(bytesArgument(source, 'source'), outOfRange)
   }

@@ -46,8 +46,8 @@ export interface SlotPoolOptions {
   /** Slots of the pool, 1 to 32, each for one slice in its region. Default 8, as in buffer_sv2. */
   slots?: number
   /**
-   * The most bytes that slices of the pool may take on the heap, or a budget that counts them, which pools and readers can share. A call
-   * that would take more throws `ERR_MEMORY_LIMIT`. Default: no limit.
+   * The most bytes that slices of the pool may take on the heap, 1 to 2^53 − 1, or a budget that counts them, which pools and readers can
+   * share. A call that would take more throws `ERR_MEMORY_LIMIT`. Default: no limit.
    */
   heapLimit?: number | MemoryBudget
   /** Whether the pool is in debug mode. Default: whether the process is (`FRAMEPOOL_DEBUG=1`). */
@@ -72,7 +72,7 @@ export class SlotPool extends GrowingBuffer implements Disposable {
   readonly #memory: SlotMemory
 
   /**
-   * Makes a pool and allocates its memory. Throws `ERR_NO_MEMORY` if the system has none.
+   * Makes a pool and allocates its memory. Throws `ERR_NO_MEMORY` if the system has none. (buffer_sv2 `BufferPool::new`)
    *
    * @param capacity Size of the region in bytes, 0 to 2^32 − 1. Otherwise `ERR_OUT_OF_RANGE`. With 0 every slice comes from the heap.
    * @param options A wrong option throws `ERR_INVALID_ARG_TYPE` or `ERR_OUT_OF_RANGE`.
@@ -108,14 +108,17 @@ export class SlotPool extends GrowingBuffer implements Disposable {
     return this.#memory.capacity
   }
 
-  /** Mode of the pool at present. Throws `ERR_CLOSED` once the pool is closed. */
+  /**
+   * Mode of the pool at present. Throws `ERR_CLOSED` once the pool is closed. (buffer_sv2 `BufferPool::is_back_mode`, `is_front_mode`,
+   * `is_alloc_mode`)
+   */
   get mode(): PoolMode {
     return this.#report().mode as PoolMode
   }
 
   /**
-   * True when no slice of the pool is alive, in a slot or on the heap. A heap slice that was moved counts no more. A slice in a slot
-   * that was moved counts until the pool is closed.
+   * True when no slice of the pool is alive, in a slot or on the heap. A heap slice no longer counts once it is moved. A slice in a slot
+   * counts after `move()`, too, until its new owner releases it or the pool is closed. (buffer_sv2 `Buffer::is_droppable`)
    */
   override get isDroppable(): boolean {
     return this.#memory.isDroppable
@@ -135,7 +138,7 @@ export class SlotPool extends GrowingBuffer implements Disposable {
 
   /**
    * Closes the pool: all further use throws `ERR_CLOSED`, and bytes that were not taken are dropped. Live slices stay readable until
-   * they are released; the last release gives the memory back. Idempotent.
+   * they are released; the last release gives the memory back. Idempotent. (Dropping a buffer_sv2 `BufferPool`, which waits there)
    */
   close(): void {
     this.#memory.close()

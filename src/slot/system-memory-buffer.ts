@@ -15,7 +15,7 @@ export class SystemMemoryBuffer extends GrowingBuffer {
   readonly #memory: SystemMemory
 
   /**
-   * Makes an empty buffer.
+   * Makes an empty buffer. (buffer_sv2 `BufferFromSystemMemory::new`)
    *
    * @param initialCapacity Capacity in bytes, 0 to 2^32 − 1, by default 0. Otherwise `ERR_OUT_OF_RANGE`. It has no effect, as in the
    *   crate.
@@ -28,7 +28,7 @@ export class SystemMemoryBuffer extends GrowingBuffer {
     uncloneable(this, UNCLONEABLE)
   }
 
-  /** True when no slice of the buffer is alive. */
+  /** True when no slice of the buffer is alive. (buffer_sv2 `Buffer::is_droppable`) */
   override get isDroppable(): boolean {
     return this.#memory.isDroppable
   }

@@ -80,7 +80,7 @@ export class SystemMemory implements GrowingMemory {
     // There is nothing to close.
   }
 
-  /** Has the memory of `message` freed when this object is collected. */
+  /** Arranges that the memory of `message` is freed when this object is collected. */
   protected watch(message: SystemMessage): void {
     whenCollected(this, message, abandonPending)
   }

@@ -24,7 +24,7 @@ export interface WaitEndEvent extends BytesEvent {
   readonly error: unknown
 }
 
-/** A batch that a reader has given. */
+/** A batch that a reader has returned. */
 export interface BatchEvent extends BytesEvent {
   /** Number of frames in the batch. */
   readonly frames: number
@@ -32,7 +32,7 @@ export interface BatchEvent extends BytesEvent {
   readonly pending: number
 }
 
-/** The end of a reader's work on a socket. */
+/** The end of the reading of a socket. */
 export interface ReaderEndEvent extends EventSource {
   /** The error that `attach()` rejects with, or null. */
   readonly error: unknown
@@ -40,23 +40,23 @@ export interface ReaderEndEvent extends EventSource {
 
 /** Messages on the diagnostics channels of framepool, by their names. All sizes are in bytes. */
 export interface EventMessages {
-  /** A pool or a budget of `bytes` was made, or has arrived from another thread. */
+  /** A pool or a budget was made, or has arrived from another thread. `bytes` is its capacity or its limit. */
   'framepool:created': BytesEvent
   /** A pool was closed in this thread. */
   'framepool:closed': EventSource
-  /** A slot pool has given a slice of `bytes` from the heap. */
+  /** A slot pool has given a slice of `bytes` bytes from the heap. */
   'framepool:fallback': BytesEvent
-  /** A limit has refused `bytes`. */
+  /** A request for `bytes` bytes was refused because of a limit. */
   'framepool:refused': BytesEvent
-  /** A request for `bytes` waits for memory. */
+  /** A request for `bytes` bytes waits for memory. */
   'framepool:wait:start': BytesEvent
-  /** That wait is over. */
+  /** A wait for memory is over. */
   'framepool:wait:end': WaitEndEvent
   /** A reader begins to read a socket. */
   'framepool:reader:start': EventSource
-  /** A reader has given a batch. */
+  /** A reader has returned a batch. */
   'framepool:reader:batch': BatchEvent
-  /** A reader has done with its socket. */
+  /** A reader has stopped reading its socket. */
   'framepool:reader:end': ReaderEndEvent
 }
 
@@ -80,7 +80,7 @@ export function eventSource(kind: EventSource['kind']): EventSource {
   return { kind, id: ++sources }
 }
 
-/** Tells that a pool or a budget of `bytes` is there. */
+/** Tells that a pool or a budget was made or has arrived. `bytes` is its capacity or its limit. */
 export function tellCreated(source: EventSource, bytes: number): void {
   if (created.hasSubscribers) created.publish({ ...source, bytes })
 }
@@ -90,24 +90,24 @@ export function tellClosed(source: EventSource): void {
   if (closed.hasSubscribers) closed.publish({ ...source })
 }
 
-/** Tells that a slice of `bytes` has come from the heap. Subscribers may do anything: what has changed must be complete. */
+/** Tells that a slice of `bytes` bytes has come from the heap. Subscribers may do anything: what has changed must be complete. */
 export function tellFallback(source: EventSource, bytes: number): void {
   if (fallback.hasSubscribers) fallback.publish({ ...source, bytes })
 }
 
-/** Tells that a limit has refused `bytes`. */
+/** Tells that a request for `bytes` bytes was refused because of a limit. */
 export function tellRefused(source: EventSource, bytes: number): void {
   if (refused.hasSubscribers) refused.publish({ ...source, bytes })
 }
 
-/** Tells of a failure if it is that of a limit, which has refused `bytes`. */
+/** Tells that a request for `bytes` bytes was refused, if `failure` is the error of a limit. */
 export function tellIfRefused(source: EventSource, bytes: number, failure: unknown): void {
   if (!refused.hasSubscribers) return
   if (failure instanceof Error && (failure as { code?: unknown }).code === 'ERR_MEMORY_LIMIT')
     tellRefused(source, bytes)
 }
 
-/** Tells of a wait for `bytes` that has begun, and of its end. Returns its promise. */
+/** Tells that a wait for `bytes` bytes has begun, and later that it is over. Returns the promise of the wait. */
 export function tellOfWait<T>(source: EventSource, bytes: number, wait: Promise<T>): Promise<T> {
   if (!waitStart.hasSubscribers && !waitEnd.hasSubscribers) return wait
   const startTime = now()
@@ -130,12 +130,12 @@ export function tellReading(source: EventSource): void {
   if (readerStart.hasSubscribers) readerStart.publish({ ...source })
 }
 
-/** Tells that a reader has given a batch. */
+/** Tells that a reader has returned a batch. */
 export function tellBatch(source: EventSource, frames: number, bytes: number, pending: number): void {
   if (readerBatch.hasSubscribers) readerBatch.publish({ ...source, frames, bytes, pending })
 }
 
-/** Tells that a reader has done with its socket. */
+/** Tells that a reader has stopped reading its socket. `error` is the error that `attach()` rejects with, or null. */
 export function tellRead(source: EventSource, error: unknown): void {
   if (readerEnd.hasSubscribers) readerEnd.publish({ ...source, error })
 }

@@ -4,7 +4,7 @@ import { DEBUG } from './debug-mode.js'
 type Prototype<T> = { readonly prototype: T; readonly name: string }
 
 /**
- * Has `console.log` and `util.inspect` show objects of `type` as its name with what `parts` returns: fields, and texts of their own. It must
+ * Makes `console.log` and `util.inspect` show objects of `type` as its name with what `parts` returns: fields, and texts of their own. It must
  * not throw for an object that is released, moved or closed.
  */
 export function inspectable<T extends object>(type: Prototype<T>, parts: (object: T) => object | string): void {
@@ -21,7 +21,7 @@ export function inspectable<T extends object>(type: Prototype<T>, parts: (object
 }
 
 /**
- * Has `postMessage(object)` throw a DataCloneError, with the text of `reason`: otherwise the object would arrive as `{}`. Structured cloning
+ * Makes `postMessage(object)` throw a DataCloneError, with the text of `reason`: otherwise the object would arrive as `{}`. Structured cloning
  * copies what an object has of its own, and no symbol can be copied.
  */
 export function uncloneable(object: object, reason: symbol): void {

@@ -16,7 +16,8 @@ import { makeSender } from './slice-sender.js'
  * Returns the object that a ticket stands for. From here on it is this isolate's.
  *
  * Throws `ERR_TICKET` if the ticket was used before, was revoked (its sender has ended, or its pool was closed), is malformed, or comes
- * from another process.
+ * from another process. Throws `ERR_INVALID_ARG_TYPE` unless `ticket` is an object, and `ERR_NO_MEMORY` when the system has no memory: the
+ * ticket can then be adopted later.
  */
 export function adopt<T>(ticket: Ticket<T>): T {
   const text: unknown = objectArgument(ticket, 'ticket').framepool

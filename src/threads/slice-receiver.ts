@@ -87,7 +87,7 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
   }
 
   /**
-   * Ends the channel: objects that were sent and not received go back to their pools. Returns true the first time, and false after.
+   * Ends the channel: objects that were sent and not received go back to their pools. Returns true the first time, and false after that.
    */
   release(): boolean {
     if (this.#released) return false
@@ -98,8 +98,8 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
   }
 
   /**
-   * Returns a ticket with which another isolate of this process can `adopt()` this end. Here the end counts as released. Throws
-   * `ERR_BUSY` while `receive()` waits.
+   * Returns a ticket with which another isolate of this process can `adopt()` the receiver. In this isolate the receiver counts as
+   * released. Throws `ERR_RELEASED`, `ERR_BUSY` while `receive()` waits, and `ERR_NO_MEMORY` when the system has no memory.
    */
   move(): Ticket<SliceReceiver<T>> {
     this.#checkAlive()

@@ -80,7 +80,7 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
     }
   }
 
-  /** Ends this end. Calls of `sendAsync()` that wait reject with `ERR_CLOSED`. Objects that were sent can still be received. */
+  /** Ends the sender. Calls of `sendAsync()` that wait reject with `ERR_CLOSED`. Objects that were sent can still be received. */
   end(): void {
     this.#checkAlive()
     endChannel(this.#handle)
@@ -88,7 +88,7 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
     this.#waiting.review()
   }
 
-  /** Ends this end and gives its memory back. Returns true the first time, and false after. */
+  /** Ends the sender and gives its memory back. Returns true the first time, and false after that. */
   release(): boolean {
     if (this.#released) return false
     this.#released = true
@@ -99,8 +99,8 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
   }
 
   /**
-   * Returns a ticket with which another isolate of this process can `adopt()` this end. Here the end counts as released. Throws
-   * `ERR_BUSY` while calls of `sendAsync()` wait.
+   * Returns a ticket with which another isolate of this process can `adopt()` the sender. In this isolate the sender counts as released.
+   * Throws `ERR_RELEASED`, `ERR_BUSY` while calls of `sendAsync()` wait, and `ERR_NO_MEMORY` when the system has no memory.
    */
   move(): Ticket<SliceSender<T>> {
     this.#checkAlive()
@@ -135,7 +135,7 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
     return true
   }
 
-  /** Has the calls that wait try again when there is room, or when there will be none. */
+  /** Lets the calls that wait try again when there is room, or when there will be none. */
   #watchRoom(): void {
     if (this.#waiting.isEmpty || this.#watch !== null) return
     this.#watch = new AbortController()

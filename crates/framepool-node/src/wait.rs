@@ -1,4 +1,4 @@
-//! Waits: how they begin, how any thread ends them, and how JavaScript hears of that on the isolate's own thread.
+//! Waits: how they begin, how any thread ends them, and how that reaches JavaScript on the isolate's own thread.
 //!
 //! - `pending`: the waits of an isolate that are not over.
 //! - `settle`: begins and cancels a wait, and delivers its end.

@@ -64,13 +64,13 @@ export class BorrowedSocket {
     })
   }
 
-  /** Has the socket read into `target`: see `readDirectly()`. Returns false if that cannot be done. */
+  /** Makes the socket read into `target`: see `readDirectly()`. Returns false if that cannot be done. */
   readDirectly(target: DirectTarget): boolean {
     this.#directly = readDirectly(this.socket, target)
     return this.#directly !== null
   }
 
-  /** Has the next bytes of a socket that reads directly go where its target says by now. The socket must be paused. */
+  /** Directs the next bytes of a socket that reads directly to the present place of its target. The socket must be paused. */
   aim(): void {
     this.#directly?.aim()
   }

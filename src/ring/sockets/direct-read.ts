@@ -13,7 +13,7 @@ export interface DirectTarget {
 
 /** A socket that reads directly. */
 export interface DirectRead {
-  /** Has the next bytes go where `next()` says by now. The socket must be paused. */
+  /** Directs the next bytes to the place that `next()` returns by now. The socket must be paused. */
   aim(): void
   /** Undoes everything. */
   restore(): void
@@ -22,7 +22,7 @@ export interface DirectRead {
 type Internals = Record<symbol, unknown> & { _handle?: { useUserBuffer?: (memory: unknown) => void } }
 
 /**
- * Has `socket` read into `target` instead of memory that Node makes for every read. Returns null,
+ * Makes `socket` read into `target` instead of memory that Node makes for every read. Returns null,
  * and changes nothing, if it cannot be done, as with TLS: then there are only `data` events.
  *
  * Node takes such memory only when a socket is made (`onread`), and a server makes its sockets itself. So this sets what `onread` would

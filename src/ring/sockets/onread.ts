@@ -60,7 +60,7 @@ export class OnReadIntake {
     this.#finish()
   }
 
-  /** Releases the half once everything is in the ring. Returns true the first time, and false after. */
+  /** Releases the half once everything is in the ring. Returns true the first time, and false after that. */
   release(): boolean {
     const first = !this.#released
     this.#released = true

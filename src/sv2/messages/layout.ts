@@ -4,9 +4,9 @@ export interface FieldType {
   readonly name: string
   /** Kinds of values in JavaScript that `encode` takes; an `OPTION` may also be null. */
   readonly kind: 'boolean' | 'number' | 'bigint' | 'bytes' | 'string or bytes' | 'list'
-  /** Bytes that every value takes; 0 if a count in front of the value says. */
+  /** Size of every value in bytes, or 0 if a count before the value gives it. */
   readonly size: number
-  /** Bytes of that count; 0 if there is none. */
+  /** Size of that count in bytes, or 0 if there is none. */
   readonly prefix: number
   /** Largest count allowed. */
   readonly most: number

@@ -35,7 +35,7 @@ export interface LinkHost {
   readonly turn: number
   /** Notes why user code ends a link. */
   endBy(id: number, ending: Ending): void
-  /** Has the commands go to the engine, at the end of this turn at the latest. */
+  /** Sends the commands to the engine, at the end of this turn at the latest. */
   flushSoon(): void
 }
 
@@ -199,7 +199,7 @@ export class HookedLink implements LinkControl {
     this.#host.flushSoon()
   }
 
-  /** Has frames be forwarded, together with those before them. */
+  /** Notes frames to be forwarded, together with those before them. */
   #pass(course: Course, from: number, to: number): void {
     if (course.to !== from) this.#forward(course)
     if (course.from === course.to) course.from = from

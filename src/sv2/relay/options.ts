@@ -34,8 +34,8 @@ export interface RelayOptions {
     port: number
   }
   /**
-   * Mining pool that each miner is connected to, or a function that chooses one for each miner. It is called once the miner has sent
-   * its first frame. An error that it throws or rejects with ends the miner's connection.
+   * Mining pool that each miner is connected to, or a function that chooses one for each miner. The relay calls the function once the miner
+   * has sent its first frame. An error that the function throws or rejects with ends the miner's connection.
    */
   upstream: Upstream | ChooseUpstream
   /** Key by which miners recognize the relay, as base58check. */
@@ -44,18 +44,18 @@ export interface RelayOptions {
   authoritySecretKey: string
   /** Native threads that connections are spread over: 1 to 256, or `auto` for as many as there are processors. Default 1. */
   threads?: number | 'auto'
-  /** Size of the largest frame in either direction, in bytes: at most 16,777,215, by default 1 MiB. */
+  /** Size of the largest frame in either direction, in bytes: 0 to 16,777,215. Default 1 MiB. */
   maxFrameSize?: number
-  /** Most connections of miners at a time: more are refused at once. Default 16,000. */
+  /** Most connections of miners at a time, 0 to 2^32 − 1: more are refused at once. Default 16,000. */
   maxConnections?: number
-  /** Most connections of one IPv4 address, or of one IPv6 network of 64 bits. Default 12,000. */
+  /** Most connections of one IPv4 address, or of one IPv6 network of 64 bits: 1 to 2^32 − 1. Default 12,000. */
   maxConnectionsPerAddress?: number
-  /** New connections a second of one such address, with a burst of ten seconds. Default 1,000; 0: no limit. */
+  /** New connections a second of one such address, 0 to 2^32 − 1, with a burst of ten seconds. Default 1,000; 0: no limit. */
   maxConnectionsPerSecond?: number
-  /** Most miners that have not sent their first frame yet: one more ends the oldest of them. Default 12,000. */
+  /** Most miners that have not sent their first frame yet, 1 to 2^32 − 1: one more ends the oldest of them. Default 12,000. */
   maxHandshakes?: number
   /**
-   * The most native memory that connections may take together, in bytes: at least 1 MiB, by default 1.25 GiB. It is a limit, and is not
+   * The most native memory that connections may take together, in bytes: 2^20 (1 MiB) to 2^53 − 1, by default 1.25 GiB. It is a limit, and is not
    * allocated before it is needed.
    *
    * Each connection takes 36 KiB of the budget, or more if `maxConnections` leaves more for each. A connection that the budget has no
@@ -65,23 +65,23 @@ export interface RelayOptions {
   maxMemory?: number
   /**
    * Time limit in milliseconds for a miner's handshake and first frame, and once more for the connection to the mining pool and its
-   * handshake. Default 10,000.
+   * handshake: 1 to 2^31 − 1. Default 10,000.
    */
   handshakeTimeoutMs?: number
-  /** Time in milliseconds after which a connection is closed if nothing has moved on it. Default 600,000; 0: never. */
+  /** Time in milliseconds after which a connection is closed if nothing has moved on it: 0 to 2^31 − 1. Default 600,000; 0: never. */
   idleTimeoutMs?: number
   /**
-   * Least rate in bytes a second at which a started frame must come, and at which a side must take what waits for it. A connection that
-   * lags `graceMs` behind is closed. Default 1,000; 0: no limit.
+   * Least rate in bytes a second at which a started frame must come, and at which a side must take what waits for it: 0 to 2^32 − 1. A
+   * connection that lags `graceMs` behind is closed. Default 1,000; 0: no limit.
    */
   minBytesPerSecond?: number
-  /** Time that a connection may lag behind `minBytesPerSecond`, in milliseconds. Default 10,000. */
+  /** Time that a connection may lag behind `minBytesPerSecond`, in milliseconds: 1 to 2^31 − 1. Default 10,000. */
   graceMs?: number
-  /** Frames a second of one miner, with a burst of one second: more are read later. Default 50,000; 0: no limit. */
+  /** Frames a second of one miner, 0 to 2^32 − 1, with a burst of one second: more are read later. Default 50,000; 0: no limit. */
   maxFramesPerSecond?: number
-  /** Wire bytes a second of one miner, with a burst of one second: more are read later. Default 64 MiB; 0: no limit. */
+  /** Wire bytes a second of one miner, 0 to 2^32 − 1, with a burst of one second: more are read later. Default 64 MiB; 0: no limit. */
   maxBytesPerSecond?: number
-  /** Time without traffic in milliseconds after which TCP asks whether the peer is still there. Default 60,000; 0: never. */
+  /** Time without traffic in milliseconds after which TCP asks whether the peer is still there: 0 to 2^31 − 1. Default 60,000; 0: never. */
   keepAliveMs?: number
   /**
    * Decides what becomes of a frame. Without it all frames are forwarded in native threads. `link` is the same object for all frames of

@@ -176,14 +176,14 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     for (const link of this.#handle === null ? [] : relayLinks(this.#handle)) yield connectionOf(link)
   }
 
-  /** Has the relay keep the event loop alive while it listens, as it does at first. Returns the relay. */
+  /** Keeps the process alive while the relay listens, which is the default. Returns the relay. */
   ref(): this {
     this.#referenced = true
     this.#alive?.ref()
     return this
   }
 
-  /** Has the relay not keep the event loop alive: the process ends if nothing else does. Returns the relay. */
+  /** Lets the process end while the relay listens. Returns the relay. */
   unref(): this {
     this.#referenced = false
     this.#alive?.unref()
@@ -265,7 +265,7 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     else setImmediate(() => this.#handle !== null && this.#takeRecords(relay))
   }
 
-  /** Has the commands of links go to the engine when the code that runs now is over. */
+  /** Sends the commands of links to the engine when the code that runs now is over. */
   #flushSoon(): void {
     if (this.#flushing) return
     this.#flushing = true

@@ -8,7 +8,7 @@ export type SendableMessage<F extends object> = Pick<
   'name' | 'extensionType' | 'messageType' | 'channelMessage' | 'fields' | 'encodeInto' | 'encode' | 'byteLength'
 >
 
-/** Longer than all messages but those that carry jobs, transactions or long lists. */
+/** Size of the scratch memory in bytes. All messages fit into it but those that carry jobs, transactions or long lists. */
 const SCRATCH_SIZE = 2_048
 
 /** Payloads are sealed before anything else can run, so that one memory does for all sessions. */

@@ -14,7 +14,7 @@ export interface FrameBatch extends Iterable<Frame> {
   readonly length: number
   /** Returns the frame at `index`, from the end if it is negative, or undefined if there is none, as `Array.prototype.at()` does. */
   at(index: number): Frame | undefined
-  /** Gives the memory back. Returns true the first time, and false after. */
+  /** Gives the memory back. Returns true the first time, and false after that. */
   release(): boolean
   /** Keeps the frames beyond the next `receive()`, until `release()`. Returns the batch. */
   retain(): FrameBatch & Disposable

@@ -19,7 +19,7 @@ let timer: Timer | null = null
 /** Bytes that were given back in the last round. */
 let shrunk = 0
 
-/** Has `output` shrunk once it has been quiet. */
+/** Shrinks `output` once it has been quiet. */
 export function watchGrown(output: GrownOutput): void {
   grown.set(output, output.position)
   timer ??= setInterval(shrinkQuiet, QUIET_MS).unref()

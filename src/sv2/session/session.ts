@@ -79,7 +79,10 @@ export const DEFAULT_MAX_FRAME_SIZE = 1 << 20
 const DEFAULT_OUTPUT_SIZE = 1 << 16
 const DEFAULT_VALIDITY_SECONDS = 3_600
 
-/** Enough for one batch, of 64 KiB at most when it comes from a socket, and for a few retained ones. Untouched pages cost nothing. */
+/**
+ * Capacity of the default pool, in bytes: enough for one batch, of 64 KiB at most when it comes from a socket, and for a few retained ones.
+ * Untouched pages cost nothing.
+ */
 const DEFAULT_POOL_CAPACITY = 2 << 20
 let defaultPool: SlotPool | undefined
 
@@ -167,8 +170,8 @@ export class Sv2Session implements Disposable {
    */
   send(header: FrameHeader, payload: Uint8Array): boolean
   /**
-   * Encodes a message of `framepool/sv2/messages` and encrypts it into the output, without an object of its own. Its errors
-   * are those of the message's `encode()`; as `send(header, payload)` otherwise.
+   * Encodes a message of `framepool/sv2/messages` and encrypts it into the output, without making an intermediate object. Throws the errors
+   * of the message's `encode()` and those of `send(header, payload)`.
    */
   send<F extends object>(message: SendableMessage<F>, fields: EncodableFields<F>, tlvs?: readonly Tlv[]): boolean
   send(header: FrameHeader, payload: object, tlvs?: readonly Tlv[]): boolean {

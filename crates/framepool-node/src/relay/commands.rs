@@ -77,7 +77,7 @@ pub(crate) fn send(call: &mut Call<'_>) -> Reply {
     add(call, Operation::Send { way, header, payload })
 }
 
-/// Has a record tell when `Direction` is drained.
+/// Asks for a record when `Direction` is drained.
 pub(crate) fn watch(call: &mut Call<'_>) -> Reply {
     let way = way(call);
     add(call, Operation::Watch { way })

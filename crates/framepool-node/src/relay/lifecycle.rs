@@ -176,7 +176,7 @@ pub fn relay_start(env: Env, hosts: Vec<String>, port: u32, settings: RelaySetti
     }
 }
 
-/// Has a link connect to the first of `hosts` that answers.
+/// Connects a link to the first of `hosts` that answers.
 #[napi(catch_unwind)]
 pub fn relay_connect(
     env: Env,
@@ -194,7 +194,7 @@ pub fn relay_connect(
     Ok(())
 }
 
-/// Has a relay accept no more, and end each link when all answers have gone out.
+/// Stops a relay from accepting, and ends each link when all answers have gone out.
 #[napi(catch_unwind)]
 pub fn relay_drain(env: Env, relay: ObjectHandle) -> Result<()> {
     EnvState::of_any(env)?.tables.relays.get(Handle::from(relay))?.relay.drain();

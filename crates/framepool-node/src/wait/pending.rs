@@ -28,14 +28,14 @@ pub(crate) struct Wait<S> {
 }
 
 impl<S> Wait<S> {
-    /// Ends the wait. The callback hears of a `Fault` that `delivery` returns.
+    /// Ends the wait. The callback gets a `Fault` that `delivery` returns.
     ///
     /// If the wait was cancelled, or if the isolate has ended, `delivery` is dropped: at once, or when the isolate gets to it.
     pub(crate) fn settle(self, delivery: impl FnOnce(&mut S) -> Result<(), Fault> + Send + 'static) {
         self.push(Box::new(move |state| Poll::Ready(delivery(state))));
     }
 
-    /// Has the isolate run `delivery`, unless the wait is over by then. Each wait may have one delivery on its way at a time.
+    /// Makes the isolate run `delivery`, unless the wait is over by then. Each wait may have one delivery on its way at a time.
     pub(crate) fn push(&self, delivery: Delivery<S>) {
         let mut state = self.inbox.lock();
         // Dropping a delivery may settle other waits, so it happens with nothing locked.

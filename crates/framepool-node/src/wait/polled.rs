@@ -51,8 +51,8 @@ impl Wake for Task {
     }
 }
 
-/// Waits until `ask` finds what is waited for: at once, or at the end of a wait, of which the function that `call` carries
-/// hears. Out: `Wait`, 0 if it was at once.
+/// Waits until `ask` succeeds. If it does at once, `Wait` is 0. Otherwise `Wait` is the number of the wait, and the callback
+/// of `call` is called at its end.
 ///
 /// If the wait is cancelled, `give_up` gets the waker that `ask` was given.
 pub(crate) fn begin(

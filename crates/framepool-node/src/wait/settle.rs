@@ -102,7 +102,7 @@ unsafe extern "C" fn deliver(env: sys::napi_env, _: sys::napi_value, state: *mut
     }
 }
 
-/// Takes one outcome in. Returns the callback that is to hear of it, unless the wait was cancelled.
+/// Takes one outcome in. Returns the callback to be called, unless the wait was cancelled.
 fn deliver_one(env: sys::napi_env, state: &mut EnvState, id: u32, delivery: Delivery) -> Option<Callback> {
     if !state.waits.has(id) {
         return None;

@@ -80,7 +80,7 @@ impl Buffer {
         key.lkey as usize
     }
 
-    /// Returns where the buffer begins in `block`, in which it lies, in bytes.
+    /// Returns the offset of the buffer in `block`, in bytes. The buffer must lie in that block.
     pub fn offset_from(&self, block: &Block) -> usize {
         self.bytes.as_slice().as_ptr().addr() - block.base().addr().get()
     }

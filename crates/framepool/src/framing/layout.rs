@@ -1,4 +1,4 @@
-//! Layouts of frames, by which the frames of a protocol are told apart.
+//! Layouts of frames: they tell where a frame ends.
 
 use memchr::memmem::Finder;
 

@@ -50,7 +50,7 @@ pub enum Operation {
         /// Its payload.
         payload: Vec<u8>,
     },
-    /// Has a record tell when the output of a direction has drained as far as it should before more is sent.
+    /// Asks for a record when the output of a direction has drained as far as it should before more is sent.
     Watch {
         /// The direction.
         way: Direction,

@@ -44,7 +44,7 @@ pub enum Cause {
     Unreachable(Vec<SystemFault>),
     /// Nothing has moved for too long.
     Idle,
-    /// A side was refused more of what it was taking.
+    /// The relay ended the link because a side exceeded a limit.
     Refused(Reason),
     /// The relay was closed.
     Closed,

@@ -112,7 +112,7 @@ pub(super) struct Link<S> {
     stopped: bool,
     /// Whether the user has sent more than a side takes, by direction. Nothing is read until the side has taken it.
     congested: [bool; 2],
-    /// Whether the user wants to hear when a direction is drained.
+    /// Whether the user has asked for a record when a direction is drained.
     watched: [bool; 2],
     attempts: Option<Box<Attempts>>,
     ending: Option<Box<Ending>>,

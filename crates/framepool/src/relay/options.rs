@@ -12,7 +12,7 @@ use crate::sv2::Options as SessionOptions;
 pub enum Threads {
     /// This number of threads.
     Number(NonZeroUsize),
-    /// As many as the machine has processors for.
+    /// One thread for each processor of the machine.
     Auto,
 }
 

@@ -74,7 +74,7 @@ impl Shared {
         self.link_figures().values().cloned().collect()
     }
 
-    /// Has nothing more be read from miners.
+    /// Stops all reading from miners.
     pub(super) fn start_draining(&self) {
         self.draining.store(true, Ordering::Release);
     }

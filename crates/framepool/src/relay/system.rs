@@ -55,7 +55,7 @@ impl System {
 impl Network for System {
     type Stream = TcpStream;
 
-    // The pollers of other systems want to hear that a call would block.
+    // The pollers of other systems need a call that would block before they report the socket again.
     const SHORT_READ_EMPTIES: bool = cfg!(any(
         target_os = "linux",
         target_os = "android",

@@ -65,7 +65,7 @@ impl Slice {
         Self { bytes, charge: Charge::default() }
     }
 
-    /// Has `reservation` returned to its budget when the slice is dropped, wherever that is.
+    /// Keeps `reservation` until the slice is dropped, wherever that is, and returns it to its budget then.
     pub fn charge(&mut self, reservation: Reservation) {
         self.charge.add(reservation);
     }

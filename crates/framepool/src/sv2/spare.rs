@@ -23,7 +23,7 @@ const SMALLEST: usize = 64;
 /// would copy too much.
 const ROUNDED: usize = 1 << 20;
 
-/// The most times by which a buffer above [`ROUNDED`] may be larger than the request.
+/// A request above [`ROUNDED`] takes no buffer of a size class beyond this many times its size.
 const SLACK: usize = 16;
 
 thread_local! {

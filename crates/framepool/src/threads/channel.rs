@@ -157,7 +157,7 @@ impl<T: Send> Sender<T> {
         self.producer.forget(waker);
     }
 
-    /// Returns by how many places the ring, whose size is a power of two, is larger than the channel.
+    /// Returns the difference between the ring's places and the channel's capacity. The ring's size is a power of two.
     fn spare(&self) -> usize {
         self.places.places.len() - self.capacity
     }

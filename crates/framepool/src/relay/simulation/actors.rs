@@ -100,7 +100,7 @@ impl Actor {
         self.kind == Kind::Honest
     }
 
-    /// Has the client make no new connection, and end what it has if it is honest.
+    /// Stops the client from making new connections. An honest client also ends the one that it has.
     pub(super) fn finish(&mut self) {
         self.finished = true;
         if let Some(line) = &mut self.line {

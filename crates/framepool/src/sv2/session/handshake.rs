@@ -13,9 +13,9 @@ use crate::sv2::noise::{ACT_1, ACT_2, Initiator, Responder, Transport};
 
 /// A handshake that waits for the peer's one message. Boxed, because its state is large and short-lived.
 pub(super) enum Handshake {
-    /// Has sent act 1 and waits for act 2.
+    /// An initiator that has sent act 1 and waits for act 2.
     Initiator(Box<Initiator>),
-    /// Waits for act 1.
+    /// A responder that waits for act 1.
     Responder(Box<Responder>),
 }
 
