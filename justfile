@@ -37,7 +37,7 @@ examples:
 # Runs the races of a channel's ends under Miri, in several orders of events. Needs a nightly toolchain with `miri`.
 miri:
     MIRIFLAGS="-Zmiri-many-seeds=0..8 -Zmiri-disable-isolation" \
-    cargo +nightly miri test -p framepool --test channel -- an_end_may_go two_threads a_receiver_that
+    cargo +nightly miri test -p framepool --test threads_channel -- an_end_may_go two_threads a_receiver_that
 
 # Runs the core's tests under AddressSanitizer and LeakSanitizer, on the stable toolchain. Skips two tests that cannot
 # work there: one needs `ulimit -v`, the other an `mlock` that can fail.
