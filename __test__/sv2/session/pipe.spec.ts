@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Frame, Sv2Session } from '../../src/sv2/index.js'
-import { codeOf } from '../support/code-of.js'
-import { dial, echo, eventually, keep, startPool } from '../support/network.js'
-import { authority, pair } from '../support/sessions.js'
+import { type Frame, Sv2Session } from '../../../src/sv2/index.js'
+import { codeOf } from '../../support/code-of.js'
+import { dial, echo, eventually, keep, startPool } from '../../support/network.js'
+import { authority, pair } from '../../support/sessions.js'
 
 /** Returns two sessions that are connected. */
 function established(): [Sv2Session, Sv2Session] {
