@@ -227,7 +227,7 @@ export declare function pumpMoved(pump: ObjectHandle): bigint
 /** Stops a pump: it reads no more, and still writes what it has read. */
 export declare function pumpStop(pump: ObjectHandle): void
 
-/** Has a link connect to the first of `hosts` that answers. */
+/** Connects a link to the first of `hosts` that answers. */
 export declare function relayConnect(relay: ObjectHandle, link: number, hosts: Array<string>, port: number, key?: string | undefined | null): void
 
 /** Returns the limits that hold where an option is not given. */
@@ -242,7 +242,7 @@ export interface RelayDefaults {
 /** Ends all links of a relay. */
 export declare function relayDestroy(relay: ObjectHandle): void
 
-/** Has a relay accept no more, and end each link when all answers have gone out. */
+/** Stops a relay from accepting, and ends each link when all answers have gone out. */
 export declare function relayDrain(relay: ObjectHandle): void
 
 /** The end of a link. */
