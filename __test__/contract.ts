@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { type AeadBuffer, type Buffer as PoolBuffer, Slice } from '../index.js'
 import { DEBUG } from './support/debug-mode.js'
@@ -157,6 +158,17 @@ export function bufferContract(name: string, make: () => PoolBuffer & AeadBuffer
         buffer.writeAll(counting(3, 4))
         buffer.extendFromSlice(counting(3, 7))
         expect(buffer.getDataOwned().bytes).toEqual(counting(9))
+      })
+
+      it('accept memory that was detached as empty, also of another realm', () => {
+        const buffer = written(1)
+        for (const bytes of [new Uint8Array(2), runInNewContext('new Uint8Array(2)') as Uint8Array<ArrayBuffer>]) {
+          structuredClone(bytes, { transfer: [bytes.buffer] })
+          expect(buffer.write(bytes)).toBe(0)
+          buffer.writeAll(bytes)
+          buffer.extendFromSlice(bytes)
+        }
+        expect(buffer.getDataOwned().bytes).toEqual(counting(1))
       })
 
       it('accept empty input', () => {

@@ -41,8 +41,12 @@ export function clear(bytes: Uint8Array): void {
   fill.call(bytes, 0)
 }
 
+const NOTHING = new Uint8Array(0)
+
 /** Returns the first `count` bytes, and never more: another thread can lengthen an array over growable shared memory. */
 export function firstOf(bytes: Uint8Array, count: number): Uint8Array {
+  // No view can be made of memory that is detached.
+  if (count === 0) return NOTHING
   return count === lengthOf(bytes) && bufferOf(bytes) instanceof ArrayBuffer ? bytes : partOf(bytes, 0, count)
 }
 
