@@ -252,6 +252,17 @@ group('encode', () => {
     expect(target.subarray(0, 24)).toEqual(SubmitSharesStandard.encode(share))
   })
 
+  it('takes bytes whose memory was detached as none', () => {
+    for (const extranonce of [new Uint8Array(2), runInNewContext('new Uint8Array(2)') as Uint8Array<ArrayBuffer>]) {
+      structuredClone(extranonce, { transfer: [extranonce.buffer] })
+      const payload = SubmitSharesExtended.encode({ ...share, extranonce })
+      expect(SubmitSharesExtended.decode(payload).extranonce).toHaveLength(0)
+    }
+    const maxTarget = new Uint8Array(32)
+    structuredClone(maxTarget, { transfer: [maxTarget.buffer] })
+    expect(codeOf(() => OpenStandardMiningChannel.encode({ ...open, maxTarget }))).toBe('ERR_OUT_OF_RANGE')
+  })
+
   it('takes an element once', () => {
     let asked = 0
     const list = new Proxy([1, 2, 3], {
