@@ -29,7 +29,7 @@ export function crateBench(): number[][] | null {
   // A workspace of its own: it lies in the target folder of this one.
   writeFileSync(join(folder, 'Cargo.toml'), `${readFileSync(join(folder, 'Cargo.toml'), 'utf8')}\n[workspace]\n`)
   const target = join(folder, '../buffer_sv2-target')
-  const times = ['--warm-up-time', '0.5', '--measurement-time', '1', '--noplot']
+  const times = ['--warm-up-time', '1', '--measurement-time', '1', '--noplot']
   const filter = '(pool|struct|max e|thread [12]|threaded [12]|max|max 2)$'
   const args = ['bench', '--quiet', '--bench', 'pool_benchmark', '--', filter, ...times]
   const { status } = spawnSync('cargo', args, {
