@@ -57,7 +57,7 @@ function parse() {
   }
 }
 
-/** Returns the findings of a check, or that the check itself is not to be had. */
+/** Returns the findings of a check, or one that says why the check cannot run. */
 async function findings(check) {
   try {
     return await check()

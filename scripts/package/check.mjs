@@ -127,11 +127,11 @@ const VIEWERS = {
   darwin: { 'llvm-objdump': 'llvm' },
 }
 
-/** Throws `Missing` where a program is absent with which the addon of `target` is checked. */
+/** Throws `Missing` if a program that checks the addon of `target` is absent. */
 export function needViewers({ os }) {
   for (const [program, from] of Object.entries(VIEWERS[os])) {
     if (spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0) continue
-    throw new Missing(`${program} is not there, with which the addon is checked: Debian has it in the package ${from}`)
+    throw new Missing(`${program}, which checks the addon, is not installed: Debian has it in the package ${from}`)
   }
 }
 

@@ -105,6 +105,6 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
     const bytes = length > 0 && memory.holds(source) ? new Uint8Array(source) : firstOf(source, length)
     const room = memory.writable(length)
     // A detached array has no bytes, and set() would refuse it.
-    if (length > 0) copyInto(room, bytes, 0)
+    copyInto(room, bytes, 0)
   }
 }

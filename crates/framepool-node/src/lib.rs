@@ -1,7 +1,7 @@
 //! The Node-API binding of framepool: it converts types and lifetimes, and holds no policy.
 //!
-//! The files form no circle. This list gives the order of the modules, from the roof to the cellar; those of one line use
-//! files of one another:
+//! The files form no circle. This list gives the order of the modules, from the roof to the cellar. Modules on one
+//! line may use each other's files:
 //!
 //! - `boundary`: the table of all bound functions, which an isolate opens.
 //! - `slot`, `slice`, `budget`, `memory`, `framing`, `buddy`, `ring`, `sv2`, `relay`, `threads`, `inspect`, `debug`:

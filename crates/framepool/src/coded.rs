@@ -9,7 +9,7 @@ use crate::system_error::SystemError;
 /// Every error type of the crate implements it, so that a binding needs one conversion for all of them.
 pub trait Coded: Error {
     /// Returns the code that users see, for example `ERR_OUT_OF_RANGE`. It names the case, and does not change between
-    /// releases. What the operating system refuses is `ERR_SYSTEM`, which a binding may replace by the system's own code.
+    /// releases. A refusal of the operating system has `ERR_SYSTEM`, which a binding may replace by the system's own code.
     fn code(&self) -> &'static str;
 
     /// Returns what the operating system said, for the errors with the code `ERR_SYSTEM`.
