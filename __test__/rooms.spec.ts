@@ -44,7 +44,7 @@ describe('the rooms of src/', () => {
 
   it('ask for the place of a view in support/bytes.ts alone: a script can replace what others would ask', () => {
     // A view that a module has made of its own, when it was loaded.
-    const harmless = 'native/transfer.ts: tagNumber.buffer'
+    const harmless = 'native/travel.ts: tagNumber.buffer'
     const found = [...texts].flatMap(([path, text]) =>
       [
         ...text

@@ -149,7 +149,7 @@ describe("the demo's pool", { timeout: PATIENCE_MS }, () => {
   const failures: string[] = []
 
   beforeAll(async () => {
-    pool = fork(fileURLToPath(new URL('../../dist/src/cli/demo/pool.js', import.meta.url)), {
+    pool = fork(fileURLToPath(new URL('../../dist/src/cli/demo/mining-pool.js', import.meta.url)), {
       serialization: 'advanced',
     })
     pool.on('message', (event: PoolEvent) => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { inspect, SlotPool } from '../../index.js'
+import { backlogOf } from '../../src/slot/slot-memory.js'
 import { memoryOf } from '../../src/slot/slot-pool.js'
 import { MAX_BYTES } from '../../src/support/arguments.js'
 import { DEBUG } from '../support/debug-mode.js'
@@ -11,7 +12,7 @@ function nearTheLimit() {
   const pool = new SlotPool(64, { debug: false })
   pool.getWritable(3)
   const slice = pool.getDataOwned()
-  memoryOf(pool).backlog.cameAndWent = MAX_BYTES - 1
+  backlogOf(memoryOf(pool)).cameAndWent = MAX_BYTES - 1
   return { pool, slice }
 }
 
@@ -19,7 +20,7 @@ describe.skipIf(DEBUG)('slices that came and went without a crossing', () => {
   it('are reported before a word overflows', () => {
     const { pool, slice } = nearTheLimit()
     expect(slice.release()).toBe(true)
-    expect(memoryOf(pool).backlog.cameAndWent).toBe(0)
+    expect(backlogOf(memoryOf(pool)).cameAndWent).toBe(0)
     pool.getWritable(5)
     const next = pool.getDataOwned()
     // Every slice but the first began again at slot 0. The digits 1 to 9 and a to z repeat.

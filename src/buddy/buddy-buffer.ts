@@ -1,5 +1,5 @@
 import { isShown } from '../native/shown-memory.js'
-import { type Carrier, makeTicket } from '../native/transfer.js'
+import { type Carrier, makeTicket } from '../native/travel.js'
 import type { TakenBytes } from '../slice/slice.js'
 import { bytesArgument, copyInto, firstOf, integerArgument, lengthOf, partOf } from '../support/arguments.js'
 import { FramePoolError, invalidArgType, outOfRange } from '../support/errors.js'

@@ -13,7 +13,7 @@ import {
 } from '../native/buddy.js'
 import type { Handle } from '../native/handle.js'
 import { ShownMemory } from '../native/shown-memory.js'
-import { type Carrier, departBuddyHandle, departBuddyPool } from '../native/transfer.js'
+import { type Carrier, departBuddyHandle, departBuddyPool } from '../native/travel.js'
 import { FramePoolError } from '../support/errors.js'
 import { Lease } from './lease.js'
 import type { LentBlocks } from './lent-blocks.js'

@@ -1,7 +1,7 @@
 import { acquired, released } from '../native/acquired.js'
 import { type BuddyPoolSettings, createBuddyPool } from '../native/buddy.js'
 import type { Handle } from '../native/handle.js'
-import { makeTicket } from '../native/transfer.js'
+import { makeTicket } from '../native/travel.js'
 import { nativeWait } from '../native/wait.js'
 import type { AllocateOptions } from '../support/allocate.js'
 import { zeroArgument } from '../support/allocate.js'

@@ -2,7 +2,7 @@ import { abandonBuddyBuffer, type BuddyGrant, buddyBufferView } from '../native/
 import type { Handle } from '../native/handle.js'
 import { ShownMemory } from '../native/shown-memory.js'
 import { trace, untrace } from '../native/trace.js'
-import type { Carrier } from '../native/transfer.js'
+import type { Carrier } from '../native/travel.js'
 import { BuddyMemory } from './buddy-memory.js'
 import { Lease } from './lease.js'
 

@@ -2,7 +2,7 @@ import { abandonBudgetAllocation, budgetAllocationView, releaseBudgetAllocation 
 import type { Handle } from '../native/handle.js'
 import { isShown, ShownMemory } from '../native/shown-memory.js'
 import { traceInDebugMode, untraceInDebugMode } from '../native/trace.js'
-import { type Carrier, departBudgetAllocation, makeTicket } from '../native/transfer.js'
+import { type Carrier, departBudgetAllocation, makeTicket } from '../native/travel.js'
 import type { TakenBytes } from '../slice/slice.js'
 import { placeArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'

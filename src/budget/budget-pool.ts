@@ -10,7 +10,7 @@ import {
   tryAllocateBudget,
 } from '../native/budget.js'
 import type { Handle } from '../native/handle.js'
-import { departBudgetPool, makeTicket } from '../native/transfer.js'
+import { departBudgetPool, makeTicket } from '../native/travel.js'
 import { nativeWait } from '../native/wait.js'
 import type { AllocateOptions } from '../support/allocate.js'
 import { zeroArgument } from '../support/allocate.js'

@@ -1,5 +1,5 @@
 import { Fixed } from '../native/fixed.js'
-import { type BatchShape, type Carrier, departBatch, makeTicket } from '../native/transfer.js'
+import { type BatchShape, type Carrier, departBatch, makeTicket } from '../native/travel.js'
 import { HeapMemory } from '../slice/heap-memory.js'
 import type { SliceMemory } from '../slice/slice-memory.js'
 import { SlotMemory } from '../slot/slot-memory.js'

@@ -16,8 +16,8 @@ import {
 import type { Handle } from '../native/handle.js'
 import { type MemoryGrant, releaseReservation } from '../native/memory-budget.js'
 import { ShownMemory } from '../native/shown-memory.js'
-import type { BatchShape } from '../native/transfer.js'
-import type { SlotMemory } from '../slot/slot-memory.js'
+import type { BatchShape } from '../native/travel.js'
+import { backlogOf, type SlotMemory } from '../slot/slot-memory.js'
 import { bufferOf, lengthOf } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
 import { type EventSource, tellBatch, tellFallback, tellIfRefused, tellRefused } from '../support/events.js'
@@ -122,7 +122,7 @@ export class ReaderCore {
     const scanned = this.#announce(bytes)
     // It may move.
     this.#memory = null
-    const fault = receiveFramed(this.#handle, pool.backlog, this.purse?.reservation ?? null, bytes, this.#reply)
+    const fault = receiveFramed(this.#handle, backlogOf(pool), this.purse?.reservation ?? null, bytes, this.#reply)
     pool.received()
     if (fault !== null && !this.#reply.broken) {
       if (scanned !== null) takeBackFrames(this.#handle)

@@ -8,7 +8,7 @@ import {
   reserveMemory,
   tryReserveMemory,
 } from '../native/memory-budget.js'
-import { departMemoryBudget, makeTicket } from '../native/transfer.js'
+import { departMemoryBudget, makeTicket } from '../native/travel.js'
 import { nativeWait } from '../native/wait.js'
 import { integerArgument } from '../support/arguments.js'
 import { invalidArgType } from '../support/errors.js'

@@ -292,8 +292,8 @@ export interface RelayEvent {
   address: string
   /** TCP port that it connected from. */
   port: number
-  /** The direction that was drained: 0 upstream, 1 downstream. */
-  direction: number
+  /** The direction that was drained: `upstream` or `downstream`. */
+  direction?: string
   /** Number of refusals. */
   count: number
   /** Reason of a refusal, or of a failure. */

@@ -58,7 +58,7 @@ export const enum Word {
   First,
   /** In: 1 when views of the memory that the call gives up may still be in use, as after a garbage collection. */
   Abandoned,
-  /** Out: the state of a session: 0 handshake, 1 transport, 2 closed. */
+  /** Out: the state of a session, a `Phase`. */
   State,
   /**
    * Out: how many bytes a session's output ring holds, how many a ring half can write or read, or how many objects a
@@ -114,7 +114,7 @@ export const enum Word {
   Facade,
   /** Out: 1 when a slice owns its memory. */
   Own,
-  /** In and out: the direction of a link's frames: 0 upstream, 1 downstream. */
+  /** In and out: the direction of a link's frames, a `Way`. */
   Direction,
   /** Out: 1 when memory was granted, else 0. */
   Granted,
@@ -166,6 +166,34 @@ export const enum Kind {
   Sender,
   /** The end of a channel that receives. */
   Receiver,
+}
+
+/** The phase of a session. */
+export const enum Phase {
+  /** Waits for the peer's handshake message. */
+  Handshake,
+  /** Frames can go in both directions. */
+  Transport,
+  /** Ended, in order or by an error. */
+  Closed,
+}
+
+/** The direction of frames through a relay. */
+export const enum Way {
+  /** To the mining pool. */
+  Upstream,
+  /** To the miner. */
+  Downstream,
+}
+
+/** The record that a call has taken from a relay. */
+export const enum RecordKind {
+  /** There was none. */
+  Nothing,
+  /** Frames that wait for verdicts. */
+  Frames,
+  /** Anything else: `relayEvent()` returns it. */
+  Event,
 }
 
 /** Numbers that native code has, too. */

@@ -2,7 +2,7 @@ import { blocking, callOn, check, control } from './call.js'
 import { guarded } from './guarded.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
-import { type Arrivals, type ArrivedMovable, readArrivedMovable } from './transfer.js'
+import { type Arrivals, type ArrivedMovable, readArrivedMovable } from './travel.js'
 import { Word } from './words.js'
 
 const {

@@ -2,8 +2,8 @@ import { callOn, check, control, replyWide } from './call.js'
 import { guarded } from './guarded.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
-import { type ArrivedSlice, makeArrivedSlice, readArrivedSlice } from './transfer.js'
-import { Word } from './words.js'
+import { type ArrivedSlice, makeArrivedSlice, readArrivedSlice } from './travel.js'
+import { RecordKind, Way, Word } from './words.js'
 
 const { relayNext, relayWatch, relayFlush } = bound
 const { relayForward, relayReplace, relayDone, relaySend, relayWatchOutput, relayClose, relayDestroy } = bound
@@ -31,11 +31,13 @@ export type RelayStart = import('./binding.cjs').RelayStart
 /** A direction through a relay: towards the mining pool, or towards the miner. */
 export type Direction = 'upstream' | 'downstream'
 
-/** Directions in the order in which native code counts them. */
-const DIRECTIONS: readonly Direction[] = ['upstream', 'downstream']
+const DIRECTIONS: Readonly<Record<Way, Direction>> = {
+  [Way.Upstream]: 'upstream',
+  [Way.Downstream]: 'downstream',
+}
 
 /** A rare event of a relay: a connection that comes or goes, or a refusal. */
-export type RelayEvent = Omit<NativeEvent, 'direction'> & { direction: Direction }
+export type RelayEvent = Omit<NativeEvent, 'direction'> & { direction?: Direction }
 
 /** Starts a relay that listens on the first of `hosts`, IP addresses, on which that is possible. */
 export function startRelay(hosts: string[], port: number, settings: RelaySettings): RelayStart {
@@ -96,30 +98,22 @@ export function makeHandedFrames(): HandedFrames {
   return { link: 0, direction: 'upstream', table: 0, count: 0, first: 0, slice: makeArrivedSlice() }
 }
 
-const NOTHING = 0
-const FRAMES = 1
-
 /**
  * Takes the next record of a relay: an event, or frames, which go into `into`. Returns null if there is none.
  */
 export function nextRecord(relay: Handle, into: HandedFrames): RelayEvent | HandedFrames | null {
   control[Word.Facade] = bound.facade
   callOn(relay, relayNext)
-  const kind = control[Word.Kind]!
-  if (kind === NOTHING) return null
-  if (kind !== FRAMES) return nextEvent(relay)
+  const kind: RecordKind = control[Word.Kind]!
+  if (kind === RecordKind.Nothing) return null
+  if (kind === RecordKind.Event) return guarded(() => native.relayEvent(relay)) as RelayEvent
   into.link = replyWide()
-  into.direction = DIRECTIONS[control[Word.Direction]!]!
+  into.direction = DIRECTIONS[control[Word.Direction]! as Way]
   into.table = control[Word.Table]!
   into.count = control[Word.Frames]!
   into.first = control[Word.First]!
   readArrivedSlice(into.slice)
   return into
-}
-
-function nextEvent(relay: Handle): RelayEvent {
-  const event = guarded(() => native.relayEvent(relay))
-  return { ...event, direction: DIRECTIONS[event.direction]! }
 }
 
 /** Calls `heard` once, when there are records. Does not keep the event loop alive. */
@@ -139,7 +133,7 @@ function writeLink(relay: Handle, link: number): void {
 
 function writeWay(relay: Handle, link: number, direction: Direction): void {
   writeLink(relay, link)
-  control[Word.Direction] = DIRECTIONS.indexOf(direction)
+  control[Word.Direction] = direction === 'upstream' ? Way.Upstream : Way.Downstream
 }
 
 /** Forwards `count` frames from `first` on of those that wait. As all commands of links, it goes to native threads with a flush. */

@@ -5,7 +5,9 @@ import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
 import { type ReceivedFrames, readReceived, writeReceiver } from './received.js'
 import { readBacklog, type SlotBacklog } from './slot.js'
-import { Word } from './words.js'
+import { Phase, Word } from './words.js'
+
+export { Phase }
 
 const { sessionReceive, sessionSend, sessionForward, outputRegion, outputForget, outputConsume, sessionClose } = bound
 
@@ -14,16 +16,19 @@ export interface SessionSizes {
   outputSize: number
 }
 
-/** Phases of a session, in the order in which native code counts them. */
-export const PHASES = ['handshake', 'transport', 'closed'] as const
+/** Names of the phases of a session. */
+export const PHASES = {
+  [Phase.Handshake]: 'handshake',
+  [Phase.Transport]: 'transport',
+  [Phase.Closed]: 'closed',
+} as const
 
 /** Phase of a session. */
-export type SessionPhase = (typeof PHASES)[number]
+export type SessionPhase = (typeof PHASES)[Phase]
 
 /** A session and its output, as a call reports them, also when it fails. */
 export interface SessionState {
-  /** Place of the phase in `PHASES`. */
-  phase: number
+  phase: Phase
   /** Bytes in the output's ring. */
   available: number
   /** Bytes in the ring and in the queue behind it. */

@@ -1,1 +1,1 @@
-export { Kind, Word } from './boundary.generated.js'
+export { Kind, Phase, RecordKind, Way, Word } from './boundary.generated.js'

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
-import { makeTicket } from '../native/transfer.js'
+import { makeTicket } from '../native/travel.js'
 import { bytesArgument, functionArgument, integerArgument, optionsArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
 import { uncloneable } from '../support/inspectable.js'

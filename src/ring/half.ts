@@ -1,5 +1,4 @@
 import { acquired, released } from '../native/acquired.js'
-import { type Transfer, transferLater, transferNow } from '../native/descriptors.js'
 import type { Handle } from '../native/handle.js'
 import {
   abandonRingHalf,
@@ -12,8 +11,9 @@ import {
   waitForRing,
   waitForRingSync,
 } from '../native/ring.js'
+import { type Transfer, transferLater, transferNow } from '../native/ring-io.js'
 import { isShown, ShownMemory } from '../native/shown-memory.js'
-import { type ArrivedHalf, type Carrier, departRingHalf } from '../native/transfer.js'
+import { type ArrivedHalf, type Carrier, departRingHalf } from '../native/travel.js'
 import { copyInto, firstOf, lengthOf, partOf } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
 import type { WaitOptions } from '../support/wait.js'

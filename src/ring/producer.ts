@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream'
-import { makeTicket } from '../native/transfer.js'
+import { makeTicket } from '../native/travel.js'
 import type { Write } from '../slot/buffer.js'
 import { bytesArgument, functionArgument, integerArgument, lengthOf, optionsArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType, outOfRange } from '../support/errors.js'

@@ -1,6 +1,6 @@
 import { types } from 'node:util'
-import { endPump, pumpMoved, startPump, stopPump } from '../native/descriptors.js'
 import type { Handle } from '../native/handle.js'
+import { endPump, pumpMoved, startPump, stopPump } from '../native/ring-io.js'
 import { abortError, isAborted, reasonOf, whenAborted } from '../support/abort.js'
 import { functionArgument, optionsArgument, signalArgument } from '../support/arguments.js'
 import { clearInterval, setInterval } from '../support/timers.js'

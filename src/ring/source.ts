@@ -1,5 +1,5 @@
 import type { ShownMemory } from '../native/shown-memory.js'
-import type { Carrier } from '../native/transfer.js'
+import type { Carrier } from '../native/travel.js'
 import { FramePoolError } from '../support/errors.js'
 import type { WaitOptions } from '../support/wait.js'
 

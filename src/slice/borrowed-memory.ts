@@ -1,7 +1,7 @@
 import type { Handle } from '../native/handle.js'
 import { releaseSlice } from '../native/heap.js'
 import { ShownMemory } from '../native/shown-memory.js'
-import { type Carrier, departSliceHandle, foreignRegionView, forgetRegion, watchRegion } from '../native/transfer.js'
+import { type Carrier, departSliceHandle, foreignRegionView, forgetRegion, watchRegion } from '../native/travel.js'
 import type { SliceMemory } from './slice-memory.js'
 
 /**

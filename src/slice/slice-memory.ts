@@ -1,12 +1,16 @@
 import type { Handle } from '../native/handle.js'
-import type { Carrier } from '../native/transfer.js'
+import type { Carrier } from '../native/travel.js'
 
-/** Memory that slices lie in. Offsets are those of the memory, not of a slice. */
-export interface SliceMemory {
+/** Memory that is shown piece by piece, and given back. Offsets are those of the memory, not of a slice. */
+export interface ViewedMemory {
   /** Returns a view of `length` bytes from `offset`, in `slot`; 0 for bytes on the heap, or a part of a slice. */
   view(offset: number, length: number, slot: number): Uint8Array
   /** Gives a slice's bytes back. `slot` is 0 for a slice on the heap. */
   release(slot: number): void
+}
+
+/** Memory that slices lie in. */
+export interface SliceMemory extends ViewedMemory {
   /** Sends a slice to another isolate by `carrier`. If that throws, the slice has not left. */
   depart(slot: number, carrier: Carrier): void
 }

@@ -1,6 +1,6 @@
 import { copyToHeap } from '../native/heap.js'
 import { isShown } from '../native/shown-memory.js'
-import { type Carrier, makeTicket } from '../native/transfer.js'
+import { type Carrier, makeTicket } from '../native/travel.js'
 import { lengthOf, nativeBytesArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
 import { uncloneableInDebugMode } from '../support/inspectable.js'

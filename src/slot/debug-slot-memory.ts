@@ -45,9 +45,9 @@ export class GuardedSlotMemory extends SlotMemory {
     return slice
   }
 
-  override truncate(length: number): void {
+  override truncate(hidden: number, length: number): void {
     this.#hideViews()
-    super.truncate(length)
+    super.truncate(hidden, length)
   }
 
   override claim(_slot: number, index: number, generation: number, heap: ShownMemory | null): OwnedMemory {

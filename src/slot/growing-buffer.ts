@@ -7,14 +7,12 @@ import type { AeadBuffer, Buffer } from './buffer.js'
 export interface GrowingMemory {
   /** Bytes written and not yet taken. */
   readonly length: number
-  /** Number of those bytes that `dangerSetStart()` hides. */
-  hidden: number
   /** Returns `length` more bytes to be filled. */
   writable(length: number): Uint8Array
   /** Returns a view of `length` of the bytes written, beginning at `from`. */
   pending(from: number, length: number): Uint8Array
-  /** Keeps the first `length` bytes that are not hidden. */
-  truncate(length: number): void
+  /** Keeps `length` bytes behind the first `hidden` ones, which stay. */
+  truncate(hidden: number, length: number): void
   /** Takes what is written as a slice. */
   take(): Slice
   /** Returns whether `source` lies where bytes are written, which may move when more are asked for. */
@@ -26,6 +24,8 @@ export interface GrowingMemory {
 /** The base of `SlotPool` and `SystemMemoryBuffer`, which implements `Buffer`, `Write` and `AeadBuffer`. */
 export abstract class GrowingBuffer implements Buffer, AeadBuffer {
   readonly #memory: GrowingMemory
+  /** Number of written bytes that `dangerSetStart()` hides. */
+  #hidden = 0
 
   constructor(memory: GrowingMemory) {
     this.#memory = memory
@@ -43,7 +43,9 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
   }
 
   getDataOwned(): Slice {
-    return this.#memory.take()
+    const slice = this.#memory.take()
+    this.#hidden = 0
+    return slice
   }
 
   getDataByRef(length: number): Uint8Array {
@@ -63,13 +65,13 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
 
   dangerSetStart(index: number): void {
     this.#memory.checkOpen()
-    this.#memory.hidden = integerArgument(index, 'index', 0, this.#memory.length)
+    this.#hidden = integerArgument(index, 'index', 0, this.#memory.length)
   }
 
   get bytes(): Uint8Array {
     const memory = this.#memory
     memory.checkOpen()
-    return memory.pending(memory.hidden, memory.length - memory.hidden)
+    return memory.pending(this.#hidden, memory.length - this.#hidden)
   }
 
   /**
@@ -83,7 +85,7 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
   truncate(length: number): void {
     const memory = this.#memory
     memory.checkOpen()
-    memory.truncate(integerArgument(length, 'length', 0, memory.length - memory.hidden))
+    memory.truncate(this.#hidden, integerArgument(length, 'length', 0, memory.length - this.#hidden))
   }
 
   write(source: Uint8Array): number {

@@ -17,7 +17,7 @@ import {
   type WritablePlace,
   writableSlot,
 } from '../native/slot.js'
-import { type Carrier, departSlot } from '../native/transfer.js'
+import { type Carrier, departSlot } from '../native/travel.js'
 import { type HeapMemory, heapMemory } from '../slice/heap-memory.js'
 import { RegionViews } from '../slice/region-views.js'
 import { makeSlice, type Slice } from '../slice/slice.js'
@@ -40,6 +40,14 @@ export function settlePools(): void {
   }
 }
 
+// Opens the private part of the class to this file alone.
+let backlogIn: (pool: SlotMemory) => Backlog
+
+/** Returns the backlog of a pool, for a call that catches up with it. */
+export function backlogOf(pool: SlotMemory): Backlog {
+  return backlogIn(pool)
+}
+
 /** Holder of a slice of a pool until the next `receive()` into that pool: the last batch of a session. */
 export interface Lodger {
   release(): boolean
@@ -57,8 +65,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
   /** The pool, for events. */
   readonly source = eventSource('slot-pool')
   /** Changes that the next crossing reports to native code. */
-  readonly backlog: Backlog
-  hidden = 0
+  readonly #backlog: Backlog
   /** Counts the slices on the heap. */
   protected readonly heapSlices: SliceCount = { alive: 0 }
   #closed = false
@@ -93,15 +100,19 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
     const handle = createSlotPool(capacity, settings)
     this.owner = handle
     this.capacity = capacity
-    this.backlog = new Backlog(handle, capacity, settings.slots)
+    this.#backlog = new Backlog(handle, capacity, settings.slots)
     this.#region = new RegionViews(() => slotPoolRegion(handle))
     pools.add(this.#reference)
     if (!settings.debug) acquired(this, 'slot-pool', handle, abandonSlotPool)
     tellCreated(this.source, capacity)
   }
 
+  static {
+    backlogIn = (pool) => pool.#backlog
+  }
+
   get length(): number {
-    return this.backlog.written + this.#known
+    return this.#backlog.written + this.#known
   }
 
   /** Whether the pool was closed. */
@@ -117,7 +128,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
 
   /** Returns whether a message of `length` bytes has a place at the start of the region, or behind the last slice. */
   hasRoom(length: number): boolean {
-    return this.length === 0 && length <= (this.#live === 0 ? this.capacity : this.backlog.room)
+    return this.length === 0 && length <= (this.#live === 0 ? this.capacity : this.#backlog.room)
   }
 
   /** Number of slices that are alive, in slots and on the heap. */
@@ -137,13 +148,13 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
 
   pending(from: number, length: number): Uint8Array {
     if (length === 0) return new Uint8Array(0)
-    return this.#heap === null ? this.view(this.backlog.start + from, length, 0) : this.#heap.view(from, length)
+    return this.#heap === null ? this.view(this.#backlog.start + from, length, 0) : this.#heap.view(from, length)
   }
 
   writable(length: number): Uint8Array {
     // A heap buffer stays with its message even when that is truncated to nothing.
     if (this.#known === 0 && this.#heap === null && !this.#closed) {
-      const { backlog } = this
+      const backlog = this.#backlog
       const { written } = backlog
       if (written === 0) {
         if (this.#live === 0) {
@@ -199,10 +210,9 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
   }
 
   take(): Slice {
-    const { backlog } = this
+    const backlog = this.#backlog
     // A closed pool has nothing written.
     if (backlog.written !== 0) {
-      this.hidden = 0
       return backlog.startSlot === 0 ? this.#takeAlone(backlog) : this.#takeBehind(backlog)
     }
     this.checkOpen()
@@ -213,7 +223,6 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
       this.#caughtUp()
     }
     this.#known = 0
-    this.hidden = 0
     const heap = this.#heap
     this.#heap = null
     const { slot, offset, length, heapIndex, heapGeneration } = place
@@ -276,7 +285,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
   release(slot: number): void {
     const bit = 1 << (slot - 1)
     this.#live &= ~bit
-    if (!this.backlog.release(bit, this.#known)) this.tell()
+    if (!this.#backlog.release(bit, this.#known)) this.tell()
     if (this.#closed && this.#live === 0) this.free()
   }
 
@@ -290,7 +299,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
   publish(): void {}
 
   depart(slot: number, carrier: Carrier): void {
-    departSlot(this.backlog, slot, carrier)
+    departSlot(this.#backlog, slot, carrier)
     this.#caughtUp()
     const bit = 1 << (slot - 1)
     if (this.#closed) {
@@ -302,14 +311,14 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
     }
   }
 
-  truncate(length: number): void {
-    const kept = this.hidden + length
+  truncate(hidden: number, length: number): void {
+    const kept = hidden + length
     // With nothing pending, releases count as made before the next bytes. Those noted so far came after them.
     if (kept === 0) this.settle()
     if (this.#known === 0) {
-      this.backlog.written = kept
+      this.#backlog.written = kept
     } else {
-      truncateSlot(this.owner, this.hidden, length)
+      truncateSlot(this.owner, hidden, length)
       this.#known = kept
     }
   }
@@ -331,7 +340,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
 
   /** Tells native code everything. A closed pool can do so while it has slices. */
   tell(): void {
-    this.#known += this.backlog.settle()
+    this.#known += this.#backlog.settle()
     this.#takeBack()
   }
 
@@ -346,7 +355,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
     if (this.#heap !== null) discardSlot(this.owner)
     this.#heap = null
     this.#closed = true
-    this.backlog.written = 0
+    this.#backlog.written = 0
     this.#known = 0
     if (this.#lent !== 0) {
       // Slices that have arrived elsewhere keep the memory by themselves.
@@ -364,7 +373,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
     const before = this.length
     let place: WritablePlace
     try {
-      place = writableSlot(this.backlog, length)
+      place = writableSlot(this.#backlog, length)
     } catch (error) {
       // Native code knows of the pending bytes all the same, and nothing was added.
       this.#caughtUp()
@@ -377,20 +386,20 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
       if (this.#heap === null || place.moved) this.#heap = new ShownMemory(() => slotPoolHeap(this.owner))
     } else {
       this.#heap = null
-      this.backlog.start = place.offset - before
+      this.#backlog.start = place.offset - before
     }
     return this.pending(before, length)
   }
 
   /** Notes that native code has caught up with the backlog. */
   #caughtUp(): void {
-    this.#known += this.backlog.clear()
+    this.#known += this.#backlog.clear()
     this.#takeBack()
   }
 
   /** Frees the slots whose slices other isolates have given back. */
   #takeBack(): void {
-    const { returned } = this.backlog
+    const { returned } = this.#backlog
     if (returned !== 0) {
       this.#live &= ~returned
       this.#lent &= ~returned

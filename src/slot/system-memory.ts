@@ -21,7 +21,6 @@ import type { GrowingMemory } from './growing-buffer.js'
  */
 export class SystemMemory implements GrowingMemory {
   length = 0
-  hidden = 0
   readonly #slices: SliceCount = { alive: 0 }
   readonly #message: SystemMessage = { handle: null, moved: false }
   #shown: ShownMemory | null = null
@@ -51,10 +50,10 @@ export class SystemMemory implements GrowingMemory {
     return length === 0 || this.#shown === null ? new Uint8Array(0) : this.#shown.view(from, length)
   }
 
-  truncate(length: number): void {
+  truncate(hidden: number, length: number): void {
     const { handle } = this.#message
-    if (handle !== null) truncateSystemMessage(handle, this.hidden, length)
-    this.length = this.hidden + length
+    if (handle !== null) truncateSystemMessage(handle, hidden, length)
+    this.length = hidden + length
   }
 
   take(): Slice {
@@ -66,7 +65,6 @@ export class SystemMemory implements GrowingMemory {
     message.handle = null
     this.#shown = null
     this.length = 0
-    this.hidden = 0
     if (!isNew) this.taken()
     return makeSlice(heapMemory(slice, this.#slices, shown), 0, length, 0)
   }

@@ -1,7 +1,7 @@
 import { arrivedBuddyPool } from '../buddy/buddy-pool.js'
 import { arrivedBudgetPool } from '../budget/budget-pool.js'
 import { arrivedMemoryBudget } from '../memory/memory-budget.js'
-import { type Arrived, adoptTicket } from '../native/transfer.js'
+import { type Arrived, adoptTicket } from '../native/travel.js'
 import { makeConsumer } from '../ring/consumer.js'
 import { HalfCore } from '../ring/half.js'
 import { makeProducer } from '../ring/producer.js'

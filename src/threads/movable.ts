@@ -20,14 +20,8 @@ import {
   isFramedBatch,
   makeFramedBatch,
 } from '../framing/framed-batch.js'
-import type {
-  ArrivedAllocation,
-  ArrivedBuddyBuffer,
-  ArrivedMovable,
-  ArrivedSlice,
-  Carrier,
-} from '../native/transfer.js'
-import { departTagged } from '../native/transfer.js'
+import type { ArrivedAllocation, ArrivedBuddyBuffer, ArrivedMovable, ArrivedSlice, Carrier } from '../native/travel.js'
+import { departTagged } from '../native/travel.js'
 import { borrowedMemory } from '../slice/borrowed-memory.js'
 import { heapMemory } from '../slice/heap-memory.js'
 import { checkSlice, departSlice, isSlice, makeSlice, type Slice } from '../slice/slice.js'

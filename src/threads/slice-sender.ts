@@ -1,7 +1,7 @@
 import { acquired, released } from '../native/acquired.js'
 import { askChannel, endChannel, releaseSender, sendIntoChannel, waitForRoom } from '../native/channel.js'
 import type { Handle } from '../native/handle.js'
-import { type Carrier, departSender, makeTicket } from '../native/transfer.js'
+import { type Carrier, departSender, makeTicket } from '../native/travel.js'
 import { nativeWait } from '../native/wait.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
 import { uncloneable } from '../support/inspectable.js'

@@ -4,3 +4,4 @@ pub(crate) mod commands;
 pub(crate) mod entry;
 pub(crate) mod lifecycle;
 pub(crate) mod records;
+pub(crate) mod way;

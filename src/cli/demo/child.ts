@@ -4,6 +4,9 @@ import { EventEmitter, once } from 'node:events'
 /** Time that a child may take to end before it is killed. */
 const PATIENCE_MS = 2000
 
+/** Modules of this folder, by the role of their process. */
+const MODULES = { pool: './mining-pool.js', relay: './relay.js', miners: './miners.js' } as const
+
 /** The coordinator's side of one child process, which takes commands and reports events. */
 export class Child<Command, Event extends { kind: string }> {
   readonly #process: ChildProcess
@@ -11,17 +14,14 @@ export class Child<Command, Event extends { kind: string }> {
   #isStopping = false
   #isGone = false
 
-  /**
-   * Runs the module of this folder that has the role's name, with `flags` for its Node.js. `onDied` is called with the reason when the
-   * child ends unasked.
-   */
+  /** Runs the module of a role, with `flags` for its Node.js. `onDied` is called with the reason when the child ends unasked. */
   constructor(
-    role: 'pool' | 'relay' | 'miners',
+    role: keyof typeof MODULES,
     onEvent: (event: Event) => void,
     onDied: (reason: string) => void,
     flags: string[] = [],
   ) {
-    this.#process = fork(new URL(`./${role}.js`, import.meta.url), {
+    this.#process = fork(new URL(MODULES[role], import.meta.url), {
       execArgv: [...process.execArgv, ...flags],
       serialization: 'advanced',
       // Only the coordinator writes to standard output, since programs read its last line.

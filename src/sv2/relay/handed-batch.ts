@@ -2,16 +2,16 @@ import type { Handle } from '../../native/handle.js'
 import type { HandedFrames } from '../../native/relay.js'
 import { borrowedMemory } from '../../slice/borrowed-memory.js'
 import { heapMemory } from '../../slice/heap-memory.js'
-import type { OwnedMemory, SliceMemory } from '../../slice/slice-memory.js'
+import type { ViewedMemory } from '../../slice/slice-memory.js'
 import { type FrameBatch, makeBatch } from '../session/frame-batch.js'
 
 /** Memory of one slice of the engine. Native code knows the slice by its own handle, wherever it lies. */
-class HandedMemory implements OwnedMemory {
+class HandedMemory implements ViewedMemory {
   readonly owner: Handle
-  readonly #memory: SliceMemory
+  readonly #memory: ViewedMemory
   readonly #slot: number
 
-  constructor(owner: Handle, memory: SliceMemory, slot: number) {
+  constructor(owner: Handle, memory: ViewedMemory, slot: number) {
     this.owner = owner
     this.#memory = memory
     this.#slot = slot
@@ -23,10 +23,6 @@ class HandedMemory implements OwnedMemory {
 
   release(): void {
     this.#memory.release(this.#slot)
-  }
-
-  depart(): never {
-    throw new Error('a batch stays where it is')
   }
 }
 

@@ -300,7 +300,7 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
         void this.#connect(relay, { id, remoteAddress: address, remotePort: event.port })
         break
       case 'drained':
-        this.#hooked.get(id)?.drained(event.direction)
+        this.#hooked.get(id)?.drained(event.direction!)
         break
       case 'disconnected':
         this.#disconnected(event)

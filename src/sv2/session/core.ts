@@ -1,7 +1,7 @@
 import { acquired, released } from '../../native/acquired.js'
-import { writeOutput, writeOutputLater } from '../../native/descriptors.js'
 import type { Handle } from '../../native/handle.js'
 import type { ReceivedFrames } from '../../native/received.js'
+import { writeOutput, writeOutputLater } from '../../native/ring-io.js'
 import {
   abandonSession,
   askSession,
@@ -10,6 +10,7 @@ import {
   forgetReplacedOutput,
   forwardFrames,
   PHASES,
+  Phase,
   type ReceivedPlace,
   receiveFrames,
   type SessionPhase,
@@ -22,14 +23,14 @@ import {
 } from '../../native/session.js'
 import { ShownMemory } from '../../native/shown-memory.js'
 import { checkFree, type RingSource } from '../../ring/source.js'
-import type { SlotMemory } from '../../slot/slot-memory.js'
+import { backlogOf, type SlotMemory } from '../../slot/slot-memory.js'
 import { ByteCount } from '../../support/byte-count.js'
 import { FramePoolError } from '../../support/errors.js'
 import { errorText } from '../../support/thrown.js'
 import { now } from '../../support/timers.js'
 import type { WaitOptions } from '../../support/wait.js'
 import { leftOf, type Waiter, WaitQueue, waitOptions } from '../../support/wait.js'
-import { type BatchSlice, emptyBatch, type FrameBatch, makeBatch, type Receiver } from './frame-batch.js'
+import { emptyBatch, type FrameBatch, makeBatch, type Receiver } from './frame-batch.js'
 import { forgetGrown, watchGrown } from './grown-outputs.js'
 
 /** Figures of a session: see `Sv2Session.stats()`. Counts are exact up to 2^53, and rounded beyond: native code counts in 64 bits. */
@@ -59,7 +60,7 @@ export class SessionCore implements RingSource {
   readonly #place: ReceivedFrames = { frames: 0, slot: 0, heapIndex: 0, heapGeneration: 0, offset: 0, table: 0 }
   /** Written by the calls to native code. `update()` then acts on it. */
   readonly reported: SessionState = {
-    phase: PHASES.indexOf('handshake'),
+    phase: Phase.Handshake,
     available: 0,
     pending: 0,
     over: false,
@@ -69,8 +70,8 @@ export class SessionCore implements RingSource {
   memory!: ShownMemory
   memorySize!: number
   state: SessionPhase = 'handshake'
-  /** Phase that native code reported last, as its place in `PHASES`. */
-  #phase = PHASES.indexOf('handshake')
+  /** Phase that native code reported last. */
+  #phase = Phase.Handshake
   /** Error for which the session closed by itself, or that broke its connection. */
   error: FramePoolError | null = null
   /** Offset of the first available byte in the output's ring. */
@@ -197,7 +198,7 @@ export class SessionCore implements RingSource {
     if (pool.length !== 0) throw new FramePoolError('ERR_BUSY', 'the pool holds bytes that were written and not taken')
     const bytes = pool.evict(chunk)
     const place = this.#place
-    const failure = receiveFrames(this.handle, pool.backlog, bytes, this.reported, place)
+    const failure = receiveFrames(this.handle, backlogOf(pool), bytes, this.reported, place)
     pool.received()
     if (failure !== null || place.frames === 0) {
       this.update(failure)
@@ -207,15 +208,10 @@ export class SessionCore implements RingSource {
     const { frames, slot, heapIndex, heapGeneration, offset, table } = place
     if (slot === 0) this.#heapFallbacks++
     const memory = pool.claim(slot, heapIndex, heapGeneration, null)
-    const batch = this.#received(frames, { memory, slot: memory === pool ? slot : 0, offset, table })
+    const slice = { memory, slot: memory === pool ? slot : 0, offset, table }
+    const batch = makeBatch(slice, pool, frames, this.receiver)
+    pool.lodge(batch, memory)
     this.update(null)
-    return batch
-  }
-
-  #received(count: number, slice: BatchSlice): FrameBatch {
-    const { pool } = this
-    const batch = makeBatch(slice, pool, count, this.receiver)
-    pool.lodge(batch, slice.memory)
     return batch
   }
 
@@ -363,10 +359,10 @@ export class SessionCore implements RingSource {
     if (this.#closed || this.error !== null) this.#freeIfDone()
   }
 
-  #changePhase(phase: number, failure: Error | null): void {
+  #changePhase(phase: Phase, failure: Error | null): void {
     this.#phase = phase
     if (this.#closed) return
-    this.state = PHASES[phase]!
+    this.state = PHASES[phase]
     if (this.state === 'closed') this.error = (failure ?? sessionError(this.handle)) as FramePoolError
   }
 

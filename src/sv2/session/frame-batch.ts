@@ -1,7 +1,7 @@
 import { Fixed } from '../../native/fixed.js'
 import type { ReceivedPlace } from '../../native/session.js'
 import { isShown } from '../../native/shown-memory.js'
-import type { OwnedMemory } from '../../slice/slice-memory.js'
+import type { OwnedMemory, ViewedMemory } from '../../slice/slice-memory.js'
 import type { SlotMemory } from '../../slot/slot-memory.js'
 import { placeArgument } from '../../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../../support/errors.js'
@@ -36,7 +36,7 @@ export interface Frame {
 
 /** The place where the core has put the frames. */
 export interface BatchSlice {
-  readonly memory: OwnedMemory
+  readonly memory: ViewedMemory & Pick<OwnedMemory, 'owner'>
   readonly slot: number
   readonly offset: number
   readonly table: number

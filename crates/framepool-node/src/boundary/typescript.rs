@@ -9,6 +9,9 @@ use crate::call::numbered::Declaration;
 use crate::call::words::Word;
 use crate::kinds::ELSEWHERE;
 use crate::memory::reservation::NONE;
+use crate::relay::records::RecordKind;
+use crate::relay::way::Way;
+use crate::sv2::session::Phase;
 use crate::tables::Tables;
 use crate::threads::transferable::{Kind, TICKET};
 
@@ -35,6 +38,10 @@ const NUMBERS: &[(&str, &str, usize)] = &[
     ("NoReservation", " Stands in the control block for no reservation.", NONE as usize),
 ];
 
+/// Enums that both sides know by number.
+const NUMBERED: &[&Declaration] =
+    &[&Word::DECLARATION, &Kind::DECLARATION, &Phase::DECLARATION, &Way::DECLARATION, &RecordKind::DECLARATION];
+
 /// A bound function, as its TypeScript declaration needs it.
 pub(super) struct Signature {
     pub(super) name: &'static str,
@@ -43,7 +50,7 @@ pub(super) struct Signature {
     pub(super) value: &'static str,
 }
 
-/// Returns the declarations of the words, of both sorts of kinds, of the numbers, and of the bound functions.
+/// Returns the declarations of the numbered enums, of the numbers, of the kinds of objects, and of the bound functions.
 pub(super) fn declarations(calls: &[Signature]) -> String {
     let mut text = String::new();
     write_all(&mut text, calls).expect("a string takes any text");
@@ -52,8 +59,9 @@ pub(super) fn declarations(calls: &[Signature]) -> String {
 
 fn write_all(out: &mut String, calls: &[Signature]) -> Result {
     writeln!(out, "// Written by `npm run build` from the declarations in crates/framepool-node. Do not edit.\n")?;
-    write_enum(out, &Word::DECLARATION)?;
-    write_enum(out, &Kind::DECLARATION)?;
+    for declaration in NUMBERED {
+        write_enum(out, declaration)?;
+    }
     write_doc(out, "", &[" Numbers that native code has, too."])?;
     writeln!(out, "export const enum Fixed {{")?;
     for (name, doc, value) in NUMBERS {

@@ -25,6 +25,7 @@ macro_rules! numbered {
 
         impl $name {
             /// All members, by number.
+            #[allow(dead_code, reason = "not every enum is read by number")]
             pub(crate) const ALL: &'static [Self] = &[$(Self::$member),+];
 
             pub(crate) const DECLARATION: $crate::call::numbered::Declaration = $crate::call::numbered::Declaration {

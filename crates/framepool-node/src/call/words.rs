@@ -61,7 +61,7 @@ numbered! {
         First,
         /// In: 1 when views of the memory that the call gives up may still be in use, as after a garbage collection.
         Abandoned,
-        /// Out: the state of a session: 0 handshake, 1 transport, 2 closed.
+        /// Out: the state of a session, a `Phase`.
         State,
         /// Out: how many bytes a session's output ring holds, how many a ring half can write or read, or how many objects a
         /// sender can send.
@@ -113,7 +113,7 @@ numbered! {
         Facade,
         /// Out: 1 when a slice owns its memory.
         Own,
-        /// In and out: the direction of a link's frames: 0 upstream, 1 downstream.
+        /// In and out: the direction of a link's frames, a `Way`.
         Direction,
         /// Out: 1 when memory was granted, else 0.
         Granted,

@@ -13,6 +13,7 @@ use crate::call::words::Word;
 use crate::call::{Call, Reply};
 use crate::errors::Fault;
 use crate::relay::entry::RelayEntry;
+use crate::relay::way::Way;
 
 fn entry<'a>(call: &'a mut Call<'_>) -> Result<&'a mut RelayEntry, Fault> {
     let handle = call.state.handle(Word::Handle, Word::Generation);
@@ -24,7 +25,7 @@ fn link(call: &Call<'_>) -> u64 {
 }
 
 fn way(call: &Call<'_>) -> Direction {
-    if call.get(Word::Direction) == 0 { Direction::Upstream } else { Direction::Downstream }
+    if call.get(Word::Direction) == Way::Upstream as u32 { Direction::Upstream } else { Direction::Downstream }
 }
 
 fn add(call: &mut Call<'_>, operation: Operation) -> Reply {

@@ -7,40 +7,53 @@ use std::io::ErrorKind;
 use framepool::Coded;
 use framepool::handle::Handle;
 use framepool::relay::{Cause, Disconnected, Record, SystemFault};
-use framepool::sv2::Direction;
 use napi::Env;
 use napi_derive::napi;
 
+use crate::call::numbered::numbered;
 use crate::call::words::Word;
 use crate::call::{Call, Reply};
 use crate::errors::{Fault, Result};
 use crate::handle::ObjectHandle;
+use crate::relay::way::{self, Way};
 use crate::slice::borrowed;
 use crate::state::EnvState;
 use crate::wait::settle;
 
-/// Takes the next record. Out: `Kind`, 0 for none, 1 for frames, 2 for an [event](relay_event). For frames: the link in `Low` and
-/// `High`, `Direction`, `Table`, `Frames`, `First`, and their slice as a slice that arrives.
+numbered! {
+    /// The record that a call has taken from a relay.
+    RecordKind: u32 {
+        /// There was none.
+        Nothing,
+        /// Frames that wait for verdicts.
+        Frames,
+        /// Anything else: `relayEvent()` returns it.
+        Event,
+    }
+}
+
+/// Takes the next record. Out: `Kind`, a [`RecordKind`]. For frames: the link in `Low` and `High`, `Direction`, `Table`, `Frames`, `First`,
+/// and their slice as a slice that arrives.
 pub(crate) fn next(call: &mut Call<'_>) -> Reply {
     let handle = call.state.handle(Word::Handle, Word::Generation);
     // Before a record is taken: it would be lost.
     call.state.tables.make_room()?;
     let entry = call.state.tables.relays.get(handle)?;
     match entry.relay.take_record() {
-        None => call.set(Word::Kind, 0),
+        None => call.set(Word::Kind, RecordKind::Nothing as u32),
         Some(Record::Frames { id, way, slice, table, frames, first, .. }) => {
             borrowed::take_in(call.state, slice)?;
             let control = &call.state.control;
             control.set_wide(id);
-            control.set(Word::Direction, u32::from(way == Direction::Downstream));
+            control.set(Word::Direction, Way::from(way) as u32);
             control.set(Word::Table, table as u32);
             control.set(Word::Frames, frames as u32);
             control.set(Word::First, first as u32);
-            control.set(Word::Kind, 1);
+            control.set(Word::Kind, RecordKind::Frames as u32);
         }
         Some(event) => {
             entry.event = Some(event);
-            call.set(Word::Kind, 2);
+            call.set(Word::Kind, RecordKind::Event as u32);
         }
     }
     Ok(None)
@@ -120,8 +133,8 @@ pub struct RelayEvent {
     pub address: String,
     /// TCP port that it connected from.
     pub port: u32,
-    /// The direction that was drained: 0 upstream, 1 downstream.
-    pub direction: u32,
+    /// The direction that was drained: `upstream` or `downstream`.
+    pub direction: Option<String>,
     /// Number of refusals.
     pub count: f64,
     /// Reason of a refusal, or of a failure.
@@ -204,11 +217,7 @@ impl From<Disconnected> for RelayEnd {
                 "internal"
             }
         };
-        let side = match end.ending.side {
-            None => "relay",
-            Some(Direction::Upstream) => "upstream",
-            Some(Direction::Downstream) => "downstream",
-        };
+        let side = end.ending.side.map_or("relay", way::name);
         let facts = end.ending.facts;
         let [frames_upstream, frames_downstream] = end.frames;
         Self {
@@ -251,7 +260,7 @@ pub fn relay_event(env: Env, relay: ObjectHandle) -> Result<RelayEvent> {
             ..kind("wanted")
         },
         Record::Drained { id, way } => {
-            RelayEvent { id: id as f64, direction: u32::from(way == Direction::Downstream), ..kind("drained") }
+            RelayEvent { id: id as f64, direction: Some(way::name(way).to_owned()), ..kind("drained") }
         }
         Record::Disconnected(end) => RelayEvent {
             id: end.id as f64,

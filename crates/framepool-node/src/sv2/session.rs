@@ -18,6 +18,7 @@ use napi_derive::napi;
 
 use crate::allocator;
 use crate::call::control::{Control, length_word};
+use crate::call::numbered::numbered;
 use crate::call::words::Word;
 use crate::call::{Call, Reply};
 use crate::errors::{Code, Fault, FaultDetails, Result};
@@ -25,17 +26,27 @@ use crate::handle::ObjectHandle;
 use crate::state::EnvState;
 use crate::tables::Tables;
 
+numbered! {
+    /// The phase of a session.
+    Phase: u32 {
+        /// Waits for the peer's handshake message.
+        Handshake,
+        /// Frames can go in both directions.
+        Transport,
+        /// Ended, in order or by an error.
+        Closed,
+    }
+}
+
 /// Reports a session's state and output. Out: `State`, `Available`, `Pending`, `Over`, `RingGeneration`, `RingSize`.
 #[inline]
 pub(crate) fn report(session: &mut Session, control: &Control) {
-    control.set(
-        Word::State,
-        match session.state() {
-            State::Handshake => 0,
-            State::Transport => 1,
-            State::Closed => 2,
-        },
-    );
+    let phase = match session.state() {
+        State::Handshake => Phase::Handshake,
+        State::Transport => Phase::Transport,
+        State::Closed => Phase::Closed,
+    };
+    control.set(Word::State, phase as u32);
     let output = session.output();
     control.set(Word::Available, output.available() as u32);
     control.set(Word::Pending, u32::try_from(output.pending()).unwrap_or(u32::MAX));
