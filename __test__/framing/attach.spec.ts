@@ -171,6 +171,54 @@ describe('FrameReader.attach()', () => {
     await eventually(() => expect(budget.stats().reservedBytes).toBe(0))
   })
 
+  it('needs no budget for idle connections, and serves all of them in turn', async () => {
+    const budget = new MemoryBudget(16_384)
+    const maxFrameLength = 1024
+    const port = await serve((socket) => {
+      const reader = FrameReader.lengthDelimited({ maxFrameLength, budget })
+      const writer = FrameWriter.lengthDelimited(socket, { maxFrameLength })
+      reader.attach(socket, (batch) => writer.forward(batch)).catch(() => {})
+    })
+    const sockets = await Promise.all(
+      Array.from({ length: 100 }, async () => {
+        const socket = dial(port)
+        await once(socket, 'connect')
+        return socket
+      }),
+    )
+    // One reserve serves all of them: a quarter of the budget.
+    await eventually(() => expect(budget.stats()).toMatchObject({ reservedBytes: 4096, waiting: 0 }))
+    const frame = prefixed(Buffer.alloc(1000, 7))
+    const replies = sockets.map(async (socket) => {
+      let bytes = 0
+      for await (const chunk of socket) {
+        bytes += (chunk as Buffer).length
+        if (bytes === 10 * frame.length) return
+      }
+    })
+    for (let index = 0; index < 10; index++) for (const socket of sockets) socket.write(frame)
+    await Promise.all(replies)
+    expect(budget.stats().peakBytes).toBeLessThanOrEqual(16_384)
+    for (const socket of sockets) socket.destroy()
+    await eventually(() => expect(budget.stats()).toMatchObject({ reservedBytes: 0, waiting: 0 }))
+  })
+
+  it('finishes frames as long as the whole budget, one after another', async () => {
+    const budget = new MemoryBudget(20_000)
+    const lengths: number[] = []
+    const port = await serve((socket) => {
+      const reader = FrameReader.lengthDelimited({ maxFrameLength: 20_000, budget })
+      reader.attach(socket, (batch) => void lengths.push(batch.frame(0).length)).catch(() => {})
+    })
+    const frame = prefixed(Buffer.alloc(19_900))
+    const sockets = Array.from({ length: 10 }, () => dial(port))
+    for (const socket of sockets) socket.write(frame.subarray(0, 10))
+    for (const socket of sockets) socket.end(frame.subarray(10))
+    await eventually(() => expect(lengths).toEqual(Array.from({ length: 10 }, () => frame.length)))
+    await eventually(() => expect(budget.stats()).toMatchObject({ reservedBytes: 0, waiting: 0 }))
+    expect(budget.stats().peakBytes).toBeLessThanOrEqual(20_000)
+  })
+
   it('rejects with what broke it', async () => {
     const outcomes: Promise<void>[] = []
     const sockets: Socket[] = []

@@ -19,7 +19,7 @@ import { clearTimeout, setTimeout, type Timer } from '../support/timers.js'
 import { MAX_TIMEOUT_MS } from '../support/wait.js'
 import { hasWriter } from './bound-writers.js'
 import type { FramedBatch } from './framed-batch.js'
-import { ReadQuota } from './read-quota.js'
+import { type LandingReserve, type LandingUser, reserveOf } from './landing-reserve.js'
 import type { ReaderCore } from './reader-core.js'
 import { StreamLoan } from './stream-loan.js'
 
@@ -70,7 +70,7 @@ interface Settle {
 }
 
 /** One reader on one stream. */
-class Attachment {
+class Attachment implements LandingUser {
   readonly #core: ReaderCore
   readonly #socket: Socket | Duplex
   readonly #loan: BorrowedSocket | StreamLoan
@@ -78,7 +78,8 @@ class Attachment {
   readonly #idleMs: number | undefined
   readonly #settle: Settle
   readonly #halfOpen: boolean
-  readonly #quota: ReadQuota
+  /** Pays for the next read, if there is a budget. */
+  readonly #reserve: LandingReserve | null
   /** Ends waits for the budget. */
   readonly #stop: AbortController | null
   /** Number of reasons not to read. */
@@ -107,7 +108,7 @@ class Attachment {
     this.#idleMs = idleMs
     this.#settle = settle
     this.#halfOpen = socket.allowHalfOpen
-    this.#quota = new ReadQuota(core.purse !== null)
+    this.#reserve = core.purse === null ? null : reserveOf(core.purse.budget)
     this.#stop = core.purse === null ? null : new AbortController()
   }
 
@@ -126,6 +127,7 @@ class Attachment {
       this.#core.onDispose = () => this.#fail(new FramePoolError('ERR_CLOSED', 'the reader was disposed of'))
       this.#stopListening = whenAborted(signal, (reason) => this.#fail(reason))
       this.#startTimer()
+      this.#reserve?.join(this)
       this.#read()
     } catch (error) {
       this.#fail(error)
@@ -166,9 +168,16 @@ class Attachment {
     const room = this.#holds === 0 && !this.#over ? this.#core.room(DIRECT) : null
     this.#direct = room !== null
     if (room !== null) return room
-    const { purse, pending } = this.#core
-    const bytes = purse === null ? LONGEST_READ : Math.max(1, Math.min(this.#quota.bytes, purse.limit - pending))
+    if (this.#reserve === null) return memory
+    const own = this.#secured
+    const bytes = Math.max(1, Math.min(LONGEST_READ, this.#reserve.ready ? Math.max(own, this.#reserve.bytes) : own))
     return bytes < LONGEST_READ ? partOf(memory, 0, bytes) : memory
+  }
+
+  /** Bytes that the purse has for the next reads. */
+  get #secured(): number {
+    const { purse, pending } = this.#core
+    return purse!.bytes - pending
   }
 
   /** Takes a chunk that has come. */
@@ -188,13 +197,24 @@ class Attachment {
     const core = this.#core
     const length = lengthOf(chunk)
     const { purse } = core
-    if (purse !== null && !purse.tryHave(core.pending + length)) {
-      // A stream that gives chunks of its own gives more than was reserved.
-      this.#split(chunk, purse.limit - core.pending)
+    try {
+      if (purse !== null && !this.#pay(core.pending + length)) {
+        // A stream that gives chunks of its own gives more than was reserved.
+        this.#split(chunk, purse.limit - core.pending)
+        return
+      }
+    } catch (error) {
+      this.#fail(error)
       return
     }
-    this.#quota.learn(length)
     this.#deliver(() => core.receive(chunk, Number.POSITIVE_INFINITY))
+  }
+
+  /** Makes sure that the purse has `bytes`, with the reserve if need be. Returns false if that is not enough. */
+  #pay(bytes: number): boolean {
+    const purse = this.#core.purse!
+    if (purse.tryHave(bytes)) return true
+    return this.#reserve!.pay(purse, this) && purse.tryHave(bytes)
   }
 
   /** Takes a chunk when the budget allows it, in parts if it is more than the budget can ever allow. */
@@ -252,45 +272,68 @@ class Attachment {
     return true
   }
 
-  /** Reserves bytes for the next read, or waits for them. Fails if the stream is broken. */
+  /** Reserves bytes for the rest of a frame, or waits for them. Fails if the stream is broken, or if the system has no memory. */
   #prepare(): void {
-    const core = this.#core
     if (this.#over || this.#failure !== null || this.#holds > 0) return
-    if (core.broken) {
-      try {
-        core.receive(new Uint8Array(0), 0)
-      } catch (error) {
-        this.#fail(error)
-      }
+    try {
+      // That throws what broke the stream.
+      if (this.#core.broken) this.#core.receive(new Uint8Array(0), 0)
+      this.#secure()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #secure(): void {
+    const { purse } = this.#core
+    if (purse === null) return
+    const needed = this.#needed()
+    if (!this.#pay(needed)) {
+      this.#waitFor(needed)
       return
     }
-    const { purse } = core
-    if (purse === null) return
-    let needed = this.#needed()
-    if (!purse.tryHave(needed)) {
-      this.#quota.reset()
-      needed = this.#needed()
-      if (!purse.tryHave(needed)) {
-        this.#waitFor(needed)
-        return
-      }
-    }
     purse.shrinkTo(needed)
+    const reserve = this.#reserve!
+    reserve.refill()
+    if (!reserve.ready && this.#secured <= 0) this.#waitForLanding()
   }
 
   /** Returns the bytes that the purse must have before the next read: all of a frame that has begun, so that it can always be finished. */
   #needed(): number {
     const { pending, awaited, delimited, max, purse } = this.#core
-    const read = awaited - pending >= DIRECT ? awaited : pending + this.#quota.bytes
-    const frame = awaited > 0 ? awaited : delimited && pending > 0 ? max : 0
-    return Math.min(Math.max(read, frame), purse!.limit)
+    const frame = awaited > 0 ? awaited : delimited && pending > 0 ? max : pending
+    return Math.min(frame, purse!.limit)
+  }
+
+  /** Reads on when the reserve is there. */
+  #waitForLanding(): void {
+    this.#hold()
+    this.#reserve!.wait(this)
+  }
+
+  /** Reads on: the reserve is there again. */
+  landingReady(): void {
+    this.#release()
+  }
+
+  /** Reads no more than the purse has. */
+  landingSpent(): void {
+    // The memory of an unfinished frame was paid for.
+    if (this.#over || this.#direct || this.#holds > 0) return
+    if (this.#secured <= 0) {
+      this.#waitForLanding()
+      return
+    }
+    this.#hold()
+    this.#release()
   }
 
   /** Reads on when the purse has `bytes`. */
   #waitFor(bytes: number): void {
     this.#hold()
     const { purse } = this.#core
-    purse!.have(Math.min(bytes, purse!.limit), this.#stop!.signal).then(
+    const granted = this.#reserve!.waitFor(purse!, Math.min(bytes, purse!.limit), this.#stop!.signal)
+    granted.then(
       () => this.#release(),
       (error: unknown) => {
         if (!this.#over) this.#fail(error)
@@ -378,6 +421,7 @@ class Attachment {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#stopListening()
     this.#stop?.abort()
+    this.#reserve?.leave(this)
     this.#core.purse?.shrinkTo(this.#core.pending)
   }
 }

@@ -13,8 +13,8 @@ import { type EventSource, tellOfWait } from '../support/events.js'
 
 /** A reader's share of its budget, for bytes that have come and for those that may come next. */
 export class Purse {
-  /** Keeps the handle of the budget alive. */
-  readonly #budget: MemoryBudget
+  /** The budget, whose handle lives as long as it. */
+  readonly budget: MemoryBudget
   /** The reservation, while there is one. A record of its own, for the function that frees the purse of a collected reader. */
   readonly held: MemoryGrant = { reservation: null }
   #bytes = 0
@@ -24,12 +24,17 @@ export class Purse {
   constructor(budget: MemoryBudget, source: EventSource) {
     handleOfBudget(budget)
     this.#source = source
-    this.#budget = budget
+    this.budget = budget
   }
 
   /** The whole budget, in bytes. */
   get limit(): number {
-    return this.#budget.maxMemory
+    return this.budget.maxMemory
+  }
+
+  /** Bytes that the purse has. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   get reservation(): Handle | null {
@@ -41,7 +46,7 @@ export class Purse {
     if (bytes <= this.#bytes) return true
     if (bytes > this.limit) return false
     const { held } = this
-    if (held.reservation === null) held.reservation = tryReserveMemory(handleOfBudget(this.#budget), bytes)
+    if (held.reservation === null) held.reservation = tryReserveMemory(handleOfBudget(this.budget), bytes)
     else if (!resizeReservation(held.reservation, bytes)) return false
     if (held.reservation === null) return false
     this.#bytes = bytes
@@ -55,15 +60,18 @@ export class Purse {
     const more = bytes - this.#bytes
     const granted = nativeWait(
       () => ({ signal }),
-      (settled) => reserveMemory(handleOfBudget(this.#budget), more, grant, settled),
-      () => {
-        const { held } = this
-        if (held.reservation === null) held.reservation = grant.reservation
-        else mergeReservation(held.reservation, grant.reservation!)
-        this.#bytes = bytes
-      },
+      (settled) => reserveMemory(handleOfBudget(this.budget), more, grant, settled),
+      () => this.add(grant.reservation!, more),
     )
     return tellOfWait(this.#source, more, granted)
+  }
+
+  /** Adds a reservation of `bytes`, which the purse owns from here on. */
+  add(reservation: Handle, bytes: number): void {
+    const { held } = this
+    if (held.reservation === null) held.reservation = reservation
+    else mergeReservation(held.reservation, reservation)
+    this.#bytes += bytes
   }
 
   /** Returns all but `bytes` to the budget. */

@@ -1,0 +1,152 @@
+import { handleOfBudget, type MemoryBudget } from '../memory/memory-budget.js'
+import { type MemoryGrant, releaseReservation, reserveMemory, tryReserveMemory } from '../native/memory-budget.js'
+import { nativeWait } from '../native/wait.js'
+import { LONGEST_READ } from '../ring/sockets/landing.js'
+import { setImmediate } from '../support/timers.js'
+import type { Purse } from './purse.js'
+
+/** The reserve is at most one part in this many of the budget. */
+const SHARE = 4
+
+/** An attached reader, as the reserve of its budget sees it. */
+export interface LandingUser {
+  /** Notes that the reserve is spent: only bytes that the reader's own purse has may be read. */
+  landingSpent(): void
+  /** Notes that the reserve is there again. Called only if `waitForLanding()` was, which this call answers. */
+  landingReady(): void
+}
+
+/**
+ * The part of a budget that pays for the next read of whatever reader of this isolate gets bytes next.
+ *
+ * Nobody knows which connection that will be, but one read ends before the next begins. So one reservation serves all connections, and
+ * an idle connection has none. When the budget has no more, the reader that has the bytes gets the reserve, and the others read on once
+ * the reserve is granted anew. That request is behind the reader's own, so that at most one frame waits for the rest of its memory.
+ */
+export class LandingReserve {
+  /** The longest read that it pays for, in bytes. */
+  readonly bytes: number
+  readonly #budget: MemoryBudget
+  readonly #grant: MemoryGrant = { reservation: null }
+  readonly #users = new Set<LandingUser>()
+  /** Users that read nothing until the reserve is there, in the order in which they began to wait. */
+  readonly #waiting = new Set<LandingUser>()
+  #stop: AbortController | null = null
+  /** Number of users that wait for the budget themselves. */
+  #claims = 0
+
+  constructor(budget: MemoryBudget) {
+    this.#budget = budget
+    this.bytes = Math.max(1, Math.min(LONGEST_READ, Math.floor(budget.maxMemory / SHARE)))
+  }
+
+  /** Whether the reserve is there. */
+  get ready(): boolean {
+    return this.#grant.reservation !== null
+  }
+
+  join(user: LandingUser): void {
+    this.#users.add(user)
+    if (!this.ready && this.#stop === null) this.#fill()
+  }
+
+  leave(user: LandingUser): void {
+    this.#users.delete(user)
+    this.#waiting.delete(user)
+    if (this.#users.size > 0) return
+    this.#stop?.abort()
+    const { reservation } = this.#grant
+    this.#grant.reservation = null
+    if (reservation !== null) releaseReservation(reservation)
+  }
+
+  /** Arranges that `landingReady()` of `user` is called. */
+  wait(user: LandingUser): void {
+    this.#waiting.add(user)
+  }
+
+  /** Resolves when `purse` has `bytes`. The reserve is not granted before, because the purse may need all of the budget. */
+  async waitFor(purse: Purse, bytes: number, signal: AbortSignal): Promise<void> {
+    this.#claims++
+    try {
+      const granted = purse.have(bytes, signal)
+      this.refill()
+      await granted
+    } finally {
+      this.#claims--
+    }
+  }
+
+  /** Gives the reserve to the purse of `user`. Returns false if it is not there. */
+  pay(purse: Purse, user: LandingUser): boolean {
+    const { reservation } = this.#grant
+    if (reservation === null) return false
+    purse.add(reservation, this.bytes)
+    this.#grant.reservation = null
+    for (const other of this.#users) {
+      if (other !== user && !this.#waiting.has(other)) other.landingSpent()
+    }
+    return true
+  }
+
+  /** Requests the reserve anew, if it was spent, behind all who wait for the budget by now. */
+  refill(): void {
+    if (!this.ready && this.#stop === null && this.#users.size > 0) this.#fill()
+  }
+
+  #fill(): void {
+    const handle = handleOfBudget(this.#budget)
+    this.#grant.reservation = tryReserveMemory(handle, this.bytes)
+    if (this.ready) {
+      this.#wake(1)
+      return
+    }
+    const stop = new AbortController()
+    this.#stop = stop
+    const grant: MemoryGrant = { reservation: null }
+    nativeWait(
+      () => ({ signal: stop.signal }),
+      (settled) => reserveMemory(handle, this.bytes, grant, settled),
+      () => {
+        this.#stop = null
+        if (this.#claims > 0) {
+          releaseReservation(grant.reservation!)
+          this.#fill()
+          return
+        }
+        this.#grant.reservation = grant.reservation
+        this.#wake(1)
+      },
+    ).catch(() => {
+      // The last reader has left, or the system has no memory. Readers may have come since.
+      this.#stop = null
+      setImmediate(() => this.refill())
+    })
+  }
+
+  /**
+   * Lets the first `count` of those that wait read on, and twice as many in the next turn: if the budget has little, the first read may
+   * spend the reserve again.
+   */
+  #wake(count: number): void {
+    let left = count
+    for (const user of this.#waiting) {
+      if (!this.ready || left-- === 0) break
+      this.#waiting.delete(user)
+      user.landingReady()
+    }
+    if (this.ready && this.#waiting.size > 0) setImmediate(() => this.#wake(count * 2))
+  }
+}
+
+const reserves = new WeakMap<MemoryBudget, LandingReserve>()
+
+/** Returns the reserve of a budget in this isolate. */
+export function reserveOf(budget: MemoryBudget): LandingReserve {
+  let reserve = reserves.get(budget)
+  if (reserve === undefined) {
+    reserve = new LandingReserve(budget)
+    reserves.set(budget, reserve)
+  }
+  return reserve
+}
