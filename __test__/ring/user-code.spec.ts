@@ -1,65 +1,17 @@
-import { getEventListeners, once } from 'node:events'
+import { getEventListeners } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { adopt, BuddyPool, BudgetPool, ByteRing, pump, relaySockets, Slice, SliceChannel } from '../../index.js'
 import type { WaitOptions } from '../../src/support/wait.js'
-import type { Sv2Session } from '../../src/sv2/index.js'
 import { codeOf } from '../support/code-of.js'
 import { eventually, PATIENCE_MS, quiet } from '../support/network.js'
 import { pattern } from '../support/pattern.js'
-import { runProgram } from '../support/program.js'
-import { pair, strangers } from '../support/sessions.js'
+import { strangers } from '../support/sessions.js'
 import { settingsOf } from '../support/socket-kinds.js'
 import { connected, received } from '../support/sockets.js'
-
-const MIB = 2 ** 20
-
-/** Values that user code may throw. */
-const THROWN: [string, unknown][] = [
-  ['an Error', new Error('mine')],
-  ['null', null],
-  ['undefined', undefined],
-  ['a string', 'mine'],
-  ['0', 0],
-]
-
-/** Returns the reason that `promise` rejects with. It is boxed, because it may be `undefined`. */
-function rejection(promise: Promise<unknown>): Promise<{ reason: unknown }> {
-  return promise.then(
-    () => expect.unreachable('it did not reject'),
-    (reason: unknown) => ({ reason }),
-  )
-}
-
-function thrownBy(call: () => unknown): { reason: unknown } {
-  try {
-    call()
-  } catch (reason) {
-    return { reason }
-  }
-  return expect.unreachable('it did not throw')
-}
-
-function throwing(thrown: unknown): () => never {
-  return () => {
-    throw thrown
-  }
-}
-
-/** Makes the next call of the method throw. */
-function throwOnce(socket: Socket, method: string, thrown: unknown): void {
-  const value = (): never => {
-    Reflect.deleteProperty(socket, method)
-    throw thrown
-  }
-  Object.defineProperty(socket, method, { value, configurable: true })
-}
-
-/** Returns an object whose property `name` throws when it is read. */
-function trap(name: string, thrown: unknown, rest: object = {}): never {
-  return Object.defineProperty({ ...rest }, name, { get: throwing(thrown) }) as never
-}
+import { runSurviving } from '../support/surviving-program.js'
+import { rejection, THROWN, throwing, thrownBy, throwOnce, trap } from '../support/thrown.js'
 
 function openDevice(path: string, flags: string): number {
   const fd = openSync(path, flags)
@@ -304,49 +256,7 @@ describe.each(THROWN)('%s, thrown', (_, thrown) => {
       if (open) for (const socket of [a, b]) socket.destroy()
     },
   )
-
-  it.each(['prependListener', 'setNoDelay', 'resume'])('by %s of the socket: attach refuses', async (method) => {
-    const { dialled } = await connected()
-    const before = settingsOf(dialled)
-    const { initiator } = strangers()
-    throwOnce(dialled, method, thrown)
-    expect(thrownBy(() => initiator.attach(dialled, () => {}))).toEqual({ reason: thrown })
-    expect([dialled.destroyed, settingsOf(dialled)]).toEqual([false, before])
-    // The session can still be attached to this socket or another.
-    initiator.attach(dialled, () => {})
-  })
-
-  it.each(['write', 'end'])('by %s of the socket ends the session, which says what was thrown', async (method) => {
-    const { dialled } = await connected()
-    const { initiator } = pair()
-    initiator.attach(dialled, () => {})
-    Object.defineProperty(dialled, method, { value: throwing(thrown), configurable: true })
-    initiator.send({ messageType: 1 }, pattern(10))
-    if (method === 'end') {
-      initiator.close()
-      await once(dialled, 'close').catch(() => {})
-    } else {
-      const { reason } = await rejection(
-        initiator
-          .drained()
-          .then(() => initiator.drained())
-          .then(() => lasting(initiator)),
-      )
-      const { cause } = reason as Error
-      expect(thrown instanceof Error ? cause : (cause as Error).cause).toBe(thrown)
-      expect(initiator.error).toBe(reason)
-    }
-    await eventually(() => expect([dialled.destroyed, initiator.stats().memoryBytes]).toEqual([true, 0]))
-  })
 })
-
-/** Waits until the session ends, and rejects with its error. */
-async function lasting(session: Sv2Session): Promise<void> {
-  for (;;) {
-    await quiet()
-    await session.drained()
-  }
-}
 
 describe('code that runs while options are read', () => {
   it('may abort: nothing is allocated, sent or received any more', async () => {
@@ -469,51 +379,9 @@ it('a reason that cannot take the bytes of a pump is the cause of one that can',
   expect(setting.bytes).toBe(0n)
 })
 
-it('a session whose output is lent is not attached', async () => {
-  const { initiator } = strangers()
-  const { dialled, accepted } = await connected()
-  initiator.output.ioSlices(() => {
-    expect(codeOf(() => initiator.attach(dialled, () => {}))).toBe('ERR_BUSY')
-    return 0
-  })
-  const abort = new AbortController()
-  const piped = rejection(initiator.output.pipeTo(dialled, { signal: abort.signal }))
-  expect(codeOf(() => initiator.attach(accepted, () => {}))).toBe('ERR_BUSY')
-  abort.abort('enough')
-  expect(await piped).toEqual({ reason: 'enough' })
-})
-
 describe('an error that nobody can catch', { timeout: PATIENCE_MS }, () => {
-  /** Runs a program in a separate process that survives uncaught exceptions and counts them. */
-  const run = (program: string): unknown =>
-    JSON.parse(
-      runProgram(`
-        import { once } from 'node:events'
-        import net from 'node:net'
-        import { setTimeout as sleep } from 'node:timers/promises'
-        import { BuddyPool, ByteRing, relaySockets, SliceChannel, pump } from './dist/index.js'
-        const uncaught = []
-        process.on('uncaughtException', (error) => uncaught.push(error instanceof Error ? error.message : String(error)))
-        const THROWN = [new Error('mine'), null, undefined, 'mine', 0]
-        const EXPECTED = JSON.stringify(['mine', 'null', 'undefined', 'mine', '0'])
-        const connected = async () => {
-          const server = net.createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
-          await once(server, 'listening')
-          const dialled = net.connect({ port: server.address().port, host: '127.0.0.1', allowHalfOpen: true })
-          const [accepted] = await once(server, 'connection')
-          // Before the connection is made, an exception of a listener would stop Node itself.
-          if (dialled.connecting) await once(dialled, 'connect')
-          server.close()
-          for (const socket of [dialled, accepted]) socket.on('error', () => {})
-          return { dialled, accepted }
-        }
-        const pattern = (length) => Buffer.from({ length }, (_, index) => index * 7)
-        const read = async (stream) => { const all = []; for await (const chunk of stream) all.push(chunk); return Buffer.concat(all) }
-        ${program}`),
-    )
-
   it('loses no byte when onData throws it', () => {
-    const told = run(`
+    const told = runSurviving(`
       const { producer, consumer } = new ByteRing(4096).intoParts()
       const thrown = [...THROWN]
       let bytes = 0
@@ -530,7 +398,7 @@ describe('an error that nobody can catch', { timeout: PATIENCE_MS }, () => {
   })
 
   it('does not keep the rest back when a listener for data of a stream throws it', () => {
-    const told = run(`
+    const told = runSurviving(`
       const { producer, consumer } = new ByteRing(64).intoParts()
       const stream = consumer.toReadable()
       const thrown = [...THROWN]
@@ -544,7 +412,7 @@ describe('an error that nobody can catch', { timeout: PATIENCE_MS }, () => {
   })
 
   it('overwrites no unread bytes when it is thrown on a tick of the turn in which a socket has read', () => {
-    const told = run(`
+    const told = runSurviving(`
       const { producer, consumer } = new ByteRing(4096).intoParts()
       const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, index) => (index * 31 + (index >> 8)) % 251))
       let count = 0
@@ -560,7 +428,7 @@ describe('an error that nobody can catch', { timeout: PATIENCE_MS }, () => {
   })
 
   it('hides no event from relaySockets and pipeTo when listeners of a socket throw it', () => {
-    const told = run(`
+    const told = runSurviving(`
       const results = []
       for (const thrown of THROWN) {
         const left = await connected(), right = await connected()
@@ -584,119 +452,6 @@ describe('an error that nobody can catch', { timeout: PATIENCE_MS }, () => {
       ['EBROKEN', true],
     ]
     expect(told).toEqual([Array.from({ length: THROWN.length }, () => once).flat(), true])
-  })
-
-  it('hides no event from a session when listeners of a socket throw it', () => {
-    const told = run(`
-      const { Sv2Session, generateAuthorityKeypair } = await import('./dist/src/sv2/index.js')
-      const { publicKey, secretKey } = generateAuthorityKeypair()
-      const results = []
-      for (const thrown of THROWN) {
-        const { dialled, accepted } = await connected()
-        for (const event of ['data', 'end', 'error', 'close']) accepted.on(event, () => { throw thrown })
-        const session = Sv2Session.responder({ authorityPublicKey: publicKey, authoritySecretKey: secretKey })
-        let frames = 0
-        session.attach(accepted, (batch) => { frames += batch.length })
-        const client = Sv2Session.initiator()
-        client.attach(dialled, () => {})
-        await client.established({ timeoutMs: 5000 })
-        for (let index = 0; index < 10; index++) client.send({ messageType: 1 }, Buffer.alloc(100_000)) || await client.drained({ timeoutMs: 5000 })
-        while (frames < 10) await sleep(5)
-        dialled.resetAndDestroy()
-        const error = await session.drained().then(() => sleep(300)).then(() => session.drained()).catch((error) => error)
-        results.push([session.state, error.cause?.code, session.stats().memoryBytes, accepted.listenerCount('data')])
-      }
-      console.log(JSON.stringify([results, uncaught.length >= 25]))`)
-    expect(told).toEqual([THROWN.map(() => ['closed', 'ECONNRESET', 0, 1]), true])
-  })
-
-  it('keeps no block from being told, and no buffer back, when onBlock throws it', () => {
-    const told = run(`
-      const thrown = [...THROWN]
-      const blocks = []
-      const pool = new BuddyPool({ maxMemory: 5 * 64 * ${MIB}, block: { onBlock: ({ index }) => { blocks.push(index); throw thrown[index] } } })
-      const buffers = THROWN.map(() => pool.allocateSync(64 * ${MIB}))
-      await sleep(10)
-      for (const buffer of buffers) buffer.release()
-      await pool.close()
-      console.log(JSON.stringify([blocks, JSON.stringify(uncaught) === EXPECTED]))`)
-    expect(told).toEqual([[0, 1, 2, 3, 4], true])
-  })
-})
-
-describe('timers', { timeout: PATIENCE_MS }, () => {
-  const replaced = {
-    'are numbers': `
-      for (const name of ['setTimeout', 'setInterval', 'setImmediate']) {
-        const own = globalThis[name]
-        globalThis[name] = (...given) => Number(own(...given)[Symbol.toPrimitive]?.() ?? 1)
-      }`,
-    'never fire': `
-      for (const name of ['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask']) globalThis[name] = () => ({})
-      performance.now = () => 0`,
-    'are not there': `
-      for (const name of ['setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval', 'clearImmediate', 'queueMicrotask']) delete globalThis[name]`,
-  }
-  it.each(
-    Object.entries(replaced).flatMap(([name, code]) => [
-      [name, 'before', code, ''],
-      [name, 'after', '', code],
-    ]),
-  )('that %s, replaced %s framepool is loaded', (_, __, before, after) => {
-    const program = `
-      import { once } from 'node:events'
-      import { openSync } from 'node:fs'
-      import net from 'node:net'
-      import { setTimeout as sleep } from 'node:timers/promises'
-      ${before}
-      const { BuddyPool, BudgetPool, ByteRing, pump, relaySockets, SliceChannel } = await import('./dist/index.js')
-      const { Sv2Session, generateAuthorityKeypair } = await import('./dist/src/sv2/index.js')
-      ${after}
-      const { publicKey, secretKey } = generateAuthorityKeypair()
-      const results = []
-      const code = (promise) => promise.then(() => 'resolved', ({ code }) => code)
-      const options = { timeoutMs: 20 }
-      const budget = new BudgetPool({ bufferSize: 8, maxMemory: 16 })
-      budget.tryAllocate(2)
-      results.push(await code(budget.allocate(1, options)))
-      results.push(await code(new ByteRing(64).intoParts().consumer.readable(1, options)))
-      results.push(await code(SliceChannel.create(1).receiver.receive(options)))
-      let blocks = 0
-      const buddy = new BuddyPool({ block: { onBlock: () => blocks++ } })
-      buddy.allocateSync(1)
-      let told = 0
-      const abort = new AbortController()
-      const pumping = code(pump(openSync('/dev/zero', 'r'), openSync('/dev/null', 'w'), { signal: abort.signal, onProgress: () => { if (++told === 2) abort.abort() } }))
-      results.push(await pumping, blocks)
-      const echo = net.createServer({ allowHalfOpen: true }, (socket) => socket.on('error', () => {}).pipe(socket)).listen(0, '127.0.0.1')
-      await once(echo, 'listening')
-      const relay = net.createServer({ allowHalfOpen: true }, async (socket) => {
-        results.push(await code(relaySockets(socket, net.connect(echo.address().port, '127.0.0.1'), { idleTimeoutMs: 200 })))
-        server.close(); echo.close(); relay.close()
-      }).listen(0, '127.0.0.1')
-      const server = net.createServer((socket) => {
-        const session = Sv2Session.responder({ authorityPublicKey: publicKey, authoritySecretKey: secretKey })
-        session.attach(socket, (batch) => session.forward(batch, session))
-      }).listen(0, '127.0.0.1')
-      await once(server, 'listening')
-      const session = Sv2Session.initiator()
-      let bytes = 0
-      session.attach(net.connect(server.address().port, '127.0.0.1'), (batch) => { for (const { payload } of batch) bytes += payload.length })
-      await session.established()
-      for (let index = 0; index < 20; index++) if (!session.send({ messageType: 1 }, Buffer.alloc(50_000))) await session.drained()
-      while (bytes < 1_000_000) await sleep(1)
-      session.close()
-      results.push(bytes)
-      const client = net.connect(relay.address().port, '127.0.0.1').on('error', () => {})
-      client.write('ping')
-      results.push(String((await once(client, 'data'))[0]))
-      await once(client, 'close')
-      await sleep(1)
-      console.log(JSON.stringify(results))
-      process.exit()`
-    const results = JSON.parse(runProgram(program, 20_000))
-    // 20 is the code of a DOMException for an abort.
-    expect(results).toEqual(['ERR_TIMEOUT', 'ERR_TIMEOUT', 'ERR_TIMEOUT', 20, 1, 1_000_000, 'ping', 'ERR_TIMEOUT'])
   })
 })
 

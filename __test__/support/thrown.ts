@@ -9,11 +9,51 @@ export const THROWN: [string, unknown][] = [
   ['0', 0],
 ]
 
+/** Values that user code may throw, and how `thrownText()` shows each. */
+export const SHOWN: [shown: string, value: unknown][] = [
+  ['Error: of the app', new Error('of the app')],
+  ['TypeError: two lines', new TypeError('two\nlines')],
+  ['"a string"', 'a string'],
+  ['null', null],
+  ['undefined', undefined],
+  ['0', 0],
+  ['Symbol(s)', Symbol('s')],
+  ['a function', () => {}],
+  ['an object', {}],
+  ['an object', Object.create(null)],
+  ['AggregateError: one; two', new AggregateError([new Error('one'), new Error('two'), new Error('one')])],
+  [
+    'a value that cannot be shown',
+    {
+      get message() {
+        throw null
+      },
+    },
+  ],
+  [
+    'a value that cannot be shown',
+    new Proxy(new Error(), {
+      get() {
+        throw new Error('of the trap')
+      },
+    }),
+  ],
+]
+
 /** Returns a function that throws `thrown`. */
 export function throwing(thrown: unknown): () => never {
   return () => {
     throw thrown
   }
+}
+
+/** Makes the next call of a method of `object` throw. */
+export function throwOnce(object: object, method: string, thrown: unknown): void {
+  const value = (): never => {
+    Reflect.deleteProperty(object, method)
+    throw thrown
+  }
+  Object.defineProperty(object, method, { value, configurable: true })
 }
 
 /** Returns a copy of `rest` whose property `name` throws when it is read. */

@@ -1,0 +1,275 @@
+import { once } from 'node:events'
+import { Duplex, PassThrough } from 'node:stream'
+import { runInNewContext } from 'node:vm'
+import { describe, expect, it } from 'vitest'
+import { type FramedBatch, FrameReader, FrameWriter, Slice, SliceChannel, SlotPool } from '../../index.js'
+import { codeOfRejection } from '../support/code-of.js'
+import { eventually } from '../support/network.js'
+import { Random } from '../support/random.js'
+import { dial, four, serve } from './connections.js'
+
+describe('FrameWriter', () => {
+  it('sends what lies in slices without a copy, and gives it back when it is sent', async () => {
+    const pool = new SlotPool(10_000)
+    const received: Buffer[] = []
+    const writes: number[] = []
+    const sink = new Duplex({
+      read() {},
+      writev(chunks, done) {
+        writes.push(chunks.length)
+        received.push(Buffer.concat(chunks.map(({ chunk }) => chunk)))
+        setTimeout(done, 5)
+      },
+      write(chunk, _, done) {
+        writes.push(1)
+        received.push(Buffer.from(chunk))
+        setTimeout(done, 5)
+      },
+    })
+    const writer = FrameWriter.lengthDelimited(sink, {
+      maxFrameLength: 5000,
+      lengthFieldLength: 2,
+      highWaterMark: 3000,
+    })
+    pool.getWritable(2000).fill(7)
+    const slice = pool.getDataOwned()
+    expect(writer.write(Buffer.from('one'))).toBe(true)
+    expect(writer.write(slice)).toBe(true)
+    expect(() => slice.bytes).toThrow(expect.objectContaining({ code: 'ERR_RELEASED' }))
+    expect(pool.stats().liveSlices).toBe(1)
+    expect(writer.write(Buffer.alloc(2000, 8))).toBe(false)
+    await writer.drained()
+    expect(pool.stats().liveSlices).toBe(0)
+    expect(Buffer.concat(received)).toEqual(
+      Buffer.concat([
+        Buffer.of(0, 3),
+        Buffer.from('one'),
+        Buffer.of(2000 >> 8, 2000 & 255),
+        Buffer.alloc(2000, 7),
+        Buffer.of(2000 >> 8, 2000 & 255),
+        Buffer.alloc(2000, 8),
+      ]),
+    )
+    expect(writes.length).toBe(1)
+    await writer.end()
+    expect(() => writer.write(Buffer.from('late'))).toThrow(expect.objectContaining({ code: 'ERR_CLOSED' }))
+    pool.close()
+  })
+
+  it.each([1, 2, 2 ** 31, 2 ** 32 - 1])(
+    'has drained when at most half of a high-water mark of %d waits',
+    async (highWaterMark) => {
+      const sink = new PassThrough().resume()
+      const writer = FrameWriter.delimited(sink, { maxFrameLength: 100, highWaterMark })
+      writer.write(Buffer.from('line'))
+      await writer.drained()
+      await writer.end()
+    },
+  )
+
+  it.each([
+    { lengthFieldLength: 1 },
+    { lengthFieldLength: 3, endian: 'little', lengthFieldOffset: 2 },
+    { lengthFieldLength: 8, lengthAdjustment: -8 },
+    { lengthFieldLength: 2, headerLength: 6, lengthAdjustment: 3 },
+  ] as const)('makes the headers that its reader reads, with %o', async (layout) => {
+    const options = { ...layout, maxFrameLength: 1000 }
+    const stream = new PassThrough()
+    const writer = FrameWriter.lengthDelimited(stream, options)
+    const texts = ['hello', 'no', 'x'.repeat(200)]
+    for (const text of texts) writer.write(Buffer.from(text))
+    const got: string[] = []
+    const done = FrameReader.lengthDelimited(options).attach(stream, (batch) => {
+      got.push(...[...batch].map((bytes) => Buffer.from(bytes).toString()))
+    })
+    await writer.end()
+    await done
+    expect(got).toEqual(texts)
+  })
+
+  it('finds a delimiter wherever it begins in a payload, and nowhere else', () => {
+    const random = new Random()
+    for (let round = 0; round < 2_000; round++) {
+      // Few values, so that beginnings of the delimiter are frequent.
+      const some = (most: number): Buffer => Buffer.from(random.bytes(random.below(most)).map((byte) => byte & 1))
+      const delimiter = Buffer.concat([some(5), Buffer.of(1)])
+      const payload = some(12)
+      const whole = Buffer.concat([payload, delimiter])
+      const stream = new PassThrough()
+      using writer = FrameWriter.delimited(stream, { maxFrameLength: 100, delimiter })
+      let sent = true
+      try {
+        writer.write(payload)
+      } catch {
+        sent = false
+      }
+      if (sent !== (whole.indexOf(delimiter) === payload.length)) {
+        throw new Error(`${random.origin}: ${payload.toString('hex')} before ${delimiter.toString('hex')}`)
+      }
+    }
+  })
+
+  it.each(['length', 'byteLength', 'byteOffset', 'buffer', 'indexOf', 'subarray'])(
+    'goes by the intrinsic bytes of a payload whose %s lies',
+    async (property) => {
+      for (const lie of [-1, 1.5, 2 ** 40, Number.NaN, 'text', null, undefined, {}, Symbol('lie')]) {
+        const stream = new PassThrough()
+        const payload = Object.defineProperty(Buffer.from('ab'), property, { value: lie })
+        for (const delimiter of [10, Buffer.from('\r\n')]) {
+          FrameWriter.delimited(stream, { maxFrameLength: 100, delimiter }).write(payload)
+        }
+        FrameWriter.lengthDelimited(stream, { maxFrameLength: 100, lengthFieldLength: 1 }).write(payload)
+        await new Promise(setImmediate)
+        stream.end()
+        expect(String(Buffer.concat(await stream.toArray())), String(lie)).toBe('ab\nab\r\n\u0002ab')
+      }
+    },
+  )
+
+  it('sends a frame whole or not at all when memory runs out', async () => {
+    const written: Uint8Array[] = []
+    let go = (): void => {}
+    const going = new Promise<void>((resolve) => {
+      go = resolve
+    })
+    // Takes nothing at first, so that memory does not come back.
+    const sink = new Duplex({
+      write: (chunk, _, done) => {
+        written.push(new Uint8Array(chunk))
+        going.then(() => done())
+      },
+    })
+    using writer = FrameWriter.delimited(sink, { maxFrameLength: 10_000, delimiter: Buffer.from('\r\n') })
+    // More than the memory that other writers have left.
+    for (let index = 0; index < 2_000; index++) writer.write(Buffer.alloc(1_000, 120))
+    const { Uint8Array: original } = globalThis
+    const refusing = new Proxy(original, {
+      construct: (target, given, made) => {
+        if (typeof given[0] === 'number' && given[0] > 1_000) throw new RangeError('Array buffer allocation failed')
+        return Reflect.construct(target, given, made)
+      },
+    })
+    let sent = 0
+    let slice: Slice
+    try {
+      globalThis.Uint8Array = refusing
+      for (;;) {
+        slice = Slice.from(original.of(120))
+        writer.write(slice)
+        sent++
+      }
+    } catch (error) {
+      expect(String(error)).toContain('allocation failed')
+    } finally {
+      globalThis.Uint8Array = original
+    }
+    // It is still the caller's.
+    expect(slice!.release()).toBe(true)
+    go()
+    await writer.end()
+    const frames = Buffer.concat(written).toString().split('\r\n')
+    expect(frames.map(({ length }) => length)).toEqual([...Array(2_000).fill(1_000), ...Array(sent).fill(1), 0])
+  })
+
+  it('refuses what cannot be sent, and leaves it to the caller', () => {
+    const stream = new PassThrough()
+    const writer = FrameWriter.delimited(stream, { maxFrameLength: 10, delimiter: Buffer.from('\r\n') })
+    const code = (call: () => unknown): unknown => {
+      try {
+        return call()
+      } catch (error) {
+        return (error as { code: string }).code
+      }
+    }
+    expect(code(() => writer.write(Buffer.from('a\r\nb')))).toBe('ERR_INVALID_ARG_VALUE')
+    expect(code(() => writer.write(Buffer.from('123456789')))).toBe('ERR_FRAME_TOO_LARGE')
+    expect(code(() => writer.write('a' as never))).toBe('ERR_INVALID_ARG_TYPE')
+    expect(code(() => writer.forward({} as never))).toBe('ERR_INVALID_ARG_TYPE')
+    expect(code(() => writer.write(Buffer.from('a\r')))).toBe(true)
+    for (const detached of [new Uint8Array(2), runInNewContext('new Uint8Array(2)') as Uint8Array<ArrayBuffer>]) {
+      structuredClone(detached, { transfer: [detached.buffer] })
+      expect(code(() => writer.write(detached))).toBe(true)
+    }
+    const ends = FrameWriter.delimited(stream, { maxFrameLength: 10, delimiter: Buffer.from('aa') })
+    expect(code(() => ends.write(Buffer.from('xa')))).toBe('ERR_INVALID_ARG_VALUE')
+    const small = FrameWriter.lengthDelimited(stream, { maxFrameLength: 1000, lengthFieldLength: 1 })
+    expect(code(() => small.write(Buffer.alloc(256)))).toBe('ERR_OUT_OF_RANGE')
+    using reader = FrameReader.delimited({ maxFrameLength: 10 })
+    const batch = reader.receive(Buffer.from('a\nb\n')).retain()
+    expect(code(() => writer.forward(batch, 2, 1))).toBe('ERR_OUT_OF_RANGE')
+    expect(code(() => writer.forward(batch, 0, 3))).toBe('ERR_OUT_OF_RANGE')
+    batch.release()
+    expect(code(() => writer.forward(batch))).toBe('ERR_RELEASED')
+    stream.destroy()
+    expect(code(() => writer.write(Buffer.from('a')))).toBe('ERR_CLOSED')
+    for (const bad of [null, {}, Object.create(stream)]) {
+      expect(code(() => FrameWriter.delimited(bad as never, { maxFrameLength: 1 }))).toBe('ERR_INVALID_ARG_TYPE')
+    }
+  })
+
+  it('gives everything back when its socket breaks', async () => {
+    const pool = new SlotPool(1 << 20, { slots: 32 })
+    const port = await serve((socket) => socket.pause())
+    const socket = dial(port)
+    await once(socket, 'connect')
+    const writer = FrameWriter.lengthDelimited(socket, four)
+    let full = false
+    while (!full) {
+      pool.getWritable(30_000)
+      full = !writer.write(pool.getDataOwned()) && socket.writableLength > 100_000
+      await null
+    }
+    expect(pool.stats().liveSlices).toBeGreaterThan(0)
+    const drained = writer.drained()
+    socket.destroy()
+    expect(await codeOfRejection(drained)).toBe('ERR_CLOSED')
+    await eventually(() => expect(pool.stats().liveSlices).toBe(0))
+    pool.close()
+  })
+
+  it('sends in one write all that a loop over a channel brings', async () => {
+    const writes: string[] = []
+    const sink = new Duplex({
+      read() {},
+      writev(chunks, done) {
+        writes.push(Buffer.concat(chunks.map(({ chunk }) => chunk)).toString())
+        done()
+      },
+    })
+    const writer = FrameWriter.delimited(sink, { maxFrameLength: 100_000 })
+    using reader = FrameReader.delimited({ maxFrameLength: 100_000 })
+    const { sender, receiver } = SliceChannel.create<FramedBatch>(16)
+    for (let index = 0; index < 10; index++) sender.send(reader.receive(Buffer.from(`${index}\n`)))
+    sender.end()
+    for await (const batch of receiver) writer.forward(batch)
+    await eventually(() => expect(writes.length).toBeGreaterThan(0))
+    expect(writes).toEqual([Array.from({ length: 10 }, (_, index) => `${index}\n`).join('')])
+    // A loop that gives the event loop no turn gets its bytes out all the same.
+    for (let round = 0; writes.length === 1 && round < 1000; round++) {
+      writer.write(Buffer.alloc(10_000))
+      await null
+    }
+    expect(writes.length).toBeGreaterThan(1)
+    await writer.end()
+  })
+
+  it('sends a batch to several sockets', async () => {
+    const outputs: Buffer[] = []
+    const streams = [0, 1].map((index) => {
+      const stream = new PassThrough()
+      outputs[index] = Buffer.alloc(0)
+      stream.on('data', (chunk) => {
+        outputs[index] = Buffer.concat([outputs[index]!, chunk])
+      })
+      return stream
+    })
+    const writers = streams.map((stream) => FrameWriter.delimited(stream, { maxFrameLength: 10 }))
+    using reader = FrameReader.delimited({ maxFrameLength: 10 })
+    const batch = reader.receive(Buffer.from('a\nb\nc\n'))
+    writers[0]!.forward(batch)
+    writers[1]!.forward(batch, 1, 3)
+    reader.receive(Buffer.from('later\n'))
+    await eventually(() => expect(outputs.map(String)).toEqual(['a\nb\nc\n', 'b\nc\n']))
+    expect(batch.release()).toBe(false)
+  })
+})
