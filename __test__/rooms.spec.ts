@@ -55,6 +55,19 @@ describe('the rooms of src/', () => {
     expect(found.filter((use) => !/^(?:cli|sv2\/messages)\//.test(use))).toEqual([harmless])
   })
 
+  it('copy bytes by copyOf() of support/bytes.ts alone: the constructor refuses those that are detached', () => {
+    const found = [...texts].flatMap(([path, text]) =>
+      [...text.matchAll(/new Uint8Array\((?!0\b|[A-Z_]+\)|[^()]*,)([^()]*(?:\([^()]*\))?[^()]*)\)/g)].map(
+        ([, argument]) => `${path}: ${argument}`,
+      ),
+    )
+    // Lengths, and memory that is not copied.
+    const harmless =
+      /: (?:\d+|whole as ArrayBuffer|size|length(?: [-+] .*)?|header|headerLength|room|length\.call\(bytes\))$/
+    expect(found.length).toBeGreaterThan(3)
+    expect(found.filter((use) => !harmless.test(use))).toEqual([])
+  })
+
   it('export functions to each other: no key of a constructor, no variable, no map that they share', () => {
     const shared = [...texts].flatMap(([path, text]) =>
       [...text.matchAll(/^export (?:let |const \w+(?:: \w+)? = (?:Symbol\(|new (?:Weak)?(?:Map|Set)\b)).*/gm)].map(

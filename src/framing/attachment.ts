@@ -5,6 +5,7 @@ import { LONGEST_READ, landingMemory } from '../ring/sockets/landing.js'
 import { checkReadable, closedError, streamArgument } from '../ring/sockets/socket-argument.js'
 import { isAborted, reasonOf, whenAborted } from '../support/abort.js'
 import {
+  copyOf,
   functionArgument,
   integerArgument,
   lengthOf,
@@ -186,7 +187,7 @@ class Attachment implements LandingUser {
     if (this.#over || this.#failure !== null) return
     if (this.#holds > 0 || this.#queue.length > 0) {
       // Other code has resumed the socket, or it gives what it had. The landing is needed for the next read.
-      this.#queue.push(new Uint8Array(chunk))
+      this.#queue.push(copyOf(chunk))
       this.#socket.pause()
       return
     }
@@ -222,7 +223,7 @@ class Attachment implements LandingUser {
     const length = lengthOf(chunk)
     const part = Math.max(1, Math.min(length, most, LONGEST_READ))
     if (part < length) this.#queue.unshift(partOf(chunk, part, length - part))
-    this.#queue.unshift(new Uint8Array(partOf(chunk, 0, part)))
+    this.#queue.unshift(copyOf(partOf(chunk, 0, part)))
     this.#waitFor(this.#core.pending + part)
   }
 

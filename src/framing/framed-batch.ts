@@ -3,7 +3,7 @@ import { type BatchShape, type Carrier, departBatch, makeTicket } from '../nativ
 import { HeapMemory } from '../slice/heap-memory.js'
 import type { SliceMemory } from '../slice/slice-memory.js'
 import { SlotMemory } from '../slot/slot-memory.js'
-import { bufferOf, integerArgument, offsetOf } from '../support/arguments.js'
+import { bufferOf, copyOf, integerArgument, offsetOf } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
 import { uncloneable } from '../support/inspectable.js'
 import type { Ticket } from '../support/ticket.js'
@@ -207,7 +207,7 @@ export class FramedBatch implements Iterable<Uint8Array>, Disposable {
     const { table, frames } = this.#shape
     const bytes = this.#view(table, frames * Fixed.FramedEntry)
     // Native code has aligned it. Only an allocator for debugging begins at odd addresses.
-    const aligned = offsetOf(bytes) % Fixed.FramedEntry === 0 ? bytes : new Uint8Array(bytes)
+    const aligned = offsetOf(bytes) % Fixed.FramedEntry === 0 ? bytes : copyOf(bytes)
     this.#ends = new Uint32Array(bufferOf(aligned), offsetOf(aligned), frames)
     return this.#ends
   }

@@ -2,7 +2,14 @@ import type { MemoryBudget } from '../memory/memory-budget.js'
 import { Fixed } from '../native/fixed.js'
 import type { FrameLayout } from '../native/framing.js'
 import type { SlotPool } from '../slot/slot-pool.js'
-import { bytesArgument, functionArgument, integerArgument, lengthOf, optionsArgument } from '../support/arguments.js'
+import {
+  bytesArgument,
+  copyOf,
+  functionArgument,
+  integerArgument,
+  lengthOf,
+  optionsArgument,
+} from '../support/arguments.js'
 import { invalidArgValue, outOfRange } from '../support/errors.js'
 
 /** Options of every `FrameReader`. */
@@ -85,7 +92,7 @@ export function delimiterOf({ delimiter = 0x0a }: DelimitedOptions): Uint8Array<
   if (lengthOf(bytes) === 0 || lengthOf(bytes) > Fixed.MaxDelimiter) {
     throw outOfRange(`delimiter must have 1 to ${Fixed.MaxDelimiter} bytes`)
   }
-  return new Uint8Array(bytes)
+  return copyOf(bytes)
 }
 
 const NO_FIELD = { header: 0, fieldOffset: 0, littleEndian: false, adjustment: 0 }

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { whenCollected } from '../native/acquired.js'
 import { cork, heldBy, uncork } from '../ring/sockets/socket-write.js'
-import { bufferOf, copyInto, lengthOf, offsetOf, partOf } from '../support/arguments.js'
+import { bufferOf, copyInto, copyOf, lengthOf, offsetOf, partOf } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
 import { errorText, type Failure } from '../support/thrown.js'
 import { nextTick, queueMicrotask } from '../support/timers.js'
@@ -225,7 +225,7 @@ export class Outgoing {
 
 /** Returns bytes that stay as they are until they are added: a copy of many bytes, and few bytes as they are. */
 export function owned(bytes: Uint8Array): Uint8Array {
-  return lengthOf(bytes) > SMALL ? new Uint8Array(bytes) : bytes
+  return lengthOf(bytes) > SMALL ? copyOf(bytes) : bytes
 }
 
 function gatheredLength(bytes: Uint8Array): number {

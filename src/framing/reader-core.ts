@@ -18,7 +18,7 @@ import { type MemoryGrant, releaseReservation } from '../native/memory-budget.js
 import { ShownMemory } from '../native/shown-memory.js'
 import type { BatchShape } from '../native/travel.js'
 import { backlogOf, type SlotMemory } from '../slot/slot-memory.js'
-import { bufferOf, lengthOf } from '../support/arguments.js'
+import { bufferOf, copyOf, lengthOf } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
 import { type EventSource, tellBatch, tellFallback, tellIfRefused, tellRefused } from '../support/events.js'
 import { type FramedBatch, makeFramedBatch, passFramedBatch, sharesMemory } from './framed-batch.js'
@@ -99,7 +99,7 @@ export class ReaderCore {
     }
     const last = this.#last
     // The chunk may lie in the memory that is given back here.
-    const bytes = last !== null && sharesMemory(last, bufferOf(chunk)) ? new Uint8Array(chunk) : chunk
+    const bytes = last !== null && sharesMemory(last, bufferOf(chunk)) ? copyOf(chunk) : chunk
     this.#giveBackLast()
     const { purse } = this
     if (purse !== null && !purse.tryHave(this.pending + lengthOf(bytes))) {

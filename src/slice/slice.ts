@@ -1,7 +1,7 @@
 import { copyToHeap } from '../native/heap.js'
 import { isShown } from '../native/shown-memory.js'
 import { type Carrier, makeTicket } from '../native/travel.js'
-import { lengthOf, nativeBytesArgument } from '../support/arguments.js'
+import { copyOf, lengthOf, nativeBytesArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
 import { uncloneableInDebugMode } from '../support/inspectable.js'
 import type { Ticket } from '../support/ticket.js'
@@ -112,9 +112,7 @@ export class Slice implements Disposable {
    * the slice is released or moved.
    */
   copy(): Uint8Array {
-    const { bytes } = this
-    // An empty view that was detached cannot be copied, nor mended.
-    return this.#length === 0 ? new Uint8Array(0) : new Uint8Array(bytes)
+    return copyOf(this.bytes)
   }
 
   /** Gives the memory back. Returns true the first time, and false after that. */

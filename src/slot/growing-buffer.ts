@@ -1,5 +1,5 @@
 import type { Slice } from '../slice/slice.js'
-import { bytesArgument, copyInto, firstOf, integerArgument, lengthOf, MAX_BYTES } from '../support/arguments.js'
+import { bytesArgument, copyInto, copyOf, firstOf, integerArgument, lengthOf, MAX_BYTES } from '../support/arguments.js'
 import { FramePoolError, outOfRange } from '../support/errors.js'
 import type { AeadBuffer, Buffer } from './buffer.js'
 
@@ -104,7 +104,7 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
     const memory = this.#memory
     const length = lengthOf(source)
     if (memory.length + length > MAX_BYTES) throw tooMuch(`a message cannot exceed ${MAX_BYTES} bytes`)
-    const bytes = length > 0 && memory.holds(source) ? new Uint8Array(source) : firstOf(source, length)
+    const bytes = length > 0 && memory.holds(source) ? copyOf(source) : firstOf(source, length)
     const room = memory.writable(length)
     // A detached array has no bytes, and set() would refuse it.
     copyInto(room, bytes, 0)

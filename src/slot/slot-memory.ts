@@ -22,7 +22,7 @@ import { type HeapMemory, heapMemory } from '../slice/heap-memory.js'
 import { RegionViews } from '../slice/region-views.js'
 import { makeSlice, type Slice } from '../slice/slice.js'
 import type { OwnedMemory, SliceCount } from '../slice/slice-memory.js'
-import { bufferOf, lengthOf, offsetOf } from '../support/arguments.js'
+import { bufferOf, copyOf, lengthOf, offsetOf } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
 import { eventSource, tellClosed, tellCreated, tellFallback, tellIfRefused } from '../support/events.js'
 import { Backlog } from './backlog.js'
@@ -256,7 +256,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
 
   /** Gives the last batch back, since its place is needed. Returns `chunk`, or a copy if it lies in memory that goes back. */
   evict(chunk: Uint8Array): Uint8Array {
-    const bytes = this.holds(chunk) || this.#lodgerHeap?.holds(chunk) ? new Uint8Array(chunk) : chunk
+    const bytes = this.holds(chunk) || this.#lodgerHeap?.holds(chunk) ? copyOf(chunk) : chunk
     this.#lodger?.release()
     return bytes
   }

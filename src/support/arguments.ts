@@ -1,9 +1,9 @@
 import { types } from 'node:util'
 import { isAborted } from './abort.js'
-import { bufferOf, lengthOf, partOf } from './bytes.js'
+import { bufferOf, copyOf, lengthOf, partOf } from './bytes.js'
 import { invalidArgType, outOfRange } from './errors.js'
 
-export { bufferOf, copyInto, lengthOf, offsetOf, partOf } from './bytes.js'
+export { bufferOf, copyInto, copyOf, lengthOf, offsetOf, partOf } from './bytes.js'
 
 /** The largest size, offset or length: 2^32 − 1 bytes. */
 export const MAX_BYTES = 0xffff_ffff
@@ -31,7 +31,7 @@ export function bytesArgument(value: unknown, name: string): Uint8Array {
  */
 export function nativeBytesArgument(value: unknown, name: string): Uint8Array {
   const bytes = bytesArgument(value, name)
-  return types.isSharedArrayBuffer(bufferOf(bytes)) ? new Uint8Array(bytes) : bytes
+  return types.isSharedArrayBuffer(bufferOf(bytes)) ? copyOf(bytes) : bytes
 }
 
 const { fill } = Uint8Array.prototype

@@ -42,3 +42,10 @@ export function copyInto(target: Uint8Array, source: Uint8Array, at: number): vo
   // A view of detached memory is empty, and cannot be copied.
   if (length.call(source) !== 0) set.call(target, source, at)
 }
+
+/** Returns a copy of `bytes` in memory of its own. */
+export function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(length.call(bytes))
+  copyInto(copy, bytes, 0)
+  return copy
+}

@@ -252,6 +252,23 @@ group('encode', () => {
     expect(target.subarray(0, 24)).toEqual(SubmitSharesStandard.encode(share))
   })
 
+  it('keeps a frame that waits for its turn, and refuses one whose memory was detached as one of no bytes', async () => {
+    let go = (): void => {}
+    const turn = new Promise<void>((resolve) => {
+      go = resolve
+    })
+    const dispatch = dispatcher({ SubmitSharesStandard: () => turn })
+    const { extensionType, messageType } = SubmitSharesStandard
+    const frame = (payload: Uint8Array) => ({ extensionType, messageType, payload })
+    const first = dispatch(frame(new Uint8Array(100)))
+    const payload = new Uint8Array(100)
+    structuredClone(payload.buffer, { transfer: [payload.buffer] })
+    const second = dispatch(frame(payload))
+    go()
+    await first
+    await expect(second).rejects.toMatchObject({ code: 'ERR_SV2_MESSAGE' })
+  })
+
   it('takes bytes whose memory was detached as none', () => {
     for (const extranonce of [new Uint8Array(2), runInNewContext('new Uint8Array(2)') as Uint8Array<ArrayBuffer>]) {
       structuredClone(extranonce, { transfer: [extranonce.buffer] })

@@ -1,4 +1,4 @@
-import { isBytes } from '../../support/bytes.js'
+import { copyOf, isBytes } from '../../support/bytes.js'
 import { invalidArgType, outOfRange } from '../../support/errors.js'
 import type { MessageFields } from './catalogue.generated.js'
 import { type AnyMessage, type MessageName, messageByName } from './catalogue.js'
@@ -61,7 +61,7 @@ export function dispatcher<F extends DispatchedFrame = DispatchedFrame>(
 
   return (frame) => {
     if (last !== null) {
-      const kept = copyOf(frame)
+      const kept = copyOfFrame(frame)
       return follow(last.then(() => handle(kept)))
     }
     const result = handle(frame)
@@ -85,12 +85,12 @@ interface Route {
 }
 
 /** Copies a frame into memory of its own. */
-function copyOf<F extends DispatchedFrame>(frame: F): F {
+function copyOfFrame<F extends DispatchedFrame>(frame: F): F {
   keyOf(frame)
   const { extensionType, messageType, payload } = frame
   if (!isBytes(payload)) throw invalidArgType('frame.payload must be a Uint8Array')
   const { channelMessage, channelId } = frame as { channelMessage?: unknown; channelId?: unknown }
-  return { extensionType, messageType, channelMessage, channelId, payload: new Uint8Array(payload) } as unknown as F
+  return { extensionType, messageType, channelMessage, channelId, payload: copyOf(payload) } as unknown as F
 }
 
 // `support/thrown.ts` needs Node, and this module runs in browsers.

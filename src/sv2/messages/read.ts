@@ -3,7 +3,7 @@
  * They look at the field's last byte, since a script may have given the array another `length`. The other functions read fields
  * that are there. Numbers are little-endian.
  */
-import { isBytes, lengthOf, partOf } from '../../support/bytes.js'
+import { copyOf, isBytes, lengthOf, partOf } from '../../support/bytes.js'
 import { FramePoolError, invalidArgType } from '../../support/errors.js'
 import type { Codec, FieldType, Layout } from './layout.js'
 import { bigints, floats, LOW, words } from './scratch.js'
@@ -128,7 +128,7 @@ export function text(payload: Uint8Array, at: number, type: FieldType): string {
   for (let index = at + type.prefix; index < end; index++) {
     const byte = payload[index]!
     // Copied, since not every decoder takes shared memory.
-    if (byte > 0x7f) return utf8.decode(new Uint8Array(view(payload, at + type.prefix, end)))
+    if (byte > 0x7f) return utf8.decode(copyOf(view(payload, at + type.prefix, end)))
     ascii += String.fromCharCode(byte)
   }
   return ascii
