@@ -247,10 +247,10 @@ export declare function relayDrain(relay: ObjectHandle): void
 
 /** The end of a link. */
 export interface RelayEnd {
-  /** `downstream`, `upstream` or `relay`. */
-  side: string
-  /** `departed`, `silent`, `foreign`, `broken`, `unreachable`, `idle`, `refused`, `closed`, `user` or `internal`. */
-  cause: string
+  /** The side that has ended the link, or that made the relay end it. */
+  side: 'downstream' | 'upstream' | 'relay'
+  /** Why it has ended. */
+  cause: 'departed' | 'silent' | 'foreign' | 'broken' | 'unreachable' | 'idle' | 'refused' | 'closed' | 'user' | 'internal'
   /** Reason for which a side was refused more. */
   refused?: string
   /** Errors that were met. */
@@ -284,16 +284,16 @@ export declare function relayEvent(relay: ObjectHandle): RelayEvent
 
 /** Something that has happened on a relay. */
 export interface RelayEvent {
-  /** `connected`, `wanted`, `drained`, `disconnected`, `refused`, `failed` or `closed`. */
-  kind: string
+  /** What has happened. */
+  kind: 'connected' | 'wanted' | 'drained' | 'disconnected' | 'refused' | 'failed' | 'closed'
   /** Number of the connection. */
   id: number
   /** IP address that the miner connected from. */
   address: string
   /** TCP port that it connected from. */
   port: number
-  /** The direction that was drained: `upstream` or `downstream`. */
-  direction?: string
+  /** The direction that was drained. */
+  direction?: 'upstream' | 'downstream'
   /** Number of refusals. */
   count: number
   /** Reason of a refusal, or of a failure. */

@@ -11,8 +11,6 @@ const { relayForward, relayReplace, relayDone, relaySend, relayWatchOutput, rela
 /** Options of a relay, as native code takes them. */
 export type RelaySettings = import('./binding.cjs').RelaySettings
 
-type NativeEvent = import('./binding.cjs').RelayEvent
-
 /** The end of a link, as native code tells it. */
 export type RelayEnd = import('./binding.cjs').RelayEnd
 
@@ -37,7 +35,7 @@ const DIRECTIONS: Readonly<Record<Way, Direction>> = {
 }
 
 /** A rare event of a relay: a connection that comes or goes, or a refusal. */
-export type RelayEvent = Omit<NativeEvent, 'direction'> & { direction?: Direction }
+export type RelayEvent = import('./binding.cjs').RelayEvent
 
 /** Starts a relay that listens on the first of `hosts`, IP addresses, on which that is possible. */
 export function startRelay(hosts: string[], port: number, settings: RelaySettings): RelayStart {
@@ -106,7 +104,7 @@ export function nextRecord(relay: Handle, into: HandedFrames): RelayEvent | Hand
   callOn(relay, relayNext)
   const kind: RecordKind = control[Word.Kind]!
   if (kind === RecordKind.Nothing) return null
-  if (kind === RecordKind.Event) return guarded(() => native.relayEvent(relay)) as RelayEvent
+  if (kind === RecordKind.Event) return guarded(() => native.relayEvent(relay))
   into.link = replyWide()
   into.direction = DIRECTIONS[control[Word.Direction]! as Way]
   into.table = control[Word.Table]!

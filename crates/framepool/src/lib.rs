@@ -26,6 +26,7 @@ pub mod framing;
 pub mod handle;
 mod ledger;
 pub mod memory_budget;
+mod prefetch;
 pub mod quarantine;
 pub mod relay;
 pub mod ring;

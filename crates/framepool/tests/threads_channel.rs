@@ -206,3 +206,27 @@ fn an_end_may_go_at_any_moment_and_every_object_is_dropped_once() {
         assert_eq!(DROPPED.load(Ordering::Relaxed), made);
     }
 }
+
+#[test]
+fn the_receiver_sees_what_was_behind_the_object_it_received() {
+    let (mut sender, mut receiver) = channel(4).unwrap();
+    assert_eq!(receiver.behind(0), None);
+    for round in 0..5 {
+        for item in 0..3 {
+            sender.send(10 * round + item).unwrap();
+        }
+        // Nothing was received since, so nothing is known to be there.
+        assert_eq!(receiver.behind(0), None);
+        assert_eq!(receiver.receive(), Some(10 * round));
+        assert_eq!(receiver.behind(0), Some(&(10 * round + 1)));
+        assert_eq!(receiver.behind(1), Some(&(10 * round + 2)));
+        assert_eq!(receiver.behind(2), None);
+        // What has come since is not seen.
+        sender.send(99).unwrap();
+        assert_eq!(receiver.behind(2), None);
+        assert_eq!(receiver.receive(), Some(10 * round + 1));
+        assert_eq!(receiver.behind(1), Some(&99));
+        while receiver.receive().is_some() {}
+        assert_eq!(receiver.behind(0), None);
+    }
+}

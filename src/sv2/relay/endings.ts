@@ -26,7 +26,7 @@ const REFUSALS: Readonly<Record<string, [code: string, reason: string]>> = {
 
 /** Describes how a link ended, from what the engine tells of it. `byUser` is what the user of the relay ended it for, if so. */
 export function endingOf(end: RelayEnd, byUser: Ending | undefined): Ending {
-  const side = end.side as DisconnectSide
+  const { side } = end
   switch (end.cause) {
     case 'departed':
       return departure(side, end)
@@ -48,7 +48,7 @@ export function endingOf(end: RelayEnd, byUser: Ending | undefined): Ending {
       return RELAY_CLOSED
     case 'user':
       return byUser ?? RELAY_CLOSED
-    default:
+    case 'internal':
       return failure('relay', faultOf(end))
   }
 }

@@ -125,7 +125,8 @@ fn name_of(kind: ErrorKind) -> Option<&'static str> {
 #[napi(object)]
 #[derive(Default)]
 pub struct RelayEvent {
-    /// `connected`, `wanted`, `drained`, `disconnected`, `refused`, `failed` or `closed`.
+    /// What has happened.
+    #[napi(ts_type = "'connected' | 'wanted' | 'drained' | 'disconnected' | 'refused' | 'failed' | 'closed'")]
     pub kind: String,
     /// Number of the connection.
     pub id: f64,
@@ -133,7 +134,8 @@ pub struct RelayEvent {
     pub address: String,
     /// TCP port that it connected from.
     pub port: u32,
-    /// The direction that was drained: `upstream` or `downstream`.
+    /// The direction that was drained.
+    #[napi(ts_type = "'upstream' | 'downstream'")]
     pub direction: Option<String>,
     /// Number of refusals.
     pub count: f64,
@@ -146,9 +148,13 @@ pub struct RelayEvent {
 /// The end of a link.
 #[napi(object)]
 pub struct RelayEnd {
-    /// `downstream`, `upstream` or `relay`.
+    /// The side that has ended the link, or that made the relay end it.
+    #[napi(ts_type = "'downstream' | 'upstream' | 'relay'")]
     pub side: String,
-    /// `departed`, `silent`, `foreign`, `broken`, `unreachable`, `idle`, `refused`, `closed`, `user` or `internal`.
+    /// Why it has ended.
+    #[napi(
+        ts_type = "'departed' | 'silent' | 'foreign' | 'broken' | 'unreachable' | 'idle' | 'refused' | 'closed' | 'user' | 'internal'"
+    )]
     pub cause: String,
     /// Reason for which a side was refused more.
     pub refused: Option<String>,

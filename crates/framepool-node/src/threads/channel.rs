@@ -99,6 +99,10 @@ pub(crate) fn receive(call: &mut Call<'_>) -> Reply {
         call.set(Word::Ended, u32::from(ended));
         return Ok(None);
     };
+    // The other thread has written what comes next. Fetching it takes longer than all work on this object.
+    if let Some(next) = receiver.behind(0) {
+        next.prefetch();
+    }
     call.set(Word::Blocked, 0);
     travel::arrive(call.state, object)?;
     Ok(None)

@@ -92,6 +92,14 @@ impl Transferable {
         }
     }
 
+    /// Asks the processor to fetch the bytes of a slice, since this thread will soon use them: see [`Slice::prefetch`].
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        if let Self::Slice(slice) = self {
+            slice.prefetch();
+        }
+    }
+
     /// Returns whether this is a slice of that memory.
     pub(crate) fn is_in(&self, region: &Region) -> bool {
         match self {

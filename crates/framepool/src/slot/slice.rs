@@ -5,6 +5,7 @@
 use std::{ops::Range, slice, sync::Arc};
 
 use crate::memory_budget::Reservation;
+use crate::prefetch::prefetch;
 use crate::quarantine::{FILL, Guarded, Quarantine};
 use crate::shown::{Shown, Sight};
 
@@ -88,6 +89,15 @@ impl Slice {
             Bytes::Held(held) => held.range.len(),
             Bytes::Heap(bytes) => bytes.len(),
             Bytes::Guarded(guarded) => guarded.bytes.len(),
+        }
+    }
+
+    /// Asks the processor to fetch the first bytes, and what the end of the slice will need. A hint for a slice that another thread
+    /// has filled and this thread is about to use.
+    #[inline]
+    pub fn prefetch(&self) {
+        if let Bytes::Held(Held { region, range, .. }) = &self.bytes {
+            prefetch(region.base().as_ptr().wrapping_add(range.start));
         }
     }
 

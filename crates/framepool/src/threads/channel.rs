@@ -84,7 +84,7 @@ pub fn channel<T: Send>(capacity: usize) -> Result<(Sender<T>, Receiver<T>), Rin
     places.resize_with(producer.size(), || UnsafeCell::new(None));
     let places = Arc::new(Places { places: places.into_boxed_slice(), going: Mutex::default() });
     let sender = Sender { producer, places: Arc::clone(&places), capacity };
-    Ok((sender, Receiver { consumer, places }))
+    Ok((sender, Receiver { consumer, places, behind: 0 }))
 }
 
 /// The reason why an object was not sent, with that object.
@@ -168,12 +168,16 @@ impl<T: Send> Sender<T> {
 pub struct Receiver<T: Send> {
     consumer: Consumer,
     places: Arc<Places<T>>,
+    /// Objects that were behind the last one when it was received.
+    behind: usize,
 }
 
 impl<T: Send> Receiver<T> {
     /// Returns the next object, or `None` if there is none now.
     pub fn receive(&mut self) -> Option<T> {
-        if self.consumer.available() == 0 {
+        let available = self.consumer.available();
+        self.behind = available.saturating_sub(1);
+        if available == 0 {
             return None;
         }
         // SAFETY: a token is available, and this is the receiver at its position. While this end is dropped, the caller
@@ -182,6 +186,17 @@ impl<T: Send> Receiver<T> {
         // One is available, and only this end makes that number smaller.
         let _ = self.consumer.advance(1);
         item
+    }
+
+    /// Returns the object at `index` behind the one that was [received](Self::receive) last, if it was there by then.
+    pub fn behind(&self, index: usize) -> Option<&T> {
+        if index >= self.behind {
+            return None;
+        }
+        let place = self.places.at(self.consumer.position() + index as u64);
+        // SAFETY: the token of the place was in the ring, and only this end takes tokens out. So this end owns the place, and
+        // nothing changes it while `self` is borrowed. The sender takes objects back only after this end's end.
+        unsafe { (*place.get()).as_ref() }
     }
 
     /// Returns true if no object is there and none will come.
