@@ -8,6 +8,7 @@ import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { FrameReader, FrameWriter, inspect } from '../index.js'
+import { answerOf } from './answer.js'
 
 const CONNECTIONS = 10_000
 const FRAMES = 20
@@ -47,7 +48,7 @@ async function measure(): Promise<void> {
   const clients = fork(fileURLToPath(import.meta.url), { env })
   const open = async (connections: number): Promise<void> => {
     clients.send(connections)
-    await once(clients, 'message')
+    await answerOf(clients)
     globalThis.gc?.()
   }
   await open(200)

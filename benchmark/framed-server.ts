@@ -20,13 +20,15 @@ import {
   type SliceSender,
 } from '../index.js'
 import type { FramedBatch } from '../src/framing/framed-batch.js'
+import { answerOf } from './answer.js'
 
 const MAX = 128 * 1024
 const CLIENTS = 100
 /** Frames that each client has under way. */
 const WINDOW = 16
 const ROUNDS = 7
-const MILLISECONDS = 1000
+/** Length of a round. */
+const MILLISECONDS = 500
 /** Share of the slowest server's throughput at which latencies are measured. */
 const LOAD = 0.8
 /** How often frames are sent then. */
@@ -213,7 +215,7 @@ function serve(kind: Kind): void {
 
 async function costOf(server: ChildProcess): Promise<Cost> {
   server.send('cost')
-  return (await once(server, 'message'))[0] as Cost
+  return await answerOf<Cost>(server)
 }
 
 /** A client, which checks every reply. */
@@ -345,7 +347,7 @@ async function compareServers(): Promise<void> {
     const servers = new Map<Kind, Server>()
     for (const kind of KINDS) {
       const child = fork(self, [kind])
-      const port = (await once(child, 'message'))[0] as number
+      const port = await answerOf<number>(child)
       const clients = await connectClients(port, least, most)
       servers.set(kind, { child, clients, frames: [], cpu: [], p99: [] })
       // A round to warm up.

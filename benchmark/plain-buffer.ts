@@ -11,6 +11,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import { ByteRing, SlotPool } from '../index.js'
+import { answerOf } from './answer.js'
 import { compare, median } from './compare.js'
 import { compareAsync } from './compare-async.js'
 import type { Handover, ServerCost } from './frame-server-process.js'
@@ -211,7 +212,7 @@ async function serve(handover: Handover, least: number, most: number): Promise<S
   const CLIENTS = 100
   const frames = most > 16 * 1024 ? 100 : 400
   const server = fork(fileURLToPath(new URL('./frame-server-process.js', import.meta.url)), [handover])
-  const [port] = (await once(server, 'message')) as [number]
+  const port = await answerOf<number>(server)
   const delays: number[] = []
   const sockets = await Promise.all(
     Array.from({ length: CLIENTS }, async () => {
@@ -224,7 +225,7 @@ async function serve(handover: Handover, least: number, most: number): Promise<S
   await Promise.all(sockets.map((socket, client) => converse(socket, client, frames, least, most, delays)))
   const seconds = (performance.now() - start) / 1000
   server.send('end')
-  const [{ cpuSeconds, rssBytes }] = (await once(server, 'message')) as [ServerCost]
+  const { cpuSeconds, rssBytes } = await answerOf<ServerCost>(server)
   await once(server, 'exit')
   const total = CLIENTS * frames
   assert.equal(delays.length, total)

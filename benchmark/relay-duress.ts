@@ -10,6 +10,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { generateAuthorityKeypair, type RelayOptions, Sv2Session } from '../src/sv2/index.js'
+import { answerOf } from './answer.js'
 import { median } from './compare.js'
 import { cpuOf, totalOf } from './process-cpu.js'
 import type { MinersCommand, MinersFigures } from './relay-clients-process.js'
@@ -67,7 +68,7 @@ class Scene {
     this.relay = fork(program('relay-cpu-process'), [all])
     // The process has printed the reason.
     this.relay.on('exit', (code) => code && process.exit(code))
-    this.port = ((await once(this.relay, 'message')) as [number])[0]
+    this.port = await answerOf<number>(this.relay)
     this.#miners = this.clients('miners')
   }
 
@@ -82,7 +83,7 @@ class Scene {
 
   async report(): Promise<RelayFigures> {
     this.relay.send('report')
-    return ((await once(this.relay, 'message')) as [RelayFigures])[0]
+    return await answerOf<RelayFigures>(this.relay)
   }
 
   /** Returns the miners' 99th percentile, in milliseconds, over some seconds. */

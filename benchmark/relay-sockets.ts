@@ -4,6 +4,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { answerOf } from './answer.js'
 import type { Cost, Way } from './relay-process.js'
 import { report } from './rounds.js'
 
@@ -58,14 +59,14 @@ async function measure(way: Way, back: number): Promise<Cost> {
     fileURLToPath(new URL('./relay-process.js', import.meta.url)),
     [way, (server.address() as { port: number }).port].map((argument) => JSON.stringify(argument)),
   )
-  const [port] = (await once(relay, 'message')) as [number]
-  const cost = once(relay, 'message') as Promise<[Cost]>
+  const port = await answerOf<number>(relay)
+  const cost = answerOf<Cost>(relay)
   const accepted = once(server, 'connection') as Promise<[Socket]>
   const left = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
   const [right] = await accepted
   await Promise.all([send(left, BYTES), receive(right, BYTES), send(right, back), receive(left, back)])
   server.close()
-  return (await cost)[0]
+  return cost
 }
 
 async function send(socket: Socket, bytes: number): Promise<void> {

@@ -9,6 +9,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { generateAuthorityKeypair, Sv2Session } from '../src/sv2/index.js'
+import { answerOf } from './answer.js'
 import { median } from './compare.js'
 import { type Cpu, cpuOf, totalOf } from './process-cpu.js'
 
@@ -40,7 +41,7 @@ interface Running {
 async function engine(way: object): Promise<Running> {
   const options = { listen: { port: 0 }, upstream, authorityPublicKey, authoritySecretKey, ...way }
   const relay = fork(fileURLToPath(new URL('relay-cpu-process.js', import.meta.url)), [JSON.stringify(options)])
-  const [port] = (await once(relay, 'message')) as [number]
+  const port = await answerOf<number>(relay)
   return { relay, port }
 }
 

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { generateAuthorityKeypair, Sv2Session } from '../src/sv2/index.js'
+import { answerOf } from './answer.js'
 import type { RelayReport } from './sv2-relay-process.js'
 
 export interface RelayedPool {
@@ -38,13 +39,13 @@ export async function startRelayedPool(addon?: string): Promise<RelayedPool> {
   const relay = fork(fileURLToPath(new URL('sv2-relay-process.js', import.meta.url)), [options], { env })
   // The process has printed the reason.
   relay.on('exit', (code) => code && process.exit(code))
-  const [port] = (await once(relay, 'message')) as [number]
+  const port = await answerOf<number>(relay)
   return {
     port,
     authorityPublicKey,
     async report() {
       relay.send('report')
-      return ((await once(relay, 'message')) as [RelayReport])[0]
+      return await answerOf<RelayReport>(relay)
     },
     stop() {
       relay.kill()

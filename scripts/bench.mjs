@@ -9,9 +9,14 @@ import { parseArgs } from 'node:util'
 import { fetch, nodes } from './runtimes.mjs'
 import { build, install, root } from './setup.mjs'
 
-/** Benchmarks whose targets hold for several Nodes. */
-const ON_EVERY_NODE = ['slot-pool', 'byte-ring', 'slice-channel']
-const NODES = ['20', '24', '26']
+/** The Nodes on which a report needs a benchmark, if they are several: those that its targets are for. */
+const NODES = {
+  'slot-pool': ['20', '24', '26'],
+  'byte-ring': ['20', '24', '26'],
+  'slice-channel': ['20', '24', '26'],
+  'framed-server': ['20', '24'],
+  messages: ['20', '24'],
+}
 
 const { values, positionals: names } = parseArgs({
   allowPositionals: true,
@@ -48,7 +53,7 @@ process.exit(failed ? 1 : 0)
 
 /** Returns the Nodes on which a benchmark is to run. */
 function programsFor(name) {
-  const asked = majors ?? (reports && ON_EVERY_NODE.includes(name) ? NODES : undefined)
+  const asked = majors ?? (reports ? NODES[name] : undefined)
   if (asked === undefined) return [process.execPath]
   return asked.map((major) => {
     const node = nodes.find((node) => node.name === `node-${major}`)
