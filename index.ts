@@ -1,6 +1,6 @@
 /// <reference types="node" preserve="true" />
 /**
- * Buffer pools, byte rings, and channels between threads.
+ * Buffer pools, byte rings, framed protocols, memory budgets, and channels between threads.
  *
  * @module framepool
  */

@@ -175,7 +175,7 @@ async function attacked(scene: Scene): Promise<void> {
   say('refused', counts.map(([reason, count]) => `${reason} ${count}`).join(', '))
 }
 
-/** A mining pool that is killed and started anew 1,000 times, each time with connections through it. */
+/** A mining pool that is killed and started again 1,000 times, each time with connections through it. */
 async function restarted(scene: Scene): Promise<void> {
   const RESTARTS = 1000
   await scene.start({})

@@ -23,8 +23,8 @@ export interface InspectedObject {
 }
 
 /**
- * Returns what is alive in all isolates of this process. For this isolate the list is exact. For another it is as of a moment ago, and
- * the slices in its slots are as of the last time that their pool crossed into native code.
+ * Returns what is alive in all isolates of this process. For this isolate the list is exact. For other isolates it is a moment old, and
+ * slices in slots appear as their pool last reported them to native code.
  */
 export function inspect(): InspectedObject[] {
   settlePools()

@@ -36,8 +36,8 @@ function detailOf(message: Message): object {
 /**
  * Turns the recording of events on or off. While it is on, events of this thread's pools, budgets and readers appear in the performance
  * timeline of `node:perf_hooks`: a wait as the measure `framepool:wait`, every other event as a mark with the name of its diagnostics
- * channel. `detail` is the message. It is off at first, since the timeline keeps all entries until `performance.clearMarks()` and
- * `clearMeasures()`.
+ * channel. `detail` is the message, with `failed`, a boolean, in place of `error`. It is off at first, since the timeline keeps all entries
+ * until `performance.clearMarks()` and `clearMeasures()`.
  */
 export function performanceMarks(on: boolean): void {
   for (const [name, recorder] of Object.entries(recorders)) {

@@ -92,7 +92,7 @@ function comparisonsOf({ runs }: Report, major: number): Comparison[] {
     .flatMap(({ records }) => records.filter((result) => result.kind === 'comparison'))
 }
 
-/** Returns `page` with each of its tables made anew. A table lies between `<!-- bench:NAME -->` and `<!-- /bench -->`. */
+/** Returns `page` with each of its tables made again. A table lies between `<!-- bench:NAME -->` and `<!-- /bench -->`. */
 export function withTables(page: string, report: Report): string {
   return page.replace(
     /(<!-- bench:(\w+) -->\n).*?(<!-- \/bench -->)/gs,

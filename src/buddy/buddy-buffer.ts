@@ -154,7 +154,7 @@ export function makeBuddyBuffer(memory: BuddyMemory, lease: Lease, length?: numb
   return new BuddyBuffer(buddyKey, memory, lease, length)
 }
 
-/** Returns whether `value` is a buddy buffer. An object that only inherits from the prototype is none. */
+/** Returns whether `value` is a buddy buffer. An object that only inherits from the prototype does not count. */
 export function isBuddyBuffer(value: object): value is BuddyBuffer {
   return isOne(value)
 }

@@ -103,7 +103,7 @@ export interface BuddyPoolStats {
   magazine: {
     /** Buffers in the magazine. */
     buffers: number
-    /** Bytes of those buffers. */
+    /** Total capacity of the buffers in the magazine, in bytes. */
     bytes: number
   }
 }
@@ -218,7 +218,7 @@ export class BuddyPool implements AsyncDisposable {
       : buffer
   }
 
-  /** Returns the figures of the pool, also while it is closing and after. (ruapc_bufpool `BufferPool::allocated_memory`, `free_counts`, …) */
+  /** Returns the figures of the pool, even while it is closing and after. (ruapc_bufpool `BufferPool::allocated_memory`, `free_counts`, …) */
   stats(): BuddyPoolStats {
     const { freeCounts, pendingCounts, slabFreeCounts, ...report } = this.#memory.report()
     return {

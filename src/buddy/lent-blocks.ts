@@ -71,7 +71,7 @@ export class LentBlocks {
     try {
       lent = lend(bytes)
     } catch (error) {
-      // Memory that is no block stays the backend's.
+      // Memory that cannot be a block stays the backend's.
       if ((error as { code?: unknown }).code !== 'ERR_INVALID_ARG_VALUE') this.#release.call(this.#backend, block)
       throw error
     }

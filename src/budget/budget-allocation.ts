@@ -159,7 +159,7 @@ export function makeAllocation(handle: Handle, length: number, bufferSize: numbe
   return new BudgetAllocation(allocationKey, handle, length, bufferSize)
 }
 
-/** Returns whether `value` is an allocation. An object that only inherits from the prototype is none. */
+/** Returns whether `value` is an allocation. An object that only inherits from the prototype does not count. */
 export function isAllocation(value: object): value is BudgetAllocation {
   return isOne(value)
 }

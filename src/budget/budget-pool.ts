@@ -149,7 +149,7 @@ export class BudgetPool implements AsyncDisposable {
     return this.#lend(allocateBudgetSync(this.#handle, count, zero, timeoutMs), count)
   }
 
-  /** Returns the figures of the pool. They are exact at any time, also while the pool is closing and after. */
+  /** Returns the figures of the pool. They are exact at any time, even while the pool is closing and after. */
   stats(): BudgetPoolStats {
     const { allocatedBytes, liveAllocations, waiting, peakBytes } = this.#final ?? budgetPoolReport(this.#handle)
     return { allocatedBytes, liveAllocations, waiting, peakBytes }

@@ -42,14 +42,17 @@ export class FrameReader implements Disposable {
     uncloneable(this, UNCLONEABLE)
   }
 
-  /** Makes a reader of frames with their length in a header. A wrong option throws `ERR_INVALID_ARG_TYPE` or `ERR_OUT_OF_RANGE`. */
+  /**
+   * Makes a reader of frames with their length in a header. A wrong option throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE` or, for another
+   * `endian`, `ERR_INVALID_ARG_VALUE`. It is `ERR_OUT_OF_RANGE`, too, if `budget` has no room for `maxFrameLength` bytes.
+   */
   static lengthDelimited(options: LengthDelimitedOptions): FrameReader {
     return create(options, lengthLayout(options), null)
   }
 
   /**
    * Makes a reader of frames that end with a delimiter, such as lines. No byte is looked at twice. A wrong option throws
-   * `ERR_INVALID_ARG_TYPE` or `ERR_OUT_OF_RANGE`.
+   * `ERR_INVALID_ARG_TYPE` or `ERR_OUT_OF_RANGE`. It is `ERR_OUT_OF_RANGE`, too, if `budget` has no room for `maxFrameLength` bytes.
    */
   static delimited(options: DelimitedOptions): FrameReader {
     return create(options, delimitedLayout(options), null)
@@ -57,7 +60,8 @@ export class FrameReader implements Disposable {
 
   /**
    * Makes a reader of frames whose header JavaScript reads, for any other protocol. `receive()` throws the errors of `frameLength`, and
-   * takes nothing in then. A wrong option throws `ERR_INVALID_ARG_TYPE` or `ERR_OUT_OF_RANGE`.
+   * takes nothing in then. A wrong option throws `ERR_INVALID_ARG_TYPE` or `ERR_OUT_OF_RANGE`. It is `ERR_OUT_OF_RANGE`, too, if `budget` has
+   * no room for `maxFrameLength` bytes.
    */
   static withHeader(options: HeaderOptions): FrameReader {
     const { layout, frameLength } = headerLayout(options)
@@ -86,7 +90,7 @@ export class FrameReader implements Disposable {
   /**
    * Reads a socket until its peer ends its side. Frames come to `onBatch`, which may return a promise: reading waits for it. A batch goes
    * back when `onBatch` is done, unless it is retained, moved or being forwarded. A plain TCP or Unix socket reads into framepool's memory,
-   * also if a server accepted it; the rest of a long frame comes straight into its place. Other streams give their chunks.
+   * even if a server accepted it; the rest of a long frame comes straight into its place. Other streams give their chunks.
    *
    * The promise resolves at the peer's end. `pending` is above 0 then if that came within a frame. The sending side ends as well, unless the
    * socket has `allowHalfOpen` or a `FrameWriter`: call `end()` of that.

@@ -52,8 +52,9 @@ interface Envelope {
 const UNCLONEABLE = Symbol('a FrameWriter stays in its thread: move() what it is to write')
 
 /**
- * Writes frames to a socket. Those of one turn leave in one vectored write. Bytes in slices are not copied, and go back when the
- * socket has taken them.
+ * Writes frames to a socket. Frames that are written without a pause leave in one vectored write. If code that Node called has written
+ * frames, those that promise callbacks write after it leave in another. Bytes in slices are not copied, and go back when the socket has
+ * taken them.
  */
 export class FrameWriter implements Disposable {
   readonly #out: Outgoing

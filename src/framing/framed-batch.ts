@@ -109,19 +109,28 @@ export class FramedBatch implements Iterable<Uint8Array>, Disposable {
     this.#tag = tag
   }
 
-  /** Returns the payload of the frame at `index`, not copied: without its header and its delimiter. */
+  /**
+   * Returns the payload of the frame at `index`, not copied: without its header and its delimiter. Throws `ERR_OUT_OF_RANGE` if there is no
+   * such frame, and `ERR_INTERNAL` if the batch's table was overwritten.
+   */
   payload(index: number): Uint8Array {
     const { header, trailer } = this.#shape
     return this.#part(index, header, trailer)
   }
 
-  /** Returns the header of the frame at `index`, not copied. */
+  /**
+   * Returns the header of the frame at `index`, not copied. Throws `ERR_OUT_OF_RANGE` if there is no such frame, and `ERR_INTERNAL` if the
+   * batch's table was overwritten.
+   */
   header(index: number): Uint8Array {
     const start = this.#start(this.#checked(index))
     return this.#view(start, Math.min(this.#shape.header, this.#end(index, start) - start))
   }
 
-  /** Returns the whole frame at `index`, not copied: header, payload and delimiter. */
+  /**
+   * Returns the whole frame at `index`, not copied: header, payload and delimiter. Throws `ERR_OUT_OF_RANGE` if there is no such frame, and
+   * `ERR_INTERNAL` if the batch's table was overwritten.
+   */
   frame(index: number): Uint8Array {
     return this.#part(index, 0, 0)
   }
@@ -151,7 +160,7 @@ export class FramedBatch implements Iterable<Uint8Array>, Disposable {
   }
 
   /**
-   * Gives the memory back, or has it given back when the sockets that it is forwarded to have taken it. Returns true the first time, and
+   * Gives the memory back. If sockets still send the batch, the memory comes back when they have taken it. Returns true the first time, and
    * false after that.
    */
   release(): boolean {
@@ -193,7 +202,7 @@ export class FramedBatch implements Iterable<Uint8Array>, Disposable {
   #end(index: number, start: number): number {
     this.#live()
     let end = this.#ends?.[index]
-    // Also if a script has detached the memory.
+    // Even if a script has detached the memory.
     end ??= this.#showEnds()[index]!
     const { header, trailer, table } = this.#shape
     // The table lies in memory that JavaScript can write: a frame must not reach into another slice.
@@ -254,7 +263,7 @@ export function makeFramedBatch(
   return new FramedBatch(framedKey, place, shape, charged, tag)
 }
 
-/** Returns whether `value` is a batch of frames. An object that only inherits from the prototype is none. */
+/** Returns whether `value` is a batch of frames. An object that only inherits from the prototype does not count. */
 export function isFramedBatch(value: object): value is FramedBatch {
   return isOne(value)
 }

@@ -17,11 +17,11 @@ export interface LandingUser {
 }
 
 /**
- * The part of a budget that pays for the next read of whatever reader of this isolate gets bytes next.
+ * Part of a budget that pays for the next read in this isolate, whichever reader it is for.
  *
  * Nobody knows which connection that will be, but one read ends before the next begins. So one reservation serves all connections, and
  * an idle connection has none. When the budget has no more, the reader that has the bytes gets the reserve, and the others read on once
- * the reserve is granted anew. That request is behind the reader's own, so that at most one frame waits for the rest of its memory.
+ * the reserve is granted again. That request is behind the reader's own, so that at most one frame waits for the rest of its memory.
  */
 export class LandingReserve {
   /** The longest read that it pays for, in bytes. */
@@ -89,7 +89,7 @@ export class LandingReserve {
     return true
   }
 
-  /** Requests the reserve anew, if it was spent, behind all who wait for the budget by now. */
+  /** Requests the reserve again, if it was spent, behind all who wait for the budget by now. */
   refill(): void {
     if (!this.ready && this.#stop === null && this.#users.size > 0) this.#fill()
   }

@@ -25,7 +25,7 @@ interface Piece {
   readonly done: (() => void) | null
 }
 
-/** The bytes of one or more turns that are on their way together. */
+/** Bytes that one call of `flush()` has written, or that `close()` drops. */
 interface Flight {
   readonly pieces: readonly Piece[]
   readonly length: number
@@ -33,8 +33,8 @@ interface Flight {
 }
 
 /**
- * Gathers what goes out to a socket in a turn, with all that promises run in it, and writes it in one call. Memory goes back when the socket
- * has taken it.
+ * Gathers what goes out to a socket without a pause, and writes it in one call. What promise callbacks send after the code that Node called
+ * goes out in another. Memory goes back when the socket has taken it.
  */
 export class Outgoing {
   readonly socket: Socket | Duplex

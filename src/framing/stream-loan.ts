@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream'
 import { callSafely } from '../support/thrown.js'
 
-/** A stream that is no socket, and is borrowed until it is closed. */
+/** A stream that is not a socket, and is borrowed until it is closed. */
 export class StreamLoan {
   readonly #stream: Duplex
   readonly #allowHalfOpen: boolean

@@ -121,7 +121,7 @@ export class MemoryBudget {
   }
 }
 
-/** Returns the handle of a budget, which lives as long as the budget. Throws `ERR_INVALID_ARG_TYPE` if `budget` is none. */
+/** Returns the handle of a budget, which lives as long as the budget. Throws `ERR_INVALID_ARG_TYPE` unless `budget` is a `MemoryBudget`. */
 export function handleOfBudget(budget: MemoryBudget): Handle {
   return handleOf(budget)
 }

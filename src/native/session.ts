@@ -26,7 +26,7 @@ export const PHASES = {
 /** Phase of a session. */
 export type SessionPhase = (typeof PHASES)[Phase]
 
-/** A session and its output, as a call reports them, also when it fails. */
+/** A session and its output, as a call reports them, even when it fails. */
 export interface SessionState {
   phase: Phase
   /** Bytes in the output's ring. */

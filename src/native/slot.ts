@@ -32,17 +32,17 @@ export interface SlotBacklog {
   released: number
   /** Slices taken and released after that, each with nothing else alive. */
   cameAndWent: number
-  /** Bytes of the last of those. */
+  /** Length of the last slice that `cameAndWent` counts, in bytes. */
   lastLength: number
-  /** Bytes of the slice taken after that with nothing else alive, or 0. */
+  /** Length of the slice taken after that with nothing else alive, in bytes, or 0. */
   alone: number
   /** Slices taken after that, behind one another. */
   takenCount: number
-  /** Slot of the first of those. */
+  /** Slot of the first slice that `takenCount` counts. */
   takenSlot: number
-  /** Offset of the first of those in the region, in bytes. */
+  /** Offset of that slice in the region, in bytes. */
   takenStart: number
-  /** Bytes of each of those. */
+  /** Lengths of the slices that `takenCount` counts, in bytes, in order. */
   readonly takenLengths: readonly number[]
   /** Slots released since, one bit a slot. */
   releasedLater: number
@@ -66,7 +66,7 @@ export interface SlotBacklog {
 /** Where a call has made bytes writable. */
 export interface WritablePlace {
   readonly onHeap: boolean
-  /** In bytes, in the region or on the heap. */
+  /** Offset of the bytes, in bytes, in the region or on the heap. */
   readonly offset: number
   /** Whether the bytes on the heap lie elsewhere than before the call. */
   readonly moved: boolean
@@ -74,11 +74,11 @@ export interface WritablePlace {
 
 /** Where a slice lies that a call has taken. */
 export interface SlicePlace {
-  /** 1 to 32, or 0 on the heap. */
+  /** Slot of the slice: 1 to 32, or 0 on the heap. */
   readonly slot: number
-  /** In bytes, in the region or on the heap. */
+  /** Offset of the slice, in bytes, in the region or on the heap. */
   readonly offset: number
-  /** In bytes. */
+  /** Length of the slice, in bytes. */
   readonly length: number
   /** Index of the handle of a slice on the heap. */
   readonly heapIndex: number

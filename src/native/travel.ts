@@ -74,7 +74,7 @@ export interface BatchShape {
   readonly frames: number
   /** Bytes before the payload of each frame. */
   readonly header: number
-  /** Bytes behind it. */
+  /** Bytes after the payload of each frame. */
   readonly trailer: number
 }
 

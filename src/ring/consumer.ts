@@ -125,7 +125,10 @@ export class Consumer implements RingHalf {
     return this.#source.wait(integerArgument(bytes, 'bytes', 0, this.size), options)
   }
 
-  /** Waits as `readable()` does, but blocks this thread and its event loop. Throws `ERR_TIMEOUT` after `timeoutMs`. */
+  /**
+   * Waits as `readable()` does, but blocks this thread and its event loop. `timeoutMs` is 0 to 2^31 − 1 milliseconds; after that it throws
+   * `ERR_TIMEOUT`.
+   */
   readableSync(bytes: number, options: { timeoutMs: number }): number {
     const timeoutMs = timeoutArgument(options)
     return this.#source.waitSync(integerArgument(bytes, 'bytes', 0, this.size), timeoutMs)

@@ -140,7 +140,10 @@ export class Producer implements RingHalf, Write {
     return this.#live.wait(integerArgument(bytes, 'bytes', 0, this.size), options)
   }
 
-  /** Waits as `writable()` does, but blocks this thread and its event loop. Throws `ERR_TIMEOUT` after `timeoutMs`. */
+  /**
+   * Waits as `writable()` does, but blocks this thread and its event loop. `timeoutMs` is 0 to 2^31 − 1 milliseconds; after that it throws
+   * `ERR_TIMEOUT`.
+   */
   writableSync(bytes: number, options: { timeoutMs: number }): number {
     const timeoutMs = timeoutArgument(options)
     return this.#live.waitSync(integerArgument(bytes, 'bytes', 0, this.size), timeoutMs)

@@ -14,7 +14,7 @@ export interface PumpOptions {
   /** Signal whose abort ends the reading: see `pump()`. */
   signal?: AbortSignal
   /**
-   * Called with the bytes written so far: about every 100 ms while the number grows, and once at the end, also after an error. An exception
+   * Called with the bytes written so far: about every 100 ms while the number grows, and once at the end, even after an error. An exception
    * stops the pump.
    */
   onProgress?: (bytes: bigint) => void
@@ -30,8 +30,8 @@ const PROGRESS_MS = 100
  * duplicates, so the descriptors may be closed meanwhile. It keeps the process alive. The pumps of a worker end with the worker.
  *
  * On an abort the pump reads nothing more, and still writes what it has read, however long that takes. Then it rejects with
- * `signal.reason`, to which it adds the property `bytes`: a bigint, the bytes written. A reason cannot take the property if it is no
- * Error, is frozen, or has the property already because another pump used the same signal. The pump then rejects with an `AbortError`
+ * `signal.reason`, to which it adds the property `bytes`: a bigint, the bytes written. A reason cannot take the property if it is not
+ * an Error, is frozen, or has the property already because another pump used the same signal. The pump then rejects with an `AbortError`
  * that has `bytes`, and the reason as its `cause`.
  *
  * An error of the system rejects with a {@link SystemError}, with `fd` and `bytes`: a write error at once, and a read error once all bytes read

@@ -164,7 +164,7 @@ export function makeSlice(
   return new Slice(sliceKey, memory, offset, length, slot, view)
 }
 
-/** Returns whether `value` is a slice. An object that only inherits from the prototype is none. */
+/** Returns whether `value` is a slice. An object that only inherits from the prototype does not count. */
 export function isSlice(value: object): value is Slice {
   return isOne(value)
 }

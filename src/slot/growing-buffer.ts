@@ -76,7 +76,7 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
 
   /**
    * Appends all of `source`. Throws `ERR_OUT_OF_RANGE` if the message would exceed 2^32 − 1 bytes, `ERR_NO_MEMORY`, `ERR_MEMORY_LIMIT` at the
-   * limit of a pool's `heapLimit`, and `ERR_CLOSED` once a pool is closed. Nothing is written then. (buffer_sv2 `AeadBuffer::extend_from_slice`)
+   * `heapLimit` of a pool, and `ERR_CLOSED` once a pool is closed. Nothing is written then. (buffer_sv2 `AeadBuffer::extend_from_slice`)
    */
   extendFromSlice(source: Uint8Array): void {
     this.#append(bytesArgument(source, 'source'), outOfRange)

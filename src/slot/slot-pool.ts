@@ -155,7 +155,7 @@ export class SlotPool extends GrowingBuffer implements Disposable {
   }
 }
 
-/** Returns the memory of a pool, for a session that receives into it. Throws `ERR_INVALID_ARG_TYPE` if `pool` is none. */
+/** Returns the memory of a pool, for a session that receives into it. Throws `ERR_INVALID_ARG_TYPE` unless `pool` is a `SlotPool`. */
 export function memoryOf(pool: SlotPool): SlotMemory {
   return memoryOfPool(pool)
 }

@@ -27,7 +27,7 @@ export function bytesArgument(value: unknown, name: string): Uint8Array {
 
 /**
  * Returns `value` as bytes that native code can read: it copies shared memory, which another thread could change meanwhile. Throws
- * `ERR_INVALID_ARG_TYPE` if `value` is no Uint8Array.
+ * `ERR_INVALID_ARG_TYPE` if `value` is not a Uint8Array.
  */
 export function nativeBytesArgument(value: unknown, name: string): Uint8Array {
   const bytes = bytesArgument(value, name)
@@ -104,7 +104,7 @@ export function functionArgument<T>(value: T, name: string): T {
 
 /**
  * Returns the place that `index` names in a list of `length` items, as `Array.prototype.at()` reads it: from the end if it is negative.
- * Returns -1 if there is none. Throws `ERR_INVALID_ARG_TYPE` if `index` is no number.
+ * Returns -1 if there is none. Throws `ERR_INVALID_ARG_TYPE` if `index` is not a number.
  */
 export function placeArgument(index: number, length: number): number {
   if (typeof index !== 'number') throw invalidArgType(`index must be a number, not ${typeof index}`)

@@ -12,7 +12,7 @@ export interface EventSource {
 
 /** An event about a number of bytes. */
 export interface BytesEvent extends EventSource {
-  /** The number. */
+  /** Number of bytes that the event is about. */
   readonly bytes: number
 }
 

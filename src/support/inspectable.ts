@@ -13,7 +13,7 @@ export function inspectable<T extends object>(type: Prototype<T>, parts: (object
       const shown = parts(this)
       return `${type.name} ${typeof shown === 'string' ? `{ ${shown} }` : inspect(shown, { ...options, depth })}`
     } catch {
-      // The prototype, an object that only inherits from it, or options that are none.
+      // The prototype, an object that only inherits from it, or options that are not an object.
       return `${type.name} {}`
     }
   }

@@ -11,7 +11,7 @@ export function isSystemError(error: unknown): error is SystemError {
   return error instanceof Error && 'syscall' in error
 }
 
-/** Runs `call`. An error of the system says then that it was about `about`. */
+/** Runs `call`, and adds the properties of `about` to a system error that it throws. */
 export function noting<T>(about: { fd?: number; path?: string }, call: () => T): T {
   try {
     return call()
@@ -20,7 +20,7 @@ export function noting<T>(about: { fd?: number; path?: string }, call: () => T):
   }
 }
 
-/** Returns `error`, which says that it was about `about` if it is an error of the system. */
+/** Returns `error`. Adds the properties of `about` to it if it is a system error. */
 export function noted(error: unknown, about: { fd?: number; path?: string }): unknown {
   return isSystemError(error) ? Object.assign(error, about) : error
 }

@@ -11,7 +11,7 @@ export const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediat
 
 const resolved = Promise.resolve()
 
-/** Calls its first argument as soon as the code that runs now, and all that it has promises run, are over. */
+/** Calls its first argument as soon as the running code is over: before promise callbacks, or after all of them if one of them is running. */
 export const nextTick: typeof process.nextTick = process.nextTick.bind(process)
 
 /** Calls `callback`, which must not throw, as soon as the code that runs now is over. */

@@ -14,7 +14,7 @@ const DEFAULT_CAPACITY = 64
 // biome-ignore lint/complexity/noStaticOnlyClass: its users know it as a class, beside `ByteRing`.
 export class SliceChannel {
   /**
-   * Makes a channel and returns its two ends.
+   * Makes a channel and returns its two ends. Throws `ERR_NO_MEMORY` when the system has no memory.
    *
    * @param capacity How many objects may be on their way at a time: 1 to 65,536, by default 64; otherwise `ERR_OUT_OF_RANGE`.
    */

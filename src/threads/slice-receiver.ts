@@ -35,7 +35,10 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
     uncloneable(this, UNCLONEABLE)
   }
 
-  /** Returns the next object, which is the caller's from here on, or null when none is there. */
+  /**
+   * Returns the next object, which is the caller's from here on, or null when none is there. Throws `ERR_RELEASED`, and `ERR_NO_MEMORY` when
+   * the system has no memory: the object is still in the channel then.
+   */
   tryReceive(): T | null {
     this.#checkAlive()
     const arrived = receiveFromChannel(this.#handle, this.#arrivals)
@@ -44,7 +47,11 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
     return null
   }
 
-  /** Resolves with the next object as soon as it is there, or with null at the end. A pending promise keeps the process alive. */
+  /**
+   * Resolves with the next object as soon as it is there, or with null at the end. A pending promise keeps the process alive. Rejects with
+   * `ERR_RELEASED`, with `ERR_TIMEOUT`, with `signal.reason`, and with `ERR_NO_MEMORY` when the system has no memory: what was sent is still
+   * in the channel then.
+   */
   async receive(options?: WaitOptions): Promise<T | null> {
     const start = now()
     const given = waitOptions(options)
@@ -66,7 +73,10 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
     }
   }
 
-  /** Receives as `receive()` does, but blocks this thread: for workers. Throws `ERR_TIMEOUT` after `timeoutMs`. */
+  /**
+   * Receives as `receive()` does, but blocks this thread: for workers. `timeoutMs` is 0 to 2^31 − 1 milliseconds; after that it throws
+   * `ERR_TIMEOUT`. Throws `ERR_RELEASED` and `ERR_NO_MEMORY` as `tryReceive()` does.
+   */
   receiveSync(options: { timeoutMs: number }): T | null {
     const timeoutMs = timeoutArgument(options)
     const item = this.tryReceive()

@@ -45,22 +45,22 @@ impl Fault {
         Self { code, message: message.to_string(), system: None }
     }
 
-    /// A call of JavaScript while framepool was running a function of JavaScript.
+    /// Returns the fault of a call by JavaScript while framepool was running a function of JavaScript.
     pub(crate) fn busy() -> Self {
         Self::new(Code::BUSY, "framepool is in the middle of another call")
     }
 
-    /// A handle that names no living object.
+    /// Returns the fault of a handle that names no living object.
     pub(crate) fn released() -> Self {
         Self::new(Code::RELEASED, "the object was released")
     }
 
-    /// A failed allocation of native code's own, such as a place in a table.
+    /// Returns the fault of a failed allocation of native code's own, such as a place in a table.
     pub(crate) fn no_memory() -> Self {
         Self::new(Code::NO_MEMORY, "the system has no memory")
     }
 
-    /// A panic or a broken invariant, which is a defect of framepool.
+    /// Returns the fault of a panic or a broken invariant, which is a defect of framepool.
     pub(crate) fn internal(what: &str) -> Self {
         Self::new(Code::INTERNAL, format_args!("internal error in framepool: {what}; please report it"))
     }

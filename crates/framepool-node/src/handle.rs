@@ -6,7 +6,7 @@ use napi_derive::napi;
 /// The name of an object of this isolate.
 #[napi(object)]
 pub struct ObjectHandle {
-    /// Its place in the isolate's table.
+    /// Place of the object in its isolate's table.
     pub index: u32,
     /// Tells apart the objects that had the same place one after another.
     pub generation: u32,

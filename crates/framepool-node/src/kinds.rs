@@ -82,7 +82,7 @@ impl Listed for BuddyPoolEntry {
     const KINDS: &'static [&'static str] = &["buddy-pool"];
     const HAS_WINDOW: bool = true;
 
-    /// The window tells the size of the blocks, of which there are none when the pool is listed.
+    /// Returns 0: the window tells the size of the blocks, of which there are none when the pool is listed.
     fn bytes(&self) -> usize {
         0
     }
@@ -111,7 +111,7 @@ impl Listed for RingHalf {
         u8::from(self.is_consumer())
     }
 
-    /// The size of the ring, which both halves share.
+    /// Returns the size of the ring, which both halves share.
     fn bytes(&self) -> usize {
         self.ring_size()
     }
@@ -142,7 +142,7 @@ impl Listed for Receiver<Transferable> {
 impl Listed for Session {
     const KINDS: &'static [&'static str] = &["sv2-session"];
 
-    /// The size at first. A session grows with what waits in its output.
+    /// Returns the size at first. A session grows with what waits in its output.
     fn bytes(&self) -> usize {
         self.stats().memory_bytes
     }

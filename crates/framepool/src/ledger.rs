@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::coded::Coded;
 
-/// The error for a request to a closed pool.
+/// The error for a request to a closed ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed;
 

@@ -69,7 +69,7 @@ export class Demo {
   #shares: ShareCounts = { sent: 0, accepted: 0, rejected: 0, rttP50Micros: 0, rttP99Micros: 0 }
   /** Null until the load begins. */
   #sample: RelaySample | null = null
-  /** Whether all is through. Before that, a frame that one end has not reported yet is no fault. */
+  /** Whether all is through. Before that, a frame that one end has not reported yet is not a fault. */
   #isDrained = false
 
   constructor(options: DemoOptions) {

@@ -75,7 +75,7 @@ export class BorrowedSocket {
     this.#directly?.aim()
   }
 
-  /** Destroys the socket, also if its own method for that throws. */
+  /** Destroys the socket, even if its own method for that throws. */
   destroy(error?: Error): void {
     try {
       this.socket.destroy(error)

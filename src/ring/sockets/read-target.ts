@@ -7,7 +7,7 @@ const OVERFLOW = 16 * 1024
 /**
  * The memory that a socket reads into: the room of a ring, as `net` wants it with `onread`.
  *
- * After every callback Node asks for the next view, also when it was told to pause, and the first read after the pause goes into that
+ * After every callback Node asks for the next view, even when it was told to pause, and the first read after the pause goes into that
  * view. An empty view would fail the read. So a view never takes all the room. Some is spared: reading pauses when no more than that is
  * left, and the socket gets the spare for the read after the pause.
  *

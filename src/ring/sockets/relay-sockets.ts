@@ -20,7 +20,7 @@ const DEFAULT_SIZE = 512 * 1024
  * sockets over. Bytes that were received and not read are passed on first. When the peer of one socket ends its side, and everything
  * from it is written, the other socket ends its sending side (half-close).
  *
- * A plain TCP or Unix socket reads straight into the ring, also if a server accepted it. With TLS, chunks are copied.
+ * A plain TCP or Unix socket reads straight into the ring, even if a server accepted it. With TLS, chunks are copied.
  *
  * If a socket cannot be used, the promise rejects at once and nothing changes: with `ERR_CLOSED`, and the error that broke the socket as
  * `cause`, if it is closed, has ended its sending side or was never connected; with `ERR_INVALID_ARG_TYPE` if it gives text; with

@@ -32,7 +32,7 @@ export function messageByName(name: string): AnyMessage | undefined {
   return byName.get(name)
 }
 
-/** Returns the message that a frame carries, by extension and type alone; undefined if it is none that is known. */
+/** Returns the message that a frame carries, by extension and type alone; undefined if that message is not known. */
 export function messageOf(frame: MessageType): AnyMessage | undefined {
   return byKey.get(keyOf(frame))
 }

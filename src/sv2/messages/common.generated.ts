@@ -128,7 +128,7 @@ export interface ChannelEndpointChangedFields {
 }
 
 /**
- * Says that a channel has another endpoint, with which the channel's extensions must be negotiated anew.
+ * Says that a channel has another endpoint, with which the channel's extensions must be negotiated again.
  *
  * Type 0x03, channel bit 1; server to client; 03 §3.6.4. 4 bytes.
  */

@@ -23,7 +23,8 @@ export function frameKey(extensionType: number, messageType: number): number {
 
 /**
  * Returns one number for the extension of a frame, without the channel bit, and its type, which any script may have made. Unlike
- * `frameKey()` it keeps a type that is no byte apart from all others. Reads each once. Throws `ERR_INVALID_ARG_TYPE` if the frame has none.
+ * `frameKey()` it keeps a type that is not a byte apart from all others. Reads each once. Throws `ERR_INVALID_ARG_TYPE` if the frame has
+ * none.
  */
 export function keyOf(frame: MessageType): number {
   const { extensionType, messageType } = frame ?? {}

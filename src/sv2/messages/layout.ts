@@ -6,7 +6,7 @@ export interface FieldType {
   readonly kind: 'boolean' | 'number' | 'bigint' | 'bytes' | 'string or bytes' | 'list'
   /** Size of every value in bytes, or 0 if a count before the value gives it. */
   readonly size: number
-  /** Size of that count in bytes, or 0 if there is none. */
+  /** Size of the count before the value in bytes, or 0 without a count. */
   readonly prefix: number
   /** Largest count allowed. */
   readonly most: number

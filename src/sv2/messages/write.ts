@@ -72,7 +72,7 @@ export function putU32(target: Target, at: number, value: number): number {
   return at + 4
 }
 
-/** Makes a function that overwrites a U32 at one place, as `u32At` reads one. `refuse` throws for a value that is no U32. */
+/** Makes a function that overwrites a U32 at one place, as `u32At` reads one. `refuse` throws for a value that is not a U32. */
 export function setU32At(at: number, layout: Layout, refuse: Setter): Setter {
   return (payload, value) => {
     if (!isU32(value)) return refuse(payload, value)

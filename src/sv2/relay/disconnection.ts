@@ -3,7 +3,7 @@ export type DisconnectSide = 'downstream' | 'upstream' | 'relay'
 
 /** Describes how a connection through a relay ended. */
 export interface Ending {
-  /** Side that ended the connection, or for whose fault the relay ended it. */
+  /** Side that ended the connection, or that made the relay end it. */
   side: DisconnectSide
   /**
    * Code of the reason: `ENDED`, `ENDED_IN_HANDSHAKE`, `ENDED_WITHOUT_FRAME`, `ENDED_IN_FRAME`, `NOT_SV2`, `HANDSHAKE_TIMEOUT`, `HANDSHAKE_LIMIT`,

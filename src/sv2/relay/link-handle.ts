@@ -44,8 +44,8 @@ export class RelayLinkHandle {
    * errors of the message's `encode()`, and `ERR_SV2_STATE` after the end of the link. A message for which `maxMemory` has no room ends the
    * link.
    *
-   * @returns False when more was sent there at once than the output holds comfortably. Nothing more is then read of the link until the
-   *   output has drained.
+   * @returns False when 64 KiB or more were sent in that direction at once, and from then on until the output has drained. When a message
+   *   leaves the output over its high-water mark, the relay reads nothing more from the link until the output has drained.
    */
   send<F extends object>(
     direction: 'upstream' | 'downstream',

@@ -95,7 +95,7 @@ export interface RelayOptions {
   hookMessages?: readonly (number | MessageType)[]
 }
 
-/** The fate of a frame. A payload takes the place of the frame's. */
+/** What the relay does with a frame: forward it, drop it, or forward it with this payload. */
 export type Verdict = 'forward' | 'drop' | Uint8Array
 
 /** The limits that are numbers, with the least and the most that each may be. */

@@ -28,7 +28,7 @@ export interface Frame {
   readonly extensionType: number
   /** True when the channel bit of the header is set. */
   readonly channelMessage: boolean
-  /** First u32 of the payload, or null if the frame is no channel message or its payload is shorter. */
+  /** First u32 of the payload, or null if the frame is not a channel message or its payload is shorter. */
   readonly channelId: number | null
   /** Decrypted payload, not copied. */
   readonly payload: Uint8Array

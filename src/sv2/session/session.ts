@@ -118,7 +118,10 @@ export class Sv2Session implements Disposable {
     }
   }
 
-  /** Makes the session of the end that is connected to. Throws `ERR_SV2_KEY` if a key is malformed, or the two do not belong together. */
+  /**
+   * Makes the session of the end that is connected to. Throws `ERR_SV2_KEY` if a key is malformed, or the two do not belong together, and
+   * `ERR_NO_MEMORY` when the system has no memory.
+   */
   static responder(options: ResponderOptions): Sv2Session {
     const { authorityPublicKey, authoritySecretKey, certificateValiditySeconds } = optionsArgument(options, 'options')
     const publicKey = stringArgument(authorityPublicKey, 'authorityPublicKey')
@@ -128,7 +131,10 @@ export class Sv2Session implements Disposable {
     return create(options, (sizes) => createResponder(sizes, publicKey, secretKey, validity))
   }
 
-  /** Makes the session of the end that connects. Its first message is in the output at once. Throws `ERR_SV2_KEY` if the key is malformed. */
+  /**
+   * Makes the session of the end that connects. Its first message is in the output at once. Throws `ERR_SV2_KEY` if the key is malformed, and
+   * `ERR_NO_MEMORY` when the system has no memory.
+   */
   static initiator(options?: InitiatorOptions): Sv2Session {
     const { authorityPublicKey } = optionsArgument(options, 'options')
     if (authorityPublicKey !== undefined) stringArgument(authorityPublicKey, 'authorityPublicKey')
@@ -156,15 +162,17 @@ export class Sv2Session implements Disposable {
    *
    * A bad frame closes the session with `ERR_SV2_HANDSHAKE`, `ERR_SV2_CERTIFICATE`, `ERR_SV2_AEAD` or `ERR_SV2_FRAME_TOO_LARGE`. If good
    * frames came before it, this call returns them, sets `error`, and the next call throws it. Otherwise this call throws it. Throws
-   * `ERR_SV2_STATE` after `close()`, and `ERR_BUSY` if the slot pool holds bytes that were written and not taken.
+   * `ERR_SV2_STATE` after `close()`, `ERR_BUSY` if the slot pool holds bytes that were written and not taken, `ERR_CLOSED` if the slot pool
+   * is closed, and `ERR_NO_MEMORY` when the system has no memory.
    */
   receive(chunk: Uint8Array): FrameBatch {
     return this.#core.receive(nativeBytesArgument(chunk, 'chunk'))
   }
 
   /**
-   * Encrypts a frame into the output. Nothing is ever dropped. Throws `ERR_SV2_STATE` before the handshake is done, and
-   * `ERR_SV2_FRAME_TOO_LARGE` for a payload of more than 16,777,215 bytes. Nothing is sent then.
+   * Encrypts a frame into the output. Nothing is ever dropped. Throws `ERR_SV2_STATE` before the handshake is done,
+   * `ERR_SV2_FRAME_TOO_LARGE` for a payload of more than 16,777,215 bytes, and `ERR_NO_MEMORY` when the system has no memory. Nothing is
+   * sent then.
    *
    * @returns False when the output is over its high-water mark, `outputSize`: await `drained()` before you send more.
    */
@@ -203,12 +211,18 @@ export class Sv2Session implements Disposable {
     return !target.over
   }
 
-  /** Resolves when the handshake is done and frames can be sent. Rejects when the session fails or is closed. */
+  /**
+   * Resolves when the handshake is done and frames can be sent. Rejects with the session's `error` when it fails, with `ERR_SV2_STATE` when
+   * it is closed, with `ERR_TIMEOUT`, and with `signal.reason`.
+   */
   established(options?: WaitOptions): Promise<void> {
     return this.#core.established(options)
   }
 
-  /** Resolves when at most half of `outputSize` waits in the output. Rejects when the session fails or is closed. */
+  /**
+   * Resolves when at most half of `outputSize` waits in the output. Rejects with the session's `error` when it fails, with `ERR_SV2_STATE`
+   * when it is closed, with `ERR_TIMEOUT`, and with `signal.reason`.
+   */
   drained(options?: WaitOptions): Promise<void> {
     return this.#core.drained(options)
   }
@@ -305,7 +319,10 @@ export class Sv2Session implements Disposable {
   }
 }
 
-/** Returns the core of a session: for the relay, which wires two sessions to each other. Throws `ERR_INVALID_ARG_TYPE` if it is none. */
+/**
+ * Returns the core of a session: for the relay, which wires two sessions to each other. Throws `ERR_INVALID_ARG_TYPE` unless it is an
+ * `Sv2Session`.
+ */
 export function coreOf(session: Sv2Session): SessionCore {
   return coreOfSession(session)
 }

@@ -93,7 +93,7 @@ export class SessionSocket {
         if (!allowHalfOpen) wired.end()
       },
     })
-    // Frames may be sent at any time, not only as answers. Those of one turn go out together.
+    // Frames may be sent at any time, not only as answers. Those that are sent without a pause go out together.
     let scheduled = false
     core.onOutput = () => {
       answered = true

@@ -111,7 +111,7 @@ unsafe impl GlobalAlloc for TestAllocator {
 /// Memory on separate pages.
 ///
 /// Address space is taken from large reservations that nothing can access, from the bottom up and once only: a page that was freed
-/// is never used again. Freed pages are mapped anew as inaccessible. That gives their memory back and lets their mapping merge
+/// is never used again. Freed pages are mapped again as inaccessible. That gives their memory back and lets their mapping merge
 /// with its neighbors, so there are at most two mappings for each piece of memory that is alive.
 #[cfg(feature = "guard-pages")]
 mod guarded {
@@ -180,6 +180,8 @@ mod guarded {
         unsafe { first.add(before) }
     }
 
+    /// Frees memory of `alloc`.
+    ///
     /// # Safety
     /// As for `GlobalAlloc::dealloc`; the memory is from `alloc`.
     pub(super) unsafe fn dealloc(memory: *mut u8, layout: Layout) {
@@ -188,6 +190,8 @@ mod guarded {
         unsafe { close(first.cast(), layout.size().next_multiple_of(PAGE)) };
     }
 
+    /// Moves memory to a new layout.
+    ///
     /// # Safety
     /// As for `GlobalAlloc::realloc`; one of the layouts at least is guarded.
     pub(super) unsafe fn moved(memory: *mut u8, old: Layout, new: Layout) -> *mut u8 {
@@ -214,7 +218,7 @@ mod guarded {
     /// They are whole pages that nothing needs any more.
     unsafe fn close(first: *mut c_void, bytes: usize) {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
-        // SAFETY: only those pages are mapped anew.
+        // SAFETY: only those pages are mapped again.
         let closed = unsafe { libc::mmap(first, bytes, libc::PROT_NONE, flags, -1, 0) };
         if closed == libc::MAP_FAILED {
             // There are too many mappings. Without guard pages the test would check nothing.

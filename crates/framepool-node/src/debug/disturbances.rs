@@ -19,7 +19,7 @@ pub fn debug_everything(env: Env) -> Result<()> {
 /// Memory that was written to after it was released.
 #[napi(object, object_from_js = false)]
 pub struct DisturbedMemory {
-    /// Its size in bytes.
+    /// Size of the memory, in bytes.
     pub bytes: f64,
     /// The first byte that was written.
     pub offset: f64,

@@ -190,11 +190,11 @@ impl FrameLayout {
 /// A reader, and what it says of its frames.
 #[napi(object)]
 pub struct NewFrameReader {
-    /// Its handle.
+    /// Handle of the reader.
     pub handle: ObjectHandle,
     /// Number of bytes before the payload of each frame.
     pub header: u32,
-    /// Number of bytes behind it.
+    /// Number of bytes after the payload of each frame.
     pub trailer: u32,
 }
 

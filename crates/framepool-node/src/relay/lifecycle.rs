@@ -28,13 +28,13 @@ pub struct RelaySettings {
     pub upstream_key: Option<String>,
     /// Key by which miners recognize the relay.
     pub public_key: String,
-    /// Its secret key.
+    /// Secret key of the relay, for `public_key`.
     pub secret_key: String,
     /// The largest frame, in bytes.
     pub max_frame_size: u32,
     /// Whether frames go to a hook.
     pub hooked: bool,
-    /// The messages that do: extension × 256 + type. Without a list, all.
+    /// Messages whose frames go to the hook: extension × 256 + type; all if absent.
     pub hook_messages: Option<Vec<u32>>,
     /// Limits.
     pub limits: RelayLimits,
@@ -59,7 +59,7 @@ pub struct RelayLimits {
     pub idle_timeout_ms: Option<f64>,
     /// Bytes a second; 0 for no limit.
     pub min_byte_rate: Option<f64>,
-    /// Milliseconds over which that is measured.
+    /// Time in milliseconds that a side may lag behind `min_byte_rate`.
     pub grace_ms: Option<f64>,
     /// Frames a second of one miner; 0 for no limit.
     pub max_frame_rate: Option<f64>,

@@ -86,7 +86,7 @@ pub struct RelayFault {
     pub errno: Option<i32>,
     /// IP address that the connection was for.
     pub address: Option<String>,
-    /// Its port.
+    /// Port that the connection was for.
     pub port: Option<u32>,
 }
 

@@ -194,7 +194,7 @@ pub struct SlotPoolReport {
     pub slots: String,
     /// Slices that were taken from the heap.
     pub heap_fallbacks: f64,
-    /// Times that the pool began anew with nothing alive.
+    /// Times that the pool began again with nothing alive.
     pub resets: f64,
     /// Changes of the mode.
     pub mode_changes: f64,

@@ -208,7 +208,7 @@ fn adopt(env: Env, mut session: Session) -> Result<ObjectHandle> {
     Ok(state.tables.sessions.insert(session)?.into())
 }
 
-/// The text of an authority key. A text that is longer than any key is cut off, and is then no key.
+/// The text of an authority key. A text that is longer than any key is cut off, and is then not a key.
 pub struct KeyText {
     bytes: [u8; 256],
     length: usize,
@@ -216,7 +216,7 @@ pub struct KeyText {
 
 impl AsRef<str> for KeyText {
     fn as_ref(&self) -> &str {
-        // A text that is cut off within a character is no text.
+        // A text that is cut off within a character is not a text.
         str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
     }
 }
@@ -273,7 +273,7 @@ pub struct SessionReport {
     pub memory_bytes: f64,
     /// Number of bytes that the output ring holds.
     pub available: u32,
-    /// 0 handshake, 1 transport, 2 closed.
+    /// State of the session: a `Phase`.
     pub state: u32,
 }
 

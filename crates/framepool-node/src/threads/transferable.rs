@@ -73,7 +73,7 @@ pub(crate) struct FramedBatch {
     pub(crate) frames: u32,
     /// Bytes before the payload of each frame.
     pub(crate) header: u32,
-    /// Bytes behind it.
+    /// Bytes after the payload of each frame.
     pub(crate) trailer: u32,
     pub(crate) tag: f64,
 }

@@ -45,7 +45,7 @@ pub(crate) fn wait(
     Ok(None)
 }
 
-/// The failure of a wait for bytes, room or objects that never came.
+/// Returns the fault of a wait for bytes, room or objects that never came.
 pub(crate) fn nothing_came(timeout: u32) -> Fault {
     Fault::new(Code::TIMEOUT, format_args!("nothing came in {timeout} ms"))
 }

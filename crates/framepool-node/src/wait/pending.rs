@@ -84,6 +84,8 @@ struct Alarm(sys::napi_threadsafe_function);
 unsafe impl Send for Alarm {}
 
 impl Alarm {
+    /// Makes the alarm.
+    ///
     /// # Safety
     /// `context` must be what `deliver` expects, and outlive every call of it that Node makes with an environment.
     unsafe fn open(env: sys::napi_env, context: *mut c_void, deliver: Deliver) -> Result<Self, Fault> {
@@ -110,7 +112,7 @@ impl Alarm {
         if status == sys::Status::napi_ok { Ok(Self(function)) } else { Err(Fault::internal("no threadsafe function")) }
     }
 
-    /// A failure means that the environment is closing: its cleanup hook empties the inbox.
+    /// Rings the isolate. If this fails, the environment is closing, and its cleanup hook empties the inbox.
     fn ring(&self) {
         // SAFETY: the function is alive while an inbox has it.
         unsafe {
@@ -126,6 +128,8 @@ pub(crate) struct Callback {
 }
 
 impl Callback {
+    /// Keeps `function` alive.
+    ///
     /// # Safety
     /// `env` must be the environment of the running call, and `function` one of its values.
     pub(super) unsafe fn keep(env: sys::napi_env, function: sys::napi_value) -> Result<Self, Fault> {

@@ -112,7 +112,7 @@ impl BuddyPool {
     /// needs none: a whole block is free, or the limit is reached. The memory is not accessed. It is lent until
     /// [`give_back`](Self::give_back), or until the pool is gone.
     ///
-    /// Returns [`Error::Unfit`] for memory that is no block, or is lent already, and other errors as
+    /// Returns [`Error::Unfit`] for memory that cannot be a block, or is lent already, and other errors as
     /// [`try_allocate`](Self::try_allocate) does. The pool has not grown then.
     pub fn lend(&self, addresses: Range<usize>) -> Result<bool, Error> {
         self.0.check_open()?;

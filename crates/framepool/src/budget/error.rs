@@ -39,7 +39,9 @@ impl fmt::Display for BudgetError {
         match self {
             Self::BufferSize(bytes) => write!(f, "a buffer size must be a power of two from 8 to 16384, not {bytes}"),
             Self::MaxMemory(bytes) => write!(f, "the budget must be larger than one buffer, not {bytes} bytes"),
-            Self::Count(count) => write!(f, "{count} buffers are none, more than {MAX_COUNT}, or more than the budget"),
+            Self::Count(count) => {
+                write!(f, "cannot allocate {count} buffers: from 1 to {MAX_COUNT}, within the budget")
+            }
             Self::Bytes { bytes, limit } => write!(f, "{bytes} bytes are not from 1 to {limit}"),
             Self::Closed => Closed.fmt(f),
             Self::TimedOut => f.write_str("the budget did not allow it in time"),

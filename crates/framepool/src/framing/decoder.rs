@@ -16,14 +16,14 @@ pub(super) struct Decoder {
     state: State,
     /// Lengths that were announced, of frames that are not whole.
     announced: VecDeque<u32>,
-    /// Number of them when the last chunk had been taken in.
+    /// Number of announced lengths when the last chunk had been taken in.
     kept: usize,
 }
 
 /// Progress through the unfinished frame.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct State {
-    /// Its length, once that is known.
+    /// Length of the unfinished frame, once it is known.
     length: Option<usize>,
     /// Bytes without a delimiter, from its start.
     searched: usize,

@@ -45,9 +45,9 @@ pub enum Operation {
     Send {
         /// Direction of the frame.
         way: Direction,
-        /// Its header.
+        /// Header of the frame.
         header: FrameHeader,
-        /// Its payload.
+        /// Payload of the frame.
         payload: Vec<u8>,
     },
     /// Asks for a record when the output of a direction has drained as far as it should before more is sent.

@@ -34,7 +34,7 @@ reasons! {
     Address = "address",
     /// The address made connections faster than it may.
     ConnectionRate = "connectionRate",
-    /// It was the oldest handshake when there were more than there may be.
+    /// The connection had the oldest handshake when there were more than `handshakes` allows.
     Handshakes = "handshakes",
     /// The memory budget had no room for the connection, or could never have room for the frame.
     Memory = "memory",

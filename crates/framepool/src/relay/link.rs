@@ -446,7 +446,8 @@ impl<S: super::network::Stream + 'static> Link<S> {
         Ok(())
     }
 
-    /// The miner has shown that it knows the keys, so it is worth a connection to the mining pool.
+    /// Notes that the miner has shown that it knows the keys, and begins the connection to the mining pool or asks for
+    /// its address.
     fn become_authenticated<N: Network<Stream = S>>(&mut self, turn: &mut Turn<'_, N>) -> Step<()> {
         self.authenticated = true;
         let options = &turn.shared.options;
@@ -691,7 +692,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
         if self.stopped { None } else { self.held[from].take_if(|held| held.handed) }
     }
 
-    /// Sends what is none of the frames that came. It takes memory of the budget that is free at once.
+    /// Sends a frame of the user's own. It takes memory of the budget that is free now: it does not wait.
     fn send(&mut self, way: Direction, header: FrameHeader, payload: &[u8]) -> Step<()> {
         let Some(sink) = &mut self.sides[target(way)] else { return Ok(()) };
         let mut sent = sink.session.send(header, payload);
@@ -742,7 +743,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
         Ok(())
     }
 
-    /// A side has sent its last byte.
+    /// Notes that a side has sent its last byte.
     fn ended(&mut self, from: usize) -> Step<()> {
         let ending = self.departure(from, None);
         let Some(side) = &mut self.sides[from] else { return Ok(()) };

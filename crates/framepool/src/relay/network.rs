@@ -26,7 +26,7 @@ pub(super) trait Stream: Send {
 
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize>;
 
-    /// Returns whether an outgoing connection is there. Returns the error if there is none to come.
+    /// Returns whether an outgoing connection is established, or the error with which it failed.
     fn connected(&mut self) -> io::Result<bool>;
 
     /// Ends the sending side.

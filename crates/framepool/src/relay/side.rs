@@ -60,7 +60,7 @@ struct Progress {
     /// Bytes pay for the time that they may take at the least rate, but not for time to come: a burst at the beginning does
     /// not let the rest stall.
     unpaid: Option<(Duration, u64)>,
-    /// The number of the thing that is measured: another number is another thing.
+    /// Number of the frame or output that is measured. A different number starts a new measurement.
     subject: u64,
 }
 
