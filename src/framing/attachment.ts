@@ -275,10 +275,10 @@ class Attachment implements LandingUser {
 
   /** Reserves bytes for the rest of a frame, or waits for them. Fails if the stream is broken, or if the system has no memory. */
   #prepare(): void {
-    if (this.#over || this.#failure !== null || this.#holds > 0) return
+    if (this.#over || this.#failure !== null) return
     try {
       // That throws what broke the stream.
-      if (this.#core.broken) this.#core.receive(new Uint8Array(0), 0)
+      if (this.#core.broken && this.#holds === 0) this.#core.receive(new Uint8Array(0), 0)
       this.#secure()
     } catch (error) {
       this.#fail(error)
@@ -296,7 +296,7 @@ class Attachment implements LandingUser {
     purse.shrinkTo(needed)
     const reserve = this.#reserve!
     reserve.refill()
-    if (!reserve.ready && this.#secured <= 0) this.#waitForLanding()
+    if (!reserve.ready && this.#secured <= 0 && this.#holds === 0) this.#waitForLanding()
   }
 
   /** Returns the bytes that the purse must have before the next read: all of a frame that has begun, so that it can always be finished. */
@@ -333,6 +333,8 @@ class Attachment implements LandingUser {
   #waitFor(bytes: number): void {
     this.#hold()
     const { purse } = this.#core
+    // Others wait for what it has and does not need yet: each would wait for the other.
+    purse!.shrinkTo(this.#core.pending)
     const granted = this.#reserve!.waitFor(purse!, Math.min(bytes, purse!.limit), this.#stop!.signal)
     granted.then(
       () => this.#release(),

@@ -32,6 +32,8 @@ export class LandingReserve {
   /** Users that read nothing until the reserve is there, in the order in which they began to wait. */
   readonly #waiting = new Set<LandingUser>()
   #stop: AbortController | null = null
+  /** Whether a user is being paid, which may ask for more than the reserve next. */
+  #isSpending = false
   /** Number of users that wait for the budget themselves. */
   #claims = 0
 
@@ -63,11 +65,14 @@ export class LandingReserve {
   /** Arranges that `landingReady()` of `user` is called. */
   wait(user: LandingUser): void {
     this.#waiting.add(user)
+    if (this.ready) setImmediate(() => this.#wake(1))
   }
 
   /** Resolves when `purse` has `bytes`. The reserve is not granted before, because the purse may need all of the budget. */
   async waitFor(purse: Purse, bytes: number, signal: AbortSignal): Promise<void> {
     this.#claims++
+    // If the reserve were granted first, there might never be enough for the purse. It is requested again behind the purse.
+    this.#stop?.abort()
     try {
       const granted = purse.have(bytes, signal)
       this.refill()
@@ -83,15 +88,19 @@ export class LandingReserve {
     if (reservation === null) return false
     purse.add(reservation, this.bytes)
     this.#grant.reservation = null
+    // At the latest. The user does so as soon as it has asked for what it needs itself.
+    setImmediate(() => this.refill())
+    this.#isSpending = true
     for (const other of this.#users) {
       if (other !== user && !this.#waiting.has(other)) other.landingSpent()
     }
+    this.#isSpending = false
     return true
   }
 
   /** Requests the reserve again, if it was spent, behind all who wait for the budget by now. */
   refill(): void {
-    if (!this.ready && this.#stop === null && this.#users.size > 0) this.#fill()
+    if (!this.ready && this.#stop === null && this.#users.size > 0 && !this.#isSpending) this.#fill()
   }
 
   #fill(): void {

@@ -107,7 +107,7 @@ export declare function debugEverything(): void
 
 /** Memory that was written to after it was released. */
 export interface DisturbedMemory {
-  /** Its size in bytes. */
+  /** Size of the memory, in bytes. */
   bytes: number
   /** The first byte that was written. */
   offset: number
@@ -191,17 +191,17 @@ export interface MemoryBudgetReport {
 
 /** A reader, and what it says of its frames. */
 export interface NewFrameReader {
-  /** Its handle. */
+  /** Handle of the reader. */
   handle: ObjectHandle
   /** Number of bytes before the payload of each frame. */
   header: number
-  /** Number of bytes behind it. */
+  /** Number of bytes after the payload of each frame. */
   trailer: number
 }
 
 /** The name of an object of this isolate. */
 export interface ObjectHandle {
-  /** Its place in the isolate's table. */
+  /** Place of the object in its isolate's table. */
   index: number
   /** Tells apart the objects that had the same place one after another. */
   generation: number
@@ -314,7 +314,7 @@ export interface RelayFault {
   errno?: number
   /** IP address that the connection was for. */
   address?: string
-  /** Its port. */
+  /** Port that the connection was for. */
   port?: number
 }
 
@@ -336,7 +336,7 @@ export interface RelayLimits {
   idleTimeoutMs?: number
   /** Bytes a second; 0 for no limit. */
   minByteRate?: number
-  /** Milliseconds over which that is measured. */
+  /** Time in milliseconds that a side may lag behind `min_byte_rate`. */
   graceMs?: number
   /** Frames a second of one miner; 0 for no limit. */
   maxFrameRate?: number
@@ -421,13 +421,13 @@ export interface RelaySettings {
   upstreamKey?: string
   /** Key by which miners recognize the relay. */
   publicKey: string
-  /** Its secret key. */
+  /** Secret key of the relay, for `public_key`. */
   secretKey: string
   /** The largest frame, in bytes. */
   maxFrameSize: number
   /** Whether frames go to a hook. */
   hooked: boolean
-  /** The messages that do: extension × 256 + type. Without a list, all. */
+  /** Messages whose frames go to the hook: extension × 256 + type; all if absent. */
   hookMessages?: Array<number>
   /** Limits. */
   limits: RelayLimits
@@ -482,7 +482,7 @@ export interface SessionReport {
   memoryBytes: number
   /** Number of bytes that the output ring holds. */
   available: number
-  /** 0 handshake, 1 transport, 2 closed. */
+  /** State of the session: a `Phase`. */
   state: number
 }
 
@@ -514,7 +514,7 @@ export interface SlotPoolReport {
   slots: string
   /** Slices that were taken from the heap. */
   heapFallbacks: number
-  /** Times that the pool began anew with nothing alive. */
+  /** Times that the pool began again with nothing alive. */
   resets: number
   /** Changes of the mode. */
   modeChanges: number

@@ -126,7 +126,7 @@ export const enum Word {
   Batch,
   /** In and out: the number of bytes before the payload of each frame of a batch. */
   Header,
-  /** In and out: the number of bytes behind the payload of each frame of a batch. */
+  /** In and out: the number of bytes after the payload of each frame of a batch. */
   Trailer,
   /** In: 1 when a number goes with the object that leaves. */
   Tagged,
@@ -136,7 +136,7 @@ export const enum Word {
   TagLow,
   /** In and out: the upper half of that number. */
   TagHigh,
-  /** In: the reservation that pays for the slices that a reader gives, or `NONE`. */
+  /** In: the reservation that pays for the slices that a reader gives, or `Fixed.NoReservation`. */
   Purse,
   /** The generation of `Purse`. */
   PurseGeneration,
