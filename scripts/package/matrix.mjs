@@ -37,9 +37,12 @@ export const managers = [
     command: () => [newerNode(), join(npm('pnpm@10.20.0'), 'bin', 'pnpm.cjs'), 'install', '--no-frozen-lockfile'],
     settings: (target, url) => ({
       '.npmrc': [`registry=${url}`],
-      'pnpm-workspace.yaml': architectures(target, 'supportedArchitectures:').concat(
+      'pnpm-workspace.yaml': [
+        ...architectures(target, 'supportedArchitectures:'),
         'onlyBuiltDependencies: [esbuild]',
-      ),
+        // On Windows, pnpm makes junctions. Here it makes symbolic links, and programs under Wine do not see that those are links.
+        ...(target.os === 'win32' ? ['nodeLinker: hoisted'] : []),
+      ],
     }),
   },
   {
