@@ -22,7 +22,7 @@ import { startRegistry } from './package/registry.mjs'
 import { stagePlatform, stageRoot, version } from './package/stage.mjs'
 import { targets } from './package/targets.mjs'
 import { Missing } from './package/toolchains.mjs'
-import { workflowFaults } from './package/workflows.mjs'
+import { dockerfileFaults, workflowFaults } from './package/workflows.mjs'
 import { buildFacade, install, root } from './setup.mjs'
 
 const usage = `Usage: npm run package -- [options]
@@ -91,7 +91,7 @@ if (options.sbom) {
 }
 
 buildFacade()
-faults.push(...(await findings(workflowFaults)))
+faults.push(...(await findings(workflowFaults)), ...(await findings(dockerfileFaults)))
 faults.push(...outdatedManifests().map((path) => `${path} is outdated: run \`node scripts/package/manifests.mjs\``))
 const built = chosen.filter((target) => {
   const path = join(addons, addonFile(target))

@@ -11,6 +11,7 @@ const bin = (name) => join(root, 'node_modules', '.bin', name)
 export const linters = [
   { name: 'Biome', command: bin('biome'), args: ['check', '.'] },
   { name: 'Spelling', command: 'npm', args: ['run', 'spelling'] },
+  { name: 'Workflows and Dockerfiles', command: process.execPath, args: ['scripts/package/workflows.mjs'] },
   { name: 'Module circles (Rust)', command: 'npm', args: ['run', 'circles'] },
   { name: 'rustfmt', command: 'cargo', args: ['fmt', '--check'] },
   {

@@ -10,6 +10,8 @@ import { Missing, npm } from './toolchains.mjs'
 
 /** Packages that users' projects need beside framepool. */
 const DEPENDENCIES = { '@types/node': '^20.19.0', typescript: '5.9.3', esbuild: '0.28.2', rolldown: '1.3.2' }
+/** The oldest TypeScript that `docs/install.md` names. */
+const OLDEST_TYPESCRIPT = '5.4.5'
 
 const sources = join(root, '__test__', 'package', 'project')
 
@@ -35,9 +37,12 @@ export const managers = [
     command: () => [newerNode(), join(npm('pnpm@10.20.0'), 'bin', 'pnpm.cjs'), 'install', '--no-frozen-lockfile'],
     settings: (target, url) => ({
       '.npmrc': [`registry=${url}`],
-      'pnpm-workspace.yaml': architectures(target, 'supportedArchitectures:').concat(
+      'pnpm-workspace.yaml': [
+        ...architectures(target, 'supportedArchitectures:'),
         'onlyBuiltDependencies: [esbuild]',
-      ),
+        // On Windows, pnpm makes junctions. Here it makes symbolic links, and programs under Wine do not see that those are links.
+        ...(target.os === 'win32' ? ['nodeLinker: hoisted'] : []),
+      ],
     }),
   },
   {
@@ -174,7 +179,7 @@ function programs(folder, target, runtimes, manager, url, env) {
     const [command, ...before] = bun(target.libc)
     for (const [kind, args] of Object.entries(kinds)) {
       const ran = result(
-        spawnSync(command, [...before, ...args], { cwd: project, env, encoding: 'utf8', timeout: 60_000 }),
+        spawnSync(command, [...before, ...args], { cwd: project, env, encoding: 'utf8', timeout: 300_000 }),
         'framepool works',
       )
       cells.push(cell(target, manager.name, 'bun', kind, ran))
@@ -253,6 +258,15 @@ function faultCells(folder, target, url, env) {
       'lockfile of another platform',
       ci.fault ? ci : result(spawnSync(node, ['use.mjs'], { cwd: locked, env, encoding: 'utf8' }), 'framepool works'),
     )
+  }
+
+  // The oldest TypeScript.
+  const { '@types/node': types } = DEPENDENCIES
+  const old = makeProject(join(folder, 'old'), { '@types/node': types, typescript: OLDEST_TYPESCRIPT, framepool: '*' })
+  const had = installWith(npmManager, old, target, url, env)
+  for (const kind of ['node16', 'bundler']) {
+    const compiled = had.fault ? had : compile(npmManager, old, `tsconfig-${kind}.json`, node, env)
+    add(`TypeScript ${OLDEST_TYPESCRIPT}, ${kind} resolution`, compiled)
   }
 
   // Types without those of Node: the compiler says what is missing.

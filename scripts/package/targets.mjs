@@ -1,18 +1,17 @@
-// The platforms that `npm run package` knows how to build an addon for. The folders under npm/ follow from this table.
+// The platforms that `npm run package` knows how to build an addon for. The folders under npm/ follow from this table, and the list in
+// `src/native/platform.ts` has its names.
 
 /**
  * Each target has:
  *
  * - `name`: its name in packages and addons, as napi-rs has it. A Windows addon has the C ABI, so that one package serves
  *   whichever toolchain built it.
- * - `prebuilt`: whether users can rely on its package, which was tested. The list in `src/native/platform.ts` is the same.
  * - `standard`: where the standard library comes from. `toolchain` has it ready, `build` compiles its source.
  * - `floor`: the oldest system, as the version of glibc or macOS.
  */
 export const targets = [
   {
     name: 'linux-x64-gnu',
-    prebuilt: true,
     triple: 'x86_64-unknown-linux-gnu',
     os: 'linux',
     cpu: 'x64',
@@ -22,7 +21,6 @@ export const targets = [
   },
   {
     name: 'linux-x64-musl',
-    prebuilt: true,
     triple: 'x86_64-unknown-linux-musl',
     os: 'linux',
     cpu: 'x64',
@@ -31,7 +29,6 @@ export const targets = [
   },
   {
     name: 'linux-arm64-gnu',
-    prebuilt: true,
     triple: 'aarch64-unknown-linux-gnu',
     os: 'linux',
     cpu: 'arm64',
@@ -49,7 +46,6 @@ export const targets = [
   },
   {
     name: 'win32-x64',
-    prebuilt: true,
     triple: 'x86_64-pc-windows-gnullvm',
     os: 'win32',
     cpu: 'x64',

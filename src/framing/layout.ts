@@ -86,7 +86,7 @@ export function lengthField(options: LengthDelimitedOptions): LengthField {
 }
 
 /** Reads the option `delimiter`, and returns a copy of its bytes. */
-export function delimiterOf({ delimiter = 0x0a }: DelimitedOptions): Uint8Array<ArrayBuffer> {
+export function delimiterOf({ delimiter = 0x0a }: DelimitedOptions): Uint8Array {
   if (typeof delimiter === 'number') return Uint8Array.of(integerArgument(delimiter, 'delimiter', 0, 255))
   const bytes = bytesArgument(delimiter, 'delimiter')
   if (lengthOf(bytes) === 0 || lengthOf(bytes) > Fixed.MaxDelimiter) {

@@ -1,7 +1,15 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 
-/** Platforms with a prebuilt addon. `docs/install.md` says how each was tested. `scripts/package/targets.mjs` marks them, too. */
-export const PREBUILT: readonly string[] = ['linux-x64-gnu', 'linux-x64-musl', 'linux-arm64-gnu', 'win32-x64']
+/** Platforms that have a package with a prebuilt addon, as in `scripts/package/targets.mjs`. `docs/install.md` says how each was tested. */
+export const PREBUILT: readonly string[] = [
+  'linux-x64-gnu',
+  'linux-x64-musl',
+  'linux-arm64-gnu',
+  'linux-arm64-musl',
+  'win32-x64',
+  'darwin-arm64',
+  'darwin-x64',
+]
 
 /** Bytes that are read of a program's start: its header and the sections right behind it. */
 const START = 4096

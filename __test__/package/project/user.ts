@@ -1,4 +1,4 @@
-// A user's program: compiled as an ES module and, copied to `user.cts`, as a CommonJS one.
+// A user's program, as an ES module. `user-commonjs.cts` has it as a CommonJS one.
 import {
   type AeadBuffer,
   BudgetPool,
