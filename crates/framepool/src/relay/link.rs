@@ -277,8 +277,8 @@ impl<S: super::network::Stream + 'static> Link<S> {
 
     /// Returns how much may be read from a side now, or `None` if nothing may.
     fn gate<N: Network<Stream = S>>(&mut self, from: usize, turn: &mut Turn<'_, N>) -> Step<Option<usize>> {
-        let [miner, pool] = &mut self.sides;
-        let (source, sink) = if from == MINER { (miner, pool) } else { (pool, miner) };
+        let [miner, upstream] = &mut self.sides;
+        let (source, sink) = if from == MINER { (miner, upstream) } else { (upstream, miner) };
         let Some(source) = source else { return Ok(None) };
         if source.ended || source.connecting {
             return Ok(None);
@@ -760,8 +760,8 @@ impl<S: super::network::Stream + 'static> Link<S> {
         let [Some(_), Some(_)] = &self.sides else { return Ok(()) };
         for which in [MINER, UPSTREAM] {
             let from = 1 - which;
-            let [miner, pool] = &mut self.sides;
-            let (side, source) = if which == MINER { (miner, pool) } else { (pool, miner) };
+            let [miner, upstream] = &mut self.sides;
+            let (side, source) = if which == MINER { (miner, upstream) } else { (upstream, miner) };
             let (Some(side), Some(source)) = (side, source) else { continue };
             let over = self.stopped || (self.ready && self.held[from].is_none() && (source.ended || source.ignored));
             if over

@@ -21,7 +21,7 @@ use super::record::Record;
 use super::shared::Shared;
 use super::worker::Worker;
 use crate::sv2::{Batch, Direction, Options, generate_authority_keypair};
-use actors::{Actor, Pool};
+use actors::{Actor, MiningPool};
 use world::{SimulatedNetwork, World};
 
 /// The settings of a run.
@@ -166,7 +166,7 @@ fn run(plan: &Plan) -> Result<Outcome, String> {
     let mut worker =
         Worker::new(network, Arc::clone(&shared), 0, vec![Arc::clone(&inbox)]).map_err(|error| error.to_string())?;
     let mut actors: Vec<Actor> = Actor::crowd(plan.honest, plan.attackers, &public_key, &mut rng);
-    let mut pool = Pool::new(&public_key, &secret_key);
+    let mut pool = MiningPool::new(&public_key, &secret_key);
     let mut user = User::default();
     let mut outcome = Outcome::default();
     for step in 0..plan.steps {

@@ -281,19 +281,19 @@ fn receive(session: &mut Session, bytes: &[u8]) -> Result<Vec<(FrameHeader, Vec<
 }
 
 /// The mining pool, which sends every frame back.
-pub(super) struct Pool {
+pub(super) struct MiningPool {
     public_key: String,
     secret_key: String,
-    lines: HashMap<u64, PoolLine>,
+    lines: HashMap<u64, MiningPoolLine>,
 }
 
-struct PoolLine {
+struct MiningPoolLine {
     session: Session,
     wire: VecDeque<u8>,
     ended: bool,
 }
 
-impl Pool {
+impl MiningPool {
     pub(super) fn new(public_key: &str, secret_key: &str) -> Self {
         Self { public_key: public_key.to_owned(), secret_key: secret_key.to_owned(), lines: HashMap::new() }
     }
@@ -302,7 +302,7 @@ impl Pool {
         while let Some(id) = world.answer(rng.gen_ratio(1, 20)) {
             let validity = std::time::Duration::from_hours(1);
             let session = Session::responder(Options::default(), &self.public_key, &self.secret_key, validity);
-            let line = PoolLine { session: session.expect("good keys"), wire: VecDeque::new(), ended: false };
+            let line = MiningPoolLine { session: session.expect("good keys"), wire: VecDeque::new(), ended: false };
             self.lines.insert(id, line);
         }
         let mut ids: Vec<u64> = self.lines.keys().copied().collect();
