@@ -28,7 +28,6 @@ const README: { work: string; title: string; rival: string }[] = [
   },
   { work: 'a message of 64 B that is written and read', title: 'a message of 64 B', rival: 'Buffer.allocUnsafe' },
   { work: 'the same beside a list of Buffers', title: 'a message of 64 B', rival: 'a list of 8 Buffers' },
-  { work: 'a message of 1 KiB', title: 'a message of 1024 B', rival: 'Buffer.allocUnsafe' },
   { work: 'a message of 16 KiB', title: 'a message of 16384 B', rival: 'Buffer.allocUnsafe' },
   { work: 'a buffer of 1 MiB', title: 'buddy pool, 1024 KiB', rival: 'Buffer.allocUnsafeSlow' },
   { work: 'a ring in one thread, 64 B', title: 'a ring in one thread, 64 B', rival: 'plain ring' },
