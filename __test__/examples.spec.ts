@@ -1,8 +1,12 @@
 import { execFile } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { Sv2Session } from '../src/sv2/index.js'
+import { SetupConnectionSuccess } from '../src/sv2/messages/index.js'
+import { authority } from './support/sessions.js'
 
 const examples = fileURLToPath(new URL('../examples/', import.meta.url))
 
@@ -81,8 +85,9 @@ Ciao, mundo!
   'sv2-filter-proxy.js': `
 alice: 3 accepted, 0 refused
 mallory: 0 accepted, 3 refused
+mallory: 0 accepted, 3 refused
 bob: 3 accepted, 0 refused
-the mining pool knows farm.alice, farm.mallory, farm.bob
+the mining pool knows farm.alice, farm.mallory, farm.mallory, farm.bob
 the proxy counted alice 3, bob 3
 `,
   'sv2-pool.js': `
@@ -118,6 +123,65 @@ the worker got 2048 bytes of it
 `,
 }
 
+/** Gives frames to the hook of the proxy, whose code it follows, and prints what becomes of them. */
+const hook = `
+import * as sv2 from 'framepool/sv2/messages'
+const sent = []
+const link = { send: (direction, { name }, fields) => sent.push([direction, name, fields]) }
+const ask = (message, payload, direction = 'upstream') => onFrame({ ...message, payload }, direction, link)
+const channel = (requestId, userIdentity) => {
+  return { requestId, userIdentity, nominalHashRate: 1, maxTarget: new Uint8Array(32), minExtranonceSize: 4 }
+}
+const nameOf = (payload) => Buffer.from(OpenStandardMiningChannel.raw.userIdentity(payload)).toString('latin1')
+
+// Any bytes are a name, and TLVs remain, also what looks like none.
+const tlv = { extensionType: 0x4001, fieldType: 1, value: Uint8Array.of(1, 2) }
+const plain = OpenStandardMiningChannel.encode(channel(1, Uint8Array.of(0xff, 0xfe)), [tlv])
+const renamed = ask(OpenStandardMiningChannel, plain)
+console.log(nameOf(renamed), OpenStandardMiningChannel.tlvs(renamed).map(({ extensionType, value }) => [extensionType, [...value]]))
+const odd = Buffer.concat([OpenStandardMiningChannel.encode(channel(1, 'bob')), Buffer.of(7)])
+console.log([...ask(OpenStandardMiningChannel, odd)].at(-1))
+const renamedToo = ask(OpenExtendedMiningChannel, OpenExtendedMiningChannel.encode(channel(1, 'bob')))
+console.log(OpenExtendedMiningChannel.decode(renamedToo).userIdentity, OpenExtendedMiningChannel.decode(renamedToo).minExtranonceSize)
+
+// A name that has no room for the account remains as it is.
+for (const length of [250, 251]) {
+  const answer = ask(OpenStandardMiningChannel, OpenStandardMiningChannel.encode(channel(1, 'x'.repeat(length))))
+  console.log(answer === 'forward' ? answer : nameOf(answer).length)
+}
+
+// Each channel has the name that it was opened with.
+const fields = { sequenceNumber: 5, jobId: 0, nonce: 0, ntime: 0, version: 0, extranonce: new Uint8Array(4) }
+const answer = { target: new Uint8Array(32), extranoncePrefix: new Uint8Array(0), extranonceSize: 4, groupChannelId: 0 }
+const answered = (message, requestId, channelId) => ask(message, message.encode({ ...answer, requestId, channelId }), 'downstream')
+ask(OpenExtendedMiningChannel, OpenExtendedMiningChannel.encode(channel(1, 'mallory')))
+ask(OpenStandardMiningChannel, OpenStandardMiningChannel.encode(channel(2, 'alice')))
+ask(OpenStandardMiningChannel, OpenStandardMiningChannel.encode(channel(3, 'carol')))
+answered(OpenStandardMiningChannelSuccess, 2, 8)
+answered(OpenExtendedMiningChannelSuccess, 1, 9)
+ask(sv2.OpenMiningChannelError, sv2.OpenMiningChannelError.encode({ requestId: 3, errorCode: '' }), 'downstream')
+for (const message of [SubmitSharesStandard, SubmitSharesExtended]) {
+  console.log([7, 8, 9].map((channelId) => ask(message, message.encode({ ...fields, channelId }))).join())
+}
+ask(sv2.CloseChannel, sv2.CloseChannel.encode({ channelId: 8, reasonCode: '' }), 'downstream')
+console.log(ask(SubmitSharesStandard, SubmitSharesStandard.encode({ ...fields, channelId: 8 })))
+console.log(sent.map(([way, name, { channelId, sequenceNumber, errorCode }]) => [way, name, channelId, sequenceNumber, errorCode].join(' ')).join(', '))
+console.log(JSON.stringify([...shares]), link.data.asked.size, link.data.channels.size)
+`
+
+const refusal = (channelId: number, code: string) => `downstream SubmitSharesError ${channelId} 5 ${code}`
+const HOOKED = `farm.\xff\xfe [ [ 16385, [ 1, 2 ] ] ]
+7
+farm.bob 4
+255
+forward
+drop,forward,drop
+drop,forward,drop
+drop
+${[7, 9, 7, 9, 8].map((id) => refusal(id, id === 9 ? 'invalid-share' : 'invalid-channel-id')).join(', ')}
+[["alice",2]] 0 1
+`
+
 async function run(...command: string[]): Promise<string> {
   const { stdout, stderr } = await promisify(execFile)(process.execPath, command)
   expect(stderr).toBe('')
@@ -132,6 +196,43 @@ describe('examples', { timeout: 60_000 }, () => {
 
   it.each(Object.entries(printed))('%s', async (name, expected) => {
     expect(await run(examples + name)).toBe(expected.trimStart())
+  })
+
+  it('sv2-filter-proxy.js takes any name, any TLVs and several channels of a miner', async () => {
+    const source = readFileSync(`${examples}sv2-filter-proxy.js`, 'utf8')
+    const [proxy] = source.split('// A mining pool that opens')
+    expect(await run('--input-type=module', '--eval', proxy! + hook)).toBe(HOOKED)
+  })
+
+  it('sv2-probe.js speaks to IPv6 addresses, and fails for a success that is none', async () => {
+    const { messageType } = SetupConnectionSuccess
+    const good = SetupConnectionSuccess.encode({ usedVersion: 2, flags: 0 })
+    const payloads = [good, good.subarray(0, 2), SetupConnectionSuccess.encode({ usedVersion: 7, flags: 0 })]
+    let asked = 0
+    const server = createServer((socket) => {
+      const session = Sv2Session.responder(authority)
+      socket.on('error', () => {})
+      session.attach(socket, () => session.send({ messageType }, payloads[asked++]!))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '::1', resolve))
+    onTestFinished(() => {
+      server.close()
+    })
+    const { port } = server.address() as AddressInfo
+    const probe = () =>
+      promisify(execFile)(process.execPath, [
+        `${examples}sv2-probe.js`,
+        `stratum2+tcp://[::1]:${port}/${authority.authorityPublicKey}`,
+      ]).catch((error: unknown) => error)
+    expect(await probe()).toMatchObject({ stdout: expect.stringContaining('SetupConnectionSuccess usedVersion=2') })
+    expect(await probe()).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('failed: SetupConnectionSuccess.flags'),
+    })
+    expect(await probe()).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('failed: the server does not accept'),
+    })
   })
 
   it('run in turn', async () => {

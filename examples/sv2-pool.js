@@ -90,9 +90,10 @@ function serve(socket) {
     },
   })
   socket.on('error', (error) => console.error(error.message))
-  session.attach(socket, (batch) => {
+  session.attach(socket, async (batch) => {
     try {
-      for (const frame of batch) dispatch(frame)
+      // Awaited, so that no more is read while a handler waits.
+      for (const frame of batch) await dispatch(frame)
     } catch (error) {
       // A malformed message: nothing else of that miner can be relied on.
       socket.destroy(error)
@@ -143,8 +144,8 @@ async function mine(port) {
       SubmitSharesSuccess: () => answered('accepted'),
       SubmitSharesError: ({ errorCode }) => answered(errorCode),
     })
-    session.attach(socket, (batch) => {
-      for (const frame of batch) dispatch(frame)
+    session.attach(socket, async (batch) => {
+      for (const frame of batch) await dispatch(frame)
     })
   })
   await session.established()

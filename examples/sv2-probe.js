@@ -1,9 +1,11 @@
 // Asks a Stratum V2 server whether it is there: node examples/sv2-probe.js stratum2+tcp://host:port/KEY
-// It ends with 0 if the server accepts a SetupConnection, and with 1 if not. Without a URL it asks a server of its own.
+// It ends with 0 if the server accepts a SetupConnection and the version offered, and with 1 if not. Without a URL it asks a server of its own.
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { generateAuthorityKeypair, Sv2Session } from 'framepool/sv2'
 import { describe, SetupConnection, SetupConnectionProtocol, SetupConnectionSuccess } from 'framepool/sv2/messages'
+
+const VERSION = 2
 
 /** A server that accepts everybody, and its URL. */
 async function startServer() {
@@ -11,7 +13,7 @@ async function startServer() {
   const server = createServer((socket) => {
     socket.on('error', () => {})
     const session = Sv2Session.responder({ authorityPublicKey: publicKey, authoritySecretKey: secretKey })
-    session.attach(socket, () => session.send(SetupConnectionSuccess, { usedVersion: 2, flags: 0 }))
+    session.attach(socket, () => session.send(SetupConnectionSuccess, { usedVersion: VERSION, flags: 0 }))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -19,8 +21,14 @@ async function startServer() {
   return `stratum2+tcp://127.0.0.1:${server.address().port}/${publicKey}`
 }
 
+/** Returns whether a server's answer accepts the connection, with the version that was offered. */
+function accepts(frame) {
+  return SetupConnectionSuccess.is(frame) && SetupConnectionSuccess.decode(frame.payload).usedVersion === VERSION
+}
+
 const url = new URL(process.argv[2] ?? (await startServer()))
-const [host, port] = [url.hostname, Number(url.port)]
+// An IPv6 address stands in brackets.
+const [host, port] = [url.hostname.replace(/^\[(.*)\]$/, '$1'), Number(url.port)]
 const session = Sv2Session.initiator({ authorityPublicKey: url.pathname.slice(1) })
 const socket = connect({ host, port })
 const timer = setTimeout(() => socket.destroy(new Error('no answer in 10 s')), 10_000)
@@ -30,7 +38,12 @@ const answer = new Promise((resolve, reject) => {
   session.attach(socket, (batch) => {
     const [frame] = batch
     console.log(describe(frame))
-    resolve(SetupConnectionSuccess.is(frame))
+    try {
+      resolve(accepts(frame))
+    } catch (error) {
+      // The message is malformed.
+      reject(error)
+    }
   })
 })
 try {
@@ -38,8 +51,8 @@ try {
   console.log('the handshake is done: the server has the key')
   session.send(SetupConnection, {
     protocol: SetupConnectionProtocol.mining,
-    minVersion: 2,
-    maxVersion: 2,
+    minVersion: VERSION,
+    maxVersion: VERSION,
     flags: 0,
     endpointHost: host,
     endpointPort: port,
@@ -48,7 +61,7 @@ try {
     firmware: '',
     deviceId: '',
   })
-  process.exitCode = (await answer) ? 0 : 1
+  if (!(await answer)) throw new Error(`the server does not accept version ${VERSION}`)
 } catch (error) {
   console.log(`failed: ${error.message}`)
   process.exitCode = 1

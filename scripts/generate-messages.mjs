@@ -153,6 +153,12 @@ function messageCode(message) {
   const fixedNames = fixed.map((field) => `'${field.name}'`).join(' | ') || 'never'
   const fixedParameter = fixed.length === fields.length ? '' : `, ${fixedNames}`
   const start = fixedStart(fields)
+  const lengths =
+    fields.length === fixed.length
+      ? ` ${start} bytes.`
+      : start > 0
+        ? ` The first ${start} bytes are of fixed length.`
+        : ''
   const header = `type ${hex(messageType, 2)}${extensionType > 0 ? ` of extension ${hex(extensionType, 4)}` : ''}, channel bit ${channelMessage ? 1 : 0}`
   return `
 /** Fields of {@link ${name}}. */
@@ -163,7 +169,7 @@ ${fields.map((field) => `/** ${capital(field.doc)}. ${field.about}. */\n${field.
 /**
  * ${specName === name ? '' : `\`${specName}\`: `}${doc}
  *
- * ${capital(header)}; ${direction}; ${section}. ${fields.length === fixed.length ? `${start} bytes` : `The first ${start} bytes are of fixed length`}.
+ * ${capital(header)}; ${direction}; ${section}.${lengths}
  */
 export const ${name}: Message<'${name}', ${name}Fields${fixedParameter}> = /* @__PURE__ */ message({
   name: '${name}',
@@ -219,9 +225,9 @@ ${schema.map(({ name }) => `/** Fields of \`${name}\`. */\n${name}: ${name}Field
 }
 
 /** All messages, by protocol and type. */
-export const messages: readonly [${schema.map(({ name }) => `typeof ${name}`).join(', ')}] = [
+export const messages: readonly [${schema.map(({ name }) => `typeof ${name}`).join(', ')}] = /* @__PURE__ */ Object.freeze([
   ${schema.map(({ name }) => `${name},`).join('\n')}
-]
+] as const)
 `
 }
 

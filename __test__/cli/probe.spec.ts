@@ -21,6 +21,20 @@ it('says that a server accepts, and ends with 0', async () => {
   expect(versions).toEqual([2])
 })
 
+const version = SetupConnectionSuccess.encode({ usedVersion: 7, flags: 0 })
+const wrong = [
+  ['malformed', new Uint8Array(2), 'SetupConnectionSuccess.flags: no U32 at offset 2 of 2 bytes'],
+  ['of another version', version, 'the server wants version 7, which was not offered'],
+] as const
+
+it.each(wrong)('takes a success that is %s for a failure', async (_, payload, error) => {
+  const { messageType } = SetupConnectionSuccess
+  const pool = await startPool((__, { session }) => session.send({ messageType }, payload))
+  const run = new CliRun(['probe', url(pool.port), '--json'])
+  expect(await run.exitCode()).toBe(1)
+  expect(JSON.parse(run.stdout)).toMatchObject({ answer: expect.stringContaining('SetupConnectionSuccess'), error })
+})
+
 it('says why a server does not, and ends with 1', async () => {
   const pool = await startPool((_, { session }) => {
     session.send(SetupConnectionError, { flags: 0, errorCode: 'unsupported-protocol' })

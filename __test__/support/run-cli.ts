@@ -14,8 +14,13 @@ export class CliRun {
   readonly #closed: Promise<[code: number | null]>
   #isClosed = false
 
-  constructor(args: string[], env: Record<string, string> = {}) {
-    this.#process = spawn(process.execPath, [MAIN, ...args], { env: { ...process.env, ...env } })
+  /** Starts it, in a terminal of its own if that is asked for. It then writes its process id first, and everything to `stdout`. */
+  constructor(args: string[], env: Record<string, string> = {}, inTerminal = false) {
+    const line = [process.execPath, MAIN, ...args]
+    const [command = '', ...rest] = inTerminal
+      ? ['script', '-q', '-e', '-f', '-c', `echo pid=$$; exec '${line.join("' '")}'`, '/dev/null']
+      : line
+    this.#process = spawn(command, rest, { env: { ...process.env, ...env } })
     this.#process.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text
       this.#news.emit('news')
@@ -54,6 +59,11 @@ export class CliRun {
   /** Reads standard output again. */
   resume(): void {
     this.#process.stdout?.resume()
+  }
+
+  /** Closes the reading end of standard output. */
+  leave(): void {
+    this.#process.stdout?.destroy()
   }
 
   kill(signal: NodeJS.Signals): void {

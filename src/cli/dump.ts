@@ -2,15 +2,22 @@ import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
 import { createRelay, type Frame, generateAuthorityKeypair } from '../sv2/index.js'
 import { type AnyMessage, describe, messageByName, messageOf } from '../sv2/messages/index.js'
-import { DRAIN_MS, MAX_BACKLOG } from './constants.js'
-import { log } from './log.js'
+import { DRAIN_MS, MAX_PAYLOAD } from './constants.js'
+import { log, logTo } from './log.js'
+import { LossyLines } from './lossy-lines.js'
 import { type Address, formatAddress, hostAndPort, wholeNumber } from './options.js'
 import { onInterrupt } from './signals.js'
+import { closed, isClosed, reportLoss } from './streams.js'
+import { Terminals } from './terminal.js'
+
+/** Time in which a terminal has to take the last lines of the log, in milliseconds. */
+const LOG_MS = 500
 
 interface DumpFlags {
   listen: Address
   upstream: Address
   upstreamAuthorityPublicKey?: string
+  maxFrameSize?: number
   type?: AnyMessage[]
   direction?: 'upstream' | 'downstream'
   channel?: number
@@ -29,6 +36,7 @@ export function addDumpCommand(program: Command): void {
       '--upstream-authority-public-key <key>',
       'the key that the upstream must prove; without this option any key is accepted',
     )
+    .option('--max-frame-size <bytes>', 'larger frames end their connection', wholeNumber(1, MAX_PAYLOAD))
     .option('--type <name>', 'print only this message; may be given several times', messageType)
     .addOption(new Option('--direction <way>', 'print only this direction').choices(['upstream', 'downstream']))
     .option('--channel <id>', 'print only this channel', wholeNumber(0, 0xffff_ffff))
@@ -47,20 +55,28 @@ function messageType(name: string, messages: AnyMessage[] = []): AnyMessage[] {
 
 async function run(flags: DumpFlags): Promise<void> {
   const { publicKey, secretKey } = generateAuthorityKeypair()
-  const { listen, upstream, upstreamAuthorityPublicKey: authorityPublicKey } = flags
-  let leftOut = 0
+  const { listen, upstream, upstreamAuthorityPublicKey: authorityPublicKey, maxFrameSize } = flags
+  const terminals = process.stdout.isTTY || process.stderr.isTTY ? new Terminals() : null
+  const output =
+    terminals !== null && process.stdout.isTTY ? terminals.stream(1).on('error', reportLoss) : process.stdout
+  if (terminals !== null && process.stderr.isTTY) logTo(terminals.stream(2))
+  const lines = new LossyLines(output)
+  if (isClosed()) {
+    lines.break()
+    reportLoss(closed())
+  }
   const relay = createRelay({
     listen,
     upstream: { ...upstream, ...(authorityPublicKey !== undefined && { authorityPublicKey }) },
     authorityPublicKey: publicKey,
     authoritySecretKey: secretKey,
     // All other frames stay in native code.
+    ...(maxFrameSize !== undefined && { maxFrameSize }),
     ...(flags.type !== undefined && { hookMessages: flags.type }),
     onFrame: (frame, direction, link) => {
       if (!isWanted(flags, frame, direction, link.id)) return 'forward'
       // A slow reader must not slow the relay, so this does not wait for it.
-      if (process.stdout.writableLength > MAX_BACKLOG) leftOut++
-      else process.stdout.write(line(flags, frame, direction, link.id))
+      lines.write(() => line(flags, frame, direction, link.id))
       return 'forward'
     },
   })
@@ -73,11 +89,17 @@ async function run(flags: DumpFlags): Promise<void> {
   } catch (error) {
     log(`cannot listen on ${formatAddress(listen)}: ${(error as Error).message}`)
     process.exitCode = 1
+    await terminals?.flush(LOG_MS)
     return
   }
   await interrupted
+  const end = performance.now() + DRAIN_MS
   await relay.close({ drainMs: DRAIN_MS })
-  log(`${leftOut} frames were left out because nobody read them`)
+  const written = await lines.written(Math.max(end - performance.now(), 0))
+  log(`${lines.leftOut} frames were left out because nobody read them`)
+  await terminals?.flush(LOG_MS)
+  // Bytes that nobody reads would keep the process.
+  if (!written) process.exit()
 }
 
 function isWanted(flags: DumpFlags, frame: Frame, direction: string, miner: number): boolean {

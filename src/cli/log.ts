@@ -1,10 +1,17 @@
+import type { Writable } from 'node:stream'
 import { MAX_BACKLOG } from './constants.js'
 
 let leftOut = 0
+let stream: Writable = process.stderr
+
+/** Writes the log to another stream than `process.stderr`. Lines are lost if it fails. */
+export function logTo(other: Writable): void {
+  stream = other.on('error', () => {})
+}
 
 /** Writes a line to standard error, with the time before it. */
 export function log(line: string): void {
-  if (process.stderr.writableLength > MAX_BACKLOG) {
+  if (stream.writableLength > MAX_BACKLOG) {
     leftOut++
     return
   }
@@ -14,5 +21,5 @@ export function log(line: string): void {
 }
 
 function write(line: string): void {
-  process.stderr.write(`${new Date().toISOString()} ${line}\n`)
+  stream.write(`${new Date().toISOString()} ${line}\n`)
 }

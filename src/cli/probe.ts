@@ -28,7 +28,10 @@ interface Finding {
   error: string | null
 }
 
-/** Adds `framepool probe`, which shakes hands with a server and sends SetupConnection. It exits with 0 if the server accepts, and else with 1. */
+/**
+ * Adds `framepool probe`, which shakes hands with a server and sends SetupConnection. It exits with 0 if the server accepts with a well-formed
+ * message and the version that was offered, and else with 1.
+ */
 export function addProbeCommand(program: Command): void {
   const command = program.command('probe')
   command
@@ -127,7 +130,11 @@ async function probe(session: Sv2Session, { host, port }: Address, flags: ProbeF
 
 /** Throws unless the server has accepted the connection. */
 function accepted(frame: Frame): void {
-  if (SetupConnectionSuccess.is(frame)) return
+  if (SetupConnectionSuccess.is(frame)) {
+    const { usedVersion } = SetupConnectionSuccess.decode(frame.payload)
+    if (usedVersion === PROTOCOL_VERSION) return
+    throw new Error(`the server wants version ${usedVersion}, which was not offered`)
+  }
   if (!SetupConnectionError.is(frame)) throw new Error('the server answered with another message')
   // The error does not repeat the code, which can be any bytes: the answer has shown it, escaped.
   SetupConnectionError.validate(frame.payload)

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { FramePoolError } from '../../index.js'
 import { createRelay, type Disconnection, type Relay, type RelayBudget, type RelayStats } from '../sv2/index.js'
-import { DRAIN_MS } from './constants.js'
+import { DRAIN_MS, MAX_PAYLOAD } from './constants.js'
 import { log } from './log.js'
 import { type Address, formatAddress, hostAndPort, seconds, wholeNumber } from './options.js'
 import { onInterrupt } from './signals.js'
@@ -10,7 +10,6 @@ import { onInterrupt } from './signals.js'
 const SECRET_KEY_VARIABLE = 'FRAMEPOOL_AUTHORITY_SECRET_KEY'
 const STATS_INTERVAL_MS = 10_000
 // Limits of `createRelay()`. Commands use only what framepool exports.
-const MAX_PAYLOAD = 0xff_ffff
 const MIN_MEMORY = 1 << 20
 const MAX_THREADS = 256
 const MOST_CONNECTIONS = 1_000_000

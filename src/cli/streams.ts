@@ -15,25 +15,21 @@ const NO_FILE = ['EINVAL', 'ENOTSUP', 'EROFS']
  */
 export function surviveBrokenStreams(): void {
   process.stderr.on('error', () => {})
-  process.stdout.on('error', (error) => {
-    if (process.exitCode !== EXIT_CODE_FAILED) complain(error)
-    process.exitCode = EXIT_CODE_FAILED
-  })
+  process.stdout.on('error', reportLoss)
+}
+
+/** Prints once that standard output cannot be written, and sets the exit code. */
+export function reportLoss(error: Error): void {
+  if (process.exitCode !== EXIT_CODE_FAILED) complain(error)
+  process.exitCode = EXIT_CODE_FAILED
 }
 
 /** Writes all of `text` to standard output. On failure it prints an error and sets the exit code. */
 export async function print(text: string): Promise<void> {
   try {
-    if (isClosed()) throw new Error('it is closed')
-    for (let rest = Buffer.from(text); rest.length > 0; ) {
-      try {
-        // Not by `process.stdout`, which reports success when a file has taken only a part.
-        rest = rest.subarray(writeSync(STDOUT, rest))
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
-        await sleep(RETRY_MS)
-      }
-    }
+    if (isClosed()) throw closed()
+    // Not by `process.stdout`, which reports success when a file has taken only a part.
+    await writeAll(STDOUT, text)
     sync()
   } catch (error) {
     complain(error as Error)
@@ -41,12 +37,29 @@ export async function print(text: string): Promise<void> {
   }
 }
 
+/** Writes all of `text` to a file descriptor. */
+export async function writeAll(descriptor: number, text: string): Promise<void> {
+  for (let rest = Buffer.from(text); rest.length > 0; ) {
+    try {
+      rest = rest.subarray(writeSync(descriptor, rest))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+      await sleep(RETRY_MS)
+    }
+  }
+}
+
+/** Returns the error for a standard output that was closed before the process began. */
+export function closed(): Error {
+  return new Error('it is closed')
+}
+
 function complain(error: Error): void {
   process.stderr.write(`error: standard output cannot be written: ${error.message}\n`)
 }
 
 /** Returns whether the process began without a standard output. Node then opens the null device in its place, for reading, too. */
-function isClosed(): boolean {
+export function isClosed(): boolean {
   try {
     if (fstatSync(STDOUT).rdev !== statSync(devNull).rdev) return false
     readSync(STDOUT, Buffer.alloc(1))

@@ -40,7 +40,7 @@ export function partOf(bytes: Uint8Array, start: number, count: number): Uint8Ar
 /** Copies `source` to `at` in `target`. */
 export function copyInto(target: Uint8Array, source: Uint8Array, at: number): void {
   // A view of detached memory is empty, and cannot be copied.
-  if (length.call(source) !== 0) set.call(target, source, at)
+  if (lengthOf(source) > 0) set.call(target, source, at)
 }
 
 /** Returns a copy of `bytes` in memory of its own. */

@@ -50,7 +50,7 @@ export function systemError(message: string, syscall: string, errno: number, cod
 /** An error of framepool that is neither a wrong type of argument nor a wrong value. */
 export class FramePoolError extends Error {
   /** Code that names the case. */
-  readonly code: ErrorCode
+  declare readonly code: ErrorCode
   /** Bytes that `pump` had written. Only errors of `pump` have it. */
   declare readonly bytes?: bigint
 

@@ -15,6 +15,11 @@ it('is what the schema says', () => {
   execFileSync(process.execPath, ['scripts/generate-messages.mjs', '--check'], { cwd: root })
 })
 
+it('says nothing of bytes of fixed length where there are none', () => {
+  const files = readdirSync(folder).filter((name) => name.endsWith('.generated.ts'))
+  for (const name of files) expect(readFileSync(join(folder, name), 'utf8')).not.toContain('first 0 bytes')
+})
+
 it('has every message of the schema', () => {
   const schema = JSON.parse(readFileSync(join(folder, 'schema.json'), 'utf8')) as { name: string }[]
   expect(messages.map(({ name }) => name)).toEqual(schema.map(({ name }) => name))

@@ -66,7 +66,12 @@ group('the messages', () => {
   })
 
   it('cannot be changed', () => {
-    expect(Object.isFrozen(SetTarget)).toBe(true)
+    expect(Object.isFrozen(messages)).toBe(true)
+    for (const message of messages) {
+      const { fields, get, raw, set } = message
+      for (const part of [message, fields, get, raw, set]) expect(Object.isFrozen(part)).toBe(true)
+      for (const field of fields) expect([field, field.type].every(Object.isFrozen)).toBe(true)
+    }
   })
 })
 
@@ -135,7 +140,13 @@ group('decode', () => {
   })
 
   it('refuses what no frame can carry', () => {
-    expect(codeOf(() => SetGroupChannel.decode(new Uint8Array(0x100_0000)))).toBe('ERR_SV2_MESSAGE')
+    const tooLong = new Uint8Array(0x100_0000)
+    const { decode, validate, get } = SetGroupChannel
+    for (const read of [decode, validate, get.channelIds]) {
+      expect(codeOf(() => read(tooLong))).toBe('ERR_SV2_MESSAGE')
+      expect(() => read(tooLong)).toThrow('SetGroupChannel: payload too long')
+    }
+    expect(SetGroupChannel.validate(tooLong.subarray(1))).toBe(6)
     expect(codeOf(() => SetTarget.decode('payload' as unknown as Uint8Array))).toBe('ERR_INVALID_ARG_TYPE')
     expect(codeOf(() => SetTarget.get.channelId(undefined as unknown as Uint8Array))).toBe('ERR_INVALID_ARG_TYPE')
     expect(codeOf(() => SetGroupChannel.validate(new DataView(new ArrayBuffer(9)) as unknown as Uint8Array))).toBe(
@@ -350,6 +361,15 @@ group('tlvs', () => {
     ])
   })
 
+  it('are big-endian only if all are of extension 0x0001 or 0x0002', () => {
+    for (const extensionType of [0, 3, 0x4001]) {
+      // Read the other way its length is 1, and the zeros behind it are TLVs without a value.
+      const value = new Uint8Array(256)
+      const tlvs = [{ extensionType, fieldType: 1, value }]
+      expect(SubmitSharesExtended.tlvs(SubmitSharesExtended.encode(extended, tlvs))).toEqual(tlvs)
+    }
+  })
+
   it('refuses what is none', () => {
     const payload = SubmitSharesExtended.encode(extended)
     for (const tail of [[2], [2, 0, 1, 1, 0], [2, 0, 1, 0, 0, 1]]) {
@@ -464,6 +484,48 @@ group('dispatcher', () => {
       { value: 2 },
     ])
     expect(seen).toEqual([0, 1, 2])
+  })
+
+  it('leaves a rejection that nobody handles unhandled, also that of a frame that waits', async () => {
+    const reasons: string[] = []
+    const unhandled = (reason: Error): void => {
+      reasons.push(reason.message)
+    }
+    const others = process.listeners('unhandledRejection')
+    process.removeAllListeners('unhandledRejection').on('unhandledRejection', unhandled)
+    try {
+      const dispatch = dispatcher({
+        SubmitSharesStandard: async ({ sequenceNumber }) => {
+          await null
+          throw new Error(`share ${sequenceNumber}`)
+        },
+      })
+      for (const frame of frames(2)) dispatch(frame)
+      dispatch({ extensionType: 0, messageType: 0x1a, payload: new Uint8Array(3) })
+      await expect(dispatch(frames(3)[2]!)).rejects.toThrow('share 2')
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      expect(reasons).toEqual(['share 0', 'share 1', expect.stringContaining('no U32 at offset 0 of 3 bytes')])
+    } finally {
+      process.off('unhandledRejection', unhandled)
+      for (const listener of others) process.on('unhandledRejection', listener)
+    }
+  })
+
+  it('keeps what the caller has put on a frame that waits', async () => {
+    const seen: unknown[] = []
+    const dispatch = dispatcher<DispatchedFrame & { miner: string }>({
+      SubmitSharesStandard: async (_, { miner, payload, messageType }) => {
+        seen.push([miner, payload.length, messageType])
+        await null
+      },
+    })
+    const [first, second] = frames(2)
+    dispatch({ ...first!, miner: 'alice' })
+    await dispatch({ ...second!, miner: 'bob' })
+    expect(seen).toEqual([
+      ['alice', 24, 0x1a],
+      ['bob', 24, 0x1a],
+    ])
   })
 
   it('refuses what is no handler', () => {

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { Disconnection, RelayLinkHandle, Verdict } from '../../../src/sv2/index.js'
-import { SetTarget, SubmitSharesError, SubmitSharesStandard } from '../../../src/sv2/messages/index.js'
+import {
+  ProvideMissingTransactionsSuccess,
+  SetTarget,
+  SubmitSharesError,
+  SubmitSharesStandard,
+} from '../../../src/sv2/messages/index.js'
 import { codeOf } from '../../support/code-of.js'
 import { dial, echo, eventually, keep, PATIENCE_MS, quiet, startPool } from '../../support/network.js'
 import { pattern } from '../../support/pattern.js'
@@ -37,6 +42,9 @@ describe('the link that onFrame gets', { timeout: PATIENCE_MS }, () => {
     }
     const ports = miners.map(({ socket }) => socket.localPort)
     expect([...links.values()].map((known) => [...known][0]!.remotePort)).toEqual(ports)
+    const link = [...links.get(1)!][0]!
+    for (const name of ['id', 'remoteAddress', 'remotePort']) expect(Reflect.set(link, name, 0)).toBe(false)
+    expect(link).toMatchObject({ id: 1, remoteAddress: '127.0.0.1', remotePort: ports[0] })
   })
 
   it('sends messages either way, behind what was forwarded', async () => {
@@ -98,6 +106,25 @@ describe('the link that onFrame gets', { timeout: PATIENCE_MS }, () => {
     await eventually(() => expect(miner.frames.length).toBe(6_000))
     expect(full).toBe(true)
     expect(relay.stats().connections).toBe(1)
+  })
+
+  it('refuses a message that no frame carries, and goes on', async () => {
+    const pool = await startPool(keep)
+    const codes: unknown[] = []
+    const { port } = await startRelay(pool.port, {
+      onFrame: ({ messageType }, _, link) => {
+        if (messageType !== 2) return 'forward'
+        const list = { requestId: 1, transactionList: [new Uint8Array(0xff_ffff)] }
+        codes.push(codeOf(() => link.send('upstream', ProvideMissingTransactionsSuccess, list)))
+        return 'forward'
+      },
+    })
+    const miner = dial(port)
+    await miner.session.established()
+    for (const messageType of [1, 2, 3]) miner.session.send({ messageType }, pattern(10))
+    await eventually(() => expect(pool.peers[0]?.frames.length).toBe(3))
+    expect(pool.peers[0]!.frames.map(({ messageType }) => messageType)).toEqual([1, 2, 3])
+    expect(codes).toEqual(['ERR_OUT_OF_RANGE'])
   })
 
   it('closes with a reason, when what it has sent is out', async () => {

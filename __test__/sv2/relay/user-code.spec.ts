@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createRelay, type Disconnection, type Relay, type RelayOptions } from '../../../src/sv2/index.js'
+import { createRelay, type Disconnection, type Relay, type RelayOptions, type Verdict } from '../../../src/sv2/index.js'
 import { dial, echo, eventually, keep, listening, PATIENCE_MS, startPool } from '../../support/network.js'
 import { pattern } from '../../support/pattern.js'
 import { relayOptions, startRelay } from '../../support/relay.js'
@@ -112,6 +112,30 @@ describe('onFrame', { timeout: PATIENCE_MS }, () => {
     await expectServed(port)
     expect(failures).toEqual([])
   })
+
+  it.each<[string, (payload: Uint8Array) => Verdict | Promise<Verdict>]>([
+    ['a payload', (payload) => payload],
+    ['a promise of a payload', (payload) => Promise.resolve(payload)],
+  ])(
+    'that returns %s longer than any frame ends that connection alone, behind the frames before it',
+    async (_, answer) => {
+      const pool = await startPool(keep)
+      const onFrame: RelayOptions['onFrame'] = ({ messageType }) =>
+        messageType === 66 ? answer(new Uint8Array(0x100_0000)) : 'forward'
+      const { relay, port } = await startRelay(pool.port, { onFrame })
+      const ends = endsOf(relay)
+      const miner = dial(port)
+      await miner.session.established()
+      miner.session.send({ messageType: 1 }, pattern(10))
+      await eventually(() => expect(pool.peers[0]?.frames.length).toBe(1))
+      for (const messageType of [2, 66, 3]) miner.session.send({ messageType }, pattern(10))
+      await eventually(() => expect(ends.length).toBe(1))
+      const reason = 'a payload of 16777216 bytes does not fit into a frame; onFrame returned it'
+      expect(ends[0]).toMatchObject({ side: 'relay', code: 'USER_CODE', reason, framesUpstream: 2 })
+      await eventually(() => expect(pool.peers[0]!.frames.map(({ messageType }) => messageType)).toEqual([1, 2]))
+      expect(relay.stats()).toMatchObject({ framesUpstream: 2 })
+    },
+  )
 
   it('takes a payload for as long as it is', async () => {
     class Liar extends Uint8Array {

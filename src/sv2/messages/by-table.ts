@@ -15,7 +15,7 @@ export function byTable<Fields extends object>(layout: Layout): Code<Fields> {
     },
     (given, tlvs, target) => {
       // These may run user code. Nothing after them does.
-      const parts: Part[] = [[layout, valuesOf(given, fields)], ...tlvParts(tlvs, layout)]
+      const parts: Part[] = [[layout, valuesOf(given, fields)], ...tlvParts(layout, tlvs)]
       const putParts = (into: Uint8Array | null): number =>
         parts.reduce((end, [part, values]) => putAll(into, end, part, values), 0)
       const length = putParts(null)

@@ -236,7 +236,7 @@ export const messages: readonly [
   typeof RequestExtensions,
   typeof RequestExtensionsSuccess,
   typeof RequestExtensionsError,
-] = [
+] = /* @__PURE__ */ Object.freeze([
   SetupConnection,
   SetupConnectionSuccess,
   SetupConnectionError,
@@ -281,4 +281,4 @@ export const messages: readonly [
   RequestExtensions,
   RequestExtensionsSuccess,
   RequestExtensionsError,
-]
+] as const)

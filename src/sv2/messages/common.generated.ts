@@ -158,7 +158,7 @@ export interface ReconnectFields {
 /**
  * Asks the client to connect elsewhere, to a server of the same authority key. A proxy never passes it on.
  *
- * Type 0x04, channel bit 0; server to client; 03 §3.6.5. The first 0 bytes are of fixed length.
+ * Type 0x04, channel bit 0; server to client; 03 §3.6.5.
  */
 export const Reconnect: Message<'Reconnect', ReconnectFields, 'newPort'> = /* @__PURE__ */ message(
   {

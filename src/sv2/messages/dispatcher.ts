@@ -22,8 +22,12 @@ export type MessageHandlers<F extends DispatchedFrame = DispatchedFrame> = {
  * decoded is thrown as `ERR_SV2_MESSAGE`.
  *
  * Handlers may be async: the next frame is handled when the promise of the last is settled, fulfilled or not, and its call
- * returns a promise. A frame that waits is copied, since its batch may be released meanwhile; a handler that looks at byte
- * fields or at the frame after an `await` needs the batch retained, or copies of its own.
+ * returns a promise. Await or return it: else frames that come meanwhile pile up as copies without a limit, and a rejection is
+ * unhandled, as that of any async function.
+ *
+ * A frame that waits is copied, since its batch may be released meanwhile. The copy has its own enumerable properties; it is not
+ * the frame of the batch, and cannot be forwarded. A handler that looks at byte fields or at the frame after an `await` needs the
+ * batch retained, or copies of its own.
  */
 export function dispatcher<F extends DispatchedFrame = DispatchedFrame>(
   handlers: MessageHandlers<F>,
@@ -56,7 +60,8 @@ export function dispatcher<F extends DispatchedFrame = DispatchedFrame>(
     function done(): void {
       if (last === settled) last = null
     }
-    return result
+    // A promise of its own: nothing here handles its rejection, which is unhandled if the caller does not.
+    return result.then((value) => value)
   }
 
   return (frame) => {
@@ -84,13 +89,13 @@ interface Route {
   readonly handler: (fields: object, frame: DispatchedFrame) => unknown
 }
 
-/** Copies a frame into memory of its own. */
+/** Copies a frame into memory of its own, with what the caller has put on it. */
 function copyOfFrame<F extends DispatchedFrame>(frame: F): F {
   keyOf(frame)
   const { extensionType, messageType, payload } = frame
   if (!isBytes(payload)) throw invalidArgType('frame.payload must be a Uint8Array')
   const { channelMessage, channelId } = frame as { channelMessage?: unknown; channelId?: unknown }
-  return { extensionType, messageType, channelMessage, channelId, payload: copyOf(payload) } as unknown as F
+  return { ...frame, extensionType, messageType, channelMessage, channelId, payload: copyOf(payload) } as unknown as F
 }
 
 // `support/thrown.ts` needs Node, and this module runs in browsers.

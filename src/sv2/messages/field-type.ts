@@ -2,6 +2,8 @@ import type { Codec, FieldType } from './layout.js'
 import { bool, bytes, f32, list, number, optionU32, text, u32, u64 } from './read.js'
 import { putBool, putBytes, putF32, putList, putNumber, putOptionU32, putText, putU32, putU64 } from './write.js'
 
+export const { freeze } = Object
+
 /** Makes a type. The functions belong to the kind of values. */
 function type<T>(
   name: string,
@@ -13,7 +15,7 @@ function type<T>(
   most = 0,
   of: Codec | null = null,
 ): Codec {
-  return { name, kind, size, prefix, most, of, read, put: put as Codec['put'] }
+  return freeze({ name, kind, size, prefix, most, of, read, put: put as Codec['put'] })
 }
 
 // Values of one size, so that one can be overwritten by another.

@@ -26,7 +26,7 @@ export interface AllocateMiningJobTokenFields {
 /**
  * Asks for a token, which a declared job needs.
  *
- * Type 0x50, channel bit 0; client to server; 06 §6.4.2. The first 0 bytes are of fixed length.
+ * Type 0x50, channel bit 0; client to server; 06 §6.4.2.
  */
 export const AllocateMiningJobToken: Message<'AllocateMiningJobToken', AllocateMiningJobTokenFields, 'requestId'> =
   /* @__PURE__ */ message(
@@ -271,7 +271,7 @@ export interface PushSolutionFields {
 /**
  * Gives a block of a declared job to the server, for it to publish.
  *
- * Type 0x60, channel bit 0; client to server; 06 §6.4.9. The first 0 bytes are of fixed length.
+ * Type 0x60, channel bit 0; client to server; 06 §6.4.9.
  */
 export const PushSolution: Message<
   'PushSolution',

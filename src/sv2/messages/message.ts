@@ -1,3 +1,4 @@
+import { freeze } from './field-type.js'
 import { keyOf, type MessageType } from './frame-type.js'
 import type { Codec, FieldType, Layout, MessageField } from './layout.js'
 import { bytes, check, checkBytes, u32, u32At, upTo } from './read.js'
@@ -55,7 +56,7 @@ export interface Message<Name extends string, Fields extends object, Fixed exten
   is(frame: MessageType): boolean
 
   /**
-   * Returns all fields. Bytes are views of `payload`, valid as long as it is; bytes of a string that are not UTF-8 become
+   * Returns all fields. Bytes are views of `payload`, one for each element of a list, valid as long as it is; bytes of a string that are not UTF-8 become
    * U+FFFD. A payload that is too short, or has a count beyond what its field allows, is `ERR_SV2_MESSAGE`. Bytes behind the
    * last field are allowed: see `tlvs`.
    */
@@ -64,7 +65,7 @@ export interface Message<Name extends string, Fields extends object, Fixed exten
   /** Checks all lengths and counts without making anything. Returns the end of the last field in bytes. Throws `ERR_SV2_MESSAGE` as `decode` does. */
   validate(payload: Uint8Array): number
 
-  /** Returns the TLVs behind the last field. Bytes there that are no TLVs are `ERR_SV2_MESSAGE`. */
+  /** Returns the TLVs behind the last field, with an object and a view for each. Bytes there that are no TLVs are `ERR_SV2_MESSAGE`. */
   tlvs(payload: Uint8Array): Tlv[]
 
   /** Returns a new payload. A value that its field cannot take is `ERR_OUT_OF_RANGE`, one of another type `ERR_INVALID_ARG_TYPE`. */
@@ -79,7 +80,7 @@ export interface Message<Name extends string, Fields extends object, Fixed exten
   /** Returns the length of the payload in bytes. Throws the errors of `encode`. */
   byteLength(fields: EncodableFields<Fields>, tlvs?: readonly Tlv[]): number
 
-  /** Reads one field where it lies. Numbers and booleans make no object. `ERR_SV2_MESSAGE` if the payload does not hold it. */
+  /** Reads one field where it lies. Numbers and booleans make no object; a list makes an array, with a view for each element of bytes. `ERR_SV2_MESSAGE` if the payload does not hold it. */
   readonly get: { readonly [F in keyof Fields]: (payload: Uint8Array) => Fields[F] }
 
   /** Reads a string as the bytes that it is: a view of the payload. */
@@ -134,7 +135,7 @@ export function message<Name extends string, Fields extends object, Fixed extend
   /** Offset of the next field; NaN behind one of variable length. */
   let offset = 0
   for (const [field, type] of Object.entries(types) as [string, Codec][]) {
-    const index = fields.push({ name: field, type }) - 1
+    const count = fields.push(freeze({ name: field, type }))
     const start = offset
     const end = start + type.size
     offset = type.size > 0 ? end : UNFIT
@@ -144,8 +145,8 @@ export function message<Name extends string, Fields extends object, Fixed extend
         check(payload, end, layout)
         return start
       }
-      upTo(payload, layout, null, index + 1)
-      return upTo(payload, layout, null, index)
+      upTo(payload, layout, null, count)
+      return upTo(payload, layout, null, count - 1)
     }
     // Most fields that are read and rewritten often are U32s at one place.
     const simple = type.read === u32 && end > start
@@ -160,10 +161,10 @@ export function message<Name extends string, Fields extends object, Fixed extend
   }
   const [decode, pack] = code(layout)
   const key = keyOf(header)
-  const result = Object.freeze({
+  const result = freeze({
     specName: name,
     ...header,
-    fields,
+    fields: freeze(fields),
     is: (frame: MessageType) => keyOf(frame) === key,
     decode,
     validate: (payload: Uint8Array) => upTo(payload, layout),
@@ -174,9 +175,9 @@ export function message<Name extends string, Fields extends object, Fixed extend
       return pack(values, tlvs, target)
     },
     byteLength: (values: EncodableFields<Fields>, tlvs?: readonly Tlv[]) => pack(values, tlvs, null),
-    get,
-    raw,
-    set,
+    get: freeze(get),
+    raw: freeze(raw),
+    set: freeze(set),
   }) as unknown as Message<Name, Fields, Fixed>
   made.add(result)
   return result

@@ -11,9 +11,6 @@ import { bigints, floats, LOW, words } from './scratch.js'
 /** Largest payload that a frame can have, in bytes. */
 export const MAX_PAYLOAD = 0xff_ffff
 
-/** An end behind every payload, even after a few fields are added to it. It is a small integer, which engines like. */
-const BEYOND = 1 << 29
-
 /** Throws unless the payload has bytes up to `end`, which is not 0. */
 export function check(payload: Uint8Array, end: number, layout: Layout): void {
   // Short, so that engines inline it. They need not look for the prototype of an array that they have read. An array of another
@@ -46,7 +43,8 @@ export function endOf(payload: Uint8Array, at: number, { size, prefix, most, of 
   if (size > 0) return at + size
   let end = at + prefix
   let left = number(payload, at, { size: prefix })
-  if (left > most) return BEYOND
+  // An end behind every payload, even after a few fields are added to it. It is a small integer, which engines like.
+  if (left > most) return 1 << 29
   if (of!.size > 0) return end + left * of!.size
   for (; left > 0 && payload[end]! >= 0; left--) end = endOf(payload, end, of!)
   // If elements are left, the payload has ended.
@@ -64,11 +62,12 @@ export function upTo(
   count = layout.fields.length,
 ): number {
   checkBytes(payload, layout)
+  if (payload[MAX_PAYLOAD]! >= 0) throw messageError(`${layout.name}: payload too long`)
   let at = 0
   for (let index = 0; index < count; index++) {
     const { name, type } = layout.fields[index]!
     const end = endOf(payload, at, type)
-    if (!(payload[end - 1]! >= 0) || payload[MAX_PAYLOAD]! >= 0) {
+    if (!(payload[end - 1]! >= 0)) {
       throw messageError(`${layout.name}.${name}: no ${type.name} at offset ${at} of ${lengthOf(payload)} bytes`)
     }
     if (values) values[name] = (type as Codec).read(payload, at, type as Codec)

@@ -29,7 +29,9 @@ export function readTlvs(payload: Uint8Array, start: number, name: string): Tlv[
     const word = (at: number): number => (payload[at + high]! << 8) | payload[at + 1 - high]!
     const tlvs: Tlv[] = []
     let at = start
-    while (at < length) {
+    // The specification's examples are big-endian and of extension 0x0001 or 0x0002; read the other way they would be of
+    // 0x0100 or 0x0200, which do not exist. All peers known write little-endian.
+    while (at < length && (high > 0 || word(at) === 1 || word(at) === 2)) {
       // In front of the value are a U16, a U8, and its length, a U16.
       const end = at + 5 + word(at + 3)
       if (end <= length) {
@@ -37,9 +39,7 @@ export function readTlvs(payload: Uint8Array, start: number, name: string): Tlv[
       }
       at = end
     }
-    // The specification's examples are big-endian and of extension 0x0001 or 0x0002; read the other way they would be of
-    // 0x0100 or 0x0200, which do not exist. All peers known write little-endian.
-    if (at === length && (high > 0 || !((tlvs[0]?.extensionType as number) > 2))) return tlvs
+    if (at === length) return tlvs
   }
   throw messageError(`${name}: no TLVs at offset ${start}`)
 }
@@ -48,8 +48,7 @@ export function readTlvs(payload: Uint8Array, start: number, name: string): Tlv[
 export type Part = readonly [layout: Layout, values: readonly unknown[]]
 
 /** Returns a part for each TLV, if there are any. */
-export function tlvParts(tlvs: readonly Tlv[] | undefined, { name }: Layout): Part[] {
-  if (tlvs === undefined) return []
+export function tlvParts({ name }: Layout, tlvs: readonly Tlv[] = []): Part[] {
   if (!isArray(tlvs)) throw invalidArgType(`${name}.tlvs: not an array`)
   return (copied(tlvs, { most: MAX_PAYLOAD }) as Tlv[]).map((tlv, index) => [
     { name: `${name}.tlvs[${index}]`, fields },

@@ -91,8 +91,8 @@ export function writeU32(target: Uint8Array, at: number, value: number): void {
   target[at + 3] = value >>> 24
 }
 
-export function putBool(target: Target, at: number, value: boolean): number {
-  return putNumber(target, at, value === Boolean(value) ? Number(value) : UNFIT, { size: 1 })
+export function putBool(target: Target, at: number, value: boolean, type: FieldType): number {
+  return putNumber(target, at, value === Boolean(value) ? Number(value) : UNFIT, type)
 }
 
 export function isU64(value: unknown): boolean {

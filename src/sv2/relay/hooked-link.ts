@@ -11,9 +11,11 @@ import {
   watchOutput,
 } from '../../native/relay.js'
 import { nativeBytesArgument } from '../../support/arguments.js'
-import { FramePoolError, invalidArgType } from '../../support/errors.js'
+import { lengthOf } from '../../support/bytes.js'
+import { FramePoolError, invalidArgType, outOfRange } from '../../support/errors.js'
 import { isThenable, threw } from '../../support/thrown.js'
 import { wireExtension } from '../messages/frame-type.js'
+import { MAX_PAYLOAD } from '../messages/read.js'
 import type { Tlv } from '../messages/tlv.js'
 import { encoded, isSendable, type SendableMessage } from '../session/encoded.js'
 import { type Frame, type FrameBatch, findFrame } from '../session/frame-batch.js'
@@ -182,6 +184,11 @@ export class HookedLink implements LinkControl {
     } else if (verdict !== 'drop') {
       this.#forward(course)
       const payload = nativeBytesArgument(verdict, 'the payload that onFrame returned')
+      // Native code would take this for a fault of the connection, and drop the frames before it.
+      const length = lengthOf(payload)
+      if (length > MAX_PAYLOAD) {
+        throw outOfRange(`a payload of ${length} bytes does not fit into a frame; onFrame returned it`)
+      }
       replaceHanded(this.#host.relay, this.#id, course.direction, index, payload)
     }
   }

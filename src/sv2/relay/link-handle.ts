@@ -3,6 +3,9 @@ import type { EncodableFields } from '../messages/message.js'
 import type { Tlv } from '../messages/tlv.js'
 import type { SendableMessage } from '../session/encoded.js'
 
+/** Attributes of the properties that nobody can change. */
+const FIXED = { writable: false, configurable: false }
+
 const handleKey = Symbol('framepool.relay-link')
 
 /** The requests that a handle makes of its link. */
@@ -37,6 +40,7 @@ export class RelayLinkHandle {
     this.id = id
     this.remoteAddress = remoteAddress
     this.remotePort = remotePort
+    for (const name of ['id', 'remoteAddress', 'remotePort']) Object.defineProperty(this, name, FIXED)
   }
 
   /**

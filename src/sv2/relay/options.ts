@@ -44,7 +44,7 @@ export interface RelayOptions {
   authoritySecretKey: string
   /** Native threads that connections are spread over: 1 to 256, or `auto` for as many as there are processors. Default 1. */
   threads?: number | 'auto'
-  /** Size of the largest frame in either direction, in bytes: 0 to 16,777,215. Default 1 MiB. */
+  /** Size of the largest frame that is received from either side, in bytes: 0 to 16,777,215. Default 1 MiB. Hooks may send larger ones. */
   maxFrameSize?: number
   /** Most connections of miners at a time, 0 to 2^32 − 1: more are refused at once. Default 16,000. */
   maxConnections?: number
@@ -88,7 +88,7 @@ export interface RelayOptions {
    * one miner, both ways. A returned payload replaces the frame's; it may be `frame.payload` itself, edited in place. `'forward'` passes
    * the frame on as it came. While a returned promise is pending, the frames behind it wait, in order, and nothing more is read of that
    * direction; the frame stays valid meanwhile. An error that it throws or rejects with closes the connection, and so does any other
-   * value.
+   * value, or a payload of more than 16,777,215 bytes.
    */
   onFrame?: (frame: Frame, direction: 'upstream' | 'downstream', link: RelayLinkHandle) => Verdict | Promise<Verdict>
   /** Messages whose frames go to `onFrame`; the others stay in native code. A number is a type of extension 0. Default: all. */

@@ -178,8 +178,9 @@ export class Sv2Session implements Disposable {
    */
   send(header: FrameHeader, payload: Uint8Array): boolean
   /**
-   * Encodes a message of `framepool/sv2/messages` and encrypts it into the output, without making an intermediate object. Throws the errors
-   * of the message's `encode()` and those of `send(header, payload)`.
+   * Encodes a message of `framepool/sv2/messages` and encrypts it into the output. Makes no intermediate array if the message's
+   * longest payload is at most 2,048 bytes, and without TLVs. Throws the errors of the message's `encode()` and those of
+   * `send(header, payload)`.
    */
   send<F extends object>(message: SendableMessage<F>, fields: EncodableFields<F>, tlvs?: readonly Tlv[]): boolean
   send(header: FrameHeader, payload: object, tlvs?: readonly Tlv[]): boolean {
