@@ -4,20 +4,12 @@ import { BorrowedSocket } from '../ring/sockets/borrowed-socket.js'
 import { LONGEST_READ, landingMemory } from '../ring/sockets/landing.js'
 import { checkReadable, closedError, streamArgument } from '../ring/sockets/socket-argument.js'
 import { isAborted, reasonOf, whenAborted } from '../support/abort.js'
-import {
-  copyOf,
-  functionArgument,
-  integerArgument,
-  lengthOf,
-  optionsArgument,
-  partOf,
-  signalArgument,
-} from '../support/arguments.js'
+import { copyOf, functionArgument, lengthOf, optionsArgument, partOf, signalArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
 import { tellRead, tellReading } from '../support/events.js'
 import { callSafely, type Failure, isThenable } from '../support/thrown.js'
 import { clearTimeout, setTimeout, type Timer } from '../support/timers.js'
-import { MAX_TIMEOUT_MS } from '../support/wait.js'
+import { checkIdleTimeout } from '../support/wait.js'
 import { hasWriter } from './bound-writers.js'
 import type { FramedBatch } from './framed-batch.js'
 import { type LandingReserve, type LandingUser, reserveOf } from './landing-reserve.js'
@@ -45,7 +37,7 @@ export async function attach(
   streamArgument(socket, 'socket')
   functionArgument(onBatch, 'onBatch')
   const { signal, idleTimeoutMs } = optionsArgument(options, 'options')
-  if (idleTimeoutMs !== undefined) integerArgument(idleTimeoutMs, 'idleTimeoutMs', 1, MAX_TIMEOUT_MS)
+  checkIdleTimeout(idleTimeoutMs)
   signalArgument(signal)
   core.checkFree()
   if (socket.destroyed) throw closedError('the socket is closed', socket.errored)

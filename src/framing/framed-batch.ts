@@ -1,4 +1,5 @@
 import { Fixed } from '../native/fixed.js'
+import { viewOf } from '../native/shown-memory.js'
 import { type BatchShape, type Carrier, departBatch, makeTicket } from '../native/travel.js'
 import { HeapMemory } from '../slice/heap-memory.js'
 import type { SliceMemory } from '../slice/slice-memory.js'
@@ -222,11 +223,8 @@ export class FramedBatch implements Iterable<Uint8Array>, Disposable {
   }
 
   #view(start: number, length: number): Uint8Array {
-    try {
-      if (this.#buffer !== null) return new Uint8Array(this.#buffer, this.#base + start, length)
-    } catch {
-      // A script may have detached it. The memory still exists, so it is shown again.
-    }
+    const known = viewOf(this.#buffer, this.#base + start, length)
+    if (known !== null) return known
     const { memory, offset } = this.#place!
     const view = memory.view(offset + start, length, 0)
     this.#buffer = bufferOf(view)

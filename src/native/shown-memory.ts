@@ -8,6 +8,18 @@ export function isShown(view: Uint8Array | null, length: number): view is Uint8A
 }
 
 /**
+ * Returns a view of a cached ArrayBuffer, or null if there is none, or if a script has detached it. Then the memory still exists, and
+ * must be shown again.
+ */
+export function viewOf(buffer: ArrayBufferLike | null, offset: number, length: number): Uint8Array | null {
+  try {
+    return buffer === null ? null : new Uint8Array(buffer, offset, length)
+  } catch {
+    return null
+  }
+}
+
+/**
  * Native memory seen through an ArrayBuffer, which is made when first needed. Native code alone detaches the ArrayBuffer, and
  * decides when the memory may be freed.
  */
@@ -23,15 +35,8 @@ export class ShownMemory {
 
   /** Returns a view of `length` bytes from `offset`. */
   view(offset: number, length: number): Uint8Array {
-    const buffer = this.#buffer
-    try {
-      if (buffer !== null) return new Uint8Array(buffer, offset, length)
-    } catch (error) {
-      // A script may have detached it. The memory still exists, so it is shown again.
-      this.#buffer = this.#show()
-      if (this.#buffer === buffer) throw error
-      return new Uint8Array(this.#buffer, offset, length)
-    }
+    const view = viewOf(this.#buffer, offset, length)
+    if (view !== null) return view
     this.#buffer = this.#show()
     return new Uint8Array(this.#buffer, offset, length)
   }

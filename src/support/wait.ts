@@ -20,6 +20,11 @@ export interface Waiter<T = void> {
 /** The longest that a Node timer can wait, in milliseconds. */
 export const MAX_TIMEOUT_MS = 0x7fff_ffff
 
+/** Checks the option `idleTimeoutMs`, if it is given. Throws `ERR_INVALID_ARG_TYPE` or `ERR_OUT_OF_RANGE`. */
+export function checkIdleTimeout(idleTimeoutMs: number | undefined): void {
+  if (idleTimeoutMs !== undefined) integerArgument(idleTimeoutMs, 'idleTimeoutMs', 1, MAX_TIMEOUT_MS)
+}
+
 /**
  * Returns a promise. `enqueue` gets the waiter that settles it, perhaps at once. On an abort (`signal.reason`) or a timeout
  * (`ERR_TIMEOUT`) `giveUp` is called, once. It takes the waiter out of its queue and rejects it. The promise also rejects with an error that

@@ -5,7 +5,7 @@ import { ByteCount } from '../../support/byte-count.js'
 import { FramePoolError, outOfRange } from '../../support/errors.js'
 import { callSafely, type Failure } from '../../support/thrown.js'
 import { clearTimeout, setImmediate, setTimeout, type Timer } from '../../support/timers.js'
-import { MAX_TIMEOUT_MS } from '../../support/wait.js'
+import { checkIdleTimeout } from '../../support/wait.js'
 import { MAX_RING_SIZE, newRing, powerOfTwo } from '../byte-ring.js'
 import type { HalfCore } from '../half.js'
 import { BorrowedSocket } from './borrowed-socket.js'
@@ -49,7 +49,7 @@ export async function relaySockets(
   if (a === b) throw outOfRange('a and b must be two sockets')
   const { size = DEFAULT_SIZE, idleTimeoutMs, signal } = optionsArgument(options, 'options')
   powerOfTwo(integerArgument(size, 'size', 2, MAX_RING_SIZE), 'size')
-  if (idleTimeoutMs !== undefined) integerArgument(idleTimeoutMs, 'idleTimeoutMs', 1, MAX_TIMEOUT_MS)
+  checkIdleTimeout(idleTimeoutMs)
   signalArgument(signal)
   for (const socket of [a, b]) {
     checkWritable(socket)
