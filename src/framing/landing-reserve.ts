@@ -12,7 +12,7 @@ const SHARE = 4
 export interface LandingUser {
   /** Notes that the reserve is spent: only bytes that the reader's own purse has may be read. */
   landingSpent(): void
-  /** Notes that the reserve is there again. Called only if `waitForLanding()` was, which this call answers. */
+  /** Notes that the reserve is there again. Called once after each `wait()`. */
   landingReady(): void
 }
 
@@ -49,7 +49,7 @@ export class LandingReserve {
 
   join(user: LandingUser): void {
     this.#users.add(user)
-    if (!this.ready && this.#stop === null) this.#fill()
+    this.refill()
   }
 
   leave(user: LandingUser): void {
@@ -91,10 +91,13 @@ export class LandingReserve {
     // At the latest. The user does so as soon as it has asked for what it needs itself.
     setImmediate(() => this.refill())
     this.#isSpending = true
-    for (const other of this.#users) {
-      if (other !== user && !this.#waiting.has(other)) other.landingSpent()
+    try {
+      for (const other of this.#users) {
+        if (other !== user && !this.#waiting.has(other)) other.landingSpent()
+      }
+    } finally {
+      this.#isSpending = false
     }
-    this.#isSpending = false
     return true
   }
 
