@@ -1,4 +1,4 @@
-import { Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { BorrowedSocket } from '../ring/sockets/borrowed-socket.js'
 import { LONGEST_READ, landingMemory } from '../ring/sockets/landing.js'
@@ -7,6 +7,7 @@ import { isAborted, reasonOf, whenAborted } from '../support/abort.js'
 import { copyOf, functionArgument, lengthOf, optionsArgument, partOf, signalArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
 import { tellRead, tellReading } from '../support/events.js'
+import { isSocket } from '../support/streams.js'
 import { callSafely, type Failure, isThenable } from '../support/thrown.js'
 import { clearTimeout, setTimeout, type Timer } from '../support/timers.js'
 import { checkIdleTimeout } from '../support/wait.js'
@@ -42,7 +43,7 @@ export async function attach(
   core.checkFree()
   if (socket.destroyed) throw closedError('the socket is closed', socket.errored)
   if (socket.readableEnded) throw closedError('the receiving side of the socket has ended')
-  if (socket instanceof Socket) checkReadable(socket, 'socket')
+  if (isSocket(socket)) checkReadable(socket, 'socket')
   else if (socket.readableEncoding !== null) throw invalidArgType('socket must give bytes: no setEncoding')
   if (signal !== undefined && isAborted(signal)) throw reasonOf(signal)
   tellReading(core.source)
@@ -96,7 +97,7 @@ class Attachment implements LandingUser {
   ) {
     this.#core = core
     this.#socket = socket
-    this.#loan = socket instanceof Socket ? new BorrowedSocket(socket) : new StreamLoan(socket)
+    this.#loan = isSocket(socket) ? new BorrowedSocket(socket) : new StreamLoan(socket)
     this.#onBatch = onBatch
     this.#idleMs = idleMs
     this.#settle = settle

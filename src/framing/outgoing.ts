@@ -152,7 +152,7 @@ export class Outgoing {
     }
     const onDone = (error?: Error | null): void => this.#land(flight, error == null ? null : { error })
     const held = heldBy(socket)
-    if (bytes.length > 1) cork.call(socket)
+    if (bytes.length > 1) cork(socket)
     try {
       // The socket takes the pieces in order, so the last one is enough.
       for (const [index, piece] of bytes.entries()) {
@@ -164,7 +164,7 @@ export class Outgoing {
       // A socket that took bytes before it threw calls back, or holds them until it is gone.
       if (heldBy(socket) <= held) this.#land(flight, { error })
     } finally {
-      if (bytes.length > 1) uncork.call(socket)
+      if (bytes.length > 1) uncork(socket)
     }
     // The system may have taken everything by now, which Node reports only on a later tick.
     if (heldBy(socket) === 0 && socket.writable && this.#failure === null) this.#land(flight, null)

@@ -1,4 +1,5 @@
-import { Duplex } from 'node:stream'
+import type { Duplex } from 'node:stream'
+import { removeListener } from '../support/streams.js'
 import { callSafely } from '../support/thrown.js'
 
 /** A stream that is not a socket, and is borrowed until it is closed. */
@@ -34,7 +35,7 @@ export class StreamLoan {
 
   giveBack(): void {
     for (const [event, listener] of this.#listeners) {
-      callSafely(() => Duplex.prototype.removeListener.call(this.#stream, event, listener as () => void))
+      callSafely(() => removeListener(this.#stream, event, listener))
     }
     this.#stream.allowHalfOpen = this.#allowHalfOpen
   }

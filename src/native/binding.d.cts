@@ -207,6 +207,9 @@ export interface ObjectHandle {
   generation: number
 }
 
+/** Returns whether the calling thread is known to be the main thread of the process. Its isolate has the thread id 0. */
+export declare function onMainThread(): boolean
+
 /**
  * Opens the boundary for this isolate. Returns its control block and its bound functions as one object.
  *

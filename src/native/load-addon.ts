@@ -16,6 +16,7 @@ export function loadAddon(): typeof import('./binding.cjs') {
   const path = override ? resolve(override) : findAddon()
   if (override && !existsSync(path)) throw overrideAbsent(path)
   try {
+    // Not by `process.dlopen()`: to two copies of this module in one isolate, as test runners make them, it gives two addons.
     return createRequire(path)(path)
   } catch (cause) {
     throw addonRefused(cause, path, Boolean(override))

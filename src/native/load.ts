@@ -1,5 +1,4 @@
 import { runInNewContext } from 'node:vm'
-import { threadId } from 'node:worker_threads'
 import { guarded } from './guarded.js'
 import { loadAddon } from './load-addon.js'
 
@@ -7,6 +6,8 @@ type Bound = import('./boundary.generated.js').Bound
 
 /** The ordinary functions of the native addon. */
 export const native = loadAddon()
+/** `threadId` of `node:worker_threads`, which Node takes milliseconds to load: workers have loaded it already. */
+export const threadId = native.onMainThread() ? 0 : process.getBuiltinModule('node:worker_threads').threadId
 /** The control block and the bound functions of this isolate. */
 export const bound = guarded(() => native.openBoundary(threadId, intrinsicTransfer()) as Bound)
 

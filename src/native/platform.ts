@@ -41,21 +41,22 @@ export function platformName(): string {
  * through its loader, or that cannot be read: Node's report tells then, which takes some milliseconds.
  */
 function isMusl(): boolean {
-  const loader = /\/ld-(musl|linux)/.exec(startOf(process.execPath))?.[1]
-  return loader === undefined ? glibcVersion() === undefined : loader === 'musl'
+  const start = startOf(process.execPath)
+  return start.includes('/ld-musl') || (!start.includes('/ld-linux') && glibcVersion() === undefined)
 }
 
-function startOf(path: string): string {
+/** Returns the first bytes of a file, or none if it cannot be read. */
+function startOf(path: string): Buffer {
   try {
     const file = openSync(path, 'r')
     try {
       const bytes = Buffer.alloc(START)
-      return bytes.toString('latin1', 0, readSync(file, bytes, 0, START, 0))
+      return bytes.subarray(0, readSync(file, bytes, 0, START, 0))
     } finally {
       closeSync(file)
     }
   } catch {
-    return ''
+    return Buffer.alloc(0)
   }
 }
 

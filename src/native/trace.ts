@@ -1,18 +1,18 @@
 /** Debug mode: traces of objects, which tell where an object was acquired that was never released. */
 import { fileURLToPath } from 'node:url'
-import { isMainThread } from 'node:worker_threads'
 import { DEBUG } from '../support/debug-mode.js'
 import { clearInterval, setInterval, type Timer } from '../support/timers.js'
 import type { ObjectKind } from './boundary.generated.js'
 import { checkMemory, reportDisturbances } from './check-memory.js'
 import { debugEverything, traceObject } from './debug.js'
 import type { Handle } from './handle.js'
+import { threadId } from './load.js'
 import { warnOfPlace } from './place-warning.js'
 
 if (DEBUG) {
   debugEverything()
   // Once a process: workers have the same environment.
-  if (isMainThread) process.stderr.write('framepool: debug mode is on (FRAMEPOOL_DEBUG)\n')
+  if (threadId === 0) process.stderr.write('framepool: debug mode is on (FRAMEPOOL_DEBUG)\n')
 }
 
 /** Frees the native part of a collected object. Returns false if nothing was left to free. */

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { Duplex } from 'node:stream'
+import { nodeStream, removeListener } from '../../support/streams.js'
 import { callSafely } from '../../support/thrown.js'
 import { setImmediate } from '../../support/timers.js'
 import { type DirectRead, type DirectTarget, readDirectly } from './direct-read.js'
@@ -80,7 +80,7 @@ export class BorrowedSocket {
     try {
       this.socket.destroy(error)
     } catch {
-      Duplex.prototype.destroy.call(this.socket, error)
+      nodeStream().Duplex.prototype.destroy.call(this.socket, error)
     }
   }
 
@@ -100,7 +100,7 @@ export class BorrowedSocket {
     borrowed.delete(socket)
     this.#directly?.restore()
     for (const [event, listener] of this.#listeners) {
-      callSafely(() => Duplex.prototype.removeListener.call(socket, event, listener as () => void))
+      callSafely(() => removeListener(socket, event, listener))
     }
     callSafely(() => {
       socket.allowHalfOpen = this.#allowHalfOpen

@@ -1,5 +1,6 @@
-import { Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { integerArgument } from '../../support/arguments.js'
+import { isSocket } from '../../support/streams.js'
 import { callSafely } from '../../support/thrown.js'
 import type { HalfCore } from '../half.js'
 import { hasRead } from './latest-reader.js'
@@ -76,7 +77,7 @@ export class OnReadIntake {
     if (this.#closed) return false
     // User code can call it, too.
     integerArgument(count, 'n', 0, this.#target.room)
-    if (source instanceof Socket) this.#noteRead(source)
+    if (isSocket(source)) this.#noteRead(source)
     const more = this.#target.filled(count)
     if (!more) void this.#resumeLater(source)
     const onData = this.#onData
@@ -96,7 +97,7 @@ export class OnReadIntake {
     this.#waiting = true
     const room = await this.#waitForRoom()
     this.#waiting = false
-    if (room && !this.#closed && source instanceof Socket) callSafely(() => source.resume())
+    if (room && !this.#closed && isSocket(source)) callSafely(() => source.resume())
   }
 
   /** Waits until all waiting bytes are in the ring and it has room for a read. Resolves with false if there will be no room. */

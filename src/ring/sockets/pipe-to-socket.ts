@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
-import { Duplex } from 'node:stream'
 import { throwIfAborted, whenAborted } from '../../support/abort.js'
 import { booleanArgument, optionsArgument, signalArgument } from '../../support/arguments.js'
+import { removeListener } from '../../support/streams.js'
 import { callSafely, type Failure } from '../../support/thrown.js'
 import { checkFree, type RingSource } from '../source.js'
 import { checkWritable, closedError, socketArgument } from './socket-argument.js'
@@ -44,7 +44,7 @@ export async function pipeToSocket(
       ['error', fail],
       ['close', onClose],
     ] as const) {
-      callSafely(() => Duplex.prototype.removeListener.call(socket, event, listener))
+      callSafely(() => removeListener(socket, event, listener))
     }
     stopListening()
   }

@@ -1,13 +1,14 @@
-import { Socket } from 'node:net'
-import { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { types } from 'node:util'
 import { FramePoolError, invalidArgType } from '../../support/errors.js'
+import { isSocket, nodeStream } from '../../support/streams.js'
 import { isBorrowed } from './borrowed-socket.js'
 import { readsByItself } from './direct-read.js'
 
 /** Throws the documented error unless `value` is a socket. */
 export function socketArgument(value: unknown, name: string): void {
-  if (!(isStream(value) && value instanceof Socket)) throw invalidArgType(`${name} must be a net.Socket`)
+  if (!(isStream(value) && isSocket(value))) throw invalidArgType(`${name} must be a net.Socket`)
 }
 
 /** Throws the documented error unless `value` is a stream of both directions. */
@@ -17,7 +18,7 @@ export function streamArgument(value: unknown, name: string): void {
 
 /** Returns whether `value` is a stream. An object that only inherits from one has no state, and would fail when half of the work is done. */
 function isStream(value: unknown): value is Duplex {
-  return !types.isProxy(value) && value instanceof Duplex && Object.hasOwn(value, '_writableState')
+  return !types.isProxy(value) && value instanceof nodeStream().Duplex && Object.hasOwn(value, '_writableState')
 }
 
 /** Throws the documented error unless bytes can be written to `socket`, now or when it has connected. */

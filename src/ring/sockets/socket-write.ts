@@ -1,14 +1,22 @@
 import type { Socket } from 'node:net'
-import { Duplex } from 'node:stream'
+import type { Duplex } from 'node:stream'
+import { nodeStream } from '../../support/streams.js'
 import type { Failure } from '../../support/thrown.js'
 import { setImmediate } from '../../support/timers.js'
 import { type RingSource, views } from '../source.js'
 
-/** The intrinsic getter: memory that a socket holds must not be freed, whatever the socket claims. */
-const writableLength = Object.getOwnPropertyDescriptor(Duplex.prototype, 'writableLength')!.get!
+/** The intrinsic getter of the bytes that a stream holds. */
+let writableLength: (() => number) | undefined
 
-/** The intrinsic methods: with those of the socket, bytes could stay corked forever. */
-export const { cork, uncork } = Duplex.prototype
+/** Begins to gather writes, by the intrinsic method: with that of the socket, bytes could stay corked forever. */
+export function cork(socket: Duplex): void {
+  nodeStream().Duplex.prototype.cork.call(socket)
+}
+
+/** Passes on the gathered writes. */
+export function uncork(socket: Duplex): void {
+  nodeStream().Duplex.prototype.uncork.call(socket)
+}
 
 /** Events of a write to a socket. */
 export interface WriteEvents {
@@ -18,8 +26,12 @@ export interface WriteEvents {
   onDone(failure: Failure | null): void
 }
 
-/** Returns the number of bytes that were written to `socket` and not yet sent. */
+/**
+ * Returns the number of bytes that were written to `socket` and not yet sent. The memory that a socket holds must not be freed, whatever
+ * its own getter claims.
+ */
 export function heldBy(socket: Duplex): number {
+  writableLength ??= Object.getOwnPropertyDescriptor(nodeStream().Duplex.prototype, 'writableLength')!.get!
   return writableLength.call(socket)
 }
 
@@ -75,10 +87,10 @@ function write(source: RingSource, length: number, socket: Socket, events: Count
     writes.add(first)
   } else {
     // Both in one system call.
-    cork.call(socket)
+    cork(socket)
     writes.add(first)
     writes.add(second)
-    uncork.call(socket)
+    uncork(socket)
   }
   writes.finish()
 }

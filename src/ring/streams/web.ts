@@ -1,7 +1,7 @@
-import stream from 'node:stream'
 import type { ReadableStream, WritableStream, WritableStreamDefaultController } from 'node:stream/web'
 import { types } from 'node:util'
 import { bytesArgument, lengthOf } from '../../support/arguments.js'
+import { nodeStream } from '../../support/streams.js'
 import { copyAllIn, copyOut } from '../copy.js'
 import type { HalfCore } from '../half.js'
 import type { RingSource } from '../source.js'
@@ -83,7 +83,7 @@ export function webWritable(half: HalfCore): WritableStream<Uint8Array> {
       abort: () => half.giveUp(),
     },
     {
-      highWaterMark: stream.getDefaultHighWaterMark(false),
+      highWaterMark: nodeStream().getDefaultHighWaterMark(false),
       // `write()` refuses other chunks. A failure here would keep them from it.
       size: (chunk) => (types.isUint8Array(chunk) ? lengthOf(chunk) : 0),
     },
