@@ -26,6 +26,7 @@ mod hooks;
 mod link;
 mod network;
 mod options;
+mod pace;
 mod record;
 mod shared;
 mod side;

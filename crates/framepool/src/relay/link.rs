@@ -207,6 +207,11 @@ impl<S: super::network::Stream + 'static> Link<S> {
         self.authenticated
     }
 
+    /// Returns the time at which bytes last moved.
+    pub(super) fn moved(&self) -> Duration {
+        self.moved
+    }
+
     /// Notes the news of a socket.
     pub(super) fn hear(&mut self, side: usize, readable: bool, writable: bool, closing: bool) {
         if let Some(side) = &mut self.sides[side] {

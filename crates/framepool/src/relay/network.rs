@@ -43,6 +43,9 @@ pub(super) trait Network {
     /// Returns the time since some moment, which never goes back.
     fn now(&self) -> Duration;
 
+    /// Does nothing for a while.
+    fn rest(&mut self, time: Duration);
+
     /// Waits for news, at most for `timeout`, and adds them to `ready`.
     fn poll(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()>;
 

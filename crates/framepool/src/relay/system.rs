@@ -3,6 +3,7 @@
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
@@ -67,6 +68,13 @@ impl Network for System {
 
     fn now(&self) -> Duration {
         self.start.elapsed()
+    }
+
+    fn rest(&mut self, time: Duration) {
+        // Elsewhere a rest may take many times as long as was asked for.
+        if cfg!(unix) {
+            thread::sleep(time);
+        }
     }
 
     fn poll(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {

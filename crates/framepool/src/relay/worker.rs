@@ -13,9 +13,11 @@ use super::figures::{LinkFigures, Reason, WorkerFigures};
 use super::handed::Handed;
 use super::link::{Link, Turn};
 use super::network::{LISTENER, Network, Ready, WAKER};
+use super::pace::Pace;
 use super::record::Record;
 use super::shared::Shared;
 use super::wheel::Wheel;
+use crate::prefetch::prefetch;
 use crate::slot::{OutOfMemory, SlotPool};
 use crate::sv2::Session;
 
@@ -24,6 +26,9 @@ const CHUNK: usize = 1 << 16;
 
 /// Capacity of the pool in which frames are decrypted, in bytes. A larger frame goes to the heap.
 const POOL_CAPACITY: usize = 1 << 18;
+
+/// Length of a line of the processor's caches, in bytes.
+const CACHE_LINE: usize = 64;
 
 /// Connections that one turn accepts at most.
 const ACCEPTS: usize = 64;
@@ -67,6 +72,7 @@ pub(super) struct Worker<N: Network> {
     handshakes: VecDeque<Key>,
     handshaking: usize,
     wheel: Wheel<Timer>,
+    pace: Pace,
     pool: SlotPool,
     handed: Handed,
     chunk: Vec<u8>,
@@ -104,6 +110,7 @@ where
             handshakes: VecDeque::new(),
             handshaking: 0,
             wheel: Wheel::new(),
+            pace: Pace::default(),
             pool: SlotPool::new(POOL_CAPACITY)?,
             handed: Handed::default(),
             chunk: vec![0; CHUNK],
@@ -127,17 +134,22 @@ where
         let timeout = if busy {
             Some(Duration::ZERO)
         } else {
+            if let Some(rest) = self.pace.rest(self.network.now()) {
+                self.network.rest(rest);
+            }
             let next = self.wheel.next().map(|next| next.saturating_sub(self.network.now()));
             [next, most].into_iter().flatten().min()
         };
         self.network.poll(&mut self.ready, timeout)?;
         let now = self.network.now();
+        self.pace.look(now);
         self.free.append(&mut self.freed);
         self.hear();
         self.take_messages(now);
         self.take_due(now);
         for _ in 0..self.queue.len() {
             if let Some(slot) = self.queue.pop_front() {
+                self.fetch_next();
                 self.serve(slot, now);
             }
         }
@@ -145,6 +157,14 @@ where
         self.publish(now);
         let done = self.draining && self.by_id.is_empty();
         Ok(!done)
+    }
+
+    /// Has the processor fetch the link whose turn is next. With hundreds of links its caches have lost each by the time of its turn.
+    fn fetch_next(&self) {
+        let Some(link) = self.queue.front().and_then(|&slot| self.places[slot].link.as_deref()) else { return };
+        for offset in (0..size_of_val(link)).step_by(CACHE_LINE) {
+            prefetch((&raw const *link).cast::<u8>().wrapping_add(offset));
+        }
     }
 
     fn hear(&mut self) {
@@ -234,10 +254,13 @@ where
     fn serve(&mut self, slot: usize, now: Duration) {
         let Some(mut link) = self.places[slot].link.take() else { return };
         link.queued = false;
-        let was_authenticated = link.is_authenticated();
+        let (was_authenticated, moved) = (link.is_authenticated(), link.moved());
         let outcome = link.serve(&mut self.give_turn(slot, now));
         if link.is_authenticated() && !was_authenticated {
             self.handshaking -= 1;
+        }
+        if link.moved() > moved {
+            self.pace.note(moved);
         }
         self.put_back(slot, link, outcome, now);
     }

@@ -270,6 +270,10 @@ impl Network for SimulatedNetwork {
         self.world.now()
     }
 
+    fn rest(&mut self, time: Duration) {
+        self.world.pass(time);
+    }
+
     fn poll(&mut self, ready: &mut Vec<Ready>, _: Option<Duration>) -> io::Result<()> {
         let mut state = self.world.lock();
         let mut news: Vec<Ready> = state.news.drain().map(|(_, news)| news).collect();
