@@ -64,5 +64,7 @@ const show = (what: string, after: number, before: number): void =>
   })
 show('as stats() counts it', idle.memoryBytes, before.memoryBytes)
 show('as its process grows', idle.rssBytes, before.rssBytes)
-console.log(`  counted just after traffic: ${((busy.memoryBytes - before.memoryBytes) / CONNECTIONS / KIB).toFixed(1)} KiB`)
+console.log(
+  `  counted just after traffic: ${((busy.memoryBytes - before.memoryBytes) / CONNECTIONS / KIB).toFixed(1)} KiB`,
+)
 process.exit()
