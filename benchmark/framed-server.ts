@@ -30,8 +30,9 @@ const CLIENTS = 100
 /** Frames that each client has under way. */
 const WINDOW = 16
 const ROUNDS = 5
-/** Length of a round. */
-const MILLISECONDS = 300
+/** Length of a round, and of one that measures latencies. */
+const MILLISECONDS = 250
+const LATENCY_MILLISECONDS = 200
 /** Share of the slowest server's throughput at which latencies are measured. */
 const LOAD = 0.8
 /** How often frames are sent then. */
@@ -322,7 +323,7 @@ async function latency(clients: Client[], rate: number): Promise<number> {
   for (const client of clients) client.onReplies = (took) => times.push(...took)
   const start = performance.now()
   let [sent, next] = [0, 0]
-  for (let at = start; at < start + MILLISECONDS; at += TICK_MS) {
+  for (let at = start; at < start + LATENCY_MILLISECONDS; at += TICK_MS) {
     while (performance.now() < at) await setTimeout(1)
     for (const due = ((at - start) * rate) / 1000; sent < due; sent += PIPELINED) {
       clients[next++ % clients.length]!.send(PIPELINED, at)

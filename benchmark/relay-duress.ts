@@ -21,7 +21,7 @@ import { median } from './statistics.js'
 
 const KIB = 1024
 /** Share of a long run that a report has time for. */
-const SHARE = FOR_REPORT ? 0.2 : 1
+const SHARE = FOR_REPORT ? 0.1 : 1
 const keys = generateAuthorityKeypair()
 const own = { authorityPublicKey: keys.publicKey, authoritySecretKey: keys.secretKey }
 /** Miners of one machine come faster than a relay lets one address come by default. */
@@ -189,7 +189,7 @@ async function attacked(scene: Scene): Promise<void> {
   say('refused', counts.map(([reason, count]) => `${reason} ${count}`).join(', '))
 }
 
-/** A mining pool that is killed and started again 1,000 times, or 200 for a report, each time with connections through it. */
+/** A mining pool that is killed and started again 1,000 times, or 100 for a report, each time with connections through it. */
 async function restarted(scene: Scene): Promise<void> {
   const RESTARTS = 1000 * SHARE
   await scene.start({})

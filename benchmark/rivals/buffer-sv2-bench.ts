@@ -19,7 +19,7 @@ const target = join(folder, '../buffer_sv2-target')
 /** Runs the criterion bench of buffer_sv2 as the crate ships it. Returns milliseconds by place and pool, or null if it cannot run. */
 export function crateBench(): number[][] | null {
   if (!prepareCrateBench()) return null
-  const times = ['--warm-up-time', '0.3', '--measurement-time', '0.5', '--noplot']
+  const times = ['--warm-up-time', '1', '--measurement-time', '1', '--noplot']
   const filter = '(pool|struct|max e|thread [12]|threaded [12]|max|max 2)$'
   return cargoBench('--', filter, ...times) ? NAMES.map((names) => names.map(estimate)) : null
 }
