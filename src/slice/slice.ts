@@ -71,7 +71,7 @@ export class Slice implements Disposable {
    */
   static from(bytes: Uint8Array): Slice {
     const source = nativeBytesArgument(bytes, 'bytes')
-    return makeSlice(heapMemory(copyToHeap(source)), 0, lengthOf(source), 0)
+    return makeSlice(heapMemory(copyToHeap(source)), 0, lengthOf(source), 0, null)
   }
 
   /**
@@ -155,15 +155,15 @@ function refuseKey(): never {
 }
 
 /**
- * Makes a slice of `length` bytes at `offset` of `memory`, in a slot of a pool (1 to 32) or on the heap (0). `view` shows them already, if
- * it is given.
+ * Makes a slice of `length` bytes at `offset` of `memory`, in a slot of a pool (1 to 32) or on the heap (0). `view` shows them already, unless
+ * it is null.
  */
 export function makeSlice(
   memory: SliceMemory,
   offset: number,
   length: number,
   slot: number,
-  view: Uint8Array | null = null,
+  view: Uint8Array | null,
 ): Slice {
   return new Slice(sliceKey, memory, offset, length, slot, view)
 }

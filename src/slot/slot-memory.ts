@@ -240,7 +240,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
     const heap = this.#heap
     this.#heap = null
     const { slot, offset, length, heapIndex, heapGeneration } = place
-    const slice = makeSlice(this.claim(slot, heapIndex, heapGeneration, heap), offset, length, slot)
+    const slice = makeSlice(this.claim(slot, heapIndex, heapGeneration, heap), offset, length, slot, null)
     if (slot === 0 && length > 0) tellFallback(this.source, length)
     return slice
   }
