@@ -30,7 +30,7 @@ const CLIENTS = 100
 /** Frames that each client has under way. */
 const WINDOW = 16
 const ROUNDS = 5
-/** Length of a round, and of one that measures latencies. */
+/** Time in which a round sends frames, and one that measures latencies. */
 const MILLISECONDS = 250
 const LATENCY_MILLISECONDS = 200
 /** Share of the slowest server's throughput at which latencies are measured. */
@@ -300,21 +300,27 @@ async function allReplies(clients: Client[]): Promise<void> {
   while (clients.some(({ waiting }) => waiting > 0)) await setTimeout(1)
 }
 
-/** Returns the frames a second while each client has `WINDOW` frames under way. */
-async function throughput(clients: Client[]): Promise<number> {
+/** The replies of a round, and the time until the last of them had come. */
+interface Throughput {
+  frames: number
+  milliseconds: number
+}
+
+/** Has each client keep `WINDOW` frames under way. */
+async function throughput(clients: Client[]): Promise<Throughput> {
   let [frames, going] = [0, true]
+  const start = performance.now()
   for (const client of clients) {
     client.onReplies = ({ length }) => {
-      if (!going || length === 0) return
       frames += length
-      client.send(length, performance.now())
+      if (going && length > 0) client.send(length, performance.now())
     }
     client.send(WINDOW, performance.now())
   }
   await setTimeout(MILLISECONDS)
   going = false
   await allReplies(clients)
-  return (frames / MILLISECONDS) * 1000
+  return { frames, milliseconds: performance.now() - start }
 }
 
 /** Returns the 99th percentile in milliseconds of the time to a reply, while frames come at a fixed rate whatever the server does. */
@@ -358,8 +364,8 @@ async function compareServers(): Promise<void> {
       for (const { child, clients, frames, cpu } of servers.values()) {
         const before = (await costOf(child)).cpuSeconds
         const reached = await throughput(clients)
-        frames.push(reached)
-        cpu.push((((await costOf(child)).cpuSeconds - before) * 1e9) / (reached * MILLISECONDS))
+        frames.push((reached.frames / reached.milliseconds) * 1000)
+        cpu.push((((await costOf(child)).cpuSeconds - before) * 1e6) / reached.frames)
       }
     }
     const rate = Math.min(...[...servers.values()].map(({ frames }) => median(frames))) * LOAD

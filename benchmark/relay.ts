@@ -15,14 +15,14 @@ import { type Cpu, cpuOf, totalOf } from './process-cpu.js'
 import { report } from './rounds.js'
 import { median } from './statistics.js'
 
-const ROUNDS = 7
+const ROUNDS = 5
 /** Milliseconds that the miners of a relay work before each of its rounds. */
 const WARM_UP_MS = 100
 /** Miners that connect at once. */
 const AT_ONCE = 50
 const PAYLOAD = Buffer.alloc(64, 7)
 const flags = Object.fromEntries(process.argv.slice(2).map((flag) => flag.replace(/^--/, '').split('=')))
-const seconds = Number(flags.seconds ?? 0.5)
+const seconds = Number(flags.seconds ?? 0.4)
 const counts: number[] = flags.miners === undefined ? [50, 1000] : [Number(flags.miners)]
 
 const { publicKey: authorityPublicKey, secretKey: authoritySecretKey } = generateAuthorityKeypair()

@@ -18,6 +18,10 @@ export interface Measured {
  */
 export function report({ title, unit, names, costs, targets }: Measured): Row[] {
   const subject = costs[0]!
+  for (const [index, own] of costs.entries()) {
+    if (!own.every((cost) => Number.isFinite(cost)))
+      throw new Error(`${names[index]} has no cost in a round of ${title}`)
+  }
   const rows = costs.map((own, index): Row => {
     const ratios = own.map((cost, round) => cost / subject[round]!)
     const [low, high] = confidence(ratios)

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -27,6 +27,17 @@ describe('the report', () => {
       expect(rows[0]!.ratio).toBe(1)
       for (const { low, ratio, high } of rows) expect(low <= ratio && ratio <= high).toBe(true)
     }
+  })
+
+  it('has every benchmark, and each came to its end', () => {
+    const folder = join(root, 'benchmark')
+    const benchmarks = readdirSync(folder).filter(
+      (file) => file.endsWith('.ts') && readFileSync(join(folder, file), 'utf8').startsWith('/**'),
+    )
+    const measured = new Set(report.runs.filter(({ ok }) => ok).map(({ name }) => `${name}.ts`))
+    // If this fails: npm run bench -- NAME --report
+    expect(benchmarks.filter((file) => !measured.has(file))).toEqual([])
+    expect(report.runs.filter(({ ok }) => !ok)).toEqual([])
   })
 
   it.each(['README.md', 'benchmark/README.md', 'docs/performance.md'])('has the tables of %s', (name) => {
