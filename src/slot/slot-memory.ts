@@ -153,7 +153,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
 
   writable(length: number): Uint8Array {
     const backlog = this.#backlog
-    // Most messages begin with nothing alive. What they need is kept short, and rarer cases apart, so that V8 inlines it into its callers.
+    // Most messages begin with nothing alive. What they need is kept short, and rarer cases apart, so that V8 can inline it into its callers.
     if (
       this.#live === 0 &&
       backlog.written === 0 &&
