@@ -208,7 +208,7 @@ interface Served {
 /** Starts a server in a process of its own, and has 100 clients send frames of `least` to `most` bytes and check the replies. */
 async function serve(handover: Handover, least: number, most: number): Promise<Served> {
   const CLIENTS = 100
-  const frames = most > 16 * 1024 ? 20 : 100
+  const frames = most > 16 * 1024 ? 10 : 60
   const server = fork(fileURLToPath(new URL('./frame-server-process.js', import.meta.url)), [handover])
   const port = await answerOf<number>(server)
   const delays: number[] = []
