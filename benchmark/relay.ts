@@ -16,13 +16,11 @@ import { report } from './rounds.js'
 import { median } from './statistics.js'
 
 const ROUNDS = 5
-/** Milliseconds that the miners of a relay work before each of its rounds. */
-const WARM_UP_MS = 100
 /** Miners that connect at once. */
 const AT_ONCE = 50
 const PAYLOAD = Buffer.alloc(64, 7)
 const flags = Object.fromEntries(process.argv.slice(2).map((flag) => flag.replace(/^--/, '').split('=')))
-const seconds = Number(flags.seconds ?? 0.4)
+const seconds = Number(flags.seconds ?? 0.5)
 const counts: number[] = flags.miners === undefined ? [50, 1000] : [Number(flags.miners)]
 
 const { publicKey: authorityPublicKey, secretKey: authoritySecretKey } = generateAuthorityKeypair()
@@ -128,22 +126,24 @@ async function contender(name: string, miners: number, start: () => Promise<Runn
   return { ...running, name, miners: all, cpu: [] }
 }
 
-/** Has the miners of a relay work for a round. */
+/** Has the miners of a relay work for a round, and counts all of its frames, up to the last that comes back. */
 async function round({ relay, miners, cpu }: Contender): Promise<void> {
-  miners.start()
-  await sleep(WARM_UP_MS)
   const [before, echoes] = [cpuOf(relay), miners.echoes]
+  miners.start()
   await sleep(seconds * 1000)
+  await miners.stop()
   const after = cpuOf(relay)
   // An echo went through the relay twice.
   const frames = 2 * (miners.echoes - echoes)
-  await miners.stop()
   cpu.push({ user: (after.user - before.user) / frames, system: (after.system - before.system) / frames })
 }
 
 for (const miners of counts) {
   const contenders: Contender[] = []
   for (const { name, start } of [...ways, ...rivals]) contenders.push(await contender(name, miners, start))
+  // Rounds before the measured ones, so that the compiler has optimized what JavaScript does.
+  for (const each of contenders) await round(each)
+  for (const { cpu } of contenders) cpu.length = 0
   for (let index = 0; index < ROUNDS; index++) {
     for (const each of index % 2 === 0 ? contenders : contenders.toReversed()) await round(each)
   }
