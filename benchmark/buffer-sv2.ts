@@ -75,6 +75,8 @@ async function main(): Promise<void> {
       `buffer_sv2's loop, ${title}, each of ${2 * ROUNDS} messages`,
       2 * ROUNDS,
       contenders.map((contender) => ({ name: contender.name, run: async () => run(contender) })),
+      [],
+      5,
     )
     for (const [index, { value }] of rows.entries()) {
       const here = native?.[place]?.[index]

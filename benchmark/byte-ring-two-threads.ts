@@ -11,7 +11,7 @@ import { SharedRing, WaitingRing } from './rivals/shared-ring.js'
 
 const SIZE = 256 * 1024
 /** Bytes in each round. */
-const BYTES = 2 ** 26
+const BYTES = 2 ** 25
 const WAIT = { timeoutMs: 600_000 }
 /** Bytes posted in one turn of the event loop, so that both workers run at once. */
 const POSTED = 64

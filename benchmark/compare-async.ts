@@ -13,7 +13,7 @@ export interface AsyncCase {
 
 const ROUNDS = 10
 /** Rounds before the measured ones, so that the compiler has optimized every case. */
-const WARM_UPS = 4
+const WARM_UPS = 2
 /** Milliseconds between two cases. V8 frees the garbage of a case on other threads, which would slow down the next. */
 const SETTLE_MS = 100
 
@@ -26,9 +26,10 @@ export async function compareAsync(
   work: number,
   cases: AsyncCase[],
   targets: Target[] = [],
+  rounds = ROUNDS,
 ): Promise<Row[]> {
   const costs = cases.map((): number[] => [])
-  for (let round = 1 - WARM_UPS; round <= ROUNDS; round++) {
+  for (let round = 1 - WARM_UPS; round <= rounds; round++) {
     for (const [index, { run }] of cases.entries()) {
       await sleep(SETTLE_MS)
       const start = performance.now()

@@ -21,12 +21,12 @@ export interface Comparison {
   work: number
   /** The first case is the subject. The others are its rivals. */
   cases: Case[]
-  /** Rivals that another program has measured in 21 rounds, in nanoseconds. */
+  /** Rivals that another program has measured, in at least as many rounds, in nanoseconds. */
   measured?: { name: string; costs: number[] }[]
   targets?: Target[]
 }
 
-const ROUNDS = 21
+const ROUNDS = 15
 /** Milliseconds that a case runs in a round, at least: long enough for the collector to do its share of the work. */
 const ROUND_MS = 15
 /** Milliseconds that a case runs before the first round, so that the compiler has optimized it. */
@@ -58,7 +58,7 @@ export async function compare({ title, work, cases, measured = [], targets = [] 
       costs[index]!.push(((performance.now() - start) * 1e6) / (count * work))
     }
   }
-  costs.push(...measured.map((rival) => rival.costs))
+  costs.push(...measured.map((rival) => rival.costs.slice(0, ROUNDS)))
   const names = [...cases, ...measured].map(({ name }) => name)
   const rows = report({ title, unit: 'ns', names, costs, targets })
   return rows.map((row) => ({ ...row, nanos: row.value }))

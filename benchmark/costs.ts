@@ -3,7 +3,7 @@ import b from 'benny'
 import { report } from './rounds.js'
 
 const WORK = 1000
-const ROUNDS = 7
+const ROUNDS = 5
 const memory = new ArrayBuffer(64 * 1024)
 const whole = Buffer.from(memory)
 const registry = new FinalizationRegistry(() => {})
@@ -57,7 +57,7 @@ const cases = [
 
 const costs = cases.map((): number[] => [])
 for (let round = 0; round < ROUNDS; round++) {
-  const steps = cases.map(({ name, run }) => b.add(name, () => run, { maxTime: 0.1, minSamples: 3 }))
+  const steps = cases.map(({ name, run }) => b.add(name, () => run, { maxTime: 0.05, minSamples: 3 }))
   const { results } = await quietly(() => b.suite('parts of a message', ...steps))
   for (const [index, { details }] of results.entries()) costs[index]!.push((details.mean * 1e9) / WORK)
 }

@@ -3,21 +3,21 @@
  * and tokio-util's `LengthDelimitedCodec` in Rust. It should reach 10,000,000 frames a second.
  */
 import { strict as assert } from 'node:assert'
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { BufferList } from 'bl'
 import { FrameReader } from '../index.js'
-import { compare, median } from './compare.js'
+import { compare } from './compare.js'
+import { rivalsIn } from './native.js'
+import { reportFigure } from './rounds.js'
 
 const FRAME = 64
 const CHUNKS = 64
 const NATIVE_ROUNDS = 21
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const stream = Buffer.alloc(64 * 1024 * CHUNKS)
 for (let at = 0; at < stream.length; at += FRAME) {
   stream.writeUInt32BE(FRAME - 4, at)
@@ -70,18 +70,14 @@ function byBufferList(): void {
   assert.equal(sum, FRAMES)
 }
 
-/** Returns nanoseconds a frame by the codec of tokio-util, or null if it cannot be built. */
-async function byTokio(): Promise<number | null> {
-  const manifest = `${root}benchmark/rivals/frame-codec/Cargo.toml`
-  const target = `${root}target/rivals`
-  const cargo = ['build', '--quiet', '--release', '--locked', '--manifest-path', manifest, '--target-dir', target]
-  if (spawnSync('cargo', cargo, { stdio: 'inherit' }).status !== 0) return null
+/** Returns nanoseconds a frame by the codec of tokio-util, round by round, or nothing if it cannot be built. */
+async function byTokio(): Promise<number[] | null> {
+  const programs = rivalsIn('frame-codec')
+  if (programs === null) return null
   const folder = mkdtempSync(join(tmpdir(), 'framepool-stream-'))
   try {
     writeFileSync(join(folder, 'stream'), stream)
-    const codec = spawn(`${target}/release/frame-codec`, [join(folder, 'stream')], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
+    const codec = spawn(`${programs}/frame-codec`, [join(folder, 'stream')], { stdio: ['pipe', 'pipe', 'inherit'] })
     const lines = createInterface(codec.stdout)
     const nanos: number[] = []
     for (let round = 0; round < NATIVE_ROUNDS; round++) {
@@ -89,13 +85,14 @@ async function byTokio(): Promise<number | null> {
       nanos.push(Number((await once(lines, 'line'))[0]))
     }
     codec.stdin.end()
-    return median(nanos)
+    return nanos
   } finally {
     rmSync(folder, { recursive: true })
   }
 }
 
-const results = await compare({
+const native = await byTokio()
+const [ours] = await compare({
   title: 'frames of 64 B out of chunks of 64 KiB',
   work: FRAMES,
   cases: [
@@ -103,7 +100,13 @@ const results = await compare({
     { name: 'a loop over Buffers', run: byBuffers },
     { name: 'bl', run: byBufferList },
   ],
+  measured: native === null ? [] : [{ name: 'tokio-util in Rust', costs: native }],
 })
-console.log(`${(1e3 / results[0]!.nanos).toFixed(1)} million frames/s by FrameReader`)
-const native = await byTokio()
-if (native !== null) console.log(`tokio-util's LengthDelimitedCodec, in Rust: ${native.toFixed(1)} ns a frame`)
+reportFigure({
+  id: 'P21',
+  title: 'frames of 64 B by FrameReader in one thread',
+  unit: 'frames/s',
+  value: 1e9 / ours!.nanos,
+  limit: 10_000_000,
+  atLeast: true,
+})

@@ -9,6 +9,7 @@ import { connect, createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { FrameReader, FrameWriter, inspect } from '../index.js'
 import { answerOf } from './answer.js'
+import { reportFigure } from './rounds.js'
 
 const CONNECTIONS = 10_000
 const FRAMES = 20
@@ -60,7 +61,14 @@ async function measure(): Promise<void> {
   const held = inspect().reduce((sum, { kind, bytes }) => sum + (kind === 'slot-pool' ? 0 : bytes), 0)
   const each = (bytes: number): string => `${(bytes / CONNECTIONS / 1024).toFixed(2)} KiB`
   console.log(`\n${CONNECTIONS} idle framed connections; for each, in the server`)
-  console.log(`  held natively by readers and batches   ${each(held)}`)
+  reportFigure({
+    id: 'P22',
+    title: 'native memory of an idle framed connection',
+    unit: 'KiB',
+    value: held / CONNECTIONS / 1024,
+    limit: 1,
+    atLeast: false,
+  })
   console.log(`  growth of external memory              ${each(after.external - before.external)}`)
   console.log(`  growth of V8's heap                    ${each(after.heapUsed - before.heapUsed)}`)
   console.log(`  growth of the RSS                      ${each(after.rss - before.rss)}`)

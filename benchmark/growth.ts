@@ -11,8 +11,8 @@ import { PlainRing } from './rivals/plain-ring.js'
 import { median } from './statistics.js'
 import { byChannel, byMessage, CHANNEL_WORKER, POST_WORKER } from './to-worker.js'
 
-const ROUNDS = 7
-const ROUND_MS = 10
+const ROUNDS = 5
+const ROUND_MS = 7
 /** Milliseconds that each way runs at first, so that the compiler has optimized it. */
 const WARM_UP_MS = 200
 const KIB = 1024

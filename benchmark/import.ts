@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
-const ROUNDS = 40
+const ROUNDS = 25
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** The figures that a process reports of one import, in milliseconds. */

@@ -3,11 +3,11 @@
  * (`cargo bench -p message-vectors`), and counts the garbage that two reads in place leave.
  */
 import { strict as assert } from 'node:assert'
-import { execFileSync } from 'node:child_process'
 import { PerformanceObserver } from 'node:perf_hooks'
 import { generateAuthorityKeypair, Sv2Session } from '../src/sv2/index.js'
 import { describe, NewExtendedMiningJob, SubmitSharesStandard, SubmitSharesSuccess } from '../src/sv2/messages/index.js'
 import { compare } from './compare.js'
+import { runBench } from './native.js'
 
 /** Payloads that a run works on, side by side as in a batch. */
 const WORK = 1_000
@@ -47,12 +47,7 @@ function decodeByHand(view: DataView, at: number): Share {
   }
 }
 
-const native = JSON.parse(
-  execFileSync('cargo', ['bench', '--quiet', '--package', 'message-vectors'], { encoding: 'utf8' })
-    .trimEnd()
-    .split('\n')
-    .at(-1)!,
-) as Record<'from_bytes' | 'to_bytes' | 'to_writer', number[]>
+const native = runBench('message-vectors', 'share') as Record<'from_bytes' | 'to_bytes' | 'to_writer', number[]>
 
 /** One view of all payloads, which a program has that keeps offsets instead of payloads: the fastest that DataView can be. */
 const memoryView = new DataView(memory.buffer)

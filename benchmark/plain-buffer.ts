@@ -12,10 +12,11 @@ import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import { ByteRing, SlotPool } from '../index.js'
 import { answerOf } from './answer.js'
-import { compare, median } from './compare.js'
+import { compare } from './compare.js'
 import { compareAsync } from './compare-async.js'
 import type { Handover, ServerCost } from './frame-server-process.js'
 import { PlainRing } from './rivals/plain-ring.js'
+import { report } from './rounds.js'
 
 const WORK = 1000
 
@@ -126,7 +127,7 @@ async function rings(length: number): Promise<void> {
 
 /** HTTP uploads whose chunks are copied into a slot pool, beside uploads whose chunks are used as Node gives them. */
 async function uploads(): Promise<void> {
-  const PIECES = 1024
+  const PIECES = 512
   const piece = Buffer.alloc(64 * 1024, 'framepool')
   const pool = new SlotPool(1 << 20)
   let seen = 0
@@ -158,7 +159,7 @@ async function uploads(): Promise<void> {
     await once(response, 'end')
     assert.equal(seen, PIECES * piece.length)
   }
-  await compareAsync('an HTTP upload of 64 MiB, client and server, for each 64 KiB', PIECES, [
+  await compareAsync('an HTTP upload of 32 MiB, client and server, for each 64 KiB', PIECES, [
     { name: 'chunks copied into a SlotPool', run: upload('/pool') },
     { name: 'chunks as Node gives them', run: upload('/plain') },
   ])
@@ -176,25 +177,22 @@ async function servers(): Promise<void> {
   ]
   for (const [least, most] of [
     [64, 1024],
-    [256, 16 * 1024],
     [16 * 1024, 64 * 1024],
   ] as const) {
     const rounds = WAYS.map((): Served[] => [])
     for (let round = 0; round < ROUNDS; round++) {
       for (const [index, { handover }] of WAYS.entries()) rounds[index]!.push(await serve(handover, least, most))
     }
-    console.log(`\na server with a worker, frames of ${least} to ${most} B`)
-    for (const [index, { name }] of WAYS.entries()) {
-      const own = rounds[index]!
-      const middle = (key: keyof Served): number => median(own.map((served) => served[key]))
-      const ratio = median(
-        own.map(({ framesPerSecond }, round) => rounds[0]![round]!.framesPerSecond / framesPerSecond),
-      )
-      console.log(
-        `  ${name.padEnd(28)} ${middle('framesPerSecond').toFixed(0).padStart(8)} frames/s  ${ratio.toFixed(2)}×  ` +
-          `p99 ${middle('p99Ms').toFixed(0)} ms  ${middle('cpuMicros').toFixed(1)} µs CPU a frame  ${middle('rssMebibytes').toFixed(0)} MiB`,
-      )
+    const title = `a server with a worker, a slice or message for each frame of ${least} to ${most} B`
+    const names = WAYS.map(({ name }) => name)
+    const costsOf = (cost: (served: Served) => number): number[][] => rounds.map((own) => own.map(cost))
+    const show = (what: string, unit: string, cost: (served: Served) => number): void => {
+      report({ title: `${title}: ${what}`, unit, names, costs: costsOf(cost), targets: [] })
     }
+    show('time of a frame', 'µs', ({ framesPerSecond }) => 1e6 / framesPerSecond)
+    show('CPU time of a frame', 'µs', ({ cpuMicros }) => cpuMicros)
+    show('99th percentile', 'ms', ({ p99Ms }) => p99Ms)
+    show('memory of the process', 'MiB', ({ rssMebibytes }) => rssMebibytes)
   }
 }
 
@@ -210,7 +208,7 @@ interface Served {
 /** Starts a server in a process of its own, and has 100 clients send frames of `least` to `most` bytes and check the replies. */
 async function serve(handover: Handover, least: number, most: number): Promise<Served> {
   const CLIENTS = 100
-  const frames = most > 16 * 1024 ? 100 : 400
+  const frames = most > 16 * 1024 ? 10 : 60
   const server = fork(fileURLToPath(new URL('./frame-server-process.js', import.meta.url)), [handover])
   const port = await answerOf<number>(server)
   const delays: number[] = []

@@ -4,7 +4,6 @@
  * and vary between rounds.
  */
 import { strict as assert } from 'node:assert'
-import { createHash } from 'node:crypto'
 import {
   closeSync,
   createReadStream,
@@ -27,7 +26,7 @@ interface Cost {
   cpuSeconds: number
 }
 
-const ROUNDS = 7
+const ROUNDS = 5
 const BYTES = Number(process.env.FRAMEPOOL_PUMP_BYTES ?? 2 ** 30)
 const PIECE = 2 ** 20
 const KIB = 1024
@@ -38,7 +37,7 @@ const to = join(folder, 'to')
 
 const cases = [
   // The first is the default. Ratios are relative to it.
-  ...[1024, 64, 128, 256, 512, 4096].map((size) => ({
+  ...[1024, 64, 256, 4096].map((size) => ({
     name: `pump, ring of ${size} KiB`,
     copy: () => pumped(size * KIB),
   })),
@@ -54,11 +53,11 @@ const cases = [
 
 try {
   write(from, (at) => Math.imul(at + 1, 0x9e37_79b1))
-  const expected = hash(from)
+  write(to, () => 0)
   for (const { copy } of cases) {
-    write(to, () => 0)
+    write(to, () => 0, 'r+')
     await copy()
-    assert.equal(hash(to), expected)
+    assert.ok(equal(from, to))
   }
   const costs = cases.map((): Cost[] => [])
   for (let round = 0; round < ROUNDS; round++) {
@@ -97,9 +96,9 @@ async function measure(copy: () => Promise<void>): Promise<Cost> {
   return { seconds, cpuSeconds: (user + system) / 1e6 }
 }
 
-/** Fills a file with words. Each piece begins with its number, so that no two pieces are equal. */
-function write(file: string, word: (at: number) => number): void {
-  const descriptor = openSync(file, 'w')
+/** Fills a file with words. Each piece begins with its number, so that no two pieces are equal. With `r+` the file keeps its pages. */
+function write(file: string, word: (at: number) => number, flags: 'w' | 'r+' = 'w'): void {
+  const descriptor = openSync(file, flags)
   const piece = new Uint32Array(PIECE / 4).map((_, at) => word(at))
   for (let written = 0; written < BYTES; written += PIECE) {
     piece[0] = written / PIECE
@@ -108,14 +107,17 @@ function write(file: string, word: (at: number) => number): void {
   closeSync(descriptor)
 }
 
-function hash(file: string): string {
-  const descriptor = openSync(file, 'r')
-  const digest = createHash('sha256')
-  const piece = Buffer.alloc(PIECE)
-  for (let length = PIECE; length > 0; ) {
-    length = readSync(descriptor, piece)
-    digest.update(piece.subarray(0, length))
+/** Returns whether both files hold equal bytes. */
+function equal(one: string, other: string): boolean {
+  const descriptors = [one, other].map((file) => openSync(file, 'r')) as [number, number]
+  const pieces = [Buffer.alloc(PIECE), Buffer.alloc(PIECE)] as const
+  try {
+    for (;;) {
+      const lengths = descriptors.map((descriptor, index) => readSync(descriptor, pieces[index]!))
+      if (lengths[0] !== lengths[1] || !pieces[0].equals(pieces[1])) return false
+      if (lengths[0] === 0) return true
+    }
+  } finally {
+    for (const descriptor of descriptors) closeSync(descriptor)
   }
-  closeSync(descriptor)
-  return digest.digest('hex')
 }

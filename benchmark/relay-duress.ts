@@ -1,6 +1,7 @@
 /**
- * The relay when nothing goes as it should: idle connections, JavaScript that blocks, attacks of all kinds, a mining pool that comes and goes,
- * and SIGTERM under load. `--only=idle,blocked,attacked,restarted,terminated` picks parts. It fails if a frame is lost or changed.
+ * P19, and the relay when nothing goes as it should: idle connections, JavaScript that blocks, attacks of all kinds, a mining pool that comes and goes,
+ * and SIGTERM under load. `--only=idle,blocked,attacked,restarted,terminated` picks parts. It fails if a frame is lost or changed. A report
+ * takes shorter rounds of it.
  */
 import { strict as assert } from 'node:assert'
 import { type ChildProcess, fork } from 'node:child_process'
@@ -11,12 +12,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { generateAuthorityKeypair, type RelayOptions, Sv2Session } from '../src/sv2/index.js'
 import { answerOf } from './answer.js'
-import { median } from './compare.js'
 import { cpuOf, totalOf } from './process-cpu.js'
 import type { MinersCommand, MinersFigures } from './relay-clients-process.js'
 import type { RelayFigures } from './relay-cpu-process.js'
+import { FOR_REPORT } from './report/record.js'
+import { reportFigure } from './rounds.js'
+import { median } from './statistics.js'
 
 const KIB = 1024
+/** Share of a long run that a report has time for. */
+const SHARE = FOR_REPORT ? 0.1 : 1
 const keys = generateAuthorityKeypair()
 const own = { authorityPublicKey: keys.publicKey, authoritySecretKey: keys.secretKey }
 /** Miners of one machine come faster than a relay lets one address come by default. */
@@ -108,7 +113,7 @@ function say(what: string, figure: string): void {
   console.log(`  ${what.padEnd(56)} ${figure}`)
 }
 
-/** As many idle connections as the descriptors allow, up to 10,000: their memory, and their CPU over a minute. */
+/** As many idle connections as the descriptors allow, up to 10,000: their memory, and their CPU time. */
 async function idle(scene: Scene): Promise<void> {
   await scene.start({})
   await scene.miners({ do: 'connect', count: 100, paceMs: -1 })
@@ -116,16 +121,25 @@ async function idle(scene: Scene): Promise<void> {
   const limit = Number(/Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'utf8'))![1])
   const count = Math.min(10_000, Math.floor(limit / 2) - 300)
   await scene.miners({ do: 'connect', count, paceMs: -1 })
-  await sleep(10_000)
+  // The relay notices that connections are idle.
+  await sleep(5000)
   const after = await scene.report()
   assert.equal(after.stats.connections, 100 + count)
-  const each = (from: number, to: number): string => `${((to - from) / count / KIB).toFixed(1)} KiB`
-  say(`${count} idle connections: memory of the process, each`, each(before.rssBytes, after.rssBytes))
-  say("V8's heap, each", each(before.heapBytes, after.heapBytes))
-  say('counted by stats(), each', each(before.stats.memoryBytes, after.stats.memoryBytes))
+  const each = (from: number, to: number): number => (to - from) / count / KIB
+  reportFigure({
+    id: 'P19',
+    title: `memory of the relay's process for each of ${count} connected pairs`,
+    unit: 'KiB',
+    value: each(before.rssBytes, after.rssBytes),
+    limit: 8,
+    atLeast: false,
+  })
+  say("V8's heap, each", `${each(before.heapBytes, after.heapBytes).toFixed(1)} KiB`)
+  say('counted by stats(), each', `${each(before.stats.memoryBytes, after.stats.memoryBytes).toFixed(1)} KiB`)
   const cpu = totalOf(cpuOf(scene.relay))
-  await sleep(60_000)
-  say('CPU over a minute', `${(totalOf(cpuOf(scene.relay)) - cpu) / 1000} ms`)
+  const seconds = 60 * SHARE
+  await sleep(seconds * 1000)
+  say(`CPU over ${seconds} s`, `${(totalOf(cpuOf(scene.relay)) - cpu) / 1000} ms`)
 }
 
 /** 50 miners, while JavaScript in the relay's process blocks for a second of every two, and while it does not. */
@@ -133,8 +147,8 @@ async function blocked(scene: Scene): Promise<void> {
   await scene.start({})
   await scene.miners({ do: 'connect', count: 50, paceMs: 0 })
   const ratios: number[] = []
-  for (let round = 0; round < 5; round++) {
-    const quiet = await scene.p99(4)
+  for (let round = 0; round < (FOR_REPORT ? 3 : 5); round++) {
+    const quiet = await scene.p99(2)
     scene.relay.send('block')
     ratios.push((await scene.p99(4)) / quiet)
     scene.relay.send('unblock')
@@ -143,7 +157,7 @@ async function blocked(scene: Scene): Promise<void> {
   say('99th percentile with a loop that blocks, beside quiet', `${median(ratios).toFixed(2)}×`)
 }
 
-/** 200 miners, alone and beside attackers of all kinds for 30 seconds. */
+/** 200 miners, alone and beside attackers of all kinds for 30 seconds, or 12 for a report. */
 async function attacked(scene: Scene): Promise<void> {
   await scene.start({
     maxMemory: 64 << 20,
@@ -153,11 +167,11 @@ async function attacked(scene: Scene): Promise<void> {
     graceMs: 2000,
   })
   await scene.miners({ do: 'connect', count: 200, paceMs: 100 })
-  const quiet = await scene.p99(10)
+  const quiet = await scene.p99(3)
   const attackers = scene.clients('attackers')
   let most = 0
   await scene.miners({ do: 'measure' })
-  for (const end = performance.now() + 30_000; performance.now() < end; await sleep(200)) {
+  for (const end = performance.now() + (FOR_REPORT ? 12_000 : 30_000); performance.now() < end; await sleep(200)) {
     const { stats } = await scene.report()
     most = Math.max(most, stats.memoryBytes)
     assert.ok(stats.memoryBytes <= stats.budget.limit)
@@ -175,9 +189,9 @@ async function attacked(scene: Scene): Promise<void> {
   say('refused', counts.map(([reason, count]) => `${reason} ${count}`).join(', '))
 }
 
-/** A mining pool that is killed and started again 1,000 times, each time with connections through it. */
+/** A mining pool that is killed and started again 1,000 times, or 100 for a report, each time with connections through it. */
 async function restarted(scene: Scene): Promise<void> {
-  const RESTARTS = 1000
+  const RESTARTS = 1000 * SHARE
   await scene.start({})
   let before: RelayFigures | null = null
   for (let restart = 0; restart < RESTARTS; restart++) {
@@ -185,12 +199,15 @@ async function restarted(scene: Scene): Promise<void> {
     await scene.pool.stop()
     await scene.miners({ do: 'leave' })
     await scene.pool.start()
-    if (restart === 100) before = await scene.report()
+    if (restart === RESTARTS / 10) before = await scene.report()
   }
   await sleep(2000)
   const after = await scene.report()
   assert.equal(after.stats.connections, 0)
-  say(`descriptors after 100 and ${RESTARTS} restarts of the pool`, `${before!.descriptors}, ${after.descriptors}`)
+  say(
+    `descriptors after ${RESTARTS / 10} and ${RESTARTS} restarts of the pool`,
+    `${before!.descriptors}, ${after.descriptors}`,
+  )
   const mib = (bytes: number): string => `${(bytes / KIB / KIB).toFixed(1)} MiB`
   say('memory of the process', `${mib(before!.rssBytes)}, ${mib(after.rssBytes)}`)
 }

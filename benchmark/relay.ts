@@ -1,28 +1,28 @@
 /**
  * P18: CPU of the relay for a frame, with 50 and 1,000 miners in a closed loop: with one thread, with two, and with a hook on every frame.
  * Beside it run the reference implementation's relay, and a pipe that moves bytes and knows no protocol. Both are native programs
- * of one thread. `--seconds=N` sets the length of a run, and `--miners=N` the number of miners.
+ * of one thread. `--seconds=N` sets the length of a round, and `--miners=N` the number of miners.
  */
-import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { generateAuthorityKeypair, Sv2Session } from '../src/sv2/index.js'
 import { answerOf } from './answer.js'
-import { median } from './compare.js'
+import { rivalsIn } from './native.js'
 import { type Cpu, cpuOf, totalOf } from './process-cpu.js'
+import { report } from './rounds.js'
+import { median } from './statistics.js'
 
-const ROUNDS = 3
-const WARM_UP_MS = 500
+const ROUNDS = 5
 /** Miners that connect at once. */
 const AT_ONCE = 50
 const PAYLOAD = Buffer.alloc(64, 7)
 const flags = Object.fromEntries(process.argv.slice(2).map((flag) => flag.replace(/^--/, '').split('=')))
-const seconds = Number(flags.seconds ?? 3)
+const seconds = Number(flags.seconds ?? 0.5)
 const counts: number[] = flags.miners === undefined ? [50, 1000] : [Number(flags.miners)]
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const { publicKey: authorityPublicKey, secretKey: authoritySecretKey } = generateAuthorityKeypair()
 const pool = createServer((socket) => {
   socket.on('error', () => {})
@@ -45,78 +45,126 @@ async function engine(way: object): Promise<Running> {
   return { relay, port }
 }
 
-async function program(name: string, ...args: string[]): Promise<Running> {
+async function program(path: string, ...args: string[]): Promise<Running> {
   const address = `${upstream.host}:${upstream.port}`
-  const relay = spawn(`${root}target/rivals/release/${name}`, [address, ...args], {
+  const relay = spawn(path, [address, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const [printed] = (await once(relay.stdout!, 'data')) as [Buffer]
   return { relay, port: Number(printed.toString()) }
 }
 
-const contenders = new Map<string, () => Promise<Running>>([
-  ['one thread', () => engine({})],
-  ['two threads', () => engine({ threads: 2 })],
-  ['a hook on every frame', () => engine({ hook: true })],
-])
-const manifest = `${root}benchmark/rivals/relays/Cargo.toml`
-const cargo = ['build', '--quiet', '--release', '--locked', '--manifest-path', manifest]
+/** Ways to relay, and the most that they may take of the CPU time of the reference (P18). */
+const ways: { name: string; start: () => Promise<Running>; most: (miners: number) => number }[] = [
+  { name: 'one thread', start: () => engine({}), most: (miners) => (miners < 1000 ? 0.65 : 0.55) },
+  { name: 'two threads', start: () => engine({ threads: 2 }), most: () => 0.85 },
+  { name: 'a hook on every frame', start: () => engine({ hook: true }), most: () => 1.1 },
+]
 const [REFERENCE, FLOOR] = ['stratum-apps 0.8.0', 'a pipe, no cryptography']
-if (spawnSync('cargo', [...cargo, '--target-dir', `${root}target/rivals`], { stdio: 'inherit' }).status === 0) {
-  contenders.set(REFERENCE, () => program('reference', authorityPublicKey, authoritySecretKey))
-  contenders.set(FLOOR, () => program('pipe'))
-}
+const programs = rivalsIn('relays')
+const rivals: { name: string; start: () => Promise<Running> }[] =
+  programs === null
+    ? []
+    : [
+        { name: REFERENCE, start: () => program(`${programs}/reference`, authorityPublicKey, authoritySecretKey) },
+        { name: FLOOR, start: () => program(`${programs}/pipe`) },
+      ]
 
-/** Runs miners that each send a frame when the last has come back. Returns the CPU that the relay spends on a frame. */
-async function run(miners: number, start: () => Promise<Running>): Promise<Cpu> {
-  const { relay, port } = await start()
-  const sockets: Socket[] = []
-  let echoes = 0
-  const mine = async (): Promise<void> => {
+/** Miners of one relay, which work while `going` is set: each sends a frame when the last has come back. */
+class Miners {
+  echoes = 0
+  #going = false
+  #waiting = 0
+  readonly #sessions: Sv2Session[] = []
+  readonly #sockets: Socket[] = []
+
+  async connect(port: number): Promise<void> {
     const session = Sv2Session.initiator({ authorityPublicKey })
     const socket = connect(port, '127.0.0.1')
     socket.on('error', () => {})
-    sockets.push(socket)
+    this.#sockets.push(socket)
     session.attach(socket, (batch) => {
-      echoes += batch.length
-      session.send({ messageType: 1 }, PAYLOAD)
+      this.echoes += batch.length
+      if (this.#going) session.send({ messageType: 1 }, PAYLOAD)
+      else this.#waiting -= batch.length
     })
     await session.established()
-    session.send({ messageType: 1 }, PAYLOAD)
+    this.#sessions.push(session)
   }
+
+  start(): void {
+    this.#going = true
+    this.#waiting = this.#sessions.length
+    for (const session of this.#sessions) session.send({ messageType: 1 }, PAYLOAD)
+  }
+
+  /** Resolves when every frame has come back. */
+  async stop(): Promise<void> {
+    this.#going = false
+    while (this.#waiting > 0) await sleep(5)
+  }
+
+  end(): void {
+    for (const socket of this.#sockets) socket.destroy()
+  }
+}
+
+/** A relay with its miners, and the CPU time that each of its rounds took for a frame. */
+interface Contender extends Running {
+  name: string
+  miners: Miners
+  cpu: Cpu[]
+}
+
+/** Starts a relay, and connects its miners. They stay connected while those of other relays work. */
+async function contender(name: string, miners: number, start: () => Promise<Running>): Promise<Contender> {
+  const running = await start()
+  const all = new Miners()
   for (let made = 0; made < miners; made += AT_ONCE) {
-    await Promise.all(Array.from({ length: Math.min(AT_ONCE, miners - made) }, mine))
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, miners - made) }, () => all.connect(running.port)))
   }
-  await sleep(WARM_UP_MS)
-  const [before, echoesBefore] = [cpuOf(relay), echoes]
+  return { ...running, name, miners: all, cpu: [] }
+}
+
+/** Has the miners of a relay work for a round, and counts all of its frames, up to the last that comes back. */
+async function round({ relay, miners, cpu }: Contender): Promise<void> {
+  const [before, echoes] = [cpuOf(relay), miners.echoes]
+  miners.start()
   await sleep(seconds * 1000)
+  await miners.stop()
   const after = cpuOf(relay)
   // An echo went through the relay twice.
-  const frames = 2 * (echoes - echoesBefore)
-  for (const socket of sockets) socket.destroy()
-  relay.kill()
-  await once(relay, 'exit')
-  return { user: (after.user - before.user) / frames, system: (after.system - before.system) / frames }
+  const frames = 2 * (miners.echoes - echoes)
+  cpu.push({ user: (after.user - before.user) / frames, system: (after.system - before.system) / frames })
 }
 
 for (const miners of counts) {
-  const found = new Map<string, Cpu[]>([...contenders.keys()].map((name) => [name, []]))
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [name, start] of contenders) found.get(name)!.push(await run(miners, start))
+  const contenders: Contender[] = []
+  for (const { name, start } of [...ways, ...rivals]) contenders.push(await contender(name, miners, start))
+  // Rounds before the measured ones, so that the compiler has optimized what JavaScript does.
+  for (const each of contenders) await round(each)
+  for (const { cpu } of contenders) cpu.length = 0
+  for (let index = 0; index < ROUNDS; index++) {
+    for (const each of index % 2 === 0 ? contenders : contenders.toReversed()) await round(each)
   }
-  console.log(`\n${miners} miners in a closed loop through a relay: CPU of its process, a frame (user + system)`)
-  const beside = (name: string, rival: string): string => {
-    const rivals = found.get(rival)
-    if (rivals === undefined || name === REFERENCE || name === FLOOR) return ''
-    return median(found.get(name)!.map((cpu, round) => totalOf(cpu) / totalOf(rivals[round]!))).toFixed(2)
+  const costsOf = (name: string): number[] => contenders.find((each) => each.name === name)!.cpu.map(totalOf)
+  for (const { name, most } of ways) {
+    const names = [name, ...rivals.map((rival) => rival.name)]
+    report({
+      title: `a relay with ${miners} miners, ${name}: CPU time of a frame`,
+      unit: 'µs',
+      names,
+      costs: names.map(costsOf),
+      targets: rivals.length === 0 ? [] : [{ id: 'P18', rival: REFERENCE, least: 1 / most(miners) }],
+    })
   }
-  for (const [name, each] of found) {
-    const [all, user, system] = [totalOf, (cpu: Cpu) => cpu.user, (cpu: Cpu) => cpu.system].map((figure) =>
-      median(each.map(figure)).toFixed(1),
-    )
-    const ratios = [REFERENCE, FLOOR].map((rival) => beside(name, rival))
-    const compared = ratios[0] === '' ? '' : `  ${ratios[0]} of the reference, ${ratios[1]} of the pipe`
-    console.log(`  ${name.padEnd(24)} ${all!.padStart(6)} µs (${user} + ${system})${compared}`)
+  console.log('  user and system time of a frame, in µs:')
+  for (const { name, relay, miners, cpu } of contenders) {
+    const [user, system] = (['user', 'system'] as const).map((mode) => median(cpu.map((own) => own[mode])).toFixed(1))
+    console.log(`    ${name.padEnd(26)} ${user} + ${system}`)
+    miners.end()
+    relay.kill()
+    await once(relay, 'exit')
   }
 }
 process.exit()

@@ -1,4 +1,5 @@
-import { type Reached, type Row, record, type Target } from './report/record.js'
+import { type Figure, type Reached, type Row, record, type Target } from './report/record.js'
+import { cost, isMet } from './report/targets.js'
 import { confidence, median } from './statistics.js'
 
 /** Results of one comparison. */
@@ -17,6 +18,10 @@ export interface Measured {
  */
 export function report({ title, unit, names, costs, targets }: Measured): Row[] {
   const subject = costs[0]!
+  for (const [index, own] of costs.entries()) {
+    if (!own.every((cost) => Number.isFinite(cost)))
+      throw new Error(`${names[index]} has no cost in a round of ${title}`)
+  }
   const rows = costs.map((own, index): Row => {
     const ratios = own.map((cost, round) => cost / subject[round]!)
     const [low, high] = confidence(ratios)
@@ -44,4 +49,13 @@ export function report({ title, unit, names, costs, targets }: Measured): Row[] 
   }
   record({ kind: 'comparison', title, unit, rounds: subject.length, rows, targets: reached })
   return rows
+}
+
+/** Prints a figure that has a limit of its own, and whether it keeps it, and adds it to the report. */
+export function reportFigure(measured: Omit<Figure, 'kind'>): void {
+  const figure: Figure = { kind: 'figure', ...measured }
+  const { id, title, unit, value, limit, atLeast } = figure
+  const wanted = `${atLeast ? '≥' : '≤'} ${cost(limit)} ${unit}`
+  console.log(`  ${id}: ${title}: ${cost(value)} ${unit}, wanted ${wanted}, ${isMet(figure) ? 'met' : 'MISSED'}`)
+  record(figure)
 }

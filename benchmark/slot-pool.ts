@@ -3,11 +3,12 @@
  * release), beside Buffers and lists of them, and beside native calls of the core (`cargo bench --bench slot_pool`).
  */
 import { strict as assert } from 'node:assert'
-import { execFileSync } from 'node:child_process'
 import { SlotPool } from '../index.js'
 import { compare } from './compare.js'
+import { runBench } from './native.js'
 import type { Target } from './report/record.js'
 import { bufferRivals, readBack, touch } from './rivals/buffers.js'
+import { reportFigure } from './rounds.js'
 
 const WORK = 1000
 /** The least ratio to Buffer.allocUnsafe at each size, with nothing else alive (P1) and with other slices alive (P1b). */
@@ -37,8 +38,16 @@ for (const { size, alone, beside } of SIZES) {
   })
   // The core reads nothing back.
   const native = nativeNanos(size)
-  console.log(`  P2: ${(ours!.nanos - native).toFixed(1)} ns above the core called natively, ${native.toFixed(1)} ns`)
-  for (const others of [1, 4]) {
+  reportFigure({
+    id: 'P2',
+    title: `a message of ${size} B, above the core called natively`,
+    unit: 'ns',
+    value: ours!.nanos - native,
+    limit: 60,
+    atLeast: false,
+  })
+  // From 1 KiB up, the pool's cost does not depend on the size.
+  for (const others of size <= 1024 ? [1, 4] : []) {
     const crowded = poolBeside(size, others)
     await compare({
       title: `a message of ${size} B while ${others === 1 ? 'another slice is' : `${others} others are`} alive`,
@@ -88,11 +97,6 @@ function check(pool: SlotPool, size: number): void {
 
 /** Returns the nanoseconds of a message of `size` bytes in the core, called from Rust. */
 function nativeNanos(size: number): number {
-  const output = execFileSync(
-    'cargo',
-    ['bench', '--quiet', '--package', 'framepool', '--bench', 'slot_pool', '--', String(size)],
-    { encoding: 'utf8' },
-  )
-  const { sizes } = JSON.parse(output.trimEnd().split('\n').at(-1)!) as { sizes: { SlotPool: number }[] }
+  const { sizes } = runBench('framepool', 'slot_pool', '--', String(size)) as { sizes: { SlotPool: number }[] }
   return sizes[0]!.SlotPool
 }

@@ -1,11 +1,8 @@
 /** P14: a frame sealed and opened in one thread, in Rust, beside `codec_sv2` with its buffer pool. */
-import { execFileSync } from 'node:child_process'
+import { runBench } from './native.js'
 import { report } from './rounds.js'
 
-const output = execFileSync('cargo', ['bench', '--quiet', '--package', 'framepool', '--bench', 'sv2_frames'], {
-  encoding: 'utf8',
-})
-const { sizes } = JSON.parse(output.trimEnd().split('\n').at(-1)!) as {
+const { sizes } = runBench('framepool', 'sv2_frames') as {
   sizes: { bytes: number; framepool: number[]; codec_sv2: number[] }[]
 }
 const LEAST: Record<number, number> = { 64: 3, 16384: 1.2 }

@@ -5,6 +5,7 @@ import { strict as assert } from 'node:assert'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Sv2Session } from '../src/sv2/index.js'
+import { reportFigure } from './rounds.js'
 import { startRelayedPool } from './sv2-relayed-pool.js'
 
 const CONNECTIONS = 2000
@@ -51,10 +52,19 @@ const idle = await relay.report()
 relay.stop()
 assert.equal(idle.connections, AT_ONCE + CONNECTIONS)
 
-const each = (after: number, before: number): string =>
-  `${((after - before) / CONNECTIONS / KIB).toFixed(1).padStart(8)} KiB`
 console.log(`\n${CONNECTIONS} connections through a relay, both sides of one`)
-console.log(`  counted by stats(), idle           ${each(idle.memoryBytes, before.memoryBytes)}`)
-console.log(`  counted just after traffic         ${each(busy.memoryBytes, before.memoryBytes)}`)
-console.log(`  growth of the relay's RSS          ${each(idle.rssBytes, before.rssBytes)}`)
+const show = (what: string, after: number, before: number): void =>
+  reportFigure({
+    id: 'P15',
+    title: `memory of an idle connection through the Sv2 relay, ${what}`,
+    unit: 'KiB',
+    value: (after - before) / CONNECTIONS / KIB,
+    limit: 48,
+    atLeast: false,
+  })
+show('as stats() counts it', idle.memoryBytes, before.memoryBytes)
+show('as its process grows', idle.rssBytes, before.rssBytes)
+console.log(
+  `  counted just after traffic: ${((busy.memoryBytes - before.memoryBytes) / CONNECTIONS / KIB).toFixed(1)} KiB`,
+)
 process.exit()

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { buildFacade, root } from './setup.mjs'
 
-const PAGES = ['README.md', 'benchmark/README.md', 'docs/performance.md']
+const PAGES = ['README.md', 'benchmark/README.md', 'docs/performance.md', 'docs/framing.md']
 
 buildFacade()
 const { withTables } = await import(`${root}dist/benchmark/report/tables.js`)

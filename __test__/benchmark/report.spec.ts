@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -10,6 +10,7 @@ import type { Report } from '../../benchmark/report/run.js'
 import { withTables } from '../../benchmark/report/tables.js'
 import { confidence, median, random } from '../../benchmark/statistics.js'
 import { compareCosts } from '../../scripts/operation-costs.mjs'
+import { runToEnd } from '../../scripts/run-to-end.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const report: Report = JSON.parse(readFileSync(join(root, 'benchmark/report.json'), 'utf8'))
@@ -28,12 +29,26 @@ describe('the report', () => {
     }
   })
 
-  it.each(['README.md', 'benchmark/README.md', 'docs/performance.md'])('has the tables of %s', (name) => {
-    const text = readFileSync(join(root, name), 'utf8')
-    expect(text).toContain('<!-- bench:')
-    // If this fails: npm run bench:tables
-    expect(withTables(text, report)).toBe(text)
+  it('has every benchmark, and each came to its end', () => {
+    const folder = join(root, 'benchmark')
+    const benchmarks = readdirSync(folder).filter(
+      (file) => file.endsWith('.ts') && readFileSync(join(folder, file), 'utf8').startsWith('/**'),
+    )
+    const measured = new Set(report.runs.filter(({ ok }) => ok).map(({ name }) => `${name}.ts`))
+    // If this fails: npm run bench -- NAME --report
+    expect(benchmarks.filter((file) => !measured.has(file))).toEqual([])
+    expect(report.runs.filter(({ ok }) => !ok)).toEqual([])
   })
+
+  it.each(['README.md', 'benchmark/README.md', 'docs/performance.md', 'docs/framing.md'])(
+    'has the tables of %s',
+    (name) => {
+      const text = readFileSync(join(root, name), 'utf8')
+      expect(text).toContain('<!-- bench:')
+      // If this fails: npm run bench:tables
+      expect(withTables(text, report)).toBe(text)
+    },
+  )
 
   it('makes other tables of other figures', () => {
     const text = '<!-- bench:targets -->\nold\n<!-- /bench -->'
@@ -43,6 +58,33 @@ describe('the report', () => {
     for (const { records } of slower.runs) for (const result of records) slowDown(result)
     expect(withTables(text, slower)).not.toBe(table)
     expect(() => withTables('<!-- bench:none -->\n<!-- /bench -->', report)).toThrow('there is no table none')
+  })
+
+  it('shows a figure with a limit of its own, and whether it keeps it', () => {
+    const figure = (value: number): Report => {
+      const found: Recorded = {
+        ...{ kind: 'figure', id: 'P19', title: 'a pair' },
+        unit: 'KiB',
+        value,
+        limit: 8,
+        atLeast: false,
+      }
+      return { ...report, runs: [{ ...report.runs[0]!, records: [found] }] }
+    }
+    const table = (value: number): string => withTables('<!-- bench:targets -->\n<!-- /bench -->', figure(value))
+    expect(table(5)).toMatch(/\| P19 +\| a pair +\| +\| ≤ 8 KiB +\| 5 KiB +\|/)
+    expect(table(9)).toContain('| **9 KiB** |')
+    expect(page(figure(5))).toContain('1 of 1 are met')
+    expect(page(figure(9))).toContain('0 of 1 are met')
+  })
+
+  it('says which benchmarks failed, and how', () => {
+    const whole = structuredClone(report)
+    for (const run of whole.runs) run.ok = true
+    expect(page(whole)).not.toContain('<h2>Failed</h2>')
+    Object.assign(whole.runs[0]!, { ok: false, ended: 'no end within 240 s', records: [] })
+    expect(page(whole)).toContain('<h2>Failed</h2>')
+    expect(page(whole).split('no end within 240 s').length - 1).toBe(2)
   })
 
   it('escapes what the page shows', () => {
@@ -55,6 +97,44 @@ describe('the report', () => {
 function slowDown(result: Recorded): void {
   if (result.kind !== 'comparison') return
   for (const target of result.targets) target.ratio /= 100
+}
+
+describe('a run of a benchmark', () => {
+  const run = (source: string, limitSeconds = 30) =>
+    runToEnd(process.execPath, ['-e', source], { limitSeconds, cwd: root, env: process.env })
+
+  it('has what the program printed on both streams, and how it ended', async () => {
+    expect(await run('console.log(1); console.error(2)')).toEqual({
+      output: expect.stringMatching(/1\s+2|2\s+1/),
+      ended: null,
+    })
+    expect((await run('process.exit(3)')).ended).toBe('exit code 3')
+    expect((await run("process.kill(process.pid, 'SIGKILL')")).ended).toBe('killed by SIGKILL')
+    expect((await runToEnd('/no/program', [], { limitSeconds: 30 })).ended).toContain('ENOENT')
+  })
+
+  it('ends when a program hangs, with the processes that it has started', async () => {
+    const child = `require('node:child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'inherit' })`
+    const { output, ended } = await run(`console.log(${child}.pid); setInterval(() => {}, 1000)`, 2)
+    expect(ended).toBe('no end within 2 s')
+    await expect.poll(() => isAlive(Number(output))).toBe(false)
+  })
+
+  it('does not wait for processes that a program has left behind', async () => {
+    const child = `require('node:child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'inherit' })`
+    const { output, ended } = await run(`const left = ${child}; console.log(left.pid); process.exit(1)`)
+    expect(ended).toBe('exit code 1')
+    await expect.poll(() => isAlive(Number(output))).toBe(false)
+  })
+})
+
+/** Returns whether a process runs. One that has ended, but that nobody has asked for, does not. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return false
+  }
 }
 
 const browser = ['chromium', 'chromium-browser', 'google-chrome'].find(

@@ -1,8 +1,8 @@
 import { growthChart } from './charts.js'
 import { text } from './html.js'
-import type { Comparison, Recorded, Table } from './record.js'
+import type { Comparison, Figure, Recorded, Table } from './record.js'
 import { majorOf, majorsOf, type Report, type Run } from './run.js'
-import { cost, short, targetLines } from './targets.js'
+import { cost, isMet, short, targetLines } from './targets.js'
 
 /** Returns the report as one page that needs no other file. */
 export function page(report: Report): string {
@@ -23,6 +23,7 @@ export function page(report: Report): string {
 Commit ${text(commits)}, ${text(dates[0] ?? '')} to ${text(dates.at(-1) ?? '')}, seed ${seed}. The runs took ${minutes.toFixed(1)} minutes.</p>
 <p>All ways to do a piece of work run in turn, round after round. A ratio is another way's cost divided by framepool's, as the median of the rounds;
 the brackets hold the interval in which it lies with 95 % confidence, by the bootstrap. Above 1, framepool is cheaper.</p>
+${failures(report)}
 <h2>Targets</h2>
 ${targets(report)}
 <nav>${names.map((name) => `<a href="#${name}">${text(name)}</a>`).join(' ')}</nav>
@@ -35,27 +36,47 @@ function targets(report: Report): string {
   const lines = targetLines(report)
   if (lines.length === 0) return '<p>No benchmark with a target has run.</p>'
   const majors = majorsOf(report)
-  const head = ['Target', 'Work', 'Beside', 'At least', ...majors.map((major) => `Node ${major}`)]
-  const rows = lines.map(({ id, title, rival, least, reached }) => {
+  const head = ['Target', 'Work', 'Beside', 'Wanted', ...majors.map((major) => `Node ${major}`)]
+  const rows = lines.map(({ id, title, rival, wanted, reached }) => {
     const cells = majors.map((major) => {
       const found = reached.get(major)
       if (found === undefined) return '<td></td>'
-      const { ratio, low, high, subject, beside } = found
-      const verdict = ratio >= least ? 'met' : 'missed'
-      return `<td class="${verdict}"><b>${short(ratio)}×</b> ${verdict}<br>${interval(low, high)}<br>${cost(subject.value)} / ${cost(beside.value)}</td>`
+      const verdict = found.met ? 'met' : 'missed'
+      const details = [
+        ...(found.interval === undefined ? [] : [interval(...found.interval)]),
+        ...(found.costs === undefined ? [] : [found.costs.map(cost).join(' / ')]),
+      ]
+      return `<td class="${verdict}"><b>${[`${text(found.figure)}</b> ${verdict}`, ...details].join('<br>')}</td>`
     })
-    return `<tr><td>${id}</td><td>${text(title)}</td><td>${text(rival)}</td><td>${short(least)}×</td>${cells.join('')}</tr>`
+    return `<tr><td>${id}</td><td>${text(title)}</td><td>${text(rival)}</td><td>${text(wanted)}</td>${cells.join('')}</tr>`
   })
-  const missed = lines.filter(({ least, reached }) => [...reached.values()].some(({ ratio }) => ratio < least)).length
-  return `<p>${lines.length - missed} of ${lines.length} are met on every Node on which they were measured. Each cell has the ratio and both costs: framepool's / the other's.</p>
+  const missed = lines.filter(({ reached }) => [...reached.values()].some(({ met }) => !met)).length
+  return `<p>${lines.length - missed} of ${lines.length} are met on every Node on which they were measured. A cell beside a rival has the ratio and both costs: framepool's / the other's.</p>
 <div class="wide"><table><tr>${head.map((name) => `<th>${text(name)}</th>`).join('')}</tr>${rows.join('')}</table></div>`
+}
+
+/** Names the benchmarks that did not come to their end, so that nobody takes the page for whole. */
+function failures({ runs }: Report): string {
+  const failed = runs.filter(({ ok }) => !ok)
+  if (failed.length === 0) return ''
+  const lines = failed.map(
+    (run) =>
+      `<li><a href="#${run.name}">${text(run.name)}</a> on Node ${majorOf(run.node)}: ${text(howEnded(run))}</li>`,
+  )
+  return `<h2>Failed</h2><p>These benchmarks did not come to their end, so figures of theirs may be missing.</p><ul>${lines.join('')}</ul>`
+}
+
+function howEnded({ ended }: Run): string {
+  return ended ?? 'for an unknown reason'
 }
 
 /** The runs of one benchmark, on several Nodes. */
 function section(runs: Run[]): string {
   const [{ name }] = runs as [Run]
-  const parts = runs.map(({ node, commit, ok, seconds, output, records }) => {
-    const heading = `<h3>Node ${majorOf(node)}${ok ? '' : ': <b class="missed">failed</b>'}</h3>`
+  const parts = runs.map((run) => {
+    const { node, commit, ok, seconds, output, records } = run
+    const verdict = ok ? '' : `: <b class="missed">failed</b>, ${text(howEnded(run))}`
+    const heading = `<h3>Node ${majorOf(node)}${verdict}</h3>`
     const shown = records.map(result).join('\n')
     return `${runs.length > 1 || !ok ? heading : ''}${shown}
 <details${records.length === 0 || !ok ? ' open' : ''}><summary>What it printed, ${seconds.toFixed(0)} s, at ${text(commit)}</summary><pre>${text(output.trim())}</pre></details>`
@@ -71,7 +92,16 @@ function result(recorded: Recorded): string {
       return growthChart(recorded)
     case 'table':
       return table(recorded)
+    case 'figure':
+      return figure(recorded)
   }
+}
+
+function figure(found: Figure): string {
+  const { id, title, unit, value, limit, atLeast } = found
+  const met = isMet(found)
+  const wanted = `${id} wants ${atLeast ? '≥' : '≤'} ${cost(limit)} ${unit}`
+  return `<p class="${met ? 'met' : 'missed'}">${text(title)}: <b>${cost(value)} ${text(unit)}</b>; ${text(wanted)}: ${met ? 'met' : 'missed'}.</p>`
 }
 
 /** A bar for each way, on one scale from 0, with its interval. */

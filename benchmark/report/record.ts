@@ -63,10 +63,27 @@ export interface Table {
   note: string
 }
 
-export type Recorded = Comparison | Growth | Table
+/** A figure with a limit of its own, beside no rival. */
+export interface Figure {
+  kind: 'figure'
+  /** Name of the target in benchmark/README.md. */
+  id: string
+  title: string
+  unit: string
+  value: number
+  limit: number
+  /** Whether the figure must be at least `limit`. Otherwise it must be at most that. */
+  atLeast: boolean
+}
+
+export type Recorded = Comparison | Growth | Table | Figure
+
+const file = process.env.FRAMEPOOL_BENCH_RECORDS
+
+/** Whether this run is for the report, which leaves no benchmark more than a minute or two. */
+export const FOR_REPORT = file !== undefined
 
 /** Adds a result to the report, if this run is for one: `npm run bench -- --report` names the file. */
 export function record(result: Recorded): void {
-  const file = process.env.FRAMEPOOL_BENCH_RECORDS
   if (file !== undefined) appendFileSync(file, `${JSON.stringify(result)}\n`)
 }

@@ -11,8 +11,10 @@ export interface Run {
   /** Time at which the run began, in ISO 8601. */
   date: string
   seconds: number
-  /** Whether the benchmark found its results right. */
+  /** Whether the benchmark came to its end and found its results right. */
   ok: boolean
+  /** How it ended if it is not `ok`, for example `exit code 1` or `no end within 300 s`. */
+  ended?: string
   /** Output of the benchmark. */
   output: string
   records: Recorded[]

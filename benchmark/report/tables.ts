@@ -39,6 +39,7 @@ export const tables: Record<string, (report: Report) => string> = {
   readme: readmeTable,
   targets: targetsMarkdown,
   all: allTable,
+  frames: (report) => tableOf(report, /^frames of |^a server of frames of .*: time of a frame$/),
 }
 
 /** Returns the tables' text for the README. A work that no run in the report has measured is left out. */
@@ -54,6 +55,30 @@ function readmeTable(report: Report): string {
     })
     return cells.every((cell) => cell === '') ? [] : [[work, rival, ...cells]]
   })
+  return markdownTable(['Work', 'Beside', ...majors.map((major) => `Node ${major}`)], rows)
+}
+
+/** Returns a table of the comparisons whose title matches, with both costs on each Node. */
+function tableOf(report: Report, wanted: RegExp): string {
+  const majors = majorsOf(report)
+  const lines = new Map<string, { title: string; rival: string; cells: Map<number, string> }>()
+  for (const major of majors) {
+    for (const { title, unit, rows } of comparisonsOf(report, major).filter(({ title }) => wanted.test(title))) {
+      for (const { name, value, ratio } of rows.slice(1)) {
+        const key = JSON.stringify([title, name])
+        const line = lines.get(key) ?? { title, rival: name, cells: new Map() }
+        const factor = `${short(ratio)}×`
+        const bold = ratio < 1 ? `**${factor}**` : factor
+        line.cells.set(major, `${bold} (${cost(rows[0]!.value)} / ${cost(value)} ${unit})`)
+        lines.set(key, line)
+      }
+    }
+  }
+  const rows = [...lines.values()].map(({ title, rival, cells }) => [
+    title,
+    rival,
+    ...majors.map((major) => cells.get(major) ?? ''),
+  ])
   return markdownTable(['Work', 'Beside', ...majors.map((major) => `Node ${major}`)], rows)
 }
 

@@ -12,15 +12,20 @@ export class RegionViews extends ShownMemory {
 
   /** Returns a view of `length` bytes from `offset`, where a message begins. It can be one that was returned before. */
   usualView(offset: number, length: number): Uint8Array {
-    if (offset !== this.#offset || length !== this.#length) {
-      this.#offset = offset
-      this.#length = length
-      this.#view = null
-      return this.view(offset, length)
-    }
+    if (offset !== this.#offset || length !== this.#length) return this.#otherView(offset, length)
     const known = this.#view
     // A script may have detached it. Then it has no elements, as a view of 0 bytes, which could not be mended.
-    if (known?.[0] !== undefined) return known
+    return known?.[0] !== undefined ? known : this.#keptView(offset, length)
+  }
+
+  #otherView(offset: number, length: number): Uint8Array {
+    this.#offset = offset
+    this.#length = length
+    this.#view = null
+    return this.view(offset, length)
+  }
+
+  #keptView(offset: number, length: number): Uint8Array {
     const view = this.view(offset, length)
     this.#view = view
     return view

@@ -39,15 +39,8 @@ export class Slice implements Disposable {
   #view: Uint8Array | null
 
   /** @internal */
-  constructor(
-    key: symbol,
-    memory: SliceMemory,
-    offset: number,
-    length: number,
-    slot: number,
-    view: Uint8Array | null = null,
-  ) {
-    if (key !== sliceKey) throw invalidArgType('a Slice comes from getDataOwned() or Slice.from()')
+  constructor(key: symbol, memory: SliceMemory, offset: number, length: number, slot: number, view: Uint8Array | null) {
+    if (key !== sliceKey) refuseKey()
     this.#memory = memory
     this.#offset = offset
     this.#length = length
@@ -78,7 +71,7 @@ export class Slice implements Disposable {
    */
   static from(bytes: Uint8Array): Slice {
     const source = nativeBytesArgument(bytes, 'bytes')
-    return makeSlice(heapMemory(copyToHeap(source)), 0, lengthOf(source), 0)
+    return makeSlice(heapMemory(copyToHeap(source)), 0, lengthOf(source), 0, null)
   }
 
   /**
@@ -86,10 +79,9 @@ export class Slice implements Disposable {
    * whole region of the pool: see `copy()`.
    */
   get bytes(): Uint8Array {
-    const memory = this.#live()
-    let view = this.#view
-    if (!isShown(view, this.#length)) view = this.#view = memory.view(this.#offset, this.#length, this.#slot)
-    return view
+    // A released slice has no view, and a view of no bytes has no element.
+    const view = this.#view
+    return view !== null && view[0] !== undefined ? view : this.#shown()
   }
 
   /** Length in bytes. */
@@ -139,6 +131,14 @@ export class Slice implements Disposable {
     this.release()
   }
 
+  /** Returns the view of the bytes, which is made if there is none or if a script has detached it. */
+  #shown(): Uint8Array {
+    const memory = this.#live()
+    let view = this.#view
+    if (!isShown(view, this.#length)) view = this.#view = memory.view(this.#offset, this.#length, this.#slot)
+    return view
+  }
+
   #live(): SliceMemory {
     if (this.#memory === null) throw new FramePoolError('ERR_RELEASED', 'the slice was released')
     return this.#memory
@@ -150,16 +150,20 @@ export class Slice implements Disposable {
   }
 }
 
+function refuseKey(): never {
+  throw invalidArgType('a Slice comes from getDataOwned() or Slice.from()')
+}
+
 /**
- * Makes a slice of `length` bytes at `offset` of `memory`, in a slot of a pool (1 to 32) or on the heap (0). `view` shows them already, if
- * it is given.
+ * Makes a slice of `length` bytes at `offset` of `memory`, in a slot of a pool (1 to 32) or on the heap (0). `view` shows them already, unless
+ * it is null.
  */
 export function makeSlice(
   memory: SliceMemory,
   offset: number,
   length: number,
   slot: number,
-  view: Uint8Array | null = null,
+  view: Uint8Array | null,
 ): Slice {
   return new Slice(sliceKey, memory, offset, length, slot, view)
 }

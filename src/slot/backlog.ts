@@ -95,16 +95,18 @@ export class Backlog implements SlotBacklog {
 
   /** Notes a release. `known` are the pending bytes that native code knows of. Returns false if native code must be told at once. */
   release(bit: number, known: number): boolean {
-    if (this.written !== 0 || known !== 0 || this.takenCount !== 0) {
-      this.releasedLater |= bit
-    } else if (this.alone !== 0) {
-      this.lastLength = this.alone
-      this.alone = 0
-      // The count is a word of the control block.
-      return ++this.cameAndWent !== MAX_BYTES
-    } else {
-      this.released |= bit
-    }
+    if (this.alone === 0 || this.written !== 0 || known !== 0 || this.takenCount !== 0)
+      return this.#releaseBeside(bit, known)
+    this.lastLength = this.alone
+    this.alone = 0
+    // The count is a word of the control block.
+    return ++this.cameAndWent !== MAX_BYTES
+  }
+
+  /** Notes the release of a slice that was not alone, or that native code has been told of. */
+  #releaseBeside(bit: number, known: number): true {
+    if (this.written !== 0 || known !== 0 || this.takenCount !== 0) this.releasedLater |= bit
+    else this.released |= bit
     return true
   }
 

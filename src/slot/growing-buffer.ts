@@ -36,9 +36,7 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
   getWritable(length: number): Uint8Array {
     const memory = this.#memory
     // The sum is checked, too: offsets and lengths are 32 bits wide in the native core.
-    if (!Number.isInteger(length) || length < 0 || memory.length + length > MAX_BYTES) {
-      integerArgument(length, 'length', 0, MAX_BYTES - memory.length)
-    }
+    if (!Number.isInteger(length) || length < 0 || memory.length + length > MAX_BYTES) refuse(length, memory)
     return memory.writable(length)
   }
 
@@ -109,4 +107,9 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
     // A detached array has no bytes, and set() would refuse it.
     copyInto(room, bytes, 0)
   }
+}
+
+/** Throws the error for a length that is no number of bytes, or that is more than a message may still take. */
+function refuse(length: number, memory: GrowingMemory): void {
+  integerArgument(length, 'length', 0, MAX_BYTES - memory.length)
 }

@@ -152,36 +152,47 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
   }
 
   writable(length: number): Uint8Array {
-    // A heap buffer stays with its message even when that is truncated to nothing.
-    if (this.#known === 0 && this.#heap === null && !this.#closed) {
-      const backlog = this.#backlog
-      const { written } = backlog
-      if (written === 0) {
-        if (this.#live === 0) {
-          if (length <= this.capacity) return this.#beginAlone(backlog, length)
-        } else if (length <= backlog.room) {
-          return this.#beginBehind(backlog, length)
-        }
-        return this.#find(backlog, length)
-      } else if (backlog.fits(written + length) && (this.#live !== 0 || backlog.startSlot === 0)) {
-        // This does not hold if the slices before these bytes are gone: the pool then starts again, and places the bytes elsewhere.
-        backlog.written = written + length
-        return this.view(backlog.start + written, length, 0)
-      }
+    const backlog = this.#backlog
+    // Most messages begin with nothing alive. What they need is kept short, and rarer cases apart, so that V8 can inline it into its callers.
+    if (
+      this.#live === 0 &&
+      backlog.written === 0 &&
+      this.#known === 0 &&
+      // A heap buffer stays with its message even when that is truncated to nothing.
+      this.#heap === null &&
+      !this.#closed &&
+      length <= this.capacity
+    ) {
+      return this.#beginAlone(backlog, length)
     }
-    return this.ask(length)
+    return this.#writableBeside(backlog, length)
+  }
+
+  /** Returns `length` more bytes while other slices are alive, or behind bytes that are written. */
+  #writableBeside(backlog: Backlog, length: number): Uint8Array {
+    if (this.#known !== 0 || this.#heap !== null || this.#closed) return this.ask(length)
+    const { written } = backlog
+    if (written === 0) {
+      return this.#live !== 0 && length <= backlog.room
+        ? this.#beginBehind(backlog, length)
+        : this.#find(backlog, length)
+    }
+    // This does not hold if the slices before these bytes are gone: the pool then starts again, and places the bytes elsewhere.
+    if (!backlog.fits(written + length) || (this.#live === 0 && backlog.startSlot !== 0)) return this.ask(length)
+    backlog.written = written + length
+    return this.view(backlog.start + written, length, 0)
   }
 
   #beginAlone(backlog: Backlog, length: number): Uint8Array {
     // Native code would place these bytes behind the slices that were taken, which are gone by now.
     if (backlog.takenCount !== 0 && length !== 0) this.settle()
     backlog.beginAlone(length)
-    return this.#begin(0, length, 1)
+    return this.#begin(0, length)
   }
 
   #beginBehind(backlog: Backlog, length: number): Uint8Array {
     backlog.beginBehind(length)
-    return this.#begin(backlog.start, length, backlog.startSlot)
+    return this.#begin(backlog.start, length)
   }
 
   /** Asks native code where a message goes that begins with `length` bytes. */
@@ -201,9 +212,9 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
     return this.pending(0, length)
   }
 
-  #begin(offset: number, length: number, slot: number): Uint8Array {
-    if (!this.#isRead) return this.view(offset, length, 0)
-    const view = this.view(offset, length, slot)
+  #begin(offset: number, length: number): Uint8Array {
+    if (!this.#isRead || length === 0) return this.view(offset, length, 0)
+    const view = this.#region.usualView(offset, length)
     this.#begun = view
     this.#begunLength = length
     return view
@@ -212,9 +223,12 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
   take(): Slice {
     const backlog = this.#backlog
     // A closed pool has nothing written.
-    if (backlog.written !== 0) {
-      return backlog.startSlot === 0 ? this.#takeAlone(backlog) : this.#takeBehind(backlog)
-    }
+    return backlog.written !== 0 && backlog.startSlot === 0 ? this.#takeAlone(backlog) : this.#takeBeside(backlog)
+  }
+
+  /** Takes a message that was begun while other slices were alive, or of which native code knows. */
+  #takeBeside(backlog: Backlog): Slice {
+    if (backlog.written !== 0) return this.#takeBehind(backlog)
     this.checkOpen()
     let place: SlicePlace
     try {
@@ -226,7 +240,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
     const heap = this.#heap
     this.#heap = null
     const { slot, offset, length, heapIndex, heapGeneration } = place
-    const slice = makeSlice(this.claim(slot, heapIndex, heapGeneration, heap), offset, length, slot)
+    const slice = makeSlice(this.claim(slot, heapIndex, heapGeneration, heap), offset, length, slot, null)
     if (slot === 0 && length > 0) tellFallback(this.source, length)
     return slice
   }

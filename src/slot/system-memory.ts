@@ -66,7 +66,7 @@ export class SystemMemory implements GrowingMemory {
     this.#shown = null
     this.length = 0
     if (!isNew) this.taken()
-    return makeSlice(heapMemory(slice, this.#slices, shown), 0, length, 0)
+    return makeSlice(heapMemory(slice, this.#slices, shown), 0, length, 0, null)
   }
 
   holds(source: Uint8Array): boolean {

@@ -94,7 +94,7 @@ function sliceOf({ handle, region, onHeap, slot, offset, length, batch, tag }: A
   const { index, generation } = handle
   const memory = onHeap ? heapMemory({ index, generation }) : borrowedMemory(region, slot, handle)
   if (batch !== null) return makeFramedBatch({ memory, slot, offset }, batch, false, tag)
-  return makeSlice(memory, offset, length, slot)
+  return makeSlice(memory, offset, length, slot, null)
 }
 
 function allocationOf({ handle, bytes, bufferSize }: ArrivedAllocation): BudgetAllocation {

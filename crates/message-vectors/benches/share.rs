@@ -9,7 +9,7 @@ use mining_sv2::SubmitSharesStandard;
 const SHARES: u32 = 1_000;
 /// Rounds, and how often each handles all shares.
 const ROUNDS: usize = 21;
-const REPEATS: u32 = 200;
+const REPEATS: u32 = 50;
 
 fn share(index: u32) -> SubmitSharesStandard {
     SubmitSharesStandard {

@@ -1,0 +1,5 @@
+export function runToEnd(
+  program: string,
+  args: string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv; limitSeconds: number },
+): Promise<{ output: string; ended: string | null }>
