@@ -293,6 +293,16 @@ export function readArrivedSlice(into: Mutable<ArrivedSlice>): void {
 
 /** Reads what the last call has taken into this isolate. Returns the one of the records that it has filled. */
 export function readArrivedMovable(into: Arrivals): ArrivedMovable {
+  if (control[Word.Kind] !== Kind.Slice || control[Word.Came] !== 0) return readOther(into)
+  const slice: Mutable<ArrivedSlice> = into.slice
+  readArrivedSlice(slice)
+  slice.batch = null
+  slice.tag = undefined
+  return slice
+}
+
+/** Reads what has come if it is more than a slice. */
+function readOther(into: Arrivals): ArrivedMovable {
   const kind: Kind = control[Word.Kind]!
   const came = control[Word.Came]!
   const tag = (came & 2) === 0 ? undefined : readTag()

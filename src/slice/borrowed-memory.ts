@@ -32,11 +32,11 @@ class BorrowedMemory implements SliceMemory {
     this.#count++
     const known = this.#slices[slot]
     if (known === undefined) {
-      this.#slices[slot] = { index: slice.index, generation: slice.generation }
-      return
+      this.#slices[slot] = { ...slice }
+    } else {
+      known.index = slice.index
+      known.generation = slice.generation
     }
-    known.index = slice.index
-    known.generation = slice.generation
   }
 
   view(offset: number, length: number): Uint8Array {
@@ -81,11 +81,12 @@ const regions: (BorrowedMemory | undefined)[] = []
  */
 export function borrowedMemory(region: Handle, slot: number, slice: Handle): SliceMemory {
   const known = regions[region.index]
-  if (known !== undefined) {
-    known.add(slot, slice)
-    return known
-  }
-  const { index, generation } = region
+  if (known === undefined) return newMemory(region, slot, slice)
+  known.add(slot, slice)
+  return known
+}
+
+function newMemory({ index, generation }: Handle, slot: number, slice: Handle): SliceMemory {
   const memory = new BorrowedMemory({ index, generation })
   regions[index] = memory
   memory.add(slot, slice)

@@ -76,9 +76,12 @@ export function signalArgument(value: unknown): void {
 
 /** Returns `value` if it is an object. Throws `ERR_INVALID_ARG_TYPE` otherwise. */
 export function objectArgument<T>(value: T, name: string): T {
-  if (typeof value !== 'object' || value === null)
-    throw invalidArgType(`${name} must be an object, not ${kindOf(value)}`)
+  if (typeof value !== 'object' || value === null) refuse(value, name)
   return value
+}
+
+function refuse(value: unknown, name: string): never {
+  throw invalidArgType(`${name} must be an object, not ${kindOf(value)}`)
 }
 
 /** Returns `value` if it is an object, and no options if it is undefined. Throws `ERR_INVALID_ARG_TYPE` otherwise. */
