@@ -70,38 +70,54 @@ const rivals: { name: string; start: () => Promise<Running> }[] =
         { name: FLOOR, start: () => program(`${programs}/pipe`) },
       ]
 
-/** Miners of one relay, which work while `going` is set: each sends a frame when the last has come back. */
+/** A miner, which sends a frame when the last has come back. */
+interface Miner {
+  session: Sv2Session
+  /** Whether a frame of it is under way. */
+  waits: boolean
+}
+
+/** Miners of one relay, which work from `start()` to `stop()`. */
 class Miners {
   echoes = 0
+  /** Connections that the relay, or its way to the mining pool, has lost. */
+  lost = 0
   #going = false
-  #waiting = 0
-  readonly #sessions: Sv2Session[] = []
+  readonly #miners: Miner[] = []
   readonly #sockets: Socket[] = []
 
   async connect(port: number): Promise<void> {
     const session = Sv2Session.initiator({ authorityPublicKey })
+    const miner: Miner = { session, waits: false }
     const socket = connect(port, '127.0.0.1')
     socket.on('error', () => {})
+    socket.on('close', () => {
+      this.lost++
+      miner.waits = false
+    })
     this.#sockets.push(socket)
     session.attach(socket, (batch) => {
       this.echoes += batch.length
       if (this.#going) session.send({ messageType: 1 }, PAYLOAD)
-      else this.#waiting -= batch.length
+      else miner.waits = false
     })
     await session.established()
-    this.#sessions.push(session)
+    this.#miners.push(miner)
   }
 
   start(): void {
     this.#going = true
-    this.#waiting = this.#sessions.length
-    for (const session of this.#sessions) session.send({ messageType: 1 }, PAYLOAD)
+    for (const miner of this.#miners) {
+      if (miner.session.state !== 'transport') continue
+      miner.waits = true
+      miner.session.send({ messageType: 1 }, PAYLOAD)
+    }
   }
 
   /** Resolves when every frame has come back. */
   async stop(): Promise<void> {
     this.#going = false
-    while (this.#waiting > 0) await sleep(5)
+    while (this.#miners.some(({ waits }) => waits)) await sleep(2)
   }
 
   end(): void {
@@ -159,10 +175,11 @@ for (const miners of counts) {
     })
   }
   console.log('  user and system time of a frame, in µs:')
-  for (const { name, relay, miners, cpu } of contenders) {
+  for (const { name, relay, miners: all, cpu } of contenders) {
     const [user, system] = (['user', 'system'] as const).map((mode) => median(cpu.map((own) => own[mode])).toFixed(1))
     console.log(`    ${name.padEnd(26)} ${user} + ${system}`)
-    miners.end()
+    if (all.lost > 0) console.log(`      and ${all.lost} connections were lost`)
+    all.end()
     relay.kill()
     await once(relay, 'exit')
   }
