@@ -2,19 +2,19 @@
 //!
 //! Each look is a call of the system, and usually puts the thread to sleep and wakes it up again. With many links, news of one come
 //! while those of another are dealt with, so that a thread which looks at once finds one or two each time. A thread that rests a
-//! moment finds those of many, and spends up to a quarter less on each.
+//! moment finds those of many, and spends less on each.
 
 use std::time::Duration;
 
 /// Time between two looks at a crowd. A frame waits for its thread no longer than that.
-const BETWEEN: Duration = Duration::from_micros(250);
+const BETWEEN: Duration = Duration::from_micros(400);
 
 /// Silence that ends a crowd.
 const LULL: Duration = Duration::from_millis(1);
 
 /// Time for which a link of a crowd is still between two frames. Busier ones are better served at once: a rest would be much of the
 /// time in which each waits for its next frame.
-const STILL: Duration = Duration::from_millis(1);
+const STILL: Duration = Duration::from_micros(500);
 
 /// Time in which the links of a crowd are counted.
 const WINDOW: Duration = Duration::from_millis(4);
@@ -87,15 +87,15 @@ mod tests {
     fn many_busy_links_let_the_thread_rest_until_the_next_look() {
         let (pace, now) = run(100, 50, 200);
         assert_eq!(pace.rest(now), Some(BETWEEN));
-        assert_eq!(pace.rest(now + micros(240)), Some(micros(10)));
-        assert_eq!(pace.rest(now + micros(250)), None);
+        assert_eq!(pace.rest(now + micros(390)), Some(micros(10)));
+        assert_eq!(pace.rest(now + micros(400)), None);
         assert_eq!(pace.rest(now + micros(900)), None);
     }
 
     #[test]
     fn a_few_busy_links_are_served_at_once() {
         for links in 1..=16 {
-            let (pace, now) = run(links, 50, 10_000);
+            let (pace, now) = run(links, 25, 10_000);
             assert_eq!(pace.rest(now), None, "{links} links");
         }
     }
