@@ -6,21 +6,28 @@
 
 use std::time::Duration;
 
-/// Time between two looks at a crowd. A frame waits for its thread no longer than that.
-const BETWEEN: Duration = Duration::from_micros(400);
+/// The longest time between two looks at a crowd. A frame waits for its thread no longer than that.
+const LONGEST: Duration = Duration::from_millis(1);
 
-/// Silence that ends a crowd.
-const LULL: Duration = Duration::from_millis(1);
+/// The time between two looks is this part of the time for which links are still between two frames, so that it adds little to that.
+const PART: u32 = 3;
 
-/// Time for which a link of a crowd is still between two frames. Busier ones are better served at once: a rest would be much of the
-/// time in which each waits for its next frame.
+/// Time for which a link of a crowd is still between two frames. Busier ones are better served at once.
 const STILL: Duration = Duration::from_micros(500);
 
 /// Time in which the links of a crowd are counted.
 const WINDOW: Duration = Duration::from_millis(4);
 
 /// Links that make a crowd.
-const CROWD: usize = 16;
+const CROWD: u32 = 16;
+
+/// Links that had been still and moved.
+#[derive(Clone, Copy, Default)]
+struct Moved {
+    links: u32,
+    /// Time for which they had been still, together.
+    still: Duration,
+}
 
 /// The pace of one thread.
 #[derive(Default)]
@@ -29,35 +36,39 @@ pub(super) struct Pace {
     looked: Duration,
     /// Time at which the present window began.
     began: Duration,
-    /// Links that had been still and moved, in the present window and in the one before it.
-    links: [usize; 2],
+    /// What moved in the present window, and in the one before it.
+    moved: [Moved; 2],
 }
 
 impl Pace {
-    /// Notes that the thread looked at `now`, and whatever it found.
+    /// Notes that the thread looked at `now`, whatever it found.
     pub(super) fn look(&mut self, now: Duration) {
-        if now.saturating_sub(self.looked) >= LULL {
-            self.began = now;
-            self.links = [0, 0];
-        } else if now.saturating_sub(self.began) >= WINDOW {
-            self.began = now;
-            self.links = [0, self.links[0]];
-        }
         self.looked = now;
+        let elapsed = now.saturating_sub(self.began);
+        if elapsed >= WINDOW {
+            self.began = now;
+            let before = if elapsed < 2 * WINDOW { self.moved[0] } else { Moved::default() };
+            self.moved = [Moved::default(), before];
+        }
     }
 
     /// Notes that bytes moved on a link on which none had moved since `moved`.
     pub(super) fn note(&mut self, moved: Duration) {
-        if self.looked.saturating_sub(moved) >= STILL {
-            self.links[0] += 1;
+        let still = self.looked.saturating_sub(moved);
+        if still >= STILL {
+            self.moved[0].links += 1;
+            self.moved[0].still += still;
         }
     }
 
     /// Returns how long the thread rests before it looks again, if it does.
     pub(super) fn rest(&self, now: Duration) -> Option<Duration> {
-        let rest = (self.looked + BETWEEN).checked_sub(now)?;
-        let crowded = self.links.into_iter().max() >= Some(CROWD);
-        (crowded && !rest.is_zero()).then_some(rest)
+        let Moved { links, still } = self.moved.into_iter().max_by_key(|moved| moved.links)?;
+        if links < CROWD {
+            return None;
+        }
+        let between = (still / links / PART).min(LONGEST);
+        (self.looked + between).checked_sub(now).filter(|rest| !rest.is_zero())
     }
 }
 
@@ -84,12 +95,19 @@ mod tests {
     }
 
     #[test]
-    fn many_busy_links_let_the_thread_rest_until_the_next_look() {
-        let (pace, now) = run(100, 50, 200);
-        assert_eq!(pace.rest(now), Some(BETWEEN));
-        assert_eq!(pace.rest(now + micros(390)), Some(micros(10)));
-        assert_eq!(pace.rest(now + micros(400)), None);
+    fn many_links_let_the_thread_rest_for_a_part_of_the_time_that_they_are_still() {
+        // Each is still for 1.5 ms.
+        let (pace, now) = run(30, 50, 10_000);
+        assert_eq!(pace.rest(now), Some(micros(500)));
+        assert_eq!(pace.rest(now + micros(490)), Some(micros(10)));
+        assert_eq!(pace.rest(now + micros(500)), None);
         assert_eq!(pace.rest(now + micros(900)), None);
+    }
+
+    #[test]
+    fn the_rest_has_a_limit() {
+        let (pace, now) = run(1000, 50, 10_000);
+        assert_eq!(pace.rest(now), Some(LONGEST));
     }
 
     #[test]
@@ -102,14 +120,14 @@ mod tests {
 
     #[test]
     fn seldom_frames_are_passed_on_at_once() {
-        let (pace, now) = run(1000, 1000, 1000);
+        let (pace, now) = run(1000, 1000, 10_000);
         assert_eq!(pace.rest(now), None);
     }
 
     #[test]
-    fn a_lull_ends_a_crowd() {
-        let (mut pace, now) = run(100, 50, 200);
-        pace.look(now + LULL);
-        assert_eq!(pace.rest(now + LULL), None);
+    fn silence_ends_a_crowd() {
+        let (mut pace, now) = run(1000, 50, 10_000);
+        pace.look(now + 2 * WINDOW);
+        assert_eq!(pace.rest(now + 2 * WINDOW), None);
     }
 }
