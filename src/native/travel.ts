@@ -301,7 +301,7 @@ export function readArrivedMovable(into: Arrivals): ArrivedMovable {
   return slice
 }
 
-/** Reads what has come if it is more than a slice. */
+/** Reads what has come if it is anything but a slice alone. */
 function readOther(into: Arrivals): ArrivedMovable {
   const kind: Kind = control[Word.Kind]!
   const came = control[Word.Came]!

@@ -168,7 +168,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
     return this.#writableBeside(backlog, length)
   }
 
-  /** Returns `length` more bytes while other slices are alive, or behind bytes that are written. */
+  /** Returns `length` more bytes in all other cases. */
   #writableBeside(backlog: Backlog, length: number): Uint8Array {
     if (this.#known !== 0 || this.#heap !== null || this.#closed) return this.ask(length)
     const { written } = backlog

@@ -1,34 +1,58 @@
 /**
- * Node's classes of streams and sockets. Node takes milliseconds to load them, and a program that shows no stream to framepool does not
- * need them: they are loaded when the first is looked at.
+ * Node's classes of streams and sockets, as they are when they are first needed. Node takes milliseconds to load them, and a program that
+ * has no stream for framepool needs none. Scripts may replace them and their methods later.
  */
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
-type NodeStream = typeof import('node:stream')
-type NodeNet = typeof import('node:net')
+type NodeStream = Pick<typeof import('node:stream'), 'Duplex' | 'Readable' | 'Writable' | 'getDefaultHighWaterMark'>
+
+/** Methods of all streams. Those of one stream may be replaced. */
+interface StreamMethods {
+  cork(this: Duplex): void
+  uncork(this: Duplex): void
+  destroy(this: Duplex, error?: Error): unknown
+  removeListener(this: Duplex, event: string, listener: () => void): unknown
+  /** The getter of the number of bytes that a stream holds. */
+  writableLength(this: Duplex): number
+}
 
 let stream: NodeStream | undefined
-let net: NodeNet | undefined
+let methods: StreamMethods | undefined
+let socketClass: typeof Socket | undefined
+let pause: ((this: Socket) => void) | undefined
 
-/** Returns `node:stream`. */
+/** Returns what framepool needs of `node:stream`. */
 export function nodeStream(): NodeStream {
-  stream ??= process.getBuiltinModule('node:stream')
+  if (stream !== undefined) return stream
+  const { Duplex, Readable, Writable, getDefaultHighWaterMark } = process.getBuiltinModule('node:stream')
+  stream = { Duplex, Readable, Writable, getDefaultHighWaterMark }
   return stream
 }
 
-/** Returns `node:net`. */
-export function nodeNet(): NodeNet {
-  net ??= process.getBuiltinModule('node:net')
-  return net
+/** Returns the methods of all streams. */
+export function streamMethods(): StreamMethods {
+  if (methods !== undefined) return methods
+  const { prototype } = nodeStream().Duplex
+  const { cork, uncork, destroy, removeListener } = prototype
+  const writableLength = Object.getOwnPropertyDescriptor(prototype, 'writableLength')!.get!
+  methods = { cork, uncork, destroy, removeListener, writableLength } as StreamMethods
+  return methods
 }
 
 /** Returns whether `value` is a `net.Socket`. */
 export function isSocket(value: unknown): value is Socket {
-  return value instanceof nodeNet().Socket
+  socketClass ??= process.getBuiltinModule('node:net').Socket
+  return value instanceof socketClass
 }
 
-/** Removes a listener with the method of all streams: that of `socket` may be replaced. */
+/** Pauses a socket by the method of all sockets: that of `socket` may be replaced. */
+export function pauseSocket(socket: Socket): void {
+  pause ??= process.getBuiltinModule('node:net').Socket.prototype.pause
+  pause.call(socket)
+}
+
+/** Removes a listener by the method of all streams: that of `socket` may be replaced. */
 export function removeListener(socket: Duplex, event: string, listener: (...args: never[]) => void): void {
-  nodeStream().Duplex.prototype.removeListener.call(socket, event, listener as () => void)
+  streamMethods().removeListener.call(socket, event, listener as () => void)
 }

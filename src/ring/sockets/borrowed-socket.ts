@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { nodeStream, removeListener } from '../../support/streams.js'
+import { removeListener, streamMethods } from '../../support/streams.js'
 import { callSafely } from '../../support/thrown.js'
 import { setImmediate } from '../../support/timers.js'
 import { type DirectRead, type DirectTarget, readDirectly } from './direct-read.js'
@@ -80,7 +80,7 @@ export class BorrowedSocket {
     try {
       this.socket.destroy(error)
     } catch {
-      nodeStream().Duplex.prototype.destroy.call(this.socket, error)
+      streamMethods().destroy.call(this.socket, error)
     }
   }
 

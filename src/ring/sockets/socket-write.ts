@@ -1,21 +1,18 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { nodeStream } from '../../support/streams.js'
+import { streamMethods } from '../../support/streams.js'
 import type { Failure } from '../../support/thrown.js'
 import { setImmediate } from '../../support/timers.js'
 import { type RingSource, views } from '../source.js'
 
-/** The intrinsic getter of the bytes that a stream holds. */
-let writableLength: (() => number) | undefined
-
 /** Begins to gather writes, by the intrinsic method: with that of the socket, bytes could stay corked forever. */
 export function cork(socket: Duplex): void {
-  nodeStream().Duplex.prototype.cork.call(socket)
+  streamMethods().cork.call(socket)
 }
 
 /** Passes on the gathered writes. */
 export function uncork(socket: Duplex): void {
-  nodeStream().Duplex.prototype.uncork.call(socket)
+  streamMethods().uncork.call(socket)
 }
 
 /** Events of a write to a socket. */
@@ -31,8 +28,7 @@ export interface WriteEvents {
  * its own getter claims.
  */
 export function heldBy(socket: Duplex): number {
-  writableLength ??= Object.getOwnPropertyDescriptor(nodeStream().Duplex.prototype, 'writableLength')!.get!
-  return writableLength.call(socket)
+  return streamMethods().writableLength.call(socket)
 }
 
 /**

@@ -4,7 +4,7 @@ import { LONGEST_READ, landingMemory } from '../../ring/sockets/landing.js'
 import { writeLent } from '../../ring/sockets/socket-write.js'
 import { partOf } from '../../support/bytes.js'
 import { invalidArgType } from '../../support/errors.js'
-import { nodeNet } from '../../support/streams.js'
+import { pauseSocket } from '../../support/streams.js'
 import { callSafely, errorOfThrown, type Failure, isThenable } from '../../support/thrown.js'
 import { queueMicrotask, setImmediate } from '../../support/timers.js'
 import type { SessionCore } from './core.js'
@@ -236,7 +236,7 @@ export class SessionSocket {
       },
     })
     // A pause before this would not keep the socket from reading.
-    if (direct && paused) nodeNet().Socket.prototype.pause.call(socket)
+    if (direct && paused) pauseSocket(socket)
     return direct
   }
 

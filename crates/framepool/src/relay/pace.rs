@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-/// The longest time between two looks at a crowd. A frame waits for its thread no longer than that.
+/// The longest time between two looks at a crowd.
 const LONGEST: Duration = Duration::from_millis(1);
 
 /// The time between two looks is this part of the time for which links are still between two frames, so that it adds little to that.
@@ -52,10 +52,10 @@ impl Pace {
         }
     }
 
-    /// Notes that bytes moved on a link on which none had moved since `moved`.
+    /// Notes that bytes moved on a link on which none had moved since `moved`. A link counts once in a window.
     pub(super) fn note(&mut self, moved: Duration) {
         let still = self.looked.saturating_sub(moved);
-        if still >= STILL {
+        if still >= STILL && moved < self.began {
             self.moved[0].links += 1;
             self.moved[0].still += still;
         }
@@ -114,6 +114,10 @@ mod tests {
     fn a_few_busy_links_are_served_at_once() {
         for links in 1..=16 {
             let (pace, now) = run(links, 25, 10_000);
+            assert_eq!(pace.rest(now), None, "{links} links");
+        }
+        for (links, step) in [(2, 250), (3, 200), (8, 80), (15, 100)] {
+            let (pace, now) = run(links, step, 10_000);
             assert_eq!(pace.rest(now), None, "{links} links");
         }
     }

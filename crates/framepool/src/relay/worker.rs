@@ -134,11 +134,14 @@ where
         let timeout = if busy {
             Some(Duration::ZERO)
         } else {
-            if let Some(rest) = self.pace.rest(self.network.now()) {
+            let now = self.network.now();
+            let next = self.wheel.next().map(|next| next.saturating_sub(now));
+            let longest = [next, most].into_iter().flatten().min();
+            let rest = self.pace.rest(now).map(|rest| longest.map_or(rest, |longest| rest.min(longest)));
+            if let Some(rest) = rest {
                 self.network.rest(rest);
             }
-            let next = self.wheel.next().map(|next| next.saturating_sub(self.network.now()));
-            [next, most].into_iter().flatten().min()
+            longest.map(|longest| longest.saturating_sub(rest.unwrap_or_default()))
         };
         self.network.poll(&mut self.ready, timeout)?;
         let now = self.network.now();
