@@ -1,5 +1,6 @@
 // Runs a program to its end, whatever becomes of it and of the processes that it has started.
 import { spawn } from 'node:child_process'
+import { showOutput } from './show-output.mjs'
 
 /**
  * Runs a program, shows what it prints, and ends it after `limitSeconds`. Resolves with all that it printed, and with how it ended: null
@@ -22,15 +23,9 @@ export async function runToEnd(program, args, { cwd, env, limitSeconds }) {
   }
   process.on('SIGINT', endWithUs).on('SIGTERM', endWithUs)
   let [output, late] = ['', false]
-  for (const [from, to] of [
-    [child.stdout, process.stdout],
-    [child.stderr, process.stderr],
-  ]) {
-    from.setEncoding('utf8').on('data', (text) => {
-      output += text
-      to.write(text)
-    })
-  }
+  showOutput(child, (text) => {
+    output += text
+  })
   const timer = Number.isFinite(limitSeconds)
     ? setTimeout(() => {
         late = true

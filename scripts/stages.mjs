@@ -4,6 +4,7 @@ import { readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { root } from './setup.mjs'
+import { showOutput } from './show-output.mjs'
 
 const bin = (name) => join(root, 'node_modules', '.bin', name)
 
@@ -80,15 +81,9 @@ function show(command, args, env) {
   return new Promise((resolve) => {
     const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
-    for (const [stream, target] of [
-      [child.stdout, process.stdout],
-      [child.stderr, process.stderr],
-    ]) {
-      stream.setEncoding('utf8').on('data', (text) => {
-        output += text
-        target.write(text)
-      })
-    }
+    showOutput(child, (text) => {
+      output += text
+    })
     child.on('error', (error) => {
       console.error(error.message)
       resolve({ ok: false, output })

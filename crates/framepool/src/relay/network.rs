@@ -43,7 +43,7 @@ pub(super) trait Network {
     /// Returns the time since some moment, which never goes back.
     fn now(&self) -> Duration;
 
-    /// Does nothing for a while.
+    /// Does nothing for `time`. A network that cannot wait for so short a time does not wait at all.
     fn rest(&mut self, time: Duration);
 
     /// Waits for news, at most for `timeout`, and adds them to `ready`.

@@ -9,7 +9,7 @@ use std::time::Duration;
 /// The longest time between two looks at a crowd.
 const LONGEST: Duration = Duration::from_millis(1);
 
-/// The time between two looks is this part of the time for which links are still between two frames, so that it adds little to that.
+/// The time between two looks is this part of the time for which links are still between two frames, which includes what the rest adds.
 const PART: u32 = 3;
 
 /// Time for which a link of a crowd is still between two frames. Busier ones are better served at once.

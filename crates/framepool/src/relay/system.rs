@@ -71,7 +71,7 @@ impl Network for System {
     }
 
     fn rest(&mut self, time: Duration) {
-        // Elsewhere a rest may take many times as long as was asked for.
+        // Windows may take many times as long as was asked for.
         if cfg!(unix) {
             thread::sleep(time);
         }
