@@ -1,7 +1,7 @@
 // A relay in a process of its own, for benchmarks: usage `relay-cpu-process.js <options in JSON>`. It tells its port. The option `hook` has
-// every frame go to JavaScript. On `block` JavaScript blocks for a second of every two; on `report` it tells its figures. SIGTERM drains.
+// every frame go to JavaScript; `divert` names an address whose miners go to another mining pool. On `block` JavaScript blocks for a second of every two; on `report` it tells its figures. SIGTERM drains.
 import { readdirSync } from 'node:fs'
-import { createRelay, type RelayOptions, type RelayStats } from '../src/sv2/index.js'
+import { createRelay, type RelayOptions, type RelayStats, type Upstream } from '../src/sv2/index.js'
 
 /** Figures of the relay's process. */
 export interface RelayFigures {
@@ -11,8 +11,21 @@ export interface RelayFigures {
   descriptors: number
 }
 
-const { hook, ...options } = JSON.parse(process.argv[2] as string) as RelayOptions & { hook?: boolean }
-const relay = createRelay({ ...options, ...(hook && { onFrame: () => 'forward' as const }) })
+/** Settings of this program beside those of a relay. */
+export interface Ways {
+  hook?: boolean
+  divert?: { from: string; to: Upstream }
+}
+
+const { hook, divert, ...options } = JSON.parse(process.argv[2] as string) as RelayOptions & Ways
+const { upstream } = options
+const relay = createRelay({
+  ...options,
+  ...(hook && { onFrame: () => 'forward' as const }),
+  ...(divert && {
+    upstream: ({ remoteAddress }) => (remoteAddress === divert.from ? divert.to : (upstream as Upstream)),
+  }),
+})
 relay.on('error', () => {})
 const { port } = await relay.listen()
 process.send?.(port)

@@ -27,6 +27,7 @@ mod link;
 mod network;
 mod options;
 mod pace;
+mod queue;
 mod record;
 mod shared;
 mod side;

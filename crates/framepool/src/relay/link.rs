@@ -75,6 +75,12 @@ struct Held {
     handed: bool,
 }
 
+/// A mining pool that the user has chosen.
+struct Chosen {
+    addresses: Vec<SocketAddr>,
+    key: Option<String>,
+}
+
 /// Addresses of a mining pool that are tried in order.
 struct Attempts {
     left: VecDeque<SocketAddr>,
@@ -114,6 +120,8 @@ pub(super) struct Link<S> {
     congested: [bool; 2],
     /// Whether the user has asked for a record when a direction is drained.
     watched: [bool; 2],
+    /// The mining pool that the user has chosen, until the connection to it begins.
+    chosen: Option<Box<Chosen>>,
     attempts: Option<Box<Attempts>>,
     ending: Option<Box<Ending>>,
     told: Option<Box<(u8, Vec<u8>)>>,
@@ -178,6 +186,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
             stopped: false,
             congested: [false; 2],
             watched: [false; 2],
+            chosen: None,
             attempts: None,
             ending: None,
             told: None,
@@ -207,6 +216,11 @@ impl<S: super::network::Stream + 'static> Link<S> {
         self.authenticated
     }
 
+    /// Returns whether the handshakes with both sides are done.
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready
+    }
+
     /// Returns the time at which bytes last moved.
     pub(super) fn moved(&self) -> Duration {
         self.moved
@@ -223,6 +237,9 @@ impl<S: super::network::Stream + 'static> Link<S> {
 
     /// Does what there is to do, and no more than is fair. Returns whether there is more.
     pub(super) fn serve<N: Network<Stream = S>>(&mut self, turn: &mut Turn<'_, N>) -> Step<bool> {
+        if let Some(chosen) = self.chosen.take() {
+            self.connect(chosen.addresses, chosen.key.as_deref(), turn)?;
+        }
         self.finish_connecting(turn)?;
         let mut more = self.flush(UPSTREAM, turn)? | self.flush(MINER, turn)?;
         for from in [MINER, UPSTREAM] {
@@ -627,7 +644,10 @@ impl<S: super::network::Stream + 'static> Link<S> {
     /// Does what the user of the relay asks for.
     pub(super) fn operate<N: Network<Stream = S>>(&mut self, operation: Operation, turn: &mut Turn<'_, N>) -> Step<()> {
         match operation {
-            Operation::Connect { addresses, key } => self.connect(addresses, key.as_deref(), turn),
+            Operation::Connect { addresses, key } => {
+                self.chosen = Some(Box::new(Chosen { addresses, key }));
+                Ok(())
+            }
             Operation::Forward { way, from, to } => {
                 let source = 1 - target(way);
                 let Some(held) = self.verdict(source) else { return Ok(()) };

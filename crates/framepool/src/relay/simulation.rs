@@ -19,7 +19,7 @@ use super::hooks::Hooks;
 use super::options::{Limits, RelayOptions, Threads};
 use super::record::Record;
 use super::shared::Shared;
-use super::worker::Worker;
+use super::worker::{ACCEPTS, Worker};
 use crate::sv2::{Batch, Direction, Options, generate_authority_keypair};
 use actors::{Actor, MiningPool};
 use world::{SimulatedNetwork, World};
@@ -35,6 +35,10 @@ struct Plan {
     hooks: bool,
     /// Reads may be short although there is more.
     short_reads: bool,
+    /// The most time that passes between two steps.
+    pace: Duration,
+    /// Turns of the worker in each step. After one, it is rarely done.
+    turns: usize,
     limits: Limits,
 }
 
@@ -44,6 +48,8 @@ struct Outcome {
     turns: usize,
     frames: u64,
     refused: Vec<(Reason, u64)>,
+    /// Time for which the worker has rested.
+    rested: Duration,
 }
 
 /// The limits of the simulation: small, so that everybody meets them.
@@ -73,6 +79,8 @@ fn plan(seed: u64) -> Plan {
         attackers: rng.gen_range(0..6),
         hooks: rng.r#gen(),
         short_reads: rng.r#gen(),
+        pace: Duration::from_millis(2),
+        turns: 1,
         limits: limits(),
     }
 }
@@ -176,8 +184,10 @@ fn run(plan: &Plan) -> Result<Outcome, String> {
         }
         pool.act(&world, &mut rng)?;
         user.answer(&mut rng, &inbox);
-        turn(&mut worker, plan, &shared, &mut user, &mut outcome)?;
-        world.pass(Duration::from_micros(rng.gen_range(0..2_000)));
+        for _ in 0..plan.turns {
+            turn(&mut worker, plan, &shared, &mut user, &mut outcome)?;
+        }
+        world.pass(plan.pace.mul_f64(rng.gen_range(0.0..1.0)));
         if step % 1_000 == 999 {
             world.pass(Duration::from_millis(rng.gen_range(0..1_500)));
         }
@@ -213,6 +223,7 @@ fn run(plan: &Plan) -> Result<Outcome, String> {
     }
     outcome.frames = stats.frames_upstream + stats.frames_downstream;
     outcome.refused = stats.refused;
+    outcome.rested = world.rested();
     Ok(outcome)
 }
 
@@ -223,9 +234,14 @@ fn turn(
     user: &mut User,
     outcome: &mut Outcome,
 ) -> Result<(), String> {
-    worker.turn(Some(Duration::ZERO)).map_err(|error| error.to_string())?;
+    let before = user.connected;
+    worker.turn(None).map_err(|error| error.to_string())?;
     outcome.turns += 1;
     user.take(shared)?;
+    let accepted = user.connected - before;
+    if accepted > ACCEPTS as u64 {
+        return Err(format!("{accepted} connections accepted in one turn"));
+    }
     let stats = shared.stats();
     if stats.memory_bytes as usize > stats.reserved || stats.reserved > plan.limits.memory {
         return Err(format!("memory: {} used, {} reserved", stats.memory_bytes, stats.reserved));
@@ -282,6 +298,19 @@ fn every_attack_is_refused_and_counted() {
             assert!(count(reason) > 0, "FRAMEPOOL_SEED={seed}: {reason:?} of {:?}", outcome.refused);
         }
     }
+}
+
+#[test]
+fn a_crowd_lets_the_worker_rest() {
+    // Seldom is a crowd never still enough.
+    let rested: Duration = (0..6)
+        .map(|seed| {
+            let pace = Duration::from_micros(200);
+            let crowd = Plan { honest: 60, attackers: 0, hooks: false, pace, turns: 4, ..plan(seed) };
+            expect_good(&crowd).rested
+        })
+        .sum();
+    assert!(rested > Duration::ZERO);
 }
 
 /// Takes a limit out. The time is as good as for ever.

@@ -2,6 +2,7 @@
 //!
 //! Setting a timer and firing it cost the same however many there are. A wheel without timers costs nothing.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Length of a tick. A timer fires at the end of the tick that its time lies in, never early.
@@ -44,7 +45,7 @@ impl<T> Wheel<T> {
     }
 
     /// Takes the timers whose moment has come, in the order of their ticks.
-    pub(super) fn take_due(&mut self, now: Duration, due: &mut Vec<T>) {
+    pub(super) fn take_due(&mut self, now: Duration, due: &mut VecDeque<T>) {
         let to = ticks(now, 0).min(LAST);
         while let Some((level, slot, start)) = self.first()
             && start <= to
@@ -55,7 +56,7 @@ impl<T> Wheel<T> {
             let mut timers = std::mem::take(&mut slots[slot]);
             for (at, timer) in timers.drain(..) {
                 if at <= start {
-                    due.push(timer);
+                    due.push_back(timer);
                 } else {
                     self.put(at, timer);
                 }
@@ -108,7 +109,7 @@ mod tests {
             (seed >> 33) % below
         };
         let mut pending = std::collections::BTreeMap::<u64, u64>::new();
-        let (mut now, mut due, mut fired) = (0, Vec::new(), 0);
+        let (mut now, mut due, mut fired) = (0, VecDeque::new(), 0);
         for id in 0..20_000 {
             let span = 1 << random(34);
             let at = now + random(span);
@@ -138,7 +139,7 @@ mod tests {
         for at in [Duration::from_millis(16), Duration::from_nanos(16_000_001), Duration::from_nanos(15_999_999)] {
             let mut wheel = Wheel::new();
             wheel.set(at, ());
-            let mut due = Vec::new();
+            let mut due = VecDeque::new();
             wheel.take_due(at.saturating_sub(Duration::from_nanos(1)), &mut due);
             assert_eq!(due.len(), 0, "{at:?}");
             wheel.take_due(at + TICK, &mut due);
@@ -151,7 +152,7 @@ mod tests {
         let mut wheel = Wheel::new();
         assert_eq!(wheel.next(), None);
         wheel.set(Duration::from_hours(1), ());
-        let mut due = Vec::new();
+        let mut due = VecDeque::new();
         let mut looks = 0;
         while let Some(next) = wheel.next() {
             wheel.take_due(next, &mut due);

@@ -12,8 +12,9 @@ use super::ending::{Cause, Ending};
 use super::figures::{LinkFigures, Reason, WorkerFigures};
 use super::handed::Handed;
 use super::link::{Link, Turn};
-use super::network::{LISTENER, Network, Ready, WAKER};
+use super::network::{LISTENER, Network, Ready, Stream, WAKER};
 use super::pace::Pace;
+use super::queue::Queue;
 use super::record::Record;
 use super::shared::Shared;
 use super::wheel::Wheel;
@@ -30,8 +31,11 @@ const POOL_CAPACITY: usize = 1 << 18;
 /// Length of a line of the processor's caches, in bytes.
 const CACHE_LINE: usize = 64;
 
-/// Connections that one turn accepts at most.
-const ACCEPTS: usize = 64;
+/// Connections that one turn accepts at most. Accepting a crowd at once would delay the frames of others.
+pub(super) const ACCEPTS: usize = 2;
+
+/// Timers that are dealt with in one turn, at most. Ending a crowd at once would delay the frames of others, too.
+const TIMERS: usize = 2;
 
 /// Time for which accepting pauses when descriptors have run out, or too many records wait.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -66,8 +70,8 @@ pub(super) struct Worker<N: Network> {
     /// Places that are free from the next turn on: news of what was there may be on their way.
     freed: Vec<usize>,
     by_id: HashMap<u64, usize>,
-    /// Links with something to do, in turn.
-    queue: VecDeque<usize>,
+    /// Links with something to do.
+    queue: Queue,
     /// Links in the order in which they came, from the oldest that may still be in its handshake.
     handshakes: VecDeque<Key>,
     handshaking: usize,
@@ -78,7 +82,8 @@ pub(super) struct Worker<N: Network> {
     chunk: Vec<u8>,
     ready: Vec<Ready>,
     messages: Vec<Message<N::Stream>>,
-    due: Vec<Timer>,
+    /// Timers whose moment has come.
+    due: VecDeque<Timer>,
     records: Vec<Record>,
     /// Whether there may be connections to accept.
     acceptable: bool,
@@ -106,7 +111,7 @@ where
             free: Vec::new(),
             freed: Vec::new(),
             by_id: HashMap::new(),
-            queue: VecDeque::new(),
+            queue: Queue::default(),
             handshakes: VecDeque::new(),
             handshaking: 0,
             wheel: Wheel::new(),
@@ -116,7 +121,7 @@ where
             chunk: vec![0; CHUNK],
             ready: Vec::new(),
             messages: Vec::new(),
-            due: Vec::new(),
+            due: VecDeque::new(),
             records: Vec::new(),
             acceptable: false,
             paused: false,
@@ -130,7 +135,7 @@ where
 
     /// Waits for something to do, at most for `most`, and does it. Returns false once the worker is done.
     pub(super) fn turn(&mut self, most: Option<Duration>) -> io::Result<bool> {
-        let busy = !self.queue.is_empty() || (self.acceptable && !self.paused);
+        let busy = !self.queue.is_empty() || !self.due.is_empty() || (self.acceptable && !self.paused);
         let timeout = if busy {
             Some(Duration::ZERO)
         } else {
@@ -150,11 +155,10 @@ where
         self.hear();
         self.take_messages(now);
         self.take_due(now);
-        for _ in 0..self.queue.len() {
-            if let Some(slot) = self.queue.pop_front() {
-                self.fetch_next();
-                self.serve(slot, now);
-            }
+        self.queue.begin_round();
+        while let Some(slot) = self.queue.next() {
+            self.fetch_next();
+            self.serve(slot, now);
         }
         self.accept(now);
         self.publish(now);
@@ -164,7 +168,7 @@ where
 
     /// Has the processor fetch the link whose turn is next. With hundreds of links its caches have lost each by the time of its turn.
     fn fetch_next(&self) {
-        let Some(link) = self.queue.front().and_then(|&slot| self.places[slot].link.as_deref()) else { return };
+        let Some(link) = self.queue.peek().and_then(|slot| self.places[slot].link.as_deref()) else { return };
         for offset in (0..size_of_val(link)).step_by(CACHE_LINE) {
             prefetch((&raw const *link).cast::<u8>().wrapping_add(offset));
         }
@@ -208,12 +212,12 @@ where
     }
 
     fn take_due(&mut self, now: Duration) {
-        let mut due = std::mem::take(&mut self.due);
-        self.wheel.take_due(now, &mut due);
-        for timer in due.drain(..) {
-            match timer {
-                Timer::Accept => self.paused = false,
-                Timer::Link(key, kind) => {
+        self.wheel.take_due(now, &mut self.due);
+        for _ in 0..self.due.len().min(TIMERS) {
+            match self.due.pop_front() {
+                None => break,
+                Some(Timer::Accept) => self.paused = false,
+                Some(Timer::Link(key, kind)) => {
                     let place = &mut self.places[key.slot];
                     if place.generation == key.generation
                         && let Some(link) = &mut place.link
@@ -225,7 +229,6 @@ where
                 }
             }
         }
-        self.due = due;
     }
 
     /// Lets something happen to the link with a number, if it is there, and gives it a turn.
@@ -484,9 +487,10 @@ where
     }
 }
 
-fn enqueue<S>(queue: &mut VecDeque<usize>, slot: usize, link: &mut Box<Link<S>>) {
+/// Puts a link into the queue, unless it is there.
+fn enqueue<S: Stream + 'static>(queue: &mut Queue, slot: usize, link: &mut Link<S>) {
     if !link.queued {
         link.queued = true;
-        queue.push_back(slot);
+        queue.put(slot, link.is_ready());
     }
 }

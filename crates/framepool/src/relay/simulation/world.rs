@@ -38,6 +38,8 @@ struct Connection {
 struct State {
     rng: StdRng,
     now: Duration,
+    /// Time for which the worker has rested.
+    rested: Duration,
     short_reads: bool,
     connections: HashMap<u64, Connection>,
     next: u64,
@@ -76,6 +78,7 @@ impl World {
         Arc::new(Self(Mutex::new(State {
             rng: StdRng::seed_from_u64(seed),
             now: Duration::from_secs(1),
+            rested: Duration::ZERO,
             short_reads,
             connections: HashMap::new(),
             next: 0,
@@ -97,6 +100,10 @@ impl World {
 
     pub(super) fn pass(&self, time: Duration) {
         self.lock().now += time;
+    }
+
+    pub(super) fn rested(&self) -> Duration {
+        self.lock().rested
     }
 
     /// Descriptors run out for the next accepts.
@@ -271,7 +278,9 @@ impl Network for SimulatedNetwork {
     }
 
     fn rest(&mut self, time: Duration) {
-        self.world.pass(time);
+        let mut state = self.world.lock();
+        state.now += time;
+        state.rested += time;
     }
 
     fn poll(&mut self, ready: &mut Vec<Ready>, _: Option<Duration>) -> io::Result<()> {
