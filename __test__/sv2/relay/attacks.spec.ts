@@ -135,6 +135,21 @@ async function work(miner: Peer, until: () => boolean): Promise<number> {
 }
 
 describe('a relay under attack', { timeout: 5 * PATIENCE_MS }, () => {
+  it('lets honest miners in among hundreds that connect at once and never finish a handshake', async () => {
+    const pool = await startPool(echo)
+    const { relay, port } = await startRelay(pool.port, { maxHandshakes: 400, maxConnectionsPerSecond: 10_000 })
+    const random = new Random()
+    const miners: Promise<Peer>[] = []
+    for (let client = 0; client < 2_000; client++) {
+      raw(port).write(random.bytes(64))
+      if (client % 200 === 100) miners.push(begin(port))
+      // Those that have connected send their bytes.
+      if (client % 100 === 99) await new Promise(setImmediate)
+    }
+    for (const { frames } of await Promise.all(miners)) await eventually(() => expect(frames.length).toBe(1))
+    expect(relay.stats().refused.handshakes).toBeGreaterThan(0)
+  })
+
   it('loses nothing of honest miners under attacks of every kind at once, and counts each attack', async () => {
     const random = new Random()
     const pool = await startPool(echo)

@@ -75,6 +75,21 @@ describe('an upstream that is a function', { timeout: PATIENCE_MS }, () => {
     expect(ends).toMatchObject([{ id: 1, side: 'relay', code: 'USER_CODE', reason: expect.stringContaining(reason) }])
     await connectThrough(port, pool, true)
   })
+
+  it('lets through what was accepted when the relay closes just after the choice', async () => {
+    const pool = await startPool(echo)
+    let closing: Promise<void> | undefined
+    const { relay, port } = await startRelay(1, {
+      upstream: () => {
+        // The choice is on its way by then, and the connection has perhaps not begun.
+        setImmediate(() => (closing = relay.close()))
+        return upstreamOf(pool.port)
+      },
+    })
+    const miner = await begin(port)
+    await eventually(() => expect(miner.frames.length).toBe(1))
+    await closing
+  })
 })
 
 describe('connections()', { timeout: PATIENCE_MS }, () => {

@@ -140,8 +140,6 @@ pub(super) struct Link<S> {
     counted: Counted,
     /// The timers that are set: for the idle timeout, and for all else.
     pub(super) timers: [Option<Duration>; 2],
-    /// Whether the link waits for its turn.
-    pub(super) queued: bool,
 }
 
 /// Outcome of a step: the link goes on, or ends.
@@ -199,7 +197,6 @@ impl<S: super::network::Stream + 'static> Link<S> {
             throttled: None,
             counted: Counted::default(),
             timers: [None, None],
-            queued: false,
         }
     }
 
@@ -237,9 +234,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
 
     /// Does what there is to do, and no more than is fair. Returns whether there is more.
     pub(super) fn serve<N: Network<Stream = S>>(&mut self, turn: &mut Turn<'_, N>) -> Step<bool> {
-        if let Some(chosen) = self.chosen.take() {
-            self.connect(chosen.addresses, chosen.key.as_deref(), turn)?;
-        }
+        self.connect_to_chosen(turn)?;
         self.finish_connecting(turn)?;
         let mut more = self.flush(UPSTREAM, turn)? | self.flush(MINER, turn)?;
         for from in [MINER, UPSTREAM] {
@@ -263,6 +258,13 @@ impl<S: super::network::Stream + 'static> Link<S> {
         }
         self.account(turn.figures);
         Ok(more)
+    }
+
+    fn connect_to_chosen<N: Network<Stream = S>>(&mut self, turn: &mut Turn<'_, N>) -> Step<()> {
+        match self.chosen.take() {
+            Some(chosen) => self.connect(chosen.addresses, chosen.key.as_deref(), turn),
+            None => Ok(()),
+        }
     }
 
     fn finish_connecting<N: Network<Stream = S>>(&mut self, turn: &mut Turn<'_, N>) -> Step<()> {
@@ -753,7 +755,8 @@ impl<S: super::network::Stream + 'static> Link<S> {
     }
 
     /// Reads nothing more from the miner. The bytes that were read still go through, as do the answers of the mining pool.
-    pub(super) fn drain(&mut self) -> Step<()> {
+    pub(super) fn drain<N: Network<Stream = S>>(&mut self, turn: &mut Turn<'_, N>) -> Step<()> {
+        self.connect_to_chosen(turn)?;
         let ending = Ending::of_relay(Cause::Closed);
         if self.sides[UPSTREAM].is_none() {
             return Err(ending);

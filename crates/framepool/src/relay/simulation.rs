@@ -19,7 +19,7 @@ use super::hooks::Hooks;
 use super::options::{Limits, RelayOptions, Threads};
 use super::record::Record;
 use super::shared::Shared;
-use super::worker::{ACCEPTS, Worker};
+use super::worker::Worker;
 use crate::sv2::{Batch, Direction, Options, generate_authority_keypair};
 use actors::{Actor, MiningPool};
 use world::{SimulatedNetwork, World};
@@ -234,14 +234,9 @@ fn turn(
     user: &mut User,
     outcome: &mut Outcome,
 ) -> Result<(), String> {
-    let before = user.connected;
     worker.turn(None).map_err(|error| error.to_string())?;
     outcome.turns += 1;
     user.take(shared)?;
-    let accepted = user.connected - before;
-    if accepted > ACCEPTS as u64 {
-        return Err(format!("{accepted} connections accepted in one turn"));
-    }
     let stats = shared.stats();
     if stats.memory_bytes as usize > stats.reserved || stats.reserved > plan.limits.memory {
         return Err(format!("memory: {} used, {} reserved", stats.memory_bytes, stats.reserved));

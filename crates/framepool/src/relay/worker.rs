@@ -31,11 +31,16 @@ const POOL_CAPACITY: usize = 1 << 18;
 /// Length of a line of the processor's caches, in bytes.
 const CACHE_LINE: usize = 64;
 
-/// Connections that one turn accepts at most. Accepting a crowd at once would delay the frames of others.
-pub(super) const ACCEPTS: usize = 2;
+/// Time that one turn has for timers, and as much for newcomers: handshakes, and connections to accept. A crowd of them would delay
+/// the frames of others.
+const LEAST_SHARE: Duration = Duration::from_micros(250);
 
-/// Timers that are dealt with in one turn, at most. Ending a crowd at once would delay the frames of others, too.
-const TIMERS: usize = 2;
+/// The time is at least this part of that of the frames in the turn before, so that frames do not starve the rest.
+const SHARE: u32 = 4;
+
+/// Newcomers that wait for a turn when nothing more is accepted. The others wait with the system, and the time for their handshakes does not
+/// run.
+const WAITING: usize = 8;
 
 /// Time for which accepting pauses when descriptors have run out, or too many records wait.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -56,6 +61,20 @@ enum Timer {
 struct Place<S> {
     link: Option<Box<Link<S>>>,
     generation: u32,
+    /// Whether the place is in the queue. It stays there when its link ends.
+    queued: bool,
+}
+
+impl<S: Stream + 'static> Place<S> {
+    /// Puts the place into the queue, unless it is there.
+    fn enqueue(&mut self, slot: usize, queue: &mut Queue) {
+        if let Some(link) = &self.link
+            && !self.queued
+        {
+            self.queued = true;
+            queue.put(slot, link.is_ready());
+        }
+    }
 }
 
 /// One thread's part of a relay.
@@ -84,6 +103,8 @@ pub(super) struct Worker<N: Network> {
     messages: Vec<Message<N::Stream>>,
     /// Timers whose moment has come.
     due: VecDeque<Timer>,
+    /// Time that the next turn has for timers, and for newcomers.
+    share: Duration,
     records: Vec<Record>,
     /// Whether there may be connections to accept.
     acceptable: bool,
@@ -122,6 +143,7 @@ where
             ready: Vec::new(),
             messages: Vec::new(),
             due: VecDeque::new(),
+            share: LEAST_SHARE,
             records: Vec::new(),
             acceptable: false,
             paused: false,
@@ -155,15 +177,32 @@ where
         self.hear();
         self.take_messages(now);
         self.take_due(now);
+        let begun = self.network.now();
         self.queue.begin_round();
         while let Some(slot) = self.queue.next() {
             self.fetch_next();
             self.serve(slot, now);
         }
-        self.accept(now);
+        let served = self.network.now();
+        self.share = LEAST_SHARE.max(served.saturating_sub(begun) / SHARE);
+        self.welcome(served + self.share, now);
         self.publish(now);
         let done = self.draining && self.by_id.is_empty();
         Ok(!done)
+    }
+
+    /// Goes on with handshakes and accepts connections, until it is `end`. It does one of each in any case.
+    fn welcome(&mut self, end: Duration, now: Duration) {
+        loop {
+            let newcomer = self.queue.next_newcomer();
+            if let Some(slot) = newcomer {
+                self.serve(slot, now);
+            }
+            let accepted = self.queue.newcomers() < WAITING && self.accept(now);
+            if (newcomer.is_none() && !accepted) || self.network.now() >= end {
+                return;
+            }
+        }
     }
 
     /// Has the processor fetch the link whose turn is next. With hundreds of links its caches have lost each by the time of its turn.
@@ -181,9 +220,10 @@ where
                 WAKER => {}
                 _ => {
                     let slot = token / 2;
-                    if let Some(link) = self.places.get_mut(slot).and_then(|place| place.link.as_mut()) {
+                    let Some(place) = self.places.get_mut(slot) else { continue };
+                    if let Some(link) = &mut place.link {
                         link.hear(token % 2, readable, writable, closing);
-                        enqueue(&mut self.queue, slot, link);
+                        place.enqueue(slot, &mut self.queue);
                     }
                 }
             }
@@ -213,11 +253,11 @@ where
 
     fn take_due(&mut self, now: Duration) {
         self.wheel.take_due(now, &mut self.due);
-        for _ in 0..self.due.len().min(TIMERS) {
-            match self.due.pop_front() {
-                None => break,
-                Some(Timer::Accept) => self.paused = false,
-                Some(Timer::Link(key, kind)) => {
+        let end = now + self.share;
+        while let Some(timer) = self.due.pop_front() {
+            match timer {
+                Timer::Accept => self.paused = false,
+                Timer::Link(key, kind) => {
                     let place = &mut self.places[key.slot];
                     if place.generation == key.generation
                         && let Some(link) = &mut place.link
@@ -227,6 +267,9 @@ where
                         self.at(key.slot, now, Link::expire);
                     }
                 }
+            }
+            if self.network.now() >= end {
+                return;
             }
         }
     }
@@ -258,8 +301,9 @@ where
 
     /// Gives a link its turn.
     fn serve(&mut self, slot: usize, now: Duration) {
-        let Some(mut link) = self.places[slot].link.take() else { return };
-        link.queued = false;
+        let place = &mut self.places[slot];
+        place.queued = false;
+        let Some(mut link) = place.link.take() else { return };
         let (was_authenticated, moved) = (link.is_authenticated(), link.moved());
         let outcome = link.serve(&mut self.give_turn(slot, now));
         if link.is_authenticated() && !was_authenticated {
@@ -307,10 +351,10 @@ where
                 self.wheel.set(deadline, Timer::Link(Key { slot, generation: place.generation }, kind));
             }
         }
+        place.link = Some(link);
         if more {
-            enqueue(&mut self.queue, slot, &mut link);
+            place.enqueue(slot, &mut self.queue);
         }
-        self.places[slot].link = Some(link);
     }
 
     fn end(&mut self, slot: usize, link: Link<N::Stream>, ending: Box<Ending>, now: Duration) {
@@ -336,7 +380,7 @@ where
         self.acceptable = false;
         self.network.stop_listening();
         for slot in 0..self.places.len() {
-            self.at(slot, now, |link, _| link.drain());
+            self.at(slot, now, Link::drain);
         }
     }
 
@@ -358,33 +402,35 @@ where
         self.publish(now);
     }
 
-    /// Accepts connections, and gives each to the worker with the fewest links.
-    fn accept(&mut self, now: Duration) {
-        for _ in 0..ACCEPTS {
-            if !self.acceptable || self.paused {
-                return;
-            }
-            if self.shared.links() >= self.shared.descriptor_room {
+    /// Accepts a connection, and gives it to the worker with the fewest links. Returns whether there may be more.
+    fn accept(&mut self, now: Duration) -> bool {
+        if !self.acceptable || self.paused {
+            return false;
+        }
+        if self.shared.links() >= self.shared.descriptor_room {
+            self.refuse(Reason::Descriptors, now);
+            self.pause(now);
+            return false;
+        }
+        match self.network.accept() {
+            Ok((stream, address)) => self.admit(stream, address, now),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.acceptable = false,
+            Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
+            Err(_) => {
+                // No descriptors, or no memory for one more socket.
                 self.refuse(Reason::Descriptors, now);
                 self.pause(now);
-                return;
-            }
-            match self.network.accept() {
-                Ok((stream, address)) => self.admit(stream, address, now),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.acceptable = false,
-                Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
-                Err(_) => {
-                    // No descriptors, or no memory for one more socket.
-                    self.refuse(Reason::Descriptors, now);
-                    self.pause(now);
-                }
             }
         }
+        self.acceptable && !self.paused
     }
 
+    /// Accepts nothing for a while.
     fn pause(&mut self, now: Duration) {
-        self.paused = true;
-        self.wheel.set(now + PAUSE, Timer::Accept);
+        if !self.paused {
+            self.paused = true;
+            self.wheel.set(now + PAUSE, Timer::Accept);
+        }
     }
 
     fn refuse(&mut self, reason: Reason, now: Duration) {
@@ -430,7 +476,7 @@ where
             return self.reject(stream, Reason::Memory, now);
         };
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place { link: None, generation: 0 });
+            self.places.push(Place { link: None, generation: 0, queued: false });
             self.places.len() - 1
         });
         if self.network.register(&mut stream, slot * 2).is_err() {
@@ -484,13 +530,5 @@ where
         if self.shared.records.add(&mut self.records) && self.acceptable {
             self.pause(now);
         }
-    }
-}
-
-/// Puts a link into the queue, unless it is there.
-fn enqueue<S: Stream + 'static>(queue: &mut Queue, slot: usize, link: &mut Link<S>) {
-    if !link.queued {
-        link.queued = true;
-        queue.put(slot, link.is_ready());
     }
 }
