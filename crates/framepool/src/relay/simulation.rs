@@ -14,6 +14,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 
 use super::command::{Command, Inbox, Message, Operation};
+use super::ending::{Cause, Ending};
 use super::figures::Reason;
 use super::hooks::Hooks;
 use super::options::{Limits, RelayOptions, Threads};
@@ -39,6 +40,8 @@ struct Plan {
     pace: Duration,
     /// Turns of the worker in each step. After one, it is rarely done.
     turns: usize,
+    /// Turns for which an answer may wait for memory: until a client that stalls is ended.
+    patience: usize,
     limits: Limits,
 }
 
@@ -81,6 +84,7 @@ fn plan(seed: u64) -> Plan {
         short_reads: rng.r#gen(),
         pace: Duration::from_millis(2),
         turns: 1,
+        patience: 6_000,
         limits: limits(),
     }
 }
@@ -96,6 +100,8 @@ struct Verdict {
 /// The user of the relay: answers hooks, late and in any order of links, and counts connections.
 #[derive(Default)]
 struct User {
+    /// Ports of the honest miners.
+    honest: Vec<u16>,
     verdicts: Vec<Verdict>,
     connected: u64,
     ended: u64,
@@ -123,8 +129,14 @@ impl User {
                         println!("{} ended: {:?}", end.address, end.ending);
                     }
                     self.verdicts.retain(|verdict| verdict.id != end.id);
-                    if let super::ending::Cause::Internal(what) = end.ending.cause {
-                        return Err(what);
+                    match end.ending {
+                        Ending { cause: Cause::Internal(what), .. } => return Err(what),
+                        Ending { cause: Cause::Silent, side: Some(Direction::Downstream), .. }
+                            if self.honest.contains(&end.address.port()) =>
+                        {
+                            return Err(format!("an honest miner, {}, was too slow with its handshake", end.address));
+                        }
+                        _ => {}
                     }
                 }
                 Record::Failed(what) => return Err(what),
@@ -149,8 +161,8 @@ impl User {
     }
 }
 
-/// Turns in which an honest miner must get its answer, when everybody has acted as often.
-const PATIENCE: usize = 4_000;
+/// Turns for each client in which an honest miner must get its answers, beside the patience of the plan. Large frames need dozens of acts.
+const ACTS: usize = 40;
 
 fn run(plan: &Plan) -> Result<Outcome, String> {
     let mut rng = StdRng::seed_from_u64(plan.seed);
@@ -175,7 +187,8 @@ fn run(plan: &Plan) -> Result<Outcome, String> {
         Worker::new(network, Arc::clone(&shared), 0, vec![Arc::clone(&inbox)]).map_err(|error| error.to_string())?;
     let mut actors: Vec<Actor> = Actor::crowd(plan.honest, plan.attackers, &public_key, &mut rng);
     let mut pool = MiningPool::new(&public_key, &secret_key);
-    let mut user = User::default();
+    let honest = actors.iter().filter(|actor| actor.is_honest()).map(Actor::port).collect();
+    let mut user = User { honest, ..User::default() };
     let mut outcome = Outcome::default();
     for step in 0..plan.steps {
         for _ in 0..rng.gen_range(1..8) {
@@ -193,7 +206,7 @@ fn run(plan: &Plan) -> Result<Outcome, String> {
         }
         if step % 64 == 0 {
             for actor in &actors {
-                actor.check(outcome.turns, PATIENCE * actors.len() / 8)?;
+                actor.check(outcome.turns, plan.patience + ACTS * actors.len())?;
             }
         }
     }
@@ -331,7 +344,8 @@ fn a_limit_that_is_missing_is_noticed() {
             let mut plan = Plan { attackers: 4, honest: 30, steps: 12_000, ..plan(seed) };
             take_out(&mut plan.limits, forever);
             if name == "memory" {
-                // With too little of it, miners are refused, and nothing else happens.
+                // With too little of it, miners are refused, and others wait for long, one after another.
+                plan.patience = usize::MAX / 2;
                 let outcome = expect_good(&plan);
                 let refused = outcome.refused.iter().any(|&(reason, count)| reason == Reason::Memory && count > 0);
                 assert!(refused, "FRAMEPOOL_SEED={seed}");

@@ -100,6 +100,11 @@ impl Actor {
         self.kind == Kind::Honest
     }
 
+    /// Returns the port that its connections come from.
+    pub(super) fn port(&self) -> u16 {
+        1000 + self.number
+    }
+
     /// Stops the client from making new connections. An honest client also ends the one that it has.
     pub(super) fn finish(&mut self) {
         self.finished = true;
@@ -168,7 +173,7 @@ impl Actor {
         if rng.gen_ratio(1, 100) {
             world.exhaust(rng.gen_range(1..20));
         }
-        let address = SocketAddr::from((Ipv4Addr::from(0x0a00_0000 + u32::from(self.number % 8)), 1000 + self.number));
+        let address = SocketAddr::from((Ipv4Addr::from(0x0a00_0000 + u32::from(self.number % 8)), self.port()));
         let mut session = Session::initiator(Options::default(), Some(&self.key)).expect("a good key");
         let mut wire = VecDeque::new();
         drain(&mut session, &mut wire);
