@@ -78,7 +78,7 @@ fn plan(seed: u64) -> Plan {
     Plan {
         seed,
         steps: 8_000,
-        honest: 5 + rng.gen_range(0..60),
+        honest: if rng.gen_ratio(1, 8) { rng.gen_range(200..300) } else { rng.gen_range(5..65) },
         attackers: rng.gen_range(0..6),
         hooks: rng.r#gen(),
         short_reads: rng.r#gen(),
