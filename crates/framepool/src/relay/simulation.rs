@@ -43,6 +43,8 @@ struct Plan {
     /// Turns for which an answer may wait for memory: until a client that stalls is ended.
     patience: usize,
     limits: Limits,
+    /// Takes a limit out of the relay, but not out of what is checked.
+    take_out: Option<fn(&mut Limits)>,
 }
 
 /// The findings of a run.
@@ -86,6 +88,7 @@ fn plan(seed: u64) -> Plan {
         turns: 1,
         patience: 6_000,
         limits: limits(),
+        take_out: None,
     }
 }
 
@@ -165,6 +168,10 @@ impl User {
 const ACTS: usize = 40;
 
 fn run(plan: &Plan) -> Result<Outcome, String> {
+    let mut limits = plan.limits.clone();
+    if let Some(take_out) = plan.take_out {
+        take_out(&mut limits);
+    }
     let mut rng = StdRng::seed_from_u64(plan.seed);
     let (public_key, secret_key) = generate_authority_keypair();
     let session = Options { max_frame_size: 1 << 20, ..Options::default() };
@@ -177,7 +184,7 @@ fn run(plan: &Plan) -> Result<Outcome, String> {
         certificate_validity: Duration::from_hours(1),
         session,
         hooks: if plan.hooks { Hooks::All } else { Hooks::None },
-        limits: plan.limits.clone(),
+        limits,
     };
     let shared = Shared::new(options, usize::MAX);
     let world = World::new(rng.next_u64(), plan.short_reads);
@@ -321,38 +328,44 @@ fn a_crowd_lets_the_worker_rest() {
     assert!(rested > Duration::ZERO);
 }
 
-/// Takes a limit out. The time is as good as for ever.
-type TakeOut = fn(&mut Limits, Duration);
+#[test]
+fn miners_that_get_no_memory_are_refused() {
+    for seed in seeds(1) {
+        let limits = Limits { memory: 2 << 20, ..limits() };
+        // Others wait for long, one after another.
+        let patience = usize::MAX / 2;
+        let plan = Plan { attackers: 4, honest: 30, steps: 12_000, patience, limits, ..plan(seed) };
+        let outcome = expect_good(&plan);
+        let refused = outcome.refused.iter().any(|&(reason, count)| reason == Reason::Memory && count > 0);
+        assert!(refused, "FRAMEPOOL_SEED={seed}");
+    }
+}
 
 /// A limit that is taken out must be missed: otherwise the simulation looks at nothing.
 #[test]
 fn a_limit_that_is_missing_is_noticed() {
+    const FOREVER: Duration = Duration::from_secs(100_000);
     for seed in seeds(1) {
-        let forever = Duration::from_secs(100_000);
-        let without: [(&str, TakeOut); 3] = [
-            ("handshake timeout", |limits, forever| {
-                limits.handshake_timeout = forever;
+        let without: [(&str, fn(&mut Limits)); 4] = [
+            ("handshake timeout", |limits| {
+                limits.handshake_timeout = FOREVER;
                 limits.idle_timeout = None;
             }),
-            ("least rate", |limits, _| {
+            ("least rate", |limits| {
                 limits.min_rate = 0;
                 limits.idle_timeout = None;
             }),
-            ("memory", |limits, _| limits.memory = 2 << 20),
+            ("memory", |limits| limits.memory = 1 << 40),
+            ("connections", |limits| limits.connections = usize::MAX),
         ];
         for (name, take_out) in without {
-            let mut plan = Plan { attackers: 4, honest: 30, steps: 12_000, ..plan(seed) };
-            take_out(&mut plan.limits, forever);
-            if name == "memory" {
-                // With too little of it, miners are refused, and others wait for long, one after another.
-                plan.patience = usize::MAX / 2;
-                let outcome = expect_good(&plan);
-                let refused = outcome.refused.iter().any(|&(reason, count)| reason == Reason::Memory && count > 0);
-                assert!(refused, "FRAMEPOOL_SEED={seed}");
-            } else {
-                let found = run(&plan).err();
-                assert!(found.is_some(), "FRAMEPOOL_SEED={seed}: nobody misses the {name}");
-            }
+            let limits = Limits { memory: 4 << 20, connections: 30, ..limits() };
+            let limits = if matches!(name, "memory" | "connections") { limits } else { self::limits() };
+            let take_out = Some(take_out);
+            let plan = Plan { attackers: 4, honest: 30, steps: 12_000, limits, take_out, ..plan(seed) };
+            let found = run(&plan).err();
+            println!("FRAMEPOOL_SEED={seed}: without {name}, {found:?}");
+            assert!(found.is_some(), "FRAMEPOOL_SEED={seed}: nobody misses the {name}");
         }
     }
 }
