@@ -25,6 +25,9 @@ use crate::sv2::{Batch, Direction, Options, generate_authority_keypair};
 use actors::{Actor, MiningPool};
 use world::{SimulatedNetwork, World};
 
+/// Takes a limit out.
+type TakeOut = fn(&mut Limits);
+
 /// The settings of a run.
 #[derive(Clone, Debug)]
 struct Plan {
@@ -44,7 +47,7 @@ struct Plan {
     patience: usize,
     limits: Limits,
     /// Takes a limit out of the relay, but not out of what is checked.
-    take_out: Option<fn(&mut Limits)>,
+    take_out: Option<TakeOut>,
 }
 
 /// The findings of a run.
@@ -346,7 +349,7 @@ fn miners_that_get_no_memory_are_refused() {
 fn a_limit_that_is_missing_is_noticed() {
     const FOREVER: Duration = Duration::from_secs(100_000);
     for seed in seeds(1) {
-        let without: [(&str, fn(&mut Limits)); 4] = [
+        let without: [(&str, TakeOut); 4] = [
             ("handshake timeout", |limits| {
                 limits.handshake_timeout = FOREVER;
                 limits.idle_timeout = None;
