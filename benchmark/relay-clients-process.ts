@@ -4,10 +4,11 @@
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { constants, setPriority } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { generateAuthorityKeypair, Sv2Session, type Upstream } from '../src/sv2/index.js'
+import { Sv2Session } from '../src/sv2/index.js'
+import { startEchoPool } from './echo-pool.js'
 
 /** A command to the miners. They answer each. */
 export type MinersCommand =
@@ -168,22 +169,6 @@ const STRANGERS: [clients: number, attack: (socket: Socket) => Promise<void>][] 
   [50, async (socket) => void socket.write(randomBytes(500))],
 ]
 
-/** Starts a mining pool of the attackers' own, so that the miners' frames wait for the relay, and not for a mining pool. */
-async function startPool(): Promise<Upstream> {
-  const keys = generateAuthorityKeypair()
-  const server = createServer((socket) => {
-    socket.on('error', () => {})
-    const session = Sv2Session.responder({
-      authorityPublicKey: keys.publicKey,
-      authoritySecretKey: keys.secretKey,
-    })
-    session.attach(socket, (batch) => session.forward(batch, session))
-  })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const { port } = server.address() as AddressInfo
-  return { host: '127.0.0.1', port, authorityPublicKey: keys.publicKey }
-}
-
 async function goOn(attack: () => Promise<Socket>): Promise<never> {
   for (;;) {
     const socket = await attack()
@@ -236,7 +221,8 @@ function firstChunk(socket: Socket): Promise<Buffer | null> {
 if (role === 'miners') {
   beMiners()
 } else {
-  process.send?.(await startPool())
+  // A mining pool of their own, so that the miners' frames wait for the relay, and not for a mining pool.
+  process.send?.((await startEchoPool()).upstream)
   port = ((await once(process, 'message')) as [number])[0]
   beAttackers()
 }

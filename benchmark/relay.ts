@@ -5,11 +5,12 @@
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { generateAuthorityKeypair, Sv2Session } from '../src/sv2/index.js'
+import { Sv2Session } from '../src/sv2/index.js'
 import { answerOf } from './answer.js'
+import { startEchoPool } from './echo-pool.js'
 import { rivalsIn } from './native.js'
 import { type Cpu, cpuOf, totalOf } from './process-cpu.js'
 import { report } from './rounds.js'
@@ -23,14 +24,8 @@ const flags = Object.fromEntries(process.argv.slice(2).map((flag) => flag.replac
 const seconds = Number(flags.seconds ?? 0.5)
 const counts: number[] = flags.miners === undefined ? [50, 1000] : [Number(flags.miners)]
 
-const { publicKey: authorityPublicKey, secretKey: authoritySecretKey } = generateAuthorityKeypair()
-const pool = createServer((socket) => {
-  socket.on('error', () => {})
-  const session = Sv2Session.responder({ authorityPublicKey, authoritySecretKey })
-  session.attach(socket, (batch) => session.forward(batch, session))
-}).listen(0, '127.0.0.1')
-await once(pool, 'listening')
-const upstream = { host: '127.0.0.1', port: (pool.address() as AddressInfo).port, authorityPublicKey }
+const { keys, upstream } = await startEchoPool()
+const { authorityPublicKey, authoritySecretKey } = keys
 
 /** A running relay. */
 interface Running {
@@ -39,7 +34,7 @@ interface Running {
 }
 
 async function engine(way: object): Promise<Running> {
-  const options = { listen: { port: 0 }, upstream, authorityPublicKey, authoritySecretKey, ...way }
+  const options = { listen: { port: 0 }, upstream, ...keys, ...way }
   const relay = fork(fileURLToPath(new URL('relay-cpu-process.js', import.meta.url)), [JSON.stringify(options)])
   const port = await answerOf<number>(relay)
   return { relay, port }

@@ -1,10 +1,8 @@
 // An echo pool in this process, and a relay to it in a separate process.
 import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { generateAuthorityKeypair, Sv2Session } from '../src/sv2/index.js'
 import { answerOf } from './answer.js'
+import { startEchoPool } from './echo-pool.js'
 import type { RelayReport } from './sv2-relay-process.js'
 
 export interface RelayedPool {
@@ -18,15 +16,7 @@ export interface RelayedPool {
 
 /** Starts the pool and the relay. `addon` is the native addon for the relay, by default the one beside the facade. */
 export async function startRelayedPool(addon?: string): Promise<RelayedPool> {
-  const { publicKey: authorityPublicKey, secretKey: authoritySecretKey } = generateAuthorityKeypair()
-  const pool = createServer((socket) => {
-    const session = Sv2Session.responder({ authorityPublicKey, authoritySecretKey })
-    session.attach(socket, (batch) => session.forward(batch, session))
-  })
-  pool.listen(0, '127.0.0.1')
-  await once(pool, 'listening')
-  const upstream = { host: '127.0.0.1', port: (pool.address() as AddressInfo).port, authorityPublicKey }
-  const keys = { authorityPublicKey, authoritySecretKey }
+  const { server: pool, keys, upstream } = await startEchoPool()
   // One miner sends as much here as many do elsewhere.
   const options = JSON.stringify({
     listen: { port: 0 },
@@ -42,7 +32,7 @@ export async function startRelayedPool(addon?: string): Promise<RelayedPool> {
   const port = await answerOf<number>(relay)
   return {
     port,
-    authorityPublicKey,
+    authorityPublicKey: keys.authorityPublicKey,
     async report() {
       relay.send('report')
       return await answerOf<RelayReport>(relay)
