@@ -135,7 +135,7 @@ async function work(miner: Peer, until: () => boolean): Promise<number> {
 }
 
 describe('a relay under attack', { timeout: 5 * PATIENCE_MS }, () => {
-  it('lets honest miners in among hundreds that connect at once and never finish a handshake', async () => {
+  it('lets honest miners in among 2,000 clients that connect at once and never finish a handshake', async () => {
     const pool = await startPool(echo)
     const { relay, port } = await startRelay(pool.port, { maxHandshakes: 400, maxConnectionsPerSecond: 10_000 })
     const random = new Random()

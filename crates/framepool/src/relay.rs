@@ -6,14 +6,15 @@
 //! the read buffer through the two sessions into an output ring, and from there to the socket as they lie.
 //!
 //! - [`Relay`] starts the threads. Its user gives it [`Command`]s, and takes [`Record`]s of what has happened.
+//! - `queue` is the order in which links get their turns, `wheel` has their timers, and `pace` says when a thread rests.
 //! - `worker` is the loop of a thread; `link` is what happens on one link; `ending` tells why a link ended.
 //! - `network` is what a worker needs of the system: poller, sockets and clock. `system` is the real one, on mio. The
 //!   simulation of the tests is the other.
 //! - `admission`, `bucket` and [`Limits`] keep any client from taking more than its share. Each refusal is counted by its
 //!   [`Reason`].
 //!
-//! A turn of a worker does a bounded amount of work for each link that is ready, in turn, so that no client delays the
-//! others for long. Nothing is ever dropped to keep a limit: the worker stops reading, or ends the link.
+//! A turn of a worker does a bounded amount of work for each link that is ready, in turn, and spends a share of its time on
+//! timers, handshakes and new connections, so that no client delays the others for long. Nothing is ever dropped to keep a limit: the worker stops reading, or ends the link.
 
 mod admission;
 mod bucket;

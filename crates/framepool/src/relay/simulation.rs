@@ -349,21 +349,20 @@ fn miners_that_get_no_memory_are_refused() {
 fn a_limit_that_is_missing_is_noticed() {
     const FOREVER: Duration = Duration::from_secs(100_000);
     for seed in seeds(1) {
-        let without: [(&str, TakeOut); 4] = [
-            ("handshake timeout", |limits| {
+        let small = Limits { memory: 4 << 20, connections: 30, ..limits() };
+        let without: [(&str, Limits, TakeOut); 4] = [
+            ("handshake timeout", limits(), |limits| {
                 limits.handshake_timeout = FOREVER;
                 limits.idle_timeout = None;
             }),
-            ("least rate", |limits| {
+            ("least rate", limits(), |limits| {
                 limits.min_rate = 0;
                 limits.idle_timeout = None;
             }),
-            ("memory", |limits| limits.memory = 1 << 40),
-            ("connections", |limits| limits.connections = usize::MAX),
+            ("memory", small.clone(), |limits| limits.memory = 1 << 40),
+            ("connections", small, |limits| limits.connections = usize::MAX),
         ];
-        for (name, take_out) in without {
-            let limits = Limits { memory: 4 << 20, connections: 30, ..limits() };
-            let limits = if matches!(name, "memory" | "connections") { limits } else { self::limits() };
+        for (name, limits, take_out) in without {
             let take_out = Some(take_out);
             let plan = Plan { attackers: 4, honest: 30, steps: 12_000, limits, take_out, ..plan(seed) };
             let found = run(&plan).err();

@@ -31,11 +31,11 @@ const POOL_CAPACITY: usize = 1 << 18;
 /// Length of a line of the processor's caches, in bytes.
 const CACHE_LINE: usize = 64;
 
-/// Time that one turn has for timers, and as much for newcomers: handshakes, and connections to accept. A crowd of them would delay
-/// the frames of others.
+/// The least time that one turn has for timers, and as much for newcomers: handshakes, and connections to accept. A crowd of them would
+/// delay the frames of others.
 const LEAST_SHARE: Duration = Duration::from_micros(250);
 
-/// The time is at least this part of that of the frames in the turn before, so that frames do not starve the rest.
+/// The time is one part in so many of the time of the frames, if that is more, so that frames do not starve the rest.
 const SHARE: u32 = 4;
 
 /// Newcomers that wait for a turn when nothing more is accepted. The others wait with the system, and the time for their handshakes does not
@@ -103,7 +103,7 @@ pub(super) struct Worker<N: Network> {
     messages: Vec<Message<N::Stream>>,
     /// Timers whose moment has come.
     due: VecDeque<Timer>,
-    /// Time that the next turn has for timers, and for newcomers.
+    /// Time that the newcomers of this turn and the timers of the next one have, by the frames of this turn.
     share: Duration,
     records: Vec<Record>,
     /// Whether there may be connections to accept.
@@ -191,15 +191,15 @@ where
         Ok(!done)
     }
 
-    /// Goes on with handshakes and accepts connections, until it is `end`. It does one of each in any case.
+    /// Goes on with handshakes and accepts connections until `end`, at least one of each.
     fn welcome(&mut self, end: Duration, now: Duration) {
         loop {
             let newcomer = self.queue.next_newcomer();
             if let Some(slot) = newcomer {
                 self.serve(slot, now);
             }
-            let accepted = self.queue.newcomers() < WAITING && self.accept(now);
-            if (newcomer.is_none() && !accepted) || self.network.now() >= end {
+            let acceptable = self.queue.newcomers() < WAITING && self.accept(now);
+            if (newcomer.is_none() && !acceptable) || self.network.now() >= end {
                 return;
             }
         }
@@ -253,7 +253,8 @@ where
 
     fn take_due(&mut self, now: Duration) {
         self.wheel.take_due(now, &mut self.due);
-        let end = now + self.share;
+        // News and messages have taken some of this turn.
+        let end = self.network.now() + self.share;
         while let Some(timer) = self.due.pop_front() {
             match timer {
                 Timer::Accept => self.paused = false,
