@@ -1,7 +1,7 @@
 //! Commands of a relay's user to its threads.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::sv2::{Direction, FrameHeader, Grant};
 
@@ -86,29 +86,44 @@ pub(super) enum Message<S> {
 
 /// The messages that a worker has not taken yet.
 pub(super) struct Inbox<S> {
-    messages: Mutex<Vec<Message<S>>>,
+    /// `None` once the worker has ended.
+    messages: Mutex<Option<Vec<Message<S>>>>,
     wake: Box<dyn Fn() + Send + Sync>,
 }
 
 impl<S> Inbox<S> {
     pub(super) fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { messages: Mutex::default(), wake: Box::new(wake) }
+        Self { messages: Mutex::new(Some(Vec::new())), wake: Box::new(wake) }
     }
 
-    /// Adds messages, and wakes the worker unless it has others to look at.
-    pub(super) fn send(&self, messages: impl IntoIterator<Item = Message<S>>) {
-        let mut inbox = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
-        let idle = inbox.is_empty();
-        inbox.extend(messages);
-        let wake = idle && !inbox.is_empty();
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<Message<S>>>> {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds messages, and wakes the worker unless it has others to look at. Returns false if the worker has ended, and the messages are
+    /// dropped.
+    pub(super) fn send(&self, messages: impl IntoIterator<Item = Message<S>>) -> bool {
+        let mut inbox = self.lock();
+        let Some(waiting) = &mut *inbox else { return false };
+        let idle = waiting.is_empty();
+        waiting.extend(messages);
+        let wake = idle && !waiting.is_empty();
         drop(inbox);
         if wake {
             (self.wake)();
         }
+        true
     }
 
     /// Takes all messages into `into`, which is empty.
     pub(super) fn take(&self, into: &mut Vec<Message<S>>) {
-        std::mem::swap(&mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner), into);
+        if let Some(waiting) = &mut *self.lock() {
+            std::mem::swap(waiting, into);
+        }
+    }
+
+    /// Takes the last messages. None are added from here on.
+    pub(super) fn close(&self) -> Vec<Message<S>> {
+        self.lock().take().unwrap_or_default()
     }
 }

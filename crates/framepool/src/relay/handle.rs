@@ -65,18 +65,23 @@ impl Relay {
     /// gone out.
     pub fn drain(&self) {
         self.shared.start_draining();
-        self.inboxes.iter().for_each(|inbox| inbox.send([Message::Drain]));
+        for inbox in &self.inboxes {
+            inbox.send([Message::Drain]);
+        }
     }
 
     /// Ends all links at once.
     pub fn destroy(&self) {
-        self.inboxes.iter().for_each(|inbox| inbox.send([Message::Destroy]));
+        for inbox in &self.inboxes {
+            inbox.send([Message::Destroy]);
+        }
     }
 
     /// Gives commands to the threads, in order. Commands for links that have ended are dropped.
     pub fn command(&self, commands: impl IntoIterator<Item = Command>) {
         if let [only] = &self.inboxes[..] {
-            return only.send(commands.into_iter().map(Message::Command));
+            only.send(commands.into_iter().map(Message::Command));
+            return;
         }
         for command in commands {
             let worker = self.shared.worker_of(command.link);
@@ -131,6 +136,7 @@ impl Drop for Relay {
 
 /// Runs a worker until it is done.
 fn run(system: System, shared: &Arc<Shared>, index: usize, inboxes: Vec<Arc<Inbox<TcpStream>>>) {
+    let inbox = Arc::clone(&inboxes[index]);
     match Worker::new(system, Arc::clone(shared), index, inboxes) {
         Ok(mut worker) => loop {
             let failure = match catch_unwind(AssertUnwindSafe(|| worker.turn(None))) {
@@ -144,6 +150,7 @@ fn run(system: System, shared: &Arc<Shared>, index: usize, inboxes: Vec<Arc<Inbo
             break;
         },
         Err(error) => {
+            inbox.close();
             shared.records.add(&mut vec![Record::Failed(error.to_string())]);
         }
     }

@@ -363,7 +363,10 @@ impl<S: super::network::Stream + 'static> Link<S> {
             Err(error) => return Err(self.broken(from, error)),
         }
         let (inbox, id) = (Arc::clone(turn.inbox), self.figures.id);
-        match self.memory.enqueue(way, payload, move |grant| inbox.send([Message::Grant(id, grant)])) {
+        let give = move |grant| {
+            inbox.send([Message::Grant(id, grant)]);
+        };
+        match self.memory.enqueue(way, payload, give) {
             Ok(request) => self.requests[from] = Some(request),
             Err(error) => return Err(self.broken(from, error)),
         }

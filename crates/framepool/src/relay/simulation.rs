@@ -6,6 +6,8 @@
 mod actors;
 mod world;
 
+use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,6 +39,10 @@ struct Plan {
     honest: usize,
     attackers: usize,
     hooks: bool,
+    /// Whether the user chooses the mining pool of each miner.
+    chooses: bool,
+    /// Bytes that a connection holds on their way in each direction.
+    room: usize,
     /// Reads may be short although there is more.
     short_reads: bool,
     /// The most time that passes between two steps.
@@ -78,6 +84,9 @@ fn limits() -> Limits {
     }
 }
 
+/// More than the relay reads in one turn from one connection.
+const LARGE_ROOM: usize = 1 << 17;
+
 fn plan(seed: u64) -> Plan {
     let mut rng = StdRng::seed_from_u64(seed);
     Plan {
@@ -86,6 +95,8 @@ fn plan(seed: u64) -> Plan {
         honest: if rng.gen_ratio(1, 8) { rng.gen_range(200..300) } else { rng.gen_range(5..65) },
         attackers: rng.gen_range(0..6),
         hooks: rng.r#gen(),
+        chooses: rng.r#gen(),
+        room: if rng.gen_ratio(1, 8) { LARGE_ROOM } else { 8_192 },
         short_reads: rng.r#gen(),
         pace: Duration::from_millis(2),
         turns: 1,
@@ -103,12 +114,18 @@ struct Verdict {
     to: usize,
 }
 
-/// The user of the relay: answers hooks, late and in any order of links, and counts connections.
+/// The user of the relay: answers hooks and chooses mining pools, late and in any order of links, and counts connections.
 #[derive(Default)]
 struct User {
     /// Ports of the honest miners.
     honest: Vec<u16>,
+    /// Key of the mining pool.
+    key: String,
     verdicts: Vec<Verdict>,
+    /// Links that have not asked for a mining pool yet.
+    newcomers: HashSet<u64>,
+    /// Links that have, and have not got one.
+    wanting: Vec<u64>,
     connected: u64,
     ended: u64,
     drained: bool,
@@ -128,9 +145,18 @@ impl User {
                     }
                     self.verdicts.push(Verdict { id, way, from: first, to: frames });
                 }
-                Record::Connected { .. } => self.connected += 1,
+                Record::Connected { id, .. } => {
+                    self.connected += 1;
+                    self.newcomers.insert(id);
+                }
+                Record::Wanted { id, .. } => {
+                    self.newcomers.remove(&id);
+                    self.wanting.push(id);
+                }
                 Record::Disconnected(end) => {
                     self.ended += 1;
+                    self.newcomers.remove(&end.id);
+                    self.wanting.retain(|&id| id != end.id);
                     if std::env::var_os("FRAMEPOOL_SEED").is_some() {
                         println!("{} ended: {:?}", end.address, end.ending);
                     }
@@ -147,13 +173,22 @@ impl User {
                 }
                 Record::Failed(what) => return Err(what),
                 Record::Closed => self.drained = true,
-                Record::Wanted { .. } | Record::Drained { .. } | Record::Refused { .. } => {}
+                Record::Drained { .. } | Record::Refused { .. } => {}
             }
         }
         Ok(())
     }
 
     fn answer(&mut self, rng: &mut StdRng, inbox: &Inbox<world::SimulatedStream>) {
+        if !self.wanting.is_empty() && rng.r#gen() {
+            let link = self.wanting.swap_remove(rng.gen_range(0..self.wanting.len()));
+            let operation = if rng.gen_ratio(1, 20) {
+                Operation::Destroy
+            } else {
+                Operation::Connect { addresses: mining_pools(), key: Some(self.key.clone()) }
+            };
+            inbox.send([Message::Command(Command { link, operation })]);
+        }
         if self.verdicts.is_empty() || rng.r#gen() {
             return;
         }
@@ -167,6 +202,24 @@ impl User {
     }
 }
 
+fn mining_pools() -> Vec<SocketAddr> {
+    ["10.9.9.9:1", "10.9.9.8:1"].map(|address| address.parse().expect("an address")).to_vec()
+}
+
+fn relay_options((public_key, secret_key): (String, String), threads: Threads, limits: Limits) -> RelayOptions {
+    RelayOptions {
+        threads,
+        upstream: mining_pools(),
+        upstream_key: Some(public_key.clone()),
+        public_key,
+        secret_key,
+        certificate_validity: Duration::from_hours(1),
+        session: Options { max_frame_size: 1 << 20, ..Options::default() },
+        hooks: Hooks::None,
+        limits,
+    }
+}
+
 /// Turns for each client in which an honest miner must get its answers, beside the patience of the plan. Large frames need dozens of acts.
 const ACTS: usize = 40;
 
@@ -176,29 +229,25 @@ fn run(plan: &Plan) -> Result<Outcome, String> {
         take_out(&mut limits);
     }
     let mut rng = StdRng::seed_from_u64(plan.seed);
-    let (public_key, secret_key) = generate_authority_keypair();
-    let session = Options { max_frame_size: 1 << 20, ..Options::default() };
-    let options = RelayOptions {
-        threads: Threads::Number(NonZeroUsize::MIN),
-        upstream: vec!["10.9.9.9:1".parse().expect("an address"), "10.9.9.8:1".parse().expect("an address")],
-        upstream_key: Some(public_key.clone()),
-        public_key: public_key.clone(),
-        secret_key: secret_key.clone(),
-        certificate_validity: Duration::from_hours(1),
-        session,
-        hooks: if plan.hooks { Hooks::All } else { Hooks::None },
-        limits,
-    };
+    let keys = generate_authority_keypair();
+    let (public_key, secret_key) = keys.clone();
+    let mut options = relay_options(keys, Threads::Number(NonZeroUsize::MIN), limits);
+    if plan.hooks {
+        options.hooks = Hooks::All;
+    }
+    if plan.chooses {
+        (options.upstream, options.upstream_key) = (Vec::new(), None);
+    }
     let shared = Shared::new(options, usize::MAX);
-    let world = World::new(rng.next_u64(), plan.short_reads);
+    let world = World::new(rng.next_u64(), plan.short_reads, plan.room);
     let inbox = Arc::new(Inbox::new(|| {}));
     let network = SimulatedNetwork::new(Arc::clone(&world));
     let mut worker =
         Worker::new(network, Arc::clone(&shared), 0, vec![Arc::clone(&inbox)]).map_err(|error| error.to_string())?;
     let mut actors: Vec<Actor> = Actor::crowd(plan.honest, plan.attackers, &public_key, &mut rng);
-    let mut pool = MiningPool::new(&public_key, &secret_key);
+    let mut pool = MiningPool::new(&public_key, &secret_key, plan.limits.clone());
     let honest = actors.iter().filter(|actor| actor.is_honest()).map(Actor::port).collect();
-    let mut user = User { honest, ..User::default() };
+    let mut user = User { honest, key: public_key, ..User::default() };
     let mut outcome = Outcome::default();
     for step in 0..plan.steps {
         for _ in 0..rng.gen_range(1..8) {
@@ -208,7 +257,7 @@ fn run(plan: &Plan) -> Result<Outcome, String> {
         pool.act(&world, &mut rng)?;
         user.answer(&mut rng, &inbox);
         for _ in 0..plan.turns {
-            turn(&mut worker, plan, &shared, &mut user, &mut outcome)?;
+            turn(&mut worker, plan, &shared, &world, &mut user, &mut outcome)?;
         }
         world.pass(plan.pace.mul_f64(rng.gen_range(0.0..1.0)));
         if step % 1_000 == 999 {
@@ -231,7 +280,7 @@ fn run(plan: &Plan) -> Result<Outcome, String> {
         }
         pool.act(&world, &mut rng)?;
         user.answer(&mut rng, &inbox);
-        turn(&mut worker, plan, &shared, &mut user, &mut outcome)?;
+        turn(&mut worker, plan, &shared, &world, &mut user, &mut outcome)?;
         world.pass(Duration::from_millis(20));
         if world.now() > end {
             return Err(format!("{} links never end", shared.links()));
@@ -250,22 +299,42 @@ fn run(plan: &Plan) -> Result<Outcome, String> {
     Ok(outcome)
 }
 
+/// Seconds whose share of the rate of new connections may come at once.
+const ADMISSION_BURST: u64 = 10;
+
 fn turn(
     worker: &mut Worker<SimulatedNetwork>,
     plan: &Plan,
     shared: &Shared,
+    world: &World,
     user: &mut User,
     outcome: &mut Outcome,
 ) -> Result<(), String> {
     worker.turn(None).map_err(|error| error.to_string())?;
     outcome.turns += 1;
     user.take(shared)?;
+    let limits = &plan.limits;
     let stats = shared.stats();
-    if stats.memory_bytes as usize > stats.reserved || stats.reserved > plan.limits.memory {
+    if stats.memory_bytes as usize > stats.reserved || stats.reserved > limits.memory {
         return Err(format!("memory: {} used, {} reserved", stats.memory_bytes, stats.reserved));
     }
-    if stats.connections as usize > plan.limits.connections {
-        return Err(format!("{} connections", stats.connections));
+    let taken = world.taken();
+    let open = taken.iter().map(|taken| taken.open);
+    if open.clone().sum::<usize>() > limits.connections
+        || open.clone().any(|open| open > limits.connections_per_address)
+    {
+        return Err(format!("connections of all addresses: {:?}", open.collect::<Vec<_>>()));
+    }
+    let rate = limits.connections_per_second;
+    let most = rate * (world.now().as_secs() + 1 + ADMISSION_BURST);
+    if rate > 0 && taken.iter().any(|taken| taken.total > most) {
+        return Err(format!("more than {most} connections of one address"));
+    }
+    if plan.chooses && user.newcomers.len() > limits.handshakes {
+        return Err(format!("{} handshakes at once", user.newcomers.len()));
+    }
+    if world.most_read() > actors::READ {
+        return Err(format!("{} bytes of one connection in one turn", world.most_read()));
     }
     Ok(())
 }
@@ -319,6 +388,49 @@ fn every_attack_is_refused_and_counted() {
 }
 
 #[test]
+fn one_turn_does_bounded_work_for_one_link() {
+    for seed in seeds(1) {
+        // Nothing else holds a burst up.
+        let limits = Limits { frames_per_second: 0, bytes_per_second: 0, ..limits() };
+        let mine = Plan { attackers: 3, honest: 10, steps: 3_000, hooks: false, ..plan(seed) };
+        let outcome = expect_good(&Plan { room: 2 * LARGE_ROOM, limits, ..mine });
+        assert!(outcome.frames > 0, "FRAMEPOOL_SEED={seed}");
+    }
+}
+
+#[test]
+fn a_connection_for_a_thread_that_has_ended_is_closed() {
+    let keys = generate_authority_keypair();
+    let options = relay_options(keys, Threads::Number(NonZeroUsize::new(2).expect("two")), limits());
+    let shared = Shared::new(options, usize::MAX);
+    let world = World::new(0, false, 8_192);
+    let inboxes = vec![Arc::new(Inbox::new(|| {})), Arc::new(Inbox::new(|| {}))];
+    let [mut first, mut second] = [0, 1].map(|index| {
+        Worker::new(SimulatedNetwork::new(Arc::clone(&world)), Arc::clone(&shared), index, inboxes.clone())
+            .expect("memory")
+    });
+    let mut turns = |links: usize| {
+        // News may come late.
+        for _ in 0..100 {
+            assert_eq!(first.turn(None).ok(), Some(true));
+        }
+        assert_eq!(shared.links(), links);
+    };
+    let dial = || world.dial(SocketAddr::from(([10, 0, 0, 1], 1)));
+    let kept = dial();
+    turns(1);
+    // It waits in the inbox of the second worker.
+    let late = dial();
+    turns(2);
+    inboxes[1].send([Message::Drain]);
+    assert_eq!(second.turn(None).ok(), Some(false));
+    assert_eq!(shared.links(), 1);
+    let later = dial();
+    turns(1);
+    assert_eq!([kept, late, later].map(|id| world.is_gone(id)), [false, true, true]);
+}
+
+#[test]
 fn a_crowd_lets_the_worker_rest() {
     // Seldom is a crowd never still enough.
     let rested: Duration = (0..6)
@@ -350,7 +462,8 @@ fn a_limit_that_is_missing_is_noticed() {
     const FOREVER: Duration = Duration::from_secs(100_000);
     for seed in seeds(1) {
         let small = Limits { memory: 4 << 20, connections: 30, ..limits() };
-        let without: [(&str, Limits, TakeOut); 4] = [
+        let slow = Limits { frames_per_second: 0, bytes_per_second: 64 << 10, ..limits() };
+        let without: [(&str, Limits, TakeOut); 10] = [
             ("handshake timeout", limits(), |limits| {
                 limits.handshake_timeout = FOREVER;
                 limits.idle_timeout = None;
@@ -361,11 +474,23 @@ fn a_limit_that_is_missing_is_noticed() {
             }),
             ("memory", small.clone(), |limits| limits.memory = 1 << 40),
             ("connections", small, |limits| limits.connections = usize::MAX),
+            ("idle timeout", limits(), |limits| limits.idle_timeout = None),
+            ("connections of an address", Limits { connections_per_address: 3, ..limits() }, |limits| {
+                limits.connections_per_address = usize::MAX;
+            }),
+            ("rate of connections", Limits { connections_per_second: 1, ..limits() }, |limits| {
+                limits.connections_per_second = 0;
+            }),
+            ("handshakes", Limits { handshakes: 4, ..limits() }, |limits| limits.handshakes = usize::MAX),
+            ("rate of frames", limits(), |limits| limits.frames_per_second = 0),
+            ("rate of bytes", slow, |limits| limits.bytes_per_second = 0),
         ];
         for (name, limits, take_out) in without {
-            let take_out = Some(take_out);
-            let plan = Plan { attackers: 4, honest: 30, steps: 12_000, limits, take_out, ..plan(seed) };
-            let found = run(&plan).err();
+            // Late verdicts would hold the rates down.
+            let mine = Plan { attackers: 4, honest: 30, steps: 12_000, hooks: false, chooses: true, ..plan(seed) };
+            let plan = Plan { limits, ..mine };
+            expect_good(&plan);
+            let found = run(&Plan { take_out: Some(take_out), ..plan }).err();
             println!("FRAMEPOOL_SEED={seed}: without {name}, {found:?}");
             assert!(found.is_some(), "FRAMEPOOL_SEED={seed}: nobody misses the {name}");
         }

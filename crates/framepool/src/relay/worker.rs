@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::command::{Command, Inbox, Message};
 use super::ending::{Cause, Ending};
-use super::figures::{LinkFigures, Reason, WorkerFigures};
+use super::figures::{LinkFigures, Reason};
 use super::handed::Handed;
 use super::link::{Link, Turn};
 use super::network::{LISTENER, Network, Ready, Stream, WAKER};
@@ -151,10 +151,6 @@ where
         })
     }
 
-    fn figures(&self) -> &WorkerFigures {
-        &self.shared.workers[self.index]
-    }
-
     /// Waits for something to do, at most for `most`, and does it. Returns false once the worker is done.
     pub(super) fn turn(&mut self, most: Option<Duration>) -> io::Result<bool> {
         let busy = !self.queue.is_empty() || !self.due.is_empty() || (self.acceptable && !self.paused);
@@ -188,6 +184,9 @@ where
         self.welcome(served + self.share, now);
         self.publish(now);
         let done = self.draining && self.by_id.is_empty();
+        if done {
+            self.close_inbox();
+        }
         Ok(!done)
     }
 
@@ -368,12 +367,13 @@ where
         self.freed.push(slot);
         link.end(ending, &mut self.give_turn(slot, now));
         self.shared.forget(id);
-        self.leave(address);
+        self.leave(self.index, address);
     }
 
-    fn leave(&self, address: SocketAddr) {
+    /// Counts a connection that has left a worker.
+    fn leave(&self, worker: usize, address: SocketAddr) {
         self.shared.admission().leave(address.ip());
-        self.figures().links.fetch_sub(1, Ordering::Relaxed);
+        self.shared.workers[worker].links.fetch_sub(1, Ordering::Relaxed);
     }
 
     fn drain(&mut self, now: Duration) {
@@ -399,8 +399,19 @@ where
         let now = self.network.now();
         self.network.stop_listening();
         self.end_all(now, || Cause::Internal(what.to_owned()));
+        self.close_inbox();
         self.records.push(Record::Failed(what.to_owned()));
         self.publish(now);
+    }
+
+    /// Closes the connections that came from other workers too late.
+    fn close_inbox(&mut self) {
+        for message in self.inboxes[self.index].close() {
+            if let Message::Adopt(stream, address) = message {
+                self.network.close(stream);
+                self.leave(self.index, address);
+            }
+        }
     }
 
     /// Accepts a connection, and gives it to the worker with the fewest links. Returns whether there may be more.
@@ -458,8 +469,9 @@ where
         self.shared.workers[fewest].links.fetch_add(1, Ordering::Relaxed);
         if fewest == self.index {
             self.adopt(stream, address, now);
-        } else {
-            self.inboxes[fewest].send([Message::Adopt(stream, address)]);
+        } else if !self.inboxes[fewest].send([Message::Adopt(stream, address)]) {
+            // The other worker may have ended, since the relay closes. The stream is closed then.
+            self.leave(fewest, address);
         }
     }
 
@@ -467,13 +479,13 @@ where
     fn adopt(&mut self, mut stream: N::Stream, address: SocketAddr, now: Duration) {
         if self.draining {
             self.network.close(stream);
-            return self.leave(address);
+            return self.leave(self.index, address);
         }
         let options = &self.shared.options;
         let session =
             Session::responder(options.session, &options.public_key, &options.secret_key, options.certificate_validity);
         let (Some(memory), Ok(session)) = (self.shared.memory.link(), session) else {
-            self.leave(address);
+            self.leave(self.index, address);
             return self.reject(stream, Reason::Memory, now);
         };
         let slot = self.free.pop().unwrap_or_else(|| {
@@ -482,7 +494,7 @@ where
         });
         if self.network.register(&mut stream, slot * 2).is_err() {
             self.free.push(slot);
-            self.leave(address);
+            self.leave(self.index, address);
             return self.reject(stream, Reason::Descriptors, now);
         }
         if self.handshaking >= options.limits.handshakes.div_ceil(self.shared.workers.len()).max(1) {

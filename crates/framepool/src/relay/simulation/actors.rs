@@ -2,11 +2,13 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use buffer_sv2::BufferFromSystemMemory;
 use rand::Rng;
 use rand::rngs::StdRng;
 
+use super::super::options::Limits;
 use super::world::World;
 use crate::sv2::{FrameHeader, Options, Session, State};
 
@@ -31,10 +33,27 @@ enum Kind {
     Deaf,
     /// Sends empty frames as fast as it can.
     Burst,
+    /// Sends one frame, and says nothing more.
+    Idle,
 }
 
-const ATTACKS: [Kind; 8] =
-    [Kind::Silent, Kind::Garbage, Kind::Mute, Kind::Stall, Kind::Trickle, Kind::Reset, Kind::Deaf, Kind::Burst];
+const ATTACKS: [Kind; 9] = [
+    Kind::Silent,
+    Kind::Garbage,
+    Kind::Mute,
+    Kind::Stall,
+    Kind::Trickle,
+    Kind::Reset,
+    Kind::Deaf,
+    Kind::Burst,
+    Kind::Idle,
+];
+
+/// The most bytes that one turn of the relay reads from one connection.
+pub(super) const READ: u64 = 1 << 16;
+
+/// The least bytes of an encrypted frame.
+const FRAME: u64 = 22;
 
 /// A client of the relay.
 pub(super) struct Actor {
@@ -157,13 +176,17 @@ impl Actor {
                 }
             }
             Kind::Burst => {
-                if line.session.state() == State::Transport && line.wire.len() < 4_000 {
-                    for _ in 0..200 {
-                        line.send(self.number, 0, turn);
-                    }
+                while line.session.state() == State::Transport && line.wire.len() < world.room() {
+                    line.send(self.number, 0, turn);
                 }
                 line.exchange(world, rng, usize::MAX)?;
                 line.awaited.clear();
+            }
+            Kind::Idle => {
+                if line.session.state() == State::Transport && line.sent == 0 {
+                    line.send(self.number, 100, turn);
+                }
+                line.exchange(world, rng, usize::MAX)?;
             }
         }
         Ok(())
@@ -285,10 +308,11 @@ fn receive(session: &mut Session, bytes: &[u8]) -> Result<Vec<(FrameHeader, Vec<
     Ok(frames.map(|frame| (frame.header, frame.payload.to_vec())).collect())
 }
 
-/// The mining pool, which sends every frame back.
+/// The mining pool, which sends every frame back, and looks at the rates of what it gets.
 pub(super) struct MiningPool {
     public_key: String,
     secret_key: String,
+    limits: Limits,
     lines: HashMap<u64, MiningPoolLine>,
 }
 
@@ -296,18 +320,21 @@ struct MiningPoolLine {
     session: Session,
     wire: VecDeque<u8>,
     ended: bool,
+    since: Duration,
 }
 
 impl MiningPool {
-    pub(super) fn new(public_key: &str, secret_key: &str) -> Self {
-        Self { public_key: public_key.to_owned(), secret_key: secret_key.to_owned(), lines: HashMap::new() }
+    pub(super) fn new(public_key: &str, secret_key: &str, limits: Limits) -> Self {
+        let (public_key, secret_key) = (public_key.to_owned(), secret_key.to_owned());
+        Self { public_key, secret_key, limits, lines: HashMap::new() }
     }
 
     pub(super) fn act(&mut self, world: &World, rng: &mut StdRng) -> Result<(), String> {
         while let Some(id) = world.answer(rng.gen_ratio(1, 20)) {
-            let validity = std::time::Duration::from_hours(1);
+            let validity = Duration::from_hours(1);
             let session = Session::responder(Options::default(), &self.public_key, &self.secret_key, validity);
-            let line = MiningPoolLine { session: session.expect("good keys"), wire: VecDeque::new(), ended: false };
+            let (session, since) = (session.expect("good keys"), world.now());
+            let line = MiningPoolLine { session, wire: VecDeque::new(), ended: false, since };
             self.lines.insert(id, line);
         }
         let mut ids: Vec<u64> = self.lines.keys().copied().collect();
@@ -326,6 +353,7 @@ impl MiningPool {
                     for (header, payload) in receive(&mut line.session, &bytes)? {
                         line.session.send(header, &payload).map_err(|error| error.to_string())?;
                     }
+                    line.check(&self.limits, world.now())?;
                     drain(&mut line.session, &mut line.wire);
                 }
                 None if line.wire.is_empty() && !line.ended => {
@@ -337,6 +365,24 @@ impl MiningPool {
             let bytes: Vec<u8> = line.wire.iter().copied().take(rng.gen_range(1..10_000)).collect();
             if let Some(count) = world.send(id, &bytes) {
                 line.wire.drain(..count);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl MiningPoolLine {
+    /// Fails if more has come than the rates of a miner allow: a burst of one second, what the time since then allows, and what one
+    /// read may be over.
+    fn check(&self, limits: &Limits, now: Duration) -> Result<(), String> {
+        let seconds = now.saturating_sub(self.since).as_secs() + 2;
+        let stats = self.session.stats();
+        for (what, count, rate, read) in [
+            ("frames", stats.frames_in, limits.frames_per_second, READ / FRAME),
+            ("bytes", stats.bytes_in, limits.bytes_per_second, READ),
+        ] {
+            if rate > 0 && count > rate * seconds + 2 * read {
+                return Err(format!("{count} {what} of one miner in {seconds} seconds"));
             }
         }
         Ok(())

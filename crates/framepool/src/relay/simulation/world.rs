@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind, IoSlice};
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -11,9 +11,6 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 
 use super::super::network::{LISTENER, Network, Ready, Stream};
-
-/// Bytes that a connection holds on their way in each direction.
-const ROOM: usize = 8_192;
 
 /// One connection between the worker and somebody.
 #[derive(Default)]
@@ -33,6 +30,19 @@ struct Connection {
     connected: bool,
     refused: bool,
     token: Option<usize>,
+    /// Address of the miner, if it is one's.
+    from: Option<IpAddr>,
+    /// The turn in which the worker has last read, and the bytes that it has read in it.
+    read: (u64, u64),
+}
+
+/// The connections of one address that the worker has taken.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Taken {
+    /// Those that are open.
+    pub(super) open: usize,
+    /// All of them.
+    pub(super) total: u64,
 }
 
 struct State {
@@ -41,6 +51,13 @@ struct State {
     /// Time for which the worker has rested.
     rested: Duration,
     short_reads: bool,
+    /// Bytes that a connection holds on their way in each direction.
+    room: usize,
+    taken: HashMap<IpAddr, Taken>,
+    /// Each turn of the worker polls once.
+    polls: u64,
+    /// The most bytes that the worker has read from one connection in one turn.
+    most_read: u64,
     connections: HashMap<u64, Connection>,
     next: u64,
     incoming: VecDeque<(u64, SocketAddr)>,
@@ -74,12 +91,16 @@ impl State {
 }
 
 impl World {
-    pub(super) fn new(seed: u64, short_reads: bool) -> Arc<Self> {
+    pub(super) fn new(seed: u64, short_reads: bool, room: usize) -> Arc<Self> {
         Arc::new(Self(Mutex::new(State {
             rng: StdRng::seed_from_u64(seed),
             now: Duration::from_secs(1),
             rested: Duration::ZERO,
             short_reads,
+            room,
+            taken: HashMap::new(),
+            polls: 0,
+            most_read: 0,
             connections: HashMap::new(),
             next: 0,
             incoming: VecDeque::new(),
@@ -91,7 +112,8 @@ impl World {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().expect("nobody panics here")
+        // A panic elsewhere drops streams.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn now(&self) -> Duration {
@@ -106,6 +128,20 @@ impl World {
         self.lock().rested
     }
 
+    pub(super) fn room(&self) -> usize {
+        self.lock().room
+    }
+
+    /// Returns the connections that the worker has taken, by address.
+    pub(super) fn taken(&self) -> Vec<Taken> {
+        self.lock().taken.values().copied().collect()
+    }
+
+    /// Returns the most bytes that the worker has read from one connection in one turn.
+    pub(super) fn most_read(&self) -> u64 {
+        self.lock().most_read
+    }
+
     /// Descriptors run out for the next accepts.
     pub(super) fn exhaust(&self, accepts: usize) {
         self.lock().exhausted = accepts;
@@ -114,7 +150,7 @@ impl World {
     /// Connects a miner. Returns the connection.
     pub(super) fn dial(&self, address: SocketAddr) -> u64 {
         let mut state = self.lock();
-        let id = state.add(Connection { connected: true, ..Connection::default() });
+        let id = state.add(Connection { connected: true, from: Some(address.ip()), ..Connection::default() });
         state.incoming.push_back((id, address));
         state.news.insert(LISTENER, Ready { token: LISTENER, readable: true, writable: false, closing: false });
         id
@@ -136,8 +172,9 @@ impl World {
     /// Sends bytes to the worker. Returns how many there is room for; `None` if the connection is gone.
     pub(super) fn send(&self, id: u64, bytes: &[u8]) -> Option<usize> {
         let mut state = self.lock();
+        let room = state.room;
         let connection = state.connections.get_mut(&id).filter(|connection| !connection.closed && !connection.reset)?;
-        let count = bytes.len().min(ROOM - connection.to_worker.len());
+        let count = bytes.len().min(room - connection.to_worker.len());
         connection.to_worker.extend(&bytes[..count]);
         if count > 0 {
             state.tell(id, true, false, false);
@@ -201,10 +238,23 @@ pub(super) struct SimulatedStream {
     world: Arc<World>,
 }
 
+impl Drop for SimulatedStream {
+    fn drop(&mut self) {
+        let mut state = self.world.lock();
+        if let Some(connection) = state.connections.get_mut(&self.id) {
+            connection.closed = true;
+            let registered = connection.token.take().is_some();
+            if let Some(from) = connection.from.filter(|_| registered) {
+                state.taken.entry(from).or_default().open -= 1;
+            }
+        }
+    }
+}
+
 impl Stream for SimulatedStream {
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
         let mut state = self.world.lock();
-        let State { rng, connections, short_reads, .. } = &mut *state;
+        let State { rng, connections, short_reads, polls, most_read, .. } = &mut *state;
         let connection = connections.get_mut(&self.id).expect("it is open");
         if connection.reset {
             return Err(ErrorKind::ConnectionReset.into());
@@ -220,18 +270,23 @@ impl Stream for SimulatedStream {
         for (place, byte) in target.iter_mut().zip(connection.to_worker.drain(..count)) {
             *place = byte;
         }
+        if connection.read.0 != *polls {
+            connection.read = (*polls, 0);
+        }
+        connection.read.1 += count as u64;
+        *most_read = (*most_read).max(connection.read.1);
         Ok(count)
     }
 
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut state = self.world.lock();
-        let State { rng, connections, .. } = &mut *state;
+        let State { rng, connections, room, .. } = &mut *state;
         let connection = connections.get_mut(&self.id).expect("it is open");
         if connection.reset || connection.worker_ended {
             return Err(ErrorKind::BrokenPipe.into());
         }
         let total: usize = pieces.iter().map(|piece| piece.len()).sum();
-        let room = ROOM - connection.from_worker.len();
+        let room = *room - connection.from_worker.len();
         let mut count = total.min(room);
         if count == 0 {
             connection.blocked = true;
@@ -287,7 +342,8 @@ impl Network for SimulatedNetwork {
         let mut state = self.world.lock();
         let mut news: Vec<Ready> = state.news.drain().map(|(_, news)| news).collect();
         news.sort_by_key(|news| news.token);
-        let State { rng, .. } = &mut *state;
+        let State { rng, polls, .. } = &mut *state;
+        *polls += 1;
         news.shuffle(rng);
         // Some come a little later.
         let late = if rng.gen_ratio(1, 8) { rng.gen_range(0..=news.len()) } else { 0 };
@@ -314,9 +370,13 @@ impl Network for SimulatedNetwork {
 
     fn register(&mut self, stream: &mut SimulatedStream, token: usize) -> io::Result<()> {
         let mut state = self.world.lock();
-        state.connections.get_mut(&stream.id).expect("it is open").token = Some(token);
-        let connection = &state.connections[&stream.id];
+        let connection = state.connections.get_mut(&stream.id).expect("it is open");
+        connection.token = Some(token);
         let (readable, closing) = (!connection.to_worker.is_empty() || connection.ended, connection.ended);
+        let from = connection.from.expect("a miner");
+        let all = state.taken.entry(from).or_default();
+        all.open += 1;
+        all.total += 1;
         state.tell(stream.id, readable, true, closing);
         Ok(())
     }
@@ -332,10 +392,6 @@ impl Network for SimulatedNetwork {
     }
 
     fn close(&mut self, stream: SimulatedStream) {
-        let mut state = self.world.lock();
-        if let Some(connection) = state.connections.get_mut(&stream.id) {
-            connection.closed = true;
-            connection.token = None;
-        }
+        drop(stream);
     }
 }
