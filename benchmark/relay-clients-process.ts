@@ -1,6 +1,7 @@
-// Clients of a relay in a process of their own, for `relay-duress`: usage `relay-clients-process.js miners KEY ADDRESS PORT`, or
-// `attackers KEY ADDRESS`. They come from the address. Attackers tell the mining pool that their connections are for, and wait for the
-// relay's port.
+// Clients of a relay in a process of their own, for `relay-duress`: usage `relay-clients-process.js miners KEY ADDRESS PORT`,
+// `attackers KEY ADDRESS` or `burst KEY ADDRESS`. They come from the address. The last two tell the mining pool that their connections
+// are for, and wait for the relay's port. The client of `burst` tells when it is ready, waits for a message, sends 16 MiB of empty frames,
+// tells that the socket has taken them, and gets ready again.
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -20,6 +21,7 @@ export type MinersCommand =
 /** Figures of the miners since the last `measure`. */
 export interface MinersFigures {
   p99Millis: number
+  worstMillis: number
   frames: number
   /** Miners whose connection has closed. */
   closed: number
@@ -100,7 +102,8 @@ function beMiners(): void {
     }
     millis.sort((a, b) => a - b)
     const p99Millis = millis[Math.floor(millis.length * 0.99)] ?? 0
-    const figures: MinersFigures = { p99Millis, frames: millis.length, closed, wrong, replies }
+    const worstMillis = millis.at(-1) ?? 0
+    const figures: MinersFigures = { p99Millis, worstMillis, frames: millis.length, closed, wrong, replies }
     process.send?.(figures)
   })
 }
@@ -169,6 +172,35 @@ const STRANGERS: [clients: number, attack: (socket: Socket) => Promise<void>][] 
   [50, async (socket) => void socket.write(randomBytes(500))],
 ]
 
+/** Bytes of a burst. */
+const BURST = 16 << 20
+
+/** Takes only the time that others leave, since attackers have machines of their own. */
+function stepBack(): void {
+  const idle = spawnSync('chrt', ['--all-tasks', '--idle', '--pid', '0', `${process.pid}`])
+  if (idle.status !== 0) setPriority(constants.priority.PRIORITY_LOW)
+}
+
+async function beBurst(): Promise<never> {
+  const { socket, session } = open()
+  socket.write(drain(session))
+  session.receive((await firstChunk(socket))!)
+  socket.resume()
+  stepBack()
+  for (;;) {
+    const frames: Buffer[] = []
+    for (let length = 0; length < BURST; length += frames.at(-1)!.length) {
+      for (let count = 0; count < 10_000; count++) session.send({ messageType: 1 }, Buffer.alloc(0))
+      frames.push(drain(session))
+    }
+    process.send?.('ready')
+    await once(process, 'message')
+    for (const chunk of frames) socket.write(chunk)
+    if (socket.writableNeedDrain) await once(socket, 'drain')
+    process.send?.('sent')
+  }
+}
+
 async function goOn(attack: () => Promise<Socket>): Promise<never> {
   for (;;) {
     const socket = await attack()
@@ -178,9 +210,7 @@ async function goOn(attack: () => Promise<Socket>): Promise<never> {
 }
 
 function beAttackers(): void {
-  // Attackers have machines of their own. Here they take the time that the others leave.
-  const idle = spawnSync('chrt', ['--all-tasks', '--idle', '--pid', '0', `${process.pid}`])
-  if (idle.status !== 0) setPriority(constants.priority.PRIORITY_LOW)
+  stepBack()
   for (const [clients, attack] of STRANGERS) {
     for (let client = 0; client < clients; client++) {
       goOn(async () => {
@@ -224,5 +254,6 @@ if (role === 'miners') {
   // A mining pool of their own, so that the miners' frames wait for the relay, and not for a mining pool.
   process.send?.((await startEchoPool()).upstream)
   port = ((await once(process, 'message')) as [number])[0]
-  beAttackers()
+  if (role === 'burst') await beBurst()
+  else beAttackers()
 }

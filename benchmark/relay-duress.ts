@@ -1,6 +1,6 @@
 /**
- * P19, and the relay when nothing goes as it should: idle connections, JavaScript that blocks, attacks of all kinds, a mining pool that comes and goes,
- * and SIGTERM under load. `--only=idle,blocked,attacked,restarted,terminated` picks parts. It fails if a frame is lost or changed. A report
+ * P19, and the relay when nothing goes as it should: idle connections, JavaScript that blocks, attacks of all kinds, a burst of empty frames, a mining
+ * pool that comes and goes, and SIGTERM under load. `--only=idle,blocked,attacked,burst,restarted,terminated` picks parts. It fails if a frame is lost or changed. A report
  * takes shorter rounds of it.
  */
 import { strict as assert } from 'node:assert'
@@ -89,11 +89,16 @@ class Scene {
     return await answerOf<RelayFigures>(this.relay)
   }
 
-  /** Returns the miners' 99th percentile, in milliseconds, over some seconds. */
-  async p99(seconds: number): Promise<number> {
+  /** Returns the figures of the miners over some seconds. */
+  async watch(seconds: number): Promise<MinersFigures> {
     await this.miners({ do: 'measure' })
     await sleep(seconds * 1000)
-    return (await this.miners({ do: 'report' })).p99Millis
+    return await this.miners({ do: 'report' })
+  }
+
+  /** Returns the miners' 99th percentile, in milliseconds, over some seconds. */
+  async p99(seconds: number): Promise<number> {
+    return (await this.watch(seconds)).p99Millis
   }
 
   async end(): Promise<void> {
@@ -103,8 +108,9 @@ class Scene {
   }
 }
 
-function clients(role: 'miners' | 'attackers', ...port: string[]): ChildProcess {
-  return fork(program('relay-clients-process'), [role, keys.publicKey, ADDRESSES[role], ...port])
+function clients(role: 'miners' | 'attackers' | 'burst', ...port: string[]): ChildProcess {
+  const address = role === 'miners' ? ADDRESSES.miners : ADDRESSES.attackers
+  return fork(program('relay-clients-process'), [role, keys.publicKey, address, ...port])
 }
 
 function program(name: string): string {
@@ -115,29 +121,33 @@ function say(what: string, figure: string): void {
   console.log(`  ${what.padEnd(56)} ${figure}`)
 }
 
-/** As many idle connections as the descriptors allow, up to 10,000: their memory, and their CPU time. */
+/** 1,000 idle connections, 5,000, and as many as the descriptors allow, up to 10,000: their memory, and the CPU time of all of them. */
 async function idle(scene: Scene): Promise<void> {
   await scene.start({})
   await scene.miners({ do: 'connect', count: 100, paceMs: -1 })
   const before = await scene.report()
   const limit = Number(/Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'utf8'))![1])
-  const count = Math.min(10_000, Math.floor(limit / 2) - 300)
-  await scene.miners({ do: 'connect', count, paceMs: -1 })
-  // The relay notices that connections are idle.
-  await sleep(5000)
-  const after = await scene.report()
-  assert.equal(after.stats.connections, 100 + count)
-  const each = (from: number, to: number): number => (to - from) / count / KIB
-  reportFigure({
-    id: 'P19',
-    title: `memory of the relay's process for each of ${count} connected pairs`,
-    unit: 'KiB',
-    value: each(before.rssBytes, after.rssBytes),
-    limit: 8,
-    atLeast: false,
-  })
-  say("V8's heap, each", `${each(before.heapBytes, after.heapBytes).toFixed(1)} KiB`)
-  say('counted by stats(), each', `${each(before.stats.memoryBytes, after.stats.memoryBytes).toFixed(1)} KiB`)
+  const most = Math.min(10_000, Math.floor(limit / 2) - 300)
+  let connected = 0
+  for (const count of [...[1000, 5000].filter((count) => count < most), most]) {
+    await scene.miners({ do: 'connect', count: count - connected, paceMs: -1 })
+    connected = count
+    // The relay notices that connections are idle.
+    await sleep(5000)
+    const after = await scene.report()
+    assert.equal(after.stats.connections, 100 + count)
+    const each = (from: number, to: number): number => (to - from) / count / KIB
+    reportFigure({
+      id: 'P19',
+      title: `memory of the relay's process for each of ${count} connected pairs`,
+      unit: 'KiB',
+      value: each(before.rssBytes, after.rssBytes),
+      limit: 8,
+      atLeast: false,
+    })
+    say("V8's heap, each", `${each(before.heapBytes, after.heapBytes).toFixed(1)} KiB`)
+    say('counted by stats(), each', `${each(before.stats.memoryBytes, after.stats.memoryBytes).toFixed(1)} KiB`)
+  }
   const cpu = totalOf(cpuOf(scene.relay))
   const seconds = 60 * SHARE
   await sleep(seconds * 1000)
@@ -204,6 +214,38 @@ async function attacked(scene: Scene): Promise<void> {
   say('refused', counts.map(([reason, count]) => `${reason} ${count}`).join(', '))
 }
 
+/** One miner, which sends a frame a millisecond after each answer, alone, and beside a client that sends 16 MiB of empty frames at once. */
+async function burst(scene: Scene): Promise<void> {
+  const SECONDS = 3
+  const client = clients('burst')
+  const theirs = await answerOf<Upstream>(client)
+  // Nothing but the bound of a turn is between both.
+  const unlimited = { maxFramesPerSecond: 0, maxBytesPerSecond: 0 }
+  await scene.start({ divert: { from: ADDRESSES.attackers, to: theirs }, ...unlimited })
+  await scene.miners({ do: 'connect', count: 1, paceMs: 1 })
+  client.send(scene.port)
+  const worst: { quiet: number; burst: number }[] = []
+  for (let round = 0; round < (FOR_REPORT ? 3 : 7); round++) {
+    await answerOf(client)
+    await sleep(1000)
+    const quiet = (await scene.watch(SECONDS)).worstMillis
+    const before = (await scene.report()).stats.framesUpstream
+    client.send('go')
+    const loud = await scene.watch(SECONDS)
+    assert.ok(
+      (await scene.report()).stats.framesUpstream - before > 700_000,
+      'the burst took longer than it was watched',
+    )
+    await answerOf(client)
+    assert.deepEqual({ closed: loud.closed, wrong: loud.wrong }, { closed: 0, wrong: 0 })
+    worst.push({ quiet, burst: loud.worstMillis })
+  }
+  client.kill()
+  const of = (which: 'quiet' | 'burst'): string => worst.map((round) => round[which].toFixed(1)).join(', ')
+  say('worst round trip beside a burst of 16 MiB', `${of('burst')} ms`)
+  say('and without it', `${of('quiet')} ms`)
+}
+
 /** A mining pool that is killed and started again 1,000 times, or 100 for a report, each time with connections through it. */
 async function restarted(scene: Scene): Promise<void> {
   const RESTARTS = 1000 * SHARE
@@ -242,7 +284,7 @@ async function terminated(scene: Scene): Promise<void> {
   say('answers of the pool that arrived in spite of SIGTERM', `${arrived} of ${scene.pool.answered}`)
 }
 
-const parts = { idle, blocked, attacked, restarted, terminated }
+const parts = { idle, blocked, attacked, burst, restarted, terminated }
 const only = process.argv.find((flag) => flag.startsWith('--only='))?.slice('--only='.length)
 const names = (only?.split(',') ?? Object.keys(parts)) as (keyof typeof parts)[]
 console.log('\na relay under duress')
