@@ -1,7 +1,6 @@
 // Clients of a relay in a process of their own, for `relay-duress`: usage `relay-clients-process.js miners KEY ADDRESS PORT`,
 // `attackers KEY ADDRESS` or `burst KEY ADDRESS`. They come from the address. The last two tell the mining pool that their connections
-// are for, and wait for the relay's port. The client of `burst` tells when it is ready, waits for a message, sends 16 MiB of empty frames,
-// tells that the socket has taken them, and gets ready again.
+// are for, and wait for the relay's port. The client of `burst` gets 16 MiB of empty frames ready at a message, answers, and sends them at the next.
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -188,6 +187,7 @@ async function beBurst(): Promise<never> {
   socket.resume()
   stepBack()
   for (;;) {
+    await once(process, 'message')
     const frames: Buffer[] = []
     for (let length = 0; length < BURST; length += frames.at(-1)!.length) {
       for (let count = 0; count < 10_000; count++) session.send({ messageType: 1 }, Buffer.alloc(0))
@@ -196,8 +196,6 @@ async function beBurst(): Promise<never> {
     process.send?.('ready')
     await once(process, 'message')
     for (const chunk of frames) socket.write(chunk)
-    if (socket.writableNeedDrain) await once(socket, 'drain')
-    process.send?.('sent')
   }
 }
 
