@@ -1,9 +1,9 @@
 // Clients of a relay in a process of their own, for `relay-duress`: usage `relay-clients-process.js miners KEY ADDRESS PORT`,
 // `attackers KEY ADDRESS` or `burst KEY ADDRESS`. They come from the address. The last two tell the mining pool that their connections
-// are for, and wait for the relay's port. The client of `burst` gets 16 MiB of empty frames ready at a message, answers, and sends them at the next.
+// are for, and wait for the relay's port. The client of `burst` gets 16 MiB of empty frames ready on `prepare`, answers, and sends them on `send`.
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
+import { on, once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { constants, setPriority } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -180,22 +180,26 @@ function stepBack(): void {
   if (idle.status !== 0) setPriority(constants.priority.PRIORITY_LOW)
 }
 
-async function beBurst(): Promise<never> {
+async function beBurst(): Promise<void> {
+  // It keeps what comes before it is asked for.
+  const commands = on(process, 'message')
   const { socket, session } = open()
   socket.write(drain(session))
   session.receive((await firstChunk(socket))!)
   socket.resume()
   stepBack()
-  for (;;) {
-    await once(process, 'message')
-    const frames: Buffer[] = []
-    for (let length = 0; length < BURST; length += frames.at(-1)!.length) {
-      for (let count = 0; count < 10_000; count++) session.send({ messageType: 1 }, Buffer.alloc(0))
-      frames.push(drain(session))
+  let frames: Buffer[] = []
+  for await (const [command] of commands) {
+    if (command === 'prepare') {
+      for (let length = 0; length < BURST; length += frames.at(-1)!.length) {
+        for (let count = 0; count < 10_000; count++) session.send({ messageType: 1 }, Buffer.alloc(0))
+        frames.push(drain(session))
+      }
+      process.send?.('ready')
+    } else {
+      for (const chunk of frames) socket.write(chunk)
+      frames = []
     }
-    process.send?.('ready')
-    await once(process, 'message')
-    for (const chunk of frames) socket.write(chunk)
   }
 }
 
