@@ -29,9 +29,9 @@ const MAX = 128 * 1024
 const CLIENTS = 100
 /** Frames that each client has under way. */
 const WINDOW = 16
-const ROUNDS = 5
+const ROUNDS = 7
 /** Time in which a round sends frames, and one that measures latencies. */
-const MILLISECONDS = 250
+const MILLISECONDS = 350
 const LATENCY_MILLISECONDS = 200
 /** Share of the slowest server's throughput at which latencies are measured. */
 const LOAD = 0.8
@@ -47,6 +47,10 @@ const SIZES: [name: string, least: number, most: number, target: number][] = [
   ['256 B to 16 KiB', 256, 16 * 1024, 1.4],
   ['16 to 64 KiB', 16 * 1024, 64 * 1024, 1.4],
 ]
+/** Bytes of the frames that clients send again and again. */
+const FRAMES_BYTES = 4 << 20
+/** Memory that all clients read into: a reply is checked before the next read. */
+const replies = Buffer.alloc(256 << 10)
 const self = fileURLToPath(import.meta.url)
 
 /** Work of the server: every byte of a payload is looked at, and the first is changed. */
@@ -223,34 +227,68 @@ async function costOf(server: ChildProcess): Promise<Cost> {
   return await answerOf<Cost>(server)
 }
 
+/** Frames that clients send, behind one another in one Buffer: their bytes are made only once, so that clients cost little. */
+class Frames {
+  readonly bytes: Buffer
+  /** Where each frame begins, and where the last one ends. */
+  readonly starts: number[] = [0]
+
+  constructor(least: number, most: number) {
+    let seed = 1
+    let end = 0
+    while (end < FRAMES_BYTES) {
+      seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fff_ffff
+      // The low bits have short periods.
+      end += 4 + least + ((seed >> 8) % (most - least + 1))
+      this.starts.push(end)
+    }
+    this.bytes = Buffer.allocUnsafe(end)
+    for (let index = 0; index < this.count; index++) {
+      const [start, next] = [this.starts[index]!, this.starts[index + 1]!]
+      this.bytes.writeUInt32BE(next - start - 4, start)
+      this.bytes.fill(this.first(index), start + 4, next)
+    }
+  }
+
+  get count(): number {
+    return this.starts.length - 1
+  }
+
+  length(index: number): number {
+    return this.starts[index + 1]! - this.starts[index]! - 4
+  }
+
+  /** Returns the first byte of a payload, which is also its last. */
+  first(index: number): number {
+    return (index * 31) & 255
+  }
+}
+
 /** A client, which checks every reply. */
 class Client {
-  /** Called with the milliseconds that each reply of a chunk took. */
+  /** Called with the milliseconds that each reply of a read took. */
   onReplies: (took: number[]) => void = () => {}
-  readonly #socket: Socket
-  readonly #least: number
-  readonly #most: number
-  #seed: number
-  readonly #sent: [at: number, length: number, first: number][] = []
+  readonly #frames: Frames
+  #socket!: Socket
+  /** Moments at which the frames were sent whose replies are awaited. */
+  readonly #sent: number[] = []
+  /** The next frame to send, and the one whose reply is awaited. */
+  #next: number
+  #awaited: number
+  /** Bytes of that reply that have come, and the length in its header. */
+  #come = 0
+  #length = 0
 
-  constructor(socket: Socket, least: number, most: number, seed: number) {
-    this.#socket = socket
-    this.#least = least
-    this.#most = most
-    this.#seed = seed
-    const splitter = new Splitter()
-    socket.on('data', (chunk) => {
-      const took: number[] = []
-      const now = performance.now()
-      splitter.split(chunk as Buffer, (frame) => {
-        const [at, length, first] = this.#sent.shift()!
-        assert.equal(frame.length, 4 + length)
-        assert.equal(frame[4], first ^ 0xff)
-        assert.equal(frame[frame.length - 1], first)
-        took.push(now - at)
-      })
-      this.onReplies(took)
-    })
+  constructor(frames: Frames, index: number) {
+    this.#frames = frames
+    this.#next = (index * 7) % frames.count
+    this.#awaited = this.#next
+  }
+
+  async connect(port: number): Promise<void> {
+    const onread = { buffer: replies, callback: (count: number) => this.#receive(count) }
+    this.#socket = connect({ port, host: '127.0.0.1', onread }).setNoDelay()
+    await once(this.#socket, 'connect')
   }
 
   /** Number of replies that are awaited. */
@@ -258,40 +296,56 @@ class Client {
     return this.#sent.length
   }
 
-  /** Sends frames in one write, so that the clients cost little beside the servers. They count as sent at `at`. */
+  /** Sends frames in one write. They count as sent at `at`. */
   send(count: number, at: number): void {
-    const lengths: number[] = []
-    let total = 0
-    for (let index = 0; index < count; index++) {
-      this.#seed = (Math.imul(this.#seed, 1_103_515_245) + 12_345) & 0x7fff_ffff
-      // The low bits have short periods.
-      const length = this.#least + ((this.#seed >> 8) % (this.#most - this.#least + 1))
-      lengths.push(length)
-      total += 4 + length
+    const { starts, bytes } = this.#frames
+    for (let left = count; left > 0; ) {
+      const part = Math.min(left, this.#frames.count - this.#next)
+      this.#socket.write(bytes.subarray(starts[this.#next], starts[this.#next + part]))
+      this.#next = (this.#next + part) % this.#frames.count
+      left -= part
     }
-    const bytes = Buffer.allocUnsafe(total)
-    let start = 0
-    for (const length of lengths) {
-      const first = (this.#seed + length) & 255
-      bytes.writeUInt32BE(length, start)
-      bytes.fill(first, start + 4, start + 4 + length)
-      this.#sent.push([at, length, first])
-      start += 4 + length
-    }
-    this.#socket.write(bytes)
+    for (let index = 0; index < count; index++) this.#sent.push(at)
   }
 
   close(): void {
     this.#socket.destroy()
   }
+
+  #receive(count: number): boolean {
+    const took: number[] = []
+    const now = performance.now()
+    for (let at = 0; at < count; ) {
+      if (this.#come < 4) {
+        this.#length = this.#length * 256 + replies[at++]!
+        this.#come++
+        continue
+      }
+      const first = this.#frames.first(this.#awaited)
+      if (this.#come === 4) {
+        assert.equal(this.#length, this.#frames.length(this.#awaited))
+        assert.equal(replies[at], first ^ 0xff)
+      }
+      const part = Math.min(4 + this.#length - this.#come, count - at)
+      at += part
+      this.#come += part
+      if (this.#come < 4 + this.#length) continue
+      assert.equal(replies[at - 1], first)
+      took.push(now - this.#sent.shift()!)
+      this.#awaited = (this.#awaited + 1) % this.#frames.count
+      this.#come = this.#length = 0
+    }
+    this.onReplies(took)
+    return true
+  }
 }
 
-function connectClients(port: number, least: number, most: number): Promise<Client[]> {
+function connectClients(port: number, frames: Frames): Promise<Client[]> {
   return Promise.all(
     Array.from({ length: CLIENTS }, async (_, index) => {
-      const socket = connect(port, '127.0.0.1').setNoDelay()
-      await once(socket, 'connect')
-      return new Client(socket, least, most, index + 1)
+      const client = new Client(frames, index)
+      await client.connect(port)
+      return client
     }),
   )
 }
@@ -347,18 +401,21 @@ interface Server {
   /** CPU time a frame, in microseconds. */
   cpu: number[]
   p99: number[]
+  /** Cost until the server was warm. */
+  before: Cost
 }
 
 async function compareServers(): Promise<void> {
   for (const [name, least, most, target] of SIZES) {
     const servers = new Map<Kind, Server>()
+    const sent = new Frames(least, most)
     for (const kind of KINDS) {
       const child = fork(self, [kind])
       const port = await answerOf<number>(child)
-      const clients = await connectClients(port, least, most)
-      servers.set(kind, { child, clients, frames: [], cpu: [], p99: [] })
+      const clients = await connectClients(port, sent)
       // A round to warm up.
       await throughput(clients)
+      servers.set(kind, { child, clients, frames: [], cpu: [], p99: [], before: await costOf(child) })
     }
     for (let round = 0; round < ROUNDS; round++) {
       for (const { child, clients, frames, cpu } of servers.values()) {
@@ -394,10 +451,11 @@ async function compareServers(): Promise<void> {
       'ms',
       all.map(({ p99 }) => p99),
     )
-    for (const [kind, { child, clients }] of servers) {
+    for (const [kind, { child, clients, before }] of servers) {
       const { peakRss, majorCollections } = await costOf(child)
+      const collections = majorCollections - before.majorCollections
       console.log(
-        `  ${kind.padEnd(12)} peak RSS ${(peakRss / 2 ** 20).toFixed(0).padStart(4)} MiB, major collections ${majorCollections}`,
+        `  ${kind.padEnd(12)} peak RSS ${(peakRss / 2 ** 20).toFixed(0).padStart(4)} MiB, major collections ${collections}`,
       )
       for (const client of clients) client.close()
       child.kill()

@@ -1,8 +1,8 @@
 import type { SlotMemory } from '../slot/slot-memory.js'
 import { memoryOf, SlotPool } from '../slot/slot-pool.js'
 
-/** Bytes of each pool: room for 32 batches of 16 KiB. Untouched pages cost nothing. */
-const CAPACITY = 512 << 10
+/** Bytes of each pool: room for 32 batches of 32 KiB, or for 4 of the longest reads. Untouched pages cost nothing. */
+const CAPACITY = 1024 << 10
 const SLOTS = 32
 /** With all of them, 256 batches can be under way. */
 const MOST_POOLS = 8

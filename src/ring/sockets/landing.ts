@@ -1,5 +1,5 @@
-/** Length of the longest read, in bytes: as much as Node reads at a time. */
-export const LONGEST_READ = 65_536
+/** Length of the longest read, in bytes: four times as much as Node reads at a time. Frames that come together stay together. */
+export const LONGEST_READ = 262_144
 
 /** On Windows each socket would need memory of its own: the system writes into one socket's memory while others read. */
 const CAN_SHARE = process.platform !== 'win32'

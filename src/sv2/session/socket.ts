@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { BorrowedSocket } from '../../ring/sockets/borrowed-socket.js'
-import { LONGEST_READ, landingMemory } from '../../ring/sockets/landing.js'
+import { landingMemory } from '../../ring/sockets/landing.js'
 import { writeLent } from '../../ring/sockets/socket-write.js'
 import { partOf } from '../../support/bytes.js'
 import { invalidArgType } from '../../support/errors.js'
@@ -9,6 +9,9 @@ import { callSafely, errorOfThrown, type Failure, isThenable } from '../../suppo
 import { queueMicrotask, setImmediate } from '../../support/timers.js'
 import type { SessionCore } from './core.js'
 import { type FrameBatch, keepBatch, passBatch } from './frame-batch.js'
+
+/** Length of the longest read, in bytes: as much as Node reads at a time. */
+const LONGEST_READ = 65_536
 
 /** Events of a socket that is wired to a session. */
 export interface SocketEvents {
@@ -218,8 +221,9 @@ export class SessionSocket {
     const socket = this.#socket
     // Node emits what it has read by now as `data`.
     if (socket.readableLength > 0) return false
-    const memory = landingMemory()
-    if (memory === null) return false
+    const landing = landingMemory()
+    if (landing === null) return false
+    const memory = partOf(landing, 0, LONGEST_READ)
     const paused = socket.readableFlowing === false
     // A method of the socket may throw. The handle is changed after that, since the change could not be undone.
     if (paused) socket.pause()
