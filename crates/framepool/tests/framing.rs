@@ -249,6 +249,32 @@ fn layouts_that_cannot_be() {
 }
 
 #[test]
+fn a_batch_lies_where_most_of_it_is() {
+    const EACH: usize = 40_000;
+    let mut frame = (EACH as u32 - 4).to_be_bytes().to_vec();
+    frame.resize(EACH, 7);
+    let stream = frame.repeat(7);
+    let field = LengthField { offset: 0, length: 4, little_endian: false, adjustment: 0, header: 0 };
+    // Bytes that are held of the first frame, whole frames after it, and whether the pool has the batch.
+    for (held, more, in_pool) in [(30_000, 5, true), (39_000, 0, false), (39_000, 1, true), (1_000, 0, true)] {
+        let mut reader = reader(Layout::length_field(field, MAX));
+        let mut pool = SlotPool::new(1 << 20).expect("memory");
+        // The second time in the memory that was held the first time.
+        for _ in 0..2 {
+            assert!(reader.receive(&stream[..held], &mut pool).expect("good").is_none());
+            let batch =
+                reader.receive(&stream[held..EACH * (1 + more) + 20_000], &mut pool).expect("good").expect("whole");
+            assert_eq!(batch.slice.slot().is_some(), in_pool, "{held} and {more}");
+            assert_eq!(frames(&batch), vec![frame.clone(); 1 + more]);
+            assert_eq!(reader.pending(), 20_000);
+            let last = reader.receive(&stream[20_000..EACH], &mut pool).expect("good").expect("whole");
+            assert_eq!(frames(&last), [&frame[..]]);
+            assert_eq!(reader.pending(), 0);
+        }
+    }
+}
+
+#[test]
 fn a_busy_pool_takes_nothing_in() {
     let mut pool = SlotPool::new(1000).expect("memory");
     let mut reader = reader(Layout::delimited(b"\n", 100));

@@ -14,8 +14,8 @@ use super::layout::Layout;
 /// The longest chunk, in bytes. With it, and a frame held before it, offsets in a batch fit in 32 bits.
 const MAX_CHUNK: usize = 1 << 31;
 
-/// The shortest unfinished frame, in bytes, whose memory becomes that of the batch when the frame is whole. A shorter one
-/// is copied into the pool, which costs less than an allocation that JavaScript sees.
+/// The shortest unfinished frame, in bytes, whose memory becomes that of the batch when the frame is whole, if that is at least half
+/// of the batch. A shorter one is copied into the pool, which costs less than an allocation that JavaScript sees.
 const LARGE: usize = 16 << 10;
 
 /// The most memory, in bytes, that is allocated for an unfinished frame before as many bytes of it have come.
@@ -164,15 +164,20 @@ impl Reader {
     ) -> Result<Option<Batch>, Error> {
         let rest = if going_on { &chunk[taken..] } else { &[] };
         if ends.is_empty() {
-            self.hold(rest)?;
+            hold(&mut self.held, rest, self.decoder.known())?;
             return Ok(None);
         }
-        let mut next = SystemMemory::new();
-        if !rest.is_empty() {
-            room_for(&mut next, rest.len(), self.decoder.known())?;
-            next.try_get_writable(rest.len())?.copy_from_slice(rest);
+        let in_place = self.held.len() >= LARGE && self.held.len() >= whole / 2;
+        let kept = self.held.kept();
+        if !in_place && !rest.is_empty() && kept >= rest.len() && kept <= 2 * wanted(rest.len(), self.decoder.known()) {
+            let batch = self.copy(&chunk[..taken], whole, ends, pool)?;
+            self.held.restart();
+            self.held.try_get_writable(rest.len())?.copy_from_slice(rest);
+            return Ok(Some(batch));
         }
-        let batch = if self.held.len() >= LARGE {
+        let mut next = SystemMemory::new();
+        hold(&mut next, rest, self.decoder.known())?;
+        let batch = if in_place {
             self.complete(&chunk[..taken], whole, ends)?
         } else {
             self.copy(&chunk[..taken], whole, ends, pool)?
@@ -207,14 +212,6 @@ impl Reader {
         write_table(&mut room[whole + pad..], ends);
         pool.try_truncate(whole + pad + table).expect("it is less");
         Ok(Batch { slice: pool.take(), table: whole + pad, frames: ends.len() })
-    }
-
-    fn hold(&mut self, rest: &[u8]) -> Result<(), Error> {
-        if !rest.is_empty() {
-            room_for(&mut self.held, rest.len(), self.decoder.known())?;
-            self.held.try_get_writable(rest.len())?.copy_from_slice(rest);
-        }
-        Ok(())
     }
 
     /// Returns the room for more bytes of the unfinished frame, whose length is known: where it begins in the memory that
@@ -277,14 +274,28 @@ impl Reader {
     }
 }
 
-/// Makes room for `more` bytes of an unfinished frame: at once for the whole of a frame of moderate length, and else in
-/// steps that grow with it.
-fn room_for(held: &mut SystemMemory, more: usize, length: Option<usize>) -> Result<(), Error> {
-    let needed = held.len() + more;
-    let most = length.map_or(usize::MAX, |length| length + 2 * ENTRY);
-    if held.sight().span().len() < needed {
-        let step = if length.is_some() { STEP } else { 256 };
-        held.try_reserve(needed.max(most.min(step.max(2 * needed))))?;
+/// Adds `rest` to the bytes that are held of an unfinished frame.
+fn hold(held: &mut SystemMemory, rest: &[u8], length: Option<usize>) -> Result<(), Error> {
+    if !rest.is_empty() {
+        room_for(held, rest.len(), length)?;
+        held.try_get_writable(rest.len())?.copy_from_slice(rest);
     }
     Ok(())
+}
+
+/// Makes room for `more` bytes of an unfinished frame.
+fn room_for(held: &mut SystemMemory, more: usize, length: Option<usize>) -> Result<(), Error> {
+    let needed = held.len() + more;
+    if held.sight().span().len() < needed {
+        held.try_reserve(wanted(needed, length))?;
+    }
+    Ok(())
+}
+
+/// Returns how much memory an unfinished frame gets of which there are `needed` bytes: at once the whole of a frame of moderate length,
+/// and else a step that grows with it.
+fn wanted(needed: usize, length: Option<usize>) -> usize {
+    let most = length.map_or(usize::MAX, |length| length + 2 * ENTRY);
+    let step = if length.is_some() { STEP } else { 256 };
+    needed.max(most.min(step.max(2 * needed)))
 }

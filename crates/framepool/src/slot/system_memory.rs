@@ -139,6 +139,19 @@ impl SystemMemory {
         self.len = len;
     }
 
+    /// Returns the length of the memory that [`restart`](Self::restart) would keep: 0 if a view may see it.
+    pub(crate) fn kept(&mut self) -> usize {
+        self.memory.unseen().map_or(0, |memory| memory.len())
+    }
+
+    /// Drops what is written. Keeps the memory for the next message, unless a view may see it.
+    pub(crate) fn restart(&mut self) {
+        if self.kept() == 0 {
+            *self = Self::new();
+        }
+        (self.len, self.start) = (0, 0);
+    }
+
     pub(crate) fn pending(&self) -> &[u8] {
         &self.memory[..self.len]
     }
