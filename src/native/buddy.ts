@@ -1,4 +1,4 @@
-import { callOn, control } from './call.js'
+import { callOn, control, facade } from './call.js'
 import { guarded } from './guarded.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
@@ -34,7 +34,7 @@ export function readBuddyGrant(into: BuddyGrant): void {
 
 /** Makes a pool. Throws a system error if the system refuses what the settings ask for. */
 export function createBuddyPool(settings: BuddyPoolSettings): Handle {
-  control[Word.Facade] = bound.facade
+  control[Word.Facade] = facade
   return guarded(() => native.buddyPoolCreate(settings))
 }
 

@@ -6,6 +6,9 @@ import { Word } from './words.js'
 /** The control block: the words through which bound functions take their arguments and give their results. */
 export const control = new Uint32Array(bound.control)
 
+/** Number of this copy of the facade. A constant, since `bound` has so many properties that reading one is a search. */
+export const { facade } = bound
+
 /** Returns the facts of the last call's failure, or null if it succeeded. For calls that report something even when they fail. */
 export function lastFault(): Fault | null {
   return control[Word.Status] === 0 ? null : native.lastFault()

@@ -1,4 +1,4 @@
-import { blocking, callOn, check, control } from './call.js'
+import { blocking, callOn, check, control, facade } from './call.js'
 import { guarded } from './guarded.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
@@ -62,7 +62,7 @@ export function releaseSender(sender: Handle): void {
  * either.
  */
 export function receiveFromChannel(receiver: Handle, into: Arrivals): ArrivedMovable | 'empty' | 'ended' {
-  control[Word.Facade] = bound.facade
+  control[Word.Facade] = facade
   callOn(receiver, channelReceive)
   if (control[Word.Blocked] === 0) return readArrivedMovable(into)
   return control[Word.Ended] === 1 ? 'ended' : 'empty'

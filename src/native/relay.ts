@@ -1,4 +1,4 @@
-import { callOn, check, control, replyWide } from './call.js'
+import { callOn, check, control, facade, replyWide } from './call.js'
 import { guarded } from './guarded.js'
 import type { Handle } from './handle.js'
 import { bound, native } from './load.js'
@@ -100,7 +100,7 @@ export function makeHandedFrames(): HandedFrames {
  * Takes the next record of a relay: an event, or frames, which go into `into`. Returns null if there is none.
  */
 export function nextRecord(relay: Handle, into: HandedFrames): RelayEvent | HandedFrames | null {
-  control[Word.Facade] = bound.facade
+  control[Word.Facade] = facade
   callOn(relay, relayNext)
   const kind: RecordKind = control[Word.Kind]!
   if (kind === RecordKind.Nothing) return null

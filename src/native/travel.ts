@@ -1,5 +1,5 @@
 import { type BuddyGrant, readBuddyGrant } from './buddy.js'
-import { check, control, replyHandle, replyPosition, replyWide } from './call.js'
+import { check, control, facade, replyHandle, replyPosition, replyWide } from './call.js'
 import type { Handle } from './handle.js'
 import { bound } from './load.js'
 import { readBacklog, type SlotBacklog, writeBacklog } from './slot.js'
@@ -200,7 +200,7 @@ export type Arrived =
 
 /** Takes in the object that a ticket stands for. */
 export function adoptTicket(text: string): Arrived {
-  control[Word.Facade] = bound.facade
+  control[Word.Facade] = facade
   ticketAdopt(text)
   check()
   return readArrived()

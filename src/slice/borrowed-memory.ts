@@ -8,18 +8,20 @@ import type { SliceMemory } from './slice-memory.js'
  * The memory of a slot pool of another isolate, which has lent slices to this one. It is shown once for all of them. A release
  * crosses at once: the pool's isolate may need the slot.
  */
-class BorrowedMemory implements SliceMemory {
+class BorrowedMemory extends ShownMemory implements SliceMemory {
   readonly #region: Handle
-  readonly #shown: ShownMemory
-  /** The slices that are here, by slot. A record is made with the first slice of its slot: most pools have few slots. */
-  readonly #slices: { index: number; generation: number }[] = []
+  /**
+   * Index and generation of the handle of each slice that is here, slot by slot. They lie in one array, since each message may be of
+   * another pool: then the objects that it needs are seldom in the cache.
+   */
+  readonly #handles: number[] = []
   #count = 0
   /** Whether the pool is gone, so that no more slices will come. */
   #closed = false
 
   constructor(region: Handle) {
+    super(() => foreignRegionView(region))
     this.#region = region
-    this.#shown = new ShownMemory(() => foreignRegionView(region))
   }
 
   /** Begins to wait for the end of the pool. */
@@ -29,28 +31,28 @@ class BorrowedMemory implements SliceMemory {
 
   /** Takes in the slice in `slot`, which `slice` names. */
   add(slot: number, slice: Handle): void {
+    const handles = this.#handles
+    const at = placeOf(slot)
+    // Not by `push()`, which a script may have replaced by a function that keeps the array.
+    for (let next = handles.length; next < at; next++) handles[next] = 0
+    handles[at] = slice.index
+    handles[at + 1] = slice.generation
     this.#count++
-    const known = this.#slices[slot]
-    if (known === undefined) {
-      this.#slices[slot] = { ...slice }
-    } else {
-      known.index = slice.index
-      known.generation = slice.generation
-    }
-  }
-
-  view(offset: number, length: number): Uint8Array {
-    return this.#shown.view(offset, length)
   }
 
   release(slot: number): void {
-    if (releaseSlice(this.#slices[slot]!)) this.#closed = true
+    if (releaseSlice(this.#handleIn(slot))) this.#closed = true
     this.#remove()
   }
 
   depart(slot: number, carrier: Carrier): void {
-    departSliceHandle(this.#slices[slot]!, carrier)
+    departSliceHandle(this.#handleIn(slot), carrier)
     this.#remove()
+  }
+
+  #handleIn(slot: number): Handle {
+    const at = placeOf(slot)
+    return { index: this.#handles[at]!, generation: this.#handles[at + 1]! }
   }
 
   #close(): void {
@@ -70,6 +72,11 @@ class BorrowedMemory implements SliceMemory {
     regions[this.#region.index] = undefined
     forgetRegion(this.#region)
   }
+}
+
+/** Returns where the handle of the slice in `slot` lies among the handles. */
+function placeOf(slot: number): number {
+  return 2 * (slot - 1)
 }
 
 /** Memories by the index of the region's handle, of which native code has one for each pool. */

@@ -24,9 +24,13 @@ use crate::threads::transferable::{FramedBatch, Kind, Transferable};
 /// and `Slot`. For a buddy buffer `Size` is its logical length. For a batch `Batch` is 1, and `Table`, `Frames`, `Header` and
 /// `Trailer` describe its slice. With `Tagged` the number in `TagLow` and `TagHigh` goes along.
 pub(crate) fn depart(call: &mut Call<'_>) -> Result<Transferable, Fault> {
+    let (is_batch, is_tagged) = (call.get(Word::Batch) == 1, call.get(Word::Tagged) == 1);
+    if !is_batch && !is_tagged {
+        // Most objects go by themselves. Each copy of an object costs time, and the match below makes some.
+        return take_out(call);
+    }
     let object = take_out(call)?;
     let tag = f64::from_bits(u64::from(call.get(Word::TagHigh)) << 32 | u64::from(call.get(Word::TagLow)));
-    let (is_batch, is_tagged) = (call.get(Word::Batch) == 1, call.get(Word::Tagged) == 1);
     Ok(match object {
         Transferable::Slice(slice) if is_batch => Transferable::Batch(Box::new(FramedBatch {
             slice,
@@ -118,15 +122,6 @@ fn concealed<T: Memory>(owner: Option<Shown<T>>) -> Result<Shown<T>, Fault> {
 /// says of it.
 pub(crate) fn arrive(state: &mut EnvState, object: Transferable) -> Result<(), Fault> {
     state.control.set(Word::Came, 0);
-    let object = match object {
-        Transferable::Tagged(tagged) => {
-            let (object, tag) = *tagged;
-            set_tag(state, tag);
-            state.control.set(Word::Came, 2);
-            object
-        }
-        object => object,
-    };
     let kind = match object {
         Transferable::Slice(slice) => {
             borrowed::take_in(state, slice)?;
@@ -143,8 +138,13 @@ pub(crate) fn arrive(state: &mut EnvState, object: Transferable) -> Result<(), F
             state.control.set(Word::Came, 3);
             Kind::Slice
         }
-        // No object has more than one number.
-        Transferable::Tagged(_) => return Err(Fault::internal("a number with a number")),
+        Transferable::Tagged(tagged) => {
+            let (object, tag) = *tagged;
+            arrive(state, object)?;
+            set_tag(state, tag);
+            state.control.set(Word::Came, 2);
+            return Ok(());
+        }
         Transferable::MemoryBudget(budget) => {
             state.control.set_wide(budget.limit() as u64);
             let handle = state.tables.memory_budgets.insert(budget)?;

@@ -62,8 +62,8 @@ impl<T> Places<T> {
     }
 
     fn at(&self, position: u64) -> &UnsafeCell<Option<T>> {
-        // The number of places is a power of two, so a truncated position has the same remainder.
-        &self.places[position as usize % self.places.len()]
+        // The number of places is a power of two, so the low bits of a position are its place.
+        &self.places[position as usize & (self.places.len() - 1)]
     }
 
     fn lock(&self) -> MutexGuard<'_, ()> {
@@ -174,6 +174,7 @@ pub struct Receiver<T: Send> {
 
 impl<T: Send> Receiver<T> {
     /// Returns the next object, or `None` if there is none now.
+    #[inline]
     pub fn receive(&mut self) -> Option<T> {
         let available = self.consumer.available();
         self.behind = available.saturating_sub(1);
