@@ -140,14 +140,17 @@ export class Slice implements Disposable {
   }
 
   #live(): SliceMemory {
-    if (this.#memory === null) throw new FramePoolError('ERR_RELEASED', 'the slice was released')
-    return this.#memory
+    return this.#memory ?? refuseReleased()
   }
 
   #forget(): void {
     this.#memory = null
     this.#view = null
   }
+}
+
+function refuseReleased(): never {
+  throw new FramePoolError('ERR_RELEASED', 'the slice was released')
 }
 
 function refuseKey(): never {

@@ -33,12 +33,17 @@ export type Movable = Slice | BuddyBuffer | BudgetAllocation | FramedBatch
 
 /** Returns `value` as something movable, or throws the documented error. */
 export function movableArgument<T extends Movable>(value: T, name: string): T {
-  if (typeof value === 'object' && value !== null && isMovable(value)) return value
-  throw invalidArgType(`${name} must be a Slice, a BuddyBuffer, a BudgetAllocation or a FramedBatch`)
+  // Most objects are slices. What they need is kept short, and all else apart, so that V8 can inline it into its callers.
+  if (typeof value !== 'object' || value === null || !(isSlice(value) || isOtherMovable(value))) refuse(name)
+  return value
 }
 
-function isMovable(value: object): boolean {
-  return isSlice(value) || isFramedBatch(value) || isBuddyBuffer(value) || isAllocation(value)
+function isOtherMovable(value: object): boolean {
+  return isFramedBatch(value) || isBuddyBuffer(value) || isAllocation(value)
+}
+
+function refuse(name: string): never {
+  throw invalidArgType(`${name} must be a Slice, a BuddyBuffer, a BudgetAllocation or a FramedBatch`)
 }
 
 /** Throws `ERR_RELEASED` if `item` was released. */
@@ -52,7 +57,11 @@ export function checkMovable(item: Movable): void {
 /** Sends `item` out of this isolate by `carrier`. If that throws, the item stays. */
 export function departMovable(item: Movable, carrier: Carrier): void {
   if (isSlice(item)) departSlice(item, carrier)
-  else if (isFramedBatch(item)) departFramedBatch(item, carrier)
+  else departOther(item, carrier)
+}
+
+function departOther(item: Exclude<Movable, Slice>, carrier: Carrier): void {
+  if (isFramedBatch(item)) departFramedBatch(item, carrier)
   else if (isBuddyBuffer(item)) departBuddyBuffer(item, carrier)
   else departAllocation(item, carrier)
 }
@@ -75,7 +84,7 @@ export function departMovableTagged(item: Movable, tag: number, carrier: Carrier
 
 /** Makes the object that has arrived in this isolate. */
 export function arrivedMovable(arrived: ArrivedMovable): Movable {
-  // Most objects are slices. What they need is kept short, and all else apart, so that V8 can inline it into its callers.
+  // As above.
   return arrived.kind === 'slice' && arrived.batch === null && arrived.tag === undefined
     ? makeSlice(memoryOf(arrived), arrived.offset, arrived.length, arrived.slot, null)
     : arrivedOther(arrived)

@@ -153,8 +153,12 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
   }
 
   #checkAlive(): void {
-    if (this.#released) throw new FramePoolError('ERR_RELEASED', 'the sender was released')
+    if (this.#released) refuseReleased()
   }
+}
+
+function refuseReleased(): never {
+  throw new FramePoolError('ERR_RELEASED', 'the sender was released')
 }
 
 /** Makes the sending end that `handle` names. */
@@ -163,5 +167,9 @@ export function makeSender<T extends Movable = Movable>(handle: Handle): SliceSe
 }
 
 function tagArgument(tag: unknown): void {
-  if (tag !== undefined && typeof tag !== 'number') throw invalidArgType(`tag must be a number, not ${typeof tag}`)
+  if (tag !== undefined && typeof tag !== 'number') refuseTag(tag)
+}
+
+function refuseTag(tag: unknown): never {
+  throw invalidArgType(`tag must be a number, not ${typeof tag}`)
 }
