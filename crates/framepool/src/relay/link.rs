@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -411,7 +412,11 @@ impl<S: super::network::Stream + 'static> Link<S> {
         if !(if from == MINER { self.authenticated } else { self.ready }) {
             side.note_head(chunk);
         }
-        let received = side.session.receive(chunk, turn.pool);
+        // The pool panics where the system has no memory for a batch. The session has lost its place in the stream then.
+        let received = catch_unwind(AssertUnwindSafe(|| side.session.receive(chunk, turn.pool))).unwrap_or_else(|_| {
+            side.session.close();
+            Err(Error::NoMemory)
+        });
         side.note_received(before);
         let batch = match received {
             Ok(batch) => batch,
