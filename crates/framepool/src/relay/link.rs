@@ -876,10 +876,10 @@ impl<S: super::network::Stream + 'static> Link<S> {
         }
         let limits = &turn.shared.options.limits;
         if due(limits.idle_timeout.map(|timeout| self.moved + timeout)) {
-            if self.requests == [None, None] {
+            if self.requests == [None, None] && self.throttled.is_none() {
                 return Err(self.blame(MINER, Cause::Idle));
             }
-            // A link that waits for memory is not idle.
+            // A link that the relay does not read, for want of memory or because of a rate, is not idle.
             self.moved = now;
         }
         if limits.min_rate > 0 {
