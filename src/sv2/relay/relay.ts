@@ -2,8 +2,8 @@ import { captureRejectionSymbol, EventEmitter } from 'node:events'
 import { isIP } from 'node:net'
 import type { Handle } from '../../native/handle.js'
 import {
+  closeLink,
   connectLink,
-  destroyLink,
   destroyRelay,
   drainRelay,
   flushCommands,
@@ -347,7 +347,7 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
   #destroy(id: number, ending: Ending): void {
     if (this.#handle === null) return
     this.#endBy(id, ending)
-    destroyLink(this.#handle, id)
+    closeLink(this.#handle, id)
     this.#flushSoon()
   }
 

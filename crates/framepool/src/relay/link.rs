@@ -707,13 +707,6 @@ impl<S: super::network::Stream + 'static> Link<S> {
                 Ok(())
             }
             Operation::Close => self.close(turn),
-            Operation::Destroy => {
-                // Frames that came before it go out.
-                for which in [MINER, UPSTREAM] {
-                    let _ = self.flush(which, turn);
-                }
-                Err(Ending::of_relay(Cause::User))
-            }
         }
     }
 
