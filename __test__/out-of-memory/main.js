@@ -5,6 +5,7 @@
 import { strict as assert } from 'node:assert'
 import { closeSync, openSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { connect, createServer } from 'node:net'
 import { PassThrough } from 'node:stream'
 import {
   adopt,
@@ -21,7 +22,7 @@ import {
   SlotPool,
   SystemMemoryBuffer,
 } from 'framepool'
-import { generateAuthorityKeypair, Sv2Session } from 'framepool/sv2'
+import { createRelay, generateAuthorityKeypair, Sv2Session } from 'framepool/sv2'
 
 const { failAllocation, allocationFails, failAllAllocations } = createRequire(import.meta.url)(
   process.env.FRAMEPOOL_ADDON,
@@ -670,6 +671,93 @@ if (!DEBUG) {
   one.close()
   other.close()
   pool.close()
+}
+
+// ── Relay ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+// The frames of one link need memory beyond the reserve. Another link, on the same thread, goes on whatever is refused.
+{
+  const key = { authorityPublicKey, authoritySecretKey }
+  const servers = []
+  const server = createServer((socket) => {
+    const session = Sv2Session.responder({ ...key, maxFrameSize: payload.length })
+    servers.push(session)
+    socket.on('error', () => {}).on('close', () => session.close())
+    session.attach(socket, (batch) => session.forward(batch, session))
+  })
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const relay = createRelay({
+    ...key,
+    listen: { port: 0 },
+    upstream: { host: '127.0.0.1', port: server.address().port, authorityPublicKey },
+    maxFrameSize: payload.length,
+    onFrame: (frame, direction) => (direction === 'upstream' ? 'forward' : Buffer.from(frame.payload)),
+  })
+  const { port } = await relay.listen()
+  const failures = []
+  relay.on('disconnect', ({ code, error }) =>
+    failures.push(code === 'ERR_NO_MEMORY' ? { code } : (error?.cause ?? error)),
+  )
+  relay.on('error', (error) => failures.push(error))
+
+  /** Connects a miner. `round` resolves once the answer to a message has come, and rejects when the connection has closed. */
+  async function miner() {
+    const session = Sv2Session.initiator({ authorityPublicKey, maxFrameSize: payload.length })
+    const socket = connect(port, '127.0.0.1')
+    let answered = () => {}
+    const closed = new Promise((resolve) => socket.on('close', resolve))
+    const lost = closed.then(() => Promise.reject(new Error('the connection has closed')))
+    lost.catch(() => {})
+    socket.on('error', () => {}).on('close', () => session.close())
+    session.attach(socket, (batch) => answered(batch.at(0).payload.length))
+    await session.established()
+    async function round(message) {
+      const answer = new Promise((resolve) => {
+        answered = resolve
+      })
+      session.send({ messageType: 1 }, message)
+      assert.equal(await Promise.race([answer, lost]), message.length)
+    }
+    await round(Buffer.of(1))
+    return { session, socket, closed, round }
+  }
+
+  const bystander = await miner()
+  const idle = async (left) => {
+    while (relay.stats().connections > left || servers.slice(left).some(({ state }) => state !== 'closed')) {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+  await drive('createRelay, a large frame', {
+    atLeast: [LARGE],
+    operation: async () => {
+      failures.length = 0
+      let link
+      try {
+        link = await miner()
+        await link.round(payload)
+      } catch (error) {
+        // The bystander first: another allocation may be the one that fails.
+        await bystander.round(Buffer.of(1))
+        link?.socket.destroy()
+        await idle(1)
+        const all = [error, link?.session.error, ...servers.slice(1).map((session) => session.error), ...failures]
+        throw all.find((failure) => failure?.code === 'ERR_NO_MEMORY') ?? error
+      } finally {
+        link?.socket.destroy()
+        await link?.closed
+        await idle(1)
+        servers.length = 1
+      }
+      await bystander.round(Buffer.of(1))
+    },
+  })
+  assert.ok(failures.every((failure) => failure?.code !== 'ERR_INTERNAL'))
+  bystander.socket.destroy()
+  await bystander.closed
+  await relay.close({ drainMs: 0 })
+  server.close()
+  await idle(0)
 }
 
 // ── Inspection ───────────────────────────────────────────────────────────────────────────────────────────────────────

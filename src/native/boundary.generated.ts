@@ -332,7 +332,6 @@ export interface Bound {
   relaySend(bytes: Uint8Array): void
   relayWatchOutput(): void
   relayClose(): void
-  relayDestroy(): void
   relayFlush(): void
   waitCancel(): void
 }

@@ -6,7 +6,7 @@ import { type ArrivedSlice, makeArrivedSlice, readArrivedSlice } from './travel.
 import { RecordKind, Way, Word } from './words.js'
 
 const { relayNext, relayWatch, relayFlush } = bound
-const { relayForward, relayReplace, relayDone, relaySend, relayWatchOutput, relayClose, relayDestroy } = bound
+const { relayForward, relayReplace, relayDone, relaySend, relayWatchOutput, relayClose } = bound
 
 /** Options of a relay, as native code takes them. */
 export type RelaySettings = import('./binding.cjs').RelaySettings
@@ -193,13 +193,6 @@ export function watchOutput(relay: Handle, link: number, direction: Direction): 
 export function closeLink(relay: Handle, link: number): void {
   writeLink(relay, link)
   relayClose()
-  check()
-}
-
-/** Ends a link at once. */
-export function destroyLink(relay: Handle, link: number): void {
-  writeLink(relay, link)
-  relayDestroy()
   check()
 }
 

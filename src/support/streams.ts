@@ -46,6 +46,15 @@ export function isSocket(value: unknown): value is Socket {
   return value instanceof socketClass
 }
 
+/**
+ * Returns whether the reading of a socket was paused. A listener of `readable` stops the flow, too, until the turn after its removal, but
+ * keeps nobody else from reading.
+ */
+export function isPaused(socket: Socket): boolean {
+  const { _readableState: state } = socket as unknown as { _readableState?: { readableListening?: boolean } }
+  return socket.readableFlowing === false && state?.readableListening !== true
+}
+
 /** Pauses a socket by the method of all sockets: that of `socket` may be replaced. */
 export function pauseSocket(socket: Socket): void {
   pause ??= process.getBuiltinModule('node:net').Socket.prototype.pause

@@ -137,7 +137,7 @@ async function work(miner: Peer, until: () => boolean): Promise<number> {
 describe('a relay under attack', { timeout: 5 * PATIENCE_MS }, () => {
   it('lets honest miners in among 2,000 clients that connect at once and never finish a handshake', async () => {
     const pool = await startPool(echo)
-    const { relay, port } = await startRelay(pool.port, { maxHandshakes: 400, maxConnectionsPerSecond: 10_000 })
+    const { relay, port } = await startRelay(pool.port, { maxHandshakes: 1_000, maxConnectionsPerSecond: 10_000 })
     const random = new Random()
     const miners: Promise<Peer>[] = []
     for (let client = 0; client < 2_000; client++) {
@@ -209,6 +209,28 @@ describe('a limit on connections', { timeout: PATIENCE_MS }, () => {
     await eventually(() => expect(relay.stats().refused.connectionRate).toBeGreaterThan(10))
     expect(relay.stats().connectionsTotal).toBeGreaterThanOrEqual(10)
     await eventually(() => expect(told[0]).toMatchObject({ reason: 'connectionRate' }))
+  })
+
+  it('tells of every refusal, the last ones of a crowd included', async () => {
+    const { relay, port } = await startRelay(1, { maxConnections: 1 })
+    let [told, events] = [0, 0]
+    relay.on('refused', ({ reason, count }) => {
+      expect(reason).toBe('connections')
+      told += count
+      events++
+    })
+    raw(port)
+    await eventually(() => expect(relay.stats().connections).toBe(1))
+    const begun = performance.now()
+    for (let index = 0; index < 40; index++) raw(port)
+    await eventually(() => expect([relay.stats().refused.connections, told]).toEqual([40, 40]))
+    // At most one a second, and the first at once.
+    expect(events).toBeLessThanOrEqual(2 + (performance.now() - begun) / 1000)
+    // Those of the last second are told when the relay closes.
+    for (let index = 0; index < 5; index++) raw(port)
+    await eventually(() => expect(relay.stats().refused.connections).toBe(45))
+    await relay.close({ drainMs: 0 })
+    expect(told).toBe(45)
   })
 
   it('ends the oldest connection in its handshake, and leaves those alone that are through', async () => {

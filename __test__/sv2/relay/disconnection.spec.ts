@@ -409,6 +409,36 @@ describe('the cause of a broken connection', { timeout: PATIENCE_MS }, () => {
     await begin(port)
     expect(await one()).toMatchObject({ side: 'relay', reason: 'null', error: expect.any(Error) })
   })
+
+  it.each<[string, unknown[]]>([
+    ['nothing', [null, undefined]],
+    ['a list of nothing', [null, [null]]],
+    ['a list of names', [null, [{ address: 'name.test', family: 4 }]]],
+    ['a list of numbers', [null, [{ address: 5, family: 4 }]]],
+  ])('a lookup that gives %s, which hangs neither that connection nor listen() and close()', async (_, answer) => {
+    lookUp((done) => setImmediate(() => (done as (...answer: unknown[]) => void)(...answer)))
+    const { port, one } = await told(1, { upstream: { host: UPSTREAM, port: 1 } })
+    await begin(port)
+    expect(await one()).toMatchObject({ side: 'relay', code: 'ERR_INVALID_ARG_TYPE' })
+    const relay = createRelay(relayOptions(1, { listen: { host: UPSTREAM, port: 0 } }))
+    await expect(relay.listen()).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' })
+    await relay.close()
+  })
+
+  it('a lookup that fails with what is no error', async () => {
+    lookUp((done) => setImmediate(() => done('a text' as never, [])))
+    const { port, one } = await told(1, { upstream: { host: UPSTREAM, port: 1 } })
+    await begin(port)
+    expect(await one()).toMatchObject({ side: 'upstream', error: { cause: 'a text' } })
+  })
+
+  it('no fault: a lookup that gives one address, as sockets take it', async () => {
+    const pool = await startPool(echo)
+    lookUp((done) => setImmediate(() => done(null, '127.0.0.1' as never)))
+    const { port } = await startRelay(pool.port, { upstream: { host: UPSTREAM, port: pool.port } })
+    const miner = await begin(port)
+    await eventually(() => expect(miner.frames.length).toBe(1))
+  })
 })
 
 describe('the last message of a pool that left', { timeout: PATIENCE_MS }, () => {

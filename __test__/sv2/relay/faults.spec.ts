@@ -145,6 +145,21 @@ describe('limits', { timeout: PATIENCE_MS }, () => {
     await eventually(() => expect(busy.closed).toBe(true))
     expect(relay.stats()).toMatchObject({ connections: 0, handshakeFailures: 0, memoryBytes: 0 })
   })
+
+  it('does not treat a connection as idle that it does not read because of its rate', async () => {
+    const pool = await startPool(echo)
+    const { port } = await startRelay(pool.port, { idleTimeoutMs: 500, maxFramesPerSecond: 20 })
+    const miner = dial(port)
+    await miner.session.established()
+    // A second's worth may come at once. For what is over, more waits three seconds, in which nothing moves.
+    const work = setInterval(() => {
+      if (!miner.closed) miner.session.send({ messageType: 1 }, pattern(10))
+    }, 50)
+    onTestFinished(() => clearInterval(work))
+    for (let sent = 0; sent < 80; sent++) miner.session.send({ messageType: 1 }, pattern(10))
+    await eventually(() => expect(miner.frames.length).toBeGreaterThanOrEqual(81))
+    expect(miner.closed).toBe(false)
+  })
 })
 
 describe('the pool', { timeout: PATIENCE_MS }, () => {

@@ -272,7 +272,7 @@ describe('hookMessages', { timeout: PATIENCE_MS }, () => {
     for (const wrong of [[256], [-1], [{ extensionType: 0x8000, messageType: 1 }]]) {
       await expect(start(wrong)).rejects.toMatchObject({ code: 'ERR_OUT_OF_RANGE' })
     }
-    for (const wrong of [1, ['SetTarget'], [null]]) {
+    for (const wrong of [1, ['SetTarget'], [null], new Array(1)]) {
       await expect(start(wrong)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' })
     }
   })

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
-import { describe, expect, it } from 'vitest'
+import { networkInterfaces } from 'node:os'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { createRelay, type RelayOptions, Sv2Session } from '../../../src/sv2/index.js'
 import { codeOf, codeOfRejection } from '../../support/code-of.js'
 import {
@@ -397,6 +398,37 @@ describe('listen', () => {
   it('listens on another host', async () => {
     const relay = createRelay(relayOptions(1, { listen: { host: '127.0.0.2', port: 0 } }))
     expect((await relay.listen()).host).toBe('127.0.0.2')
+    await relay.close()
+  })
+
+  it('takes an IPv6 address with a zone', async () => {
+    const zones = Object.entries(networkInterfaces()).flatMap(([zone, addresses = []]) =>
+      addresses.filter(({ address }) => address.startsWith('fe80:')).map(({ address }) => `${address}%${zone}`),
+    )
+    // No such address is in reach on some machines. What the system says then is about an address with a zone, too.
+    const host = zones[0] ?? `fe80::1%${Object.keys(networkInterfaces())[0]}`
+    const pool = await startPool(echo)
+    const upstream = { host, port: pool.port }
+    const relay = createRelay(relayOptions(pool.port, { listen: { host, port: 0 }, upstream }))
+    onTestFinished(() => relay.close({ drainMs: 0 }))
+    const ends: string[] = []
+    relay.on('disconnect', ({ code }) => ends.push(code))
+    if (zones.length === 0) return expect(relay.listen()).rejects.toMatchObject({ code: /^E[A-Z]+$/ })
+    const { port } = await relay.listen()
+    const session = Sv2Session.initiator({ authorityPublicKey: authority.authorityPublicKey })
+    onTestFinished(() => session.close())
+    const socket = connect(port, host)
+    onTestFinished(() => void socket.destroy())
+    session.attach(socket, () => {})
+    await session.established()
+    session.send({ messageType: 0 }, new Uint8Array(0))
+    // The pool listens on another address: the system says so.
+    await eventually(() => expect(ends).toEqual(['ECONNREFUSED']))
+  })
+
+  it.each(['fe80::1%no-such-zone', '1.2.3.4%lo'])('does not listen on %s', async (host) => {
+    const relay = createRelay(relayOptions(1, { listen: { host, port: 0 } }))
+    await expect(relay.listen()).rejects.toThrow(host)
     await relay.close()
   })
 })

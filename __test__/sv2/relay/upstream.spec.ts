@@ -108,6 +108,17 @@ describe('connections()', { timeout: PATIENCE_MS }, () => {
     await miner.end()
     await eventually(() => expect([...relay.connections()].map(({ id }) => id)).toEqual([2]))
   })
+
+  it('iterates over those that were open at the call', async () => {
+    const pool = await startPool(echo)
+    const { relay, port } = await startRelay(pool.port)
+    const none = relay.connections()
+    const { miner } = await connectThrough(port, pool, true)
+    const one = relay.connections()
+    await miner.end()
+    await eventually(() => expect(relay.stats().connections).toBe(0))
+    expect([[...none], [...one].map(({ id }) => id)]).toEqual([[], [1]])
+  })
 })
 
 describe('threads', { timeout: PATIENCE_MS }, () => {

@@ -2,7 +2,16 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createRelay, type Disconnection, type Relay, type RelayOptions, type Verdict } from '../../../src/sv2/index.js'
-import { dial, echo, eventually, keep, listening, PATIENCE_MS, startPool } from '../../support/network.js'
+import {
+  connectThrough,
+  dial,
+  echo,
+  eventually,
+  keep,
+  listening,
+  PATIENCE_MS,
+  startPool,
+} from '../../support/network.js'
 import { pattern } from '../../support/pattern.js'
 import { relayOptions, startRelay } from '../../support/relay.js'
 import { drain, pair } from '../../support/sessions.js'
@@ -136,6 +145,26 @@ describe('onFrame', { timeout: PATIENCE_MS }, () => {
       expect(relay.stats()).toMatchObject({ framesUpstream: 2 })
     },
   )
+
+  it('that throws leaves those before it to a pool that reads them later', async () => {
+    const pool = await startPool(keep)
+    const onFrame: RelayOptions['onFrame'] = ({ messageType }) => {
+      if (messageType === 66) throw new Error('enough')
+      return 'forward'
+    }
+    const { relay, port } = await startRelay(pool.port, { onFrame })
+    const ends = endsOf(relay)
+    const { miner, peer } = await connectThrough(port, pool, false)
+    peer.socket.pause()
+    const frames = 60
+    await miner.sendAll(Array.from({ length: frames }, () => ({ messageType: 1, payload: pattern(60_000) })))
+    miner.session.send({ messageType: 66 }, pattern(10))
+    await eventually(() => expect(miner.closed).toBe(true))
+    peer.socket.resume()
+    await eventually(() => expect(ends).toMatchObject([{ code: 'USER_CODE', framesUpstream: frames + 1 }]))
+    await eventually(() => expect(peer.closed).toBe(true))
+    expect(peer.frames.length).toBe(frames)
+  })
 
   it('takes a payload for as long as it is', async () => {
     class Liar extends Uint8Array {

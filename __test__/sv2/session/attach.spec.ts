@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { Sv2Session } from '../../../src/sv2/index.js'
@@ -10,6 +11,9 @@ import { authority, type FrameCopy, pair } from '../../support/sessions.js'
 function frames(count: number, length: number): FrameCopy[] {
   return Array.from({ length: count }, (_, index) => ({ messageType: index & 0xff, payload: pattern(length, index) }))
 }
+
+/** A listener that does nothing. */
+function drop(): void {}
 
 /** Connects a client and its server, and completes their handshake. */
 async function connected(onServer = keep, onClient = keep): Promise<{ client: Peer; server: Peer }> {
@@ -61,6 +65,52 @@ describe('attach', { timeout: PATIENCE_MS }, () => {
     expect(kept.flatMap((batch) => [...batch].map(({ payload }) => Buffer.from(payload)))).toEqual(
       [0, 1, 2].map((index) => pattern(50, index)),
     )
+  })
+
+  describe.each<[string, (socket: Socket) => void]>([
+    ['has', (socket) => socket.on('readable', () => {})],
+    ['has just lost', (socket) => socket.on('readable', drop).off('readable', drop)],
+  ])('to a socket that %s a listener of readable', (_, listen) => {
+    it('reads', async () => {
+      const pool = await startPool(echo)
+      const socket = connect(pool.port, '127.0.0.1')
+      await once(socket, 'connect')
+      listen(socket)
+      const client = new Peer(Sv2Session.initiator(authority), socket, keep)
+      await client.session.established()
+    })
+  })
+
+  it('reads on where a listener of readable has read', async () => {
+    const server = createServer((socket) => {
+      socket.once('readable', () => {
+        expect(String(socket.read())).toBe('head')
+        socket.write('go on')
+        new Peer(Sv2Session.responder(authority), socket, echo)
+      })
+    })
+    const socket = connect(await listening(server), '127.0.0.1')
+    socket.write('head')
+    await once(socket, 'data')
+    const client = new Peer(Sv2Session.initiator(authority), socket, keep)
+    await client.session.established()
+    await client.sendAll(frames(2, 10))
+    await eventually(() => expect(client.frames.length).toBe(2))
+  })
+
+  it('refuses bytes that a listener of readable is to read, and changes nothing', async () => {
+    const pool = await startPool(echo)
+    const socket = connect(pool.port, '127.0.0.1')
+    await once(socket, 'connect')
+    socket.unshift(Buffer.from('head'))
+    socket.on('readable', drop)
+    const session = Sv2Session.initiator(authority)
+    expect(codeOf(() => session.attach(socket, () => {}))).toBe('ERR_BUSY')
+    expect(socket.listenerCount('data')).toBe(0)
+    socket.off('readable', drop)
+    expect(String(socket.read())).toBe('head')
+    const client = new Peer(session, socket, keep)
+    await client.session.established()
   })
 
   it('takes one socket', async () => {

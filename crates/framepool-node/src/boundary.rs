@@ -186,7 +186,6 @@ calls! {
     relaySend(bytes) [Open] => commands::send,
     relayWatchOutput() [Open] => commands::watch,
     relayClose() [Open] => commands::close,
-    relayDestroy() [Open] => commands::destroy,
     relayFlush() [Open] => commands::flush,
 
     waitCancel() [Open] => settle::cancel,

@@ -3,7 +3,6 @@ import type { Handle } from '../../native/handle.js'
 import {
   closeLink,
   type Direction,
-  destroyLink,
   endHanded,
   forwardHanded,
   replaceHanded,
@@ -225,7 +224,7 @@ export class HookedLink implements LinkControl {
     this.#forward(course)
     this.#stopped = true
     this.#host.endBy(this.#id, userFault(error as Error))
-    destroyLink(this.#host.relay, this.#id)
+    closeLink(this.#host.relay, this.#id)
   }
 
   #finish(course: Course): void {

@@ -64,8 +64,8 @@ export class RelayLinkHandle {
   }
 
   /**
-   * Closes both connections once all bytes that were sent to each have gone out. No frame passes any more. The relay's event `disconnect`
-   * tells `reason`.
+   * Closes both connections once all bytes that were sent to each have gone out, after 5 seconds at the latest. No frame passes any more.
+   * The relay's event `disconnect` tells `reason`.
    */
   close(reason?: string): void {
     if (reason !== undefined && typeof reason !== 'string') throw invalidArgType('reason must be a string')

@@ -131,7 +131,8 @@ export function hookedFrames({ hookMessages }: RelayOptions): ReadonlySet<number
 function checkedMessages(messages: RelayOptions['hookMessages']): NonNullable<RelayOptions['hookMessages']> {
   const name = 'options.hookMessages'
   if (!Array.isArray(messages)) throw invalidArgType(`${name} must be an array`)
-  return (messages as readonly (number | MessageType)[]).map((message, index) => {
+  // Holes are checked, too: an array's own methods pass over them.
+  return Array.from(messages as readonly (number | MessageType)[], (message, index) => {
     if (typeof message === 'number') return integerArgument(message, `${name}[${index}]`, 0, 0xff)
     const { extensionType, messageType } = objectArgument(message, `${name}[${index}]`)
     integerArgument(extensionType, `${name}[${index}].extensionType`, 0, 0x7fff)

@@ -2,8 +2,8 @@ import { captureRejectionSymbol, EventEmitter } from 'node:events'
 import { isIP } from 'node:net'
 import type { Handle } from '../../native/handle.js'
 import {
+  closeLink,
   connectLink,
-  destroyLink,
   destroyRelay,
   drainRelay,
   flushCommands,
@@ -35,7 +35,7 @@ import { endingOf, failure, userFault } from './endings.js'
 import { handedBatch } from './handed-batch.js'
 import { HookedLink, type LinkHost } from './hooked-link.js'
 import { checkedOptions, hookedFrames, type RelayOptions, settingsOf } from './options.js'
-import { connectionOf, type RelayConnection, type RelayRefusals, type RelayStats, statsOf } from './stats.js'
+import { connectionsOf, type RelayConnection, type RelayRefusals, type RelayStats, statsOf } from './stats.js'
 import { systemFailure } from './system-failure.js'
 import { toldBy } from './telling-message.js'
 import { addressesOf, checkedUpstream, type Upstream, type UpstreamRequest } from './upstream.js'
@@ -172,8 +172,8 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
   }
 
   /** Returns an iterator over the open connections, as they are now. */
-  *connections(): IterableIterator<RelayConnection> {
-    for (const link of this.#handle === null ? [] : relayLinks(this.#handle)) yield connectionOf(link)
+  connections(): IterableIterator<RelayConnection> {
+    return this.#handle === null ? [].values() : connectionsOf(relayLinks(this.#handle))
   }
 
   /** Keeps the process alive while the relay listens, which is the default. Returns the relay. */
@@ -347,7 +347,7 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
   #destroy(id: number, ending: Ending): void {
     if (this.#handle === null) return
     this.#endBy(id, ending)
-    destroyLink(this.#handle, id)
+    closeLink(this.#handle, id)
     this.#flushSoon()
   }
 

@@ -103,9 +103,9 @@ export function statsOf(report: RelayReport | null, maxMemory: number | undefine
   return { ...counters, budget: { limit, reserved, waiting }, refused: { ...NO_REFUSALS, ...refusals } }
 }
 
-/** Returns what is told of an open connection. */
-export function connectionOf(link: RelayLinkReport): RelayConnection {
-  return { ...link, ageMs: Math.round(link.ageMs) }
+/** Returns an iterator over what is told of open connections. */
+export function* connectionsOf(links: RelayLinkReport[]): IterableIterator<RelayConnection> {
+  for (const link of links) yield { ...link, ageMs: Math.round(link.ageMs) }
 }
 
 const NONE = {

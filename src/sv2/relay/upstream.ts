@@ -1,7 +1,8 @@
 import dns from 'node:dns'
 import { isIP } from 'node:net'
 import { integerArgument, optionsArgument, stringArgument } from '../../support/arguments.js'
-import { FramePoolError } from '../../support/errors.js'
+import { FramePoolError, invalidArgType } from '../../support/errors.js'
+import { errorOfThrown } from '../../support/thrown.js'
 import { Sv2Session } from '../session/session.js'
 
 /** A mining pool that a miner is connected to. */
@@ -52,18 +53,34 @@ export function checkKey(name: string, make: () => Sv2Session): void {
 
 /**
  * Resolves with the IP addresses of a host, in the order in which they should be tried, or with the error of a name that has none.
- * Rejects with the error that a lookup of the user's own throws.
+ * Rejects with the error that a lookup of the user's own throws, and with `ERR_INVALID_ARG_TYPE` if it gives something else.
  */
 export function addressesOf(host: string): Promise<string[] | Error> {
   if (isIP(host) !== 0) return Promise.resolve([host])
   return new Promise((resolve, reject) => {
     // Node's own lookup, which may have been replaced.
     try {
-      dns.lookup(host, { all: true }, (error, addresses) => {
-        resolve(error ?? addresses.map(({ address }) => address))
+      dns.lookup(host, { all: true }, (error: unknown, found: unknown) => {
+        try {
+          if (error == null) resolve(checkedAddresses(found))
+          else resolve(errorOfThrown(error))
+        } catch (thrown) {
+          reject(errorOfThrown(thrown))
+        }
       })
     } catch (thrown) {
       reject(thrown)
     }
+  })
+}
+
+/** Returns the addresses that a lookup has found. One of the user's own may give a single address, as sockets take it, or anything. */
+function checkedAddresses(found: unknown): string[] {
+  const given: unknown = typeof found === 'string' ? [{ address: found }] : found
+  if (!Array.isArray(given)) throw invalidArgType('dns.lookup() gave no addresses')
+  return Array.from(given, (entry: { address?: unknown } | null | undefined) => {
+    const address = entry?.address
+    if (typeof address === 'string' && isIP(address) !== 0) return address
+    throw invalidArgType('dns.lookup() gave something that is no IP address')
   })
 }

@@ -3,8 +3,8 @@ import { BorrowedSocket } from '../../ring/sockets/borrowed-socket.js'
 import { landingMemory } from '../../ring/sockets/landing.js'
 import { writeLent } from '../../ring/sockets/socket-write.js'
 import { partOf } from '../../support/bytes.js'
-import { invalidArgType } from '../../support/errors.js'
-import { pauseSocket } from '../../support/streams.js'
+import { FramePoolError, invalidArgType } from '../../support/errors.js'
+import { isPaused, pauseSocket } from '../../support/streams.js'
 import { callSafely, errorOfThrown, type Failure, isThenable } from '../../support/thrown.js'
 import { queueMicrotask, setImmediate } from '../../support/timers.js'
 import type { SessionCore } from './core.js'
@@ -65,7 +65,12 @@ export class SessionSocket {
     })
     loan.on('end', () => this.#events.onEnd())
     loan.borrow()
-    if (!this.#readsDirectly()) this.#readData()
+    if (this.#readsDirectly()) return
+    // Its reader gets the bytes, and without a reader there is no `data`.
+    if (loan.socket.listenerCount('readable') > 0) {
+      throw new FramePoolError('ERR_BUSY', "the socket has a listener of 'readable'")
+    }
+    this.#readData()
   }
 
   #closed(): void {
@@ -224,7 +229,7 @@ export class SessionSocket {
     const landing = landingMemory()
     if (landing === null) return false
     const memory = partOf(landing, 0, LONGEST_READ)
-    const paused = socket.readableFlowing === false
+    const paused = isPaused(socket)
     // A method of the socket may throw. The handle is changed after that, since the change could not be undone.
     if (paused) socket.pause()
     else socket.resume()

@@ -89,11 +89,6 @@ pub(crate) fn close(call: &mut Call<'_>) -> Reply {
     add(call, Operation::Close)
 }
 
-/// Ends the link at once.
-pub(crate) fn destroy(call: &mut Call<'_>) -> Reply {
-    add(call, Operation::Destroy)
-}
-
 /// Gives the commands to the relay's threads.
 pub(crate) fn flush(call: &mut Call<'_>) -> Reply {
     entry(call)?.flush();

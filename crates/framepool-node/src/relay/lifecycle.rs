@@ -1,6 +1,6 @@
 //! The life of a relay, and what it tells when it is asked.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -115,9 +115,15 @@ fn addresses(hosts: &[String], port: u32) -> std::result::Result<Vec<SocketAddr>
     hosts
         .iter()
         .map(|host| {
-            let address: IpAddr =
-                host.parse().map_err(|_| Fault::new(Code::OUT_OF_RANGE, format_args!("{host} is no IP address")))?;
-            Ok(SocketAddr::new(address, port))
+            let address = match host.parse::<IpAddr>() {
+                Ok(address) => Some(SocketAddr::new(address, port)),
+                // The system knows the zone of an IPv6 address by its name. It asks nobody for that.
+                Err(_) if host.contains('%') => {
+                    (host.as_str(), port).to_socket_addrs().ok().and_then(|mut addresses| addresses.next())
+                }
+                Err(_) => None,
+            };
+            address.ok_or_else(|| Fault::new(Code::OUT_OF_RANGE, format_args!("{host} is no IP address")))
         })
         .collect()
 }

@@ -55,10 +55,8 @@ pub enum Operation {
         /// The direction.
         way: Direction,
     },
-    /// Ends the link when all bytes that were sent have gone out.
+    /// Ends the link when all bytes that were sent have gone out, for which it has some seconds.
     Close,
-    /// Ends the link at once.
-    Destroy,
 }
 
 /// A command for a link of a relay.

@@ -1,7 +1,7 @@
 //! Figures of a relay, which any thread may read.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Declares the reasons of refusals, with the names that users see.
@@ -159,26 +159,94 @@ pub(super) struct Refusals {
     reported: [AtomicU64; Reason::ALL.len()],
     /// Time of the last report, in milliseconds of the relay's clock; 0 for never.
     when: [AtomicU64; Reason::ALL.len()],
+    /// Whether there are refusals to be reported later, and nobody sees to that yet.
+    owed: AtomicBool,
 }
 
 /// The least time between two reports of one reason.
-const INTERVAL_MS: u64 = 1_000;
+pub(super) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+fn milliseconds(now: Duration) -> u64 {
+    u64::try_from(now.as_millis()).map_or(u64::MAX, |now| now.saturating_add(1))
+}
+
+fn is_due(last: u64, now: u64) -> bool {
+    last == 0 || now >= last.saturating_add(REPORT_INTERVAL.as_millis() as u64)
+}
 
 impl Refusals {
-    /// Counts a refusal. Returns how many are to be reported now, if any: at most once an interval.
+    /// Counts a refusal. Returns how many are to be reported now, if any: at most once an interval. The others are [owed](Self::take_owed).
     pub(super) fn count(&self, reason: Reason, now: Duration) -> Option<u64> {
         let index = reason as usize;
         let count = self.counts[index].fetch_add(1, Ordering::Relaxed) + 1;
-        let now = now.as_millis() as u64 + 1;
+        let now = milliseconds(now);
         let last = self.when[index].load(Ordering::Relaxed);
-        let due = last == 0 || now >= last + INTERVAL_MS;
-        if !due || self.when[index].compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+        if !is_due(last, now)
+            || self.when[index].compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_err()
+        {
+            self.owed.store(true, Ordering::Relaxed);
             return None;
         }
-        Some(count - self.reported[index].swap(count, Ordering::Relaxed).min(count))
+        self.unreported(index, count)
+    }
+
+    /// Returns how many of the first `count` refusals nobody has reported, if any. They are reported then.
+    fn unreported(&self, index: usize, count: u64) -> Option<u64> {
+        let before = self.reported[index].fetch_max(count, Ordering::Relaxed);
+        count.checked_sub(before).filter(|&count| count > 0)
+    }
+
+    /// Returns whether the caller has to report [the rest](Self::rest) after [`REPORT_INTERVAL`].
+    pub(super) fn take_owed(&self) -> bool {
+        self.owed.load(Ordering::Relaxed) && self.owed.swap(false, Ordering::Relaxed)
+    }
+
+    /// Returns the refusals that nobody has reported yet, and notes that they are reported at `now`. Those whose interval is not over are
+    /// owed further on.
+    pub(super) fn rest(&self, now: Duration) -> Vec<(Reason, u64)> {
+        let now = milliseconds(now);
+        let mut rest = Vec::new();
+        for &reason in Reason::ALL {
+            let index = reason as usize;
+            let count = self.counts[index].load(Ordering::Relaxed);
+            if self.reported[index].load(Ordering::Relaxed) >= count {
+                continue;
+            }
+            if !is_due(self.when[index].load(Ordering::Relaxed), now) {
+                self.owed.store(true, Ordering::Relaxed);
+                continue;
+            }
+            self.when[index].store(now, Ordering::Relaxed);
+            rest.extend(self.unreported(index, count).map(|count| (reason, count)));
+        }
+        rest
     }
 
     pub(super) fn all(&self) -> Vec<(Reason, u64)> {
         Reason::ALL.iter().map(|&reason| (reason, self.counts[reason as usize].load(Ordering::Relaxed))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_is_reported_once_and_no_reason_twice_in_an_interval() {
+        let refusals = Refusals::default();
+        let at = Duration::from_millis;
+        assert_eq!(refusals.count(Reason::Idle, at(0)), Some(1));
+        assert!(!refusals.take_owed());
+        assert_eq!(refusals.count(Reason::Idle, at(10)), None);
+        assert_eq!(refusals.count(Reason::Idle, at(20)), None);
+        assert_eq!((refusals.take_owed(), refusals.take_owed()), (true, false));
+        // One comes too soon for the rest of another.
+        assert_eq!(refusals.count(Reason::Memory, at(500)), Some(1));
+        assert_eq!(refusals.count(Reason::Memory, at(600)), None);
+        assert_eq!(refusals.rest(at(1_010)), [(Reason::Idle, 2)]);
+        assert!(refusals.take_owed());
+        assert_eq!(refusals.count(Reason::Idle, at(1_500)), None);
+        assert_eq!(refusals.rest(at(2_010)), [(Reason::Memory, 1), (Reason::Idle, 1)]);
+        assert!(refusals.rest(at(9_000)).is_empty());
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -411,7 +412,11 @@ impl<S: super::network::Stream + 'static> Link<S> {
         if !(if from == MINER { self.authenticated } else { self.ready }) {
             side.note_head(chunk);
         }
-        let received = side.session.receive(chunk, turn.pool);
+        // The pool panics where the system has no memory for a batch. The session has lost its place in the stream then.
+        let received = catch_unwind(AssertUnwindSafe(|| side.session.receive(chunk, turn.pool))).unwrap_or_else(|_| {
+            side.session.close();
+            Err(Error::NoMemory)
+        });
         side.note_received(before);
         let batch = match received {
             Ok(batch) => batch,
@@ -702,13 +707,6 @@ impl<S: super::network::Stream + 'static> Link<S> {
                 Ok(())
             }
             Operation::Close => self.close(turn),
-            Operation::Destroy => {
-                // Frames that came before it go out.
-                for which in [MINER, UPSTREAM] {
-                    let _ = self.flush(which, turn);
-                }
-                Err(Ending::of_relay(Cause::User))
-            }
         }
     }
 
@@ -871,10 +869,10 @@ impl<S: super::network::Stream + 'static> Link<S> {
         }
         let limits = &turn.shared.options.limits;
         if due(limits.idle_timeout.map(|timeout| self.moved + timeout)) {
-            if self.requests == [None, None] {
+            if self.requests == [None, None] && self.throttled.is_none() {
                 return Err(self.blame(MINER, Cause::Idle));
             }
-            // A link that waits for memory is not idle.
+            // A link that the relay does not read, for want of memory or because of a rate, is not idle.
             self.moved = now;
         }
         if limits.min_rate > 0 {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::admission::Admission;
 use super::figures::{LinkFigures, Refusals, RelayStats, WorkerFigures};
@@ -124,7 +125,14 @@ impl Shared {
     /// Notes that a worker is done.
     pub(super) fn worker_ended(&self) {
         if self.running.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.records.add(&mut vec![Record::Closed]);
+            let mut last: Vec<_> = self.refused(Duration::MAX).collect();
+            last.push(Record::Closed);
+            self.records.add(&mut last);
         }
+    }
+
+    /// Returns the records of refusals that nobody has reported by `now`.
+    pub(super) fn refused(&self, now: Duration) -> impl Iterator<Item = Record> + use<> {
+        self.refusals.rest(now).into_iter().map(|(reason, count)| Record::Refused { reason, count })
     }
 }

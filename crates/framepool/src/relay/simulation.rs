@@ -183,7 +183,7 @@ impl User {
         if !self.wanting.is_empty() && rng.r#gen() {
             let link = self.wanting.swap_remove(rng.gen_range(0..self.wanting.len()));
             let operation = if rng.gen_ratio(1, 20) {
-                Operation::Destroy
+                Operation::Close
             } else {
                 Operation::Connect { addresses: mining_pools(), key: Some(self.key.clone()) }
             };

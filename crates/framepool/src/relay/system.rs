@@ -48,9 +48,15 @@ impl System {
     fn prepare(&self, stream: &TcpStream) {
         let _ = stream.set_nodelay(true);
         if let Some(time) = self.keep_alive {
-            let _ = SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(time));
+            let _ = SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(whole_seconds(time)));
         }
     }
+}
+
+/// Returns a time for which systems take it: most of them count in seconds, from one on, and Linux allows no more than these.
+fn whole_seconds(time: Duration) -> Duration {
+    const MOST: u64 = 32_767;
+    Duration::from_secs(time.as_nanos().div_ceil(1_000_000_000).clamp(1, MOST.into()) as u64)
 }
 
 impl Network for System {
@@ -151,5 +157,21 @@ impl Stream for TcpStream {
 
     fn end(&mut self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_takes_any_time_after_which_a_peer_is_asked_for() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        for (milliseconds, seconds) in [(1, 1), (1_000, 1), (1_001, 2), (60_000, 60), (i32::MAX as u64, 32_767)] {
+            let time = whole_seconds(Duration::from_millis(milliseconds));
+            assert_eq!(time, Duration::from_secs(seconds));
+            SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(time)).unwrap();
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::command::{Command, Inbox, Message};
 use super::ending::{Cause, Ending};
-use super::figures::{LinkFigures, Reason};
+use super::figures::{LinkFigures, REPORT_INTERVAL, Reason};
 use super::handed::Handed;
 use super::link::{Link, Turn};
 use super::network::{LISTENER, Network, Ready, Stream, WAKER};
@@ -56,6 +56,8 @@ enum Timer {
     /// A link's: the idle timeout, or all else.
     Link(Key, usize),
     Accept,
+    /// Refusals that are not reported yet.
+    Refusals,
 }
 
 struct Place<S> {
@@ -257,6 +259,7 @@ where
         while let Some(timer) = self.due.pop_front() {
             match timer {
                 Timer::Accept => self.paused = false,
+                Timer::Refusals => self.records.extend(self.shared.refused(now)),
                 Timer::Link(key, kind) => {
                     let place = &mut self.places[key.slot];
                     if place.generation == key.generation
@@ -540,6 +543,9 @@ where
 
     /// Hands the records of this turn over.
     fn publish(&mut self, now: Duration) {
+        if self.shared.refusals.take_owed() {
+            self.wheel.set(now + REPORT_INTERVAL, Timer::Refusals);
+        }
         if self.shared.records.add(&mut self.records) && self.acceptable {
             self.pause(now);
         }
