@@ -126,8 +126,12 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
   }
 
   #checkAlive(): void {
-    if (this.#released) throw new FramePoolError('ERR_RELEASED', 'the receiver was released')
+    if (this.#released) refuseReleased()
   }
+}
+
+function refuseReleased(): never {
+  throw new FramePoolError('ERR_RELEASED', 'the receiver was released')
 }
 
 /** Makes the receiving end that `handle` names. */

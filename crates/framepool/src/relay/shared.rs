@@ -61,8 +61,8 @@ impl Shared {
         self.link_figures().insert(link.id, link);
     }
 
-    pub(super) fn forget(&self, id: u64) {
-        self.link_figures().remove(&id);
+    pub(super) fn forget(&self, id: u64) -> Option<Arc<LinkFigures>> {
+        self.link_figures().remove(&id)
     }
 
     /// Returns the worker that a link lives on.

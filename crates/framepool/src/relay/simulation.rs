@@ -9,6 +9,7 @@ mod world;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -428,6 +429,36 @@ fn a_connection_for_a_thread_that_has_ended_is_closed() {
     let later = dial();
     turns(1);
     assert_eq!([kept, late, later].map(|id| world.is_gone(id)), [false, true, true]);
+}
+
+#[test]
+fn every_link_of_a_thread_that_panics_ends() {
+    let options = relay_options(generate_authority_keypair(), Threads::Number(NonZeroUsize::MIN), limits());
+    let shared = Shared::new(options, usize::MAX);
+    let world = World::new(0, false, 8_192);
+    let inboxes = vec![Arc::new(Inbox::new(|| {}))];
+    let mut worker =
+        Worker::new(SimulatedNetwork::new(Arc::clone(&world)), Arc::clone(&shared), 0, inboxes).expect("memory");
+    let miners = [0, 1, 2].map(|_| world.dial(SocketAddr::from(([10, 0, 0, 1], 1))));
+    while shared.links() < 3 {
+        assert_eq!(worker.turn(None).ok(), Some(true));
+    }
+    world.explode(miners[1]);
+    world.send(miners[1], &[1; 10]);
+    while catch_unwind(AssertUnwindSafe(|| worker.turn(None))).is_ok() {}
+    worker.fail("it exploded");
+    let mut ends = Vec::new();
+    while let (Some(record), _) = shared.records.take() {
+        if let Record::Disconnected(end) = record {
+            assert_eq!(end.ending.cause, Cause::Internal("it exploded".to_owned()));
+            ends.push(end.id);
+        }
+    }
+    ends.sort_unstable();
+    assert_eq!(ends, [1, 2, 3]);
+    assert_eq!(miners.map(|id| world.is_gone(id)), [true; 3]);
+    let stats = shared.stats();
+    assert_eq!((stats.connections, stats.memory_bytes, stats.reserved), (0, 0, 0));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use super::link::{Link, Turn};
 use super::network::{LISTENER, Network, Ready, Stream, WAKER};
 use super::pace::Pace;
 use super::queue::Queue;
-use super::record::Record;
+use super::record::{Disconnected, Record};
 use super::shared::Shared;
 use super::wheel::Wheel;
 use crate::prefetch::prefetch;
@@ -402,9 +402,27 @@ where
         let now = self.network.now();
         self.network.stop_listening();
         self.end_all(now, || Cause::Internal(what.to_owned()));
+        self.end_lost(now, what);
         self.close_inbox();
         self.records.push(Record::Failed(what.to_owned()));
         self.publish(now);
+    }
+
+    /// Tells the end of links that a failure in their turn has dropped.
+    fn end_lost(&mut self, now: Duration, what: &str) {
+        for (id, _) in std::mem::take(&mut self.by_id) {
+            let Some(figures) = self.shared.forget(id) else { continue };
+            self.leave(self.index, figures.address);
+            self.records.push(Record::Disconnected(Box::new(Disconnected {
+                id,
+                address: figures.address,
+                ending: *Ending::of_relay(Cause::Internal(what.to_owned())),
+                told: None,
+                frames: figures.frames(),
+                duration: now.saturating_sub(figures.accepted),
+            })));
+        }
+        self.shared.workers[self.index].memory.store(0, Ordering::Relaxed);
     }
 
     /// Closes the connections that came from other workers too late.

@@ -67,6 +67,8 @@ struct State {
     listening: bool,
     /// The next accepts fail.
     exhausted: usize,
+    /// The connection whose next read panics.
+    explosive: Option<u64>,
 }
 
 /// A world that its inhabitants share.
@@ -108,6 +110,7 @@ impl World {
             news: HashMap::new(),
             listening: true,
             exhausted: 0,
+            explosive: None,
         })))
     }
 
@@ -145,6 +148,11 @@ impl World {
     /// Descriptors run out for the next accepts.
     pub(super) fn exhaust(&self, accepts: usize) {
         self.lock().exhausted = accepts;
+    }
+
+    /// The next read of a connection panics.
+    pub(super) fn explode(&self, id: u64) {
+        self.lock().explosive = Some(id);
     }
 
     /// Connects a miner. Returns the connection.
@@ -254,6 +262,7 @@ impl Drop for SimulatedStream {
 impl Stream for SimulatedStream {
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
         let mut state = self.world.lock();
+        assert_ne!(state.explosive, Some(self.id), "an explosion");
         let State { rng, connections, short_reads, polls, most_read, .. } = &mut *state;
         let connection = connections.get_mut(&self.id).expect("it is open");
         if connection.reset {
