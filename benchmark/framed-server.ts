@@ -31,8 +31,8 @@ const CLIENTS = 100
 const WINDOW = 16
 const ROUNDS = 7
 /** Time in which a round sends frames, and one that measures latencies. */
-const MILLISECONDS = 350
-const LATENCY_MILLISECONDS = 200
+const MILLISECONDS = 250
+const LATENCY_MILLISECONDS = 150
 /** Share of the slowest server's throughput at which latencies are measured. */
 const LOAD = 0.8
 /** How often frames are sent then. */

@@ -165,6 +165,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn connections_either_way_have_no_delay_and_are_kept_alive() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (mut system, _waker) = System::new(Some(listener), Instant::now(), Some(Duration::from_secs(7))).unwrap();
+        let outgoing = system.connect(address, 2).unwrap();
+        let mut accepted = loop {
+            match system.accept() {
+                Ok((stream, _)) => break stream,
+                Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+            }
+        };
+        system.register(&mut accepted, 4).unwrap();
+        for stream in [&outgoing, &accepted] {
+            assert!(stream.nodelay().unwrap());
+            assert!(SockRef::from(stream).keepalive().unwrap());
+        }
+    }
+
+    #[test]
     fn the_system_takes_any_time_after_which_a_peer_is_asked_for() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
