@@ -115,6 +115,28 @@ describe('FrameReader.attach()', () => {
     await eventually(() => expect(bytes).toBe((sent / 1e6 + 1) * 999_000))
   })
 
+  it('reads no more than a small pool with a limit for the heap has room for', async () => {
+    const pool = new SlotPool(1 << 18, { heapLimit: 1 })
+    let length = 0
+    let settle!: (outcome: unknown) => void
+    const outcome = new Promise((resolve) => {
+      settle = resolve
+    })
+    const port = await serve(async (socket) => {
+      using reader = FrameReader.delimited({ maxFrameLength: 100, pool })
+      const read = reader.attach(socket, async (batch) => {
+        length += batch.length
+        // Meanwhile more comes than one read brings.
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      })
+      await read.then(() => settle('the end'), settle)
+    })
+    const socket = dial(port)
+    socket.end(Buffer.from(`${'x'.repeat(99)}\n`.repeat(10_000)))
+    expect(await outcome).toBe('the end')
+    expect(length).toBe(10_000)
+  })
+
   it('stays within a budget, while one client stalls within a frame', async () => {
     const budget = new MemoryBudget(1 << 20)
     let frames = 0

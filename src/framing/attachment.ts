@@ -165,10 +165,16 @@ class Attachment implements LandingUser {
     const room = this.#holds === 0 && !this.#over ? this.#core.room(DIRECT) : null
     this.#direct = room !== null
     if (room !== null) return room
-    if (this.#reserve === null) return memory
-    const own = this.#secured
-    const bytes = Math.max(1, Math.min(LONGEST_READ, this.#reserve.ready ? Math.max(own, this.#reserve.bytes) : own))
+    const bytes = Math.min(this.#core.longestRead, this.#payable)
     return bytes < LONGEST_READ ? partOf(memory, 0, bytes) : memory
+  }
+
+  /** Bytes that the next read may bring, at least 1. */
+  get #payable(): number {
+    const reserve = this.#reserve
+    if (reserve === null) return Number.POSITIVE_INFINITY
+    const own = Math.max(1, this.#secured)
+    return reserve.ready ? Math.max(own, reserve.bytes) : own
   }
 
   /** Bytes that the purse has for the next reads. */

@@ -19,7 +19,7 @@ export interface ReaderOptions {
    * before its bytes are held. There is no safe default.
    */
   maxFrameLength: number
-  /** Pool that batches lie in. Default: up to eight of 512 KiB and 32 slots, which all readers of the isolate share. */
+  /** Pool that batches lie in. Default: up to eight of 1 MiB and 32 slots, which all readers of the isolate share. */
   pool?: SlotPool
   /**
    * Budget for unreleased batches and unfinished frames. Other readers and pools may share it. At the limit `attach()` stops reading until

@@ -17,6 +17,7 @@ import type { Handle } from '../native/handle.js'
 import { type MemoryGrant, releaseReservation } from '../native/memory-budget.js'
 import { ShownMemory } from '../native/shown-memory.js'
 import type { BatchShape } from '../native/travel.js'
+import { LONGEST_READ, SHORT_READ } from '../ring/sockets/landing.js'
 import { backlogOf, type SlotMemory } from '../slot/slot-memory.js'
 import { bufferOf, copyOf, lengthOf } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
@@ -32,6 +33,8 @@ export class ReaderCore {
   readonly max: number
   readonly delimited: boolean
   readonly purse: Purse | null
+  /** Length of the longest read of a socket, in bytes: no pool but a small one gets batches of more than about a quarter of it. */
+  readonly longestRead: number
   /** Bytes held of an unfinished frame. */
   pending = 0
   /** Length of that frame in bytes, or 0 while that is unknown. */
@@ -80,6 +83,7 @@ export class ReaderCore {
     this.#handle = handle
     this.#poolFor = poolFor
     this.#pool = poolFor(0)
+    this.longestRead = Math.min(LONGEST_READ, Math.max(SHORT_READ, Math.floor(this.#pool.capacity / 4)))
     this.#scanner = scanner
     this.#empty = { table: 0, frames: 0, header, trailer }
     this.max = layout.max

@@ -1,6 +1,9 @@
 /** Length of the longest read, in bytes: four times as much as Node reads at a time. Frames that come together stay together. */
 export const LONGEST_READ = 262_144
 
+/** Bytes that Node reads at a time. */
+export const SHORT_READ = 65_536
+
 /** On Windows each socket would need memory of its own: the system writes into one socket's memory while others read. */
 const CAN_SHARE = process.platform !== 'win32'
 
