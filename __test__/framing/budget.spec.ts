@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
+import { PassThrough } from 'node:stream'
 import { expect, it } from 'vitest'
 import { FrameReader, MemoryBudget } from '../../index.js'
+import { runProgram, WORKERS } from '../support/program.js'
 import { Random } from '../support/random.js'
 
 /** Milliseconds that the test takes. `FRAMEPOOL_FUZZ_MS` sets another number. */
@@ -85,3 +87,55 @@ it(
   },
   RUN_MS + 60_000,
 )
+
+it.each([
+  [1000, 250],
+  [1 << 20, 1 << 16],
+  [4 << 20, 1 << 17],
+  [64 << 20, 1 << 18],
+])('one thread keeps little of a budget for its next read: %i bytes', async (maxMemory, reservedBytes) => {
+  const budget = new MemoryBudget(maxMemory)
+  const socket = new PassThrough()
+  const reader = FrameReader.lengthDelimited({ maxFrameLength: 100, budget })
+  const end = reader.attach(socket, () => {})
+  expect(budget.stats()).toMatchObject({ reservedBytes, waiting: 0 })
+  socket.end()
+  await end
+  expect(budget.stats().reservedBytes).toBe(0)
+})
+
+it('readers of five threads finish all frames with a budget of 1 MiB', () => {
+  const server = `
+    import { createServer } from 'node:net'
+    import { parentPort, workerData } from 'node:worker_threads'
+    import { adopt, FrameReader } from 'framepool'
+    const budget = adopt(workerData)
+    const server = createServer((socket) => {
+      const reader = FrameReader.lengthDelimited({ maxFrameLength: 70_000, budget })
+      reader.attach(socket, () => {}).catch((error) => socket.destroy(error))
+    }).listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port))
+  `
+  const output = runProgram(`
+    ${WORKERS}
+    import { connect } from 'node:net'
+    import { MemoryBudget } from 'framepool'
+    const budget = new MemoryBudget(1 << 20)
+    const ports = []
+    for (let count = 0; count < 5; count++) {
+      const worker = start(${JSON.stringify(server)}, { workerData: budget.share() })
+      ports.push((await once(worker, 'message'))[0])
+    }
+    const frame = Buffer.alloc(70_000)
+    frame.writeUInt32BE(69_996)
+    // Connections that stay idle keep the reserves of their threads.
+    for (const port of ports) await once(connect(port, '127.0.0.1'), 'connect')
+    for (const port of ports) {
+      const socket = connect(port, '127.0.0.1').resume()
+      socket.end(frame)
+      await once(socket, 'close')
+    }
+    console.log('all', budget.stats().waiting)
+    process.exit()
+  `)
+  expect(output).toBe('all 0\n')
+})

@@ -1,12 +1,15 @@
 import { handleOfBudget, type MemoryBudget } from '../memory/memory-budget.js'
 import { type MemoryGrant, releaseReservation, reserveMemory, tryReserveMemory } from '../native/memory-budget.js'
 import { nativeWait } from '../native/wait.js'
-import { LONGEST_READ } from '../ring/sockets/landing.js'
+import { LONGEST_READ, SHORT_READ } from '../ring/sockets/landing.js'
 import { setImmediate } from '../support/timers.js'
 import type { Purse } from './purse.js'
 
-/** The reserve is at most one part in this many of the budget. */
+/** The reserve for reads of up to 64 KiB is at most one part in this many of the budget. */
 const SHARE = 4
+
+/** A larger one is at most one part in this many: each thread has a reserve, and keeps it while its readers are idle. */
+const LARGE_SHARE = 32
 
 /** An attached reader, as the reserve of its budget sees it. */
 export interface LandingUser {
@@ -39,7 +42,9 @@ export class LandingReserve {
 
   constructor(budget: MemoryBudget) {
     this.#budget = budget
-    this.bytes = Math.max(1, Math.min(LONGEST_READ, Math.floor(budget.maxMemory / SHARE)))
+    const { maxMemory } = budget
+    const short = Math.min(SHORT_READ, Math.floor(maxMemory / SHARE))
+    this.bytes = Math.max(1, short, Math.min(LONGEST_READ, Math.floor(maxMemory / LARGE_SHARE)))
   }
 
   /** Whether the reserve is there. */
