@@ -308,6 +308,34 @@ describe('FrameReader.attach()', () => {
     expect(await attach(dial(port), () => {})).toBe('ERR_CLOSED')
   })
 
+  it('refuses bytes that a listener of readable is to read, and changes nothing', async () => {
+    const port = await serve((socket) => socket.write('a\nb\n'))
+    const socket = dial(port)
+    const streams = [socket, new PassThrough()]
+    streams[1]!.write('a\nb\n')
+    for (const stream of streams) {
+      const listener = (): void => {}
+      stream.on('readable', listener)
+      await eventually(() => expect(stream.readableLength).toBe(4))
+      const names = (): unknown[] => [stream.eventNames(), stream.allowHalfOpen, stream.readableFlowing]
+      const before = names()
+      const budget = new MemoryBudget(1000)
+      const reader = FrameReader.delimited({ maxFrameLength: 10, budget })
+      const lines: string[] = []
+      const attach = (): Promise<void> =>
+        reader.attach(stream, (batch) => {
+          lines.push(...[...batch].map((line) => Buffer.from(line).toString()))
+        })
+      expect(await codeOfRejection(attach())).toBe('ERR_BUSY')
+      expect(names()).toEqual(before)
+      expect(budget.stats().reservedBytes).toBe(0)
+      stream.off('readable', listener)
+      attach().catch(() => {})
+      await eventually(() => expect(lines).toEqual(['a', 'b']))
+      stream.destroy()
+    }
+  })
+
   it('reads any duplex stream', async () => {
     const stream = new PassThrough()
     const reader = FrameReader.delimited({ maxFrameLength: 100, budget: new MemoryBudget(200) })

@@ -135,6 +135,11 @@ class Attachment implements LandingUser {
   #read(): void {
     const socket = this.#socket
     if (!this.#readsDirectly()) {
+      // Its reader gets the bytes, and without a reader there is no `data`.
+      if (socket.listenerCount('readable') > 0) {
+        this.#refuse(new FramePoolError('ERR_BUSY', "the socket has a listener of 'readable'"))
+        return
+      }
       this.#loan.on('data', (chunk: Uint8Array | string) => {
         if (typeof chunk === 'string') this.#fail(invalidArgType('socket must give bytes: no setEncoding'))
         else this.#came(chunk)
@@ -404,6 +409,13 @@ class Attachment implements LandingUser {
     this.#failure ??= { error }
     this.#finish()
     callSafely(() => this.#loan.destroy())
+    this.#settle.reject(error)
+  }
+
+  /** Ends with `error` before anything was read, and leaves the socket as it was. */
+  #refuse(error: unknown): void {
+    this.#finish()
+    this.#loan.giveBack()
     this.#settle.reject(error)
   }
 
