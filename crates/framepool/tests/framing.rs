@@ -275,6 +275,24 @@ fn a_batch_lies_where_most_of_it_is() {
 }
 
 #[test]
+fn a_batch_has_hardly_more_memory_than_its_frame() {
+    let frame = |length: usize| {
+        let mut frame = (length as u32 - 4).to_be_bytes().to_vec();
+        frame.resize(length, 7);
+        frame
+    };
+    let field = LengthField { offset: 0, length: 4, little_endian: false, adjustment: 0, header: 0 };
+    let mut reader = reader(Layout::length_field(field, MAX));
+    let mut pool = SlotPool::new(1 << 20).expect("memory");
+    // The memory of the first frame is much longer than the second one.
+    let stream = [frame(64_000), frame(33_000)].concat();
+    assert!(reader.receive(&stream[..10_000], &mut pool).expect("good").is_none());
+    reader.receive(&stream[10_000..84_000], &mut pool).expect("good").expect("whole");
+    assert!(reader.sight().span().len() < 33_100);
+    assert_eq!(frames(&reader.receive(&stream[84_000..], &mut pool).expect("good").expect("whole")), [frame(33_000)]);
+}
+
+#[test]
 fn a_busy_pool_takes_nothing_in() {
     let mut pool = SlotPool::new(1000).expect("memory");
     let mut reader = reader(Layout::delimited(b"\n", 100));

@@ -169,7 +169,9 @@ impl Reader {
         }
         let in_place = self.held.len() >= LARGE && self.held.len() >= whole / 2;
         let kept = self.held.kept();
-        if !in_place && !rest.is_empty() && kept >= rest.len() && kept <= 2 * wanted(rest.len(), self.decoder.known()) {
+        // Memory that is much longer than the frame needs would be more than a budget counts.
+        let fits = kept >= rest.len() && 4 * kept <= 5 * wanted(rest.len(), self.decoder.known());
+        if !in_place && !rest.is_empty() && fits {
             let batch = self.copy(&chunk[..taken], whole, ends, pool)?;
             self.held.restart();
             self.held.try_get_writable(rest.len())?.copy_from_slice(rest);

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -412,8 +412,13 @@ impl<S: super::network::Stream + 'static> Link<S> {
         if !(if from == MINER { self.authenticated } else { self.ready }) {
             side.note_head(chunk);
         }
-        // The pool panics where the system has no memory for a batch. The session has lost its place in the stream then.
-        let received = catch_unwind(AssertUnwindSafe(|| side.session.receive(chunk, turn.pool))).unwrap_or_else(|_| {
+        // The pool panics where the system has no memory for a batch, before anything lies in it. The session has lost its place in the
+        // stream then.
+        let received = catch_unwind(AssertUnwindSafe(|| side.session.receive(chunk, turn.pool)));
+        let received = received.unwrap_or_else(|panic| {
+            if !turn.pool.is_empty() {
+                resume_unwind(panic);
+            }
             side.session.close();
             Err(Error::NoMemory)
         });
