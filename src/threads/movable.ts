@@ -84,7 +84,7 @@ export function departMovableTagged(item: Movable, tag: number, carrier: Carrier
 
 /** Makes the object that has arrived in this isolate. */
 export function arrivedMovable(arrived: ArrivedMovable): Movable {
-  // As above.
+  // This is kept short for slices, too.
   return arrived.kind === 'slice' && arrived.batch === null && arrived.tag === undefined
     ? makeSlice(memoryOf(arrived), arrived.offset, arrived.length, arrived.slot, null)
     : arrivedOther(arrived)

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { BorrowedSocket } from '../../ring/sockets/borrowed-socket.js'
-import { landingMemory } from '../../ring/sockets/landing.js'
+import { landingMemory, SHORT_READ } from '../../ring/sockets/landing.js'
 import { writeLent } from '../../ring/sockets/socket-write.js'
 import { partOf } from '../../support/bytes.js'
 import { FramePoolError, invalidArgType } from '../../support/errors.js'
@@ -9,9 +9,6 @@ import { callSafely, errorOfThrown, type Failure, isThenable } from '../../suppo
 import { queueMicrotask, setImmediate } from '../../support/timers.js'
 import type { SessionCore } from './core.js'
 import { type FrameBatch, keepBatch, passBatch } from './frame-batch.js'
-
-/** Length of the longest read, in bytes: as much as Node reads at a time. */
-const LONGEST_READ = 65_536
 
 /** Events of a socket that is wired to a session. */
 export interface SocketEvents {
@@ -228,7 +225,7 @@ export class SessionSocket {
     if (socket.readableLength > 0) return false
     const landing = landingMemory()
     if (landing === null) return false
-    const memory = partOf(landing, 0, LONGEST_READ)
+    const memory = partOf(landing, 0, SHORT_READ)
     const paused = isPaused(socket)
     // A method of the socket may throw. The handle is changed after that, since the change could not be undone.
     if (paused) socket.pause()
@@ -259,7 +256,7 @@ export class SessionSocket {
         this.#socket.unshift(rest)
         return
       }
-      const part = rest.subarray(0, LONGEST_READ)
+      const part = rest.subarray(0, SHORT_READ)
       rest = rest.subarray(part.length)
       this.#read(part)
     }
