@@ -29,6 +29,7 @@ fn relay_options(upstream: SocketAddr, threads: usize) -> RelayOptions {
         session: options(),
         hooks: Hooks::None,
         limits: Limits::default(),
+        has_memory: || true,
     }
 }
 

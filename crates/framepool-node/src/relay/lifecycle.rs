@@ -10,6 +10,7 @@ use framepool::sv2::Options;
 use napi::Env;
 use napi_derive::napi;
 
+use crate::allocator;
 use crate::errors::{Code, Fault, Result};
 use crate::handle::ObjectHandle;
 use crate::relay::records::RelayFault;
@@ -163,6 +164,7 @@ pub fn relay_start(env: Env, hosts: Vec<String>, port: u32, settings: RelaySetti
         session: Options { max_frame_size: settings.max_frame_size as usize, ..Options::default() },
         hooks,
         limits: limits(&settings.limits),
+        has_memory: || allocator::check().is_ok(),
     };
     match Relay::start(options, &listen) {
         Ok(relay) => {
@@ -306,8 +308,10 @@ pub struct RelayLinkReport {
 pub fn relay_links(env: Env, relay: ObjectHandle) -> Result<Vec<RelayLinkReport>> {
     let relay = &EnvState::of(env)?.tables.relays.get(Handle::from(relay))?.relay;
     let now = relay.now();
-    let links = relay.links();
-    let report = links.iter().map(|link| {
+    let links = relay.links().map_err(Fault::from)?;
+    let mut report = Vec::new();
+    report.try_reserve_exact(links.len()).map_err(|_| Fault::no_memory())?;
+    report.extend(links.iter().map(|link| {
         let [frames_upstream, frames_downstream] = link.frames();
         let [bytes_upstream, bytes_downstream] = link.bytes();
         RelayLinkReport {
@@ -321,6 +325,6 @@ pub fn relay_links(env: Env, relay: ObjectHandle) -> Result<Vec<RelayLinkReport>
             bytes_downstream: bytes_downstream as f64,
             age_ms: now.saturating_sub(link.accepted).as_secs_f64() * 1000.0,
         }
-    });
-    Ok(report.collect())
+    }));
+    Ok(report)
 }

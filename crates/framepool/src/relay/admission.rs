@@ -48,12 +48,13 @@ impl Admission {
         Self { most: limits.connections_per_address, rate, present: HashMap::new(), sweep: REMEMBERED }
     }
 
-    /// Counts a new connection, unless the address has too many, or makes too many.
+    /// Counts a new connection, unless the address has too many, or makes too many, or there is no memory to count it.
     pub(super) fn enter(&mut self, address: IpAddr, now: Duration) -> Result<(), Reason> {
         if self.present.len() >= self.sweep {
             self.present.retain(|_, presence| presence.connections > 0 || !presence.recent.is_full(now));
             self.sweep = REMEMBERED.max(2 * self.present.len());
         }
+        self.present.try_reserve(1).map_err(|_| Reason::Memory)?;
         let presence = self.present.entry(address.into()).or_default();
         if presence.connections >= self.most {
             return Err(Reason::Address);

@@ -1,5 +1,6 @@
 //! Commands of a relay's user to its threads.
 
+use std::collections::LinkedList;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -84,17 +85,17 @@ pub(super) enum Message<S> {
 
 /// The messages that a worker has not taken yet.
 pub(super) struct Inbox<S> {
-    /// `None` once the worker has ended.
-    messages: Mutex<Option<Vec<Message<S>>>>,
+    /// `None` once the worker has ended. A linked list, because it grows where nothing may fail: each of its pieces is small.
+    messages: Mutex<Option<LinkedList<Message<S>>>>,
     wake: Box<dyn Fn() + Send + Sync>,
 }
 
 impl<S> Inbox<S> {
     pub(super) fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { messages: Mutex::new(Some(Vec::new())), wake: Box::new(wake) }
+        Self { messages: Mutex::new(Some(LinkedList::new())), wake: Box::new(wake) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Vec<Message<S>>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<LinkedList<Message<S>>>> {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -113,15 +114,13 @@ impl<S> Inbox<S> {
         true
     }
 
-    /// Takes all messages into `into`, which is empty.
-    pub(super) fn take(&self, into: &mut Vec<Message<S>>) {
-        if let Some(waiting) = &mut *self.lock() {
-            std::mem::swap(waiting, into);
-        }
+    /// Takes all messages.
+    pub(super) fn take(&self) -> LinkedList<Message<S>> {
+        self.lock().as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Takes the last messages. None are added from here on.
-    pub(super) fn close(&self) -> Vec<Message<S>> {
+    pub(super) fn close(&self) -> LinkedList<Message<S>> {
         self.lock().take().unwrap_or_default()
     }
 }

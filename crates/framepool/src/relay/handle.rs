@@ -1,5 +1,6 @@
 //! A relay: its threads, as its user has them.
 
+use std::collections::LinkedList;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,6 +17,7 @@ use super::record::Record;
 use super::shared::Shared;
 use super::system::System;
 use super::worker::Worker;
+use crate::slot::OutOfMemory;
 
 /// A running relay. Dropping it ends its links and threads.
 pub struct Relay {
@@ -116,7 +118,7 @@ impl Relay {
     }
 
     /// Returns the figures of the open links, in the order in which they were accepted.
-    pub fn links(&self) -> Vec<Arc<LinkFigures>> {
+    pub fn links(&self) -> Result<Vec<Arc<LinkFigures>>, OutOfMemory> {
         self.shared.all_links()
     }
 
@@ -151,7 +153,7 @@ fn run(system: System, shared: &Arc<Shared>, index: usize, inboxes: Vec<Arc<Inbo
         },
         Err(error) => {
             inbox.close();
-            shared.records.add(&mut vec![Record::Failed(error.to_string())]);
+            shared.records.add(&mut LinkedList::from([Record::Failed(error.to_string())]));
         }
     }
     shared.worker_ended();

@@ -3,7 +3,7 @@
 //! Frames from the miner go *upstream*, those from the mining pool *downstream*. A side is named by its place in `sides`, which
 //! is also the direction of the frames that come from it.
 
-use std::collections::VecDeque;
+use std::collections::{LinkedList, VecDeque};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -47,7 +47,7 @@ pub(super) struct Turn<'a, N: Network> {
     /// Memory of the frames that are handed to the user.
     pub(super) handed: &'a mut Handed,
     pub(super) chunk: &'a mut [u8],
-    pub(super) records: &'a mut Vec<Record>,
+    pub(super) records: &'a mut LinkedList<Record>,
     pub(super) shared: &'a Shared,
     pub(super) figures: &'a WorkerFigures,
     pub(super) inbox: &'a Arc<Inbox<N::Stream>>,
@@ -59,7 +59,7 @@ pub(super) struct Turn<'a, N: Network> {
 impl<N: Network> Turn<'_, N> {
     pub(super) fn refuse(&mut self, reason: Reason) {
         if let Some(count) = self.shared.refusals.count(reason, self.now) {
-            self.records.push(Record::Refused { reason, count });
+            self.records.push_back(Record::Refused { reason, count });
         }
     }
 }
@@ -294,7 +294,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
         if (self.congested[which] || self.watched[which]) && side.session.output().is_drained() {
             self.congested[which] = false;
             if std::mem::take(&mut self.watched[which]) {
-                turn.records.push(Record::Drained { id: self.figures.id, way: direction(1 - which) });
+                turn.records.push_back(Record::Drained { id: self.figures.id, way: direction(1 - which) });
             }
         }
         Ok(more)
@@ -456,7 +456,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
                     && bucket.open(rate) > turn.now
                     && let Some(count) = turn.shared.refusals.count(reason, turn.now)
                 {
-                    turn.records.push(Record::Refused { reason, count });
+                    turn.records.push_back(Record::Refused { reason, count });
                 }
             }
         }
@@ -494,7 +494,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
         }
         if options.upstream.is_empty() {
             let (id, address) = (self.figures.id, self.figures.address);
-            turn.records.push(Record::Wanted { id, address });
+            turn.records.push_back(Record::Wanted { id, address });
             return Ok(());
         }
         self.connect(options.upstream.clone(), options.upstream_key.as_deref(), turn)
@@ -630,7 +630,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
         let Ok(slice) = turn.handed.copy(&held.bytes) else {
             return Err(Ending::of_relay(Cause::Broken(Error::NoMemory)));
         };
-        turn.records.push(Record::Frames {
+        turn.records.push_back(Record::Frames {
             id: self.figures.id,
             address: self.figures.address,
             way: direction(from),
@@ -955,7 +955,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
         if let Some(reason) = ending.refusal() {
             turn.refuse(reason);
         }
-        turn.records.push(Record::Disconnected(Box::new(Disconnected {
+        turn.records.push_back(Record::Disconnected(Box::new(Disconnected {
             id: self.figures.id,
             address: self.figures.address,
             ending,

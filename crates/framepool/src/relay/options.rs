@@ -47,6 +47,8 @@ pub struct RelayOptions {
     pub hooks: Hooks,
     /// Limits.
     pub limits: Limits,
+    /// Tells whether there is memory for small requests of any number, which cannot fail. Nothing is accepted while there is none.
+    pub has_memory: fn() -> bool,
 }
 
 /// Limits of a relay. Ten thousand honest miners on one machine, behind one address, meet none of the defaults.

@@ -1,6 +1,6 @@
 //! The order in which the links of a worker get their turns.
 
-use std::collections::VecDeque;
+use std::collections::{TryReserveError, VecDeque};
 
 /// The links that wait for a turn, by their places. In a round every link that is ready gets one. A handshake takes the time of dozens of
 /// frames, so newcomers get theirs after the frames, and only for some time.
@@ -15,6 +15,14 @@ pub(super) struct Queue {
 }
 
 impl Queue {
+    /// Makes room for so many places. Later calls of [`put`](Self::put) with fewer do not fail.
+    pub(super) fn try_reserve(&mut self, places: usize) -> Result<(), TryReserveError> {
+        for line in [&mut self.ready, &mut self.newcomers] {
+            line.try_reserve(places.saturating_sub(line.len()))?;
+        }
+        Ok(())
+    }
+
     pub(super) fn put(&mut self, place: usize, is_ready: bool) {
         if is_ready { &mut self.ready } else { &mut self.newcomers }.push_back(place);
     }

@@ -1,6 +1,6 @@
 //! Records of the events on a relay, for its user.
 
-use std::collections::VecDeque;
+use std::collections::LinkedList;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -92,7 +92,8 @@ type Listener = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
 struct State {
-    records: VecDeque<Record>,
+    /// A linked list, because it grows in turns that must not fail: each of its pieces is small.
+    records: LinkedList<Record>,
     listener: Option<Listener>,
     /// Accepting has stopped because there are too many records.
     congested: bool,
@@ -108,12 +109,12 @@ impl Records {
     }
 
     /// Moves all of `records` here. Returns whether there are now too many.
-    pub(super) fn add(&self, records: &mut Vec<Record>) -> bool {
+    pub(super) fn add(&self, records: &mut LinkedList<Record>) -> bool {
         if records.is_empty() {
             return false;
         }
         let mut state = self.lock();
-        state.records.extend(records.drain(..));
+        state.records.append(records);
         let many = state.records.len() >= MANY;
         state.congested |= many;
         let listener = state.listener.take();
@@ -130,9 +131,6 @@ impl Records {
         let record = state.records.pop_front();
         let relieved = state.congested && state.records.len() < MANY / 2;
         state.congested &= !relieved;
-        if state.records.is_empty() && state.records.capacity() > 1024 {
-            state.records = VecDeque::new();
-        }
         (record, relieved)
     }
 

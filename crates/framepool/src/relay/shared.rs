@@ -1,6 +1,6 @@
 //! The parts of a relay that its workers and its user share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, LinkedList};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use super::admission::Admission;
 use super::figures::{LinkFigures, Refusals, RelayStats, WorkerFigures};
 use super::options::RelayOptions;
 use super::record::{Record, Records};
+use crate::slot::OutOfMemory;
 use crate::sv2::RelayMemory;
 
 /// The parts of a relay that its workers and its user share.
@@ -71,8 +72,13 @@ impl Shared {
     }
 
     /// Returns the figures of the open links, in the order in which they were accepted.
-    pub(super) fn all_links(&self) -> Vec<Arc<LinkFigures>> {
-        self.link_figures().values().cloned().collect()
+    pub(super) fn all_links(&self) -> Result<Vec<Arc<LinkFigures>>, OutOfMemory> {
+        let links = self.link_figures();
+        let mut all = Vec::new();
+        let bytes = links.len() * size_of::<Arc<LinkFigures>>();
+        all.try_reserve_exact(links.len()).map_err(|_| OutOfMemory { bytes })?;
+        all.extend(links.values().cloned());
+        Ok(all)
     }
 
     /// Stops all reading from miners.
@@ -125,8 +131,8 @@ impl Shared {
     /// Notes that a worker is done.
     pub(super) fn worker_ended(&self) {
         if self.running.fetch_sub(1, Ordering::AcqRel) == 1 {
-            let mut last: Vec<_> = self.refused(Duration::MAX).collect();
-            last.push(Record::Closed);
+            let mut last: LinkedList<_> = self.refused(Duration::MAX).collect();
+            last.push_back(Record::Closed);
             self.records.add(&mut last);
         }
     }

@@ -218,6 +218,7 @@ fn relay_options((public_key, secret_key): (String, String), threads: Threads, l
         session: Options { max_frame_size: 1 << 20, ..Options::default() },
         hooks: Hooks::None,
         limits,
+        has_memory: || true,
     }
 }
 

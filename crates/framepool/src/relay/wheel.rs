@@ -2,7 +2,7 @@
 //!
 //! Setting a timer and firing it cost the same however many there are. A wheel without timers costs nothing.
 
-use std::collections::VecDeque;
+use std::collections::LinkedList;
 use std::time::Duration;
 
 /// Length of a tick. A timer fires at the end of the tick that its time lies in, never early.
@@ -25,12 +25,13 @@ pub(super) struct Wheel<T> {
 struct Level<T> {
     /// One bit for each slot that has timers.
     occupied: u64,
-    slots: [Vec<(u64, T)>; SLOTS],
+    /// Linked lists, because they grow in turns that must not fail: each of their pieces is small.
+    slots: [LinkedList<(u64, T)>; SLOTS],
 }
 
 impl<T> Wheel<T> {
     pub(super) fn new() -> Self {
-        let level = |_| Level { occupied: 0, slots: [const { Vec::new() }; SLOTS] };
+        let level = |_| Level { occupied: 0, slots: [const { LinkedList::new() }; SLOTS] };
         Self { now: 0, levels: std::array::from_fn(level) }
     }
 
@@ -45,7 +46,7 @@ impl<T> Wheel<T> {
     }
 
     /// Takes the timers whose moment has come, in the order of their ticks.
-    pub(super) fn take_due(&mut self, now: Duration, due: &mut VecDeque<T>) {
+    pub(super) fn take_due(&mut self, now: Duration, due: &mut LinkedList<T>) {
         let to = ticks(now, 0).min(LAST);
         while let Some((level, slot, start)) = self.first()
             && start <= to
@@ -53,17 +54,12 @@ impl<T> Wheel<T> {
             self.now = start;
             let Level { occupied, slots } = &mut self.levels[level];
             *occupied &= !(1 << slot);
-            let mut timers = std::mem::take(&mut slots[slot]);
-            for (at, timer) in timers.drain(..) {
+            for (at, timer) in std::mem::take(&mut slots[slot]) {
                 if at <= start {
                     due.push_back(timer);
                 } else {
                     self.put(at, timer);
                 }
-            }
-            // The slot keeps its memory, unless a crowd has gone.
-            if timers.capacity() <= SLOTS {
-                self.levels[level].slots[slot] = timers;
             }
         }
         self.now = self.now.max(to);
@@ -75,7 +71,7 @@ impl<T> Wheel<T> {
         let slot = (at >> (level * BITS)) as usize % SLOTS;
         let Level { occupied, slots } = &mut self.levels[level as usize];
         *occupied |= 1 << slot;
-        slots[slot].push((at, timer));
+        slots[slot].push_back((at, timer));
     }
 
     /// Returns the first slot with timers: its level, its place there, and the tick at which it begins.
@@ -109,7 +105,7 @@ mod tests {
             (seed >> 33) % below
         };
         let mut pending = std::collections::BTreeMap::<u64, u64>::new();
-        let (mut now, mut due, mut fired) = (0, VecDeque::new(), 0);
+        let (mut now, mut due, mut fired) = (0, LinkedList::new(), 0);
         for id in 0..20_000 {
             let span = 1 << random(34);
             let at = now + random(span);
@@ -120,7 +116,7 @@ mod tests {
                 now += random(jump);
                 wheel.take_due(Duration::from_millis(now), &mut due);
                 let mut last = 0;
-                for id in due.drain(..) {
+                for id in std::mem::take(&mut due) {
                     let at = pending.remove(&id).expect("fires once");
                     assert!(at <= now, "{at} fired early, at {now}");
                     assert!(at.div_ceil(TICK_MS) >= last || at < now, "in order");
@@ -139,7 +135,7 @@ mod tests {
         for at in [Duration::from_millis(16), Duration::from_nanos(16_000_001), Duration::from_nanos(15_999_999)] {
             let mut wheel = Wheel::new();
             wheel.set(at, ());
-            let mut due = VecDeque::new();
+            let mut due = LinkedList::new();
             wheel.take_due(at.saturating_sub(Duration::from_nanos(1)), &mut due);
             assert_eq!(due.len(), 0, "{at:?}");
             wheel.take_due(at + TICK, &mut due);
@@ -152,7 +148,7 @@ mod tests {
         let mut wheel = Wheel::new();
         assert_eq!(wheel.next(), None);
         wheel.set(Duration::from_hours(1), ());
-        let mut due = VecDeque::new();
+        let mut due = LinkedList::new();
         let mut looks = 0;
         while let Some(next) = wheel.next() {
             wheel.take_due(next, &mut due);

@@ -1,6 +1,6 @@
 //! A thread of a relay: a loop around a poller, and the links that live on it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, LinkedList, TryReserveError, VecDeque};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::shared::Shared;
 use super::wheel::Wheel;
 use crate::prefetch::prefetch;
 use crate::slot::{OutOfMemory, SlotPool};
-use crate::sv2::Session;
+use crate::sv2::{LinkMemory, Session};
 
 /// Length of the read buffer, in bytes.
 const CHUNK: usize = 1 << 16;
@@ -102,12 +102,11 @@ pub(super) struct Worker<N: Network> {
     handed: Handed,
     chunk: Vec<u8>,
     ready: Vec<Ready>,
-    messages: Vec<Message<N::Stream>>,
     /// Timers whose moment has come.
-    due: VecDeque<Timer>,
+    due: LinkedList<Timer>,
     /// Time that the newcomers of this turn and the timers of the next one have, by the frames of this turn.
     share: Duration,
-    records: Vec<Record>,
+    records: LinkedList<Record>,
     /// Whether there may be connections to accept.
     acceptable: bool,
     /// Whether nothing is accepted for a while.
@@ -143,10 +142,9 @@ where
             handed: Handed::default(),
             chunk: vec![0; CHUNK],
             ready: Vec::new(),
-            messages: Vec::new(),
-            due: VecDeque::new(),
+            due: LinkedList::new(),
             share: LEAST_SHARE,
-            records: Vec::new(),
+            records: LinkedList::new(),
             acceptable: false,
             paused: false,
             draining: false,
@@ -232,9 +230,7 @@ where
     }
 
     fn take_messages(&mut self, now: Duration) {
-        let mut messages = std::mem::take(&mut self.messages);
-        self.inboxes[self.index].take(&mut messages);
-        for message in messages.drain(..) {
+        for message in self.inboxes[self.index].take() {
             match message {
                 Message::Command(Command { link, operation }) => {
                     self.with(link, now, |link, turn| link.operate(operation, turn));
@@ -249,7 +245,6 @@ where
                 Message::Resume => self.paused = false,
             }
         }
-        self.messages = messages;
     }
 
     fn take_due(&mut self, now: Duration) {
@@ -404,7 +399,7 @@ where
         self.end_all(now, || Cause::Internal(what.to_owned()));
         self.end_lost(now, what);
         self.close_inbox();
-        self.records.push(Record::Failed(what.to_owned()));
+        self.records.push_back(Record::Failed(what.to_owned()));
         self.publish(now);
     }
 
@@ -413,7 +408,7 @@ where
         for (id, _) in std::mem::take(&mut self.by_id) {
             let Some(figures) = self.shared.forget(id) else { continue };
             self.leave(self.index, figures.address);
-            self.records.push(Record::Disconnected(Box::new(Disconnected {
+            self.records.push_back(Record::Disconnected(Box::new(Disconnected {
                 id,
                 address: figures.address,
                 ending: *Ending::of_relay(Cause::Internal(what.to_owned())),
@@ -440,8 +435,15 @@ where
         if !self.acceptable || self.paused {
             return false;
         }
-        if self.shared.links() >= self.shared.descriptor_room {
-            self.refuse(Reason::Descriptors, now);
+        let lack = if self.shared.links() >= self.shared.descriptor_room {
+            Some(Reason::Descriptors)
+        } else if !(self.shared.options.has_memory)() {
+            Some(Reason::Memory)
+        } else {
+            None
+        };
+        if let Some(reason) = lack {
+            self.refuse(reason, now);
             self.pause(now);
             return false;
         }
@@ -502,23 +504,14 @@ where
             self.network.close(stream);
             return self.leave(self.index, address);
         }
-        let options = &self.shared.options;
-        let session =
-            Session::responder(options.session, &options.public_key, &options.secret_key, options.certificate_validity);
-        let (Some(memory), Ok(session)) = (self.shared.memory.link(), session) else {
-            self.leave(self.index, address);
-            return self.reject(stream, Reason::Memory, now);
+        let (slot, session, memory) = match self.furnish(&mut stream) {
+            Ok(place) => place,
+            Err(reason) => {
+                self.leave(self.index, address);
+                return self.reject(stream, reason, now);
+            }
         };
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place { link: None, generation: 0, queued: false });
-            self.places.len() - 1
-        });
-        if self.network.register(&mut stream, slot * 2).is_err() {
-            self.free.push(slot);
-            self.leave(self.index, address);
-            return self.reject(stream, Reason::Descriptors, now);
-        }
-        if self.handshaking >= options.limits.handshakes.div_ceil(self.shared.workers.len()).max(1) {
+        if self.handshaking >= self.shared.options.limits.handshakes.div_ceil(self.shared.workers.len()).max(1) {
             self.end_oldest_handshake(now);
         }
         let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed) + 1;
@@ -529,9 +522,41 @@ where
         self.by_id.insert(id, slot);
         self.handshaking += 1;
         self.handshakes.push_back(Key { slot, generation: self.places[slot].generation });
-        self.records.push(Record::Connected { id, address });
+        self.records.push_back(Record::Connected { id, address });
         self.put_back(slot, link, Ok(true), now);
         self.forget_finished_handshakes();
+    }
+
+    /// Finds what a connection needs: a place, a session, and memory.
+    fn furnish(&mut self, stream: &mut N::Stream) -> Result<(usize, Session, LinkMemory), Reason> {
+        let options = &self.shared.options;
+        let session =
+            Session::responder(options.session, &options.public_key, &options.secret_key, options.certificate_validity);
+        let session = session.map_err(|_| Reason::Memory)?;
+        let memory = self.shared.memory.link().ok_or(Reason::Memory)?;
+        let slot = self.take_place().map_err(|_| Reason::Memory)?;
+        if self.network.register(stream, slot * 2).is_err() {
+            self.free.push(slot);
+            return Err(Reason::Descriptors);
+        }
+        Ok((slot, session, memory))
+    }
+
+    /// Takes a free place, with room for its link in every list.
+    fn take_place(&mut self) -> Result<usize, TryReserveError> {
+        self.by_id.try_reserve(1)?;
+        self.handshakes.try_reserve(1)?;
+        if let Some(slot) = self.free.pop() {
+            return Ok(slot);
+        }
+        let places = self.places.len() + 1;
+        self.places.try_reserve(1)?;
+        self.queue.try_reserve(places)?;
+        for list in [&mut self.free, &mut self.freed] {
+            list.try_reserve(places.saturating_sub(list.len()))?;
+        }
+        self.places.push(Place { link: None, generation: 0, queued: false });
+        Ok(places - 1)
     }
 
     fn is_handshaking(&self, key: Key) -> bool {
@@ -547,8 +572,9 @@ where
             self.handshakes.pop_front();
         }
         if self.handshakes.len() > 2 * self.handshaking + 64 {
-            let all = std::mem::take(&mut self.handshakes);
-            self.handshakes = all.into_iter().filter(|&key| self.is_handshaking(key)).collect();
+            let mut all = std::mem::take(&mut self.handshakes);
+            all.retain(|&key| self.is_handshaking(key));
+            self.handshakes = all;
         }
     }
 
