@@ -753,6 +753,19 @@ if (!DEBUG) {
     },
   })
   assert.ok(failures.every((failure) => failure?.code !== 'ERR_INTERNAL'))
+  // Frames for which the isolate's tables have no place, and cannot grow, wait.
+  const kept = []
+  failAllocation(0, LARGE)
+  assert.throws(
+    () => {
+      for (;;) kept.push(Slice.from(Buffer.of(1)))
+    },
+    { code: 'ERR_NO_MEMORY' },
+  )
+  failAllocation(0, LARGE)
+  await bystander.round(Buffer.of(1))
+  assert.ok(!allocationFails())
+  releaseAll(kept)
   bystander.socket.destroy()
   await bystander.closed
   await relay.close({ drainMs: 0 })

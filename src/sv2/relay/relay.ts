@@ -45,6 +45,9 @@ const DEFAULT_DRAIN_MS = 5_000
 /** Records that one turn of the event loop takes at most. */
 const RECORDS_A_TURN = 1_000
 
+/** Milliseconds after which a record is asked for again, when there was no memory for it. */
+const RETRY_MS = 100
+
 /** Events of a relay, with the arguments of their listeners. */
 export interface RelayEvents {
   /** Emitted when the relay accepts connections. */
@@ -105,6 +108,8 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
   #turn = 0
   /** Whether the commands of this turn go out at its end anyway. */
   #flushing = false
+  /** Whether the system had no memory to take in the next record. */
+  #starved = false
   /** Timer that keeps the event loop alive. */
   #alive: Timer | null = null
   #referenced = true
@@ -252,7 +257,7 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     this.#flushing = true
     let left = RECORDS_A_TURN
     for (; left > 0; left--) {
-      const record = nextRecord(relay, this.#handed)
+      const record = this.#next(relay)
       if (record === null) break
       if (record === this.#handed) this.#decide(this.#handed)
       else this.#hear(relay, record as RelayEvent)
@@ -260,9 +265,22 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     }
     this.#flushing = false
     flushCommands(relay)
+    if (this.#starved) setTimeout(() => this.#handle !== null && this.#takeRecords(relay), RETRY_MS).unref()
+    else if (left > 0) this.#watch(relay)
     // Other code of the event loop has its turn between.
-    if (left > 0) this.#watch(relay)
     else setImmediate(() => this.#handle !== null && this.#takeRecords(relay))
+  }
+
+  /** Takes the next record. Returns null if there is none, or if the system has no memory to take it in: then it waits. */
+  #next(relay: Handle): RelayEvent | HandedFrames | null {
+    this.#starved = false
+    try {
+      return nextRecord(relay, this.#handed)
+    } catch (error) {
+      if ((error as FramePoolError).code !== 'ERR_NO_MEMORY') throw error
+      this.#starved = true
+      return null
+    }
   }
 
   /** Sends the commands of links to the engine when the code that runs now is over. */

@@ -30,7 +30,7 @@ fn way(call: &Call<'_>) -> Direction {
 
 fn add(call: &mut Call<'_>, operation: Operation) -> Reply {
     let link = link(call);
-    entry(call)?.add(link, operation)?;
+    entry(call)?.add(link, operation);
     Ok(None)
 }
 

@@ -1,11 +1,17 @@
 //! The relays of an isolate.
 
+use framepool::allocator::LARGEST_SMALL;
 use framepool::handle::{Handle, HandleTable};
 use framepool::relay::{Command, Operation, Record, Relay};
 
 use crate::errors::Fault;
 use crate::inspect::listing::Isolate;
 use crate::inspect::table::Store;
+
+/// The most commands that wait for a flush.
+const MOST_COMMANDS: usize = 1024;
+
+const _: () = assert!(MOST_COMMANDS * size_of::<Command>() <= LARGEST_SMALL);
 
 /// A relay of this isolate.
 pub(crate) struct RelayEntry {
@@ -17,11 +23,12 @@ pub(crate) struct RelayEntry {
 }
 
 impl RelayEntry {
-    /// Adds a command for a link. It goes to the threads with the next flush.
-    pub(super) fn add(&mut self, link: u64, operation: Operation) -> Result<(), Fault> {
-        self.commands.try_reserve(1).map_err(|_| Fault::no_memory())?;
+    /// Adds a command for a link. It goes to the threads with the next flush, or now if many wait: a short list can always grow.
+    pub(super) fn add(&mut self, link: u64, operation: Operation) {
+        if self.commands.len() >= MOST_COMMANDS {
+            self.flush();
+        }
         self.commands.push(Command { link, operation });
-        Ok(())
     }
 
     pub(super) fn flush(&mut self) {

@@ -197,7 +197,7 @@ pub fn relay_connect(
     let entry = EnvState::of_any(env)?.tables.relays.get(Handle::from(relay))?;
     let addresses = addresses(&hosts, port)?;
     #[allow(clippy::cast_sign_loss, reason = "links have numbers from 1 on")]
-    entry.add(link as u64, Operation::Connect { addresses, key })?;
+    entry.add(link as u64, Operation::Connect { addresses, key });
     entry.flush();
     Ok(())
 }
