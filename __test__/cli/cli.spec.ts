@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { formatAddress, hostAndPort, seconds, wholeNumber } from '../../src/cli/options.js'
+import { autoOrWholeNumber, formatAddress, hostAndPort, seconds, wholeNumber } from '../../src/cli/options.js'
 import { withoutSecrets } from '../../src/cli/redaction.js'
 import { generateAuthorityKeypair, Sv2Session } from '../../src/sv2/index.js'
 import { CliRun } from '../support/run-cli.js'
@@ -129,6 +129,7 @@ describe('options', () => {
 
   it.each(['', '-1', '1.0', '1e1', '0x1', ' 1', '11'])('refuses %j as a whole number from 0 to 10', (text) => {
     expect(() => wholeNumber(0, 10)(text)).toThrow('Give a whole number from 0 to 10.')
+    expect(() => autoOrWholeNumber(0, 10)(text)).toThrow("Give a whole number from 0 to 10, or 'auto'.")
   })
 
   it.each(['', '0', '-1', '1e1', '1.', 'Infinity', '10.1'])('refuses %j as seconds up to 10', (text) => {

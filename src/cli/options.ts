@@ -9,12 +9,24 @@ export interface Address {
 /** Makes a parser for whole numbers from `minimum` to `maximum`. */
 export function wholeNumber(minimum: number, maximum: number): (text: string) => number {
   return (text) => {
-    const value = Number(text)
-    if (!/^\d+$/.test(text) || value < minimum || value > maximum) {
-      throw new InvalidArgumentError(`Give a whole number from ${minimum} to ${maximum}.`)
-    }
+    const value = wholeNumberOf(text, minimum, maximum)
+    if (value === null) throw new InvalidArgumentError(`Give a whole number from ${minimum} to ${maximum}.`)
     return value
   }
+}
+
+/** Makes a parser for `auto`, and for whole numbers from `minimum` to `maximum`. */
+export function autoOrWholeNumber(minimum: number, maximum: number): (text: string) => number | 'auto' {
+  return (text) => {
+    const value = text === 'auto' ? text : wholeNumberOf(text, minimum, maximum)
+    if (value === null) throw new InvalidArgumentError(`Give a whole number from ${minimum} to ${maximum}, or 'auto'.`)
+    return value
+  }
+}
+
+function wholeNumberOf(text: string, minimum: number, maximum: number): number | null {
+  const value = Number(text)
+  return /^\d+$/.test(text) && value >= minimum && value <= maximum ? value : null
 }
 
 /** Makes a parser for seconds above 0 and up to `maximum`. Fractions are allowed. */

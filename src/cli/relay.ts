@@ -4,7 +4,7 @@ import { FramePoolError } from '../../index.js'
 import { createRelay, type Disconnection, type Relay, type RelayBudget, type RelayStats } from '../sv2/index.js'
 import { DRAIN_MS, MAX_PAYLOAD } from './constants.js'
 import { log } from './log.js'
-import { type Address, formatAddress, hostAndPort, seconds, wholeNumber } from './options.js'
+import { type Address, autoOrWholeNumber, formatAddress, hostAndPort, seconds, wholeNumber } from './options.js'
 import { onInterrupt } from './signals.js'
 
 const SECRET_KEY_VARIABLE = 'FRAMEPOOL_AUTHORITY_SECRET_KEY'
@@ -62,7 +62,11 @@ export function addRelayCommand(program: Command): void {
       'ends a connection on which nothing moves in this time; default: 600',
       seconds(LONGEST_SECONDS),
     )
-    .option('--threads <count>', "threads that connections are spread over, or 'auto'; default: 1", threadCount)
+    .option(
+      '--threads <count>',
+      "threads that connections are spread over, or 'auto'; default: 1",
+      autoOrWholeNumber(1, MAX_THREADS),
+    )
     .action((flags: RelayFlags) => run(command, flags))
 }
 
@@ -124,10 +128,6 @@ function open(command: Command, flags: RelayFlags): Relay {
     const message = Object.entries(names).reduce((text, [name, flag]) => text.replace(name, flag), error.message)
     command.error(`error: ${message}`)
   }
-}
-
-function threadCount(text: string): number | 'auto' {
-  return text === 'auto' ? text : wholeNumber(1, MAX_THREADS)(text)
 }
 
 /** Reads the key from the flag, the file or the environment, in this order. Returns it and where it was found. */

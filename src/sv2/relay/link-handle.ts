@@ -46,7 +46,7 @@ export class RelayLinkHandle {
   /**
    * Sends a message to the mining pool (`upstream`) or the miner (`downstream`), after the frames that were forwarded before. Throws the
    * errors of the message's `encode()`, and `ERR_SV2_STATE` after the end of the link. A message for which `maxMemory` has no room ends the
-   * link.
+   * link. When one side has ended its connection, the relay ends the other in turn, and drops messages for it from then on.
    *
    * @returns False when 64 KiB or more were sent in that direction at once, and from then on until the output has drained. When a message
    *   leaves the output over its high-water mark, the relay reads nothing more from the link until the output has drained.
