@@ -81,6 +81,10 @@ describe('an object that is collected without a release', () => {
     ],
     ['a session', 'Sv2Session.initiator().output.ioSlices(() => 0)'],
     [
+      'a session with an output that has grown and was not taken',
+      'const key = generateAuthorityKeypair(); const [a, b] = [Sv2Session.initiator(), Sv2Session.responder({ authorityPublicKey: key.publicKey, authoritySecretKey: key.secretKey })]; for (const [from, to] of [[a, b], [b, a]]) { const bytes = Buffer.alloc(from.output.available); from.output.read(bytes); to.receive(bytes) } a.send({ messageType: 1 }, Buffer.alloc(100_000))',
+    ],
+    [
       'a session that has received',
       'const key = generateAuthorityKeypair(); const s = Sv2Session.responder({ authorityPublicKey: key.publicKey, authoritySecretKey: key.secretKey }); s.receive(new Uint8Array(9))',
     ],

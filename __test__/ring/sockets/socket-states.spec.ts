@@ -125,6 +125,12 @@ interface State {
 const every = (outcome: Outcome): Record<Use, Outcome> => ({ attach: outcome, relaySockets: outcome, pipeTo: outcome })
 const dialled = (_: Kind, side: string): boolean => side === 'dialled'
 
+async function listenedTo(kind: Kind, side: 'dialled' | 'accepted'): Promise<Ends> {
+  const ends = await endsOf(kind, side)
+  ends.socket.on('readable', () => {})
+  return ends
+}
+
 const STATES: State[] = [
   { name: 'connected', make: endsOf, outcomes: every('works') },
   {
@@ -182,6 +188,18 @@ const STATES: State[] = [
     only: dialled,
     outcomes: { attach: 'ERR_BUSY', relaySockets: 'ERR_BUSY', pipeTo: 'works' },
     make: (kind, side) => endsOf(kind, side, { onread: new ByteRing(64).intoParts().producer.onread() }),
+  },
+  {
+    name: 'with a listener of readable that reads nothing',
+    only: (kind) => kind !== TLS,
+    outcomes: every('works'),
+    make: listenedTo,
+  },
+  {
+    name: 'with a listener of readable',
+    only: (kind) => kind === TLS,
+    outcomes: { attach: 'ERR_BUSY', relaySockets: 'ERR_BUSY', pipeTo: 'works' },
+    make: listenedTo,
   },
   {
     name: 'with a session',

@@ -30,10 +30,9 @@ type Internals = Record<symbol, unknown> & { _handle?: { useUserBuffer?: (memory
  */
 export function readDirectly(socket: Socket, target: DirectTarget): DirectRead | null {
   const internals = socket as unknown as Internals
-  const handle = internals._handle
-  if (typeof handle?.useUserBuffer !== 'function' || isTls(socket)) return null
-  const [buffer, callback, generator] = ['kBuffer', 'kBufferCb', 'kBufferGen'].map((name) => symbolOf(socket, name))
-  if (buffer === undefined || callback === undefined || generator === undefined || internals[buffer]) return null
+  const found = fieldsOf(socket)
+  if (found === null) return null
+  const { buffer, callback, generator } = found
   const before = [buffer, callback, generator].map((symbol) => [symbol, internals[symbol]] as const)
   const reader = new WeakRef(socket)
   // An error thrown through Node would keep Node from asking for the next view, and the next bytes would go into the last one.
@@ -56,6 +55,20 @@ export function readDirectly(socket: Socket, target: DirectTarget): DirectRead |
     for (const [symbol, value] of before) internals[symbol] = value
   }
   return { aim, restore }
+}
+
+/** Returns whether `readDirectly()` would succeed. */
+export function canReadDirectly(socket: Socket): boolean {
+  return fieldsOf(socket) !== null
+}
+
+/** Returns the symbols of the fields that `readDirectly()` sets, or null if `socket` is not as expected. */
+function fieldsOf(socket: Socket): { buffer: symbol; callback: symbol; generator: symbol } | null {
+  const internals = socket as unknown as Internals
+  if (typeof internals._handle?.useUserBuffer !== 'function' || isTls(socket)) return null
+  const [buffer, callback, generator] = ['kBuffer', 'kBufferCb', 'kBufferGen'].map((name) => symbolOf(socket, name))
+  if (buffer === undefined || callback === undefined || generator === undefined || internals[buffer]) return null
+  return { buffer, callback, generator }
 }
 
 /** Returns whether `socket` was made with `onread`, or reads directly. Such a socket emits no `data` events. */

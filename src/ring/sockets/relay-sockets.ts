@@ -9,6 +9,7 @@ import { checkIdleTimeout } from '../../support/wait.js'
 import { MAX_RING_SIZE, newRing, powerOfTwo } from '../byte-ring.js'
 import type { HalfCore } from '../half.js'
 import { BorrowedSocket } from './borrowed-socket.js'
+import { canReadDirectly } from './direct-read.js'
 import { checkReadable, checkWritable, closedError, socketArgument } from './socket-argument.js'
 import { SocketReader } from './socket-reader.js'
 import { writeLentNow } from './socket-write.js'
@@ -24,7 +25,7 @@ const DEFAULT_SIZE = 512 * 1024
  *
  * If a socket cannot be used, the promise rejects at once and nothing changes: with `ERR_CLOSED`, and the error that broke the socket as
  * `cause`, if it is closed, has ended its sending side or was never connected; with `ERR_INVALID_ARG_TYPE` if it gives text; with
- * `ERR_BUSY` if it has an `onread`, a session or a relay of its own.
+ * `ERR_BUSY` if it has an `onread`, a session or a relay of its own, or if it is of TLS and has a listener of `readable`.
  *
  * Later failures destroy both sockets. The promise then rejects with the error that broke one of them, with `ERR_CLOSED` if one was closed
  * before its end, with `ERR_TIMEOUT`, or with `signal.reason`.
@@ -54,6 +55,10 @@ export async function relaySockets(
   for (const socket of [a, b]) {
     checkWritable(socket)
     checkReadable(socket, 'a and b')
+    // Without a reader of its own there is no `data`, and with one that reader gets the bytes.
+    if (socket.listenerCount('readable') > 0 && !canReadDirectly(socket)) {
+      throw new FramePoolError('ERR_BUSY', "the socket has a listener of 'readable'")
+    }
   }
   throwIfAborted(signal)
   const loans = [new BorrowedSocket(a), new BorrowedSocket(b)] as const

@@ -12,8 +12,10 @@ interface GrownOutput {
   shrink(): number
 }
 
-/** The outputs that have grown, each with its position when it was last looked at. */
-const grown = new Map<GrownOutput, bigint>()
+/** The outputs that have grown, each with its position when it was last looked at. They are not held: a session may be dropped. */
+const grown = new Map<WeakRef<GrownOutput>, bigint>()
+/** The key of each output in `grown`. */
+const keys = new WeakMap<GrownOutput, WeakRef<GrownOutput>>()
 /** One timer for all outputs, and only while there are any: a timer for each session would cost more than its frames. */
 let timer: Timer | null = null
 /** Bytes that were given back in the last round. */
@@ -21,24 +23,32 @@ let shrunk = 0
 
 /** Shrinks `output` once it has been quiet. */
 export function watchGrown(output: GrownOutput): void {
-  grown.set(output, output.position)
+  const key = keys.get(output) ?? new WeakRef(output)
+  keys.set(output, key)
+  grown.set(key, output.position)
   timer ??= setInterval(shrinkQuiet, QUIET_MS).unref()
 }
 
 /** Forgets an output that has shrunk or is gone. */
 export function forgetGrown(output: GrownOutput): void {
-  grown.delete(output)
+  const key = keys.get(output)
+  if (key !== undefined) grown.delete(key)
 }
 
 function shrinkQuiet(): void {
   // In the next round, since rings that JavaScript has seen are freed on a later turn.
   if (shrunk > 0) trimAfter(shrunk)
   shrunk = 0
-  for (const [output, position] of grown) {
+  for (const [key, position] of grown) {
+    const output = key.deref()
+    if (output === undefined) {
+      grown.delete(key)
+      continue
+    }
     const freed = output.position === position ? output.shrink() : 0
     shrunk += freed
     // An output that has shrunk has called `forgetGrown()`.
-    if (freed === 0) grown.set(output, output.position)
+    if (freed === 0) grown.set(key, output.position)
   }
   if (grown.size > 0 || shrunk > 0 || timer === null) return
   clearInterval(timer)
