@@ -377,7 +377,10 @@ class Attachment implements LandingUser {
 
   #resume(): void {
     try {
-      if (this.#loan instanceof BorrowedSocket) this.#loan.aim()
+      if (this.#loan instanceof BorrowedSocket) {
+        if (this.#loan.over) return
+        this.#loan.aim()
+      }
       this.#socket.resume()
     } catch (error) {
       this.#fail(error)

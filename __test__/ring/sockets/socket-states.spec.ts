@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect, createServer, Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { ByteRing, relaySockets } from '../../../index.js'
+import { ByteRing, FrameReader, relaySockets } from '../../../index.js'
 import { Sv2Session } from '../../../src/sv2/index.js'
 import { eventually, listening, PATIENCE_MS, quiet } from '../../support/network.js'
 import { pattern } from '../../support/pattern.js'
@@ -483,6 +483,90 @@ describe.each([TCP, UNIX])('a socket that is reused: $name', { timeout: PATIENCE
       socket.destroy()
       await closed
     }
+  })
+})
+
+describe('a socket that connects again before its close', { timeout: PATIENCE_MS }, () => {
+  const why = Object.assign(new Error('mine'), { code: 'EMINE' })
+  const ways: [string, (socket: Socket, again: () => void) => void][] = [
+    [
+      'at once',
+      (socket, again) => {
+        socket.destroy(why)
+        again()
+      },
+    ],
+    ['in a listener of error', (socket, again) => socket.once('error', again).destroy(why)],
+    [
+      'in a listener of close that comes first',
+      (socket, again) => socket.prependOnceListener('close', again).destroy(why),
+    ],
+  ]
+  const begin: Record<'attach' | 'relaySockets' | 'FrameReader', (socket: Socket, other: Socket) => Promise<unknown>> =
+    {
+      attach: (socket) => {
+        const session = Sv2Session.initiator()
+        session.attach(socket, () => {})
+        return session.established()
+      },
+      relaySockets: (socket, other) => relaySockets(socket, other),
+      FrameReader: (socket) => FrameReader.delimited({ maxFrameLength: 100 }).attach(socket, () => {}),
+    }
+  const cases = ways.flatMap(([name, way]) => Object.entries(begin).map(([use, start]) => ({ name, way, use, start })))
+
+  it.each(cases)('$name: $use leaves the new connection alone', async ({ way, start }) => {
+    const peers: { socket: Socket; bytes: string }[] = []
+    const server = createServer((socket) => {
+      const peer = { socket: kept(socket), bytes: '' }
+      peers.push(peer)
+      socket.on('data', (chunk) => {
+        peer.bytes += chunk
+      })
+      socket.write('welcome')
+    })
+    const port = await listening(server)
+    const socket = kept(new Socket())
+    const before = settingsOf(socket)
+    socket.connect(port, '127.0.0.1')
+    await new Promise((resolve) => socket.once('connect', resolve))
+    const { dialled, accepted } = await connected()
+    const used = start(socket, dialled).catch((thrown: unknown) => thrown)
+    await quiet()
+    way(socket, () => socket.connect(port, '127.0.0.1'))
+    const error = (await used) as Error
+    expect([error, error.cause]).toContain(why)
+    if (dialled.destroyed) accepted.destroy()
+    await eventually(() => expect(peers.length).toBe(2))
+    let got = ''
+    socket.on('data', (chunk) => {
+      got += chunk
+    })
+    socket.write('new')
+    await eventually(() => expect([got, peers[1]!.bytes]).toEqual(['welcome', 'new']))
+    expect([socket.destroyed, Object.hasOwn(socket, '_destroy')]).toEqual([false, false])
+    expect(settingsOf(socket)).toMatchObject({
+      internals: (before as { internals: unknown }).internals,
+      allowHalfOpen: (before as { allowHalfOpen: unknown }).allowHalfOpen,
+    })
+    for (const event of ['close', 'finish']) expect(socket.listenerCount(event)).toBe(0)
+    expect(socket.listenerCount('data')).toBe(1)
+  })
+
+  it('takes a session for the new connection', async () => {
+    const server = createServer((peer) => Sv2Session.responder(authority).attach(kept(peer), () => {}))
+    const port = await listening(server)
+    const socket = kept(new Socket())
+    socket.connect(port, '127.0.0.1')
+    const first = Sv2Session.initiator()
+    first.attach(socket, () => {})
+    await first.established()
+    const second = Sv2Session.initiator()
+    // Node itself fails what is written to a socket that connects before the last close.
+    socket.once('error', () => socket.connect(port, '127.0.0.1', () => second.attach(socket, () => {})))
+    socket.destroy(why)
+    await second.established()
+    expect([first.error?.cause, second.state, socket.destroyed]).toEqual([why, 'transport', false])
+    second.close()
   })
 })
 

@@ -13,9 +13,15 @@ export function isBorrowed(socket: Socket): boolean {
   return borrowed.has(socket)
 }
 
+/** Destroys a socket. Node calls it once for each connection, whoever destroys the socket. */
+type Destroy = (error: Error | null, callback: (error?: Error | null) => void) => void
+
 /**
  * A socket that is borrowed until it is closed. Then the borrowed listeners are removed and its settings are restored, so the object can
  * be used for another connection as if nothing had happened.
+ *
+ * The other connection may begin as soon as the socket is destroyed, before the `error` and the `close` of this one. So the settings are
+ * restored when the socket is destroyed, and after that nothing here may touch a socket that is connected again.
  */
 export class BorrowedSocket {
   readonly socket: Socket
@@ -25,6 +31,11 @@ export class BorrowedSocket {
   readonly #listeners: [event: string, listener: (...args: never[]) => void][] = []
   #changedDelay = false
   #directly: DirectRead | null = null
+  /** Whether the socket was destroyed, or given back. */
+  #left = false
+  /** Whether the socket was destroyed with an error, which it emits. */
+  #broken = false
+  #unwatch = (): void => {}
 
   /** Notes the settings of `socket`, and changes nothing yet. */
   constructor(socket: Socket) {
@@ -38,6 +49,7 @@ export class BorrowedSocket {
   borrow(): void {
     const { socket } = this
     borrowed.add(socket)
+    this.#watchDestroy()
     // Otherwise Node ends the sending side with the receiving one, before everything has gone out.
     socket.allowHalfOpen = true
     for (const event of ['end', 'finish']) this.on(event, () => this.#destroyWhenDone())
@@ -46,10 +58,23 @@ export class BorrowedSocket {
     this.#changedDelay = !this.#noDelay
   }
 
-  /** Adds `listener` before the present ones, which could throw and so keep it from being called. */
+  /** Whether the connection is over: the socket was destroyed, and may be connected again by now. */
+  get over(): boolean {
+    return this.#left || this.socket.destroyed
+  }
+
+  /**
+   * Adds `listener` before the present ones, which could throw and so keep it from being called. It is not called for a connection that
+   * the socket has made since.
+   */
   on(event: string, listener: (...args: never[]) => void): void {
-    this.#listeners.push([event, listener])
-    this.socket.prependListener(event, listener as () => void)
+    const own = (...args: never[]): void => {
+      if (!this.#left || this.socket.destroyed || event === 'close' || (event === 'error' && this.#broken)) {
+        listener(...args)
+      }
+    }
+    this.#listeners.push([event, own])
+    this.socket.prependListener(event, own as () => void)
     if (event !== 'data') return
     // Only `on()` makes a stream flow, unless it was paused.
     this.#listeners.push([event, ignore])
@@ -60,8 +85,29 @@ export class BorrowedSocket {
   onClosed(listener: () => void): void {
     // Anybody can emit the event, and while the socket is open Node may still write into the memory that it reads into.
     this.on('close', () => {
-      if (this.socket.destroyed) listener()
+      if (this.over) listener()
     })
+  }
+
+  /** Leaves the socket when it is destroyed. No event tells that soon enough. */
+  #watchDestroy(): void {
+    const socket = this.socket as unknown as { _destroy: Destroy }
+    const before = Object.getOwnPropertyDescriptor(socket, '_destroy')
+    const destroy = socket._destroy
+    const watching: Destroy = (error, callback) => {
+      this.#leave()
+      this.#broken = error != null
+      destroy.call(socket, error, (failure) => {
+        this.#broken ||= failure != null
+        callback(failure)
+      })
+    }
+    socket._destroy = watching
+    this.#unwatch = () => {
+      if (socket._destroy !== watching) return
+      if (before === undefined) Reflect.deleteProperty(socket, '_destroy')
+      else Object.defineProperty(socket, '_destroy', before)
+    }
   }
 
   /** Makes the socket read into `target`: see `readDirectly()`. Returns false if that cannot be done. */
@@ -72,11 +118,12 @@ export class BorrowedSocket {
 
   /** Directs the next bytes of a socket that reads directly to the present place of its target. The socket must be paused. */
   aim(): void {
-    this.#directly?.aim()
+    if (!this.over) this.#directly?.aim()
   }
 
   /** Destroys the socket, even if its own method for that throws. */
   destroy(error?: Error): void {
+    if (this.over) return
     try {
       this.socket.destroy(error)
     } catch {
@@ -87,7 +134,7 @@ export class BorrowedSocket {
   /** Destroys a socket that is done. Node does not if a listener of the user has thrown. */
   #destroyWhenDone(): void {
     const { socket } = this
-    const isDone = (): boolean => borrowed.has(socket) && socket.readableEnded && socket.writableFinished
+    const isDone = (): boolean => !this.#left && socket.readableEnded && socket.writableFinished
     if (!isDone()) return
     setImmediate(() => {
       if (isDone() && !socket.destroyed) callSafely(() => this.destroy())
@@ -96,12 +143,19 @@ export class BorrowedSocket {
 
   /** Removes the listeners and restores the settings. */
   giveBack(): void {
+    this.#leave()
+    this.#removeListeners(() => true)
+  }
+
+  /** Restores the settings, and stops reading. */
+  #leave(): void {
+    if (this.#left) return
+    this.#left = true
     const { socket } = this
     borrowed.delete(socket)
+    callSafely(this.#unwatch)
     this.#directly?.restore()
-    for (const [event, listener] of this.#listeners) {
-      callSafely(() => removeListener(socket, event, listener))
-    }
+    this.#removeListeners((event) => event === 'data')
     callSafely(() => {
       socket.allowHalfOpen = this.#allowHalfOpen
     })
@@ -109,6 +163,12 @@ export class BorrowedSocket {
       if (this.#changedDelay) socket.setNoDelay(false)
     })
     callSafely(() => this.#flowAsBefore())
+  }
+
+  #removeListeners(isMeant: (event: string) => boolean): void {
+    for (const [event, listener] of this.#listeners) {
+      if (isMeant(event)) callSafely(() => removeListener(this.socket, event, listener))
+    }
   }
 
   /** Restores the flow: bytes of the next connection must neither be lost before a listener is added, nor wait for a `resume()`. */

@@ -184,7 +184,7 @@ class OneWay {
   #flush(): void {
     this.#onMove()
     const consumer = this.#consumer
-    if (consumer.lent) return
+    if (consumer.lent || this.#to.over) return
     const length = consumer.available
     if (length > 0) {
       const done = writeLentNow(consumer, this.#to.socket, {
@@ -201,7 +201,7 @@ class OneWay {
     if (failure !== null) {
       setImmediate(() => {
         // A socket that breaks emits the real error itself.
-        if (!this.#to.socket.destroyed) this.#fail(failure.error)
+        if (!this.#to.over) this.#fail(failure.error)
       })
       return
     }

@@ -33,15 +33,16 @@ export class SocketReader {
     return this.#target.holding
   }
 
-  /** Reads on if there is enough room. */
+  /** Reads on if there is enough room. Bytes that have come go into the ring even when the socket is closed. */
   resume(): void {
     if (!this.#paused || this.#half.available < this.#target.resumeAt) return
+    const loan = this.#loan
     this.#paused = false
-    if (!this.#started) this.#takeBuffered()
+    if (!this.#started && !loan.over) this.#takeBuffered()
     if (this.#target.holding) this.#settle()
-    if (this.#paused) return
+    if (this.#paused || loan.over) return
     if (!this.#started) this.#start()
-    this.#loan.socket.resume()
+    loan.socket.resume()
   }
 
   /** Takes what Node has read by now. Nothing more may be read before all of it is in the ring. */
@@ -84,7 +85,7 @@ export class SocketReader {
 
   #pause(): void {
     this.#paused = true
-    this.#loan.socket.pause()
+    if (!this.#loan.over) this.#loan.socket.pause()
   }
 
   /** Moves bytes that wait into the ring, for as long as `onData` frees room. */

@@ -54,6 +54,11 @@ export class SessionSocket {
     this.flush()
   }
 
+  /** Whether the connection is over. The socket may be connected again by then. */
+  get #isOver(): boolean {
+    return this.#over || this.#loan.over
+  }
+
   #takeOver(): void {
     const loan = this.#loan
     loan.onClosed(() => this.#closed())
@@ -163,18 +168,18 @@ export class SessionSocket {
   /** Reads nothing until `resume()` was called as often. */
   hold(): void {
     this.#holds++
-    this.#socket.pause()
+    if (!this.#isOver) this.#socket.pause()
   }
 
   resume(): void {
     this.#holds--
-    if (this.#holds === 0 && !this.#over && !this.#socket.destroyed) this.#do(() => this.#socket.resume())
+    if (this.#holds === 0 && !this.#isOver) this.#do(() => this.#socket.resume())
   }
 
   /** Writes what waits in the output. Does nothing during a write, whose end calls it again. */
   flush(): void {
     const core = this.#core
-    if (core.lent || this.#over || this.#socket.destroyed) return
+    if (core.lent || this.#isOver) return
     if (core.available > 0) {
       writeLent(core, this.#socket, {
         onThrown: (error) => this.destroy(errorOfThrown(error)),
@@ -192,7 +197,7 @@ export class SessionSocket {
   /** Ends the sending side, unless code that waited for `drained()` has sent more by then. */
   #finish(): void {
     setImmediate(() => {
-      if (this.#core.available === 0 && !this.#over) this.#do(() => this.#socket.end())
+      if (this.#core.available === 0 && !this.#isOver) this.#do(() => this.#socket.end())
     })
   }
 
@@ -200,7 +205,7 @@ export class SessionSocket {
   #writeFailed({ error }: Failure): void {
     setImmediate(() => {
       // A socket that breaks emits the real error itself.
-      if (!this.#over && !this.#socket.destroyed) this.destroy(errorOfThrown(error))
+      if (!this.#isOver) this.destroy(errorOfThrown(error))
     })
   }
 
