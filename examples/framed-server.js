@@ -20,31 +20,32 @@ async function work(requests, answers) {
 async function serve(port) {
   const [requests, answers] = [SliceChannel.create(256), SliceChannel.create(256)]
   new Worker(new URL(import.meta.url), { workerData: [requests.receiver.move(), answers.sender.move()] })
-  const budget = new MemoryBudget(8 * 1024 * 1024)
-  const clients = new Map()
-  let count = 0
+  const [budget, clients] = [new MemoryBudget(8 * 1024 * 1024), new Map()]
+  let [count, stopping] = [0, false]
   const server = createServer(async (socket) => {
-    const client = { writer: FrameWriter.lengthDelimited(socket, options), waiting: 0, onIdle: () => {} }
-    const tag = count++
+    const [tag, writer] = [count++, FrameWriter.lengthDelimited(socket, options)]
+    const client = { socket, writer, batches: 0, end: () => {} }
     clients.set(tag, client)
     const reading = FrameReader.lengthDelimited({ ...options, budget }).attach(socket, (batch) => {
-      client.waiting++
+      if (stopping) return // It comes too late.
+      client.batches++
       return requests.sender.sendAsync(batch, { tag })
     })
-    await reading.catch((error) => console.error(`client ${tag}: ${error.message}`))
-    while (client.waiting > 0) await new Promise((resolve) => (client.onIdle = resolve))
-    await client.writer.end().catch(() => {})
+    await Promise.race([reading, stop]).catch((error) => console.error(`client ${tag}: ${error.message}`))
+    while (client.batches > 0) await new Promise((resolve) => (client.end = resolve))
+    await writer.end().catch(() => {})
     clients.delete(tag)
   }).listen(port, () => port === 0 && callItself(connect(server.address().port)))
-  process.once('SIGTERM', () => server.close(() => requests.sender.end()))
+  const stop = new Promise((resolve) => process.once('SIGTERM', resolve)).then(() => {
+    stopping = true
+    server.close(() => requests.sender.end())
+    setTimeout(() => process.exit(1), 5000).unref() // Clients that stay are cut.
+  })
   for await (const batch of answers.receiver) {
     const client = clients.get(batch.tag)
-    try {
-      client.writer.forward(batch)
-    } catch {
-      batch.release() // The client has gone.
-    }
-    if (--client.waiting === 0) client.onIdle()
+    if (client.socket.writable) client.writer.forward(batch)
+    else batch.release() // The client has gone.
+    if (--client.batches === 0) client.end()
   }
   console.log(`${budget.stats().reservedBytes} bytes are held`)
 }
@@ -53,7 +54,6 @@ async function callItself(socket) {
   FrameWriter.lengthDelimited(socket, options).write(Buffer.from('!odnum ,oaiC'))
   await FrameReader.lengthDelimited(options).attach(socket, ([bytes]) => {
     console.log(Buffer.from(bytes).toString())
-    socket.end()
+    socket.end(() => process.kill(process.pid, 'SIGTERM'))
   })
-  process.kill(process.pid, 'SIGTERM')
 }

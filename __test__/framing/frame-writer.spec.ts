@@ -6,6 +6,7 @@ import { type FramedBatch, FrameReader, FrameWriter, Slice, SliceChannel, SlotPo
 import { codeOfRejection } from '../support/code-of.js'
 import { eventually } from '../support/network.js'
 import { Random } from '../support/random.js'
+import { connected } from '../support/sockets.js'
 import { dial, four, serve } from './connections.js'
 
 describe('FrameWriter', () => {
@@ -169,6 +170,45 @@ describe('FrameWriter', () => {
     await writer.end()
     const frames = Buffer.concat(written).toString().split('\r\n')
     expect(frames.map(({ length }) => length)).toEqual([...Array(2_000).fill(1_000), ...Array(sent).fill(1), 0])
+  })
+
+  describe('whose stream breaks while bytes wait', () => {
+    const why = Object.assign(new Error('mine'), { code: 'EMINE' })
+    const streams: Record<string, () => Promise<Duplex>> = {
+      'a socket': async () => {
+        const { dialled, accepted } = await connected()
+        accepted.pause()
+        return dialled
+      },
+      // It never calls back, as Node's own `duplexPair()` does not.
+      'a stream that is not a socket': async () => new Duplex({ read() {}, write() {} }).on('error', () => {}),
+    }
+    const waits: Record<string, (writer: FrameWriter) => Promise<void>[]> = {
+      'drained()': (writer) => [writer.drained()],
+      'end()': (writer) => [writer.end()],
+      'drained() and end()': (writer) => [writer.drained(), writer.end()],
+    }
+    const cases = Object.entries(streams).flatMap(([name, open]) =>
+      Object.entries(waits).flatMap(([wait, begin]) =>
+        [why, undefined].map((error) => ({ name, open, wait, begin, error })),
+      ),
+    )
+
+    it.each(cases)('rejects $wait with what broke it: $name, $error', async ({ open, begin, error }) => {
+      const stream = await open()
+      const before = stream.listenerCount('close')
+      const writer = FrameWriter.lengthDelimited(stream, { maxFrameLength: 2 ** 20 })
+      // More than the system holds for a peer that does not read.
+      for (let index = 0; index < 64; index++) writer.write(Buffer.alloc(2 ** 20 - 4))
+      await new Promise(setImmediate)
+      const waiting = begin(writer)
+      stream.destroy(error)
+      for (const settled of await Promise.allSettled([...waiting, writer.drained()])) {
+        const { reason } = settled as PromiseRejectedResult
+        expect([reason?.code, reason?.cause]).toEqual(['ERR_CLOSED', error ?? reason?.cause])
+      }
+      expect(stream.listenerCount('close')).toBeLessThanOrEqual(before)
+    })
   })
 
   it('refuses what cannot be sent, and leaves it to the caller', () => {

@@ -4,7 +4,8 @@ import { whenCollected } from '../native/acquired.js'
 import { cork, heldBy, uncork } from '../ring/sockets/socket-write.js'
 import { bufferOf, copyInto, copyOf, lengthOf, offsetOf, partOf } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
-import { errorText, type Failure } from '../support/thrown.js'
+import { removeListener } from '../support/streams.js'
+import { callSafely, errorText, type Failure } from '../support/thrown.js'
 import { nextTick, queueMicrotask } from '../support/timers.js'
 import { type WaitOptions, WaitQueue } from '../support/wait.js'
 
@@ -150,7 +151,9 @@ export class Outgoing {
       )
       return
     }
-    const onDone = (error?: Error | null): void => this.#land(flight, error == null ? null : { error })
+    // Node reports what a destroyed socket still had to send as sent.
+    const onDone = (error?: Error | null): void =>
+      this.#land(flight, error == null && !socket.destroyed ? null : { error: socket.errored ?? error })
     const held = heldBy(socket)
     if (bytes.length > 1) cork(socket)
     try {
@@ -186,14 +189,32 @@ export class Outgoing {
 
   /** Resolves when at most `bytes` are pending. */
   drained(bytes: number, options: WaitOptions | undefined): Promise<void> {
-    return this.#waiting.join(options, (waiter) => {
-      const failure = this.#failure
+    const drained = this.#waiting.join(options, (waiter) => {
+      const failure = this.#failure ?? this.#broken
       if (failure !== null) waiter.reject(brokenError(failure.error))
       else if (this.#closed) waiter.reject(new FramePoolError('ERR_CLOSED', 'the writer is closed'))
       else if (this.pending <= bytes) waiter.resolve()
       else return false
       return true
     })
+    return this.#waiting.isEmpty ? drained : drained.finally(this.#whenClosed(() => this.#waiting.review()))
+  }
+
+  /** What keeps bytes from being sent: the socket is destroyed. A stream that is not a socket never calls back then. */
+  get #broken(): Failure | null {
+    const { socket } = this
+    return this.pending > 0 && socket.destroyed ? { error: socket.errored } : null
+  }
+
+  /** Calls `listener` when the socket is closed. Returns a function that stops listening. */
+  #whenClosed(listener: () => void): () => void {
+    const { socket } = this
+    // Before the present listeners, which could throw. Anybody can emit the event.
+    const onClose = (): void => {
+      if (socket.destroyed) listener()
+    }
+    callSafely(() => socket.prependListener('close', onClose))
+    return () => callSafely(() => removeListener(socket, 'close', onClose))
   }
 
   /** Writes everything, and ends the sending side of the socket. */
@@ -202,11 +223,18 @@ export class Outgoing {
     this.flush()
     this.#closed = true
     const { socket } = this
+    let stopListening = (): void => {}
     try {
       await new Promise<void>((resolve, reject) => {
-        socket.end((error?: Error | null) => (error == null ? resolve() : reject(brokenError(error))))
+        const fail = (error: unknown): void => {
+          this.#failure ??= { error }
+          reject(brokenError(error))
+        }
+        stopListening = this.#whenClosed(() => fail(socket.errored))
+        socket.end((error?: Error | null) => (error == null ? resolve() : fail(socket.errored ?? error)))
       })
     } finally {
+      stopListening()
       this.#waiting.review()
     }
   }
