@@ -5,6 +5,7 @@ import { type Frame, Sv2Session } from '../../../src/sv2/index.js'
 import { codeOf } from '../../support/code-of.js'
 import { dial, echo, eventually, keep, startPool } from '../../support/network.js'
 import { authority, pair } from '../../support/sessions.js'
+import { connected } from '../../support/sockets.js'
 
 /** Returns two sessions that are connected. */
 function established(): [Sv2Session, Sv2Session] {
@@ -74,6 +75,25 @@ describe('Sv2Session.pipe()', () => {
       [20, 'new'],
       [3, 'old'],
     ])
+  })
+
+  it.each([
+    ['to', 0, 1],
+    ['from', 1, 0],
+  ])('tells the session that is piped %s one that broke what broke it', async (_, broken, other) => {
+    const why = new Error('mine')
+    const sessions = [Sv2Session.initiator(), Sv2Session.initiator()] as const
+    sessions[0].pipe(sessions[1])
+    const { dialled } = await connected()
+    sessions[broken]!.attach(dialled)
+    const rejects = { code: 'ERR_SV2_STATE', cause: { code: 'ERR_SV2_STATE', cause: why } }
+    const waiting = expect(sessions[other]!.established()).rejects.toMatchObject(rejects)
+    dialled.destroy(why)
+    await waiting
+    await expect(sessions[other]!.drained()).rejects.toMatchObject(rejects)
+    await expect((async () => sessions[other]!.receive(Buffer.alloc(1)))()).rejects.toMatchObject(rejects)
+    // It did not close by itself.
+    expect([sessions[other]!.error, await sessions[other]!.closed]).toEqual([null, null])
   })
 
   it('refuses what is no session, and a closed one', () => {

@@ -90,6 +90,8 @@ export class SessionCore implements RingSource {
   /** Whether native code keeps rings that were replaced, since views of them are lent. */
   #replaced = false
   #closed = false
+  /** What ended the session that this one is piped with, and so this one. */
+  #cause: FramePoolError | null = null
   #heapFallbacks = 0
   /** An object of its own: a pool keeps a session's last batch, which must not keep the session. */
   readonly receiver: Receiver = { batches: 0 }
@@ -268,10 +270,11 @@ export class SessionCore implements RingSource {
     return { framesIn, framesOut, bytesIn, bytesOut, heapFallbacks, retainedBatches, memoryBytes }
   }
 
-  /** Closes the session: nothing can be sent or received any more. Idempotent. */
-  close(): void {
+  /** Closes the session: nothing can be sent or received any more. `cause` is what ended the session that it is piped with. Idempotent. */
+  close(cause: FramePoolError | null = null): void {
     if (this.#closed) return
     this.#closed = true
+    this.#cause = cause
     this.state = 'closed'
     this.#review()
     this.#freeIfDone()
@@ -342,11 +345,11 @@ export class SessionCore implements RingSource {
   }
 
   checkUsable(): void {
-    if (this.#closed) throw closedError()
+    if (this.#closed) throw closedError(this.#cause)
   }
 
   #failure(): FramePoolError | null {
-    return this.error ?? (this.#closed ? closedError() : null)
+    return this.error ?? (this.#closed ? closedError(this.#cause) : null)
   }
 
   /** Acts on what a call has reported. `failure` is what that call failed with. */
@@ -409,6 +412,11 @@ export class SessionCore implements RingSource {
   }
 }
 
-function closedError(): FramePoolError {
-  return new FramePoolError('ERR_SV2_STATE', 'the session is closed')
+function closedError(cause: FramePoolError | null): FramePoolError {
+  if (cause === null) return new FramePoolError('ERR_SV2_STATE', 'the session is closed')
+  return new FramePoolError(
+    'ERR_SV2_STATE',
+    `the session was closed with the one it is piped with: ${errorText(cause)}`,
+    { cause },
+  )
 }

@@ -264,7 +264,7 @@ export class Sv2Session implements Disposable {
   /**
    * Passes all frames of this session on to `to`, with backpressure: while the output of `to` is over its high-water mark, nothing is read here.
    * For both directions call it on both sessions. It replaces the `onBatch` of `attach()`. When one of the two sessions closes, the other is
-   * closed, too. Returns `to`.
+   * closed, too: what rejects then has the error of the first as its `cause`. Returns `to`.
    *
    * @param map Called with each frame. It returns the frame itself, another one to be sent instead, or null to drop it. An error that it throws
    *   becomes an uncaught exception, and the rest of the batch is dropped.
@@ -282,8 +282,8 @@ export class Sv2Session implements Disposable {
     }
     from.onHandler?.()
     from.onHandler = null
-    void from.closed.then(() => target.close())
-    void target.closed.then(() => from.close())
+    void from.closed.then((error) => target.close(error))
+    void target.closed.then((error) => from.close(error))
     return to
   }
 
