@@ -595,6 +595,24 @@ describe('a full ring', { timeout: PATIENCE_MS }, () => {
     }
   })
 
+  it.each(KINDS)('stops the reading of $name with onread once its consumer has ended', async (kind) => {
+    const { producer, consumer } = new ByteRing(4096).intoParts()
+    const { socket, peer } = await endsOf(kind, 'dialled', { onread: producer.onread() })
+    consumer.release()
+    expect(producer.ended).toBe(true)
+    peer.write(pattern(100_000))
+    await eventually(() => expect(socket.bytesRead).toBeGreaterThan(0))
+    await quiet()
+    const read = socket.bytesRead
+    peer.end(pattern(1_000_000))
+    await quiet()
+    expect([socket.bytesRead, socket.readableEnded]).toEqual([read, false])
+    const closed = once(socket, 'close')
+    socket.destroy()
+    await closed
+    expect(producer.release()).toBe(true)
+  })
+
   it.each(KINDS)('takes all bytes when other code resumes the socket: $name', async (kind) => {
     const { socket, peer } = await endsOf(kind, 'accepted')
     const other = await connected()
