@@ -95,12 +95,16 @@ export class BorrowedSocket {
     const before = Object.getOwnPropertyDescriptor(socket, '_destroy')
     const destroy = socket._destroy
     const watching: Destroy = (error, callback) => {
-      this.#leave()
       this.#broken = error != null
-      destroy.call(socket, error, (failure) => {
-        this.#broken ||= failure != null
-        callback(failure)
-      })
+      try {
+        destroy.call(socket, error, (failure) => {
+          this.#broken ||= failure != null
+          callback(failure)
+        })
+      } finally {
+        // Now that the socket has no handle, a setting costs no system call.
+        this.#leave()
+      }
     }
     socket._destroy = watching
     this.#unwatch = () => {
