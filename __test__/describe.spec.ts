@@ -1,8 +1,9 @@
-import { Duplex } from 'node:stream'
+import { Duplex, PassThrough } from 'node:stream'
 import { inspect } from 'node:util'
 import * as workers from 'node:worker_threads'
 import { expect, it } from 'vitest'
 import {
+  adopt,
   BuddyPool,
   BudgetPool,
   ByteRing,
@@ -15,8 +16,9 @@ import {
   SlotPool,
   SystemMemoryBuffer,
 } from '../index.js'
-import { Sv2Session } from '../src/sv2/index.js'
+import { createRelay, Sv2Session } from '../src/sv2/index.js'
 import { DEBUG } from './support/debug-mode.js'
+import { authority, pair, wireOf } from './support/sessions.js'
 
 it('every object says what it is, also when it is released or closed', async () => {
   const pool = new SlotPool(100)
@@ -41,8 +43,11 @@ it('every object says what it is, also when it is released or closed', async () 
   const allocation = budget.tryAllocate(2)!
   expect(inspect(allocation)).toBe('BudgetAllocation { length: 2, allocatedBytes: 16 }')
   expect(inspect(budget)).toContain('allocatedBytes: 16')
+  const closing = budget.close()
+  expect(inspect(budget)).toBe('BudgetPool { closed, maxMemory: 64, liveAllocations: 1 }')
   allocation.release()
-  await budget.close()
+  await closing
+  expect(inspect(budget)).toBe('BudgetPool { closed, maxMemory: 64, liveAllocations: 0 }')
   const buddies = new BuddyPool({ maxMemory: 1 })
   const buffer = buddies.allocateSync(1)
   expect(inspect(buffer)).toBe('BuddyBuffer { length: 16384, capacity: 16384 }')
@@ -50,21 +55,66 @@ it('every object says what it is, also when it is released or closed', async () 
   expect(inspect(buffer)).toBe('BuddyBuffer { released, length: 16384 }')
   expect(inspect(buddies)).toContain('blocks: 1')
   await buddies.close()
+  expect(inspect(buddies)).toBe('BuddyPool { closed, maxMemory: 67108864, liveBuffers: 0 }')
   using reader = FrameReader.delimited({ maxFrameLength: 10 })
   expect(inspect(reader.receive(Buffer.from('a\nb')))).toBe('FramedBatch { length: 1, tag: 0 }')
   expect(inspect(reader)).toBe('FrameReader { pending: 1 }')
+  reader[Symbol.dispose]()
+  expect(inspect(reader)).toBe('FrameReader { closed }')
+  const writer = FrameWriter.delimited(new PassThrough(), { maxFrameLength: 10 })
+  writer.write(Buffer.from('ab'))
+  expect(inspect(writer)).toBe('FrameWriter { pending: 3 }')
+  writer[Symbol.dispose]()
+  expect(inspect(writer)).toBe('FrameWriter { closed, pending: 0 }')
   const memory = new MemoryBudget(10)
   expect(inspect(memory)).toBe('MemoryBudget { maxMemory: 10, reservedBytes: 0, waiting: 0, peakBytes: 0 }')
-  const { producer, consumer } = new ByteRing(8).intoParts()
+  const reservation = memory.tryReserve(3)!
+  expect(inspect(reservation)).toBe('Reservation { bytes: 3 }')
+  reservation.release()
+  expect(inspect(reservation)).toBe('Reservation { released, bytes: 3 }')
+  const ring = new ByteRing(8)
+  expect(inspect(ring)).toBe('ByteRing { size: 8 }')
+  const { producer, consumer } = ring.intoParts()
+  expect(inspect(ring)).toBe('ByteRing { released, size: 8 }')
   producer.writeAll(Uint8Array.of(1))
   expect([inspect(producer), inspect(consumer)]).toEqual([
     'Producer { size: 8, available: 7, position: 1n }',
     'Consumer { size: 8, available: 1, position: 0n }',
   ])
-  for (const half of [producer, consumer]) half.release()
+  consumer.release()
+  expect(inspect(consumer)).toBe('Consumer { released, size: 8 }')
+  const ticket = producer.move()
+  expect(inspect(producer)).toBe('Producer { released, size: 8 }')
+  adopt(ticket).release()
+  const { sender, receiver } = SliceChannel.create()
+  expect([inspect(sender), inspect(receiver)]).toEqual(['SliceSender {}', 'SliceReceiver {}'])
+  const moved = sender.move()
+  receiver.release()
+  expect([inspect(sender), inspect(receiver)]).toEqual(['SliceSender { released }', 'SliceReceiver { released }'])
+  adopt(moved).release()
   const session = Sv2Session.initiator()
   expect(inspect(session)).toBe("Sv2Session { state: 'handshake', error: null, available: 64 }")
   session.close()
+})
+
+it('frames of a session, and a relay, say what they are', async () => {
+  const { responder, initiator } = pair()
+  const wire = (): Buffer => wireOf(initiator, { messageType: 3, extensionType: 1 }, Buffer.from('four'))
+  const batch = responder.receive(wire())
+  const frame = batch.at(0)
+  expect(inspect(batch)).toBe('FrameBatch { length: 1 }')
+  expect(inspect(responder.receive(new Uint8Array(0)))).toBe('FrameBatch { length: 0 }')
+  expect([inspect(batch), inspect(frame)]).toEqual(['FrameBatch { released }', 'Frame { released }'])
+  const [second] = responder.receive(wire())
+  expect(inspect(second, { compact: 5 })).toBe(
+    'Frame { messageType: 3, extensionType: 1, channelMessage: false, length: 4 }',
+  )
+  for (const session of [responder, initiator]) session.close()
+  const relay = createRelay({ listen: { port: 0 }, upstream: { host: '127.0.0.1', port: 1 }, ...authority })
+  expect(inspect(relay)).toContain('Relay {\n  connections: 0')
+  await relay.close()
+  expect(inspect(relay)).toBe('Relay { closed, connections: 0, connectionsTotal: 0 }')
+  expect(() => structuredClone(relay)).toThrow(expect.objectContaining({ name: 'DataCloneError' }))
 })
 
 it('postMessage() refuses what would arrive as an empty object, and names what to do', async () => {
@@ -102,10 +152,12 @@ it('postMessage() refuses what would arrive as an empty object, and names what t
     [writer, 'move()'],
     [session, 'copies'],
   ]
-  if (DEBUG) {
-    pool.write(Buffer.from('x'))
-    refused.push([pool.getDataOwned(), 'move()'], [buddies.allocateSync(1), 'move()'])
-  }
+  pool.write(Buffer.from('x'))
+  refused.push(
+    [pool.getDataOwned(), 'move()'],
+    [buddies.allocateSync(1), 'move()'],
+    [Slice.from(Buffer.of(1)), 'move()'],
+  )
   for (const [object, what] of refused) {
     const error = expect.objectContaining({ name: 'DataCloneError', message: expect.stringContaining(what) })
     const { name } = object.constructor

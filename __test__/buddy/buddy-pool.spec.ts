@@ -94,7 +94,8 @@ describe.skipIf(process.platform !== 'linux')('the backend of blocks', () => {
   })
 
   it('is one of those that there are', () => {
-    for (const backend of ['heap', '', null, 5, {}]) {
+    const methods = { allocate: (bytes: number) => new ArrayBuffer(bytes), release: () => {} }
+    for (const backend of ['heap', '', null, 5, {}, { ...methods, file: 'blocks' }]) {
       expect(() => new BuddyPool({ block: { backend: backend as never } })).toThrow(
         expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }),
       )

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ByteRing, Consumer, Producer } from '../../index.js'
+import { adopt, ByteRing, Consumer, Producer } from '../../index.js'
 import { codeOf, codeOfRejection } from '../support/code-of.js'
 import { detachByStream } from '../support/detach.js'
 import { pattern } from '../support/pattern.js'
@@ -299,6 +299,25 @@ describe('end and release', () => {
     }
     expect([producer.size, producer.position]).toEqual([8, 4n])
   })
+
+  it.each(['release', 'move'] as const)(
+    'knows nothing more of the ring after %s(), while the other half lives',
+    (leave) => {
+      for (const gone of ['producer', 'consumer'] as const) {
+        const parts = halves(8)
+        parts.producer.write(Buffer.from('x'))
+        const half = parts[gone]
+        const arrived = half[leave]()
+        for (const call of [() => half.available, () => half.isEmpty, () => half.ended]) {
+          expect(codeOf(call)).toBe('ERR_RELEASED')
+        }
+        const other = gone === 'producer' ? parts.consumer : parts.producer
+        expect([other.available, other.ended]).toEqual([gone === 'producer' ? 1 : 7, leave === 'release'])
+        if (typeof arrived === 'object') adopt<Producer | Consumer>(arrived).release()
+        other.release()
+      }
+    },
+  )
 
   it('frees the memory without a garbage collection', () => {
     const { external } = process.memoryUsage()

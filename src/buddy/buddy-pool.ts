@@ -113,6 +113,8 @@ const MAX_WATERMARK = 0xffff_ffff
 /** Key with which the constructor makes the pool of a native pool that has arrived. */
 const buddyPoolKey = Symbol('framepool.buddy-pool')
 
+let isClosed: (pool: BuddyPool) => boolean
+
 const UNCLONEABLE = Symbol('a BuddyPool is not cloned: post what its share() returns')
 
 /**
@@ -148,6 +150,10 @@ export class BuddyPool implements AsyncDisposable {
     this.#memory = newBuddyMemory(createBuddyPool(settings), onMet, lent)
     acquired(this, 'buddy-pool', this.#memory.handle, abandoning(this.#memory))
     tellCreated(this.#source, this.#memory.report().maxMemory)
+  }
+
+  static {
+    isClosed = (pool) => pool.#closing !== null
   }
 
   /**
@@ -277,6 +283,11 @@ export class BuddyPool implements AsyncDisposable {
   }
 }
 
+/** Returns whether this isolate has closed `pool`. */
+export function isBuddyPoolClosed(pool: BuddyPool): boolean {
+  return isClosed(pool)
+}
+
 /** Returns the pool of a native pool that has arrived from another isolate. */
 export function arrivedBuddyPool(handle: Handle): BuddyPool {
   const Arrived = BuddyPool as new (options: undefined, key: symbol, arrived: BuddyMemory) => BuddyPool
@@ -303,6 +314,7 @@ function backendOf(backend: BlockOptions['backend']): { backend: Backend; lent: 
   if (typeof backend !== 'object' || backend === null) throw invalidArgValue(unknown)
   const { file, allocate, release } = backend as { file?: unknown } & Partial<BlockBackend>
   if (file !== undefined) {
+    if (allocate !== undefined || release !== undefined) throw invalidArgValue(unknown)
     const path = stringArgument(file, 'backend.file')
     if (path === '' || path.includes('\0')) throw invalidArgValue('backend.file must be a path')
     return { backend: { file: path }, lent: null }

@@ -48,6 +48,8 @@ const budgetPoolKey = Symbol('framepool.budget-pool')
 
 type Config = ConstructorParameters<typeof BudgetPool>[0]
 
+let isClosed: (pool: BudgetPool) => boolean
+
 const UNCLONEABLE = Symbol('a BudgetPool is not cloned: post what its share() returns')
 
 /**
@@ -84,6 +86,10 @@ export class BudgetPool implements AsyncDisposable {
     acquired(this, 'budget-pool', this.#handle, endBudgetPool)
     uncloneable(this, UNCLONEABLE)
     tellCreated(this.#source, this.#maxMemory)
+  }
+
+  static {
+    isClosed = (pool) => pool.#closing !== null
   }
 
   /** Size of one buffer in bytes. (frozen_core `BufPoolCfg::buffer_size`) */
@@ -201,6 +207,11 @@ export class BudgetPool implements AsyncDisposable {
   #lend(allocation: Handle, count: number): BudgetAllocation {
     return makeAllocation(allocation, count, this.#bufferSize)
   }
+}
+
+/** Returns whether this isolate has closed `pool`. */
+export function isBudgetPoolClosed(pool: BudgetPool): boolean {
+  return isClosed(pool)
 }
 
 /** Returns the pool of a native pool that has arrived from another isolate. */

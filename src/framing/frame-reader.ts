@@ -25,6 +25,8 @@ import { ReaderCore } from './reader-core.js'
 /** Key that the constructor asks for. */
 const readerKey = Symbol('framepool.frame-reader')
 
+let isClosed: (reader: FrameReader) => boolean
+
 const UNCLONEABLE = Symbol('a FrameReader stays in its thread: move() its batches')
 
 /**
@@ -40,6 +42,10 @@ export class FrameReader implements Disposable {
       throw invalidArgType('a FrameReader comes from lengthDelimited(), delimited() or withHeader()')
     this.#core = core
     uncloneable(this, UNCLONEABLE)
+  }
+
+  static {
+    isClosed = (reader) => reader.#core.closed
   }
 
   /**
@@ -111,6 +117,11 @@ export class FrameReader implements Disposable {
   [Symbol.dispose](): void {
     this.#core.dispose()
   }
+}
+
+/** Returns whether `reader` was disposed of. */
+export function isReaderClosed(reader: FrameReader): boolean {
+  return isClosed(reader)
 }
 
 function create(options: ReaderOptions, layout: FrameLayout, scanner: HeaderScanner | null): FrameReader {

@@ -40,7 +40,7 @@ const DEFAULT_HIGH_WATER_MARK = 65_536
 /** Key that the constructor asks for. */
 const writerKey = Symbol('framepool.frame-writer')
 
-let pendingOfWriter: (writer: FrameWriter) => number
+let outgoingOf: (writer: FrameWriter) => Outgoing
 
 /** Makes the bytes before and behind a payload. */
 interface Envelope {
@@ -72,7 +72,7 @@ export class FrameWriter implements Disposable {
   }
 
   static {
-    pendingOfWriter = (writer) => writer.#out.pending
+    outgoingOf = (writer) => writer.#out
   }
 
   /**
@@ -266,5 +266,10 @@ function delimitedEnvelope(delimiter: Uint8Array, max: number): Envelope {
 
 /** Returns the number of bytes of `writer` that wait to be sent. */
 export function pendingOf(writer: FrameWriter): number {
-  return pendingOfWriter(writer)
+  return outgoingOf(writer).pending
+}
+
+/** Returns whether `writer` was closed, or has ended its socket. */
+export function isWriterClosed(writer: FrameWriter): boolean {
+  return outgoingOf(writer).closed
 }

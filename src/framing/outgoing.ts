@@ -58,6 +58,11 @@ export class Outgoing {
     whenCollected(this, this.#lent, giveBackAll)
   }
 
+  /** Whether this was closed, or has ended the socket. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
   /** Throws `ERR_CLOSED` if nothing can be written any more. */
   checkOpen(): void {
     const { socket } = this

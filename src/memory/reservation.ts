@@ -7,6 +7,8 @@ import { uncloneable } from '../support/inspectable.js'
 /** Key of the constructor: only this module has it. */
 const reservationKey = Symbol('framepool.reservation')
 
+let isReleased: (reservation: Reservation) => boolean
+
 const UNCLONEABLE = Symbol('a Reservation stays in its thread: share() its MemoryBudget')
 
 /** Bytes of a {@link MemoryBudget} that belong to the caller until `release()`. */
@@ -22,6 +24,10 @@ export class Reservation implements Disposable {
     this.#bytes = bytes
     uncloneable(this, UNCLONEABLE)
     acquired(this, 'reservation', handle, releaseReservation)
+  }
+
+  static {
+    isReleased = (reservation) => reservation.#released
   }
 
   /** Number of bytes. */
@@ -47,4 +53,9 @@ export class Reservation implements Disposable {
 /** Makes the reservation of `bytes` that `handle` names. */
 export function makeReservation(handle: Handle, bytes: number): Reservation {
   return new Reservation(reservationKey, handle, bytes)
+}
+
+/** Returns whether `reservation` was released. */
+export function isReservationReleased(reservation: Reservation): boolean {
+  return isReleased(reservation)
 }

@@ -11,6 +11,8 @@ export const MAX_RING_SIZE = 2 ** 30
 /** The alignment that allocators give anyway. With more, all memory is cleared at once, and not page by page by the system. */
 const DEFAULT_ALIGN = 16
 
+let isApart: (ring: ByteRing) => boolean
+
 const UNCLONEABLE = Symbol('a ByteRing stays in its thread: move() its halves')
 
 /**
@@ -34,6 +36,10 @@ export class ByteRing {
     uncloneable(this, UNCLONEABLE)
   }
 
+  static {
+    isApart = (ring) => ring.#halves === null
+  }
+
   /** Takes the ring apart and returns its two halves. Throws `ERR_RELEASED` the second time. */
   intoParts(): {
     /** The half that writes. */
@@ -46,6 +52,11 @@ export class ByteRing {
     this.#halves = null
     return { producer: makeProducer(producer), consumer: makeConsumer(consumer) }
   }
+}
+
+/** Returns whether `ring` was taken apart. */
+export function isRingApart(ring: ByteRing): boolean {
+  return isApart(ring)
 }
 
 /** Makes a ring and returns its halves. Throws as `new ByteRing()` does. */

@@ -302,5 +302,7 @@ export class HalfCore implements RingSource, OwnedHalf {
     this.#released = true
     this.#whole = null
     if (this.#other !== null) this.#other.#other = null
+    // Native code answers from here on, and refuses.
+    this.#other = null
   }
 }

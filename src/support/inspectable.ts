@@ -1,20 +1,23 @@
 import { inspect } from 'node:util'
-import { DEBUG } from './debug-mode.js'
 
 type Prototype<T> = { readonly prototype: T; readonly name: string }
 
 /**
- * Makes `console.log` and `util.inspect` show objects of `type` as its name with what `parts` returns: fields, and texts of their own. It must
+ * Makes `console.log` and `util.inspect` show objects of `type` as `name` with what `parts` returns: fields, and texts of their own. It must
  * not throw for an object that is released, moved or closed.
  */
-export function inspectable<T extends object>(type: Prototype<T>, parts: (object: T) => object | string): void {
+export function inspectable<T extends object>(
+  type: Prototype<T>,
+  parts: (object: T) => object | string,
+  { name }: { readonly name: string } = type,
+): void {
   const show = function (this: T, depth: number, options: object): string {
     try {
       const shown = parts(this)
-      return `${type.name} ${typeof shown === 'string' ? `{ ${shown} }` : inspect(shown, { ...options, depth })}`
+      return `${name} ${typeof shown === 'string' ? `{ ${shown} }` : inspect(shown, { ...options, depth })}`
     } catch {
       // The prototype, an object that only inherits from it, or options that are not an object.
-      return `${type.name} {}`
+      return `${name} {}`
     }
   }
   Object.defineProperty(type.prototype, inspect.custom, { value: show, configurable: true, writable: true })
@@ -28,7 +31,12 @@ export function uncloneable(object: object, reason: symbol): void {
   ;(object as { uncloneable?: symbol }).uncloneable = reason
 }
 
-/** Calls `uncloneable()` in debug mode only. For objects that are made in so few nanoseconds that one more property shows. */
-export function uncloneableInDebugMode(object: object, reason: symbol): void {
-  if (DEBUG) uncloneable(object, reason)
+/** Returns `shown`, or the text `gone` for an object on which `check` throws. */
+export function shownIf(check: () => void, gone: string, shown: () => object): object | string {
+  try {
+    check()
+  } catch {
+    return gone
+  }
+  return shown()
 }

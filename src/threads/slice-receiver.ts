@@ -15,6 +15,8 @@ import { arrivedMovable, type Movable } from './movable.js'
 /** Key of the constructor: only this module has it. */
 const receiverKey = Symbol('framepool.slice-receiver')
 
+let checkOf: (receiver: SliceReceiver) => void
+
 const UNCLONEABLE = Symbol('a SliceReceiver is not cloned: post what its move() returns')
 
 /** The receiving end of a {@link SliceChannel}. When its isolate ends, objects not yet received go back to their pools. */
@@ -33,6 +35,10 @@ export class SliceReceiver<T extends Movable = Movable> implements AsyncIterable
     this.#handle = handle
     acquired(this, 'slice-receiver', handle, releaseReceiver)
     uncloneable(this, UNCLONEABLE)
+  }
+
+  static {
+    checkOf = (receiver) => receiver.#checkAlive()
   }
 
   /**
@@ -137,4 +143,9 @@ function refuseReleased(): never {
 /** Makes the receiving end that `handle` names. */
 export function makeReceiver<T extends Movable = Movable>(handle: Handle): SliceReceiver<T> {
   return new SliceReceiver(receiverKey, handle)
+}
+
+/** Throws `ERR_RELEASED` if `receiver` was released or moved. */
+export function checkReceiver(receiver: SliceReceiver): void {
+  checkOf(receiver)
 }

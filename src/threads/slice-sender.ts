@@ -13,6 +13,8 @@ import { checkMovable, departMovable, departMovableTagged, type Movable, movable
 /** Key of the constructor: only this module has it. */
 const senderKey = Symbol('framepool.slice-sender')
 
+let checkOf: (sender: SliceSender) => void
+
 const UNCLONEABLE = Symbol('a SliceSender is not cloned: post what its move() returns')
 
 /** The sending end of a {@link SliceChannel}. It ends with its isolate: objects that were sent can still be received. */
@@ -36,6 +38,10 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
     this.#carrier = () => {
       this.#room = sendIntoChannel(handle)
     }
+  }
+
+  static {
+    checkOf = (sender) => sender.#checkAlive()
   }
 
   /**
@@ -164,6 +170,11 @@ function refuseReleased(): never {
 /** Makes the sending end that `handle` names. */
 export function makeSender<T extends Movable = Movable>(handle: Handle): SliceSender<T> {
   return new SliceSender(senderKey, handle)
+}
+
+/** Throws `ERR_RELEASED` if `sender` was released or moved. */
+export function checkSender(sender: SliceSender): void {
+  checkOf(sender)
 }
 
 function tagArgument(tag: unknown): void {

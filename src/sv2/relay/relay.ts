@@ -19,6 +19,7 @@ import {
 } from '../../native/relay.js'
 import { integerArgument, optionsArgument } from '../../support/arguments.js'
 import { errorOf, FramePoolError, invalidArgType } from '../../support/errors.js'
+import { inspectable, uncloneable } from '../../support/inspectable.js'
 import { callSafely, threw } from '../../support/thrown.js'
 import {
   clearInterval,
@@ -86,6 +87,10 @@ export interface RelayEvents {
 /** Key of the constructor: only this module has it. */
 const relayKey = Symbol('framepool.relay')
 
+let isClosed: (relay: Relay) => boolean
+
+const UNCLONEABLE = Symbol('a Relay stays in its thread: post what its stats() returns')
+
 /**
  * A relay between miners and a mining pool. Each miner's connection gets its own upstream connection. Frames are decrypted,
  * re-encrypted and passed on in native threads, which JavaScript does not delay. A slow reader stalls only its own peer.
@@ -127,6 +132,11 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
       value: (reason: unknown, event: string, ...args: unknown[]) => this.#listenerThrew(reason, event, args),
     })
     this.#options = checkedOptions(options)
+    uncloneable(this, UNCLONEABLE)
+  }
+
+  static {
+    isClosed = (relay) => relay.#closing !== null
   }
 
   /**
@@ -428,6 +438,12 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
     else callSafely(() => process.emitWarning(error))
   }
 }
+
+inspectable(Relay, (relay) => {
+  const { connections, connectionsTotal, framesUpstream, framesDownstream, memoryBytes } = relay.stats()
+  if (isClosed(relay)) return `closed, connections: ${connections}, connectionsTotal: ${connectionsTotal}`
+  return { connections, connectionsTotal, framesUpstream, framesDownstream, memoryBytes }
+})
 
 /**
  * Makes a relay, which accepts connections once `listen()` is called. Throws `ERR_SV2_KEY`, with the name of the option, for a bad key,

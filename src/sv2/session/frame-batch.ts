@@ -3,9 +3,9 @@ import type { ReceivedPlace } from '../../native/session.js'
 import { isShown } from '../../native/shown-memory.js'
 import type { OwnedMemory, ViewedMemory } from '../../slice/slice-memory.js'
 import type { SlotMemory } from '../../slot/slot-memory.js'
-import { placeArgument } from '../../support/arguments.js'
+import { lengthOf, placeArgument } from '../../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../../support/errors.js'
-import { inspectable, uncloneable } from '../../support/inspectable.js'
+import { inspectable, shownIf, uncloneable } from '../../support/inspectable.js'
 import { CHANNEL_BIT, frameKey } from '../messages/frame-type.js'
 
 /** The frames that one `receive()` decrypted, in order. */
@@ -330,5 +330,29 @@ class EmptyBatch implements FrameBatch, Disposable {
   [Symbol.dispose](): void {}
 }
 
-inspectable(ReceivedBatch, (batch) => ({ length: batch.length }))
-inspectable(EmptyBatch, ({ length }) => ({ length }))
+const BATCH = { name: 'FrameBatch' }
+
+inspectable(
+  ReceivedBatch,
+  (batch) =>
+    shownIf(
+      () => check(batch),
+      'released',
+      () => ({ length: batch.length }),
+    ),
+  BATCH,
+)
+inspectable(EmptyBatch, ({ length }) => ({ length }), BATCH)
+inspectable(
+  ReceivedFrame,
+  (frame) =>
+    shownIf(
+      () => frame.messageType,
+      'released',
+      () => {
+        const { messageType, extensionType, channelMessage, payload } = frame
+        return { messageType, extensionType, channelMessage, length: lengthOf(payload) }
+      },
+    ),
+  { name: 'Frame' },
+)
