@@ -76,7 +76,10 @@ inspectable(Reservation, (reservation) => {
   const { bytes } = reservation
   return isReservationReleased(reservation) ? `${RELEASED}, bytes: ${bytes}` : { bytes }
 })
-inspectable(FrameReader, (reader) => (isReaderClosed(reader) ? CLOSED : { pending: reader.pending }))
+inspectable(FrameReader, (reader) => {
+  const { pending } = reader
+  return isReaderClosed(reader) ? `${CLOSED}, pending: ${pending}` : { pending }
+})
 inspectable(FrameWriter, (writer) => {
   const pending = pendingOf(writer)
   return isWriterClosed(writer) ? `${CLOSED}, pending: ${pending}` : { pending }

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { PassThrough } from 'node:stream'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { FrameReader, MemoryBudget } from '../../index.js'
 import { runProgram, WORKERS } from '../support/program.js'
 import { Random } from '../support/random.js'
@@ -102,6 +102,74 @@ it.each([
   socket.end()
   await end
   expect(budget.stats().reservedBytes).toBe(0)
+})
+
+describe('a stream that is over within a frame', () => {
+  const cut = Buffer.alloc(3000)
+  cut.writeUInt32BE(4000)
+  const ways: [string, (socket: PassThrough) => void][] = [
+    ['ends', (socket) => socket.end()],
+    ['breaks', (socket) => socket.destroy(new Error('reset'))],
+    ['is closed', (socket) => socket.destroy()],
+    ['brings what onBatch throws for', (socket) => socket.write(Buffer.alloc(1004))],
+  ]
+
+  it.each(ways)('gives the memory of the frame back at once when it %s', async (_, finish) => {
+    const budget = new MemoryBudget(100_000)
+    const reader = FrameReader.lengthDelimited({ maxFrameLength: 4004, budget })
+    const socket = new PassThrough()
+    const over = reader.attach(socket, () => {
+      throw new Error('no frame is whole')
+    })
+    socket.write(cut)
+    await expect.poll(() => reader.pending).toBe(3000)
+    finish(socket)
+    await over.catch(() => {})
+    expect(budget.stats()).toMatchObject({ reservedBytes: 0, waiting: 0 })
+    if (reader.pending > 0) {
+      expect(() => reader.receive(cut)).toThrow(expect.objectContaining({ code: 'ERR_CLOSED' }))
+      await expect(reader.attach(new PassThrough(), () => {})).rejects.toMatchObject({ code: 'ERR_CLOSED' })
+    }
+    reader[Symbol.dispose]()
+    expect(reader.pending).toBe(0)
+  })
+
+  it('does not take the batch from an onBatch that still works on it', async () => {
+    const budget = new MemoryBudget(100_000)
+    const reader = FrameReader.lengthDelimited({ maxFrameLength: 4004, budget })
+    const socket = new PassThrough()
+    let proceed = (): void => {}
+    let payload = ''
+    const over = reader.attach(socket, async (batch) => {
+      await new Promise<void>((resolve) => {
+        proceed = resolve
+      })
+      payload = Buffer.from(batch.payload(0)).toString()
+    })
+    socket.write(Buffer.concat([Buffer.from('\0\0\0\x04four'), cut]))
+    await expect.poll(() => reader.pending).toBe(3000)
+    socket.destroy()
+    await expect(over).rejects.toMatchObject({ code: 'ERR_CLOSED' })
+    expect(budget.stats().reservedBytes).toBe(8)
+    proceed()
+    await expect.poll(() => payload).toBe('four')
+    await expect.poll(() => budget.stats().reservedBytes).toBe(0)
+  })
+
+  it('at a boundary leaves the reader for another stream', async () => {
+    const reader = FrameReader.lengthDelimited({ maxFrameLength: 4004, budget: new MemoryBudget(100_000) })
+    let frames = 0
+    for (let round = 0; round < 2; round++) {
+      const socket = new PassThrough()
+      const over = reader.attach(socket, ({ length }) => {
+        frames += length
+      })
+      socket.end(Buffer.from('\0\0\0\x04four'))
+      await over
+    }
+    expect(frames).toBe(2)
+    reader[Symbol.dispose]()
+  })
 })
 
 it('readers of five threads finish all frames with a budget of 1 MiB', () => {

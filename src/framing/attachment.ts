@@ -401,6 +401,7 @@ class Attachment implements LandingUser {
   #finishIfDone(): void {
     if (!this.#ended || this.#over || this.#holds > 0 || this.#queue.length > 0 || this.#failure !== null) return
     this.#finish()
+    this.#core.streamEnded()
     const socket = this.#socket
     if (!this.#halfOpen && !hasWriter(socket)) callSafely(() => socket.end())
     this.#settle.resolve()
@@ -411,6 +412,7 @@ class Attachment implements LandingUser {
     if (this.#over) return
     this.#failure ??= { error }
     this.#finish()
+    this.#core.streamEnded()
     callSafely(() => this.#loan.destroy())
     this.#settle.reject(error)
   }
@@ -430,6 +432,7 @@ class Attachment implements LandingUser {
     if (this.#over || (this.#ended && this.#failure === null)) return
     const cause = this.#failure?.error
     this.#finish()
+    this.#core.streamEnded()
     const message = cause === undefined ? 'the socket was closed before its end' : 'the connection broke'
     this.#settle.reject(closedError(message, cause))
   }

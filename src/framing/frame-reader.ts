@@ -98,8 +98,9 @@ export class FrameReader implements Disposable {
    * back when `onBatch` is done, unless it is retained, moved or being forwarded. A plain TCP or Unix socket reads into framepool's memory,
    * even if a server accepted it; the rest of a long frame comes straight into its place. Other streams give their chunks.
    *
-   * The promise resolves at the peer's end. `pending` is above 0 then if that came within a frame. The sending side ends as well, unless the
-   * socket has `allowHalfOpen` or a `FrameWriter`: call `end()` of that.
+   * The promise resolves at the peer's end. The sending side ends as well, unless the socket has `allowHalfOpen` or a `FrameWriter`: call
+   * `end()` of that. If the stream ends or breaks within a frame, `pending` is above 0 then. The memory of that frame goes back, and the
+   * reader is closed; otherwise the reader can be used for another stream.
    *
    * A failure destroys the socket. The promise then rejects with what `onBatch` threw, with the error of the stream as `receive()` throws it,
    * with `ERR_CLOSED` and the socket's error as `cause`, with `ERR_TIMEOUT`, or with `signal.reason`. If the socket cannot be used, nothing
@@ -119,7 +120,7 @@ export class FrameReader implements Disposable {
   }
 }
 
-/** Returns whether `reader` was disposed of. */
+/** Returns whether `reader` was disposed of, or its stream has ended within a frame. */
 export function isReaderClosed(reader: FrameReader): boolean {
   return isClosed(reader)
 }

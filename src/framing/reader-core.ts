@@ -232,16 +232,30 @@ export class ReaderCore {
   }
 
   checkOpen(): void {
-    if (this.closed) throw new FramePoolError('ERR_CLOSED', 'the reader is closed')
+    if (this.closed)
+      throw new FramePoolError('ERR_CLOSED', 'the reader is closed, or its stream has ended within a frame')
   }
 
   /** Ends the reader, and gives everything back. Idempotent. */
   close(): void {
+    this.#giveBackLast()
+    this.pending = 0
+    this.#end()
+  }
+
+  /**
+   * Notes that the stream is over. A reader within a frame ends, since nothing will complete that: the memory and the budget of a frame that
+   * was cut must not wait for a garbage collection. `pending` stays, and the last batch, which may be in use.
+   */
+  streamEnded(): void {
+    if (this.pending > 0) this.#end()
+    else this.purse?.shrinkTo(0)
+  }
+
+  #end(): void {
     if (this.closed) return
     this.closed = true
-    this.#giveBackLast()
     this.purse?.release()
-    this.pending = 0
     released(this)
     // A socket may write into the memory once more: then its view keeps it.
     releaseFrameReader(this.#handle, this.lent)
