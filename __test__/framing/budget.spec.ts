@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { FrameReader, MemoryBudget } from '../../index.js'
 import { runProgram, WORKERS } from '../support/program.js'
 import { Random } from '../support/random.js'
+import { dial, serve } from './connections.js'
 
 /** Milliseconds that the test takes. `FRAMEPOOL_FUZZ_MS` sets another number. */
 const RUN_MS = Number(process.env.FRAMEPOOL_FUZZ_MS ?? 4000)
@@ -102,6 +103,31 @@ it.each([
   socket.end()
   await end
   expect(budget.stats().reservedBytes).toBe(0)
+})
+
+it('gives each of many readers its turn, though all clients send as fast as they can', async () => {
+  const max = 65_536
+  const budget = new MemoryBudget(max + SMALL)
+  const received: number[] = []
+  const port = await serve(async (socket) => {
+    const index = received.push(0) - 1
+    const reader = FrameReader.lengthDelimited({ maxFrameLength: max, budget })
+    await reader.attach(socket, async (batch) => {
+      received[index]! += batch.length
+    })
+  })
+  const frame = Buffer.alloc(max)
+  frame.writeUInt32BE(max - 4)
+  for (let index = 0; index < 10; index++) {
+    const socket = dial(port)
+    const send = (): void => {
+      if (!socket.destroyed) socket.write(frame, send)
+    }
+    send()
+  }
+  await expect.poll(() => received.length === 10 && Math.min(...received), { timeout: 30_000 }).toBeGreaterThan(20)
+  const [least, most] = [Math.min(...received), Math.max(...received)]
+  expect(most, `${received}`).toBeLessThan(4 * least)
 })
 
 describe('a stream that is over within a frame', () => {

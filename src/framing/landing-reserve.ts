@@ -31,8 +31,9 @@ export class LandingReserve {
   readonly bytes: number
   readonly #budget: MemoryBudget
   readonly #grant: MemoryGrant = { reservation: null }
+  /** The users. Those that have read, or began to, less recently come first. */
   readonly #users = new Set<LandingUser>()
-  /** Users that read nothing until the reserve is there, in the order in which they began to wait. */
+  /** Users that read nothing until the reserve is there, in the order of `#users`. */
   readonly #waiting = new Set<LandingUser>()
   #stop: AbortController | null = null
   /** Whether a user is being paid, which may ask for more than the reserve next. */
@@ -69,6 +70,8 @@ export class LandingReserve {
 
   /** Arranges that `landingReady()` of `user` is called. */
   wait(user: LandingUser): void {
+    // A user that waits again because another was faster keeps its turn.
+    if (!this.#isSpending) this.#moveToEnd(user)
     this.#waiting.add(user)
     if (this.ready) setImmediate(() => this.#wake(1))
   }
@@ -93,6 +96,7 @@ export class LandingReserve {
     if (reservation === null) return false
     purse.add(reservation, this.bytes)
     this.#grant.reservation = null
+    this.#moveToEnd(user)
     // At the latest. The user does so as soon as it has asked for what it needs itself.
     setImmediate(() => this.refill())
     this.#isSpending = true
@@ -103,7 +107,19 @@ export class LandingReserve {
     } finally {
       this.#isSpending = false
     }
+    this.#order()
     return true
+  }
+
+  #moveToEnd(user: LandingUser): void {
+    if (this.#users.delete(user)) this.#users.add(user)
+  }
+
+  /** Puts the users that wait in the order of `#users`. */
+  #order(): void {
+    const waiting = [...this.#users].filter((user) => this.#waiting.has(user))
+    this.#waiting.clear()
+    for (const user of waiting) this.#waiting.add(user)
   }
 
   /** Requests the reserve again, if it was spent, behind all who wait for the budget by now. */
