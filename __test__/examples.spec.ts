@@ -1,6 +1,7 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -196,6 +197,46 @@ describe('examples', { timeout: 60_000 }, () => {
 
   it.each(Object.entries(printed))('%s', async (name, expected) => {
     expect(await run(examples + name)).toBe(expected.trimStart())
+  })
+
+  // Windows ends a process at once.
+  it.skipIf(process.platform === 'win32')('framed-server.js ends after SIGTERM, though clients stay', async () => {
+    const probe = createServer().listen(0, '127.0.0.1')
+    await once(probe, 'listening')
+    const { port } = probe.address() as AddressInfo
+    probe.close()
+    const child = spawn(process.execPath, [`${examples}framed-server.js`, `${port}`], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let printed = ''
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (text) => {
+        printed += text
+      })
+    }
+    onTestFinished(() => {
+      child.kill('SIGKILL')
+    })
+    const dial = async (): Promise<Socket> => {
+      for (;;) {
+        const socket = connect(port, '127.0.0.1')
+        const failed = await new Promise((resolve) => {
+          socket.once('connect', () => resolve(false)).once('error', () => resolve(true))
+        })
+        if (failed === false) return socket
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      }
+    }
+    const [idle, stalled] = [await dial(), await dial()]
+    const frame = Buffer.from('\0\0\0\x04odnu\0\0\0\x09half')
+    stalled.write(frame)
+    const [answer] = (await once(stalled, 'data')) as [Buffer]
+    expect(answer.toString()).toBe('\0\0\0\x04undo')
+    child.kill('SIGTERM')
+    for (const socket of [idle, stalled]) socket.on('error', () => {}).resume()
+    expect(await once(child, 'close')).toEqual([0, null])
+    expect(printed).toBe('0 bytes are held\n')
+    expect(readFileSync(`${examples}framed-server.js`, 'utf8').split('\n').length - 1).toBeLessThan(60)
   })
 
   it('sv2-filter-proxy.js takes any name, any TLVs and several channels of a miner', async () => {
