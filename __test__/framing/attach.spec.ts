@@ -336,6 +336,18 @@ describe('FrameReader.attach()', () => {
     }
   })
 
+  it.each([[{}], ['text'], [5], [new Uint16Array(2)]])(
+    'ends a stream that gives other things than bytes: %o',
+    async (thing) => {
+      const stream = new PassThrough({ objectMode: true })
+      const reader = FrameReader.lengthDelimited(four)
+      const over = reader.attach(stream, () => {})
+      stream.write(thing)
+      await expect(over).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' })
+      expect(stream.destroyed).toBe(true)
+    },
+  )
+
   it('reads any duplex stream', async () => {
     const stream = new PassThrough()
     const reader = FrameReader.delimited({ maxFrameLength: 100, budget: new MemoryBudget(200) })

@@ -165,6 +165,19 @@ describe('sendAsync', () => {
     expect(firstByte(receiver.tryReceive())).toBe(3)
   })
 
+  it('rejects at once when its item was released before, though the channel is full', async () => {
+    const { sender, receiver } = channel(1)
+    sender.send(slice(0))
+    const gone = slice(1)
+    gone.release()
+    expect(await codeOfRejection(sender.sendAsync(gone, { timeoutMs: 10_000 }))).toBe('ERR_RELEASED')
+    const next = sender.sendAsync(slice(2))
+    expect(await codeOfRejection(sender.sendAsync(gone, { timeoutMs: 10_000 }))).toBe('ERR_RELEASED')
+    receiver.tryReceive()
+    await next
+    expect(firstByte(receiver.tryReceive())).toBe(2)
+  })
+
   it('rejects when its item is released while it waits, and the next is sent', async () => {
     const { sender, receiver } = channel(1)
     sender.send(slice(0))

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { types } from 'node:util'
 import { BorrowedSocket } from '../ring/sockets/borrowed-socket.js'
 import { LONGEST_READ, landingMemory } from '../ring/sockets/landing.js'
 import { checkReadable, closedError, streamArgument } from '../ring/sockets/socket-argument.js'
@@ -140,9 +141,9 @@ class Attachment implements LandingUser {
         this.#refuse(new FramePoolError('ERR_BUSY', "the socket has a listener of 'readable'"))
         return
       }
-      this.#loan.on('data', (chunk: Uint8Array | string) => {
-        if (typeof chunk === 'string') this.#fail(invalidArgType('socket must give bytes: no setEncoding'))
-        else this.#came(chunk)
+      this.#loan.on('data', (chunk: unknown) => {
+        if (types.isUint8Array(chunk)) this.#came(chunk)
+        else this.#fail(invalidArgType('socket must give bytes: no setEncoding, and no other objects'))
       })
     }
     this.#prepare()

@@ -63,7 +63,7 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
   }
 
   /**
-   * Sends `item` as soon as there is room, in the order of the calls. Until then the item is the caller's: if it is released
+   * Sends `item` as soon as there is room, in the order of the calls. Until then the item is the caller's: if it is released before or
    * meanwhile, the promise rejects with `ERR_RELEASED`. A pending promise keeps the process alive. `options.tag` is as for `send()`.
    */
   async sendAsync(item: T, options?: WaitOptions & { tag?: number }): Promise<void> {
@@ -74,9 +74,9 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
     this.#checkAlive()
     let queued = !this.#waiting.isEmpty
     const sent = this.#waiting.join(given, (waiter) => {
-      if (!queued) return this.#attempt(item, tag, waiter)
+      const isTurn = !queued
       queued = false
-      return false
+      return this.#attempt(isTurn, item, tag, waiter)
     })
     this.#watchRoom()
     try {
@@ -131,9 +131,13 @@ export class SliceSender<T extends Movable = Movable> implements Disposable {
     return true
   }
 
-  #attempt(item: T, tag: number | undefined, waiter: Waiter): boolean {
+  /** Sends `item` if it is its turn and there is room. Returns false if the call is to wait. */
+  #attempt(isTurn: boolean, item: T, tag: number | undefined, waiter: Waiter): boolean {
     try {
-      if (!this.#send(item, tag)) return false
+      if (!isTurn || !this.#send(item, tag)) {
+        checkMovable(item)
+        return false
+      }
       waiter.resolve()
     } catch (error) {
       waiter.reject(error)

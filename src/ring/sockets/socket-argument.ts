@@ -33,7 +33,7 @@ export function checkWritable(socket: Socket): void {
 export function checkReadable(socket: Socket, name: string): void {
   // Decoding loses bytes.
   if (socket.readableEncoding !== null) throw invalidArgType(`${name} must give bytes: no setEncoding`)
-  if (isBorrowed(socket)) throw new FramePoolError('ERR_BUSY', 'a session or a relay has the socket already')
+  if (isBorrowed(socket)) throw new FramePoolError('ERR_BUSY', 'a session, a reader or a relay has the socket already')
   if (readsByItself(socket)) throw new FramePoolError('ERR_BUSY', 'the socket reads into memory of its own: onread')
 }
 
