@@ -185,6 +185,7 @@ it('a subscriber may use and end what an event is about', () => {
 })
 
 it('performanceMarks() makes marks and measures of events, until it is turned off', async () => {
+  expect(() => performanceMarks('yes' as never)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }))
   performanceMarks(true)
   performanceMarks(true)
   const budget = new MemoryBudget(10)

@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { performance } from 'node:perf_hooks'
+import { booleanArgument } from './support/arguments.js'
 import type { EventMessages, EventName } from './support/events.js'
 import { now } from './support/timers.js'
 
@@ -37,9 +38,10 @@ function detailOf(message: Message): object {
  * Turns the recording of events on or off. While it is on, events of this thread's pools, budgets and readers appear in the performance
  * timeline of `node:perf_hooks`: a wait as the measure `framepool:wait`, every other event as a mark with the name of its diagnostics
  * channel. `detail` is the message, with `failed`, a boolean, in place of `error`. It is off at first, since the timeline keeps all entries
- * until `performance.clearMarks()` and `clearMeasures()`.
+ * until `performance.clearMarks()` and `clearMeasures()`. Throws `ERR_INVALID_ARG_TYPE` unless `on` is a boolean.
  */
 export function performanceMarks(on: boolean): void {
+  booleanArgument(on, 'on')
   for (const [name, recorder] of Object.entries(recorders)) {
     unsubscribe(name, recorder)
     if (on) subscribe(name, recorder)

@@ -122,6 +122,11 @@ describe('the heap of a slot pool', () => {
       pool.close()
     }
     for (const slots of [0, 33, 1.5]) expect(codeOf(() => new SlotPool(1, { slots }))).toBe('ERR_OUT_OF_RANGE')
-    expect(codeOf(() => new SlotPool(1, { heapLimit: {} as never }))).toBe('ERR_INVALID_ARG_TYPE')
+    expect(() => new SlotPool(1, { heapLimit: {} as never })).toThrow(
+      expect.objectContaining({
+        code: 'ERR_INVALID_ARG_TYPE',
+        message: 'heapLimit must be a number or a MemoryBudget',
+      }),
+    )
   })
 })

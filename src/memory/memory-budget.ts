@@ -31,7 +31,7 @@ export interface MemoryBudgetStats {
 /** Key with which the constructor makes the budget of a native budget that has arrived. */
 const budgetKey = Symbol('framepool.memory-budget')
 
-let handleOf: (budget: MemoryBudget) => Handle
+let handleOf: (budget: MemoryBudget, wrong: string) => Handle
 
 const UNCLONEABLE = Symbol('a MemoryBudget is not cloned: post what its share() returns')
 
@@ -59,10 +59,8 @@ export class MemoryBudget {
   }
 
   static {
-    handleOf = (budget) => {
-      if (typeof budget !== 'object' || budget === null || !(#handle in budget)) {
-        throw invalidArgType('budget must be a MemoryBudget')
-      }
+    handleOf = (budget, wrong) => {
+      if (typeof budget !== 'object' || budget === null || !(#handle in budget)) throw invalidArgType(wrong)
       return budget.#handle
     }
   }
@@ -121,9 +119,12 @@ export class MemoryBudget {
   }
 }
 
-/** Returns the handle of a budget, which lives as long as the budget. Throws `ERR_INVALID_ARG_TYPE` unless `budget` is a `MemoryBudget`. */
-export function handleOfBudget(budget: MemoryBudget): Handle {
-  return handleOf(budget)
+/**
+ * Returns the handle of a budget, which lives as long as the budget. Throws `ERR_INVALID_ARG_TYPE` with `wrong` unless `budget` is a
+ * `MemoryBudget`.
+ */
+export function handleOfBudget(budget: MemoryBudget, wrong = 'budget must be a MemoryBudget'): Handle {
+  return handleOf(budget, wrong)
 }
 
 /** Returns the budget of a native budget that has arrived from another isolate. */

@@ -87,7 +87,7 @@ export class SlotPool extends GrowingBuffer implements Disposable {
     if (typeof heapLimit === 'number') {
       settings.heapLimit = integerArgument(heapLimit, 'heapLimit', 1, Number.MAX_SAFE_INTEGER)
     } else if (heapLimit !== undefined) {
-      settings.heapBudget = handleOfBudget(heapLimit)
+      settings.heapBudget = handleOfBudget(heapLimit, 'heapLimit must be a number or a MemoryBudget')
     }
     const memory = debug ? new GuardedSlotMemory(capacity, settings) : new SlotMemory(capacity, settings)
     super(memory)
