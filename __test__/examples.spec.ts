@@ -228,10 +228,10 @@ describe('examples', { timeout: 60_000 }, () => {
       }
     }
     const [idle, stalled] = [await dial(), await dial()]
-    const frame = Buffer.from('\0\0\0\x04odnu\0\0\0\x09half')
+    const frame = Buffer.from('\0\0\0\x04stop\0\0\0\x09half')
     stalled.write(frame)
     const [answer] = (await once(stalled, 'data')) as [Buffer]
-    expect(answer.toString()).toBe('\0\0\0\x04undo')
+    expect(answer.toString()).toBe('\0\0\0\x04pots')
     child.kill('SIGTERM')
     for (const socket of [idle, stalled]) socket.on('error', () => {}).resume()
     expect(await once(child, 'close')).toEqual([0, null])

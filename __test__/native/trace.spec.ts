@@ -56,6 +56,31 @@ function debugging<T>(program: string, debug = '1'): T {
   return JSON.parse(printed) as T
 }
 
+it('a reader that was attached and is dropped after its stream is no leak, and one that was not is', () => {
+  const found = debugging<{ leaks: string[]; readers: number }>(`
+    const { FrameReader, MemoryBudget } = framepool
+    const { PassThrough } = await import('node:stream')
+    const leaks = []
+    process.on('warning', ({ message }) => leaks.push(message))
+    const budget = new MemoryBudget(1000)
+    const options = { maxFrameLength: 100, budget }
+    async function serve(text) {
+      const stream = new PassThrough()
+      const reading = FrameReader.delimited(options).attach(stream, () => {})
+      stream.end(text)
+      await reading
+    }
+    for (let count = 0; count < 20; count++) await serve(count % 2 ? 'whole\\n' : 'whole\\ncut')
+    const readers = () => inspect().filter(({ kind }) => kind === 'frame-reader').length
+    await until(() => readers() === 0)
+    const [none] = [leaks.length]
+    ;(() => FrameReader.delimited(options).receive(Buffer.from('cut')))()
+    await until(() => leaks.length > none)
+    console.log(JSON.stringify({ leaks, readers: readers() }))
+  `)
+  expect(found).toEqual({ leaks: [expect.stringContaining('frame-reader was garbage-collected')], readers: 0 })
+})
+
 it('an object that a wait gives counts as acquired by the call that began the wait', () => {
   const stacks = debugging<Record<string, string>>(`
     const { MemoryBudget, SliceChannel } = framepool

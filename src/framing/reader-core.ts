@@ -1,4 +1,4 @@
-import { acquired, released } from '../native/acquired.js'
+import { acquired, released, whenCollected } from '../native/acquired.js'
 import { type Fault, failureOf } from '../native/fault.js'
 import {
   announceFrame,
@@ -25,6 +25,16 @@ import { type EventSource, tellBatch, tellFallback, tellIfRefused, tellRefused }
 import { type FramedBatch, makeFramedBatch, passFramedBatch, sharesMemory } from './framed-batch.js'
 import type { HeaderScanner } from './header-scanner.js'
 import type { Purse } from './purse.js'
+
+/** A reader that may be dropped. It must not lead to the reader. */
+interface Spare {
+  closed: boolean
+  readonly free: () => void
+}
+
+function freeSpare({ closed, free }: Spare): void {
+  if (!closed) free()
+}
 
 /** State of a native reader in this isolate, as the last call reported it. */
 export class ReaderCore {
@@ -69,6 +79,8 @@ export class ReaderCore {
   #last: FramedBatch | null = null
   /** Shows the memory of the unfinished frame. */
   #memory: ShownMemory | null = null
+  /** What frees the reader when it is collected after its first stream. */
+  #spare: Spare | null = null
 
   constructor(
     layout: FrameLayout,
@@ -248,13 +260,22 @@ export class ReaderCore {
    * was cut must not wait for a garbage collection. `pending` stays, and the last batch, which may be in use.
    */
   streamEnded(): void {
-    if (this.pending > 0) this.#end()
-    else this.purse?.shrinkTo(0)
+    if (this.pending > 0) {
+      this.#end()
+      return
+    }
+    this.purse?.shrinkTo(0)
+    if (this.#spare !== null) return
+    // The reader has served its stream and holds nothing, so that dropping it is no leak, as debug mode would say. It may read another.
+    this.#spare = { closed: false, free: freeing(this.#handle, this.purse?.held) }
+    released(this)
+    whenCollected(this, this.#spare, freeSpare)
   }
 
   #end(): void {
     if (this.closed) return
     this.closed = true
+    if (this.#spare !== null) this.#spare.closed = true
     this.purse?.release()
     released(this)
     // A socket may write into the memory once more: then its view keeps it.
