@@ -169,35 +169,46 @@ async function blocked(scene: Scene): Promise<void> {
   say('99th percentile with a loop that blocks, beside quiet', `${median(ratios).toFixed(2)}×`)
 }
 
+/** Attackers of all kinds, and the options of a relay that they attack. They have a mining pool of their own. */
+async function attackers(): Promise<{ process: ChildProcess; options: Partial<RelayOptions> & Ways }> {
+  const process = clients('attackers')
+  return {
+    process,
+    options: {
+      divert: { from: ADDRESSES.attackers, to: await answerOf<Upstream>(process) },
+      maxMemory: 64 << 20,
+      maxFrameSize: (16 << 20) - 1,
+      maxFramesPerSecond: 1000,
+      handshakeTimeoutMs: 5000,
+      graceMs: 2000,
+    },
+  }
+}
+
 /**
- * 200 miners, alone, beside attackers of all kinds for 30 seconds, or 12 for a report, and alone again. The attackers have a mining pool of
- * their own, so that the miners wait for the relay, and not for a mining pool that decrypts what the attackers send.
+ * 200 miners, alone, beside attackers of all kinds for 30 seconds, or 12 for a report, and alone again. The miners wait for the relay, and not
+ * for a mining pool that decrypts what the attackers send. Without a report also beside attackers of another relay: those take as much of
+ * the machine's time.
  */
 async function attacked(scene: Scene): Promise<void> {
-  const attackers = clients('attackers')
-  const theirs = await answerOf<Upstream>(attackers)
-  await scene.start({
-    divert: { from: ADDRESSES.attackers, to: theirs },
-    maxMemory: 64 << 20,
-    maxFrameSize: (16 << 20) - 1,
-    maxFramesPerSecond: 1000,
-    handshakeTimeoutMs: 5000,
-    graceMs: 2000,
-  })
+  const seconds = FOR_REPORT ? 12 : 30
+  const { process: attacking, options } = await attackers()
+  await scene.start(options)
   await scene.miners({ do: 'connect', count: 200, paceMs: 100 })
   // Their code is compiled by then.
   await sleep(3000)
   const quiet = [await scene.p99(5)]
-  attackers.send(scene.port)
+  const beside = FOR_REPORT ? null : await besideAttacked(scene, seconds)
+  attacking.send(scene.port)
   let most = 0
   await scene.miners({ do: 'measure' })
-  for (const end = performance.now() + (FOR_REPORT ? 12_000 : 30_000); performance.now() < end; await sleep(200)) {
+  for (const end = performance.now() + seconds * 1000; performance.now() < end; await sleep(200)) {
     const { stats } = await scene.report()
     most = Math.max(most, stats.memoryBytes)
     assert.ok(stats.memoryBytes <= stats.budget.limit)
   }
   const { p99Millis, closed, wrong } = await scene.miners({ do: 'report' })
-  attackers.kill()
+  attacking.kill()
   const { refused } = (await scene.report()).stats
   await sleep(1000)
   quiet.push(await scene.p99(5))
@@ -209,9 +220,23 @@ async function attacked(scene: Scene): Promise<void> {
     '99th percentile under attack',
     `${p99Millis.toFixed(1)} ms; before and after it ${quiet.map((millis) => millis.toFixed(1)).join(' and ')} ms`,
   )
+  if (beside !== null) say('while another relay was attacked', `${beside.toFixed(1)} ms`)
   say('most memory, of 64 MiB', `${(most / KIB / KIB).toFixed(1)} MiB`)
   const counts = Object.entries(refused).filter(([, count]) => count > 0)
   say('refused', counts.map(([reason, count]) => `${reason} ${count}`).join(', '))
+}
+
+/** Returns the 99th percentile of the miners of `scene` while attackers attack another relay, in milliseconds. */
+async function besideAttacked(scene: Scene, seconds: number): Promise<number> {
+  const other = new Scene()
+  const { process: attacking, options } = await attackers()
+  await other.start(options)
+  attacking.send(other.port)
+  const beside = await scene.p99(seconds)
+  attacking.kill()
+  await other.end()
+  await sleep(1000)
+  return beside
 }
 
 /**
