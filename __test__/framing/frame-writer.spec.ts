@@ -211,6 +211,22 @@ describe('FrameWriter', () => {
     })
   })
 
+  it('listens once to its socket, however many calls of drained() wait', async () => {
+    const { dialled, accepted } = await connected()
+    accepted.pause()
+    const before = dialled.listenerCount('close')
+    const writer = FrameWriter.lengthDelimited(dialled, { maxFrameLength: 2 ** 20 })
+    for (let index = 0; index < 64; index++) writer.write(Buffer.alloc(2 ** 20 - 4))
+    const early = writer.drained({ timeoutMs: 10 })
+    const waiting = Array.from({ length: 20 }, () => writer.drained())
+    expect(dialled.listenerCount('close')).toBe(before + 1)
+    expect(await codeOfRejection(early)).toBe('ERR_TIMEOUT')
+    expect(dialled.listenerCount('close')).toBe(before + 1)
+    accepted.resume()
+    await Promise.all(waiting)
+    expect(dialled.listenerCount('close')).toBe(before)
+  })
+
   it('refuses what cannot be sent, and leaves it to the caller', () => {
     const stream = new PassThrough()
     const writer = FrameWriter.delimited(stream, { maxFrameLength: 10, delimiter: Buffer.from('\r\n') })

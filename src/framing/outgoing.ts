@@ -50,6 +50,8 @@ export class Outgoing {
   #failure: Failure | null = null
   #closed = false
   readonly #waiting = new WaitQueue()
+  /** Ends the listening for the close of the socket, while `drained()` waits. */
+  #stopListening: (() => void) | null = null
   /** Gives back what was lent, piece by piece. It must not lead to this object. */
   readonly #lent = new Set<() => void>()
 
@@ -202,7 +204,14 @@ export class Outgoing {
       else return false
       return true
     })
-    return this.#waiting.isEmpty ? drained : drained.finally(this.#whenClosed(() => this.#waiting.review()))
+    if (this.#waiting.isEmpty) return drained
+    // One listener for all waits: Node warns of more than ten.
+    this.#stopListening ??= this.#whenClosed(() => this.#waiting.review())
+    return drained.finally(() => {
+      if (!this.#waiting.isEmpty) return
+      this.#stopListening?.()
+      this.#stopListening = null
+    })
   }
 
   /** What keeps bytes from being sent: the socket is destroyed. A stream that is not a socket never calls back then. */
