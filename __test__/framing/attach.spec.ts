@@ -115,6 +115,33 @@ describe('FrameReader.attach()', () => {
     await eventually(() => expect(bytes).toBe((sent / 1e6 + 1) * 999_000))
   })
 
+  it('does not aim a socket anew after each batch that it waited for: Node keeps memory for each time', async () => {
+    const port = await serve((socket) => {
+      socket.pipe(socket)
+    })
+    const socket = dial(port)
+    await once(socket, 'connect')
+    type Handle = { useUserBuffer(memory: Uint8Array): void }
+    const { _handle: handle } = socket as unknown as { _handle: Handle }
+    const { useUserBuffer } = handle
+    let aimed = 0
+    handle.useUserBuffer = (memory) => {
+      aimed++
+      useUserBuffer.call(handle, memory)
+    }
+    let batches = 0
+    using reader = FrameReader.delimited({ maxFrameLength: 1000 })
+    const done = reader.attach(socket, async () => {
+      batches++
+      await new Promise(setImmediate)
+      if (batches < 100) socket.write('line\n')
+      else socket.end()
+    })
+    socket.write('line\n')
+    await done
+    expect([batches, aimed]).toEqual([100, 1])
+  })
+
   it('reads no more than a small pool with a limit for the heap has room for', async () => {
     const pool = new SlotPool(1 << 18, { heapLimit: 1 })
     let length = 0

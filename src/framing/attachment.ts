@@ -196,7 +196,7 @@ class Attachment implements LandingUser {
     if (this.#holds > 0 || this.#queue.length > 0) {
       // Other code has resumed the socket, or it gives what it had. The landing is needed for the next read.
       this.#queue.push(copyOf(chunk))
-      this.#socket.pause()
+      this.#pause()
       return
     }
     this.#take(chunk)
@@ -355,7 +355,12 @@ class Attachment implements LandingUser {
   /** Reads nothing until `#release()` was called as often. */
   #hold(): void {
     this.#holds++
-    callSafely(() => this.#socket.pause())
+    callSafely(() => this.#pause())
+  }
+
+  /** Pauses the socket, unless it was destroyed: then it may be connected again. */
+  #pause(): void {
+    if (!this.#loan.over) this.#socket.pause()
   }
 
   #release(): void {
@@ -378,6 +383,7 @@ class Attachment implements LandingUser {
 
   #resume(): void {
     try {
+      // A stream that is not a socket still gives what it has.
       if (this.#loan instanceof BorrowedSocket) {
         if (this.#loan.over) return
         this.#loan.aim()
@@ -404,7 +410,7 @@ class Attachment implements LandingUser {
     this.#finish()
     this.#core.streamEnded()
     const socket = this.#socket
-    if (!this.#halfOpen && !hasWriter(socket)) callSafely(() => socket.end())
+    if (!this.#halfOpen && !hasWriter(socket) && !this.#loan.over) callSafely(() => socket.end())
     this.#settle.resolve()
   }
 

@@ -13,6 +13,11 @@ export class StreamLoan {
     this.#allowHalfOpen = stream.allowHalfOpen
   }
 
+  /** Whether the stream was destroyed. */
+  get over(): boolean {
+    return this.#stream.destroyed
+  }
+
   borrow(): void {
     // Otherwise Node ends the sending side with the receiving one, before everything has gone out.
     this.#stream.allowHalfOpen = true

@@ -7,7 +7,7 @@ import { ByteRing, FrameReader, relaySockets } from '../../../index.js'
 import { Sv2Session } from '../../../src/sv2/index.js'
 import { eventually, listening, PATIENCE_MS, quiet } from '../../support/network.js'
 import { pattern } from '../../support/pattern.js'
-import { authority, strangers } from '../../support/sessions.js'
+import { authority, pair, strangers, wireOf } from '../../support/sessions.js'
 import {
   deadPort,
   type Ends,
@@ -486,6 +486,35 @@ describe.each([TCP, UNIX])('a socket that is reused: $name', { timeout: PATIENCE
   })
 })
 
+describe('a socket with a _destroy() of its own', { timeout: PATIENCE_MS }, () => {
+  it.each(['attach', 'relaySockets'] as const)('that cannot be replaced: %s works', async (use) => {
+    const { socket, peer } = await endsOf(TCP, 'dialled')
+    Object.defineProperty(socket, '_destroy', { value: socket._destroy, writable: false, configurable: false })
+    await works(use, { socket, peer })
+  })
+
+  it('that leaves the handle open reads no more', async () => {
+    const { socket, peer } = await endsOf(TCP, 'dialled')
+    const { _handle: handle } = socket as unknown as { _handle: { bytesRead: number; close(): void } }
+    onTestFinished(() => handle.close())
+    socket._destroy = (error, callback) => {
+      callback(error)
+      process.nextTick(() => socket.emit('close'))
+    }
+    let batches = 0
+    const reading = FrameReader.delimited({ maxFrameLength: 100 }).attach(socket, () => {
+      batches++
+    })
+    peer.write('early\n')
+    await eventually(() => expect(batches).toBe(1))
+    socket.destroy()
+    peer.write('late\n')
+    await expect(reading).rejects.toThrow()
+    await quiet()
+    expect(handle.bytesRead).toBe(6)
+  })
+})
+
 describe('a socket that connects again before its close', { timeout: PATIENCE_MS }, () => {
   const why = Object.assign(new Error('mine'), { code: 'EMINE' })
   const ways: [string, (socket: Socket, again: () => void) => void][] = [
@@ -550,6 +579,83 @@ describe('a socket that connects again before its close', { timeout: PATIENCE_MS
     })
     for (const event of ['close', 'finish']) expect(socket.listenerCount(event)).toBe(0)
     expect(socket.listenerCount('data')).toBe(1)
+  })
+
+  it.each(['at once', 'in onBatch', 'after the end'])(
+    'is neither paused nor ended by its last reader: %s',
+    async (when) => {
+      const peers: Socket[] = []
+      const server = createServer({ allowHalfOpen: true }, (peer) => {
+        peers.push(kept(peer))
+        peer.pipe(peer)
+        if (peers.length === 1) peer.write('one\n')
+      })
+      const port = await listening(server)
+      const socket = kept(new Socket())
+      socket.connect(port, '127.0.0.1')
+      const again = (): void => {
+        socket.destroy()
+        socket.connect(port, '127.0.0.1')
+      }
+      let open = (): void => {}
+      const gate = new Promise<void>((resolve) => {
+        open = resolve
+      })
+      let batches = 0
+      const used = FrameReader.delimited({ maxFrameLength: 100 }).attach(socket, () => {
+        batches++
+        if (when === 'in onBatch') again()
+        return gate
+      })
+      const settled = used.catch(() => {})
+      await eventually(() => expect(batches).toBe(1))
+      if (when === 'after the end') {
+        peers[0]!.end()
+        // The end comes while the batch is dealt with.
+        socket.resume()
+        await eventually(() => expect(socket.readableEnded).toBe(true))
+      }
+      if (when !== 'in onBatch') again()
+      let got = ''
+      socket.on('data', (chunk) => {
+        got += chunk
+      })
+      await eventually(() => expect(peers.length).toBe(2))
+      open()
+      await settled
+      await quiet()
+      socket.write('new')
+      await eventually(() => expect(got).toBe('new'))
+      expect([socket.destroyed, socket.writableEnded]).toEqual([false, false])
+    },
+  )
+
+  it('gets no bytes of its last session back', async () => {
+    const { initiator, responder } = pair()
+    const frames = Array.from({ length: 100 }, () => wireOf(initiator, { messageType: 1 }, Buffer.alloc(2000)))
+    const peers: Socket[] = []
+    const server = createServer((peer) => peers.push(kept(peer)))
+    const port = await listening(server)
+    const socket = kept(new Socket())
+    socket.connect(port, '127.0.0.1')
+    await eventually(() => expect(peers.length).toBe(1))
+    // More than the session takes at a time.
+    socket.unshift(Buffer.concat(frames))
+    let batches = 0
+    responder.attach(socket, async () => {
+      batches++
+      socket.destroy()
+      socket.connect(port, '127.0.0.1')
+    })
+    await eventually(() => expect(peers.length).toBe(2))
+    await responder.closed
+    let got = ''
+    socket.on('data', (chunk: Buffer) => {
+      got += chunk.toString('latin1')
+    })
+    peers[1]!.write('new')
+    await eventually(() => expect(got).not.toBe(''))
+    expect([batches, got]).toEqual([1, 'new'])
   })
 
   it('takes a session for the new connection', async () => {

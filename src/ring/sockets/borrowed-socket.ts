@@ -106,7 +106,8 @@ export class BorrowedSocket {
         this.#leave()
       }
     }
-    socket._destroy = watching
+    // Without that, the settings are restored at the close.
+    if (!Reflect.defineProperty(socket, '_destroy', { value: watching, configurable: true, writable: true })) return
     this.#unwatch = () => {
       if (socket._destroy !== watching) return
       if (before === undefined) Reflect.deleteProperty(socket, '_destroy')

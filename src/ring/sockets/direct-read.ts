@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { bufferOf, lengthOf, offsetOf } from '../../support/bytes.js'
 import { callSafely } from '../../support/thrown.js'
 import { hasRead } from './latest-reader.js'
 import { symbolOf } from './socket-symbols.js'
@@ -19,7 +20,9 @@ export interface DirectRead {
   restore(): void
 }
 
-type Internals = Record<symbol, unknown> & { _handle?: { useUserBuffer?: (memory: unknown) => void } }
+type Internals = Record<symbol, unknown> & {
+  _handle?: { useUserBuffer?: (memory: unknown) => void; readStop?: () => void }
+}
 
 /**
  * Makes `socket` read into `target` instead of memory that Node makes for every read. Returns null,
@@ -44,17 +47,31 @@ export function readDirectly(socket: Socket, target: DirectTarget): DirectRead |
     })
     return more
   }
-  internals[generator] = (): Uint8Array => target.next()
+  let aimed: Uint8Array | null = null
+  internals[generator] = (): Uint8Array => {
+    aimed = target.next()
+    return aimed
+  }
   const aim = (): void => {
-    internals[buffer] = target.next()
-    internals._handle?.useUserBuffer?.(internals[buffer])
+    const memory = target.next()
+    // Node keeps some memory for every call until the socket is closed, and most calls would change nothing.
+    if (aimed !== null && isSamePlace(aimed, memory)) return
+    aimed = memory
+    internals[buffer] = memory
+    internals._handle?.useUserBuffer?.(memory)
   }
   aim()
   // Otherwise the socket's next connection would read into `target`, too.
   const restore = (): void => {
     for (const [symbol, value] of before) internals[symbol] = value
+    // A `_destroy()` of the user's own may leave the handle open. It must not read into memory that is freed soon.
+    if (socket.destroyed) internals._handle?.readStop?.()
   }
   return { aim, restore }
+}
+
+function isSamePlace(a: Uint8Array, b: Uint8Array): boolean {
+  return bufferOf(a) === bufferOf(b) && offsetOf(a) === offsetOf(b) && lengthOf(a) === lengthOf(b)
 }
 
 /** Returns whether `readDirectly()` would succeed. */

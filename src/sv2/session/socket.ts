@@ -256,6 +256,7 @@ export class SessionSocket {
     let rest = chunk
     while (rest.length > 0) {
       if (this.#holds > 0) {
+        if (this.#isOver) return
         // Other code may have resumed the socket, and then the rest would come again and again.
         this.#socket.pause()
         this.#socket.unshift(rest)
