@@ -32,6 +32,9 @@ export interface AttachOptions {
  */
 const DIRECT = 131_072
 
+/** Reads that a reader has in turn while others wait for the reserve of their budget. Each turn costs all of them a pause. */
+const READS_A_TURN = 4
+
 /** Reads a socket with a reader: see `FrameReader.attach()`. */
 export async function attach(
   core: ReaderCore,
@@ -88,6 +91,8 @@ class Attachment implements LandingUser {
   #over = false
   #failure: Failure | null = null
   #timer: Timer | null = null
+  /** Reads since the last wait for the reserve. */
+  #reads = 0
   /** Whether the next bytes go into the memory of the unfinished frame. */
   #direct = false
   #stopListening = (): void => {}
@@ -243,6 +248,7 @@ class Attachment implements LandingUser {
 
   /** Passes on what a call gives. */
   #deliver(receive: () => FramedBatch): void {
+    this.#reads++
     let batch: FramedBatch
     try {
       batch = receive()
@@ -304,7 +310,8 @@ class Attachment implements LandingUser {
     purse.shrinkTo(needed)
     const reserve = this.#reserve!
     reserve.refill()
-    if (!reserve.ready && this.#secured <= 0 && this.#holds === 0) this.#waitForLanding()
+    if (this.#secured > 0 || this.#holds > 0) return
+    if (!reserve.ready || (this.#reads >= READS_A_TURN && reserve.isAwaited)) this.#waitForLanding()
   }
 
   /** Returns the bytes that the purse must have before the next read: all of a frame that has begun, so that it can always be finished. */
@@ -316,6 +323,7 @@ class Attachment implements LandingUser {
 
   /** Reads on when the reserve is there. */
   #waitForLanding(): void {
+    this.#reads = 0
     this.#hold()
     this.#reserve!.wait(this)
   }

@@ -53,6 +53,11 @@ export class LandingReserve {
     return this.#grant.reservation !== null
   }
 
+  /** Whether users wait. One that has had its turn then waits behind them, or it would always be faster: its next bytes have come by now. */
+  get isAwaited(): boolean {
+    return this.#waiting.size > 0
+  }
+
   join(user: LandingUser): void {
     this.#users.add(user)
     this.refill()
