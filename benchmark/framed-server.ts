@@ -30,13 +30,13 @@ const CLIENTS = 100
 /** Frames that each client has under way. */
 const WINDOW = 16
 /** Rounds until a server is as fast as it will be: V8 compiles its code again and again for a second. */
-const WARM_UP_ROUNDS = 12
+const WARM_UP_ROUNDS = 10
 /** Many short rounds beside one another: this machine may be half as fast a second later. */
-const ROUNDS = 21
+const ROUNDS = 15
 const LATENCY_ROUNDS = 7
 /** Time in which a round sends frames, and one that measures latencies. */
 const MILLISECONDS = 100
-const LATENCY_MILLISECONDS = 150
+const LATENCY_MILLISECONDS = 100
 /** Share of the slowest server's throughput at which latencies are measured. */
 const LOAD = 0.8
 /** How often frames are sent then. */

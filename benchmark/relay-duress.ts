@@ -22,6 +22,10 @@ import { median } from './statistics.js'
 const KIB = 1024
 /** Share of a long run that a report has time for. */
 const SHARE = FOR_REPORT ? 0.1 : 1
+/** Time after which a connection on which nothing moves has given back its buffers. */
+const SETTLE_MS = FOR_REPORT ? 2500 : 5000
+/** Time for which miners are watched before and after an attack. */
+const QUIET_SECONDS = FOR_REPORT ? 3 : 5
 const keys = generateAuthorityKeypair()
 /** Addresses that clients come from. */
 const ADDRESSES = { miners: '127.0.0.1', attackers: '127.0.0.2' }
@@ -133,7 +137,7 @@ async function idle(scene: Scene): Promise<void> {
     await scene.miners({ do: 'connect', count: count - connected, paceMs: -1 })
     connected = count
     // The relay notices that connections are idle.
-    await sleep(5000)
+    await sleep(SETTLE_MS)
     const after = await scene.report()
     assert.equal(after.stats.connections, 100 + count)
     const each = (from: number, to: number): number => (to - from) / count / KIB
@@ -197,7 +201,7 @@ async function attacked(scene: Scene): Promise<void> {
   await scene.miners({ do: 'connect', count: 200, paceMs: 100 })
   // Their code is compiled by then.
   await sleep(3000)
-  const quiet = [await scene.p99(5)]
+  const quiet = [await scene.p99(QUIET_SECONDS)]
   const beside = FOR_REPORT ? null : await besideAttacked(scene, seconds)
   attacking.send(scene.port)
   let most = 0
@@ -211,7 +215,7 @@ async function attacked(scene: Scene): Promise<void> {
   attacking.kill()
   const { refused } = (await scene.report()).stats
   await sleep(1000)
-  quiet.push(await scene.p99(5))
+  quiet.push(await scene.p99(QUIET_SECONDS))
   assert.deepEqual({ closed, wrong }, { closed: 0, wrong: 0 })
   for (const reason of ['handshakeTimeout', 'foreign', 'slowFrame', 'cutFrame', 'frameRate', 'slowReader'] as const) {
     assert.ok(refused[reason] > 0, `no attack was counted as ${reason}`)
