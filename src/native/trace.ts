@@ -42,8 +42,8 @@ const OWN_FRAMES = 20
 /** Set while something runs on behalf of a call that was made before: the stack of that call. */
 let earlier: string | null = null
 
-/** Returns the stack of the call into framepool, without framepool's own frames. */
-function callerStack(): string {
+/** Returns the stack of the call into framepool, without framepool's own frames. `Error.prepareStackTrace` of the user runs in it. */
+export function callerStack(): string {
   if (earlier !== null) return earlier
   const limit = Error.stackTraceLimit
   // Fails without an error where a script has frozen `Error`.
@@ -75,11 +75,16 @@ let watching = false
 let timer: Timer | null = null
 
 /**
- * Keeps the stack of the call that acquires `object`. If the object is collected before `untrace()`, `giveBack` is called with
+ * Keeps `stack`, that of the call that acquires `object`. If the object is collected before `untrace()`, `giveBack` is called with
  * `handle`, and the process emits a warning with that stack.
  */
-export function trace(object: object, kind: ObjectKind, handle: Handle, giveBack: GiveBack): void {
-  const stack = callerStack()
+export function trace(
+  object: object,
+  kind: ObjectKind,
+  handle: Handle,
+  giveBack: GiveBack,
+  stack: string = callerStack(),
+): void {
   traceObject(kind, handle, stack)
   traces.register(object, { kind, stack, handle, giveBack }, object)
   if (watching) return

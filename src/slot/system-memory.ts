@@ -36,14 +36,22 @@ export class SystemMemory implements GrowingMemory {
 
   writable(length: number): Uint8Array {
     const message = this.#message
+    // It may run code of the user, which may use this buffer. Nothing has begun by then.
+    if (message.handle === null) this.beginning()
     const isNew = message.handle === null
     growSystemMessage(message, length)
     const handle = message.handle!
     if (message.moved) this.#shown = new ShownMemory(() => systemMessageView(handle))
     if (isNew) this.begun(handle)
     const before = this.length
-    this.length = before + length
-    return this.pending(before, length)
+    try {
+      const view = this.pending(before, length)
+      this.length = before + length
+      return view
+    } catch (error) {
+      truncateSystemMessage(handle, 0, before)
+      throw error
+    }
   }
 
   pending(from: number, length: number): Uint8Array {
@@ -83,7 +91,10 @@ export class SystemMemory implements GrowingMemory {
     whenCollected(this, message, abandonPending)
   }
 
-  /** Notes that a message was begun, in the memory that `handle` names. */
+  /** Notes that a message is to begin. */
+  protected beginning(): void {}
+
+  /** Notes that a message was begun, in the memory that `handle` names. It must not run code of the user. */
   protected begun(_handle: Handle): void {}
 
   /** Notes that the message was taken. */
