@@ -23,16 +23,16 @@ it('code that runs in a debug stack trace may take the message that begins', () 
         acts = false
         buffer.write(Buffer.from('inner'))
         taken.push(buffer.getDataOwned())
-        buffer.write(Buffer.from('more'))
+        buffer.write(Buffer.from('more '))
       }
       return String(error)
     }
     buffer.write(Buffer.from('outer'))
-    assert.equal(buffer.length, 9)
-    assert.equal(Buffer.from(buffer.bytes).toString(), 'moreouter')
+    assert.equal(buffer.length, 10)
+    assert.equal(Buffer.from(buffer.bytes).toString(), 'more outer')
     buffer.write(Buffer.from('!'))
     taken.push(buffer.getDataOwned())
-    assert.deepEqual(taken.map((slice) => Buffer.from(slice.bytes).toString()), ['inner', 'moreouter!'])
+    assert.deepEqual(taken.map((slice) => Buffer.from(slice.bytes).toString()), ['inner', 'more outer!'])
     for (const slice of taken) slice.release()
     Error.prepareStackTrace = () => { throw new Error('mine') }
     assert.throws(() => buffer.write(Buffer.from('lost')))
