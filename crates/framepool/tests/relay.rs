@@ -5,33 +5,16 @@ mod sv2_support;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::num::NonZeroUsize;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use framepool::relay::{Cause, Command, Hooks, Limits, Operation, Record, Relay, RelayOptions, Threads};
+use framepool::relay::{Cause, Command, Hooks, Operation, Record, Relay, RelayOptions};
 use framepool::sv2::{FrameHeader, Session, State, generate_authority_keypair};
-use sv2_support::{Owned, drain, frame, options, receive, rng};
+use sv2_support::{Owned, drain, frame, options, receive, relay_options, rng};
 
 /// Far longer than any step takes.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-fn relay_options(upstream: SocketAddr, threads: usize) -> RelayOptions {
-    let (public_key, secret_key) = generate_authority_keypair();
-    RelayOptions {
-        threads: Threads::Number(NonZeroUsize::new(threads).expect("a number")),
-        upstream: vec![upstream],
-        upstream_key: None,
-        public_key,
-        secret_key,
-        certificate_validity: Duration::from_hours(1),
-        session: options(),
-        hooks: Hooks::None,
-        limits: Limits::default(),
-        has_memory: || true,
-    }
-}
 
 fn start(options: RelayOptions) -> Relay {
     Relay::start(options, &["127.0.0.1:0".parse().expect("an address")]).expect("a port is free")

@@ -6,16 +6,14 @@ mod sv2_support;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::net::TcpStream;
-use std::num::NonZeroUsize;
 use std::ptr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use framepool::relay::{Hooks, Limits, Reason, Record, Relay, RelayOptions, RelayStats, Threads};
-use framepool::sv2::generate_authority_keypair;
-use sv2_support::options;
+use framepool::relay::{Reason, Record, Relay, RelayOptions, RelayStats};
+use sv2_support::relay_options;
 
 thread_local! {
     /// Whether this thread gets all memory: the test's own, which must be able to tell what is wrong.
@@ -85,18 +83,9 @@ fn wait_until(relay: &Relay, what: &str, holds: impl Fn(&RelayStats) -> bool) ->
 
 /// Starts a relay with one thread, and returns once the thread runs.
 fn start() -> (Relay, Vec<TcpStream>) {
-    let (public_key, secret_key) = generate_authority_keypair();
     let options = RelayOptions {
-        threads: Threads::Number(NonZeroUsize::MIN),
-        upstream: vec!["127.0.0.1:9".parse().expect("an address")],
-        upstream_key: None,
-        public_key,
-        secret_key,
-        certificate_validity: Duration::from_hours(1),
-        session: options(),
-        hooks: Hooks::None,
-        limits: Limits::default(),
         has_memory: || HAS_MEMORY.load(Ordering::Relaxed),
+        ..relay_options("127.0.0.1:9".parse().expect("an address"), 1)
     };
     let relay = Relay::start(options, &["127.0.0.1:0".parse().expect("an address")]).expect("a port is free");
     let clients = vec![TcpStream::connect(relay.address()).expect("a connection")];

@@ -42,7 +42,7 @@ const SHARE: u32 = 4;
 /// run.
 const WAITING: usize = 8;
 
-/// Time for which accepting pauses when descriptors have run out, or too many records wait.
+/// Time for which accepting pauses when descriptors or memory have run out, or too many records wait.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Names a link on this worker, or what was there before it.

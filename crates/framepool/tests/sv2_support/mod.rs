@@ -1,10 +1,13 @@
 //! Code that the tests of sessions share.
 #![allow(dead_code, reason = "each test file is a crate of its own and uses its own part of this")]
 
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use buffer_sv2::{AeadBuffer, Buffer, BufferFromSystemMemory};
-use framepool::sv2::{Batch, Error, FrameHeader, Options, Session, State};
+use framepool::relay::{Hooks, Limits, RelayOptions, Threads};
+use framepool::sv2::{Batch, Error, FrameHeader, Options, Session, State, generate_authority_keypair};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 
@@ -42,6 +45,23 @@ pub(crate) fn initiator() -> Session {
 
 pub(crate) fn responder() -> Session {
     Session::responder(options(), PUBLIC, SECRET, HOUR).expect("the keys are good")
+}
+
+/// Returns options of a relay with keys of its own.
+pub(crate) fn relay_options(upstream: SocketAddr, threads: usize) -> RelayOptions {
+    let (public_key, secret_key) = generate_authority_keypair();
+    RelayOptions {
+        threads: Threads::Number(NonZeroUsize::new(threads).expect("a number")),
+        upstream: vec![upstream],
+        upstream_key: None,
+        public_key,
+        secret_key,
+        certificate_validity: Duration::from_hours(1),
+        session: options(),
+        hooks: Hooks::None,
+        limits: Limits::default(),
+        has_memory: || true,
+    }
 }
 
 /// Makes an initiator and a responder after their handshake.
