@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
+import { delimiter, dirname, join, relative } from 'node:path'
 import { root } from './setup.mjs'
 import { showOutput } from './show-output.mjs'
 
@@ -34,34 +34,51 @@ export function vitest(name, node, files = []) {
     args: [program, 'run', ...files, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
     env: { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` },
     count: () => {
-      const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8'))
+      const { numPassedTests, numFailedTests, testResults } = JSON.parse(readFileSync(report, 'utf8'))
       rmSync(report)
-      return [numPassedTests, numFailedTests]
+      const failures = testResults.flatMap(({ name: path, assertionResults }) =>
+        assertionResults
+          .filter(({ status }) => status === 'failed')
+          .map(({ fullName, failureMessages }) =>
+            [`${relative(root, path)}: ${fullName}`, ...failureMessages].join('\n'),
+          ),
+      )
+      return [numPassedTests, numFailedTests, failures]
     },
   }
 }
 
-/** Runs stages one after another, and ends this process with a line that counts what passed and failed, these included. */
+/** Lines that the last report shows of each failure. */
+const LINES_SHOWN = 20
+
+/**
+ * Runs stages one after another, and ends this process with a line that counts what passed and failed, these included. Before that
+ * line it tells again what failed: of a long run often only the end is kept.
+ */
 export async function runAll(stages, passed = 0, failed = 0) {
+  const failures = []
   for (const stage of stages) {
     const result = await run(stage)
     passed += result.passed
     failed += result.failed
+    failures.push(...result.failures)
   }
+  if (failures.length > 0) console.log('\n── Failed ──')
+  for (const failure of failures) console.log(`\n${failure.split('\n').slice(0, LINES_SHOWN).join('\n')}`)
   console.log(`\n${passed} passed, ${failed} failed`)
   process.exit(failed === 0 ? 0 : 1)
 }
 
 /**
- * Runs a command, shows its output, and returns the numbers of its tests that passed and failed. `count` reads the numbers from
- * the output. A stage without `count` is one check.
+ * Runs a command, shows its output, and returns the numbers of its tests that passed and failed, and what failed. `count` reads
+ * these from the output. A stage without `count` is one check.
  */
 export async function run({ name, command, args, env, count }) {
   console.log(`\n── ${name} ──`)
   const { ok, output } = await show(command, args, env)
-  let [passed, failed] = [ok ? 1 : 0, 0]
+  let [passed, failed, failures = []] = [ok ? 1 : 0, 0]
   try {
-    if (count) [passed, failed] = count(output)
+    if (count) [passed, failed, failures = []] = count(output)
   } catch (error) {
     console.error(`framepool: no count of ${name}: ${error.message}`)
     passed = 0
@@ -70,11 +87,13 @@ export async function run({ name, command, args, env, count }) {
   if (!ok) {
     console.error(`framepool: ${name} failed`)
     failed = Math.max(failed, 1)
+    if (failures.length === 0) failures = [name]
   } else if (passed === 0) {
     console.error(`framepool: ${name} ran no test`)
     failed++
+    failures = [`${name} ran no test`]
   }
-  return { passed, failed }
+  return { passed, failed, failures }
 }
 
 function show(command, args, env) {

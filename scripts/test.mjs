@@ -24,12 +24,18 @@ const stages = [
 
 function countCargo(output) {
   const results = [...output.matchAll(/^test result: \w+\. (\d+) passed; (\d+) failed/gm)]
-  return results.reduce(([passed, failed], [, p, f]) => [passed + Number(p), failed + Number(f)], [0, 0])
+  const [passed, failed] = results.reduce(
+    ([p, f], [, passes, fails]) => [p + Number(passes), f + Number(fails)],
+    [0, 0],
+  )
+  const failures = [...output.matchAll(/^---- (\S+) stdout ----\n(?:.*\n)*?(?=\n)/gm)].map(([text]) => text)
+  return [passed, failed, failures]
 }
 
 function countAva(output) {
   const count = (verb) => Number(output.match(new RegExp(`(\\d+) tests? ${verb}`))?.[1] ?? 0)
-  return [count('passed'), count('failed')]
+  const failures = [...output.matchAll(/^ *✘ \[fail\]: (.+)$/gm)].map(([, name]) => `Package: ${name}`)
+  return [count('passed'), count('failed'), failures]
 }
 
 const contents = () => generated.map((path) => (existsSync(path) ? readFileSync(path, 'utf8') : ''))

@@ -28,7 +28,7 @@ export class Frames extends Subject {
       },
     }
     const options = { maxFrameLength: MOST, ...layout }
-    pool?.makeRoom()
+    if (pool) world.run(pool, 'makeRoom')
     const reader = FrameReader[kind]({
       ...options,
       ...(kind === 'withHeader' ? header : {}),
@@ -135,7 +135,7 @@ export class Frames extends Subject {
 
   receive() {
     const { random } = this.world
-    if (this.#pool && random.below(4) > 0) this.#pool.makeRoom()
+    if (this.#pool && random.below(4) > 0) this.world.run(this.#pool, 'makeRoom')
     const length = lengthOf(this.#wire)
     const count = random.oneIn(2) ? length : random.below(length + 1)
     const chunk = copied(part(this.#wire, 0, count))

@@ -2,6 +2,7 @@ import { SliceHolder } from './holders.js'
 import { bytesOf, copied, filled, joined, lengthOf, part, same } from './intrinsics.js'
 import { size, source } from './sources.js'
 import { Subject } from './subject.js'
+import { HUGE } from './world.js'
 
 /** A slot pool or a system memory buffer, and the bytes of its pending message. */
 export class Growing extends Subject {
@@ -88,6 +89,7 @@ export class Growing extends Subject {
   owned() {
     if (this.world.count(SliceHolder) > 12) return
     const slice = this.buffer.getDataOwned()
+    if (slice.length > HUGE) return slice.release()
     const holder = this.world.add(new SliceHolder(this.world, slice, this.disturbed ? null : this.#pending))
     // Any interference with the message also hit the slice.
     holder.excused = this.excused
@@ -125,6 +127,7 @@ export class Growing extends Subject {
 
   resync() {
     const { buffer } = this
+    if (buffer.length > HUGE) buffer.getDataOwned().release()
     this.#pending = copied(buffer.getDataByRef(buffer.length))
     this.#hidden = lengthOf(this.#pending) - lengthOf(buffer.bytes)
   }

@@ -1,6 +1,7 @@
 import { copied, difference, filled, lengthOf, same } from './intrinsics.js'
 import { size, source } from './sources.js'
 import { Subject } from './subject.js'
+import { HUGE } from './world.js'
 
 const DEBUG = process.env.FRAMEPOOL_DEBUG === '1'
 /** Most views that a holder remembers. */
@@ -65,6 +66,11 @@ export class Holder extends Subject {
   }
 
   resync() {
+    if (this.object.length > HUGE) {
+      this.world.drop(this)
+      this.object.release()
+      return
+    }
     try {
       this.content = copied(this.object.bytes)
     } catch (error) {

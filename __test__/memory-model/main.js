@@ -29,7 +29,6 @@ import { World } from './world.js'
 const STEPS = 1500
 /** A round takes this many steps even if the time is over, so that a run on a slow machine shows something, too. */
 const LEAST_STEPS = 500
-const MOST_FINDINGS = 10
 /** Kinds of subjects, and the most that may live of each. */
 const POPULATION = [
   [GrowingPool, 2],
@@ -79,7 +78,7 @@ async function round(roundSeed) {
   // With fewer kinds, each pair of kinds meets more often.
   const population = POPULATION.filter(() => random.below(3) > 0)
   for (const kind of population) seen.add(kind)
-  for (let step = 0; step < STEPS && world.findings.size < MOST_FINDINGS; step++) {
+  for (let step = 0; step < STEPS && world.findings.size === 0; step++) {
     if (population.length === 0 || (step >= LEAST_STEPS && performance.now() >= end)) break
     const [Kind, most] = random.pick(population)
     if (world.has(Kind.name) && world.count(Kind) < most) make(world, Kind)

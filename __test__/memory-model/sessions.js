@@ -20,7 +20,7 @@ export class Sessions extends Subject {
       output.read(wire)
       return wire
     }
-    pool?.makeRoom()
+    if (pool) world.run(pool, 'makeRoom')
     try {
       server.receive(all(client))
       client.receive(all(server))
@@ -141,7 +141,7 @@ export class Sessions extends Subject {
 
   #receive(from, to, all) {
     const { random } = this.world
-    if (to === this.#ends[1] && this.#pool && random.below(4) > 0) this.#pool.makeRoom()
+    if (to === this.#ends[1] && this.#pool && random.below(4) > 0) this.world.run(this.#pool, 'makeRoom')
     const length = lengthOf(from.wire)
     const chunk = copied(part(from.wire, 0, all ? length : random.below(length + 1)))
     const batch = to.session.receive(chunk)

@@ -6,6 +6,8 @@ import { withHook, withoutHook } from './patches.js'
 
 /** Most calls inside each other. */
 const MOST_DEPTH = 3
+/** Messages and slices above this many bytes come from lengths that scripts invent. Copies of them would take all memory. */
+export const HUGE = 2 ** 27
 /** False on Node 24 and 26, which crash at exit if a live external ArrayBuffer was marked. */
 const CAN_MARK = !/^v2[46]\./.test(process.version)
 /** Makers of the values that scripts throw. */
@@ -116,7 +118,7 @@ export class World {
       const subject = random.pick(this.subjects)
       const name = random.pick(subject.operations)
       if (subject.later.includes(name)) await this.#runLater(subject, name)
-      else this.#inCircumstances(() => this.#run(subject, name))
+      else this.#inCircumstances(() => this.run(subject, name))
     }
     // Streams and messages deliver between two steps.
     await null
@@ -128,10 +130,11 @@ export class World {
     if (this.#depth >= MOST_DEPTH || this.subjects.length === 0) return
     const subject = this.random.pick(this.subjects)
     const names = subject.operations.filter((name) => !subject.later.includes(name))
-    if (names.length > 0) this.#run(subject, this.random.pick(names))
+    if (names.length > 0) this.run(subject, this.random.pick(names))
   }
 
-  #run(subject, name) {
+  /** Runs an operation, also within another one. */
+  run(subject, name) {
     const label = `${subject.constructor.name}.${name}`
     if (!this.has(label) || (this.#failing && !this.has(`failing ${label}`))) return
     this.note(label)

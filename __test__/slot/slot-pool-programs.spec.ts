@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { adopt, type Slice, SlotPool, type SlotPoolStats } from '../../index.js'
+import { adopt, type FramePoolError, type Slice, SlotPool, type SlotPoolStats } from '../../index.js'
 import { DEBUG } from '../support/debug-mode.js'
 import { detachByStream } from '../support/detach.js'
 import { Random } from '../support/random.js'
@@ -14,6 +14,8 @@ type Step =
 
 interface Program {
   readonly capacity: number
+  /** Most bytes of its messages on the heap. Calls that need more are refused. */
+  readonly heapLimit: number | undefined
   readonly steps: readonly Step[]
 }
 
@@ -36,7 +38,7 @@ function randomProgram(random: Random): Program {
     if (roll < 42) return { op: 'move', part }
     return roll < 70 ? { op: 'getDataOwned' } : { op: 'release', part }
   })
-  return { capacity, steps }
+  return { capacity, heapLimit: pick(undefined, undefined, 1, longest, 3 * longest), steps }
 }
 
 /** A slice and its expected bytes. */
@@ -53,6 +55,7 @@ class Run {
   readonly places: string[] = []
   readonly #pool: SlotPool
   readonly #capacity: number
+  readonly #limited: boolean
   readonly #alive: Held[] = []
   #lastReleased: Slice | null = null
   #pending: number[] = []
@@ -65,9 +68,10 @@ class Run {
   #beganAnew = false
   #nextByte = 0
 
-  constructor(capacity: number) {
+  constructor({ capacity, heapLimit }: Program) {
     this.#capacity = capacity
-    this.#pool = new SlotPool(capacity)
+    this.#limited = heapLimit !== undefined
+    this.#pool = new SlotPool(capacity, heapLimit === undefined ? {} : { heapLimit })
   }
 
   /** Runs one step, then checks every byte that is held. The checks report nothing to the pool. */
@@ -79,24 +83,32 @@ class Run {
         const { length } = step
         // The pool may learn late that a slice which left it was released.
         const empty = this.#inSlots().length === 0 && !this.#left
-        this.#beganAnew = this.#fresh && empty && length > 0 && length <= this.#capacity
-        const view = pool.getWritable(length)
-        must(view.length === length, 'the view is as long as asked')
-        must(!this.#beganAnew || view.byteOffset === 0, 'with nothing alive the pool begins at 0')
-        view.set(this.#newBytes(length))
-        if (length > 0) this.places.push(`view ${view.byteOffset}`)
+        const fits = length > 0 && length <= this.#capacity
+        this.#append(this.#newBytes(length), (bytes) => {
+          const view = pool.getWritable(length)
+          this.#beganAnew = this.#fresh && empty && fits
+          must(view.length === length, 'the view is as long as asked')
+          must(!this.#beganAnew || view.byteOffset === 0, 'with nothing alive the pool begins at 0')
+          view.set(bytes)
+          if (length > 0) this.places.push(`view ${view.byteOffset}`)
+        })
         break
       }
       case 'write':
-        must(pool.write(this.#newBytes(step.length)) === step.length, 'all of it is written')
+        this.#append(this.#newBytes(step.length), (bytes) => {
+          must(pool.write(bytes) === step.length, 'all of it is written')
+        })
         break
       case 'extendFromSlice':
-        pool.extendFromSlice(this.#newBytes(step.length))
+        this.#append(this.#newBytes(step.length), (bytes) => {
+          pool.extendFromSlice(bytes)
+        })
         break
       case 'writeOwn': {
         const count = share(step.part, this.#pending.length)
-        pool.writeAll(pool.getDataByRef(count))
-        this.#pending.push(...this.#pending.slice(0, count))
+        this.#append(Uint8Array.from(this.#pending.slice(0, count)), () => {
+          pool.writeAll(pool.getDataByRef(count))
+        })
         break
       }
       case 'truncate': {
@@ -171,10 +183,20 @@ class Run {
   }
 
   #newBytes(length: number): Uint8Array {
-    const bytes = Uint8Array.from({ length }, () => this.#nextByte++)
+    return Uint8Array.from({ length }, () => this.#nextByte++)
+  }
+
+  /** Has `call` append bytes. If the heap's limit refuses them, nothing may have changed. */
+  #append(bytes: Uint8Array, call: (bytes: Uint8Array) => void): void {
+    try {
+      call(bytes)
+    } catch (error) {
+      if (!this.#limited || (error as FramePoolError).code !== 'ERR_MEMORY_LIMIT') throw error
+      this.places.push('refused')
+      return
+    }
     this.#pending.push(...bytes)
-    this.#fresh &&= length === 0
-    return bytes
+    this.#fresh &&= bytes.length === 0
   }
 
   /** Returns the slices in the pool's memory, by slot. */
@@ -235,9 +257,9 @@ describe('SlotPool under random programs', () => {
 
   it('keeps every byte that is held, and reports its true state', () => {
     const modes = { back: 0, front: 0, alloc: 0 }
-    for (const { capacity, steps } of programs) {
-      const run = new Run(capacity)
-      for (const step of steps) {
+    for (const program of programs) {
+      const run = new Run(program)
+      for (const step of program.steps) {
         run.do(step)
         if (random.below(4) === 0) modes[run.report().mode]++
       }
@@ -248,12 +270,12 @@ describe('SlotPool under random programs', () => {
   })
 
   it('does the same with and without predictions', () => {
-    for (const { capacity, steps: all } of programs) {
+    for (const program of programs) {
       // A pool learns of returned slices when it is called, so steps that move a slice are left out.
-      const steps = all.filter(({ op }) => op !== 'move')
-      const predicting = new Run(capacity)
-      const asking = new Run(capacity)
-      const glimpsing = new Run(capacity)
+      const steps = program.steps.filter(({ op }) => op !== 'move')
+      const predicting = new Run(program)
+      const asking = new Run(program)
+      const glimpsing = new Run(program)
       const glimpse = random.below(steps.length)
       for (const [index, step] of steps.entries()) {
         predicting.do(step)

@@ -11,6 +11,47 @@ it.each(THROWN)('%s, thrown by a getter of the options of a pool, makes no pool'
   expect(inspect().length).toBe(before)
 })
 
+it.each([
+  ['a message that begins alone', 0, 0, 5],
+  ['a message that begins behind a slice', 10, 0, 5],
+  ['a message that grows', 0, 5, 5],
+  ['a message that grows behind a slice', 10, 5, 5],
+  ['a message that begins on the heap', 0, 0, 100],
+  ['a message that grows on the heap', 0, 100, 500],
+  ['a message that moves to the heap', 10, 5, 100],
+  ['a message that begins in front of a slice', -10, 0, 8],
+])('%s has not grown if a script keeps its bytes from being shown', (_, taken, written, added) => {
+  const pool = new SlotPool(64)
+  const slices = [Math.abs(taken), 50]
+    .filter(() => taken !== 0)
+    .map((length) => pool.write(new Uint8Array(length)) && pool.getDataOwned())
+  if (taken > 0) slices.pop()!.release()
+  if (taken < 0) slices.shift()!.release()
+  pool.write(new Uint8Array(written).fill(1))
+  const own = globalThis.Uint8Array
+  globalThis.Uint8Array = class extends own {
+    constructor() {
+      super()
+      throw new Error('mine')
+    }
+  } as Uint8ArrayConstructor
+  try {
+    expect(() => pool.getWritable(added)).toThrow('mine')
+  } finally {
+    globalThis.Uint8Array = own
+  }
+  expect(pool.length).toBe(written)
+  pool.write(new Uint8Array(added).fill(2))
+  const bytes = [...Array(written).fill(1), ...Array(added).fill(2)]
+  expect([...pool.bytes]).toEqual(bytes)
+  const slice = pool.getDataOwned()
+  expect([...slice.bytes]).toEqual(bytes)
+  expect(slice.slot === null).toBe(written + added > 50)
+  for (const each of [...slices, slice]) each.release()
+  expect(pool.stats().liveSlices).toBe(0)
+  pool.close()
+})
+
 it('code that runs in a debug stack trace may take the message that begins', () => {
   const program = `
     import { strict as assert } from 'node:assert'

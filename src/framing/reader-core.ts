@@ -172,8 +172,9 @@ export class ReaderCore {
     frameRoom(this.#handle, least, room)
     if (room.length === 0) return null
     if (this.#memory === null || room.moved) this.#memory = new ShownMemory(() => frameMemory(this.#handle))
+    const view = this.#memory.view(room.offset, room.length)
     this.lent = true
-    return this.#memory.view(room.offset, room.length)
+    return view
   }
 
   /** Takes in `count` bytes that have come into the memory that `room()` returned. */

@@ -84,8 +84,9 @@ export class GuardedSlotMemory extends SlotMemory {
     untrace(this)
   }
 
-  /** Ends the views of the pending bytes, which are valid until the next call. Slices have other memory. */
+  /** Ends the views of the pending bytes, which are valid until the next call. Slices have other memory. Throws once the pool is closed. */
   #hideViews(): void {
+    this.checkOpen()
     concealSlotPool(this.owner)
   }
 }

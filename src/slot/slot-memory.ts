@@ -179,20 +179,23 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
     }
     // This does not hold if the slices before these bytes are gone: the pool then starts again, and places the bytes elsewhere.
     if (!backlog.fits(written + length) || (this.#live === 0 && backlog.startSlot !== 0)) return this.ask(length)
+    const view = this.view(backlog.start + written, length, 0)
     backlog.written = written + length
-    return this.view(backlog.start + written, length, 0)
+    return view
   }
 
   #beginAlone(backlog: Backlog, length: number): Uint8Array {
     // Native code would place these bytes behind the slices that were taken, which are gone by now.
     if (backlog.takenCount !== 0 && length !== 0) this.settle()
+    const view = this.#begin(0, length)
     backlog.beginAlone(length)
-    return this.#begin(0, length)
+    return view
   }
 
   #beginBehind(backlog: Backlog, length: number): Uint8Array {
+    const view = this.#begin(backlog.next, length)
     backlog.beginBehind(length)
-    return this.#begin(backlog.start, length)
+    return view
   }
 
   /** Asks native code where a message goes that begins with `length` bytes. */
@@ -207,9 +210,32 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
     }
     this.#caughtUp()
     if (inRegion) return this.#live === 0 ? this.#beginAlone(backlog, length) : this.#beginBehind(backlog, length)
-    this.#known = length
-    this.#heap = new ShownMemory(() => slotPoolHeap(this.owner))
-    return this.pending(0, length)
+    return this.#grown(0, length, new ShownMemory(() => slotPoolHeap(this.owner)))
+  }
+
+  /**
+   * Shows and counts `length` bytes that native code has made writable behind the first `before`. `heap` shows the message if it lies on
+   * the heap. Bytes that cannot be shown are given back.
+   */
+  #grown(before: number, length: number, heap: ShownMemory | null): Uint8Array {
+    const isNew = before === 0 && this.#heap === null
+    this.#heap = heap
+    try {
+      const view = this.pending(before, length)
+      this.#known = before + length
+      return view
+    } catch (error) {
+      if (isNew) this.#discard()
+      else truncateSlot(this.owner, 0, before)
+      throw error
+    }
+  }
+
+  /** Drops the message that native code knows of. */
+  #discard(): void {
+    discardSlot(this.owner)
+    this.#heap = null
+    this.#known = 0
   }
 
   #begin(offset: number, length: number): Uint8Array {
@@ -366,8 +392,7 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
   close(): void {
     if (this.#closed) return
     this.#lodger?.release()
-    if (this.#heap !== null) discardSlot(this.owner)
-    this.#heap = null
+    if (this.#heap !== null) this.#discard()
     this.#closed = true
     this.#backlog.written = 0
     this.#known = 0
@@ -395,14 +420,12 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
       throw error
     }
     this.#caughtUp()
-    this.#known += length
-    if (place.onHeap) {
-      if (this.#heap === null || place.moved) this.#heap = new ShownMemory(() => slotPoolHeap(this.owner))
-    } else {
-      this.#heap = null
+    if (!place.onHeap) {
       this.#backlog.start = place.offset - before
+      return this.#grown(before, length, null)
     }
-    return this.pending(before, length)
+    const known = place.moved ? null : this.#heap
+    return this.#grown(before, length, known ?? new ShownMemory(() => slotPoolHeap(this.owner)))
   }
 
   /** Notes that native code has caught up with the backlog. */

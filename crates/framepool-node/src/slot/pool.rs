@@ -56,11 +56,10 @@ pub(crate) fn find(call: &mut Call<'_>) -> Reply {
     let entry = entry(call.state)?;
     // JavaScript forgets its backlog whether or not the rest fails.
     entry.catch_up(&control)?;
+    let found = allocator::check().and_then(|()| Ok(entry.pool.try_find(control.get(Word::Length) as usize)?));
+    // Also on failure: a message that finds no place has changed the mode, and with it the place of the next one.
     entry.report(&control);
-    allocator::check()?;
-    let place = entry.pool.try_find(control.get(Word::Length) as usize)?;
-    entry.report(&control);
-    control.set(Word::Slot, u32::from(place != Place::Heap));
+    control.set(Word::Slot, u32::from(found? != Place::Heap));
     Ok(None)
 }
 

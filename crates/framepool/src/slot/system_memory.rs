@@ -11,10 +11,18 @@ use crate::shown::{Shown, Sight};
 use super::error::{OutOfMemory, OutOfRange};
 use super::slice::{Slice, reserve};
 
+/// The most that the memory grows to at one time, unless a message needs more, in bytes. Node 20 can show no more at once.
+const MOST: usize = u32::MAX as usize;
+
+/// Returns the size to which memory of `size` bytes grows for a message of `needed` bytes.
+fn grown(size: usize, needed: usize) -> usize {
+    needed.max(size.saturating_mul(2).min(MOST))
+}
+
 /// `buffer_sv2`'s `BufferFromSystemMemory` with checked arguments, growth that can fail, and a start that ends with its
 /// message. Its memory may be shown while a message is being written.
 ///
-/// The memory at least doubles when it grows, and moves. While a message fits, the memory stays in place.
+/// The memory at least doubles when it grows up to 4 GiB, and moves. While a message fits, the memory stays in place.
 #[derive(Debug, Default)]
 pub struct SystemMemory {
     /// Every byte is initialized, including those that are not written yet.
@@ -53,7 +61,7 @@ impl SystemMemory {
         let before = self.len;
         let total = before.checked_add(len).ok_or(OutOfMemory { bytes: usize::MAX })?;
         if total > self.memory.len() {
-            self.grow(total.max(self.memory.len().saturating_mul(2)))?;
+            self.grow(grown(self.memory.len(), total))?;
         }
         self.len = total;
         Ok(&mut self.memory.access()[before..total])
@@ -169,5 +177,20 @@ impl SystemMemory {
     #[expect(clippy::unused_self, reason = "what `traits` asks of both buffers")]
     pub(super) fn no_slice_alive(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_doubles_up_to_what_can_be_shown_at_once() {
+        assert_eq!(grown(0, 10), 10);
+        assert_eq!(grown(16, 17), 32);
+        assert_eq!(grown(16, 100), 100);
+        assert_eq!(grown(3 << 30, (3 << 30) + 1), MOST);
+        assert_eq!(grown(MOST, MOST + 1), MOST + 1);
+        assert_eq!(grown(usize::MAX, usize::MAX), usize::MAX);
     }
 }
