@@ -1,4 +1,4 @@
-import { PassThrough } from 'node:stream'
+import { Duplex, type DuplexOptions, PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { FramePoolError, FrameReader, FrameWriter, inspect, Slice, SlotPool } from '../../index.js'
 import { codeOf } from '../support/code-of.js'
@@ -6,6 +6,7 @@ import { eventually } from '../support/network.js'
 import { settingsOf } from '../support/socket-kinds.js'
 import { connected } from '../support/sockets.js'
 import { rejection, THROWN, throwing, thrownBy, trap } from '../support/thrown.js'
+import { uncaught } from '../support/uncaught.js'
 
 const options = { maxFrameLength: 100 }
 
@@ -157,4 +158,49 @@ it('a script that uses readers while an error is made changes nothing of a strea
     other[Symbol.dispose]()
     expect([pool.stats().liveSlices, pool.isDroppable]).toEqual([0, true])
   }
+})
+
+describe('attach() of a stream that is no socket', () => {
+  const mine = new Error('mine')
+  const why = new Error('why')
+  const thrower = (): never => {
+    throw mine
+  }
+  const made = (options: DuplexOptions = {}): Duplex =>
+    new Duplex({ read() {}, write: (_, __, done) => done(), ...options }).on('error', () => {})
+  const streams: Record<string, () => Duplex> = {
+    'emits no close': () => made({ emitClose: false }),
+    'has a destroy() that throws': () => Object.assign(made(), { destroy: thrower }),
+    'has a _destroy() that throws': () => made({ destroy: thrower }),
+    'has both, and emits no close': () =>
+      Object.assign(made({ emitClose: false, destroy: thrower }), { destroy: thrower }),
+  }
+  /** What ends the reading, and the causes that the rejection may have. */
+  const endings: Record<string, [end: (stream: Duplex, stop: AbortController) => void, causes: unknown[]]> = {
+    'is destroyed with an error': [(stream) => stream.destroy(why), [why, mine]],
+    'is destroyed': [(stream) => stream.destroy(), [undefined, mine]],
+    'is not wanted any more': [(_, stop) => stop.abort(new Error('the reason', { cause: why })), [why]],
+  }
+  const cases = Object.entries(streams).flatMap(([name, make]) =>
+    Object.entries(endings).map(([ending, [end, causes]]) => ({ name, make, ending, end, causes })),
+  )
+
+  it.each(cases)('rejects when a stream that $name $ending', async ({ make, end, causes }) => {
+    const later = uncaught()
+    const stream = make()
+    const stop = new AbortController()
+    using reader = FrameReader.delimited(options)
+    const reading = rejection(reader.attach(stream, () => {}, { signal: stop.signal }))
+    try {
+      end(stream, stop)
+    } catch (error) {
+      expect(error).toBe(mine)
+    }
+    const { reason } = (await reading) as { reason: Error }
+    expect(causes).toContain(reason.cause)
+    expect(stream.destroyed).toBe(true)
+    await new Promise((resolve) => setImmediate(resolve))
+    for (const event of ['close', 'data', 'end']) expect(stream.listenerCount(event)).toBe(0)
+    expect(later.every((error) => error === mine)).toBe(true)
+  })
 })

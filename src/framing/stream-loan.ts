@@ -1,12 +1,16 @@
 import type { Duplex } from 'node:stream'
+import { guardDestroy, watchMethod } from '../ring/sockets/watch-method.js'
 import { removeListener } from '../support/streams.js'
 import { callSafely } from '../support/thrown.js'
+import { setImmediate } from '../support/timers.js'
 
 /** A stream that is not a socket, and is borrowed until it is closed. */
 export class StreamLoan {
   readonly #stream: Duplex
   readonly #allowHalfOpen: boolean
   readonly #listeners: [event: string, listener: (...args: never[]) => void][] = []
+  #onClosed = (): void => {}
+  #unwatch: (() => void)[] = []
 
   constructor(stream: Duplex) {
     this.#stream = stream
@@ -21,6 +25,27 @@ export class StreamLoan {
   borrow(): void {
     // Otherwise Node ends the sending side with the receiving one, before everything has gone out.
     this.#stream.allowHalfOpen = true
+    this.#unwatch = [guardDestroy(this.#stream, () => this.over), this.#watchClose()]
+  }
+
+  /** Learns of the end of a stream that emits no `close`, too. */
+  #watchClose(): () => void {
+    return watchMethod(this.#stream, '_destroy', (call, [error, callback]) => {
+      // Node emits an `error` first.
+      const over = (): unknown => setImmediate(() => this.#onClosed())
+      try {
+        return call([
+          error,
+          (failure: unknown) => {
+            over()
+            ;(callback as (failure: unknown) => void)(failure)
+          },
+        ])
+      } catch (thrown) {
+        over()
+        throw thrown
+      }
+    })
   }
 
   on(event: string, listener: (...args: never[]) => void): void {
@@ -29,6 +54,7 @@ export class StreamLoan {
   }
 
   onClosed(listener: () => void): void {
+    this.#onClosed = listener
     this.on('close', () => {
       if (this.#stream.destroyed) listener()
     })
@@ -39,6 +65,8 @@ export class StreamLoan {
   }
 
   giveBack(): void {
+    this.#onClosed = () => {}
+    for (const end of this.#unwatch) callSafely(end)
     for (const [event, listener] of this.#listeners) {
       callSafely(() => removeListener(this.#stream, event, listener))
     }

@@ -17,10 +17,16 @@ interface StreamMethods {
   writableLength(this: Duplex): number
 }
 
+/** Methods of all sockets. Those of one socket may be replaced. */
+interface SocketMethods {
+  pause(this: Socket): void
+  _destroy(this: Socket, error: Error | null, callback: () => void): void
+}
+
 let stream: NodeStream | undefined
 let methods: StreamMethods | undefined
 let socketClass: typeof Socket | undefined
-let pause: ((this: Socket) => void) | undefined
+let socketMethods: SocketMethods | undefined
 
 /** Returns what framepool needs of `node:stream`. */
 export function nodeStream(): NodeStream {
@@ -55,10 +61,22 @@ export function isPaused(socket: Socket): boolean {
   return socket.readableFlowing === false && state?.readableListening !== true
 }
 
+function methodsOfSockets(): SocketMethods {
+  if (socketMethods !== undefined) return socketMethods
+  const { pause, _destroy } = process.getBuiltinModule('node:net').Socket.prototype
+  socketMethods = { pause, _destroy }
+  return socketMethods
+}
+
 /** Pauses a socket by the method of all sockets: that of `socket` may be replaced. */
 export function pauseSocket(socket: Socket): void {
-  pause ??= process.getBuiltinModule('node:net').Socket.prototype.pause
-  pause.call(socket)
+  methodsOfSockets().pause.call(socket)
+}
+
+/** Closes the handle of a socket that is being destroyed, if it is still open, by the method of all sockets. `close` follows. */
+export function closeHandle(socket: Socket): void {
+  const { _handle: handle } = socket as unknown as { _handle?: object | null }
+  if (handle != null) methodsOfSockets()._destroy.call(socket, null, () => {})
 }
 
 /** Removes a listener by the method of all streams: that of `socket` may be replaced. */

@@ -21,6 +21,7 @@ import {
   UNIX,
 } from '../../support/socket-kinds.js'
 import { connected, received } from '../../support/sockets.js'
+import { uncaught } from '../../support/uncaught.js'
 
 type Use = 'attach' | 'relaySockets' | 'pipeTo'
 const USES: Use[] = ['attach', 'relaySockets', 'pipeTo']
@@ -486,6 +487,104 @@ describe.each([TCP, UNIX])('a socket that is reused: $name', { timeout: PATIENCE
   })
 })
 
+/** Begins to use `socket`, with `other` where two are needed. Each promise settles when the connection is over. */
+const begin: Record<'attach' | 'relaySockets' | 'FrameReader', (socket: Socket, other: Socket) => Promise<unknown>> = {
+  attach: (socket) => {
+    const session = Sv2Session.initiator()
+    session.attach(socket, () => {})
+    return session.established()
+  },
+  relaySockets: (socket, other) => relaySockets(socket, other),
+  FrameReader: (socket) => FrameReader.delimited({ maxFrameLength: 100 }).attach(socket, () => {}),
+}
+
+describe('a socket whose own method throws when it is to be destroyed', { timeout: PATIENCE_MS }, () => {
+  const mine = new Error('mine')
+  const thrower = (): never => {
+    throw mine
+  }
+  /** Node's own methods are called, too: before the throw, or by a method that a script sets while the socket is in use. */
+  const methods: Record<string, (socket: Socket, name: 'destroy' | '_destroy') => void> = {
+    'from the beginning': (socket, name) => {
+      socket[name] = thrower
+    },
+    'set later': (socket, name) => {
+      setTimeout(() => {
+        socket[name] = thrower
+      })
+    },
+    'set later, and calls the one before it': (socket, name) => {
+      setTimeout(() => {
+        const before = socket[name] as (...args: unknown[]) => unknown
+        socket[name] = (...args: unknown[]) => {
+          before.apply(socket, args)
+          return thrower()
+        }
+      })
+    },
+    'that calls the one before it': (socket, name) => {
+      const before = socket[name] as (...args: unknown[]) => unknown
+      socket[name] = (...args: unknown[]) => {
+        before.apply(socket, args)
+        return thrower()
+      }
+    },
+  }
+  const endings: Record<string, (socket: Socket, peer: Socket) => void> = {
+    'a reset': (_, peer) => peer.resetAndDestroy(),
+    'an end': (_, peer) => peer.end(),
+    'destroy()': (socket) => {
+      expect(() => socket.destroy(new Error('why'))).not.toThrow()
+    },
+  }
+  const cases = (['destroy', '_destroy'] as const).flatMap((name) =>
+    Object.entries(methods).flatMap(([when, replace]) =>
+      Object.entries(endings)
+        // The caller gets what its own method throws.
+        .filter(([how]) => how !== 'destroy()' || name === '_destroy')
+        .flatMap(([how, end]) =>
+          Object.entries(begin).map(([use, start]) => ({ name, when, how, use, replace, end, start })),
+        ),
+    ),
+  )
+
+  it.each(cases)('$name() $when: $use is over after $how', async ({ name, replace, start, end }) => {
+    const later = uncaught()
+    const { socket, peer } = await endsOf(TCP, 'accepted')
+    const { dialled, accepted } = await connected()
+    socket.on('error', () => {})
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    replace(socket, name)
+    const used = start(socket, dialled).catch((thrown: unknown) => thrown)
+    onTestFinished(() => void Reflect.deleteProperty(socket, name))
+    await quiet()
+    end(socket, peer)
+    // These sockets may be open on one side alone.
+    if (!peer.destroyed) peer.resume()
+    for (const each of [accepted, socket]) if (!each.destroyed) each.end()
+    await Promise.all([used, closed])
+    expect(socket.destroyed).toBe(true)
+    expect(later.every((error) => error === mine)).toBe(true)
+    for (const event of ['data', 'finish']) expect(socket.listenerCount(event)).toBe(0)
+  })
+
+  it.each(['destroy', '_destroy'] as const)('keeps the %s() that a script has set meanwhile', async (name) => {
+    const { socket } = await endsOf(TCP, 'dialled')
+    const used = begin.FrameReader(socket, socket).catch((thrown: unknown) => thrown)
+    const own = socket[name]
+    const calls: unknown[] = []
+    const set = (...args: unknown[]): unknown => {
+      calls.push(args[0])
+      return (own as (...args: unknown[]) => unknown).apply(socket, args)
+    }
+    socket[name] = set as never
+    const why = new Error('why')
+    socket.destroy(why)
+    expect(((await used) as Error).cause).toBe(why)
+    expect([socket[name], calls]).toEqual([set, [why]])
+  })
+})
+
 describe('a socket with a _destroy() of its own', { timeout: PATIENCE_MS }, () => {
   it.each(['attach', 'relaySockets'] as const)('that cannot be replaced: %s works', async (use) => {
     const { socket, peer } = await endsOf(TCP, 'dialled')
@@ -531,16 +630,6 @@ describe('a socket that connects again before its close', { timeout: PATIENCE_MS
       (socket, again) => socket.prependOnceListener('close', again).destroy(why),
     ],
   ]
-  const begin: Record<'attach' | 'relaySockets' | 'FrameReader', (socket: Socket, other: Socket) => Promise<unknown>> =
-    {
-      attach: (socket) => {
-        const session = Sv2Session.initiator()
-        session.attach(socket, () => {})
-        return session.established()
-      },
-      relaySockets: (socket, other) => relaySockets(socket, other),
-      FrameReader: (socket) => FrameReader.delimited({ maxFrameLength: 100 }).attach(socket, () => {}),
-    }
   const cases = ways.flatMap(([name, way]) => Object.entries(begin).map(([use, start]) => ({ name, way, use, start })))
 
   it.each(cases)('$name: $use leaves the new connection alone', async ({ way, start }) => {

@@ -254,6 +254,19 @@ describe('the end', { timeout: PATIENCE_MS }, () => {
     await eventually(() => expect(responder.stats().memoryBytes).toBe(0))
   })
 
+  it.each(['initiator', 'responder'] as const)(
+    'comes to an %s whose peer ends within the handshake, on a socket that allows half-open',
+    async (role) => {
+      const session = role === 'initiator' ? Sv2Session.initiator() : Sv2Session.responder(authority)
+      const server = createServer({ allowHalfOpen: true }, (socket) => session.attach(socket, () => {}))
+      const socket = connect(await listening(server), '127.0.0.1')
+      socket.end(pattern(30))
+      await ended(socket)
+      await expect(session.established()).rejects.toMatchObject({ code: 'ERR_SV2_STATE' })
+      await eventually(() => expect(session.stats().memoryBytes).toBe(0))
+    },
+  )
+
   it('comes to the session when its socket is destroyed: waits reject, memory goes back', async () => {
     const { client, server } = await connected()
     client.socket.pause()

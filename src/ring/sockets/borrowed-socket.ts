@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net'
-import { removeListener, streamMethods } from '../../support/streams.js'
+import { closeHandle, removeListener, streamMethods } from '../../support/streams.js'
 import { callSafely } from '../../support/thrown.js'
 import { setImmediate } from '../../support/timers.js'
 import { type DirectRead, type DirectTarget, readDirectly } from './direct-read.js'
 import { symbolOf } from './socket-symbols.js'
+import { guardDestroy, watchMethod } from './watch-method.js'
 
 /** The sockets that are borrowed now: each by one session or relay. */
 const borrowed = new WeakSet<Socket>()
@@ -12,9 +13,6 @@ const borrowed = new WeakSet<Socket>()
 export function isBorrowed(socket: Socket): boolean {
   return borrowed.has(socket)
 }
-
-/** Destroys a socket. Node calls it once for each connection, whoever destroys the socket. */
-type Destroy = (error: Error | null, callback: (error?: Error | null) => void) => void
 
 /**
  * A socket that is borrowed until it is closed. Then the borrowed listeners are removed and its settings are restored, so the object can
@@ -35,7 +33,8 @@ export class BorrowedSocket {
   #left = false
   /** Whether the socket was destroyed with an error, which it emits. */
   #broken = false
-  #unwatch = (): void => {}
+  /** Ends the watching of methods. */
+  #unwatch: (() => void)[] = []
 
   /** Notes the settings of `socket`, and changes nothing yet. */
   constructor(socket: Socket) {
@@ -89,30 +88,31 @@ export class BorrowedSocket {
     })
   }
 
-  /** Leaves the socket when it is destroyed. No event tells that soon enough. */
+  /**
+   * Leaves the socket when it is destroyed: no event tells that soon enough. A socket whose own methods throw when it is to be destroyed
+   * would stay open, and never emit `close`: Node's methods destroy it then.
+   */
   #watchDestroy(): void {
-    const socket = this.socket as unknown as { _destroy: Destroy }
-    const before = Object.getOwnPropertyDescriptor(socket, '_destroy')
-    const destroy = socket._destroy
-    const watching: Destroy = (error, callback) => {
+    const { socket } = this
+    // Without that, the settings are restored at the close.
+    const close = watchMethod(socket, '_destroy', (call, [error, callback]) => {
       this.#broken = error != null
+      const done = (failure?: unknown): void => {
+        this.#broken ||= failure != null
+        ;(callback as typeof done)(failure)
+      }
       try {
-        destroy.call(socket, error, (failure) => {
-          this.#broken ||= failure != null
-          callback(failure)
-        })
+        call([error, done])
+      } catch (thrown) {
+        this.#broken = true
+        closeHandle(socket)
+        throw thrown
       } finally {
         // Now that the socket has no handle, a setting costs no system call.
         this.#leave()
       }
-    }
-    // Without that, the settings are restored at the close.
-    if (!Reflect.defineProperty(socket, '_destroy', { value: watching, configurable: true, writable: true })) return
-    this.#unwatch = () => {
-      if (socket._destroy !== watching) return
-      if (before === undefined) Reflect.deleteProperty(socket, '_destroy')
-      else Object.defineProperty(socket, '_destroy', before)
-    }
+    })
+    this.#unwatch = [guardDestroy(socket, () => this.over), close]
   }
 
   /** Makes the socket read into `target`: see `readDirectly()`. Returns false if that cannot be done. */
@@ -158,7 +158,7 @@ export class BorrowedSocket {
     this.#left = true
     const { socket } = this
     borrowed.delete(socket)
-    callSafely(this.#unwatch)
+    for (const end of this.#unwatch) callSafely(end)
     this.#directly?.restore()
     this.#removeListeners((event) => event === 'data')
     callSafely(() => {

@@ -234,9 +234,10 @@ export class Sv2Session implements Disposable {
    * error that it throws becomes an uncaught exception once the batch has been dealt with. A process that survives the exception gets the
    * next batch. Without `onBatch` the handshake is done, and frames wait for `pipe()`.
    *
-   * When the peer ends its side, this side ends once the output is empty; on a socket with `allowHalfOpen` it ends with `close()`. A
-   * session that fails destroys the socket with its error. A socket that closes closes the session, and the error that broke the socket
-   * is the `cause` of `error`. After that the socket can be connected again: no listener and no setting is left on it.
+   * When the peer ends its side, this side ends once the output is empty; on a socket with `allowHalfOpen` whose handshake is done, it
+   * ends with `close()`. A session that fails destroys the socket with its error. A socket that closes closes the session, and the error
+   * that broke the socket is the `cause` of `error`. After that the socket can be connected again: no listener and no setting is left on
+   * it.
    *
    * The socket may still be connecting. If it cannot be used, this throws and nothing changes: `ERR_CLOSED`, with the error that broke
    * it as `cause`, if it is closed, has ended in either direction or was never connected; `ERR_INVALID_ARG_TYPE` if it gives text;

@@ -101,7 +101,8 @@ export class SessionSocket {
         if (answered && core.over) wired.holdUntilDrained(core)
       },
       onEnd: () => {
-        if (!allowHalfOpen) wired.end()
+        // Nor will the peer's part of the handshake come any more.
+        if (!allowHalfOpen || core.state === 'handshake') wired.end()
       },
     })
     // Frames may be sent at any time, not only as answers. Those that are sent without a pause go out together.
