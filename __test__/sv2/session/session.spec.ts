@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import { FramePoolError, SlotPool } from '../../../index.js'
 import { generateAuthorityKeypair, Sv2Session } from '../../../src/sv2/index.js'
@@ -457,6 +458,44 @@ describe('states', () => {
     expect(codeOf(() => responder.receive(new Uint8Array(SEALED_HEADER)))).toBe('ERR_SV2_AEAD')
     expect(responder.stats().memoryBytes).toBe(0)
   })
+})
+
+it('a session whose pool has no room closes with what the pool says, and prints nothing', () => {
+  const program = `
+    import { strict as assert } from 'node:assert'
+    import { SlotPool } from 'framepool'
+    import { Sv2Session } from 'framepool/sv2'
+    const all = ({ output }) => {
+      const wire = new Uint8Array(output.available)
+      output.read(wire)
+      return wire
+    }
+    for (const heapLimit of [100, undefined]) {
+      const pool = new SlotPool(64, heapLimit === undefined ? {} : { heapLimit })
+      const client = Sv2Session.initiator({ pool })
+      const server = Sv2Session.responder(${JSON.stringify(authority)})
+      server.receive(all(client))
+      client.receive(all(server))
+      server.send({ messageType: 1 }, new Uint8Array(30))
+      assert.equal(client.receive(all(server)).at(0).payload.length, 30)
+      server.send({ messageType: 1 }, new Uint8Array(200))
+      if (heapLimit === undefined) {
+        assert.equal(client.receive(all(server)).at(0).payload.length, 200)
+        continue
+      }
+      const wire = all(server)
+      assert.throws(() => client.receive(wire), { code: 'ERR_MEMORY_LIMIT', message: /limit of 100/ })
+      assert.equal(client.state, 'closed')
+      assert.equal(client.error.code, 'ERR_MEMORY_LIMIT')
+      assert.throws(() => client.receive(wire), { code: 'ERR_MEMORY_LIMIT' })
+      assert.equal(pool.stats().heapRefusals, 1)
+      pool.getWritable(64)
+      assert.equal(pool.getDataOwned().slot, 1)
+    }
+  `
+  const env = { ...process.env, FRAMEPOOL_DEBUG: '' }
+  const run = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8', env })
+  expect([run.status, run.stderr]).toEqual([0, ''])
 })
 
 describe('stats', () => {

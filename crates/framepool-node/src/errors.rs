@@ -21,7 +21,6 @@ impl Code {
     pub(crate) const BUSY: Self = Self("ERR_BUSY");
     pub(crate) const TICKET: Self = Self("ERR_TICKET");
     pub(crate) const TIMEOUT: Self = Self("ERR_TIMEOUT");
-    pub(crate) const MEMORY_LIMIT: Self = Self("ERR_MEMORY_LIMIT");
     pub(crate) const EXTERNAL_MEMORY: Self = Self("ERR_EXTERNAL_MEMORY");
 }
 

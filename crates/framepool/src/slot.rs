@@ -70,3 +70,4 @@ pub use pool::{Mode, Options, Place, Room, SlotPool, Stats, Taken};
 pub use region::Region;
 pub use slice::Slice;
 pub use system_memory::SystemMemory;
+pub use traits::TryBuffer;

@@ -4,7 +4,6 @@ pub(crate) mod output;
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ use crate::call::control::{Control, length_word};
 use crate::call::numbered::numbered;
 use crate::call::words::Word;
 use crate::call::{Call, Reply};
-use crate::errors::{Code, Fault, FaultDetails, Result};
+use crate::errors::{Fault, FaultDetails, Result};
 use crate::handle::ObjectHandle;
 use crate::state::EnvState;
 use crate::tables::Tables;
@@ -96,21 +95,10 @@ pub(crate) fn receive(call: &mut Call<'_>) -> Reply {
     // A failure here has changed nothing. The places of frames in a batch have 32 bits.
     let ready = allocator::check().and_then(|()| length_word(chunk.len())).and_then(|_| slices.make_room());
     let chunk = ready.and_then(|()| apart(chunk, &[region, ring])).inspect_err(|_| report(session, control))?;
-    let refusals = entry.pool.heap_refusals();
-    // The pool panics where the system has no memory for a batch. The session has lost its place in the stream then.
-    let outcome = catch_unwind(AssertUnwindSafe(|| session.receive(&chunk, &mut entry.pool)));
-    if outcome.is_err() {
-        session.close();
-    }
+    let outcome = session.receive(&chunk, &mut entry.pool);
     report(session, control);
     // Also on failure: the pool may have changed its mode for frames that turned out to be bad.
     entry.report(control);
-    let outcome = outcome.map_err(|_| match entry.pool.heap_refusals() {
-        now if now > refusals => {
-            Fault::new(Code::MEMORY_LIMIT, "the pool is full, and its limit for the heap is reached")
-        }
-        _ => Fault::new(Code::NO_MEMORY, "no memory for the frames received"),
-    })?;
     let Some(batch) = outcome? else {
         control.set(Word::Frames, 0);
         return Ok(None);

@@ -95,7 +95,9 @@ impl Ending {
             Cause::Refused(reason) => Some(*reason),
             Cause::Idle => Some(Reason::Idle),
             Cause::Broken(sv2::Error::FrameTooLarge { .. }) if self.side.is_some() => Some(Reason::FrameTooLarge),
-            Cause::Broken(sv2::Error::MemoryLimit { .. } | sv2::Error::NoMemory) => Some(Reason::Memory),
+            Cause::Broken(sv2::Error::MemoryLimit { .. } | sv2::Error::PoolLimit { .. } | sv2::Error::NoMemory) => {
+                Some(Reason::Memory)
+            }
             _ if self.side != Some(Direction::Downstream) => None,
             Cause::Silent => Some(Reason::HandshakeTimeout),
             Cause::Foreign => Some(Reason::Foreign),

@@ -5,7 +5,6 @@
 
 use std::collections::{LinkedList, VecDeque};
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -412,16 +411,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
         if !(if from == MINER { self.authenticated } else { self.ready }) {
             side.note_head(chunk);
         }
-        // The pool panics where the system has no memory for a batch, before anything lies in it. The session has lost its place in the
-        // stream then.
-        let received = catch_unwind(AssertUnwindSafe(|| side.session.receive(chunk, turn.pool)));
-        let received = received.unwrap_or_else(|panic| {
-            if !turn.pool.is_empty() {
-                resume_unwind(panic);
-            }
-            side.session.close();
-            Err(Error::NoMemory)
-        });
+        let received = side.session.receive(chunk, turn.pool);
         side.note_received(before);
         let batch = match received {
             Ok(batch) => batch,

@@ -419,11 +419,6 @@ impl SlotPool {
         Gap::to_the_end(0, 0, self.slots, self.capacity())
     }
 
-    /// Returns how often bytes were refused because of the limit of the heap.
-    pub fn heap_refusals(&self) -> u64 {
-        self.heap_refusals
-    }
-
     /// Returns the figures of the pool.
     pub fn stats(&self) -> Stats {
         let live = self.live();

@@ -2,18 +2,58 @@
 //!
 //! Where a trait has no way to fail, its function does what does least harm:
 //!
-//! - `get_writable` panics if the system has no memory. A vector would end the process.
+//! - `get_writable` panics if the system has no memory. A vector would end the process. [`TryBuffer`] does not.
 //! - `danger_set_start` beyond what is written hides all of it, until the next `get_data_owned`.
 //! - `truncate` to more than there is does nothing.
 //! - `get_data_by_ref` of more than is written returns what is written.
 
+use buffer_sv2::{AeadBuffer, Buffer, BufferFromSystemMemory, BufferPool};
+
+use super::error::Refused;
 use super::pool::SlotPool;
 use super::slice::Slice;
 use super::system_memory::SystemMemory;
 
+/// A buffer that can refuse bytes.
+pub trait TryBuffer: Buffer + AeadBuffer {
+    /// Returns `len` more bytes, as [`Buffer::get_writable`] does.
+    ///
+    /// Returns [`Refused`], and keeps what is written, if there is no memory for them.
+    fn try_writable(&mut self, len: usize) -> Result<&mut [u8], Refused>;
+}
+
+impl TryBuffer for SlotPool {
+    fn try_writable(&mut self, len: usize) -> Result<&mut [u8], Refused> {
+        self.try_get_writable(len)
+    }
+}
+
+impl TryBuffer for SystemMemory {
+    fn try_writable(&mut self, len: usize) -> Result<&mut [u8], Refused> {
+        Ok(self.try_get_writable(len)?)
+    }
+}
+
+/// Refuses nothing: the crate ends the process without memory.
+impl<T: Buffer> TryBuffer for BufferPool<T>
+where
+    Self: Buffer + AeadBuffer,
+{
+    fn try_writable(&mut self, len: usize) -> Result<&mut [u8], Refused> {
+        Ok(self.get_writable(len))
+    }
+}
+
+/// Refuses nothing: the crate ends the process without memory.
+impl TryBuffer for BufferFromSystemMemory {
+    fn try_writable(&mut self, len: usize) -> Result<&mut [u8], Refused> {
+        Ok(self.get_writable(len))
+    }
+}
+
 macro_rules! buffer_traits {
     ($buffer:ty) => {
-        impl buffer_sv2::Buffer for $buffer {
+        impl Buffer for $buffer {
             type Slice = Slice;
 
             fn get_writable(&mut self, len: usize) -> &mut [u8] {
@@ -60,7 +100,7 @@ macro_rules! buffer_traits {
             }
         }
 
-        impl buffer_sv2::AeadBuffer for $buffer {
+        impl AeadBuffer for $buffer {
             fn extend_from_slice(&mut self, other: &[u8]) -> aead::Result<()> {
                 self.try_get_writable(other.len()).map_err(|_| aead::Error)?.copy_from_slice(other);
                 Ok(())

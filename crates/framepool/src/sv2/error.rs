@@ -5,6 +5,7 @@ use std::fmt;
 use super::frame::MAX_PAYLOAD;
 use crate::coded::Coded;
 use crate::ring::RingError;
+use crate::slot::Refused;
 
 /// A fault in a server's certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +71,13 @@ pub enum Error {
         /// Bytes that the budget has for it.
         limit: usize,
     },
+    /// The pool is full, and may not have what a batch needs on the heap.
+    PoolLimit {
+        /// Bytes that the batch needs there.
+        bytes: usize,
+        /// Bytes that the pool may have there.
+        limit: usize,
+    },
     /// The output size in bytes is not a power of two that fits in memory.
     OutputSize(usize),
 }
@@ -99,6 +107,7 @@ impl fmt::Display for Error {
             Self::MemoryLimit { needed, limit } => {
                 write!(f, "a frame needs {needed} bytes of memory where the relay's budget has {limit}")
             }
+            &Self::PoolLimit { bytes, limit } => Refused::Limit { bytes, limit }.fmt(f),
             Self::OutputSize(size) => {
                 write!(f, "the output size must be a power of two that fits in memory, not {size}")
             }
@@ -120,8 +129,17 @@ impl Coded for Error {
             Self::Busy => "ERR_BUSY",
             Self::Internal => "ERR_INTERNAL",
             Self::NoMemory => "ERR_NO_MEMORY",
-            Self::MemoryLimit { .. } => "ERR_MEMORY_LIMIT",
+            Self::MemoryLimit { .. } | Self::PoolLimit { .. } => "ERR_MEMORY_LIMIT",
             Self::OutputSize(_) => "ERR_OUT_OF_RANGE",
+        }
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Memory(_) => Self::NoMemory,
+            Refused::Limit { bytes, limit } => Self::PoolLimit { bytes, limit },
         }
     }
 }

@@ -15,7 +15,7 @@ use std::mem;
 use std::ops::Range;
 use std::time::Duration;
 
-use buffer_sv2::{AeadBuffer, Buffer};
+use buffer_sv2::Buffer;
 
 use self::batch::frame_at;
 pub use self::batch::{Batch, ENTRY, Frame};
@@ -29,6 +29,7 @@ use super::allowance::Allowance;
 use super::error::Error;
 use super::frame::{CHUNK, FrameHeader, MAX_PAYLOAD, SEALED_HEADER, sealed_payload};
 use super::noise;
+use crate::slot::TryBuffer;
 
 /// Options of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,16 +185,12 @@ impl Session {
     ///
     /// Frames before a bad one are still returned. The session is then closed, and the next call returns the error. If
     /// there is no frame before it, this call returns the error: [`Error::Handshake`], [`Error::Certificate`],
-    /// [`Error::Aead`], [`Error::FrameTooLarge`] or [`Error::NoMemory`]. Returns [`Error::State`] after
+    /// [`Error::Aead`], [`Error::FrameTooLarge`], [`Error::PoolLimit`] or [`Error::NoMemory`]. Returns [`Error::State`] after
     /// [`close`](Self::close).
     ///
     /// Two errors take nothing in, and the session goes on: [`Error::Busy`] if the pool has bytes that were written and
     /// not taken, and [`Error::NoMemory`] for a chunk above 2 GiB.
-    pub fn receive<B: Buffer + AeadBuffer>(
-        &mut self,
-        chunk: &[u8],
-        pool: &mut B,
-    ) -> Result<Option<Batch<B::Slice>>, Error> {
+    pub fn receive<B: TryBuffer>(&mut self, chunk: &[u8], pool: &mut B) -> Result<Option<Batch<B::Slice>>, Error> {
         if let Phase::Closed = self.phase {
             return Err(self.refusal());
         }
@@ -290,7 +287,7 @@ impl Session {
     }
 
     /// Reads what is complete in `input`. The batch has the frames before an error.
-    fn read<B: Buffer + AeadBuffer>(
+    fn read<B: TryBuffer>(
         &mut self,
         input: &mut Input<'_>,
         pool: &mut B,

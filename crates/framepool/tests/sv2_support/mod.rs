@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use buffer_sv2::{AeadBuffer, Buffer, BufferFromSystemMemory};
+use buffer_sv2::{Buffer, BufferFromSystemMemory};
 use framepool::relay::{Hooks, Limits, RelayOptions, Threads};
+use framepool::slot::TryBuffer;
 use framepool::sv2::{Batch, Error, FrameHeader, Options, Session, State, generate_authority_keypair};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
@@ -92,11 +93,7 @@ pub(crate) fn receive(session: &mut Session, chunk: &[u8]) -> Result<Vec<Owned>,
     receive_in(session, chunk, &mut pool())
 }
 
-pub(crate) fn receive_in<B: Buffer + AeadBuffer>(
-    session: &mut Session,
-    chunk: &[u8],
-    pool: &mut B,
-) -> Result<Vec<Owned>, Error> {
+pub(crate) fn receive_in<B: TryBuffer>(session: &mut Session, chunk: &[u8], pool: &mut B) -> Result<Vec<Owned>, Error> {
     let batch = session.receive(chunk, pool)?;
     assert_eq!(Buffer::len(pool), 0, "receive takes what it writes");
     Ok(batch.as_ref().map_or_else(Vec::new, owned))

@@ -2,12 +2,13 @@
 //!
 //! No payload is held or decrypted before its header was authenticated and its length checked.
 
-use buffer_sv2::{AeadBuffer, Buffer};
+use buffer_sv2::AeadBuffer;
 use framing_sv2::SV2_FRAME_HEADER_SIZE;
 use framing_sv2::header::Header;
 
 use super::batch::{Batch, BatchWriter};
 use super::input::Input;
+use crate::slot::TryBuffer;
 use crate::sv2::error::Error;
 use crate::sv2::frame::{CHUNK, SEALED_HEADER, TAG, sealed_payload};
 use crate::sv2::noise::CipherState;
@@ -37,7 +38,7 @@ impl Opener {
 
     /// Opens every complete frame in `input` into one slice of `pool`, which must be empty. Without a complete frame
     /// the pool is not touched. The batch has the frames before an error.
-    pub(super) fn open<B: Buffer + AeadBuffer>(
+    pub(super) fn open<B: TryBuffer>(
         &mut self,
         input: &mut Input<'_>,
         pool: &mut B,
@@ -50,7 +51,10 @@ impl Opener {
         // A start that is left from earlier use would shift `truncate`.
         pool.danger_set_start(0);
         // The first frame's header is already read. With it, these are the wire bytes of all frames that can follow.
-        let mut writer = BatchWriter::new(pool.get_writable(SEALED_HEADER + input.len()));
+        let mut writer = match pool.try_writable(SEALED_HEADER + input.len()) {
+            Ok(room) => BatchWriter::new(room),
+            Err(refused) => return (None, Err(refused.into())),
+        };
         let result = self.open_frames(first, input, &mut writer);
         let written = writer.finish();
         AeadBuffer::truncate(pool, written.length);
