@@ -24,7 +24,10 @@ it.each([
   const pool = new SlotPool(64)
   const slices = [Math.abs(taken), 50]
     .filter(() => taken !== 0)
-    .map((length) => pool.write(new Uint8Array(length)) && pool.getDataOwned())
+    .map((length) => {
+      pool.writeAll(new Uint8Array(length))
+      return pool.getDataOwned()
+    })
   if (taken > 0) slices.pop()!.release()
   if (taken < 0) slices.shift()!.release()
   pool.write(new Uint8Array(written).fill(1))

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import { types } from 'node:util'
 import { BorrowedSocket } from '../ring/sockets/borrowed-socket.js'
 import { LONGEST_READ, landingMemory } from '../ring/sockets/landing.js'
-import { checkReadable, closedError, streamArgument } from '../ring/sockets/socket-argument.js'
+import { checkFlowing, checkReadable, closedError, streamArgument } from '../ring/sockets/socket-argument.js'
 import { isAborted, reasonOf, whenAborted } from '../support/abort.js'
 import { copyOf, functionArgument, lengthOf, optionsArgument, partOf, signalArgument } from '../support/arguments.js'
 import { FramePoolError, invalidArgType } from '../support/errors.js'
@@ -141,9 +141,10 @@ class Attachment implements LandingUser {
   #read(): void {
     const socket = this.#socket
     if (!this.#readsDirectly()) {
-      // Its reader gets the bytes, and without a reader there is no `data`.
-      if (socket.listenerCount('readable') > 0) {
-        this.#refuse(new FramePoolError('ERR_BUSY', "the socket has a listener of 'readable'"))
+      try {
+        checkFlowing(socket)
+      } catch (error) {
+        this.#refuse(error)
         return
       }
       this.#loan.on('data', (chunk: unknown) => {

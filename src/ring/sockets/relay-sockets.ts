@@ -10,7 +10,7 @@ import { MAX_RING_SIZE, newRing, powerOfTwo } from '../byte-ring.js'
 import type { HalfCore } from '../half.js'
 import { BorrowedSocket } from './borrowed-socket.js'
 import { canReadDirectly } from './direct-read.js'
-import { checkReadable, checkWritable, closedError, socketArgument } from './socket-argument.js'
+import { checkFlowing, checkReadable, checkWritable, closedError, socketArgument } from './socket-argument.js'
 import { SocketReader } from './socket-reader.js'
 import { writeLentNow } from './socket-write.js'
 
@@ -55,10 +55,7 @@ export async function relaySockets(
   for (const socket of [a, b]) {
     checkWritable(socket)
     checkReadable(socket, 'a and b')
-    // Without a reader of its own there is no `data`, and with one that reader gets the bytes.
-    if (socket.listenerCount('readable') > 0 && !canReadDirectly(socket)) {
-      throw new FramePoolError('ERR_BUSY', "the socket has a listener of 'readable'")
-    }
+    if (!canReadDirectly(socket)) checkFlowing(socket)
   }
   throwIfAborted(signal)
   const loans = [new BorrowedSocket(a), new BorrowedSocket(b)] as const

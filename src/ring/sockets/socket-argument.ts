@@ -37,6 +37,12 @@ export function checkReadable(socket: Socket, name: string): void {
   if (readsByItself(socket)) throw new FramePoolError('ERR_BUSY', 'the socket reads into memory of its own: onread')
 }
 
+/** Throws `ERR_BUSY` if `stream` has a listener of `readable`. Its reader gets the bytes, and without a reader there is no `data`. */
+export function checkFlowing(stream: Duplex): void {
+  if (stream.listenerCount('readable') === 0) return
+  throw new FramePoolError('ERR_BUSY', "the socket has a listener of 'readable'")
+}
+
 /** Makes an `ERR_CLOSED`. `cause` is the error that broke the socket, if one did. */
 export function closedError(message: string, cause?: unknown): FramePoolError {
   return new FramePoolError('ERR_CLOSED', message, cause == null ? undefined : { cause })

@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net'
 import { BorrowedSocket } from '../../ring/sockets/borrowed-socket.js'
 import { landingMemory, SHORT_READ } from '../../ring/sockets/landing.js'
+import { checkFlowing } from '../../ring/sockets/socket-argument.js'
 import { writeLent } from '../../ring/sockets/socket-write.js'
 import { partOf } from '../../support/bytes.js'
-import { FramePoolError, invalidArgType } from '../../support/errors.js'
+import { invalidArgType } from '../../support/errors.js'
 import { isPaused, pauseSocket } from '../../support/streams.js'
 import { callSafely, errorOfThrown, type Failure, isThenable } from '../../support/thrown.js'
 import { queueMicrotask, setImmediate } from '../../support/timers.js'
@@ -68,10 +69,7 @@ export class SessionSocket {
     loan.on('end', () => this.#events.onEnd())
     loan.borrow()
     if (this.#readsDirectly()) return
-    // Its reader gets the bytes, and without a reader there is no `data`.
-    if (loan.socket.listenerCount('readable') > 0) {
-      throw new FramePoolError('ERR_BUSY', "the socket has a listener of 'readable'")
-    }
+    checkFlowing(loan.socket)
     this.#readData()
   }
 
