@@ -144,7 +144,8 @@ export class GrowingPool extends Growing {
   static make(world) {
     const { random } = world
     const capacity = random.pick([0, 64, 1000, 4096, 10_000])
-    return new GrowingPool(world, new world.framepool.SlotPool(capacity))
+    const limited = random.oneIn(3) ? { heapLimit: 1 + random.below(10_000) } : {}
+    return new GrowingPool(world, new world.framepool.SlotPool(capacity, limited))
   }
 
   get operations() {

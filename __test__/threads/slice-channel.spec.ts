@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import {
@@ -457,4 +458,52 @@ describe('between workers', () => {
     `)
     expect(printed).toBe('1 true\n2 true\n3 true\n4 true\nend\n')
   })
+})
+
+it('gives each object its own bytes, though code in a debug stack trace receives in the middle of receive()', () => {
+  const program = `
+    import { strict as assert } from 'node:assert'
+    import { BuddyPool, BudgetPool, Slice, SliceChannel } from 'framepool'
+    const budget = new BudgetPool({ bufferSize: 8, maxMemory: 800 })
+    const make = [
+      (byte) => Slice.from(new Uint8Array(byte).fill(byte)),
+      (byte) => {
+        const buffer = new BuddyPool({ maxMemory: 2 ** 26 }).tryAllocate(20)
+        buffer.setLength(byte)
+        buffer.bytes.fill(byte)
+        return buffer
+      },
+      (byte) => {
+        const allocation = budget.tryAllocate(byte)
+        allocation.bytes.fill(byte)
+        return allocation
+      },
+    ]
+    for (const first of make) for (const second of make) {
+      const { sender, receiver } = SliceChannel.create(4)
+      sender.send(first(3), 3)
+      sender.send(second(5), 5)
+      const got = []
+      let acts = true
+      Error.prepareStackTrace = (error) => {
+        if (acts) {
+          acts = false
+          got.push(receiver.tryReceive())
+        }
+        return String(error)
+      }
+      got.push(receiver.tryReceive())
+      if (acts) got.push(receiver.tryReceive())
+      Error.prepareStackTrace = undefined
+      got.sort((a, b) => a.tag - b.tag)
+      assert.deepEqual(got.map(({ tag, length, bytes }) => [tag, length, bytes[0], bytes.at(-1)]), [[3, 3, 3, 3], [5, 5, 5, 5]])
+      for (const each of got) each.release()
+    }
+  `
+  const env = { ...process.env, FRAMEPOOL_DEBUG: '1' }
+  const { status, stderr } = spawnSync(process.execPath, ['--no-warnings', '--input-type=module', '-e', program], {
+    encoding: 'utf8',
+    env,
+  })
+  expect({ status, stderr }).toEqual({ status: 0, stderr: 'framepool: debug mode is on (FRAMEPOOL_DEBUG)\n' })
 })

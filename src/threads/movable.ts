@@ -82,17 +82,21 @@ export function departMovableTagged(item: Movable, tag: number, carrier: Carrier
   }
 }
 
-/** Makes the object that has arrived in this isolate. */
+/**
+ * Makes the object that has arrived in this isolate. All of the record is read first: code of the user that runs in between may receive the
+ * next object into it.
+ */
 export function arrivedMovable(arrived: ArrivedMovable): Movable {
   // This is kept short for slices, too.
-  return arrived.kind === 'slice' && arrived.batch === null && arrived.tag === undefined
-    ? makeSlice(memoryOf(arrived), arrived.offset, arrived.length, arrived.slot, null)
-    : arrivedOther(arrived)
+  if (arrived.kind !== 'slice' || arrived.batch !== null || arrived.tag !== undefined) return arrivedOther(arrived)
+  const { offset, length, slot } = arrived
+  return makeSlice(memoryOf(arrived), offset, length, slot, null)
 }
 
 function arrivedOther(arrived: ArrivedMovable): Movable {
+  const { tag } = arrived
   const item = objectOf(arrived)
-  if (arrived.tag !== undefined && !isFramedBatch(item)) item.tag = arrived.tag
+  if (tag !== undefined && !isFramedBatch(item)) item.tag = tag
   return item
 }
 
@@ -123,6 +127,6 @@ function allocationOf({ handle, bytes, bufferSize }: ArrivedAllocation): BudgetA
 }
 
 function buddyBufferOf({ pool, grant, length }: ArrivedBuddyBuffer): BuddyBuffer {
-  const { memory, lease } = arrivedBuddyLease(pool, grant)
+  const { memory, lease } = arrivedBuddyLease(pool, { ...grant })
   return makeBuddyBuffer(memory, lease, length)
 }
