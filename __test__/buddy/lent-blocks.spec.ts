@@ -276,6 +276,20 @@ describe('a backend of blocks in JavaScript', () => {
     buffer.release()
   })
 
+  it('may abort the signal of the request: no buffer is lost', async () => {
+    const stop = new AbortController()
+    const allocate = vi.fn<(bytes: number) => ArrayBuffer>((bytes) => {
+      stop.abort()
+      return new ArrayBuffer(bytes)
+    })
+    const pool = poolOn({ allocate, release: () => {} })
+    const buffer = await pool.allocate(1, { signal: stop.signal })
+    expect(allocate).toHaveBeenCalledOnce()
+    buffer.release()
+    expect(pool.stats().liveBuffers).toBe(0)
+    await pool.close()
+  })
+
   it('may close the pool', async () => {
     let pool: BuddyPool
     const {

@@ -31,7 +31,8 @@ export function checkIdleTimeout(idleTimeoutMs: number | undefined): void {
  * `read` or `enqueue` throws.
  *
  * `read` reads everything that the user passed, and returns its `waitOptions()`. That may run any code, which could abort the signal
- * for example. From there to the end of `enqueue` no such code runs.
+ * for example. From there to the end of `enqueue` no such code runs, but for what `enqueue` itself calls: an abort in that counts only if the
+ * wait goes on.
  */
 export function wait<T>(
   read: () => WaitOptions,
@@ -43,6 +44,7 @@ export function wait<T>(
     if (signal !== undefined && isAborted(signal)) return reject(reasonOf(signal))
     let timer: Timer | undefined
     let settled = false
+    let stopListening = (): void => {}
     const settle = (): void => {
       settled = true
       clearTimeout(timer)
@@ -62,13 +64,15 @@ export function wait<T>(
       settle()
       giveUp(waiter, reason)
     }
-    const stopListening = whenAborted(signal, leave)
     try {
       enqueue(waiter)
     } catch (error) {
       waiter.reject(error)
     }
+    // What was given at once stays given, even if code that `enqueue` called has aborted the signal.
     if (settled) return
+    if (signal !== undefined && isAborted(signal)) return leave(reasonOf(signal))
+    stopListening = whenAborted(signal, leave)
     if (timeoutMs !== undefined) {
       timer = setTimeout(() => leave(new FramePoolError('ERR_TIMEOUT', `nothing came in ${timeoutMs} ms`)), timeoutMs)
     }
