@@ -81,6 +81,48 @@ it('a reader that was attached and is dropped after its stream is no leak, and o
   expect(found).toEqual({ leaks: [expect.stringContaining('frame-reader was garbage-collected')], readers: 0 })
 })
 
+it('an Error.prepareStackTrace that throws keeps nothing from being acquired, traced and released', () => {
+  const found = debugging<{ kinds: string[]; stacks: string[]; limit: number; left: number }>(`
+    const before = inspect().length
+    const { prepareStackTrace, stackTraceLimit } = Error
+    const objects = []
+    for (const thrown of [null, new Error('mine')]) {
+      Error.prepareStackTrace = () => { throw thrown }
+      const budgetPool = new BudgetPool({ bufferSize: 8, maxMemory: 64 })
+      const buddyPool = new BuddyPool()
+      const pool = new SlotPool(100)
+      pool.write(Buffer.from('slice'))
+      const { sender, receiver } = framepool.SliceChannel.create(1)
+      const { producer, consumer } = new ByteRing(64).intoParts()
+      const reader = framepool.FrameReader.delimited({ maxFrameLength: 10 })
+      objects.push(budgetPool.tryAllocate(1), buddyPool.tryAllocate(1), await budgetPool.allocate(1), await buddyPool.allocate(1))
+      objects.push(pool.getDataOwned(), Slice.from(Buffer.of(1)), sender, receiver, producer, consumer)
+      objects.push(framepool.adopt(objects.at(-6).move()))
+      objects.push({ release: () => reader[Symbol.dispose]() }, { release: () => pool.close() })
+      objects.push(budgetPool, buddyPool)
+      Error.prepareStackTrace = prepareStackTrace
+    }
+    const alive = inspect()
+    const closing = []
+    for (const object of objects) {
+      if (object.release) object.release()
+      else closing.push(object.close())
+    }
+    await Promise.all(closing)
+    await turn()
+    const stacks = new Set(alive.slice(before).map(({ stack }) => stack))
+    // The pools that all readers share stay.
+    const left = inspect().filter(({ kind, bytes }) => kind !== 'slot-pool' || bytes === 100).length - before
+    console.log(JSON.stringify({
+      kinds: alive.map(({ kind }) => kind),
+      stacks: [...stacks],
+      limit: Error.stackTraceLimit - stackTraceLimit,
+      left,
+    }))`)
+  expect(found).toMatchObject({ stacks: ['    at a place that cannot be shown'], limit: 0, left: 0 })
+  expect(found.kinds).toContain('buddy-buffer')
+})
+
 it('an object that a wait gives counts as acquired by the call that began the wait', () => {
   const stacks = debugging<Record<string, string>>(`
     const { MemoryBudget, SliceChannel } = framepool

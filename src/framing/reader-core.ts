@@ -203,6 +203,7 @@ export class ReaderCore {
     if (fault !== null) throw failureOf(fault)
     this.#last = batch
     if (frames !== 0) {
+      this.#pool.publish()
       if (slot === 0) tellFallback(this.#pool.source, table)
       tellBatch(this.source, frames, table, this.pending)
     }
@@ -215,7 +216,6 @@ export class ReaderCore {
     const memory = pool.claim(slot, heapIndex, heapGeneration, null)
     const { header, trailer } = this.#empty
     const place = { memory, slot: memory === pool ? slot : 0, offset }
-    pool.publish()
     return makeFramedBatch(place, { table, frames, header, trailer }, this.purse !== null)
   }
 

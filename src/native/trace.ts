@@ -42,16 +42,24 @@ const OWN_FRAMES = 20
 /** Set while something runs on behalf of a call that was made before: the stack of that call. */
 let earlier: string | null = null
 
-/** Returns the stack of the call into framepool, without framepool's own frames. `Error.prepareStackTrace` of the user runs in it. */
+/**
+ * Returns the stack of the call into framepool, without framepool's own frames. `Error.prepareStackTrace` of the user runs in it. What
+ * that throws must not keep an object from being traced, which exists natively by then.
+ */
 export function callerStack(): string {
   if (earlier !== null) return earlier
   const limit = Error.stackTraceLimit
-  // Fails without an error where a script has frozen `Error`.
-  Reflect.set(Error, 'stackTraceLimit', limit > 0 ? limit + OWN_FRAMES : limit)
-  const lines = String(new Error().stack).split('\n').slice(1)
-  Reflect.set(Error, 'stackTraceLimit', limit)
-  const theirs = lines.filter((line) => !ours.some((path) => line.includes(path)))
-  return theirs.slice(0, limit).join('\n')
+  try {
+    // Fails without an error where a script has frozen `Error`.
+    Reflect.set(Error, 'stackTraceLimit', limit > 0 ? limit + OWN_FRAMES : limit)
+    const lines = String(new Error().stack).split('\n').slice(1)
+    const theirs = lines.filter((line) => !ours.some((path) => line.includes(path)))
+    return theirs.slice(0, limit).join('\n')
+  } catch {
+    return '    at a place that cannot be shown'
+  } finally {
+    Reflect.set(Error, 'stackTraceLimit', limit)
+  }
 }
 
 /** Returns `later`, for the end of a wait. In debug mode, what it acquires counts as acquired by the call that is running now. */

@@ -392,6 +392,8 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
   close(): void {
     if (this.#closed) return
     this.#lodger?.release()
+    // In debug mode a subscriber hears of that, and may have closed the pool.
+    if (this.#closed) return
     if (this.#heap !== null) this.#discard()
     this.#closed = true
     this.#backlog.written = 0
