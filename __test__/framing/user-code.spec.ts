@@ -2,7 +2,7 @@ import { Duplex, type DuplexOptions, PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { FramePoolError, FrameReader, FrameWriter, inspect, Slice, SlotPool } from '../../index.js'
 import { codeOf } from '../support/code-of.js'
-import { eventually } from '../support/network.js'
+import { eventually, quiet } from '../support/network.js'
 import { settingsOf } from '../support/socket-kinds.js'
 import { connected } from '../support/sockets.js'
 import { rejection, THROWN, throwing, thrownBy, trap } from '../support/thrown.js'
@@ -118,6 +118,34 @@ describe.each(THROWN)('%s, thrown', (_, thrown) => {
     pool.close()
   })
 
+  it.each([
+    ['write', (thrower: () => never) => ({ write: thrower }), [500]],
+    [
+      'writev',
+      (thrower: () => never) => ({ write: (_: unknown, __: unknown, done: () => void) => done(), writev: thrower }),
+      [5000, 10],
+    ],
+  ] as const)(
+    'by %s of a Duplex closes the writer, which gives its memory back when the stream is closed',
+    async (_name, methods, lengths) => {
+      const stream = new Duplex({ read() {}, ...(methods(throwing(thrown)) as DuplexOptions) })
+      using writer = FrameWriter.lengthDelimited(stream, { maxFrameLength: 10_000, highWaterMark: 2 })
+      const pool = new SlotPool(10_000)
+      for (const length of lengths) {
+        pool.getWritable(length)
+        writer.write(pool.getDataOwned())
+      }
+      const { reason } = (await rejection(writer.drained())) as { reason: unknown }
+      expect(reason).toMatchObject({ code: 'ERR_CLOSED' })
+      expect((reason as Error).cause).toBe(thrown ?? undefined)
+      expect(codeOf(() => writer.write(Buffer.from('more')))).toBe('ERR_CLOSED')
+      stream.destroy()
+      await eventually(() => expect(pool.stats().liveSlices).toBe(0))
+      expect(stream.listenerCount('close')).toBe(0)
+      pool.close()
+    },
+  )
+
   it('by end of the socket rejects end() of the writer', async () => {
     const { dialled } = await connected()
     using writer = FrameWriter.lengthDelimited(dialled, options)
@@ -125,6 +153,33 @@ describe.each(THROWN)('%s, thrown', (_, thrown) => {
     expect(await rejection(writer.end())).toEqual({ reason: thrown })
     expect(codeOf(() => writer.write(Slice.from(Buffer.from('late'))))).toBe('ERR_CLOSED')
   })
+})
+
+it('attach() calls no method that the promise of onBatch has of its own, and waits for that promise', async () => {
+  const { dialled, accepted } = await connected()
+  using reader = FrameReader.delimited(options)
+  let [open, most] = [0, 0]
+  const seen: string[] = []
+  const reading = reader.attach(accepted, (batch) => {
+    most = Math.max(most, ++open)
+    const lines = [...batch].map((line) => Buffer.from(line))
+    const answer = quiet().then(() => {
+      open--
+      seen.push(...lines.map(String))
+    })
+    const twice = (done: () => void): void => {
+      done()
+      done()
+    }
+    return Object.defineProperty(answer, 'then', { value: twice })
+  })
+  for (let line = 0; line < 5; line++) {
+    dialled.write(`${line}\n`)
+    await quiet()
+  }
+  dialled.end()
+  await reading
+  expect([most, seen]).toEqual([1, ['0', '1', '2', '3', '4']])
 })
 
 it('a script that uses readers while an error is made changes nothing of a stream that breaks', () => {

@@ -232,6 +232,25 @@ describe.each(THROWN)('%s, thrown', (_, thrown) => {
     await eventually(() => expect(accepted.bytesRead).toBe(2 ** 24))
   })
 
+  it.each(['_write', '_writev'])(
+    'leaves the half lent when %s of the socket throws it, until the socket is closed',
+    async (method) => {
+      const { producer, consumer } = new ByteRing(64).intoParts()
+      const { dialled } = await connected()
+      // Bytes that wrap are written by `_writev`.
+      producer.writeAll(pattern(48))
+      consumer.read(Buffer.alloc(48))
+      producer.writeAll(pattern(method === '_writev' ? 40 : 10))
+      Object.defineProperty(dialled, method, { value: throwing(thrown) })
+      expect(await rejection(consumer.pipeTo(dialled))).toEqual({ reason: thrown })
+      expect(codeOf(() => consumer.release())).toBe('ERR_BUSY')
+      dialled.destroy()
+      await eventually(() => expect(consumer.release()).toBe(true))
+      expect(dialled.listenerCount('close')).toBe(0)
+      producer.release()
+    },
+  )
+
   it.each(['prependListener', 'setNoDelay', 'pause', 'read', 'resume', 'write', 'end', 'destroy'])(
     'by the socket: %s ends relaySockets, which leaves nothing behind',
     async (method) => {

@@ -267,16 +267,7 @@ class Attachment implements LandingUser {
       const answer = this.#onBatch.call(undefined, batch)
       if (isThenable(answer)) {
         this.#hold()
-        Promise.resolve(answer).then(
-          () => {
-            this.#core.pass(batch)
-            this.#release()
-          },
-          (error: unknown) => {
-            this.#core.pass(batch)
-            this.#fail(error)
-          },
-        )
+        void this.#await(answer, batch)
       } else {
         this.#core.pass(batch)
       }
@@ -286,6 +277,19 @@ class Attachment implements LandingUser {
       return false
     }
     return true
+  }
+
+  /** Reads on once `answer` has settled. `await` calls no method that a promise may have of its own. */
+  async #await(answer: PromiseLike<unknown>, batch: FramedBatch): Promise<void> {
+    try {
+      await answer
+    } catch (error) {
+      this.#core.pass(batch)
+      this.#fail(error)
+      return
+    }
+    this.#core.pass(batch)
+    this.#release()
   }
 
   /** Reserves bytes for the rest of a frame, or waits for them. Fails if the stream is broken, or if the system has no memory. */

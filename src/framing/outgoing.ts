@@ -4,8 +4,8 @@ import { whenCollected } from '../native/acquired.js'
 import { cork, heldBy, uncork } from '../ring/sockets/socket-write.js'
 import { bufferOf, copyInto, copyOf, lengthOf, offsetOf, partOf } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
-import { removeListener } from '../support/streams.js'
-import { callSafely, errorText, type Failure } from '../support/thrown.js'
+import { whenClosed } from '../support/streams.js'
+import { errorText, type Failure } from '../support/thrown.js'
 import { nextTick, queueMicrotask } from '../support/timers.js'
 import { type WaitOptions, WaitQueue } from '../support/wait.js'
 
@@ -162,6 +162,12 @@ export class Outgoing {
     const onDone = (error?: Error | null): void =>
       this.#land(flight, error == null && !socket.destroyed ? null : { error: socket.errored ?? error })
     const held = heldBy(socket)
+    const fail = (error: unknown): void => {
+      this.#failure ??= { error }
+      // A socket that took bytes before it threw calls back, or holds them until it is closed.
+      if (heldBy(socket) <= held) this.#land(flight, { error })
+      else this.#landWhenClosed(flight, { error })
+    }
     if (bytes.length > 1) cork(socket)
     try {
       // The socket takes the pieces in order, so the last one is enough.
@@ -170,14 +176,24 @@ export class Outgoing {
         else socket.write(piece.bytes)
       }
     } catch (error) {
-      this.#failure ??= { error }
-      // A socket that took bytes before it threw calls back, or holds them until it is gone.
-      if (heldBy(socket) <= held) this.#land(flight, { error })
-    } finally {
+      fail(error)
+    }
+    try {
       if (bytes.length > 1) uncork(socket)
+    } catch (error) {
+      fail(error)
     }
     // The system may have taken everything by now, which Node reports only on a later tick.
     if (heldBy(socket) === 0 && socket.writable && this.#failure === null) this.#land(flight, null)
+  }
+
+  /** Gives back the memory of a flight when the socket is closed, at the latest: a stream that has thrown may never call back. */
+  #landWhenClosed(flight: Flight, failure: Failure): void {
+    const stopListening = whenClosed(this.socket, () => {
+      stopListening()
+      this.#land(flight, failure)
+    })
+    this.#waiting.review()
   }
 
   /** Gives back the memory of a flight that is over. */
@@ -206,7 +222,7 @@ export class Outgoing {
     })
     if (this.#waiting.isEmpty) return drained
     // One listener for all waits: Node warns of more than ten.
-    this.#stopListening ??= this.#whenClosed(() => this.#waiting.review())
+    this.#stopListening ??= whenClosed(this.socket, () => this.#waiting.review())
     return drained.finally(() => {
       if (!this.#waiting.isEmpty) return
       this.#stopListening?.()
@@ -218,17 +234,6 @@ export class Outgoing {
   get #broken(): Failure | null {
     const { socket } = this
     return this.pending > 0 && socket.destroyed ? { error: socket.errored } : null
-  }
-
-  /** Calls `listener` when the socket is closed. Returns a function that stops listening. */
-  #whenClosed(listener: () => void): () => void {
-    const { socket } = this
-    // Before the present listeners, which could throw. Anybody can emit the event.
-    const onClose = (): void => {
-      if (socket.destroyed) listener()
-    }
-    callSafely(() => socket.prependListener('close', onClose))
-    return () => callSafely(() => removeListener(socket, 'close', onClose))
   }
 
   /** Writes everything, and ends the sending side of the socket. */
@@ -244,7 +249,7 @@ export class Outgoing {
           this.#failure ??= { error }
           reject(brokenError(error))
         }
-        stopListening = this.#whenClosed(() => fail(socket.errored))
+        stopListening = whenClosed(socket, () => fail(socket.errored))
         socket.end((error?: Error | null) => (error == null ? resolve() : fail(socket.errored ?? error)))
       })
     } finally {

@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { callSafely } from './thrown.js'
 
 type NodeStream = Pick<typeof import('node:stream'), 'Duplex' | 'Readable' | 'Writable' | 'getDefaultHighWaterMark'>
 
@@ -77,6 +78,19 @@ export function pauseSocket(socket: Socket): void {
 export function closeHandle(socket: Socket): void {
   const { _handle: handle } = socket as unknown as { _handle?: object | null }
   if (handle != null) methodsOfSockets()._destroy.call(socket, null, () => {})
+}
+
+/**
+ * Calls `listener` when `stream` is closed, and then for each later `close` of it. Returns a function that stops listening. The listener
+ * comes before the present ones, which could throw. A stream whose own method throws keeps this from listening.
+ */
+export function whenClosed(stream: Duplex, listener: () => void): () => void {
+  // Anybody can emit the event.
+  const onClose = (): void => {
+    if (stream.destroyed) listener()
+  }
+  callSafely(() => stream.prependListener('close', onClose))
+  return () => callSafely(() => removeListener(stream, 'close', onClose))
 }
 
 /** Removes a listener by the method of all streams: that of `socket` may be replaced. */

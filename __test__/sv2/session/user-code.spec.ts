@@ -116,28 +116,50 @@ describe.each(THROWN)('%s, thrown', { timeout: PATIENCE_MS }, (_, thrown) => {
     initiator.attach(dialled, () => {})
   })
 
-  it.each(['write', 'end'])('by %s of the socket ends the session, which says what was thrown', async (method) => {
-    const { dialled } = await connected()
-    const { initiator } = pair()
-    initiator.attach(dialled, () => {})
-    Object.defineProperty(dialled, method, { value: throwing(thrown), configurable: true })
-    initiator.send({ messageType: 1 }, pattern(10))
-    if (method === 'end') {
-      initiator.close()
-      await once(dialled, 'close').catch(() => {})
-    } else {
-      const { reason } = await rejection(
-        initiator
-          .drained()
-          .then(() => initiator.drained())
-          .then(() => lasting(initiator)),
-      )
-      const { cause } = reason as Error
+  it.each(['write', '_write', 'end'])(
+    'by %s of the socket ends the session, which says what was thrown',
+    async (method) => {
+      const { dialled } = await connected()
+      const { initiator } = pair()
+      initiator.attach(dialled, () => {})
+      Object.defineProperty(dialled, method, { value: throwing(thrown), configurable: true })
+      initiator.send({ messageType: 1 }, pattern(10))
+      if (method === 'end') {
+        initiator.close()
+        await once(dialled, 'close').catch(() => {})
+      } else {
+        const { reason } = await rejection(
+          initiator
+            .drained()
+            .then(() => initiator.drained())
+            .then(() => lasting(initiator)),
+        )
+        const { cause } = reason as Error
+        expect(thrown instanceof Error ? cause : (cause as Error).cause).toBe(thrown)
+        expect(initiator.error).toBe(reason)
+      }
+      await eventually(() => expect([dialled.destroyed, initiator.stats().memoryBytes]).toEqual([true, 0]))
+    },
+  )
+
+  it.each([false, true])(
+    'by pause of the socket ends the session, which says what was thrown (data: %s)',
+    async (asData) => {
+      const { initiator, responder } = strangers()
+      const { dialled, accepted } = await connected()
+      // A socket that holds bytes emits `data`.
+      if (asData) accepted.unshift(drain(initiator))
+      initiator.attach(dialled)
+      responder.attach(accepted, () => quiet())
+      await initiator.established()
+      Object.defineProperty(accepted, 'pause', { value: throwing(thrown) })
+      initiator.send({ messageType: 1 }, pattern(10))
+      const { cause } = (await responder.closed)!
       expect(thrown instanceof Error ? cause : (cause as Error).cause).toBe(thrown)
-      expect(initiator.error).toBe(reason)
-    }
-    await eventually(() => expect([dialled.destroyed, initiator.stats().memoryBytes]).toEqual([true, 0]))
-  })
+      await eventually(() => expect([accepted.destroyed, responder.stats().memoryBytes]).toEqual([true, 0]))
+      initiator.close()
+    },
+  )
 })
 
 describe('attach', { timeout: PATIENCE_MS }, () => {
@@ -218,6 +240,25 @@ describe('attach', { timeout: PATIENCE_MS }, () => {
       await eventually(() => expect(client.frames.length).toBe(messageType))
     }
     expect(failures).toEqual([null, null])
+  })
+
+  it.each(['then', 'catch', 'finally'])('calls no %s that the promise of onBatch has of its own', async (method) => {
+    const { initiator, responder } = strangers()
+    const { dialled, accepted } = await connected()
+    let batches = 0
+    initiator.attach(dialled)
+    responder.attach(accepted, () => {
+      batches++
+      return Object.defineProperty(Promise.resolve(), method, { value: throwing(new Error('mine')) })
+    })
+    await initiator.established()
+    for (let sent = 1; sent <= 3; sent++) {
+      initiator.send({ messageType: 1 }, Buffer.of(sent))
+      await eventually(() => expect(batches).toBe(sent))
+    }
+    expect(accepted.isPaused()).toBe(false)
+    initiator.close()
+    responder.close()
   })
 
   it("goes on after a listener of the socket's data that throws", async () => {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { streamMethods } from '../../support/streams.js'
+import { streamMethods, whenClosed } from '../../support/streams.js'
 import type { Failure } from '../../support/thrown.js'
 import { setImmediate } from '../../support/timers.js'
 import { type RingSource, views } from '../source.js'
@@ -86,7 +86,7 @@ function write(source: RingSource, length: number, socket: Socket, events: Count
     cork(socket)
     writes.add(first)
     writes.add(second)
-    uncork(socket)
+    writes.passOn()
   }
   writes.finish()
 }
@@ -99,6 +99,8 @@ class Writes {
   #open = 1
   #failure: Failure | null = null
   #sent = 0
+  #over = false
+  #stopListening = (): void => {}
 
   constructor(socket: Socket, events: CountedEvents) {
     this.#socket = socket
@@ -123,15 +125,38 @@ class Writes {
         settle(error == null ? bytes.length : 0)
       })
     } catch (error) {
-      this.#failure = { error }
-      this.#events.onThrown(error)
+      this.#thrown(error)
       // A socket that took the bytes before it threw will call back: at once, or when it holds them no more.
       if (heldBy(socket) <= held) setImmediate(() => settle(0))
     }
   }
 
+  /** Passes on what was gathered. */
+  passOn(): void {
+    try {
+      uncork(this.#socket)
+    } catch (error) {
+      this.#thrown(error)
+    }
+  }
+
+  /** Notes that a method of the socket has thrown. If it was a method that writes, Node never calls back. */
+  #thrown(error: unknown): void {
+    this.#failure ??= { error }
+    this.#stopListening()
+    this.#stopListening = whenClosed(this.#socket, () => this.#end())
+    this.#events.onThrown(error)
+  }
+
   finish(): void {
     this.#open--
-    if (this.#open === 0) this.#events.onDone(this.#failure, this.#sent)
+    if (this.#open === 0) this.#end()
+  }
+
+  #end(): void {
+    this.#stopListening()
+    if (this.#over) return
+    this.#over = true
+    this.#events.onDone(this.#failure, this.#sent)
   }
 }

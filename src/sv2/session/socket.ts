@@ -143,17 +143,21 @@ export class SessionSocket {
     if (!isThenable(done)) return false
     keepBatch(batch)
     this.hold()
-    Promise.resolve(done)
-      .catch((error: unknown) => {
-        callSafely(() => {
-          throw error
-        })
-      })
-      .finally(() => {
-        passBatch(batch)
-        this.resume()
-      })
+    void this.#await(done, batch)
     return true
+  }
+
+  /** Reads on once `done` has settled. `await` calls no method that a promise may have of its own. */
+  async #await(done: PromiseLike<unknown>, batch: FrameBatch): Promise<void> {
+    try {
+      await done
+    } catch (error) {
+      callSafely(() => {
+        throw error
+      })
+    }
+    passBatch(batch)
+    this.resume()
   }
 
   /** Reads nothing until the output of `other` has drained, so that nothing piles up there. */
@@ -167,7 +171,7 @@ export class SessionSocket {
   /** Reads nothing until `resume()` was called as often. */
   hold(): void {
     this.#holds++
-    if (!this.#isOver) this.#socket.pause()
+    if (!this.#isOver) this.#do(() => this.#socket.pause())
   }
 
   resume(): void {
@@ -256,9 +260,11 @@ export class SessionSocket {
     while (rest.length > 0) {
       if (this.#holds > 0) {
         if (this.#isOver) return
-        // Other code may have resumed the socket, and then the rest would come again and again.
-        this.#socket.pause()
-        this.#socket.unshift(rest)
+        this.#do(() => {
+          // Other code may have resumed the socket, and then the rest would come again and again.
+          this.#socket.pause()
+          this.#socket.unshift(rest)
+        })
         return
       }
       const part = rest.subarray(0, SHORT_READ)
