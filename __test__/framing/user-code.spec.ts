@@ -2,6 +2,7 @@ import { Duplex, type DuplexOptions, PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { FramePoolError, FrameReader, FrameWriter, inspect, Slice, SlotPool } from '../../index.js'
 import { codeOf } from '../support/code-of.js'
+import { withoutUint8Arrays } from '../support/hidden-bytes.js'
 import { eventually, quiet } from '../support/network.js'
 import { settingsOf } from '../support/socket-kinds.js'
 import { connected } from '../support/sockets.js'
@@ -163,10 +164,13 @@ it('attach() calls no method that the promise of onBatch has of its own, and wai
   const reading = reader.attach(accepted, (batch) => {
     most = Math.max(most, ++open)
     const lines = [...batch].map((line) => Buffer.from(line))
-    const answer = quiet().then(() => {
-      open--
-      seen.push(...lines.map(String))
-    })
+    const answer = quiet()
+      .then(quiet)
+      .then(quiet)
+      .then(() => {
+        open--
+        seen.push(...lines.map(String))
+      })
     const twice = (done: () => void): void => {
       done()
       done()
@@ -259,3 +263,36 @@ describe('attach() of a stream that is no socket', () => {
     expect(later.every((error) => error === mine)).toBe(true)
   })
 })
+
+it.each([false, true])(
+  'attach() rejects if bytes that have come cannot be shown: none is lost unnoticed (data: %s)',
+  async (asData) => {
+    const { dialled, accepted } = await connected()
+    using reader = FrameReader.delimited(options)
+    const lines: string[] = []
+    // A socket that holds bytes emits `data`.
+    if (asData) accepted.unshift('held\n')
+    const reading = reader.attach(accepted, async ([line]) => {
+      lines.push(Buffer.from(line!).toString())
+      // What comes meanwhile is copied.
+      if (asData) accepted.resume()
+      await quiet()
+      await quiet()
+    })
+    if (!asData) dialled.write('first\n')
+    await eventually(() => expect(lines).toEqual([asData ? 'held' : 'first']))
+    const failure = rejection(reading)
+    if (!asData) {
+      await quiet()
+      await quiet()
+      await quiet()
+    }
+    expect(
+      await withoutUint8Arrays(() => {
+        dialled.write('lost\n')
+        return failure
+      }),
+    ).toMatchObject({ reason: { message: 'mine' } })
+    expect([accepted.destroyed, lines.length]).toEqual([true, 1])
+  },
+)

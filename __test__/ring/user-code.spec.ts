@@ -1,10 +1,22 @@
-import { getEventListeners } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
-import type { Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { adopt, BuddyPool, BudgetPool, ByteRing, pump, relaySockets, Slice, SliceChannel } from '../../index.js'
+import {
+  adopt,
+  BuddyPool,
+  BudgetPool,
+  ByteRing,
+  inspect,
+  pump,
+  relaySockets,
+  Slice,
+  SliceChannel,
+  SystemMemoryBuffer,
+} from '../../index.js'
 import type { WaitOptions } from '../../src/support/wait.js'
 import { codeOf } from '../support/code-of.js'
+import { withoutUint8Arrays } from '../support/hidden-bytes.js'
 import { eventually, PATIENCE_MS, quiet } from '../support/network.js'
 import { pattern } from '../support/pattern.js'
 import { strangers } from '../support/sessions.js'
@@ -471,6 +483,64 @@ describe('an error that nobody can catch', { timeout: PATIENCE_MS }, () => {
       ['EBROKEN', true],
     ]
     expect(told).toEqual([Array.from({ length: THROWN.length }, () => once).flat(), true])
+  })
+})
+
+describe('bytes that cannot be shown', () => {
+  it('end relaySockets', async () => {
+    const left = await connected()
+    const right = await connected()
+    const relayed = rejection(relaySockets(left.accepted, right.accepted))
+    left.dialled.write('a')
+    expect(await once(right.dialled, 'data')).toEqual([Buffer.from('a')])
+    const { reason } = (await withoutUint8Arrays(() => {
+      left.dialled.write('b')
+      return relayed
+    })) as { reason: unknown }
+    expect(reason).toMatchObject({ message: 'mine' })
+    expect([left.accepted.destroyed, right.accepted.destroyed]).toEqual([true, true])
+  })
+
+  it('destroy a socket that reads by onread', async () => {
+    const server = createServer((socket) => socket.on('error', () => {}).write('a')).listen(0)
+    onTestFinished(() => void server.close())
+    await once(server, 'listening')
+    const { producer, consumer } = new ByteRing(64).intoParts()
+    const { port } = server.address() as AddressInfo
+    let reads = 0
+    const socket = connect({ port, onread: producer.onread(() => reads++) } as TcpNetConnectOpts)
+    onTestFinished(() => void socket.destroy())
+    const [accepted] = (await once(server, 'connection')) as [Socket]
+    await eventually(() => expect(reads).toBe(1))
+    const error = await withoutUint8Arrays(async () => {
+      accepted.write('b')
+      return (await once(socket, 'error'))[0] as Error
+    })
+    expect([error.message, socket.destroyed]).toEqual(['mine', true])
+    await eventually(() => expect(producer.release()).toBe(true))
+    consumer.release()
+  })
+
+  it('err a Node stream, and stay in the ring', async () => {
+    const { producer, consumer } = new ByteRing(64).intoParts()
+    producer.write(Buffer.from('kept'))
+    const stream = consumer.toReadable()
+    const error = await withoutUint8Arrays(async () => {
+      stream.resume()
+      return (await once(stream, 'error'))[0] as Error
+    })
+    expect([error.message, producer.available]).toEqual(['mine', 60])
+    producer.release()
+  })
+
+  it('are not kept by a SystemMemoryBuffer', async () => {
+    const count = (): number => inspect().filter(({ kind }) => kind === 'system-memory-buffer').length
+    const before = count()
+    const buffer = new SystemMemoryBuffer()
+    await withoutUint8Arrays(async () => expect(() => buffer.getWritable(10)).toThrow('mine'))
+    expect([count(), buffer.length]).toEqual([before, 0])
+    expect(buffer.write(Buffer.from('written'))).toBe(7)
+    buffer.getDataOwned().release()
   })
 })
 

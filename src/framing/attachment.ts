@@ -148,8 +148,13 @@ class Attachment implements LandingUser {
         return
       }
       this.#loan.on('data', (chunk: unknown) => {
-        if (types.isUint8Array(chunk)) this.#came(chunk)
-        else this.#fail(invalidArgType('socket must give bytes: no setEncoding, and no other objects'))
+        try {
+          if (!types.isUint8Array(chunk))
+            throw invalidArgType('socket must give bytes: no setEncoding, and no other objects')
+          this.#came(chunk)
+        } catch (error) {
+          this.#fail(error)
+        }
       })
     }
     this.#prepare()
@@ -169,6 +174,7 @@ class Attachment implements LandingUser {
         else this.#came(partOf(memory, 0, count))
         return this.#holds === 0
       },
+      failed: (error) => this.#fail(error),
     })
   }
 

@@ -50,6 +50,7 @@ export class SystemMemory implements GrowingMemory {
       return view
     } catch (error) {
       truncateSystemMessage(handle, 0, before)
+      if (isNew) this.take().release()
       throw error
     }
   }

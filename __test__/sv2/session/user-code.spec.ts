@@ -5,6 +5,7 @@ import { inspect } from '../../../index.js'
 import { type Frame, Sv2Session } from '../../../src/sv2/index.js'
 import { SubmitSharesSuccess } from '../../../src/sv2/messages/index.js'
 import { codeOf } from '../../support/code-of.js'
+import { withoutUint8Arrays } from '../../support/hidden-bytes.js'
 import { dial, eventually, listening, PATIENCE_MS, quiet } from '../../support/network.js'
 import { pattern } from '../../support/pattern.js'
 import { authority, drain, pair, strangers } from '../../support/sessions.js'
@@ -160,6 +161,23 @@ describe.each(THROWN)('%s, thrown', { timeout: PATIENCE_MS }, (_, thrown) => {
       initiator.close()
     },
   )
+})
+
+it.each(['input', 'output'])('a session whose %s cannot be shown ends with its connection', async (what) => {
+  const { initiator, responder } = strangers()
+  const { dialled, accepted } = await connected()
+  initiator.attach(dialled)
+  responder.attach(accepted)
+  await initiator.established()
+  const [session, socket] = what === 'input' ? [responder, accepted] : [initiator, dialled]
+  await withoutUint8Arrays(async () => {
+    if (what === 'input') dialled.write('something')
+    else initiator.send({ messageType: 1 }, pattern(10))
+    expect((await session.closed)?.cause).toMatchObject({ message: 'mine' })
+  })
+  await eventually(() => expect([socket.destroyed, session.stats().memoryBytes]).toEqual([true, 0]))
+  initiator.close()
+  responder.close()
 })
 
 describe('attach', { timeout: PATIENCE_MS }, () => {

@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net'
 import { bufferOf, lengthOf, offsetOf } from '../../support/bytes.js'
-import { callSafely } from '../../support/thrown.js'
 import { hasRead } from './latest-reader.js'
 import { symbolOf } from './socket-symbols.js'
 
@@ -10,6 +9,11 @@ export interface DirectTarget {
   next(): Uint8Array
   /** Called when `count` bytes have come into the memory that `next()` returned last. Returns false to pause the reading. */
   filled(count: number): boolean
+  /**
+   * Called with what `next()` or `filled()` has thrown: the memory cannot be shown, for example. Bytes are lost, or would be, so this must
+   * end the connection.
+   */
+  failed(error: unknown): void
 }
 
 /** A socket that reads directly. */
@@ -40,16 +44,21 @@ export function readDirectly(socket: Socket, target: DirectTarget): DirectRead |
   const reader = new WeakRef(socket)
   // An error thrown through Node would keep Node from asking for the next view, and the next bytes would go into the last one.
   internals[callback] = (count: number): boolean => {
-    let more = true
     hasRead(reader)
-    callSafely(() => {
-      more = target.filled(count)
-    })
-    return more
+    try {
+      return target.filled(count)
+    } catch (error) {
+      target.failed(error)
+      return false
+    }
   }
   let aimed: Uint8Array | null = null
-  internals[generator] = (): Uint8Array => {
-    aimed = target.next()
+  internals[generator] = (): Uint8Array | null => {
+    try {
+      aimed = target.next()
+    } catch (error) {
+      target.failed(error)
+    }
     return aimed
   }
   const aim = (): void => {

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { integerArgument } from '../../support/arguments.js'
 import { isSocket } from '../../support/streams.js'
-import { callSafely } from '../../support/thrown.js'
+import { callSafely, errorOfThrown } from '../../support/thrown.js'
 import type { HalfCore } from '../half.js'
 import { hasRead } from './latest-reader.js'
 import { ReadTarget } from './read-target.js'
@@ -15,7 +15,7 @@ export interface OnRead {
 }
 
 /** The memory that a socket reads into when its bytes are not needed any more. */
-let nowhere: Uint8Array | undefined
+const nowhere = new Uint8Array(1024)
 
 /** Reads a socket into a ring: see `Producer.onread()`. */
 export class OnReadIntake {
@@ -39,8 +39,16 @@ export class OnReadIntake {
 
   get options(): OnRead {
     const buffer = (): Uint8Array => {
-      if (!this.#closed) return this.#target.next()
-      nowhere ??= new Uint8Array(1024)
+      if (!this.#closed) {
+        try {
+          return this.#target.next()
+        } catch (error) {
+          const socket = this.#reader?.deref()
+          if (socket === undefined) throw error
+          // The next bytes would go into the last memory, and be taken for what is in the next.
+          callSafely(() => socket.destroy(errorOfThrown(error)))
+        }
+      }
       return nowhere
     }
     const read = (count: number, source: unknown): boolean => this.#read(count, source)

@@ -184,10 +184,16 @@ class OneWay {
     if (consumer.lent || this.#to.over) return
     const length = consumer.available
     if (length > 0) {
-      const done = writeLentNow(consumer, this.#to.socket, {
-        onThrown: this.#fail,
-        onDone: (failure) => this.#written(length, failure),
-      })
+      let done = false
+      try {
+        done = writeLentNow(consumer, this.#to.socket, {
+          onThrown: this.#fail,
+          onDone: (failure) => this.#written(length, failure),
+        })
+      } catch (error) {
+        // The ring cannot be shown.
+        this.#fail(error)
+      }
       if (!done) return
       this.#bytes.add(length)
     }

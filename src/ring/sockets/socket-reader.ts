@@ -64,6 +64,7 @@ export class SocketReader {
         if (!target.hasRoom) this.#paused = true
         return !this.#paused
       },
+      failed: this.#onFailure,
     })
     if (direct) return
     this.#loan.on('data', (chunk: Uint8Array | string) => {

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import { callbackify } from 'node:util'
 import { invalidArgType } from '../../support/errors.js'
 import { nodeStream } from '../../support/streams.js'
+import { errorOfThrown } from '../../support/thrown.js'
 import { copyOut } from '../copy.js'
 import type { RingSource } from '../source.js'
 import { destroyOnAbort } from './destroy-on-abort.js'
@@ -47,11 +48,22 @@ function ringReadable() {
           this.push(null)
         } else {
           // A high-water mark of 0 forbids reading ahead, not reading.
-          const chunk = Buffer.allocUnsafe(Math.min(available, size || available))
-          copyOut(source, chunk)
-          this.#give(chunk)
+          this.#copy(Math.min(available, size || available))
         }
       })
+    }
+
+    /** Pushes a copy of `count` bytes. If it cannot be made, the stream errs, and the bytes stay in the ring. */
+    #copy(count: number): void {
+      let chunk: Buffer
+      try {
+        chunk = Buffer.allocUnsafe(count)
+        copyOut(this.#source, chunk)
+      } catch (error) {
+        this.destroy(errorOfThrown(error))
+        return
+      }
+      this.#give(chunk)
     }
 
     /** Pushes a chunk. An error that a listener for `data` throws is passed on, and must not keep the rest from being read. */

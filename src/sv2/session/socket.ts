@@ -184,10 +184,16 @@ export class SessionSocket {
     const core = this.#core
     if (core.lent || this.#isOver) return
     if (core.available > 0) {
-      writeLent(core, this.#socket, {
-        onThrown: (error) => this.destroy(errorOfThrown(error)),
-        onDone: (failure) => (failure === null ? this.flush() : this.#writeFailed(failure)),
-      })
+      const onThrown = (error: unknown): void => this.destroy(errorOfThrown(error))
+      try {
+        writeLent(core, this.#socket, {
+          onThrown,
+          onDone: (failure) => (failure === null ? this.flush() : this.#writeFailed(failure)),
+        })
+      } catch (error) {
+        // The output cannot be shown.
+        onThrown(error)
+      }
     } else if (this.#ending) this.#finish()
   }
 
@@ -244,10 +250,11 @@ export class SessionSocket {
         const chunk = partOf(memory, 0, count)
         this.#read(chunk)
         // For listeners of the user.
-        if (socket.listenerCount('data') > 0) socket.emit('data', Buffer.from(chunk))
+        if (socket.listenerCount('data') > 0) callSafely(() => socket.emit('data', Buffer.from(chunk)))
         // `hold()` has paused the socket.
         return true
       },
+      failed: (error) => this.destroy(errorOfThrown(error)),
     })
     // A pause before this would not keep the socket from reading.
     if (direct && paused) pauseSocket(socket)
