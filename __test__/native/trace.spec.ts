@@ -552,6 +552,21 @@ describe('debug mode of everything', () => {
     expect(magazine).toEqual({ buffers: 0, bytes: 0 })
   })
 
+  it('takes a buddy buffer back that cannot be shown', () => {
+    const found = debugging<{ message: string; liveBuffers: number }>(`
+      const pool = new BuddyPool()
+      const own = globalThis.Uint8Array
+      globalThis.Uint8Array = class extends own { constructor() { super(); throw new Error('mine') } }
+      let message = ''
+      try { pool.tryAllocate(1) } catch (error) { message = error.message }
+      globalThis.Uint8Array = own
+      const { liveBuffers } = pool.stats()
+      if (liveBuffers === 0) await pool.close()
+      console.log(JSON.stringify({ message, liveBuffers }))
+      process.exit()`)
+    expect(found).toEqual({ message: 'mine', liveBuffers: 0 })
+  })
+
   it('returns a buddy pool its quarantined memory on demand', () => {
     const capacities = debugging<number[]>(`
       const pool = new BuddyPool({ maxMemory: 2 ** 26 })

@@ -1,4 +1,4 @@
-import { abandonBuddyBuffer, type BuddyGrant, buddyBufferView } from '../native/buddy.js'
+import { abandonBuddyBuffer, type BuddyGrant, buddyBufferView, releaseBuddyBuffer } from '../native/buddy.js'
 import type { Handle } from '../native/handle.js'
 import { ShownMemory } from '../native/shown-memory.js'
 import { trace, untrace } from '../native/trace.js'
@@ -13,7 +13,7 @@ export class GuardedBuddyMemory extends BuddyMemory {
     const { index, generation } = grant
     const handle = { index, generation }
     // Native code does not have the memory that a script lends.
-    const lease = this.isLent ? super.lease(grant) : new Lease(grant, ownMemory(handle), 0)
+    const lease = this.isLent ? super.lease(grant) : ownLease(grant, handle)
     trace(lease, 'buddy-buffer', handle, abandonBuddyBuffer)
     return lease
   }
@@ -29,6 +29,12 @@ export class GuardedBuddyMemory extends BuddyMemory {
   }
 }
 
-function ownMemory(buffer: Handle): ShownMemory {
-  return new ShownMemory(() => buddyBufferView(buffer))
+/** Returns the lease of a buffer that has its own memory. A buffer that cannot be shown goes back. */
+function ownLease(grant: BuddyGrant, handle: Handle): Lease {
+  try {
+    return new Lease(grant, new ShownMemory(() => buddyBufferView(handle)), 0)
+  } catch (error) {
+    releaseBuddyBuffer(handle)
+    throw error
+  }
 }
