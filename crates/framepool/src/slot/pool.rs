@@ -608,6 +608,8 @@ impl SlotPool {
 
     /// Returns the first gap that holds `bytes`. Something must be alive. Outside alloc mode the gap in hand must be too
     /// small.
+    // Apart, so that what most messages need stays small.
+    #[inline(never)]
     fn find_gap(&self, live: u32, bytes: usize) -> Option<Gap> {
         self.gaps(live).find(|gap| gap.holds(bytes))
     }
@@ -665,6 +667,7 @@ impl SlotPool {
                 .all(|slot| slot != self.gap.slot && (self.spans[slot].end <= begin || end <= self.spans[slot].start))
     }
 
+    #[cold]
     fn get_writable_on_heap(&mut self, len: usize) -> Result<&mut [u8], Refused> {
         self.charge_heap(len)?;
         let heap = if let Some(heap) = self.heap.take() {
