@@ -5,9 +5,10 @@ mod sv2_support;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::slice;
 use std::sync::mpsc::channel;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use framepool::relay::{Cause, Command, Hooks, Operation, Record, Relay, RelayOptions};
 use framepool::sv2::{FrameHeader, Session, State, generate_authority_keypair};
@@ -34,6 +35,11 @@ fn next(relay: &Relay) -> Record {
 
 /// Starts a pool that sends every frame back, until the miner has ended its side.
 fn echo_pool() -> SocketAddr {
+    pool_that_answers(1)
+}
+
+/// Starts a pool that sends every frame back so many times, until the miner has ended its side.
+fn pool_that_answers(times: usize) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("an address");
     thread::spawn(move || {
@@ -46,7 +52,9 @@ fn echo_pool() -> SocketAddr {
                 let mut chunk = vec![0; 1 << 16];
                 while let Ok(count @ 1..) = socket.read(&mut chunk) {
                     for (header, payload) in receive(&mut session, &chunk[..count]).expect("good frames") {
-                        session.send(header, &payload).expect("memory");
+                        for _ in 0..times {
+                            session.send(header, &payload).expect("memory");
+                        }
                     }
                     if socket.write_all(&drain(&mut session)).is_err() {
                         return;
@@ -180,6 +188,33 @@ fn a_hook_decides_about_the_frames_that_it_selects() {
         (header(5), vec![5; 10]),
     ]);
     relay.destroy();
+}
+
+/// The buffer of a socket holds megabytes, and the system reports room in it when a third is free.
+#[test]
+fn a_reader_that_is_faster_than_the_least_rate_stays() {
+    const GRACE: Duration = Duration::from_secs(2);
+    let mut options = relay_options(pool_that_answers(400), 1);
+    options.limits.grace = GRACE;
+    let relay = start(options);
+    let mut miner = Miner::connect(relay.address());
+    let sent = frame(&mut rng(), 60_000);
+    miner.send(slice::from_ref(&sent));
+    let (begin, mut received) = (Instant::now(), 0);
+    while begin.elapsed() < 4 * GRACE {
+        // Some 300 times the least rate.
+        let mut piece = vec![0; 1 << 15];
+        miner.socket.read_exact(&mut piece).expect("the relay goes on");
+        for frame in receive(&mut miner.session, &piece).expect("good frames") {
+            sv2_support::assert_same(&[frame], slice::from_ref(&sent));
+            received += 1;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert!(relay.links().expect("memory")[0].frames()[1] > received, "bytes wait all the time");
+    while let Some(record) = relay.take_record() {
+        assert!(matches!(record, Record::Connected { .. }), "{record:?}");
+    }
 }
 
 #[test]

@@ -873,7 +873,14 @@ impl<S: super::network::Stream + 'static> Link<S> {
         if limits.min_rate > 0 {
             for which in [MINER, UPSTREAM] {
                 let Some(side) = &mut self.sides[which] else { continue };
-                let (incoming, outgoing) = side.is_slow(limits.min_rate, limits.grace, now);
+                let (mut incoming, mut outgoing) = side.is_slow(limits.min_rate, limits.grace, now);
+                if outgoing {
+                    // Systems report that a socket takes bytes when much of its buffer is free. It may take some before.
+                    side.writable = true;
+                    self.flush(which, turn)?;
+                    let Some(side) = &mut self.sides[which] else { continue };
+                    (incoming, outgoing) = side.is_slow(limits.min_rate, limits.grace, now);
+                }
                 if incoming || outgoing {
                     let reason = if incoming { Reason::SlowFrame } else { Reason::SlowReader };
                     return Err(self.blame(which, Cause::Refused(reason)));
