@@ -225,7 +225,7 @@ describe('onFrame', { timeout: PATIENCE_MS }, () => {
     await eventually(() => expect(other.session.state).toBe('transport'))
     miner.session.send({ messageType: 66 }, pattern(10))
     await eventually(() => expect([miner.closed, peer.closed]).toEqual([true, true]))
-    expect(reasons).toEqual([expect.stringContaining(reason)])
+    await eventually(() => expect(reasons).toEqual([expect.stringContaining(reason)]))
     await other.sendAll(framesOf(2, 3, 10))
     await eventually(() => expect(other.frames.length).toBe(3))
   })
