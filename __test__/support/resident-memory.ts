@@ -2,10 +2,11 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
+/** Collects all garbage. */
+export const collectGarbage = runInNewContext('gc') as () => void
 
 /** Returns the resident bytes of this process after a garbage collection, whose time otherwise differs by version. */
 export function residentMemory(): number {
-  collect()
+  collectGarbage()
   return process.memoryUsage.rss()
 }

@@ -321,6 +321,9 @@ export interface RelayFault {
   port?: number
 }
 
+/** Returns whether a connection of a relay is open. */
+export declare function relayHasLink(relay: ObjectHandle, link: number): boolean
+
 /** Limits of a relay. Those that are missing have the defaults of the core. */
 export interface RelayLimits {
   /** Bytes of memory. */

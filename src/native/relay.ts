@@ -72,6 +72,11 @@ export function relayReport(relay: Handle): RelayReport {
   return guarded(() => native.relayReport(relay))
 }
 
+/** Returns whether a connection of a relay is open. */
+export function hasLink(relay: Handle, link: number): boolean {
+  return guarded(() => native.relayHasLink(relay, link))
+}
+
 /** Returns the figures of the open connections of a relay. */
 export function relayLinks(relay: Handle): RelayLinkReport[] {
   return guarded(() => native.relayLinks(relay))

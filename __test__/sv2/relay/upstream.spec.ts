@@ -7,6 +7,7 @@ import { createRelay, type Disconnection, type Upstream, type UpstreamRequest } 
 import { begin, connectThrough, dial, echo, eventually, keep, PATIENCE_MS, startPool } from '../../support/network.js'
 import { pattern } from '../../support/pattern.js'
 import { relayOptions, startRelay } from '../../support/relay.js'
+import { collectGarbage } from '../../support/resident-memory.js'
 import { authority } from '../../support/sessions.js'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
@@ -89,6 +90,27 @@ describe('an upstream that is a function', { timeout: PATIENCE_MS }, () => {
     const miner = await begin(port)
     await eventually(() => expect(miner.frames.length).toBe(1))
     await closing
+  })
+})
+
+it('an upstream that refuses a miner which has gone leaves nothing behind', { timeout: PATIENCE_MS }, async () => {
+  let refusal: WeakRef<Error> | undefined
+  let gone = (): void => {}
+  const { relay, port } = await startRelay(1, {
+    upstream: async () => {
+      await new Promise<void>((resolve) => (gone = resolve))
+      const error = new Error('too late')
+      refusal = new WeakRef(error)
+      throw error
+    },
+    handshakeTimeoutMs: 1_000,
+  })
+  relay.on('disconnect', () => gone())
+  await begin(port)
+  await eventually(() => {
+    expect(refusal).toBeDefined()
+    collectGarbage()
+    expect(refusal!.deref()).toBeUndefined()
   })
 })
 

@@ -8,6 +8,7 @@ import {
   drainRelay,
   flushCommands,
   type HandedFrames,
+  hasLink,
   makeHandedFrames,
   nextRecord,
   type RelayEvent,
@@ -373,7 +374,8 @@ export class Relay extends EventEmitter<RelayEvents> implements AsyncDisposable 
 
   /** Ends a link with `ending`, unless it has ended. */
   #destroy(id: number, ending: Ending): void {
-    if (this.#handle === null) return
+    // Nobody would take the ending of a link that has ended.
+    if (this.#handle === null || !hasLink(this.#handle, id)) return
     this.#endBy(id, ending)
     closeLink(this.#handle, id)
     this.#flushSoon()

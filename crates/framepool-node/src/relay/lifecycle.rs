@@ -280,6 +280,14 @@ pub fn relay_report(env: Env, relay: ObjectHandle) -> Result<RelayReport> {
     })
 }
 
+/// Returns whether a connection of a relay is open.
+#[napi(catch_unwind)]
+pub fn relay_has_link(env: Env, relay: ObjectHandle, link: f64) -> Result<bool> {
+    let entry = EnvState::of_any(env)?.tables.relays.get(Handle::from(relay))?;
+    #[allow(clippy::cast_sign_loss, reason = "links have numbers from 1 on")]
+    Ok(entry.relay.has_link(link as u64))
+}
+
 /// An open connection of a relay.
 #[napi(object)]
 pub struct RelayLinkReport {

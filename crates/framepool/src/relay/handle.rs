@@ -122,6 +122,11 @@ impl Relay {
         self.shared.all_links()
     }
 
+    /// Returns whether a link is open.
+    pub fn has_link(&self, link: u64) -> bool {
+        self.shared.worker_of(link).is_some()
+    }
+
     /// Returns the time on the relay's clock.
     pub fn now(&self) -> Duration {
         self.start.elapsed()
