@@ -114,6 +114,11 @@ impl<S> Inbox<S> {
         true
     }
 
+    /// Returns whether the worker takes messages: it has not ended.
+    pub(super) fn is_open(&self) -> bool {
+        self.lock().is_some()
+    }
+
     /// Takes all messages.
     pub(super) fn take(&self) -> LinkedList<Message<S>> {
         self.lock().as_mut().map(std::mem::take).unwrap_or_default()

@@ -157,10 +157,10 @@ fn run(system: System, shared: &Arc<Shared>, index: usize, inboxes: Vec<Arc<Inbo
             break;
         },
         Err(error) => {
-            inbox.close();
             shared.records.add(&mut LinkedList::from([Record::Failed(error.to_string())]));
         }
     }
+    inbox.close();
     shared.worker_ended();
 }
 

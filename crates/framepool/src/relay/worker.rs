@@ -486,14 +486,15 @@ where
         if let Err(reason) = entered {
             return self.reject(stream, reason, now);
         }
-        let workers = self.shared.workers.iter().enumerate();
-        let fewest =
-            workers.min_by_key(|(_, worker)| worker.links.load(Ordering::Relaxed)).map_or(0, |(index, _)| index);
+        let workers = self.shared.workers.iter().enumerate().filter(|&(index, _)| self.inboxes[index].is_open());
+        let fewest = workers
+            .min_by_key(|(_, worker)| worker.links.load(Ordering::Relaxed))
+            .map_or(self.index, |(index, _)| index);
         self.shared.workers[fewest].links.fetch_add(1, Ordering::Relaxed);
         if fewest == self.index {
             self.adopt(stream, address, now);
         } else if !self.inboxes[fewest].send([Message::Adopt(stream, address)]) {
-            // The other worker may have ended, since the relay closes. The stream is closed then.
+            // The other worker has ended just now. The stream is closed then.
             self.leave(fewest, address);
         }
     }
