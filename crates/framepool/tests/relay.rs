@@ -35,11 +35,11 @@ fn next(relay: &Relay) -> Record {
 
 /// Starts a pool that sends every frame back, until the miner has ended its side.
 fn echo_pool() -> SocketAddr {
-    pool_that_answers(1)
+    pool_that_answers(1, true)
 }
 
-/// Starts a pool that sends every frame back so many times, until the miner has ended its side.
-fn pool_that_answers(times: usize) -> SocketAddr {
+/// Starts a pool that sends every frame back so many times, until the miner has ended its side. It then `ends` its own, or does nothing.
+fn pool_that_answers(times: usize, ends: bool) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("an address");
     thread::spawn(move || {
@@ -60,7 +60,11 @@ fn pool_that_answers(times: usize) -> SocketAddr {
                         return;
                     }
                 }
-                let _ = socket.shutdown(Shutdown::Write);
+                if ends {
+                    let _ = socket.shutdown(Shutdown::Write);
+                } else {
+                    std::mem::forget(socket);
+                }
             });
         }
     });
@@ -194,7 +198,7 @@ fn a_hook_decides_about_the_frames_that_it_selects() {
 #[test]
 fn a_reader_that_is_faster_than_the_least_rate_stays() {
     const GRACE: Duration = Duration::from_secs(2);
-    let mut options = relay_options(pool_that_answers(400), 1);
+    let mut options = relay_options(pool_that_answers(400, true), 1);
     options.limits.grace = GRACE;
     let relay = start(options);
     let mut miner = Miner::connect(relay.address());
@@ -215,6 +219,27 @@ fn a_reader_that_is_faster_than_the_least_rate_stays() {
     while let Some(record) = relay.take_record() {
         assert!(matches!(record, Record::Connected { .. }), "{record:?}");
     }
+}
+
+#[test]
+fn a_miner_that_ends_its_side_in_a_frame_holds_no_memory_for_it() {
+    let relay = start(relay_options(pool_that_answers(1, false), 1));
+    let mut miner = Miner::connect(relay.address());
+    let frames = [frame(&mut rng(), 100)];
+    miner.send(&frames);
+    miner.expect(&frames);
+    let (header, payload) = frame(&mut rng(), 300_000);
+    miner.session.send(header, &payload).expect("memory");
+    let wire = drain(&mut miner.session);
+    miner.socket.write_all(&wire[..100_000]).expect("the relay reads");
+    miner.socket.shutdown(Shutdown::Write).expect("a connection");
+    let end = loop {
+        if let Record::Disconnected(end) = next(&relay) {
+            break end;
+        }
+    };
+    assert_eq!((&end.ending.cause, end.ending.facts.partial), (&Cause::Departed(None), 100_000));
+    assert_eq!(relay.stats().reserved, 0);
 }
 
 #[test]

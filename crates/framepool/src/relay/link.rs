@@ -782,6 +782,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
     /// Ends our own side of each connection for which nothing more comes. Ends the link when both are over.
     fn end_sides<N: Network<Stream = S>>(&mut self, turn: &Turn<'_, N>) -> Step<()> {
         let [Some(_), Some(_)] = &self.sides else { return Ok(()) };
+        let mut cut = false;
         for which in [MINER, UPSTREAM] {
             let from = 1 - which;
             let [miner, upstream] = &mut self.sides;
@@ -796,6 +797,11 @@ impl<S: super::network::Stream + 'static> Link<S> {
             {
                 return Err(self.departure(which, Some(fault)));
             }
+            cut |= side.finished && source.ended && source.begun;
+        }
+        if cut {
+            // The frame never becomes whole, and holds its memory.
+            self.closing.get_or_insert(turn.now + CLOSING);
         }
         let all = |test: fn(&Side<S>) -> bool| self.sides.iter().flatten().all(test);
         if all(|side| side.finished) {
