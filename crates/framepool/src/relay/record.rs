@@ -95,7 +95,7 @@ struct State {
     /// A linked list, because it grows in turns that must not fail: each of its pieces is small.
     records: LinkedList<Record>,
     listener: Option<Listener>,
-    /// Accepting has stopped because there are too many records.
+    /// Nothing is accepted, because there are too many records.
     congested: bool,
 }
 
@@ -108,21 +108,24 @@ impl Records {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Moves all of `records` here. Returns whether there are now too many.
-    pub(super) fn add(&self, records: &mut LinkedList<Record>) -> bool {
+    /// Moves all of `records` here.
+    pub(super) fn add(&self, records: &mut LinkedList<Record>) {
         if records.is_empty() {
-            return false;
+            return;
         }
         let mut state = self.lock();
         state.records.append(records);
-        let many = state.records.len() >= MANY;
-        state.congested |= many;
+        state.congested |= state.records.len() >= MANY;
         let listener = state.listener.take();
         drop(state);
         if let Some(listener) = listener {
             listener();
         }
-        many
+    }
+
+    /// Returns whether nothing is to be accepted, because there are too many.
+    pub(super) fn are_congested(&self) -> bool {
+        self.lock().congested
     }
 
     /// Takes the first record. The second value tells that connections may be accepted again.

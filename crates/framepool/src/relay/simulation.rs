@@ -21,7 +21,7 @@ use super::ending::{Cause, Ending};
 use super::figures::Reason;
 use super::hooks::Hooks;
 use super::options::{Limits, RelayOptions, Threads};
-use super::record::Record;
+use super::record::{MANY, Record};
 use super::shared::Shared;
 use super::worker::Worker;
 use crate::sv2::{Batch, Direction, Options, generate_authority_keypair};
@@ -460,6 +460,60 @@ fn every_link_of_a_thread_that_panics_ends() {
     assert_eq!(miners.map(|id| world.is_gone(id)), [true; 3]);
     let stats = shared.stats();
     assert_eq!((stats.connections, stats.memory_bytes, stats.reserved), (0, 0, 0));
+}
+
+/// A worker that is alone in its world.
+struct Lone {
+    worker: Worker<SimulatedNetwork>,
+    shared: Arc<Shared>,
+    world: Arc<World>,
+    inbox: Arc<Inbox<world::SimulatedStream>>,
+}
+
+impl Lone {
+    fn new(limits: Limits, descriptor_room: usize, has_memory: fn() -> bool) -> Self {
+        let options = relay_options(generate_authority_keypair(), Threads::Number(NonZeroUsize::MIN), limits);
+        let shared = Shared::new(RelayOptions { has_memory, ..options }, descriptor_room);
+        let world = World::new(0, false, 8_192);
+        let inbox = Arc::new(Inbox::new(|| {}));
+        let network = SimulatedNetwork::new(Arc::clone(&world));
+        let worker = Worker::new(network, Arc::clone(&shared), 0, vec![Arc::clone(&inbox)]).expect("memory");
+        Self { worker, shared, world, inbox }
+    }
+
+    fn dial(&self) -> u64 {
+        self.world.dial(SocketAddr::from(([10, 0, 0, 1], 1)))
+    }
+
+    /// Returns the number of links after so many turns.
+    fn links_after(&mut self, turns: usize) -> usize {
+        for _ in 0..turns {
+            assert_eq!(self.worker.turn(None).ok(), Some(true));
+        }
+        self.shared.links()
+    }
+}
+
+/// Turns in which all news have come.
+const ENOUGH: usize = 100;
+
+/// Longer than accepting pauses.
+const LONGER: Duration = Duration::from_millis(200);
+
+#[test]
+fn accepting_pauses_while_too_many_records_wait() {
+    let mut lone = Lone::new(limits(), usize::MAX, || true);
+    let record = || Record::Drained { id: 0, way: Direction::Upstream };
+    lone.shared.records.add(&mut std::iter::repeat_with(record).take(MANY).collect());
+    for _ in 0..2 {
+        lone.dial();
+        assert_eq!(lone.links_after(ENOUGH), 0);
+        lone.world.pass(LONGER);
+    }
+    while let (Some(_), relieved) = lone.shared.records.take() {
+        lone.inbox.send(relieved.then_some(Message::Resume));
+    }
+    assert_eq!(lone.links_after(ENOUGH), 2);
 }
 
 #[test]

@@ -435,6 +435,10 @@ where
         if !self.acceptable || self.paused {
             return false;
         }
+        if self.shared.records.are_congested() {
+            self.pause(now);
+            return false;
+        }
         let lack = if self.shared.links() >= self.shared.descriptor_room {
             Some(Reason::Descriptors)
         } else if !(self.shared.options.has_memory)() {
@@ -591,8 +595,6 @@ where
         if self.shared.refusals.take_owed() {
             self.wheel.set(now + REPORT_INTERVAL, Timer::Refusals);
         }
-        if self.shared.records.add(&mut self.records) && self.acceptable {
-            self.pause(now);
-        }
+        self.shared.records.add(&mut self.records);
     }
 }
