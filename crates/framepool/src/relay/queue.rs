@@ -23,6 +23,12 @@ impl Queue {
         Ok(())
     }
 
+    /// Returns the number of places that each line has room for.
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.ready.capacity().min(self.newcomers.capacity())
+    }
+
     pub(super) fn put(&mut self, place: usize, is_ready: bool) {
         if is_ready { &mut self.ready } else { &mut self.newcomers }.push_back(place);
     }

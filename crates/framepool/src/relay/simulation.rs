@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
@@ -492,6 +493,10 @@ impl Lone {
         }
         self.shared.links()
     }
+
+    fn refused(&self, reason: Reason) -> u64 {
+        self.shared.stats().refused.into_iter().filter(|&(known, _)| known == reason).map(|(_, count)| count).sum()
+    }
 }
 
 /// Turns in which all news have come.
@@ -499,6 +504,27 @@ const ENOUGH: usize = 100;
 
 /// Longer than accepting pauses.
 const LONGER: Duration = Duration::from_millis(200);
+
+#[test]
+fn accepting_pauses_for_want_of_descriptors_or_memory_and_goes_on() {
+    static HAS_MEMORY: AtomicBool = AtomicBool::new(true);
+    let mut lone = Lone::new(limits(), 2, || HAS_MEMORY.load(Ordering::Relaxed));
+    let miners = [(); 4].map(|()| lone.dial());
+    assert_eq!((lone.links_after(ENOUGH), lone.refused(Reason::Descriptors)), (2, 1));
+    lone.world.reset(miners[0]);
+    assert_eq!(lone.links_after(ENOUGH), 1);
+    lone.world.pass(LONGER);
+    assert_eq!((lone.links_after(ENOUGH), lone.refused(Reason::Descriptors)), (2, 2));
+    lone.world.reset(miners[1]);
+    HAS_MEMORY.store(false, Ordering::Relaxed);
+    lone.world.pass(LONGER);
+    // The link ends, and another connection waits.
+    assert_eq!((lone.links_after(ENOUGH), lone.refused(Reason::Memory)), (1, 1));
+    HAS_MEMORY.store(true, Ordering::Relaxed);
+    lone.world.pass(LONGER);
+    assert_eq!(lone.links_after(ENOUGH), 2);
+    assert_eq!(miners.map(|id| lone.world.is_gone(id)), [true, true, false, false]);
+}
 
 #[test]
 fn accepting_pauses_while_too_many_records_wait() {
@@ -514,6 +540,35 @@ fn accepting_pauses_while_too_many_records_wait() {
         lone.inbox.send(relieved.then_some(Message::Resume));
     }
     assert_eq!(lone.links_after(ENOUGH), 2);
+}
+
+#[test]
+fn timers_and_newcomers_have_a_share_of_a_turn() {
+    const LINKS: usize = 200;
+    let limits = Limits { handshakes: LINKS, ..limits() };
+    let late = limits.handshake_timeout + LONGER;
+    let mut lone = Lone::new(limits, usize::MAX, || true);
+    lone.world.set_cost(Duration::from_micros(10));
+    let miners: Vec<u64> = (0..LINKS).map(|_| lone.dial()).collect();
+    while lone.links_after(1) == 0 {}
+    assert!(lone.shared.links() < LINKS / 2, "{} newcomers in one turn", lone.shared.links());
+    assert_eq!(lone.links_after(ENOUGH), LINKS);
+    lone.world.pass(late);
+    let left = lone.links_after(1);
+    assert!(left > LINKS / 2, "{} timers in one turn", LINKS - left);
+    assert_eq!(lone.links_after(ENOUGH), 0);
+    assert!(miners.into_iter().all(|id| lone.world.is_gone(id)));
+}
+
+#[test]
+fn every_link_has_room_in_the_queue_before_it_is_there() {
+    const LINKS: usize = 200;
+    let mut lone = Lone::new(Limits { handshakes: LINKS, ..limits() }, usize::MAX, || true);
+    for _ in 0..LINKS {
+        lone.dial();
+    }
+    assert_eq!(lone.links_after(ENOUGH), LINKS);
+    assert!(lone.worker.room_in_queue() >= LINKS, "{}", lone.worker.room_in_queue());
 }
 
 #[test]

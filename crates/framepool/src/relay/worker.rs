@@ -564,6 +564,12 @@ where
         Ok(places - 1)
     }
 
+    /// Returns the number of links that the queue has room for.
+    #[cfg(test)]
+    pub(super) fn room_in_queue(&self) -> usize {
+        self.queue.room()
+    }
+
     fn is_handshaking(&self, key: Key) -> bool {
         let place = &self.places[key.slot];
         place.generation == key.generation && place.link.as_ref().is_some_and(|link| !link.is_authenticated())

@@ -48,6 +48,8 @@ pub(super) struct Taken {
 struct State {
     rng: StdRng,
     now: Duration,
+    /// Time that passes with each look at the clock.
+    cost: Duration,
     /// Time for which the worker has rested.
     rested: Duration,
     short_reads: bool,
@@ -97,6 +99,7 @@ impl World {
         Arc::new(Self(Mutex::new(State {
             rng: StdRng::seed_from_u64(seed),
             now: Duration::from_secs(1),
+            cost: Duration::ZERO,
             rested: Duration::ZERO,
             short_reads,
             room,
@@ -125,6 +128,11 @@ impl World {
 
     pub(super) fn pass(&self, time: Duration) {
         self.lock().now += time;
+    }
+
+    /// Has some time pass with each look of the worker at the clock, which it takes after each piece of work.
+    pub(super) fn set_cost(&self, cost: Duration) {
+        self.lock().cost = cost;
     }
 
     pub(super) fn rested(&self) -> Duration {
@@ -338,7 +346,10 @@ impl Network for SimulatedNetwork {
     const SHORT_READ_EMPTIES: bool = false;
 
     fn now(&self) -> Duration {
-        self.world.now()
+        let mut state = self.world.lock();
+        let cost = state.cost;
+        state.now += cost;
+        state.now
     }
 
     fn rest(&mut self, time: Duration) {
