@@ -138,8 +138,6 @@ pub(super) struct Link<S> {
     /// Time until which bytes of the miner wait.
     throttled: Option<Duration>,
     counted: Counted,
-    /// The timers that are set: for the idle timeout, and for all else.
-    pub(super) timers: [Option<Duration>; 2],
 }
 
 /// Outcome of a step: the link goes on, or ends.
@@ -196,7 +194,6 @@ impl<S: super::network::Stream + 'static> Link<S> {
             bytes: Bucket::default(),
             throttled: None,
             counted: Counted::default(),
-            timers: [None, None],
         }
     }
 

@@ -561,6 +561,18 @@ fn timers_and_newcomers_have_a_share_of_a_turn() {
 }
 
 #[test]
+fn links_that_come_and_go_leave_no_timers() {
+    let mut lone = Lone::new(limits(), usize::MAX, || true);
+    for _ in 0..500 {
+        let miner = lone.dial();
+        while lone.links_after(1) == 0 {}
+        lone.world.reset(miner);
+        while lone.links_after(1) > 0 {}
+    }
+    assert!(lone.worker.timers() < 20, "{}", lone.worker.timers());
+}
+
+#[test]
 fn every_link_has_room_in_the_queue_before_it_is_there() {
     const LINKS: usize = 200;
     let mut lone = Lone::new(Limits { handshakes: LINKS, ..limits() }, usize::MAX, || true);

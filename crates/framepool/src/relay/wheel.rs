@@ -40,6 +40,12 @@ impl<T> Wheel<T> {
         self.put(ticks(at, TICK.as_nanos() - 1).clamp(self.now + 1, LAST), timer);
     }
 
+    /// Returns the number of timers.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.levels.iter().flat_map(|level| &level.slots).map(LinkedList::len).sum()
+    }
+
     /// Returns the moment at which to look again, if there are timers.
     pub(super) fn next(&self) -> Option<Duration> {
         self.first().map(|(_, _, start)| Duration::from_millis(start * TICK.as_millis() as u64))

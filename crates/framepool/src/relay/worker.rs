@@ -53,8 +53,8 @@ struct Key {
 }
 
 enum Timer {
-    /// A link's: the idle timeout, or all else.
-    Link(Key, usize),
+    /// The link's in a place: the idle timeout, or all else.
+    Link(usize, usize),
     Accept,
     /// Refusals that are not reported yet.
     Refusals,
@@ -65,6 +65,9 @@ struct Place<S> {
     generation: u32,
     /// Whether the place is in the queue. It stays there when its link ends.
     queued: bool,
+    /// The timers that are set: for the idle timeout, and for all else. They stay when the link ends, and serve the next one: timers of
+    /// links that come and go would pile up.
+    timers: [Option<Duration>; 2],
 }
 
 impl<S: Stream + 'static> Place<S> {
@@ -255,14 +258,11 @@ where
             match timer {
                 Timer::Accept => self.paused = false,
                 Timer::Refusals => self.records.extend(self.shared.refused(now)),
-                Timer::Link(key, kind) => {
-                    let place = &mut self.places[key.slot];
-                    if place.generation == key.generation
-                        && let Some(link) = &mut place.link
-                        && link.timers[kind].is_some_and(|moment| moment <= now)
-                    {
-                        link.timers[kind] = None;
-                        self.at(key.slot, now, Link::expire);
+                Timer::Link(slot, kind) => {
+                    let set = &mut self.places[slot].timers[kind];
+                    if set.is_some_and(|moment| moment <= now) {
+                        *set = None;
+                        self.at(slot, now, Link::expire);
                     }
                 }
             }
@@ -329,13 +329,7 @@ where
     }
 
     /// Puts a link back and sets its timers, or ends it. `outcome` tells whether it wants another turn.
-    fn put_back(
-        &mut self,
-        slot: usize,
-        mut link: Box<Link<N::Stream>>,
-        outcome: Result<bool, Box<Ending>>,
-        now: Duration,
-    ) {
+    fn put_back(&mut self, slot: usize, link: Box<Link<N::Stream>>, outcome: Result<bool, Box<Ending>>, now: Duration) {
         let more = match outcome {
             Ok(more) => more,
             Err(ending) => return self.end(slot, *link, ending, now),
@@ -343,10 +337,10 @@ where
         let place = &mut self.places[slot];
         for (kind, deadline) in link.deadlines(&self.shared).into_iter().enumerate() {
             if let Some(deadline) = deadline
-                && link.timers[kind].is_none_or(|set| deadline < set)
+                && place.timers[kind].is_none_or(|set| deadline < set)
             {
-                link.timers[kind] = Some(deadline);
-                self.wheel.set(deadline, Timer::Link(Key { slot, generation: place.generation }, kind));
+                place.timers[kind] = Some(deadline);
+                self.wheel.set(deadline, Timer::Link(slot, kind));
             }
         }
         place.link = Some(link);
@@ -560,7 +554,7 @@ where
         for list in [&mut self.free, &mut self.freed] {
             list.try_reserve(places.saturating_sub(list.len()))?;
         }
-        self.places.push(Place { link: None, generation: 0, queued: false });
+        self.places.push(Place { link: None, generation: 0, queued: false, timers: [None; 2] });
         Ok(places - 1)
     }
 
@@ -568,6 +562,12 @@ where
     #[cfg(test)]
     pub(super) fn room_in_queue(&self) -> usize {
         self.queue.room()
+    }
+
+    /// Returns the number of timers that are set.
+    #[cfg(test)]
+    pub(super) fn timers(&self) -> usize {
+        self.wheel.len()
     }
 
     fn is_handshaking(&self, key: Key) -> bool {
