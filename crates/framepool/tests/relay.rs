@@ -10,7 +10,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use framepool::relay::{Cause, Command, Hooks, Operation, Record, Relay, RelayOptions};
+use framepool::relay::{Cause, Command, Hooks, Limits, Operation, Record, Relay, RelayOptions};
 use framepool::sv2::{FrameHeader, Session, State, generate_authority_keypair};
 use sv2_support::{Owned, drain, frame, options, receive, relay_options, rng};
 
@@ -194,19 +194,15 @@ fn a_hook_decides_about_the_frames_that_it_selects() {
     relay.destroy();
 }
 
-/// The buffer of a socket holds megabytes, and the system reports room in it when a third is free.
-#[test]
-fn a_reader_that_is_faster_than_the_least_rate_stays() {
-    const GRACE: Duration = Duration::from_secs(2);
-    let mut options = relay_options(pool_that_answers(400, true), 1);
-    options.limits.grace = GRACE;
-    let relay = start(options);
+/// Lets a miner read megabytes at some 300,000 bytes a second. The buffer of a socket holds that much, and the system reports room in it
+/// when a third is free. Expects that the link lasts for four times `limit`.
+fn read_slowly(limits: Limits, limit: Duration) {
+    let relay = start(RelayOptions { limits, ..relay_options(pool_that_answers(400, true), 1) });
     let mut miner = Miner::connect(relay.address());
     let sent = frame(&mut rng(), 60_000);
     miner.send(slice::from_ref(&sent));
     let (begin, mut received) = (Instant::now(), 0);
-    while begin.elapsed() < 4 * GRACE {
-        // Some 300 times the least rate.
+    while begin.elapsed() < 4 * limit {
         let mut piece = vec![0; 1 << 15];
         miner.socket.read_exact(&mut piece).expect("the relay goes on");
         for frame in receive(&mut miner.session, &piece).expect("good frames") {
@@ -215,10 +211,22 @@ fn a_reader_that_is_faster_than_the_least_rate_stays() {
         }
         thread::sleep(Duration::from_millis(100));
     }
-    assert!(relay.links().expect("memory")[0].frames()[1] > received, "bytes wait all the time");
     while let Some(record) = relay.take_record() {
         assert!(matches!(record, Record::Connected { .. }), "{record:?}");
     }
+    assert!(relay.links().expect("memory")[0].frames()[1] > received, "bytes wait all the time");
+}
+
+#[test]
+fn a_reader_that_is_faster_than_the_least_rate_stays() {
+    let limit = Duration::from_secs(2);
+    read_slowly(Limits { grace: limit, ..Limits::default() }, limit);
+}
+
+#[test]
+fn a_link_on_which_a_reader_reads_is_not_idle() {
+    let limit = Duration::from_secs(2);
+    read_slowly(Limits { min_rate: 0, idle_timeout: Some(limit), ..Limits::default() }, limit);
 }
 
 #[test]

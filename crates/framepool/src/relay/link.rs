@@ -296,6 +296,15 @@ impl<S: super::network::Stream + 'static> Link<S> {
         Ok(more)
     }
 
+    /// Writes although the system has not reported that the socket takes bytes. It does when much of the socket's buffer is free, which
+    /// takes a slow reader long, and the socket may take some before.
+    fn try_to_write<N: Network<Stream = S>>(&mut self, which: usize, turn: &mut Turn<'_, N>) -> Step<()> {
+        if let Some(side) = &mut self.sides[which] {
+            side.writable |= !side.connecting;
+        }
+        self.flush(which, turn).map(drop)
+    }
+
     /// Returns how much may be read from a side now, or `None` if nothing may.
     fn gate<N: Network<Stream = S>>(&mut self, from: usize, turn: &mut Turn<'_, N>) -> Step<Option<usize>> {
         let [miner, upstream] = &mut self.sides;
@@ -866,7 +875,12 @@ impl<S: super::network::Stream + 'static> Link<S> {
             return Err(ending);
         }
         let limits = &turn.shared.options.limits;
-        if due(limits.idle_timeout.map(|timeout| self.moved + timeout)) {
+        let is_idle = |moved: Duration| due(limits.idle_timeout.map(|timeout| moved + timeout));
+        if is_idle(self.moved) {
+            self.try_to_write(MINER, turn)?;
+            self.try_to_write(UPSTREAM, turn)?;
+        }
+        if is_idle(self.moved) {
             if self.requests == [None, None] && self.throttled.is_none() {
                 return Err(self.blame(MINER, Cause::Idle));
             }
@@ -878,9 +892,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
                 let Some(side) = &mut self.sides[which] else { continue };
                 let (mut incoming, mut outgoing) = side.is_slow(limits.min_rate, limits.grace, now);
                 if outgoing {
-                    // Systems report that a socket takes bytes when much of its buffer is free. It may take some before.
-                    side.writable = true;
-                    self.flush(which, turn)?;
+                    self.try_to_write(which, turn)?;
                     let Some(side) = &mut self.sides[which] else { continue };
                     (incoming, outgoing) = side.is_slow(limits.min_rate, limits.grace, now);
                 }
