@@ -123,7 +123,7 @@ fn a_relay_whose_lists_cannot_grow_refuses_connections_and_goes_on() {
     }
     let stats =
         wait_until(&relay, "all are accepted or refused", |stats| stats.connections + stats.rejected == CLIENTS as u64);
-    assert!(stats.connections >= 100, "{stats:?}");
+    assert!(stats.connections >= 50, "{stats:?}");
     assert!(stats.rejected > 0, "no list was too short: {stats:?}");
     assert_eq!(count(&stats, Reason::Memory), stats.rejected, "{stats:?}");
 
