@@ -568,6 +568,24 @@ describe('a socket whose own method throws when it is to be destroyed', { timeou
     for (const event of ['data', 'finish']) expect(socket.listenerCount(event)).toBe(0)
   })
 
+  it.each(
+    (['readableEnded', 'writableFinished'] as const).flatMap((name) =>
+      Object.entries(begin).map(([use, start]) => ({ name, use, start })),
+    ),
+  )('$use is over when the getter $name throws', async ({ name, start }) => {
+    const { socket, peer } = await endsOf(TCP, 'accepted')
+    const { dialled, accepted } = await connected()
+    const closed = new Promise((resolve) => socket.on('error', () => {}).once('close', resolve))
+    const used = start(socket, dialled).catch((thrown: unknown) => thrown)
+    await quiet()
+    Object.defineProperty(socket, name, { get: thrower, configurable: true })
+    onTestFinished(() => void Reflect.deleteProperty(socket, name))
+    for (const each of [peer, accepted]) each.end()
+    if (!socket.destroyed) socket.end()
+    await Promise.all([used, closed])
+    expect(socket.destroyed).toBe(true)
+  })
+
   it.each(['destroy', '_destroy'] as const)('keeps the %s() that a script has set meanwhile', async (name) => {
     const { socket } = await endsOf(TCP, 'dialled')
     const used = begin.FrameReader(socket, socket).catch((thrown: unknown) => thrown)

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { closeHandle, removeListener, streamMethods } from '../../support/streams.js'
-import { callSafely } from '../../support/thrown.js'
+import { callSafely, errorOfThrown } from '../../support/thrown.js'
 import { setImmediate } from '../../support/timers.js'
 import { type DirectRead, type DirectTarget, readDirectly } from './direct-read.js'
 import { symbolOf } from './socket-symbols.js'
@@ -138,12 +138,21 @@ export class BorrowedSocket {
 
   /** Destroys a socket that is done. Node does not if a listener of the user has thrown. */
   #destroyWhenDone(): void {
-    const { socket } = this
-    const isDone = (): boolean => !this.#left && socket.readableEnded && socket.writableFinished
-    if (!isDone()) return
+    if (!this.#isDone()) return
     setImmediate(() => {
-      if (isDone() && !socket.destroyed) callSafely(() => this.destroy())
+      if (this.#isDone() && !this.socket.destroyed) callSafely(() => this.destroy())
     })
+  }
+
+  /** Returns whether the socket has ended both sides. One whose own getters throw is destroyed: it would never be done. */
+  #isDone(): boolean {
+    if (this.#left) return false
+    try {
+      return this.socket.readableEnded && this.socket.writableFinished
+    } catch (error) {
+      this.destroy(errorOfThrown(error))
+      return false
+    }
   }
 
   /** Removes the listeners and restores the settings. */
