@@ -4,6 +4,7 @@ import { connect, createServer, Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ByteRing, FrameReader, relaySockets } from '../../../index.js'
+import { readDirectly } from '../../../src/ring/sockets/direct-read.js'
 import { Sv2Session } from '../../../src/sv2/index.js'
 import { eventually, listening, PATIENCE_MS, quiet } from '../../support/network.js'
 import { pattern } from '../../support/pattern.js'
@@ -601,6 +602,37 @@ describe('a socket whose own method throws when it is to be destroyed', { timeou
     expect(((await used) as Error).cause).toBe(why)
     expect([socket[name], calls]).toEqual([set, [why]])
   })
+})
+
+it.each(['first', 'second'])('a socket keeps nothing of a reader whose %s place cannot be shown', async (which) => {
+  const mine = new Error('mine')
+  const { socket, peer } = await endsOf(TCP, 'dialled')
+  socket.on('error', () => {})
+  const { internals } = settingsOf(socket) as { internals: unknown }
+  let places = which === 'first' ? 0 : 1
+  const read = (): void => {
+    const direct = readDirectly(socket, {
+      next: () => {
+        if (places-- === 0) throw mine
+        return new Uint8Array(8)
+      },
+      filled: () => true,
+      failed: (error) => {
+        direct!.restore()
+        socket.destroy(error as Error)
+      },
+    })
+  }
+  if (which === 'first') {
+    expect(read).toThrow(mine)
+  } else {
+    read()
+    peer.write('a')
+    socket.resume()
+    await new Promise((resolve) => socket.once('close', resolve))
+    expect(socket.errored).toBe(mine)
+  }
+  expect(settingsOf(socket)).toMatchObject({ internals })
 })
 
 describe('a socket with a _destroy() of its own', { timeout: PATIENCE_MS }, () => {

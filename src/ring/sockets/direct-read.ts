@@ -41,6 +41,17 @@ export function readDirectly(socket: Socket, target: DirectTarget): DirectRead |
   if (found === null) return null
   const { buffer, callback, generator } = found
   const before = [buffer, callback, generator].map((symbol) => [symbol, internals[symbol]] as const)
+  let aimed: Uint8Array | null = null
+  const aim = (): void => {
+    const memory = target.next()
+    // Node keeps some memory for every call until the socket is closed, and most calls would change nothing.
+    if (aimed !== null && isSamePlace(aimed, memory)) return
+    aimed = memory
+    internals[buffer] = memory
+    internals._handle?.useUserBuffer?.(memory)
+  }
+  // This may throw, and nothing has changed by then.
+  aim()
   const reader = new WeakRef(socket)
   // An error thrown through Node would keep Node from asking for the next view, and the next bytes would go into the last one.
   internals[callback] = (count: number): boolean => {
@@ -52,24 +63,16 @@ export function readDirectly(socket: Socket, target: DirectTarget): DirectRead |
       return false
     }
   }
-  let aimed: Uint8Array | null = null
   internals[generator] = (): Uint8Array | null => {
     try {
       aimed = target.next()
+      return aimed
     } catch (error) {
       target.failed(error)
+      // Node would give the memory to the socket, which may have been restored.
+      return null
     }
-    return aimed
   }
-  const aim = (): void => {
-    const memory = target.next()
-    // Node keeps some memory for every call until the socket is closed, and most calls would change nothing.
-    if (aimed !== null && isSamePlace(aimed, memory)) return
-    aimed = memory
-    internals[buffer] = memory
-    internals._handle?.useUserBuffer?.(memory)
-  }
-  aim()
   // Otherwise the socket's next connection would read into `target`, too.
   const restore = (): void => {
     for (const [symbol, value] of before) internals[symbol] = value
