@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer, Socket } from 'node:net'
 import { Duplex } from 'node:stream'
+import { setFlagsFromString } from 'node:v8'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ByteRing, FrameReader, relaySockets } from '../../../index.js'
 import { readDirectly } from '../../../src/ring/sockets/direct-read.js'
@@ -602,6 +603,25 @@ describe('a socket whose own method throws when it is to be destroyed', { timeou
     expect(((await used) as Error).cause).toBe(why)
     expect([socket[name], calls]).toEqual([set, [why]])
   })
+
+  it.each(['destroy', '_destroy'] as const)('calls a %s() of its class that is set meanwhile', async (name) => {
+    class Own extends Socket {}
+    const server = createServer(kept)
+    const socket = kept(new Own())
+    socket.connect(await listening(server), '127.0.0.1')
+    await new Promise((resolve) => socket.once('connect', resolve))
+    const used = begin.FrameReader(socket, socket)
+    let calls = 0
+    Object.defineProperty(Own.prototype, name, {
+      value(this: Socket, ...args: []) {
+        calls++
+        return Reflect.apply(Socket.prototype[name], this, args)
+      },
+    })
+    socket.destroy()
+    await expect(used).rejects.toThrow('the socket was closed before its end')
+    expect(calls).toBe(1)
+  })
 })
 
 it.each(['first', 'second'])('a socket keeps nothing of a reader whose %s place cannot be shown', async (which) => {
@@ -633,6 +653,20 @@ it.each(['first', 'second'])('a socket keeps nothing of a reader whose %s place 
     expect(socket.errored).toBe(mine)
   }
   expect(settingsOf(socket)).toMatchObject({ internals })
+})
+
+it('a socket that is in use has properties that V8 finds fast', async () => {
+  setFlagsFromString('--allow-natives-syntax')
+  const isFast = new Function('object', 'return %HasFastProperties(object)') as (object: object) => boolean
+  setFlagsFromString('--no-allow-natives-syntax')
+  for (let round = 0; round < 3; round++) {
+    const { socket, peer } = await endsOf(TCP, 'accepted')
+    expect(isFast(socket)).toBe(true)
+    const used = begin.FrameReader(socket, socket)
+    expect(isFast(socket)).toBe(true)
+    peer.end()
+    await used
+  }
 })
 
 describe('a socket with a _destroy() of its own', { timeout: PATIENCE_MS }, () => {
