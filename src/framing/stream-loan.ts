@@ -10,7 +10,7 @@ export class StreamLoan {
   readonly #allowHalfOpen: boolean
   readonly #listeners: [event: string, listener: (...args: never[]) => void][] = []
   #onClosed = (): void => {}
-  #unwatch: (() => void)[] = []
+  readonly #unwatch: (() => void)[] = []
 
   constructor(stream: Duplex) {
     this.#stream = stream
@@ -25,7 +25,9 @@ export class StreamLoan {
   borrow(): void {
     // Otherwise Node ends the sending side with the receiving one, before everything has gone out.
     this.#stream.allowHalfOpen = true
-    this.#unwatch = [guardDestroy(this.#stream, () => this.over), this.#watchClose()]
+    this.#unwatch.push(guardDestroy(this.#stream, () => this.over))
+    // A getter of the user may throw.
+    this.#unwatch.push(this.#watchClose())
   }
 
   /** Learns of the end of a stream that emits no `close`, too. */

@@ -604,6 +604,18 @@ describe('a socket whose own method throws when it is to be destroyed', { timeou
     expect([socket[name], calls]).toEqual([set, [why]])
   })
 
+  it('keeps no watching of its methods when a getter for one throws', async () => {
+    const { socket } = await endsOf(TCP, 'dialled')
+    const own = Object.getOwnPropertySymbols(socket)
+    Object.defineProperty(socket, 'destroy', { get: thrower, configurable: true })
+    const used = begin.FrameReader(socket, socket)
+    await expect(used).rejects.toBe(mine)
+    Reflect.deleteProperty(socket, 'destroy')
+    expect(socket.destroyed).toBe(true)
+    expect(Object.hasOwn(socket, '_destroy')).toBe(false)
+    expect(Object.getOwnPropertySymbols(socket)).toEqual(own)
+  })
+
   it.each(['destroy', '_destroy'] as const)('calls a %s() of its class that is set meanwhile', async (name) => {
     class Own extends Socket {}
     const server = createServer(kept)

@@ -34,7 +34,7 @@ export class BorrowedSocket {
   /** Whether the socket was destroyed with an error, which it emits. */
   #broken = false
   /** Ends the watching of methods. */
-  #unwatch: (() => void)[] = []
+  readonly #unwatch: (() => void)[] = []
 
   /** Notes the settings of `socket`, and changes nothing yet. */
   constructor(socket: Socket) {
@@ -112,7 +112,9 @@ export class BorrowedSocket {
         this.#leave()
       }
     })
-    this.#unwatch = [guardDestroy(socket, () => this.over), close]
+    this.#unwatch.push(close)
+    // A getter of the user may throw.
+    this.#unwatch.push(guardDestroy(socket, () => this.over))
   }
 
   /** Makes the socket read into `target`: see `readDirectly()`. Returns false if that cannot be done. */
