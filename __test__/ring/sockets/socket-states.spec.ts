@@ -634,6 +634,28 @@ describe('a socket whose own method throws when it is to be destroyed', { timeou
     await expect(used).rejects.toThrow('the socket was closed before its end')
     expect(calls).toBe(1)
   })
+
+  it('keeps the connection that its destroy() makes before it throws', async () => {
+    const peers: Socket[] = []
+    const server = createServer((socket) => void peers.push(kept(socket)))
+    const port = await listening(server)
+    const socket = kept(new Socket())
+    socket.connect(port, '127.0.0.1')
+    await new Promise((resolve) => socket.once('connect', resolve))
+    const stop = new AbortController()
+    const used = FrameReader.delimited({ maxFrameLength: 100 }).attach(socket, () => {}, { signal: stop.signal })
+    socket.destroy = (error) => {
+      Reflect.deleteProperty(socket, 'destroy')
+      socket.destroy(error)
+      socket.connect(port, '127.0.0.1')
+      return thrower()
+    }
+    stop.abort(mine)
+    await expect(used).rejects.toBe(mine)
+    await eventually(() => expect(peers.length).toBe(2))
+    await quiet()
+    expect([socket.destroyed, socket.readyState]).toEqual([false, 'open'])
+  })
 })
 
 it.each(['first', 'second'])('a socket keeps nothing of a reader whose %s place cannot be shown', async (which) => {

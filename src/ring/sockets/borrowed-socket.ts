@@ -134,7 +134,7 @@ export class BorrowedSocket {
     try {
       this.socket.destroy(error)
     } catch {
-      streamMethods().destroy.call(this.socket, error)
+      if (!this.over) streamMethods().destroy.call(this.socket, error)
     }
   }
 
