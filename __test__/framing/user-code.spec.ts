@@ -264,6 +264,29 @@ describe('attach() of a stream that is no socket', () => {
   })
 })
 
+it('a writer sends nothing after a write() that throws, not even what was sent in that', async () => {
+  const mine = new Error('mine')
+  const sent: string[] = []
+  const stream = new Duplex({
+    read() {},
+    write(chunk, _, done) {
+      sent.push(String(chunk))
+      done()
+    },
+  })
+  const writer = FrameWriter.delimited(stream, options)
+  const { write } = stream
+  stream.write = (() => {
+    stream.write = write
+    writer.write(Buffer.from('inner'))
+    throw mine
+  }) as never
+  writer.write(Buffer.from('outer'))
+  await quiet()
+  await expect(writer.drained()).rejects.toMatchObject({ code: 'ERR_CLOSED', cause: mine })
+  expect(sent).toEqual([])
+})
+
 it.each([false, true])(
   'attach() rejects if bytes that have come cannot be shown: none is lost unnoticed (data: %s)',
   async (asData) => {

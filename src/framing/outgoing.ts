@@ -150,7 +150,8 @@ export class Outgoing {
     this.#length = 0
     const { socket } = this
     const bytes = pieces.filter((piece) => lengthOf(piece.bytes) > 0)
-    if (bytes.length === 0 || socket.destroyed || socket.writableEnded) {
+    // After a failure bytes are missing, and the peer would take what follows for them.
+    if (bytes.length === 0 || socket.destroyed || socket.writableEnded || this.#failure !== null) {
       const lost = bytes.length > 0
       this.#land(
         flight,
