@@ -11,6 +11,7 @@ import {
   FrameWriter,
   SliceChannel,
 } from '../../index.js'
+import { codeOf } from '../support/code-of.js'
 
 const MIB = 2 ** 20
 /** The types of WebAssembly are those of browsers. */
@@ -130,6 +131,20 @@ describe('a backend of blocks in JavaScript', () => {
     expect([own.reads, own.blocks.length]).toEqual([1, 2])
     one.release()
     two.release()
+  })
+
+  it('does not get back what cannot be a block, even if it has closed the pool meanwhile', () => {
+    const released: unknown[] = []
+    const own: BlockBackend = {
+      allocate: () => {
+        void pool.close()
+        return new ArrayBuffer(64)
+      },
+      release: (block) => released.push(block),
+    }
+    const pool = poolOn(own, { maxMemory: BLOCK })
+    expect(codeOf(() => pool.tryAllocate(1))).toBe('ERR_INVALID_ARG_VALUE')
+    expect(released).toEqual([])
   })
 
   const known = new ArrayBuffer(BLOCK)

@@ -1,6 +1,6 @@
 import { types } from 'node:util'
 import { ShownMemory } from '../native/shown-memory.js'
-import { bufferOf, offsetOf } from '../support/arguments.js'
+import { bufferOf, lengthOf, offsetOf } from '../support/arguments.js'
 import { FramePoolError, invalidArgType, invalidArgValue } from '../support/errors.js'
 import { BLOCK_SIZE } from './sizes.js'
 
@@ -67,6 +67,9 @@ export class LentBlocks {
       this.#asking = false
     }
     const bytes = bytesOfBlock(block)
+    // Before anything else is looked at: what cannot be a block is never released, also if the pool was closed meanwhile.
+    const length = lengthOf(bytes)
+    if (length !== BLOCK_SIZE) throw invalidArgValue(`a block has ${BLOCK_SIZE} bytes, not ${length}`)
     let lent = false
     try {
       lent = lend(bytes)

@@ -956,16 +956,17 @@ impl<S: super::network::Stream + 'static> Link<S> {
         for bytes in [self.counted.memory, self.counted.held].concat() {
             add(&turn.figures.memory, bytes.wrapping_neg());
         }
-        for side in &mut self.sides {
-            if let Some(side) = side.take() {
-                turn.network.close(side.stream);
-            }
-        }
+        // Before the peers can notice that the connection is over.
         if !self.ready && ending.cause != Cause::Idle {
             add(&turn.figures.handshake_failures, 1);
         }
         if let Some(reason) = ending.refusal() {
             turn.refuse(reason);
+        }
+        for side in &mut self.sides {
+            if let Some(side) = side.take() {
+                turn.network.close(side.stream);
+            }
         }
         turn.records.push_back(Record::Disconnected(Box::new(Disconnected {
             id: self.figures.id,
