@@ -100,8 +100,10 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
 
   #append(source: Uint8Array, tooMuch: (message: string) => Error): void {
     const memory = this.#memory
-    const length = lengthOf(source)
-    if (memory.length + length > MAX_BYTES) throw tooMuch(`a message cannot exceed ${MAX_BYTES} bytes`)
+    const told = lengthOf(source)
+    if (memory.length + told > MAX_BYTES) throw tooMuch(`a message cannot exceed ${MAX_BYTES} bytes`)
+    // A script that has run before framepool may have replaced what tells it. Native code must be told what the backlog says.
+    const length = told >>> 0
     const bytes = length > 0 && memory.holds(source) ? copyOf(source) : firstOf(source, length)
     const room = memory.writable(length)
     // A detached array has no bytes, and set() would refuse it.
