@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { expect, it } from 'vitest'
 import { inspect, SlotPool } from '../../index.js'
+import { withoutUint8Arrays } from '../support/hidden-bytes.js'
 import { pair, wireOf } from '../support/sessions.js'
 import { THROWN, thrownBy, trap } from '../support/thrown.js'
 
@@ -22,7 +23,7 @@ it.each([
   ['a message that grows on the heap', 0, 100, 500],
   ['a message that moves to the heap', 10, 5, 100],
   ['a message that begins in front of a slice', -10, 0, 8],
-])('%s has not grown if a script keeps its bytes from being shown', (_, taken, written, added) => {
+])('%s has not grown if a script keeps its bytes from being shown', async (_, taken, written, added) => {
   const pool = new SlotPool(64)
   const slices = [Math.abs(taken), 50]
     .filter(() => taken !== 0)
@@ -33,18 +34,7 @@ it.each([
   if (taken > 0) slices.pop()!.release()
   if (taken < 0) slices.shift()!.release()
   pool.write(new Uint8Array(written).fill(1))
-  const own = globalThis.Uint8Array
-  globalThis.Uint8Array = class extends own {
-    constructor() {
-      super()
-      throw new Error('mine')
-    }
-  } as Uint8ArrayConstructor
-  try {
-    expect(() => pool.getWritable(added)).toThrow('mine')
-  } finally {
-    globalThis.Uint8Array = own
-  }
+  await withoutUint8Arrays(async () => expect(() => pool.getWritable(added)).toThrow('mine'))
   expect(pool.length).toBe(written)
   pool.write(new Uint8Array(added).fill(2))
   const bytes = [...Array(written).fill(1), ...Array(added).fill(2)]

@@ -102,7 +102,7 @@ export abstract class GrowingBuffer implements Buffer, AeadBuffer {
     const memory = this.#memory
     const told = lengthOf(source)
     if (memory.length + told > MAX_BYTES) throw tooMuch(`a message cannot exceed ${MAX_BYTES} bytes`)
-    // A script that has run before framepool may have replaced what tells it. Native code must be told what the backlog says.
+    // A script may have replaced the getter before framepool was loaded. What is counted here must be what native code is told.
     const length = told >>> 0
     const bytes = length > 0 && memory.holds(source) ? copyOf(source) : firstOf(source, length)
     const room = memory.writable(length)

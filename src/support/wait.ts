@@ -31,8 +31,7 @@ export function checkIdleTimeout(idleTimeoutMs: number | undefined): void {
  * `read` or `enqueue` throws.
  *
  * `read` reads everything that the user passed, and returns its `waitOptions()`. That may run any code, which could abort the signal
- * for example. From there to the end of `enqueue` no such code runs, but for what `enqueue` itself calls: an abort in that counts only if the
- * wait goes on.
+ * for example. `enqueue` may run code of the user, too. If that aborts the signal, the wait rejects, unless `enqueue` has settled it.
  */
 export function wait<T>(
   read: () => WaitOptions,

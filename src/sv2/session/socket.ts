@@ -99,7 +99,7 @@ export class SessionSocket {
         if (answered && core.over) wired.holdUntilDrained(core)
       },
       onEnd: () => {
-        // Nor will the peer's part of the handshake come any more.
+        // A handshake that is not done cannot be completed any more.
         if (!allowHalfOpen || core.state === 'handshake') wired.end()
       },
     })
