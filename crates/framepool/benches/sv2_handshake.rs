@@ -1,5 +1,6 @@
 //! Handshakes per second of each end, on one core: making the session, answering, and dropping it.
 //!
+//! `responder` has an identity of its own each time, and `responder of one server` the same one, as those of a relay.
 //! `curve` is the rate of `secp256k1` alone, for a responder's curve operations by its safe functions, which randomize
 //! their context each time. Prints one line of JSON, the median of rounds that take turns.
 
@@ -10,11 +11,11 @@ mod sv2_support;
 use std::hint::black_box;
 use std::time::Instant;
 
-use framepool::sv2::State;
+use framepool::sv2::{Session, State};
 use secp256k1::ellswift::{ElligatorSwift, Party};
 use secp256k1::{Keypair, SecretKey, generate_keypair, rand, schnorr};
 use support::{measures, median};
-use sv2_support::{drain, initiator, receive, responder};
+use sv2_support::{HOUR, drain, identity, initiator, options, receive, responder};
 
 /// Makes three key pairs, two encodings, two shared secrets and one signature.
 fn curve_operations(theirs: ElligatorSwift) {
@@ -37,7 +38,8 @@ fn rate(count: u32, mut work: impl FnMut(usize)) -> f64 {
 fn main() {
     let (rounds, count) = if measures() { (15, 300) } else { (1, 2) };
     let theirs = ElligatorSwift::from_seckey(SecretKey::new(&mut rand::rng()), None);
-    let mut rates: [Vec<f64>; 3] = Default::default();
+    let server = identity(HOUR);
+    let mut rates: [Vec<f64>; 4] = Default::default();
     for _ in 0..rounds {
         let mut initiators: Vec<_> = (0..count).map(|_| initiator()).collect();
         let acts_1: Vec<_> = initiators.iter_mut().map(drain).collect();
@@ -48,6 +50,12 @@ fn main() {
             acts_2.push(drain(&mut responder));
             assert_eq!(responder.state(), State::Transport);
         }));
+        rates[3].push(rate(count, |index| {
+            let mut responder = Session::responder(options(), &server).expect("memory");
+            receive(&mut responder, &acts_1[index]).expect("any act 1 will do");
+            black_box(drain(&mut responder));
+            assert_eq!(responder.state(), State::Transport);
+        }));
         rates[1].push(rate(count, |_| curve_operations(theirs)));
         rates[2].push(rate(count, |index| {
             let mut fresh = initiator();
@@ -56,11 +64,12 @@ fn main() {
             assert_eq!(initiators[index].state(), State::Transport);
         }));
     }
-    let [responder, curve, initiator] = rates.map(median);
+    let [responder, curve, initiator, of_one_server] = rates.map(median);
     println!(
         "{}",
         serde_json::json!({
             "bench": "sv2_handshake", "unit": "handshakes/s", "rounds": rounds, "responder": responder, "initiator": initiator,
+            "responder of one server": of_one_server,
             "curve": { "rate": curve, "responders for one": responder / curve },
         })
     );

@@ -26,5 +26,7 @@ mod spare;
 pub use error::{CertificateFault, Error};
 pub use frame::{FrameHeader, MAX_PAYLOAD};
 pub use link_memory::{Direction, Grant, LinkMemory, RelayMemory, RelayMemoryStats, Step};
-pub use session::{Batch, ENTRY, Frame, Options, Output, Partial, Session, State, Stats, generate_authority_keypair};
+pub use session::{
+    Batch, ENTRY, Frame, Identity, Options, Output, Partial, Session, State, Stats, generate_authority_keypair,
+};
 pub use spare::spare_bytes;

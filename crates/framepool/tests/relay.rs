@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use framepool::relay::{Cause, Command, Hooks, Limits, Operation, Record, Relay, RelayOptions};
-use framepool::sv2::{FrameHeader, Session, State, generate_authority_keypair};
+use framepool::sv2::{FrameHeader, Identity, Session, State, generate_authority_keypair};
 use sv2_support::{Owned, drain, frame, options, receive, relay_options, rng};
 
 /// Far longer than any step takes.
@@ -47,8 +47,8 @@ fn pool_that_answers(times: usize, ends: bool) -> SocketAddr {
             let mut socket = socket.expect("a connection");
             thread::spawn(move || {
                 let (public_key, secret_key) = generate_authority_keypair();
-                let mut session =
-                    Session::responder(options(), &public_key, &secret_key, PATIENCE).expect("a pair of keys");
+                let identity = Identity::new(&public_key, &secret_key, PATIENCE).expect("a pair of keys");
+                let mut session = Session::responder(options(), &identity).expect("memory");
                 let mut chunk = vec![0; 1 << 16];
                 while let Ok(count @ 1..) = socket.read(&mut chunk) {
                     for (header, payload) in receive(&mut session, &chunk[..count]).expect("good frames") {

@@ -11,7 +11,8 @@ use rand::Rng;
 use secp256k1::PublicKey;
 use secp256k1::ellswift::ElligatorSwift;
 use sv2_support::{
-    HOUR, PUBLIC, SECRET, assert_same, connected, drain, frame, initiator, receive, receive_cut, responder, rng, send,
+    HOUR, PUBLIC, SECRET, assert_same, connected, drain, frame, identity, initiator, receive, receive_cut, responder,
+    rng, send,
 };
 
 const HEADER: FrameHeader = FrameHeader { extension_type: 0, message_type: 0 };
@@ -58,7 +59,7 @@ fn any_cut_will_do() {
 fn a_small_output_holds_the_handshake() {
     let options = Options { output_size: 1, ..Options::default() };
     let mut initiator = Session::initiator(options, Some(PUBLIC)).unwrap();
-    let mut responder = Session::responder(options, PUBLIC, SECRET, HOUR).unwrap();
+    let mut responder = Session::responder(options, &identity(HOUR)).unwrap();
     receive(&mut responder, &drain(&mut initiator)).unwrap();
     receive(&mut initiator, &drain(&mut responder)).unwrap();
     assert_eq!(initiator.state(), State::Transport);
@@ -213,7 +214,7 @@ fn an_expired_certificate_is_refused() {
 #[test]
 fn a_validity_of_zero_is_good_for_the_leeway() {
     let mut initiator = initiator();
-    let mut responder = Session::responder(Options::default(), PUBLIC, SECRET, Duration::ZERO).unwrap();
+    let mut responder = Session::responder(Options::default(), &identity(Duration::ZERO)).unwrap();
     receive(&mut responder, &drain(&mut initiator)).unwrap();
     receive(&mut initiator, &drain(&mut responder)).unwrap();
     assert_eq!(initiator.state(), State::Transport);

@@ -3,7 +3,7 @@
 mod sv2_support;
 
 use framepool::Coded;
-use framepool::sv2::{Error, Options, Session, State, generate_authority_keypair};
+use framepool::sv2::{Error, Identity, Options, Session, State, generate_authority_keypair};
 use key_utils::{Secp256k1PublicKey, Secp256k1SecretKey};
 use rand::Rng;
 use sv2_support::{HOUR, PUBLIC, SECRET, drain, receive, rng};
@@ -16,7 +16,7 @@ fn refusal(result: Result<Session, Error>) -> String {
 }
 
 fn responder(public: &str, secret: &str) -> Result<Session, Error> {
-    Session::responder(Options::default(), public, secret, HOUR)
+    Session::responder(Options::default(), &Identity::new(public, secret, HOUR)?)
 }
 
 #[test]

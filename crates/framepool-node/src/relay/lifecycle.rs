@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use framepool::handle::Handle;
 use framepool::relay::{Hooks, Limits, Operation, Relay, RelayOptions, SystemFault, Threads};
-use framepool::sv2::Options;
+use framepool::sv2::{Identity, Options};
 use napi::Env;
 use napi_derive::napi;
 
@@ -15,6 +15,8 @@ use crate::errors::{Code, Fault, Result};
 use crate::handle::ObjectHandle;
 use crate::relay::records::RelayFault;
 use crate::state::EnvState;
+
+const CERTIFICATE_VALIDITY: Duration = Duration::from_hours(1);
 
 /// Options of a relay. The facade has checked them.
 #[napi(object)]
@@ -158,9 +160,8 @@ pub fn relay_start(env: Env, hosts: Vec<String>, port: u32, settings: RelaySetti
         threads: NonZeroUsize::new(settings.threads as usize).map_or(Threads::Auto, Threads::Number),
         upstream: addresses(&settings.upstream, settings.upstream_port)?,
         upstream_key: settings.upstream_key,
-        public_key: settings.public_key,
-        secret_key: settings.secret_key,
-        certificate_validity: Duration::from_hours(1),
+        identity: Identity::new(&settings.public_key, &settings.secret_key, CERTIFICATE_VALIDITY)
+            .map_err(Fault::from)?,
         session: Options { max_frame_size: settings.max_frame_size as usize, ..Options::default() },
         hooks,
         limits: limits(&settings.limits),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use framepool::allocator::{WORTH_TRIMMING, trim};
 use framepool::handle::Handle;
 use framepool::slot::OutOfMemory;
-use framepool::sv2::{FrameHeader, Options, Session, State, generate_authority_keypair as generate};
+use framepool::sv2::{FrameHeader, Identity, Options, Session, State, generate_authority_keypair as generate};
 use napi::bindgen_prelude::FromNapiValue;
 use napi::{Env, sys};
 use napi_derive::napi;
@@ -230,9 +230,8 @@ pub fn session_responder(
 ) -> Result<ObjectHandle> {
     EnvState::of(env)?;
     let validity = Duration::from_secs(u64::from(certificate_validity_seconds));
-    let session =
-        Session::responder(sizes.into(), public_key.as_ref(), secret_key.as_ref(), validity).map_err(Fault::from)?;
-    adopt(env, session)
+    let identity = Identity::new(public_key.as_ref(), secret_key.as_ref(), validity).map_err(Fault::from)?;
+    adopt(env, Session::responder(sizes.into(), &identity).map_err(Fault::from)?)
 }
 
 /// Makes the session of the end that connects. Without a key it accepts any server.

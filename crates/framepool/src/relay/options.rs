@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::hooks::Hooks;
-use crate::sv2::Options as SessionOptions;
+use crate::sv2::{Identity, Options as SessionOptions};
 
 /// Number of threads of a relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,12 +35,8 @@ pub struct RelayOptions {
     pub upstream: Vec<SocketAddr>,
     /// Key that the mining pool's certificate must be signed with. Without it every server is accepted.
     pub upstream_key: Option<String>,
-    /// Key by which miners recognize the relay.
-    pub public_key: String,
-    /// Secret key that belongs to it.
-    pub secret_key: String,
-    /// Validity of the certificate of a handshake.
-    pub certificate_validity: Duration,
+    /// What the relay certifies itself by.
+    pub identity: Identity,
     /// Options of all sessions.
     pub session: SessionOptions,
     /// Frames that are handed to the user of the relay.

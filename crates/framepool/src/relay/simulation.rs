@@ -25,7 +25,7 @@ use super::options::{Limits, RelayOptions, Threads};
 use super::record::{MANY, Record};
 use super::shared::Shared;
 use super::worker::Worker;
-use crate::sv2::{Batch, Direction, Options, generate_authority_keypair};
+use crate::sv2::{Batch, Direction, Identity, Options, generate_authority_keypair};
 use actors::{Actor, MiningPool};
 use world::{SimulatedNetwork, World};
 
@@ -213,9 +213,7 @@ fn relay_options((public_key, secret_key): (String, String), threads: Threads, l
         threads,
         upstream: mining_pools(),
         upstream_key: Some(public_key.clone()),
-        public_key,
-        secret_key,
-        certificate_validity: Duration::from_hours(1),
+        identity: Identity::new(&public_key, &secret_key, Duration::from_hours(1)).expect("a pair of keys"),
         session: Options { max_frame_size: 1 << 20, ..Options::default() },
         hooks: Hooks::None,
         limits,
@@ -233,7 +231,7 @@ fn run(plan: &Plan) -> Result<Outcome, String> {
     }
     let mut rng = StdRng::seed_from_u64(plan.seed);
     let keys = generate_authority_keypair();
-    let (public_key, secret_key) = keys.clone();
+    let public_key = keys.0.clone();
     let mut options = relay_options(keys, Threads::Number(NonZeroUsize::MIN), limits);
     if plan.hooks {
         options.hooks = Hooks::All;
@@ -248,7 +246,7 @@ fn run(plan: &Plan) -> Result<Outcome, String> {
     let mut worker =
         Worker::new(network, Arc::clone(&shared), 0, vec![Arc::clone(&inbox)]).map_err(|error| error.to_string())?;
     let mut actors: Vec<Actor> = Actor::crowd(plan.honest, plan.attackers, &public_key, &mut rng);
-    let mut pool = MiningPool::new(&public_key, &secret_key, plan.limits.clone());
+    let mut pool = MiningPool::new(&shared.options.identity, plan.limits.clone());
     let honest = actors.iter().filter(|actor| actor.is_honest()).map(Actor::port).collect();
     let mut user = User { honest, key: public_key, ..User::default() };
     let mut outcome = Outcome::default();

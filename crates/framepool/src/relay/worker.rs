@@ -529,9 +529,7 @@ where
     /// Finds what a connection needs: a place, a session, and memory.
     fn furnish(&mut self, stream: &mut N::Stream) -> Result<(usize, Session, LinkMemory), Reason> {
         let options = &self.shared.options;
-        let session =
-            Session::responder(options.session, &options.public_key, &options.secret_key, options.certificate_validity);
-        let session = session.map_err(|_| Reason::Memory)?;
+        let session = Session::responder(options.session, &options.identity).map_err(|_| Reason::Memory)?;
         let memory = self.shared.memory.link().ok_or(Reason::Memory)?;
         let slot = self.take_place().map_err(|_| Reason::Memory)?;
         if self.network.register(stream, slot * 2).is_err() {

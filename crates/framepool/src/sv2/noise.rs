@@ -13,6 +13,7 @@
 //! curve, and `ring` hash and cipher. Only these two libraries compare secrets (tags and signatures).
 
 mod certificate;
+mod certifier;
 mod cipher_state;
 mod curve;
 mod initiator;
@@ -22,6 +23,7 @@ mod shape;
 mod symmetric_state;
 mod transport;
 
+pub(super) use certifier::Certifier;
 pub(super) use cipher_state::CipherState;
 pub(super) use initiator::Initiator;
 pub(super) use responder::Responder;

@@ -4,6 +4,7 @@
 
 mod batch;
 mod handshake;
+mod identity;
 mod input;
 mod keys;
 mod opener;
@@ -13,13 +14,13 @@ mod sealer;
 
 use std::mem;
 use std::ops::Range;
-use std::time::Duration;
 
 use buffer_sv2::Buffer;
 
 use self::batch::frame_at;
 pub use self::batch::{Batch, ENTRY, Frame};
 use self::handshake::Handshake;
+pub use self::identity::Identity;
 use self::input::Input;
 pub use self::keys::generate_authority_keypair;
 use self::opener::Opener;
@@ -125,21 +126,12 @@ struct Transport {
 const MAX_CHUNK: usize = 1 << 31;
 
 impl Session {
-    /// Makes the server's end. It certifies itself with the authority's keys, which are base58check strings. The
-    /// certificate is valid from the handshake on for `certificate_validity`, in whole seconds. Clients allow ten
-    /// seconds more.
+    /// Makes the server's end. It certifies itself by `identity`.
     ///
-    /// Returns [`Error::Key`] for a bad key or for keys that are not a pair, [`Error::OutputSize`] or
-    /// [`Error::NoMemory`].
-    pub fn responder(
-        options: Options,
-        public_key: &str,
-        secret_key: &str,
-        certificate_validity: Duration,
-    ) -> Result<Self, Error> {
+    /// Returns [`Error::OutputSize`] or [`Error::NoMemory`].
+    pub fn responder(options: Options, identity: &Identity) -> Result<Self, Error> {
         let output = Output::new(options.output_start, options.output_size)?;
-        let handshake = Handshake::responder(public_key, secret_key, certificate_validity)?;
-        Ok(Self::new(options, handshake, output))
+        Ok(Self::new(options, Handshake::responder(identity), output))
     }
 
     /// Makes the client's end. `authority` is the public key that must have signed the server's certificate, as a
@@ -392,6 +384,8 @@ impl Transport {
 mod tests {
     use buffer_sv2::BufferFromSystemMemory;
 
+    use std::time::Duration;
+
     use super::*;
 
     const HEADER: FrameHeader = FrameHeader { extension_type: 0, message_type: 1 };
@@ -400,8 +394,8 @@ mod tests {
     fn worn(nonce: u64) -> (Session, Session) {
         let mut one = Session::initiator(Options::default(), None).expect("memory");
         let (public_key, secret_key) = generate_authority_keypair();
-        let mut other =
-            Session::responder(Options::default(), &public_key, &secret_key, Duration::ZERO).expect("a pair");
+        let identity = Identity::new(&public_key, &secret_key, Duration::ZERO).expect("a pair");
+        let mut other = Session::responder(Options::default(), &identity).expect("memory");
         for _ in 0..2 {
             pass(&mut one, &mut other).expect("the handshake is good");
             pass(&mut other, &mut one).expect("the handshake is good");

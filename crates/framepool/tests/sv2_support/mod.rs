@@ -8,7 +8,7 @@ use std::time::Duration;
 use buffer_sv2::{Buffer, BufferFromSystemMemory};
 use framepool::relay::{Hooks, Limits, RelayOptions, Threads};
 use framepool::slot::TryBuffer;
-use framepool::sv2::{Batch, Error, FrameHeader, Options, Session, State, generate_authority_keypair};
+use framepool::sv2::{Batch, Error, FrameHeader, Identity, Options, Session, State, generate_authority_keypair};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 
@@ -45,7 +45,12 @@ pub(crate) fn initiator() -> Session {
 }
 
 pub(crate) fn responder() -> Session {
-    Session::responder(options(), PUBLIC, SECRET, HOUR).expect("the keys are good")
+    Session::responder(options(), &identity(HOUR)).expect("memory")
+}
+
+/// Returns the identity of a server whose certificates are valid for so long.
+pub(crate) fn identity(certificate_validity: Duration) -> Identity {
+    Identity::new(PUBLIC, SECRET, certificate_validity).expect("the keys are good")
 }
 
 /// Returns options of a relay with keys of its own.
@@ -55,9 +60,7 @@ pub(crate) fn relay_options(upstream: SocketAddr, threads: usize) -> RelayOption
         threads: Threads::Number(NonZeroUsize::new(threads).expect("a number")),
         upstream: vec![upstream],
         upstream_key: None,
-        public_key,
-        secret_key,
-        certificate_validity: Duration::from_hours(1),
+        identity: Identity::new(&public_key, &secret_key, HOUR).expect("a pair of keys"),
         session: options(),
         hooks: Hooks::None,
         limits: Limits::default(),
@@ -72,7 +75,7 @@ pub(crate) fn connected() -> (Session, Session) {
 
 pub(crate) fn connected_with(initiator: Options, responder: Options) -> (Session, Session) {
     let mut initiator = Session::initiator(initiator, Some(PUBLIC)).expect("the key is good");
-    let mut responder = Session::responder(responder, PUBLIC, SECRET, HOUR).expect("the keys are good");
+    let mut responder = Session::responder(responder, &identity(HOUR)).expect("memory");
     assert!(receive(&mut responder, &drain(&mut initiator)).expect("act 1 is good").is_empty());
     assert!(receive(&mut initiator, &drain(&mut responder)).expect("act 2 is good").is_empty());
     assert_eq!((initiator.state(), responder.state()), (State::Transport, State::Transport));

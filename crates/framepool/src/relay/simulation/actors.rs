@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 
 use super::super::options::Limits;
 use super::world::World;
-use crate::sv2::{FrameHeader, Options, Session, State};
+use crate::sv2::{FrameHeader, Identity, Options, Session, State};
 
 /// The behavior of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -310,8 +310,7 @@ fn receive(session: &mut Session, bytes: &[u8]) -> Result<Vec<(FrameHeader, Vec<
 
 /// The mining pool, which sends every frame back, and looks at the rates of what it gets.
 pub(super) struct MiningPool {
-    public_key: String,
-    secret_key: String,
+    identity: Identity,
     limits: Limits,
     lines: HashMap<u64, MiningPoolLine>,
 }
@@ -324,16 +323,14 @@ struct MiningPoolLine {
 }
 
 impl MiningPool {
-    pub(super) fn new(public_key: &str, secret_key: &str, limits: Limits) -> Self {
-        let (public_key, secret_key) = (public_key.to_owned(), secret_key.to_owned());
-        Self { public_key, secret_key, limits, lines: HashMap::new() }
+    pub(super) fn new(identity: &Identity, limits: Limits) -> Self {
+        Self { identity: identity.clone(), limits, lines: HashMap::new() }
     }
 
     pub(super) fn act(&mut self, world: &World, rng: &mut StdRng) -> Result<(), String> {
         while let Some(id) = world.answer(rng.gen_ratio(1, 20)) {
-            let validity = Duration::from_hours(1);
-            let session = Session::responder(Options::default(), &self.public_key, &self.secret_key, validity);
-            let (session, since) = (session.expect("good keys"), world.now());
+            let session = Session::responder(Options::default(), &self.identity).expect("memory");
+            let since = world.now();
             let line = MiningPoolLine { session, wire: VecDeque::new(), ended: false, since };
             self.lines.insert(id, line);
         }

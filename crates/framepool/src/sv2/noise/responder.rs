@@ -1,36 +1,32 @@
 //! The server's side of the handshake.
 
+use std::sync::Arc;
+
 use secp256k1::ellswift::{ElligatorSwift, Party};
 use secp256k1::rand::{CryptoRng, Rng};
-use secp256k1::{SecretKey, XOnlyPublicKey};
 
-use super::key_pair::{AuthorityPair, KeyPair};
+use super::certifier::Certifier;
+use super::key_pair::KeyPair;
 use super::shape::{ACT_1, ACT_2, ENCODED_KEY};
 use super::symmetric_state::SymmetricState;
 use super::transport::Transport;
-use super::{certificate, curve};
 use crate::sv2::error::Error;
 use crate::sv2::frame::TAG;
 
 /// The accepting end, which waits for act 1.
 ///
-/// It makes its keys only when act 1 has come, so a silent connection costs no work on the curve.
+/// It makes its key only when act 1 has come, so a silent connection costs no work on the curve.
 pub(crate) struct Responder {
-    authority: AuthorityPair,
-    /// Validity of its certificate, in seconds.
-    validity: u32,
+    certifier: Arc<Certifier>,
 }
 
 impl Responder {
-    /// Makes a responder. Returns `None` if the authority's keys are not a pair.
-    pub(crate) fn new(public: &XOnlyPublicKey, secret: &SecretKey, validity: u32) -> Option<Self> {
-        let authority = AuthorityPair(curve::key_pair(secret));
-        let (own_public, _) = authority.0.x_only_public_key();
-        (own_public == *public).then_some(Self { authority, validity })
+    pub(crate) fn new(certifier: Arc<Certifier>) -> Self {
+        Self { certifier }
     }
 
-    /// Answers `act_1`, whatever its bytes are. Returns act 2, with a certificate that is valid from `now` in Unix
-    /// seconds, and the ciphers of the connection.
+    /// Answers `act_1`, whatever its bytes are. Returns act 2, with a certificate that is valid at `now` in Unix seconds, and the ciphers
+    /// of the connection.
     pub(crate) fn answer(
         self,
         act_1: &[u8; ACT_1],
@@ -42,7 +38,8 @@ impl Responder {
         // Every message of the framework has a payload; this one is empty.
         symmetric.mix_hash(b"");
         let their_ephemeral = ElligatorSwift::from_byte_array(*act_1);
-        let (ephemeral, fixed) = (KeyPair::generate(rng), KeyPair::generate(rng));
+        let ephemeral = KeyPair::generate(rng);
+        let fixed = self.certifier.certified(now, rng);
 
         let mut act_2 = [0; ACT_2];
         let (own_ephemeral, rest) = act_2.split_at_mut(ENCODED_KEY);
@@ -52,11 +49,10 @@ impl Responder {
         symmetric.mix_hash(own_ephemeral);
         symmetric.mix_key(&ephemeral.shared_secret(their_ephemeral, Party::Responder))?;
 
-        seal(&mut symmetric, &fixed.to_bytes(), own_static)?;
-        symmetric.mix_key(&fixed.shared_secret(their_ephemeral, Party::Responder))?;
+        seal(&mut symmetric, &fixed.pair.to_bytes(), own_static)?;
+        symmetric.mix_key(&fixed.pair.shared_secret(their_ephemeral, Party::Responder))?;
 
-        let signed = certificate::sign(&fixed.x_only, now, self.validity, &self.authority.0, rng);
-        seal(&mut symmetric, &signed, certificate)?;
+        seal(&mut symmetric, &fixed.certificate, certificate)?;
 
         let Transport { sealing, opening } = symmetric.split()?;
         Ok((act_2, Transport { sealing: opening, opening: sealing }))

@@ -1,5 +1,6 @@
 //! Our handshake against the one of `noise_sv2`, an independent implementation.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use noise_sv2::NoiseEngine;
@@ -7,6 +8,7 @@ use secp256k1::rand::rngs::StdRng;
 use secp256k1::rand::{self, CryptoRng, RngCore, SeedableRng};
 use secp256k1::{Keypair, Parity, SecretKey, XOnlyPublicKey, schnorr};
 
+use super::shape::ENCODED_KEY;
 use super::*;
 use crate::sv2::error::{CertificateFault, Error};
 use crate::sv2::frame::TAG;
@@ -37,7 +39,11 @@ fn authority(seed: u64) -> (Keypair, XOnlyPublicKey) {
 }
 
 fn our_responder(authority: &Keypair) -> Responder {
-    Responder::new(&authority.x_only_public_key().0, &authority.secret_key(), VALIDITY).expect("the keys are a pair")
+    Responder::new(Arc::new(certifier(authority, VALIDITY)))
+}
+
+fn certifier(authority: &Keypair, validity: u32) -> Certifier {
+    Certifier::new(&authority.x_only_public_key().0, &authority.secret_key(), validity).expect("the keys are a pair")
 }
 
 fn their_initiator(authority: &XOnlyPublicKey, seed: u64) -> Box<noise_sv2::Initiator> {
@@ -201,6 +207,46 @@ fn our_responder_with_their_initiator() {
     let (act_2, mut server) = our_responder(&pair).answer(&act_1, NOW, &mut rng(!seed)).expect("any act 1 will do");
     let mut client = initiator.step_2_with_now(act_2, NOW).expect("act 2 is good");
     assert_connected(&mut server, &mut client);
+}
+
+#[test]
+fn a_static_key_serves_for_half_the_validity_of_its_certificate() {
+    let seed = seed();
+    let (pair, public) = authority(seed);
+    let rng = &mut rng(!seed);
+    for (validity, longest_use) in [(0, 0), (1, 0), (100, 50), (7200, 3600), (1 << 20, 3600), (u32::MAX, 3600)] {
+        let certifier = certifier(&pair, validity);
+        let key = certifier.certified(NOW, rng);
+        assert_eq!(certificate::verify(&key.certificate, &key.pair.x_only, NOW, Some(&public)), Ok(()));
+        let later = certifier.certified(NOW + longest_use, rng);
+        assert!(Arc::ptr_eq(&key, &later), "{validity} s");
+        let next = certifier.certified(NOW + longest_use + 1, rng);
+        assert_ne!(key.pair.x_only, next.pair.x_only, "{validity} s");
+        // The clock is set back: the certificate would not be valid yet.
+        let earlier = certifier.certified(NOW, rng);
+        assert_ne!(earlier.pair.x_only, next.pair.x_only, "{validity} s");
+        assert_eq!(certificate::verify(&earlier.certificate, &earlier.pair.x_only, NOW, Some(&public)), Ok(()));
+    }
+}
+
+#[test]
+fn handshakes_of_one_server_have_different_ephemeral_keys_and_ciphers() {
+    let seed = seed();
+    let (pair, public) = authority(seed);
+    let certifier = Arc::new(certifier(&pair, VALIDITY));
+    let rng = &mut rng(!seed);
+    let [(act_2, mut client, mut server), (other_act_2, _, mut other_server)] = [(); 2].map(|()| {
+        let (initiator, act_1) = Initiator::new(Some(public), rng);
+        let responder = Responder::new(Arc::clone(&certifier));
+        let (act_2, server) = responder.answer(&act_1, NOW, rng).expect("any act 1 will do");
+        (act_2, initiator.finish(&mut act_2.clone(), NOW).expect("act 2 is good"), server)
+    });
+    assert_ne!(act_2[..ENCODED_KEY], other_act_2[..ENCODED_KEY]);
+    let mut message = vec![1; 64];
+    client.seal(&mut message);
+    assert!(other_server.opening.open(b"", &mut message.clone()).is_err());
+    server.open(&mut message);
+    assert_connected(&mut client, &mut server);
 }
 
 /// Returns every copy of `message` with one bit changed.

@@ -1,22 +1,24 @@
 //! The handshake of a session: one message in, at most one message out.
 
 use std::mem;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use secp256k1::rand;
 
+use super::identity::Identity;
 use super::input::Input;
 use super::keys;
 use super::output::Output;
 use crate::sv2::error::Error;
 use crate::sv2::noise::{ACT_1, ACT_2, Initiator, Responder, Transport};
 
-/// A handshake that waits for the peer's one message. Boxed, because its state is large and short-lived.
+/// A handshake that waits for the peer's one message.
 pub(super) enum Handshake {
-    /// An initiator that has sent act 1 and waits for act 2.
+    /// An initiator that has sent act 1 and waits for act 2. Boxed, because its state is large and short-lived.
     Initiator(Box<Initiator>),
     /// A responder that waits for act 1.
-    Responder(Box<Responder>),
+    Responder(Responder),
 }
 
 impl Handshake {
@@ -31,16 +33,8 @@ impl Handshake {
         Ok(Self::Initiator(Box::new(initiator)))
     }
 
-    pub(super) fn responder(public_key: &str, secret_key: &str, validity: Duration) -> Result<Self, Error> {
-        let public_key = keys::parse_public(public_key)?;
-        let mut secret_key = keys::parse_secret(secret_key)?;
-        // Certificates count their seconds in 32 bits.
-        let validity = u32::try_from(validity.as_secs()).unwrap_or(u32::MAX);
-        let responder = Responder::new(&public_key, &secret_key, validity);
-        secret_key.non_secure_erase();
-        responder
-            .map(|responder| Self::Responder(Box::new(responder)))
-            .ok_or_else(|| Error::Key("the authority public key does not belong to the secret key".into()))
+    pub(super) fn responder(identity: &Identity) -> Self {
+        Self::Responder(Responder::new(Arc::clone(&identity.0)))
     }
 
     /// Returns the length of the peer's message, in bytes.
@@ -54,7 +48,7 @@ impl Handshake {
     pub(super) fn memory_bytes(&self) -> usize {
         match self {
             Self::Initiator(initiator) => mem::size_of_val(&**initiator),
-            Self::Responder(responder) => mem::size_of_val(&**responder),
+            Self::Responder(_) => 0,
         }
     }
 
@@ -86,6 +80,8 @@ pub(super) fn now() -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::sv2::error::CertificateFault::{self, Expired, NotYetValid};
 
@@ -98,7 +94,8 @@ mod tests {
         let (public_key, secret_key) = keys::generate_authority_keypair();
         let (mut to_responder, mut to_initiator) = (Output::new(256, 256)?, Output::new(256, 256)?);
         let initiator = Handshake::initiator(Some(&public_key), &mut to_responder)?;
-        let responder = Handshake::responder(&public_key, &secret_key, Duration::from_secs(validity))?;
+        let identity = Identity::new(&public_key, &secret_key, Duration::from_secs(validity))?;
+        let responder = Handshake::responder(&identity);
 
         let mut act_1 = [0; ACT_1];
         assert_eq!(to_responder.read(&mut act_1), act_1.len());
