@@ -1,6 +1,5 @@
 //! A relay: its threads, as its user has them.
 
-use std::collections::LinkedList;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,7 +29,7 @@ pub struct Relay {
 impl Relay {
     /// Listens on the first of `addresses` that can be listened on, and starts the threads.
     ///
-    /// Returns the error of the last address, or of a poller or thread that the system does not grant.
+    /// Returns the error of the last address, or of a poller, memory or a thread that the system does not grant.
     pub fn start(options: RelayOptions, addresses: &[SocketAddr]) -> io::Result<Self> {
         let listener = listen(addresses)?;
         let address = listener.local_addr()?;
@@ -50,10 +49,15 @@ impl Relay {
             })));
         }
         let relay = Self { shared, inboxes, address, start };
+        let mut workers = Vec::new();
         for (index, system) in systems.into_iter().enumerate() {
-            let (shared, inboxes) = (Arc::clone(&relay.shared), relay.inboxes.clone());
+            let worker = Worker::new(system, Arc::clone(&relay.shared), index, relay.inboxes.clone());
+            workers.push(worker.map_err(|error| io::Error::new(io::ErrorKind::OutOfMemory, error))?);
+        }
+        for (index, worker) in workers.into_iter().enumerate() {
+            let (shared, inbox) = (Arc::clone(&relay.shared), Arc::clone(&relay.inboxes[index]));
             let name = format!("framepool relay {index}");
-            thread::Builder::new().name(name).spawn(move || run(system, &shared, index, inboxes))?;
+            thread::Builder::new().name(name).spawn(move || run(worker, &inbox, &shared))?;
         }
         Ok(relay)
     }
@@ -142,23 +146,17 @@ impl Drop for Relay {
 }
 
 /// Runs a worker until it is done.
-fn run(system: System, shared: &Arc<Shared>, index: usize, inboxes: Vec<Arc<Inbox<TcpStream>>>) {
-    let inbox = Arc::clone(&inboxes[index]);
-    match Worker::new(system, Arc::clone(shared), index, inboxes) {
-        Ok(mut worker) => loop {
-            let failure = match catch_unwind(AssertUnwindSafe(|| worker.turn(None))) {
-                Ok(Ok(true)) => continue,
-                Ok(Ok(false)) => break,
-                Ok(Err(error)) => error.to_string(),
-                Err(panic) => text_of(&*panic),
-            };
-            // The worker may be in any state. It leaves undone whatever it cannot do.
-            let _ = catch_unwind(AssertUnwindSafe(|| worker.fail(&failure)));
-            break;
-        },
-        Err(error) => {
-            shared.records.add(&mut LinkedList::from([Record::Failed(error.to_string())]));
-        }
+fn run(mut worker: Worker<System>, inbox: &Inbox<TcpStream>, shared: &Shared) {
+    loop {
+        let failure = match catch_unwind(AssertUnwindSafe(|| worker.turn(None))) {
+            Ok(Ok(true)) => continue,
+            Ok(Ok(false)) => break,
+            Ok(Err(error)) => error.to_string(),
+            Err(panic) => text_of(&*panic),
+        };
+        // The worker may be in any state. It leaves undone whatever it cannot do.
+        let _ = catch_unwind(AssertUnwindSafe(|| worker.fail(&failure)));
+        break;
     }
     inbox.close();
     shared.worker_ended();
