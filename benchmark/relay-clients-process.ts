@@ -107,7 +107,7 @@ function beMiners(): void {
   })
 }
 
-/** Payload of all attacks. It is made once: attackers have machines of their own, and should take little of this one's time. */
+/** Payload of all attacks. It is made once, since attackers should take little of this machine's time. */
 const ZEROS = Buffer.alloc(15 << 20)
 /** The longest piece in which attackers write, in bytes. Memory for longer ones comes from the system, and goes back there, each time. */
 const PIECE = 50_000

@@ -1,6 +1,6 @@
 /**
  * P19, and the relay when nothing goes as it should: idle connections, JavaScript that blocks, attacks of all kinds, a burst of empty frames, a mining
- * pool that comes and goes, and SIGTERM under load. `--only=idle,blocked,attacked,burst,restarted,terminated` picks parts. It fails if a frame is lost or changed. A report
+ * pool that comes and goes, and SIGTERM under load. `--only=idle,blocked,attacked,contended,burst,restarted,terminated` picks parts. It fails if a frame is lost or changed. A report
  * takes shorter rounds of it.
  */
 import { strict as assert } from 'node:assert'
@@ -190,28 +190,33 @@ async function attackers(): Promise<{ process: ChildProcess; options: Partial<Re
 }
 
 /**
- * 200 miners, alone, beside attackers of all kinds for 30 seconds, or 12 for a report, and alone again. The attackers have machines of their
- * own in life, and here they take time of this one, mostly to encrypt and to allocate. So all others run in the real-time class, which never
- * waits for the attackers. Where the system does not allow that, and once more without a report, all share the machine's time.
+ * 200 miners, alone, beside attackers of all kinds for 30 seconds, or 12 for a report, and alone again. The attackers are in the idle class,
+ * but Linux often lets others wait for them. So all others are in the real-time class here, which goes before them. Where the system does
+ * not allow that, they are in the normal class.
  */
 async function attacked(scene: Scene): Promise<void> {
-  const realTime = setScheduling('--fifo', 1)
-  await underAttack(scene, realTime ? 'under attack' : 'under attack, attackers take time of others')
-  if (!realTime || FOR_REPORT) return
-  await scene.end()
-  setScheduling('--other', 0)
-  const other = new Scene()
-  await underAttack(other, 'under attack, attackers take time of others')
-  await other.end()
+  const realTime = setScheduling('--fifo')
+  try {
+    await underAttack(scene)
+  } finally {
+    if (realTime) assert.ok(setScheduling('--other'))
+  }
+  say('real-time class', realTime ? 'all but the attackers' : 'none: the system does not allow it')
 }
 
-/** Sets how this process is scheduled, and those that it starts later. Returns whether the system allows that. */
-function setScheduling(policy: '--fifo' | '--other', priority: number): boolean {
-  return spawnSync('chrt', ['--all-tasks', policy, '--pid', `${priority}`, `${process.pid}`]).status === 0
+/** As `attacked`, with all but the attackers in the normal class. */
+async function contended(scene: Scene): Promise<void> {
+  if (!FOR_REPORT) await underAttack(scene)
+}
+
+/** Sets the class of this process and of those that it starts later. Returns whether the system allows that. */
+function setScheduling(policy: '--fifo' | '--other'): boolean {
+  const priority = policy === '--fifo' ? '1' : '0'
+  return spawnSync('chrt', ['--all-tasks', policy, '--pid', priority, `${process.pid}`]).status === 0
 }
 
 /** The miners wait for the relay, and not for a mining pool that decrypts what the attackers send. */
-async function underAttack(scene: Scene, situation: string): Promise<void> {
+async function underAttack(scene: Scene): Promise<void> {
   const seconds = FOR_REPORT ? 12 : 30
   const { process: attacking, options } = await attackers()
   await scene.start(options)
@@ -237,7 +242,7 @@ async function underAttack(scene: Scene, situation: string): Promise<void> {
     assert.ok(refused[reason] > 0, `no attack was counted as ${reason}`)
   }
   say(
-    `99th percentile ${situation}`,
+    '99th percentile under attack',
     `${p99Millis.toFixed(1)} ms; before and after it ${quiet.map((millis) => millis.toFixed(1)).join(' and ')} ms`,
   )
   say('most memory, of 64 MiB', `${(most / KIB / KIB).toFixed(1)} MiB`)
@@ -319,7 +324,7 @@ async function terminated(scene: Scene): Promise<void> {
   say('answers of the pool that arrived in spite of SIGTERM', `${arrived} of ${scene.pool.answered}`)
 }
 
-const parts = { idle, blocked, attacked, burst, restarted, terminated }
+const parts = { idle, blocked, attacked, contended, burst, restarted, terminated }
 const only = process.argv.find((flag) => flag.startsWith('--only='))?.slice('--only='.length)
 const names = (only?.split(',') ?? Object.keys(parts)) as (keyof typeof parts)[]
 console.log('\na relay under duress')

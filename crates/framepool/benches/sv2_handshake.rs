@@ -1,6 +1,6 @@
 //! Handshakes per second of each end, on one core: making the session, answering, and dropping it.
 //!
-//! `responder` has an identity of its own each time, and `responder of one server` the same one, as those of a relay.
+//! `responder` makes an identity each time. `responder of one server` uses one identity for all, as a relay does.
 //! `curve` is the rate of `secp256k1` alone, for a responder's curve operations by its safe functions, which randomize
 //! their context each time. Prints one line of JSON, the median of rounds that take turns.
 

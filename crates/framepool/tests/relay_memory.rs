@@ -5,7 +5,8 @@ mod sv2_support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::net::TcpStream;
+use std::io::ErrorKind;
+use std::net::{TcpListener, TcpStream};
 use std::ptr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -179,4 +180,25 @@ fn each_request_of_a_list_may_fail() {
     }
     // Places, numbers, the two lines of the queue, two lists of free places, and handshakes.
     assert!(failed >= 7, "{failed} requests");
+}
+
+#[test]
+fn a_relay_without_memory_for_its_threads_does_not_start() {
+    /// The read buffer and the pool of a thread are larger, and all else is smaller.
+    const LARGE: usize = 1 << 15;
+    let _turn = TURN.lock();
+    SPARED.set(true);
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port is free");
+    for succeed in 0..4 {
+        let options = relay_options("127.0.0.1:9".parse().expect("an address"), 2);
+        SUCCEED.store(succeed, Ordering::Relaxed);
+        ALL.store(false, Ordering::Relaxed);
+        SPARED.set(false);
+        REFUSED.store(LARGE, Ordering::Relaxed);
+        let started = Relay::start(options, &[port]);
+        REFUSED.store(usize::MAX, Ordering::Relaxed);
+        SPARED.set(true);
+        assert_eq!(started.err().map(|error| error.kind()), Some(ErrorKind::OutOfMemory), "request {succeed}");
+        assert!(TcpStream::connect(port).is_err(), "nothing listens");
+    }
 }

@@ -1,5 +1,6 @@
 //! The life of a relay, and what it tells when it is asked.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::handle::ObjectHandle;
 use crate::relay::records::RelayFault;
 use crate::state::EnvState;
 
+/// Validity of a relay's certificates. A static key is used for half of it.
 const CERTIFICATE_VALIDITY: Duration = Duration::from_hours(1);
 
 /// Options of a relay. The facade has checked them.
@@ -178,6 +180,7 @@ pub fn relay_start(env: Env, hosts: Vec<String>, port: u32, settings: RelaySetti
                 fault: None,
             })
         }
+        Err(error) if error.kind() == ErrorKind::OutOfMemory => Err(Fault::no_memory().into()),
         Err(error) => {
             let fault = SystemFault { address: listen.last().copied(), ..SystemFault::new("listen", &error) };
             Ok(RelayStart { relay: None, address: String::new(), port: 0, fault: Some(fault.into()) })

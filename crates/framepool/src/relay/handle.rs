@@ -29,7 +29,8 @@ pub struct Relay {
 impl Relay {
     /// Listens on the first of `addresses` that can be listened on, and starts the threads.
     ///
-    /// Returns the error of the last address, or of a poller, memory or a thread that the system does not grant.
+    /// Returns the error of the last address, or of a poller, memory or a thread that the system does not grant. Nothing is left of the relay
+    /// then.
     pub fn start(options: RelayOptions, addresses: &[SocketAddr]) -> io::Result<Self> {
         let listener = listen(addresses)?;
         let address = listener.local_addr()?;
@@ -54,7 +55,8 @@ impl Relay {
             let worker = Worker::new(system, Arc::clone(&relay.shared), index, relay.inboxes.clone());
             workers.push(worker.map_err(|error| io::Error::new(io::ErrorKind::OutOfMemory, error))?);
         }
-        for (index, worker) in workers.into_iter().enumerate() {
+        // The worker with the listener comes last: if a thread is not granted, nothing listens any more when this returns.
+        for (index, worker) in workers.into_iter().enumerate().rev() {
             let (shared, inbox) = (Arc::clone(&relay.shared), Arc::clone(&relay.inboxes[index]));
             let name = format!("framepool relay {index}");
             thread::Builder::new().name(name).spawn(move || run(worker, &inbox, &shared))?;
@@ -158,6 +160,7 @@ fn run(mut worker: Worker<System>, inbox: &Inbox<TcpStream>, shared: &Shared) {
         let _ = catch_unwind(AssertUnwindSafe(|| worker.fail(&failure)));
         break;
     }
+    drop(worker);
     inbox.close();
     shared.worker_ended();
 }

@@ -35,7 +35,7 @@ pub struct RelayOptions {
     pub upstream: Vec<SocketAddr>,
     /// Key that the mining pool's certificate must be signed with. Without it every server is accepted.
     pub upstream_key: Option<String>,
-    /// What the relay certifies itself by.
+    /// The keys with which the relay proves who it is.
     pub identity: Identity,
     /// Options of all sessions.
     pub session: SessionOptions,

@@ -127,6 +127,9 @@ where
         index: usize,
         inboxes: Vec<Arc<Inbox<N::Stream>>>,
     ) -> Result<Self, OutOfMemory> {
+        let mut chunk = Vec::new();
+        chunk.try_reserve_exact(CHUNK).map_err(|_| OutOfMemory { bytes: CHUNK })?;
+        chunk.resize(CHUNK, 0);
         Ok(Self {
             network,
             shared,
@@ -143,7 +146,7 @@ where
             pace: Pace::default(),
             pool: SlotPool::new(POOL_CAPACITY)?,
             handed: Handed::default(),
-            chunk: vec![0; CHUNK],
+            chunk,
             ready: Vec::new(),
             due: LinkedList::new(),
             share: LEAST_SHARE,

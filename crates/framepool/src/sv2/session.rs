@@ -126,7 +126,7 @@ struct Transport {
 const MAX_CHUNK: usize = 1 << 31;
 
 impl Session {
-    /// Makes the server's end. It certifies itself by `identity`.
+    /// Makes the server's end. `identity` proves who the server is.
     ///
     /// Returns [`Error::OutputSize`] or [`Error::NoMemory`].
     pub fn responder(options: Options, identity: &Identity) -> Result<Self, Error> {
@@ -382,9 +382,9 @@ impl Transport {
 
 #[cfg(test)]
 mod tests {
-    use buffer_sv2::BufferFromSystemMemory;
-
     use std::time::Duration;
+
+    use buffer_sv2::BufferFromSystemMemory;
 
     use super::*;
 

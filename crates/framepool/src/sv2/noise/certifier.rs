@@ -19,11 +19,11 @@ pub(crate) struct Certifier {
     authority: AuthorityPair,
     /// Validity of certificates, in seconds.
     validity: u32,
-    current: Mutex<Option<Arc<Certified>>>,
+    current: Mutex<Option<Arc<CertifiedKey>>>,
 }
 
 /// A static key with its certificate.
-pub(super) struct Certified {
+pub(super) struct CertifiedKey {
     pub(super) pair: KeyPair,
     pub(super) certificate: [u8; certificate::SIZE],
     /// Time from which on the certificate is valid, in Unix seconds.
@@ -39,11 +39,11 @@ impl Certifier {
     }
 
     /// Returns a static key whose certificate is valid at `now`, in Unix seconds, and for half its validity or more from then on.
-    pub(super) fn certified(&self, now: u32, rng: &mut (impl Rng + CryptoRng)) -> Arc<Certified> {
+    pub(super) fn certified_key(&self, now: u32, rng: &mut (impl Rng + CryptoRng)) -> Arc<CertifiedKey> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let longest_use = LONGEST_USE.min(self.validity / 2);
         // A clock may have been set back.
-        let is_in_use = |key: &Certified| now.checked_sub(key.from).is_some_and(|age| age <= longest_use);
+        let is_in_use = |key: &CertifiedKey| now.checked_sub(key.from).is_some_and(|age| age <= longest_use);
         if let Some(key) = &*current
             && is_in_use(key)
         {
@@ -51,6 +51,6 @@ impl Certifier {
         }
         let pair = KeyPair::generate(rng);
         let certificate = certificate::sign(&pair.x_only, now, self.validity, &self.authority.0, rng);
-        Arc::clone(current.insert(Arc::new(Certified { pair, certificate, from: now })))
+        Arc::clone(current.insert(Arc::new(CertifiedKey { pair, certificate, from: now })))
     }
 }

@@ -1,7 +1,7 @@
 //! Curve functions that need precomputed tables: public keys of secret keys, and signatures.
 //!
 //! `secp256k1` has safe functions for them, but they randomize the library's context again after each call. That takes
-//! longer than the call itself, and would cost a responder a third of its handshakes. These functions use a context
+//! longer than the call itself, and would cost a responder that makes its own static key a third of its handshakes. These functions use a context
 //! that is randomized once, when it is made. The randomization protects secrets from an attacker who measures time or
 //! power.
 

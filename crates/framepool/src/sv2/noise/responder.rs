@@ -39,7 +39,7 @@ impl Responder {
         symmetric.mix_hash(b"");
         let their_ephemeral = ElligatorSwift::from_byte_array(*act_1);
         let ephemeral = KeyPair::generate(rng);
-        let fixed = self.certifier.certified(now, rng);
+        let certified = self.certifier.certified_key(now, rng);
 
         let mut act_2 = [0; ACT_2];
         let (own_ephemeral, rest) = act_2.split_at_mut(ENCODED_KEY);
@@ -49,10 +49,10 @@ impl Responder {
         symmetric.mix_hash(own_ephemeral);
         symmetric.mix_key(&ephemeral.shared_secret(their_ephemeral, Party::Responder))?;
 
-        seal(&mut symmetric, &fixed.pair.to_bytes(), own_static)?;
-        symmetric.mix_key(&fixed.pair.shared_secret(their_ephemeral, Party::Responder))?;
+        seal(&mut symmetric, &certified.pair.to_bytes(), own_static)?;
+        symmetric.mix_key(&certified.pair.shared_secret(their_ephemeral, Party::Responder))?;
 
-        seal(&mut symmetric, &fixed.certificate, certificate)?;
+        seal(&mut symmetric, &certified.certificate, certificate)?;
 
         let Transport { sealing, opening } = symmetric.split()?;
         Ok((act_2, Transport { sealing: opening, opening: sealing }))

@@ -216,14 +216,14 @@ fn a_static_key_serves_for_half_the_validity_of_its_certificate() {
     let rng = &mut rng(!seed);
     for (validity, longest_use) in [(0, 0), (1, 0), (100, 50), (7200, 3600), (1 << 20, 3600), (u32::MAX, 3600)] {
         let certifier = certifier(&pair, validity);
-        let key = certifier.certified(NOW, rng);
+        let key = certifier.certified_key(NOW, rng);
         assert_eq!(certificate::verify(&key.certificate, &key.pair.x_only, NOW, Some(&public)), Ok(()));
-        let later = certifier.certified(NOW + longest_use, rng);
+        let later = certifier.certified_key(NOW + longest_use, rng);
         assert!(Arc::ptr_eq(&key, &later), "{validity} s");
-        let next = certifier.certified(NOW + longest_use + 1, rng);
+        let next = certifier.certified_key(NOW + longest_use + 1, rng);
         assert_ne!(key.pair.x_only, next.pair.x_only, "{validity} s");
         // The clock is set back: the certificate would not be valid yet.
-        let earlier = certifier.certified(NOW, rng);
+        let earlier = certifier.certified_key(NOW, rng);
         assert_ne!(earlier.pair.x_only, next.pair.x_only, "{validity} s");
         assert_eq!(certificate::verify(&earlier.certificate, &earlier.pair.x_only, NOW, Some(&public)), Ok(()));
     }

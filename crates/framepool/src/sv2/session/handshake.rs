@@ -48,6 +48,7 @@ impl Handshake {
     pub(super) fn memory_bytes(&self) -> usize {
         match self {
             Self::Initiator(initiator) => mem::size_of_val(&**initiator),
+            // The identity is its owner's, and may have others.
             Self::Responder(_) => 0,
         }
     }
@@ -120,6 +121,17 @@ mod tests {
         assert_eq!(shake_hands(0, signed, signed - 11), refused(NotYetValid { ahead: 11 }));
         assert_eq!(shake_hands(3600, signed, signed + 3610), Ok(()));
         assert_eq!(shake_hands(3600, signed, signed + 3611), refused(Expired { ago: 11 }));
+    }
+
+    #[test]
+    fn handshakes_of_one_identity_share_its_keys() -> Result<(), Error> {
+        let (public_key, secret_key) = keys::generate_authority_keypair();
+        let identity = Identity::new(&public_key, &secret_key, Duration::from_mins(1))?;
+        let handshakes = [Handshake::responder(&identity), Handshake::responder(&identity.clone())];
+        assert_eq!(Arc::strong_count(&identity.0), 1 + handshakes.len());
+        drop(handshakes);
+        assert_eq!(Arc::strong_count(&identity.0), 1);
+        Ok(())
     }
 
     #[test]

@@ -1,3 +1,5 @@
+//! The identity of a server.
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -5,16 +7,16 @@ use super::keys;
 use crate::sv2::error::Error;
 use crate::sv2::noise::Certifier;
 
-/// What a server certifies itself by. Clones share their keys, and the sessions of one server should: each new identity makes a static key
-/// and a certificate for its first handshake.
+/// The keys with which a server proves who it is.
 ///
-/// Secrets are erased when the last clone and the last handshake with it are gone.
+/// Clones share them. Use one identity for all sessions of a server: each new one makes a static key and a certificate at its first
+/// handshake. Secrets are erased when the last clone and the last handshake with it are gone.
 #[derive(Clone)]
 pub struct Identity(pub(super) Arc<Certifier>);
 
 impl Identity {
-    /// Makes an identity of the authority's keys, which are base58check strings. Certificates are valid for `certificate_validity`, in
-    /// whole seconds, and handshakes use one for the first half of its validity, at most for an hour. Clients allow ten seconds more.
+    /// Makes an identity of the authority's keys, which are base58check strings. A certificate is valid for `certificate_validity`, in whole
+    /// seconds, and clients allow ten seconds more. Handshakes use it for the first half of its validity, and at most for an hour.
     ///
     /// Returns [`Error::Key`] for a bad key or for keys that are not a pair.
     pub fn new(public_key: &str, secret_key: &str, certificate_validity: Duration) -> Result<Self, Error> {
