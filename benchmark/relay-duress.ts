@@ -197,16 +197,15 @@ async function attackers(): Promise<{ process: ChildProcess; options: Partial<Re
 async function attacked(scene: Scene): Promise<void> {
   const realTime = setScheduling('--fifo')
   try {
-    await underAttack(scene)
+    await underAttack(scene, realTime ? 'real-time' : 'normal')
   } finally {
     if (realTime) assert.ok(setScheduling('--other'))
   }
-  say('real-time class', realTime ? 'all but the attackers' : 'none: the system does not allow it')
 }
 
 /** As `attacked`, with all but the attackers in the normal class. */
 async function contended(scene: Scene): Promise<void> {
-  if (!FOR_REPORT) await underAttack(scene)
+  await underAttack(scene, 'normal')
 }
 
 /** Sets the class of this process and of those that it starts later. Returns whether the system allows that. */
@@ -216,7 +215,7 @@ function setScheduling(policy: '--fifo' | '--other'): boolean {
 }
 
 /** The miners wait for the relay, and not for a mining pool that decrypts what the attackers send. */
-async function underAttack(scene: Scene): Promise<void> {
+async function underAttack(scene: Scene, scheduling: 'real-time' | 'normal'): Promise<void> {
   const seconds = FOR_REPORT ? 12 : 30
   const { process: attacking, options } = await attackers()
   await scene.start(options)
@@ -242,7 +241,7 @@ async function underAttack(scene: Scene): Promise<void> {
     assert.ok(refused[reason] > 0, `no attack was counted as ${reason}`)
   }
   say(
-    '99th percentile under attack',
+    `99th percentile under attack, ${scheduling} class`,
     `${p99Millis.toFixed(1)} ms; before and after it ${quiet.map((millis) => millis.toFixed(1)).join(' and ')} ms`,
   )
   say('most memory, of 64 MiB', `${(most / KIB / KIB).toFixed(1)} MiB`)
