@@ -1,7 +1,7 @@
 /**
- * P19, and the relay when nothing goes as it should: idle connections, JavaScript that blocks, attacks of all kinds, a burst of empty frames, a mining
- * pool that comes and goes, and SIGTERM under load. `--only=idle,blocked,attacked,contended,burst,restarted,terminated` picks parts. It fails if a frame is lost or changed. A report
- * takes shorter rounds of it.
+ * P19, and the relay when nothing goes as it should: idle connections, JavaScript that blocks, attacks of all kinds, a burst of empty frames,
+ * a mining pool that comes and goes, and SIGTERM under load. `--only=` picks parts, by the names at the end of this file and with commas
+ * between. It fails if a frame is lost or changed. A report takes shorter rounds of it.
  */
 import { strict as assert } from 'node:assert'
 import { type ChildProcess, fork, spawnSync } from 'node:child_process'
@@ -189,23 +189,20 @@ async function attackers(): Promise<{ process: ChildProcess; options: Partial<Re
   }
 }
 
-/**
- * 200 miners, alone, beside attackers of all kinds for 30 seconds, or 12 for a report, and alone again. The attackers are in the idle class,
- * but Linux often lets others wait for them. So all others are in the real-time class here, which goes before them. Where the system does
- * not allow that, they are in the normal class.
- */
-async function attacked(scene: Scene): Promise<void> {
-  const realTime = setScheduling('--fifo')
-  try {
-    await underAttack(scene, realTime ? 'real-time' : 'normal')
-  } finally {
-    if (realTime) assert.ok(setScheduling('--other'))
-  }
-}
+/** Class in which Linux schedules all processes but those of attackers, which are in the idle class. */
+type Scheduling = 'real-time' | 'normal'
 
-/** As `attacked`, with all but the attackers in the normal class. */
-async function contended(scene: Scene): Promise<void> {
-  await underAttack(scene, 'normal')
+/**
+ * Runs `measure` in the real-time class, which goes before the attackers: Linux often lets processes of the normal class wait for them. Where
+ * the system does not allow that, runs it in the normal class.
+ */
+async function inRealTime(measure: (scheduling: Scheduling) => Promise<void>): Promise<void> {
+  const allowed = setScheduling('--fifo')
+  try {
+    await measure(allowed ? 'real-time' : 'normal')
+  } finally {
+    if (allowed) assert.ok(setScheduling('--other'))
+  }
 }
 
 /** Sets the class of this process and of those that it starts later. Returns whether the system allows that. */
@@ -214,8 +211,11 @@ function setScheduling(policy: '--fifo' | '--other'): boolean {
   return spawnSync('chrt', ['--all-tasks', policy, '--pid', priority, `${process.pid}`]).status === 0
 }
 
-/** The miners wait for the relay, and not for a mining pool that decrypts what the attackers send. */
-async function underAttack(scene: Scene, scheduling: 'real-time' | 'normal'): Promise<void> {
+/**
+ * 200 miners, alone, beside attackers of all kinds for 30 seconds, or 12 for a report, and alone again. The miners wait for the relay, and not
+ * for a mining pool that decrypts what the attackers send.
+ */
+async function attacked(scene: Scene, scheduling: Scheduling): Promise<void> {
   const seconds = FOR_REPORT ? 12 : 30
   const { process: attacking, options } = await attackers()
   await scene.start(options)
@@ -253,7 +253,7 @@ async function underAttack(scene: Scene, scheduling: 'real-time' | 'normal'): Pr
  * One miner, which sends a frame a millisecond after each answer, beside a client that sends 16 MiB of empty frames at once, and alone for as
  * long.
  */
-async function burst(scene: Scene): Promise<void> {
+async function burst(scene: Scene, scheduling: Scheduling): Promise<void> {
   const FRAMES = 760_000
   const client = clients('burst')
   const theirs = await answerOf<Upstream>(client)
@@ -280,7 +280,7 @@ async function burst(scene: Scene): Promise<void> {
   }
   client.kill()
   const of = (which: keyof (typeof worst)[0]): string => worst.map((round) => round[which].toFixed(1)).join(', ')
-  say('worst round trip beside a burst of 16 MiB', `${of('burst')} ms`)
+  say(`worst round trip beside a burst of 16 MiB, ${scheduling} class`, `${of('burst')} ms`)
   say('and alone', `${of('quiet')} ms`)
   say('over', `${of('seconds')} s`)
 }
@@ -323,7 +323,16 @@ async function terminated(scene: Scene): Promise<void> {
   say('answers of the pool that arrived in spite of SIGTERM', `${arrived} of ${scene.pool.answered}`)
 }
 
-const parts = { idle, blocked, attacked, contended, burst, restarted, terminated }
+const parts = {
+  idle,
+  blocked,
+  attacked: (scene: Scene) => inRealTime((scheduling) => attacked(scene, scheduling)),
+  attackedInNormalClass: (scene: Scene) => attacked(scene, 'normal'),
+  burst: (scene: Scene) => inRealTime((scheduling) => burst(scene, scheduling)),
+  burstInNormalClass: (scene: Scene) => burst(scene, 'normal'),
+  restarted,
+  terminated,
+}
 const only = process.argv.find((flag) => flag.startsWith('--only='))?.slice('--only='.length)
 const names = (only?.split(',') ?? Object.keys(parts)) as (keyof typeof parts)[]
 console.log('\na relay under duress')
