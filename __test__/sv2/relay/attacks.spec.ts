@@ -212,15 +212,15 @@ describe('a limit on connections', { timeout: PATIENCE_MS }, () => {
   })
 
   it('tells of every refusal, the last ones of a crowd included', async () => {
-    const { relay, port } = await startRelay(1, { maxConnections: 1 })
+    const pool = await startPool(echo)
+    const { relay, port } = await startRelay(pool.port, { maxConnections: 1 })
+    await connectThrough(port, pool, true)
     let [told, events] = [0, 0]
     relay.on('refused', ({ reason, count }) => {
       expect(reason).toBe('connections')
       told += count
       events++
     })
-    raw(port)
-    await eventually(() => expect(relay.stats().connections).toBe(1))
     const begun = performance.now()
     for (let index = 0; index < 40; index++) raw(port)
     await eventually(() => expect([relay.stats().refused.connections, told]).toEqual([40, 40]))
@@ -231,6 +231,22 @@ describe('a limit on connections', { timeout: PATIENCE_MS }, () => {
     await eventually(() => expect(relay.stats().refused.connections).toBe(45))
     await relay.close({ drainMs: 0 })
     expect(told).toBe(45)
+  })
+
+  it('ends a silent connection for a new one after two seconds', async () => {
+    const { relay, port } = await startRelay(1, { maxConnections: 2 })
+    const codes: [number, string][] = []
+    relay.on('disconnect', ({ id, code }) => codes.push([id, code]))
+    raw(port)
+    raw(port)
+    await eventually(() => expect(relay.stats().connections).toBe(2))
+    raw(port)
+    await eventually(() => expect(relay.stats().refused.connections).toBe(1))
+    expect(codes).toEqual([])
+    await sleep(2100)
+    raw(port)
+    await eventually(() => expect(codes).toEqual([[1, 'HANDSHAKE_LIMIT']]))
+    expect(relay.stats()).toMatchObject({ connections: 2, rejected: 1 })
   })
 
   it('ends the oldest connection in its handshake, and leaves those alone that are through', async () => {

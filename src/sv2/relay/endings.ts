@@ -9,7 +9,7 @@ import { connectFailure, systemFailure } from './system-failure.js'
 /** Length of each end's first message in its handshake, in bytes. */
 const FIRST_MESSAGE = { downstream: 64, upstream: 234, relay: 0 } as const
 
-/** Length of a frame's sealed header, in bytes. A frame that is shorter so far does not prove that its sender knows the keys. */
+/** Length of a frame's sealed header, in bytes. A frame that is shorter so far does not prove that its sender has the keys of the connection. */
 const SEALED_HEADER = 22
 
 /** A likely reason for which a miner leaves, or says nothing, once the relay has answered its handshake. */

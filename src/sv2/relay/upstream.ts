@@ -15,7 +15,7 @@ export interface Upstream {
   authorityPublicKey?: string
 }
 
-/** A miner that has shown that it knows the relay's key, and is to be connected to a mining pool. */
+/** A miner that has finished its handshake and sent a frame, and is to be connected to a mining pool. */
 export interface UpstreamRequest {
   /** Number of the connection, as in the event `connection`. */
   readonly id: number

@@ -110,7 +110,7 @@ pub(super) struct Link<S> {
     /// Requests for memory, by direction.
     requests: [Option<RequestId>; 2],
     held: [Option<Box<Held>>; 2],
-    /// Whether the miner has shown that it knows the keys.
+    /// Whether the miner has sent a genuine frame, and so has read the answer to its handshake.
     authenticated: bool,
     /// Whether both handshakes are done.
     ready: bool,
@@ -479,8 +479,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
         Ok(())
     }
 
-    /// Notes that the miner has shown that it knows the keys, and begins the connection to the mining pool or asks for
-    /// its address.
+    /// Notes that the miner has sent a genuine frame, and begins the connection to the mining pool or asks for its address.
     fn become_authenticated<N: Network<Stream = S>>(&mut self, turn: &mut Turn<'_, N>) -> Step<()> {
         self.authenticated = true;
         let options = &turn.shared.options;

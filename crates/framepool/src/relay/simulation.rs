@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use buffer_sv2::BufferFromSystemMemory;
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 
@@ -25,7 +26,7 @@ use super::options::{Limits, RelayOptions, Threads};
 use super::record::{MANY, Record};
 use super::shared::Shared;
 use super::worker::Worker;
-use crate::sv2::{Batch, Direction, Identity, Options, generate_authority_keypair};
+use crate::sv2::{Batch, Direction, FrameHeader, Identity, Options, Session, generate_authority_keypair};
 use actors::{Actor, MiningPool};
 use world::{SimulatedNetwork, World};
 
@@ -467,21 +468,48 @@ struct Lone {
     shared: Arc<Shared>,
     world: Arc<World>,
     inbox: Arc<Inbox<world::SimulatedStream>>,
+    key: String,
+    pool: MiningPool,
 }
 
 impl Lone {
     fn new(limits: Limits, descriptor_room: usize, has_memory: fn() -> bool) -> Self {
-        let options = relay_options(generate_authority_keypair(), Threads::Number(NonZeroUsize::MIN), limits);
+        let keys = generate_authority_keypair();
+        let key = keys.0.clone();
+        let options = relay_options(keys, Threads::Number(NonZeroUsize::MIN), limits);
         let shared = Shared::new(RelayOptions { has_memory, ..options }, descriptor_room);
         let world = World::new(0, false, 8_192);
         let inbox = Arc::new(Inbox::new(|| {}));
         let network = SimulatedNetwork::new(Arc::clone(&world));
         let worker = Worker::new(network, Arc::clone(&shared), 0, vec![Arc::clone(&inbox)]).expect("memory");
-        Self { worker, shared, world, inbox }
+        let pool = MiningPool::new(&shared.options.identity, shared.options.limits.clone());
+        Self { worker, shared, world, inbox, key, pool }
     }
 
     fn dial(&self) -> u64 {
         self.world.dial(SocketAddr::from(([10, 0, 0, 1], 1)))
+    }
+
+    /// Connects a miner that sends its first frame, and the relay to the mining pool for it.
+    fn connect(&mut self) -> u64 {
+        let mut session = Session::initiator(Options::default(), Some(&self.key)).expect("a good key");
+        let id = self.dial();
+        for _ in 0..2 {
+            let mut bytes = vec![0; session.output().pending()];
+            session.output().read(&mut bytes);
+            assert_eq!(self.world.send(id, &bytes), Some(bytes.len()));
+            for _ in 0..ENOUGH {
+                self.links_after(1);
+                self.pool.act(&self.world, &mut StdRng::seed_from_u64(0)).expect("good frames");
+            }
+            let answer = self.world.receive(id, usize::MAX).expect("it is connected");
+            session.receive(&answer, &mut BufferFromSystemMemory::new(0)).expect("good bytes");
+            if session.stats().frames_out == 0 {
+                let header = FrameHeader { extension_type: 0, message_type: 1 };
+                session.send(header, b"").expect("memory");
+            }
+        }
+        id
     }
 
     /// Returns the number of links after so many turns.
@@ -507,13 +535,14 @@ const LONGER: Duration = Duration::from_millis(200);
 fn accepting_pauses_for_want_of_descriptors_or_memory_and_goes_on() {
     static HAS_MEMORY: AtomicBool = AtomicBool::new(true);
     let mut lone = Lone::new(limits(), 2, || HAS_MEMORY.load(Ordering::Relaxed));
-    let miners = [(); 4].map(|()| lone.dial());
+    let miners = [lone.connect(), lone.connect(), lone.dial()];
     assert_eq!((lone.links_after(ENOUGH), lone.refused(Reason::Descriptors)), (2, 1));
     lone.world.reset(miners[0]);
     assert_eq!(lone.links_after(ENOUGH), 1);
     lone.world.pass(LONGER);
     assert_eq!((lone.links_after(ENOUGH), lone.refused(Reason::Descriptors)), (2, 2));
     lone.world.reset(miners[1]);
+    let last = lone.dial();
     HAS_MEMORY.store(false, Ordering::Relaxed);
     lone.world.pass(LONGER);
     // The link ends, and another connection waits.
@@ -521,7 +550,31 @@ fn accepting_pauses_for_want_of_descriptors_or_memory_and_goes_on() {
     HAS_MEMORY.store(true, Ordering::Relaxed);
     lone.world.pass(LONGER);
     assert_eq!(lone.links_after(ENOUGH), 2);
-    assert_eq!(miners.map(|id| lone.world.is_gone(id)), [true, true, false, false]);
+    assert_eq!(miners.map(|id| lone.world.is_gone(id)), [true, true, false]);
+    assert!(!lone.world.is_gone(last));
+}
+
+#[test]
+fn silent_clients_keep_nobody_out() {
+    for (connections, descriptor_room) in [(4, usize::MAX), (usize::MAX, 4)] {
+        let mut lone = Lone::new(Limits { connections, ..limits() }, descriptor_room, || true);
+        let miner = lone.connect();
+        let silent = [(); 3].map(|()| lone.dial());
+        assert_eq!((lone.links_after(ENOUGH), lone.refused(Reason::Handshakes)), (4, 0));
+        // They are not slow yet.
+        let early = lone.dial();
+        assert_eq!((lone.links_after(ENOUGH), lone.refused(Reason::Handshakes)), (4, 0));
+        let refused = [Reason::Connections, Reason::Descriptors].map(|reason| lone.refused(reason));
+        assert_eq!(refused.into_iter().sum::<u64>(), 1);
+        lone.world.reset(early);
+        lone.world.pass(Duration::from_secs(2));
+        lone.links_after(ENOUGH);
+        let late = lone.connect();
+        assert_eq!(lone.links_after(ENOUGH), 4);
+        assert!(lone.refused(Reason::Handshakes) > 0 && lone.world.is_gone(silent[0]));
+        assert_eq!([miner, late].map(|id| lone.world.is_gone(id)), [false; 2]);
+        assert_eq!([Reason::Connections, Reason::Descriptors].map(|reason| lone.refused(reason)), refused);
+    }
 }
 
 #[test]
@@ -595,14 +648,15 @@ fn a_crowd_lets_the_worker_rest() {
 }
 
 #[test]
-fn miners_that_get_no_memory_are_refused() {
+fn miners_for_which_there_is_no_memory_are_refused_or_end_the_oldest_handshake() {
     for seed in seeds(1) {
-        let limits = Limits { memory: 2 << 20, ..limits() };
+        let limits = Limits { memory: 2 << 20, handshakes: usize::MAX, ..limits() };
         // Others wait for long, one after another.
         let patience = usize::MAX / 2;
         let plan = Plan { attackers: 4, honest: 30, steps: 12_000, patience, limits, ..plan(seed) };
         let outcome = expect_good(&plan);
-        let refused = outcome.refused.iter().any(|&(reason, count)| reason == Reason::Memory && count > 0);
+        let refused = |&(reason, count)| matches!(reason, Reason::Memory | Reason::Handshakes) && count > 0;
+        let refused = outcome.refused.iter().any(refused);
         assert!(refused, "FRAMEPOOL_SEED={seed}");
     }
 }

@@ -42,6 +42,9 @@ const SHARE: u32 = 4;
 /// run.
 const WAITING: usize = 8;
 
+/// Time after which a handshake may end to make room for a connection. An honest miner sends its first frame within milliseconds.
+const SLOW_HANDSHAKE: Duration = Duration::from_secs(2);
+
 /// Time for which accepting pauses when descriptors or memory have run out, or too many records wait.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -436,7 +439,7 @@ where
             self.pause(now);
             return false;
         }
-        let lack = if self.shared.links() >= self.shared.descriptor_room {
+        let lack = if self.shared.links() >= self.shared.descriptor_room && !self.has_slow_handshake(now) {
             Some(Reason::Descriptors)
         } else if !(self.shared.options.has_memory)() {
             Some(Reason::Memory)
@@ -480,12 +483,17 @@ where
     }
 
     fn admit(&mut self, stream: N::Stream, address: SocketAddr, now: Duration) {
-        if self.shared.links() >= self.shared.options.limits.connections {
+        let most = self.shared.options.limits.connections;
+        if self.shared.links() >= most && !self.has_slow_handshake(now) {
             return self.reject(stream, Reason::Connections, now);
         }
         let entered = self.shared.admission().enter(address.ip(), now);
         if let Err(reason) = entered {
             return self.reject(stream, reason, now);
+        }
+        if self.shared.links() >= most.min(self.shared.descriptor_room) {
+            // Its place, or its descriptors, are for the new connection.
+            self.end_oldest_handshake(now);
         }
         let workers = self.shared.workers.iter().enumerate().filter(|&(index, _)| self.inboxes[index].is_open());
         let fewest = workers
@@ -506,7 +514,7 @@ where
             self.network.close(stream);
             return self.leave(self.index, address);
         }
-        let (slot, session, memory) = match self.furnish(&mut stream) {
+        let (slot, session, memory) = match self.furnish(&mut stream, now) {
             Ok(place) => place,
             Err(reason) => {
                 self.leave(self.index, address);
@@ -530,10 +538,17 @@ where
     }
 
     /// Finds what a connection needs: a place, a session, and memory.
-    fn furnish(&mut self, stream: &mut N::Stream) -> Result<(usize, Session, LinkMemory), Reason> {
+    fn furnish(&mut self, stream: &mut N::Stream, now: Duration) -> Result<(usize, Session, LinkMemory), Reason> {
         let options = &self.shared.options;
         let session = Session::responder(options.session, &options.identity).map_err(|_| Reason::Memory)?;
-        let memory = self.shared.memory.link().ok_or(Reason::Memory)?;
+        let memory = match self.shared.memory.link() {
+            None if self.has_slow_handshake(now) => {
+                self.end_oldest_handshake(now);
+                self.shared.memory.link()
+            }
+            memory => memory,
+        };
+        let memory = memory.ok_or(Reason::Memory)?;
         let slot = self.take_place().map_err(|_| Reason::Memory)?;
         if self.network.register(stream, slot * 2).is_err() {
             self.free.push(slot);
@@ -588,6 +603,13 @@ where
             all.retain(|&key| self.is_handshaking(key));
             self.handshakes = all;
         }
+    }
+
+    /// Returns whether the oldest handshake may end to make room for a connection: silent clients would keep all others out.
+    fn has_slow_handshake(&mut self, now: Duration) -> bool {
+        self.forget_finished_handshakes();
+        let oldest = self.handshakes.front().and_then(|key| self.places[key.slot].link.as_ref());
+        oldest.is_some_and(|link| link.figures.accepted + SLOW_HANDSHAKE <= now)
     }
 
     fn end_oldest_handshake(&mut self, now: Duration) {
