@@ -108,7 +108,7 @@ function beMiners(): void {
 }
 
 /** Payload of all attacks. It is made once, since attackers should take little of this machine's time. */
-const ZEROS = Buffer.alloc(12 << 20)
+const ZEROS = Buffer.alloc(15 << 20)
 /** The longest piece in which attackers write, in bytes. Memory for longer ones comes from the system, and goes back there, each time. */
 const PIECE = 50_000
 
@@ -128,11 +128,19 @@ function write(socket: Socket, session: Sv2Session, most = session.output.availa
 
 /** Attacks that go on until the relay ends them, each by many clients at once. */
 const ATTACKS: [clients: number, attack: (socket: Socket, session: Sv2Session) => Promise<void>][] = [
-  // Headers of frames that take most of the memory for large ones, then silence. Few, because each has to be encrypted whole.
+  // Headers of frames beyond the memory for large ones, then silence. Few, because each has to be encrypted whole.
   [
     5,
     async (socket, session) => {
       seal(session, ZEROS.length)
+      write(socket, session, 22)
+    },
+  ],
+  // Headers of frames for which there is memory, then silence.
+  [
+    5,
+    async (socket, session) => {
+      seal(session, 2 << 20)
       write(socket, session, 22)
     },
   ],
