@@ -46,7 +46,10 @@ export interface RelayOptions {
   threads?: number | 'auto'
   /** Size of the largest frame that is received from either side, in bytes: 0 to 16,777,215. Default 1 MiB. Hooks may send larger ones. */
   maxFrameSize?: number
-  /** Most connections of miners at a time, 0 to 2^32 − 1: more are refused at once. Default 16,000. */
+  /**
+   * Most connections of miners at a time, 0 to 2^32 − 1. Default 16,000. One more ends the oldest miner that has sent no frame for two seconds
+   * or more, or is refused at once.
+   */
   maxConnections?: number
   /** Most connections of one IPv4 address, or of one IPv6 network of 64 bits: 1 to 2^32 − 1. Default 12,000. */
   maxConnectionsPerAddress?: number
