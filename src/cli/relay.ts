@@ -51,7 +51,11 @@ export function addRelayCommand(program: Command): void {
       'the key that the upstream must prove; without it, any upstream is accepted',
     )
     .option('--max-frame-size <bytes>', 'larger frames end their connection', wholeNumber(1, MAX_PAYLOAD))
-    .option('--max-connections <count>', 'more are refused, or end silent ones; default: 16,000', wholeNumber(1, MOST_CONNECTIONS))
+    .option(
+      '--max-connections <count>',
+      'more are refused, or end silent ones; default: 16,000',
+      wholeNumber(1, MOST_CONNECTIONS),
+    )
     .option(
       '--max-memory <bytes>',
       'the most memory that connections may take together, at least 1 MiB; others wait or are refused; default: 1.25 GiB',
