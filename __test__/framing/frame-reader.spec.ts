@@ -178,6 +178,36 @@ describe('FrameReader.receive()', () => {
     expect(codeOf(() => zero.receive(Buffer.from('ij')))).toBe('ERR_FRAME_LENGTH')
   })
 
+  it('calls nothing that a script may have replaced, which could throw when native code has taken the bytes in', () => {
+    const pool = new SlotPool(1000)
+    using reader = FrameReader.withHeader({ headerLength: 2, maxFrameLength: 10, frameLength: () => 4, pool })
+    const replaced = Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array
+    const own = Object.getOwnPropertyDescriptors(replaced)
+    const names = ['length', 'byteLength', 'byteOffset', 'buffer', 'set', 'subarray', 'slice', 'fill'] as const
+    for (const cut of [1, 2, 3, 4, 5, 7]) {
+      const bytes = [Buffer.from('12ab34cd'), Buffer.from('12ab34cd')]
+      const chunks = [bytes[0]!.subarray(0, cut), bytes[0]!.subarray(cut), bytes[1]!]
+      const counts: number[] = []
+      const refuse = (): never => {
+        throw new Error('mine')
+      }
+      try {
+        for (const name of names) {
+          const { configurable, enumerable, get } = own[name] as PropertyDescriptor
+          const field = get === undefined ? { value: refuse } : { get: refuse }
+          Object.defineProperty(replaced, name, { configurable, enumerable, ...field })
+        }
+        for (const chunk of chunks) counts.push(reader.receive(chunk).length)
+      } finally {
+        Object.defineProperties(replaced, own)
+      }
+      expect(counts.reduce((sum, count) => sum + count)).toBe(4)
+    }
+    expect(payloads(reader.receive(Buffer.from('12ab'))).map(String)).toEqual(['ab'])
+    expect(pool.stats().liveSlices).toBe(1)
+    pool.close()
+  })
+
   it('takes the memory of its own last batch as a chunk', () => {
     using reader = FrameReader.lengthDelimited(two)
     const inner = prefixed(prefixed(Buffer.alloc(30_000, 7)))

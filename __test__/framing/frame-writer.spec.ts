@@ -6,7 +6,7 @@ import { type FramedBatch, FrameReader, FrameWriter, Slice, SliceChannel, SlotPo
 import { codeOfRejection } from '../support/code-of.js'
 import { eventually } from '../support/network.js'
 import { Random } from '../support/random.js'
-import { connected } from '../support/sockets.js'
+import { connected, received } from '../support/sockets.js'
 import { dial, four, serve } from './connections.js'
 
 describe('FrameWriter', () => {
@@ -327,5 +327,73 @@ describe('FrameWriter', () => {
     reader.receive(Buffer.from('later\n'))
     await eventually(() => expect(outputs.map(String)).toEqual(['a\nb\nc\n', 'b\nc\n']))
     expect(batch.release()).toBe(false)
+  })
+
+  it('leaves the bytes to a stream that keeps them after it has called back', async () => {
+    const stream = new PassThrough()
+    const writer = FrameWriter.lengthDelimited(stream, { maxFrameLength: 20_000 })
+    using reader = FrameReader.lengthDelimited({ maxFrameLength: 20_000 })
+    const pool = new SlotPool(65_536)
+    for (let index = 0; index < 20; index++) {
+      pool.getWritable(10_000).fill(index)
+      writer.write(pool.getDataOwned())
+      writer.write(Buffer.alloc(20, index))
+      writer.forward(reader.receive(Buffer.concat([Buffer.of(0, 0, 0, 30), Buffer.alloc(30, index)])))
+      await new Promise(setImmediate)
+    }
+    const expected = Array.from({ length: 20 }, (_, index) =>
+      [10_000, 20, 30].map((length) => Buffer.alloc(length, index)),
+    )
+    const got: Buffer[] = []
+    for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) {
+      got.push(...[...reader.receive(chunk)].map((payload) => Buffer.from(payload)))
+    }
+    expect(got.length).toBe(60)
+    expect(Buffer.concat(got).equals(Buffer.concat(expected.flat()))).toBe(true)
+    expect(pool.stats().liveSlices).toBe(0)
+    pool.close()
+  })
+
+  it.each(['slice', 'batch'])(
+    'breaks the connection rather than leave out the bytes of a %s that were detached',
+    async (kind) => {
+      const { dialled, accepted } = await connected()
+      const writer = FrameWriter.lengthDelimited(dialled, { maxFrameLength: 20_000 })
+      using reader = FrameReader.lengthDelimited({ maxFrameLength: 20_000 })
+      const frame = Buffer.concat([Buffer.of(0, 0, 0, 8), Buffer.from('detached')])
+      const slice = Slice.from(frame)
+      const batch = reader.receive(frame)
+      const view = kind === 'slice' ? slice.bytes : batch.payload(0)
+      if (kind === 'slice') writer.write(slice)
+      else writer.forward(batch)
+      new ReadableStream({ type: 'bytes', start: (controller) => controller.enqueue(view) })
+      expect(view.length).toBe(0)
+      writer.write(Buffer.from('behind'))
+      await new Promise(setImmediate)
+      const reason = await writer.drained().catch((error) => error)
+      expect([reason.code, reason.cause?.code]).toEqual(['ERR_CLOSED', 'ERR_INVALID_STATE'])
+      expect(() => writer.write(Buffer.from('more'))).toThrow(reason.message)
+      dialled.end()
+      expect(await received(accepted)).toEqual(Buffer.alloc(0))
+    },
+  )
+
+  it('goes on when a method of its socket takes the memory that it is given', async () => {
+    const { dialled, accepted } = await connected()
+    const write = dialled.write.bind(dialled) as (chunk: Uint8Array, done?: () => void) => boolean
+    const kept: ArrayBuffer[] = []
+    dialled.write = ((chunk: Uint8Array, done?: () => void) => {
+      kept.push(chunk.buffer as ArrayBuffer)
+      return write(Buffer.from(chunk), done)
+    }) as typeof dialled.write
+    const writers = [1, 2].map(() => FrameWriter.delimited(dialled, { maxFrameLength: 100 }))
+    for (let index = 0; index < 20; index++) {
+      for (const writer of writers) writer.write(Buffer.from(`${index}`))
+      await new Promise(setImmediate)
+      for (const buffer of kept.splice(0)) if (buffer.byteLength > 0) structuredClone(buffer, { transfer: [buffer] })
+    }
+    dialled.end()
+    const lines = Array.from({ length: 20 }, (_, index) => `${index}\n${index}\n`)
+    expect(String(await received(accepted))).toBe(lines.join(''))
   })
 })

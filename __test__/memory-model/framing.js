@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { GrowingPool } from './growing.js'
@@ -9,6 +10,26 @@ import { Subject } from './subject.js'
 
 const MOST = 2 ** 20
 const DELIMITER = Uint8Array.of(0xff, 0xfe)
+
+/** A socket that leads nowhere. It holds what is written until its user has seen it. */
+class Wire extends Socket {
+  #events
+
+  constructor(events) {
+    super()
+    this.#events = events
+  }
+
+  _read() {}
+
+  _write(chunk, encoding, done) {
+    this.#events.write(chunk, encoding, done)
+  }
+
+  _writev(chunks, done) {
+    this.#events.writev(chunks, done)
+  }
+}
 
 /** A stream of frames from a writer to a reader. The reader may receive into a pool that other operations use. */
 export class Frames extends Subject {
@@ -45,11 +66,9 @@ export class Frames extends Subject {
   #pool
   /** What the writer has written and the socket has not taken, oldest first. */
   #taking = []
-  #socket = new Duplex({
-    read: () => {},
-    write: (chunk, _, done) => this.#taking.push({ chunks: [chunk], done }),
-    writev: (chunks, done) => this.#taking.push({ chunks: chunks.map(({ chunk }) => chunk), done }),
-  })
+  #socket
+  /** Whether the stream says that it is done with bytes before it is, as only a socket may not. */
+  #hasty
   /** Bytes that the socket has taken and the reader has not received. */
   #wire = new Uint8Array(0)
   /** Whether a script took memory whose bytes were on their way. What comes after them means nothing. */
@@ -62,6 +81,13 @@ export class Frames extends Subject {
     super(world)
     this.#reader = reader
     this.#pool = pool
+    this.#hasty = world.random.oneIn(3)
+    const events = {
+      read: () => {},
+      write: (chunk, _, done) => this.#taking.push({ chunks: [chunk], done }),
+      writev: (chunks, done) => this.#taking.push({ chunks: chunks.map(({ chunk }) => chunk), done }),
+    }
+    this.#socket = this.#hasty ? new Duplex(events) : new Wire(events)
     this.#socket.on('error', () => {})
   }
 
@@ -97,17 +123,18 @@ export class Frames extends Subject {
       : { bytes: bytesOf(size(random, 100_000), random.below(128)), honest: true }
     const before = honest ? copied(bytes) : null
     if (!honest) this.disturbed = true
-    this.#writer.write(bytes)
-    this.#sent.push(before)
+    this.#send(() => this.#writer.write(bytes), [before])
   }
 
   /** Hands an object over to the writer. */
   hand() {
     const holder = this.world.one(Holder)
     if (holder === undefined || holder.busy > 0) return
-    this.#writer.write(holder.object)
-    this.world.drop(holder)
-    this.#sent.push(holder.content === null ? null : copied(holder.content))
+    const sends = () => {
+      this.#writer.write(holder.object)
+      this.world.drop(holder)
+    }
+    this.#send(sends, [holder.content === null ? null : copied(holder.content)])
   }
 
   forward() {
@@ -115,10 +142,21 @@ export class Frames extends Subject {
     if (kept === undefined) return
     const from = this.world.random.below(kept.payloads.length)
     const to = from + this.world.random.below(kept.payloads.length - from + 1)
-    this.#writer.forward(kept.batch, from, to)
-    this.#sent.push(...kept.payloads.slice(from, to).map((payload) => copied(payload)))
+    const payloads = kept.payloads.slice(from, to).map((payload) => copied(payload))
+    this.#send(() => this.#writer.forward(kept.batch, from, to), payloads)
     // The bytes must stay as they are until the socket has taken them.
     kept.forwarded = true
+  }
+
+  /** Notes the payloads that `send` writes. A writer that has lost bytes, because a script took their memory, sends no more. */
+  #send(send, payloads) {
+    try {
+      send()
+      this.#sent.push(...payloads)
+    } catch (error) {
+      if (error?.code === 'ERR_CLOSED') this.#end()
+      throw error
+    }
   }
 
   /** Has the socket take what was written. */
@@ -126,9 +164,13 @@ export class Frames extends Subject {
     await turn()
     while (this.#taking.length > 0 && !this.gone) {
       const { chunks, done } = this.#taking.shift()
+      if (this.#hasty) {
+        done()
+        await turn()
+      }
       if (chunks.some((chunk) => lengthOf(chunk) === 0)) this.#robbed = true
       this.#wire = joined([this.#wire, ...chunks.map((chunk) => copied(this.world.see(chunk)))])
-      done()
+      if (!this.#hasty) done()
       if (this.world.random.oneIn(2)) await turn()
     }
   }

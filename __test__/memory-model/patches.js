@@ -14,6 +14,16 @@ const PATCHED = [
 
 let hook = null
 
+/** Returns the line of the stack trace that names the caller of `callee`. */
+function callerOf(callee) {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 1
+  const trace = {}
+  Error.captureStackTrace(trace, callee)
+  Error.stackTraceLimit = stackTraceLimit
+  return String(trace.stack).split('\n').at(1) ?? ''
+}
+
 export function patchLanguage() {
   for (const [prototype, names] of PATCHED) for (const name of names) patch(prototype, name)
 }
@@ -31,7 +41,7 @@ function patch(prototype, name) {
       // Calls that the hook makes are not hooked.
       hook = null
       try {
-        return use(String(name), () => apply(original, this, args), field === 'get')
+        return use(String(name), () => apply(original, this, args), field === 'get', callerOf(replaced))
       } finally {
         hook = use
       }

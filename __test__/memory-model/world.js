@@ -4,6 +4,8 @@ import { Hostility } from '../hostile/values.js'
 import { bufferOf, lengthOf, sizeOf } from './intrinsics.js'
 import { withHook, withoutHook } from './patches.js'
 
+/** A line of a stack trace in framepool. */
+const OWN_CODE = /\/dist\/src\//
 /** Most calls inside each other. */
 const MOST_DEPTH = 3
 /** Messages and slices above this many bytes come from lengths that scripts invent. Copies of them would take all memory. */
@@ -223,7 +225,9 @@ export class World {
   /** Runs `call` while the replaced parts of the language act, throw and lie. */
   #whileHooked(call) {
     this.note('(replaced functions act)')
-    const use = (name, original, isGetter) => {
+    const use = (name, original, isGetter, caller) => {
+      // What a script has replaced could throw while framepool is half done.
+      if (OWN_CODE.test(caller)) this.find(`framepool calls a replaced ${name} ${caller.trim()}`)
       this.interfere()
       const value = isGetter && this.random.oneIn(4) ? this.random.pick([0, 1, 2 ** 31, undefined, true]) : original()
       // This replacement claims a transfer that it did not make.

@@ -54,7 +54,7 @@ const UNCLONEABLE = Symbol('a FrameWriter stays in its thread: move() what it is
 /**
  * Writes frames to a socket. Frames that are written without a pause leave in one vectored write. If code that Node called has written
  * frames, those that promise callbacks write after it leave in another. Bytes in slices are not copied, and go back when the socket has
- * taken them.
+ * taken them. A `Duplex` that is not a `net.Socket` gets copies, since it may keep what is written.
  */
 export class FrameWriter implements Disposable {
   readonly #out: Outgoing

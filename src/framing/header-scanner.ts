@@ -1,4 +1,4 @@
-import { lengthOf, partOf } from '../support/arguments.js'
+import { copyInto, lengthOf, partOf } from '../support/arguments.js'
 import { FramePoolError, invalidArgType, invalidArgValue } from '../support/errors.js'
 
 /** The largest length that native code takes. It refuses all above the longest frame. */
@@ -7,6 +7,8 @@ const MOST = 0xffff_ffff
 /** Finds the headers in a stream, and asks JavaScript for the length of each frame, once. */
 export class HeaderScanner {
   readonly #frameLength: (header: Uint8Array) => number
+  /** Length of a header, in bytes. */
+  readonly #size: number
   /** Bytes of the header that is not complete. */
   readonly #header: Uint8Array
   #have = 0
@@ -15,6 +17,7 @@ export class HeaderScanner {
   #asking = false
 
   constructor(headerLength: number, frameLength: (header: Uint8Array) => number) {
+    this.#size = headerLength
     this.#header = new Uint8Array(headerLength)
     this.#frameLength = frameLength
   }
@@ -24,7 +27,7 @@ export class HeaderScanner {
    * length behind a frame that is shorter than its header. Throws what `frameLength` throws, and nothing has changed then.
    */
   scan(chunk: Uint8Array): { lengths: number[]; moveOn: () => void } {
-    const size = this.#header.length
+    const size = this.#size
     const length = lengthOf(chunk)
     // A chunk of 0 bytes may be detached, and has no parts then.
     if (length === 0) return { lengths: [], moveOn: () => {} }
@@ -42,8 +45,8 @@ export class HeaderScanner {
       }
       // A copy: the function may keep it, and write into it.
       const header = new Uint8Array(size)
-      header.set(this.#header.subarray(0, have))
-      header.set(partOf(chunk, at, more), have)
+      copyInto(header, partOf(this.#header, 0, have), 0)
+      copyInto(header, partOf(chunk, at, more), have)
       at += more
       have = 0
       const frame = this.#asked(header)
@@ -55,14 +58,15 @@ export class HeaderScanner {
       rest = frame - size - skipped
       begin = at
     }
-    const partial = partOf(chunk, begin, rest === 0 ? at - begin : 0)
+    const more = rest === 0 ? at - begin : 0
+    const partial = partOf(chunk, begin, more)
     const before = have
     return {
       lengths,
       moveOn: () => {
         this.#rest = rest
-        this.#header.set(partial, before)
-        this.#have = before + partial.length
+        copyInto(this.#header, partial, before)
+        this.#have = before + more
       },
     }
   }

@@ -4,7 +4,7 @@ import { whenCollected } from '../native/acquired.js'
 import { cork, heldBy, uncork } from '../ring/sockets/socket-write.js'
 import { bufferOf, copyInto, copyOf, lengthOf, offsetOf, partOf } from '../support/arguments.js'
 import { FramePoolError } from '../support/errors.js'
-import { whenClosed } from '../support/streams.js'
+import { isSocket, whenClosed } from '../support/streams.js'
 import { errorText, type Failure } from '../support/thrown.js'
 import { nextTick, queueMicrotask } from '../support/timers.js'
 import { type WaitOptions, WaitQueue } from '../support/wait.js'
@@ -28,7 +28,8 @@ interface Piece {
 
 /** Bytes that one call of `flush()` has written, or that `close()` drops. */
 interface Flight {
-  readonly pieces: readonly Piece[]
+  /** What is to be given back when it is over. */
+  pieces: readonly Piece[]
   readonly length: number
   over: boolean
 }
@@ -39,6 +40,8 @@ interface Flight {
  */
 export class Outgoing {
   readonly socket: Socket | Duplex
+  /** Whether the bytes go out as they lie. A socket is done with them when it calls back. Another stream may keep them. */
+  readonly #inPlace: boolean
   /** Bytes that the socket has not taken. */
   pending = 0
   #pieces: Piece[] = []
@@ -57,6 +60,7 @@ export class Outgoing {
 
   constructor(socket: Socket | Duplex) {
     this.socket = socket
+    this.#inPlace = isSocket(socket)
     whenCollected(this, this.#lent, giveBackAll)
   }
 
@@ -76,7 +80,8 @@ export class Outgoing {
   /** Makes room for the parts of a frame. After that no `add()` of them can fail for lack of memory. */
   makeRoom(header: Uint8Array, payload: Uint8Array, trailer: Uint8Array): void {
     const length = gatheredLength(header) + gatheredLength(payload) + gatheredLength(trailer)
-    if (length > 0 && (this.#scratch === null || this.#used + length > SCRATCH)) this.#takeScratch()
+    const scratch = this.#scratch
+    if (length > 0 && (scratch === null || isDetached(scratch) || this.#used + length > SCRATCH)) this.#takeScratch()
   }
 
   /** Adds bytes that `owned()` returned, and for which `makeRoom()` has made room. */
@@ -105,7 +110,9 @@ export class Outgoing {
 
   #takeScratch(): void {
     this.#leaveScratch()
-    this.#scratch = scratches.pop() ?? new Uint8Array(SCRATCH)
+    let scratch = scratches.pop()
+    while (scratch !== undefined && isDetached(scratch)) scratch = scratches.pop()
+    this.#scratch = scratch ?? new Uint8Array(SCRATCH)
     this.#used = 0
   }
 
@@ -113,7 +120,7 @@ export class Outgoing {
   #leaveScratch(): void {
     const scratch = this.#scratch
     this.#scratch = null
-    if (scratch !== null) this.#pieces.push({ bytes: scratch.subarray(0, 0), done: () => keepScratch(scratch) })
+    if (scratch !== null) this.#pieces.push({ bytes: NOTHING, done: () => keepScratch(scratch) })
   }
 
   /** Adds `bytes` as they are. They must stay as they are until `done` is called. */
@@ -149,16 +156,23 @@ export class Outgoing {
     this.#pieces = []
     this.#length = 0
     const { socket } = this
-    const bytes = pieces.filter((piece) => lengthOf(piece.bytes) > 0)
-    // After a failure bytes are missing, and the peer would take what follows for them.
-    if (bytes.length === 0 || socket.destroyed || socket.writableEnded || this.#failure !== null) {
-      const lost = bytes.length > 0
-      this.#land(
-        flight,
-        lost ? { error: socket.errored ?? new FramePoolError('ERR_CLOSED', 'the socket is closed') } : null,
-      )
+    if (flight.length === 0) {
+      this.#land(flight, null)
       return
     }
+    // After a failure bytes are missing, and the peer would take what follows for them.
+    if (socket.destroyed || socket.writableEnded || this.#failure !== null) {
+      this.#land(flight, { error: socket.errored ?? new FramePoolError('ERR_CLOSED', 'the socket is closed') })
+      return
+    }
+    let chunks: readonly Uint8Array[]
+    try {
+      chunks = this.#chunks(flight)
+    } catch (error) {
+      this.#land(flight, { error })
+      return
+    }
+    if (!this.#inPlace) this.#giveBack(flight)
     // Node reports what a destroyed socket still had to send as sent.
     const onDone = (error?: Error | null): void =>
       this.#land(flight, error == null && !socket.destroyed ? null : { error: socket.errored ?? error })
@@ -169,23 +183,36 @@ export class Outgoing {
       if (heldBy(socket) <= held) this.#land(flight, { error })
       else this.#landWhenClosed(flight, { error })
     }
-    if (bytes.length > 1) cork(socket)
+    if (chunks.length > 1) cork(socket)
     try {
-      // The socket takes the pieces in order, so the last one is enough.
-      for (const [index, piece] of bytes.entries()) {
-        if (index === bytes.length - 1) socket.write(piece.bytes, onDone)
-        else socket.write(piece.bytes)
+      // The socket takes the chunks in order, so the last one is enough.
+      for (const [index, chunk] of chunks.entries()) {
+        if (index === chunks.length - 1) socket.write(chunk, onDone)
+        else socket.write(chunk)
       }
     } catch (error) {
       fail(error)
     }
     try {
-      if (bytes.length > 1) uncork(socket)
+      if (chunks.length > 1) uncork(socket)
     } catch (error) {
       fail(error)
     }
     // The system may have taken everything by now, which Node reports only on a later tick.
     if (heldBy(socket) === 0 && socket.writable && this.#failure === null) this.#land(flight, null)
+  }
+
+  /** Returns what the socket is to write. Throws `ERR_INVALID_STATE` if bytes are missing: the peer would take what follows for them. */
+  #chunks(flight: Flight): readonly Uint8Array[] {
+    const chunks: Uint8Array[] = []
+    let length = 0
+    for (const { bytes } of flight.pieces) {
+      const count = lengthOf(bytes)
+      length += count
+      if (count > 0) chunks.push(this.#inPlace ? bytes : copyOf(bytes))
+    }
+    if (length === flight.length) return chunks
+    throw new FramePoolError('ERR_INVALID_STATE', 'bytes were detached before they were sent')
   }
 
   /** Gives back the memory of a flight when the socket is closed, at the latest: a stream that has thrown may never call back. */
@@ -203,12 +230,18 @@ export class Outgoing {
     flight.over = true
     this.pending -= flight.length
     if (failure !== null) this.#failure ??= failure
-    for (const { done } of flight.pieces) {
+    this.#giveBack(flight)
+    this.#waiting.review()
+  }
+
+  #giveBack(flight: Flight): void {
+    const { pieces } = flight
+    flight.pieces = []
+    for (const { done } of pieces) {
       if (done === null) continue
       this.#lent.delete(done)
       done()
     }
-    this.#waiting.review()
   }
 
   /** Resolves when at most `bytes` are pending. */
@@ -279,6 +312,13 @@ export function owned(bytes: Uint8Array): Uint8Array {
 function gatheredLength(bytes: Uint8Array): number {
   const length = lengthOf(bytes)
   return length > SMALL ? 0 : length
+}
+
+const NOTHING = new Uint8Array(0)
+
+/** Returns whether code that was shown `scratch` has taken its memory away. */
+function isDetached(scratch: Uint8Array): boolean {
+  return lengthOf(scratch) === 0
 }
 
 /** Gives back all that was lent to a stream, which was collected before it has taken everything. */

@@ -156,6 +156,7 @@ export class ReaderCore {
     const { lengths, moveOn } = this.#scanner.scan(chunk)
     // `frameLength` is code of the user.
     this.checkOpen()
+    this.#pool.checkOpen()
     try {
       for (const length of lengths) announceFrame(this.#handle, length)
     } catch (error) {

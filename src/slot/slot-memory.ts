@@ -367,9 +367,9 @@ export class SlotMemory implements GrowingMemory, OwnedMemory {
     // A heap buffer that grows hides what was shown of it, even if nothing is in it.
     if (this.#heap !== null) return this.#heap.shows(bufferOf(source))
     if (this.length === 0) return false
-    const { buffer, byteOffset: start, byteLength } = this.pending(0, this.length)
-    const from = offsetOf(source)
-    return bufferOf(source) === buffer && from < start + byteLength && start < from + lengthOf(source)
+    const pending = this.pending(0, this.length)
+    const [start, from] = [offsetOf(pending), offsetOf(source)]
+    return bufferOf(source) === bufferOf(pending) && from < start + this.length && start < from + lengthOf(source)
   }
 
   /** Tells native code everything, so that what it reports is exact. Throws `ERR_CLOSED` once the pool is closed. */

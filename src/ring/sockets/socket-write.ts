@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { lengthOf } from '../../support/arguments.js'
 import { streamMethods, whenClosed } from '../../support/streams.js'
 import type { Failure } from '../../support/thrown.js'
 import { setImmediate } from '../../support/timers.js'
@@ -79,7 +80,7 @@ function write(source: RingSource, length: number, socket: Socket, events: Count
   const [first, second] = views(source, length)
   source.lent = true
   const writes = new Writes(socket, events)
-  if (second.length === 0) {
+  if (lengthOf(second) === 0) {
     writes.add(first)
   } else {
     // Both in one system call.
@@ -111,6 +112,7 @@ class Writes {
     if (this.#failure !== null) return
     const socket = this.#socket
     const held = heldBy(socket)
+    const length = lengthOf(bytes)
     let over = false
     const settle = (sent: number): void => {
       if (over) return
@@ -122,7 +124,7 @@ class Writes {
     try {
       socket.write(bytes, (error?: Error | null) => {
         if (error != null) this.#failure ??= { error }
-        settle(error == null ? bytes.length : 0)
+        settle(error == null ? length : 0)
       })
     } catch (error) {
       this.#thrown(error)

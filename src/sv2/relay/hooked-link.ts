@@ -113,7 +113,7 @@ export class HookedLink implements LinkControl {
     const extension = wireExtension(extensionType, channelMessage)
     sendOnLink(this.#host.relay, this.#id, direction, extension, messageType, payload)
     this.#host.flushSoon()
-    return this.#hasRoom(direction, payload.length)
+    return this.#hasRoom(direction, lengthOf(payload))
   }
 
   close(reason = 'closed by user code'): void {

@@ -1,3 +1,4 @@
+import { partOf } from '../../support/arguments.js'
 import type { FieldType } from '../messages/layout.js'
 import { isMessage, type Message } from '../messages/message.js'
 import type { Tlv } from '../messages/tlv.js'
@@ -43,6 +44,6 @@ export function encoded(
 ): Uint8Array {
   if (tlvs !== undefined || message !== last || !lastFits) return message.encode(fields, tlvs)
   const length = message.encodeInto(scratch, fields)
-  beginnings[length] ??= scratch.subarray(0, length)
+  beginnings[length] ??= partOf(scratch, 0, length)
   return beginnings[length]
 }

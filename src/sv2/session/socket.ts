@@ -3,7 +3,7 @@ import { BorrowedSocket } from '../../ring/sockets/borrowed-socket.js'
 import { landingMemory, SHORT_READ } from '../../ring/sockets/landing.js'
 import { checkFlowing } from '../../ring/sockets/socket-argument.js'
 import { writeLent } from '../../ring/sockets/socket-write.js'
-import { partOf } from '../../support/bytes.js'
+import { lengthOf, partOf } from '../../support/bytes.js'
 import { invalidArgType } from '../../support/errors.js'
 import { isPaused, pauseSocket } from '../../support/streams.js'
 import { callSafely, errorOfThrown, type Failure, isThenable } from '../../support/thrown.js'
@@ -264,7 +264,7 @@ export class SessionSocket {
   /** Reads a chunk of any length, in parts. When reading is put on hold, the rest goes back to the socket. */
   #readInParts(chunk: Uint8Array): void {
     let rest = chunk
-    while (rest.length > 0) {
+    for (let length = lengthOf(rest); length > 0; length = lengthOf(rest)) {
       if (this.#holds > 0) {
         if (this.#isOver) return
         this.#do(() => {
@@ -274,8 +274,9 @@ export class SessionSocket {
         })
         return
       }
-      const part = rest.subarray(0, SHORT_READ)
-      rest = rest.subarray(part.length)
+      const count = Math.min(length, SHORT_READ)
+      const part = partOf(rest, 0, count)
+      rest = partOf(rest, count, length - count)
       this.#read(part)
     }
   }
