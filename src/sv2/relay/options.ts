@@ -74,11 +74,12 @@ export interface RelayOptions {
   /** Time in milliseconds after which a connection is closed if nothing has moved on it: 0 to 2^31 − 1. Default 600,000; 0: never. */
   idleTimeoutMs?: number
   /**
-   * Least rate in bytes a second at which a started frame must come, and at which a side must take what waits for it: 0 to 2^32 − 1. A
-   * connection that lags `graceMs` behind is closed. Default 1,000; 0: no limit.
+   * Least rate in bytes a second at which a started frame must come, and at which a side must take what waits for it: 0 to 2^32 − 1. That of
+   * a large frame, which holds memory of `maxMemory`, is at least its length in three minutes. A connection that lags `graceMs` behind is
+   * closed. Default 1,000; 0: no limit.
    */
   minBytesPerSecond?: number
-  /** Time that a connection may lag behind `minBytesPerSecond`, in milliseconds: 1 to 2^31 − 1. Default 10,000. */
+  /** Time that a connection may lag behind its least rate, in milliseconds: 1 to 2^31 − 1. Default 10,000. */
   graceMs?: number
   /** Frames a second of one miner, 0 to 2^32 − 1, with a burst of one second: more are read later. Default 50,000; 0: no limit. */
   maxFramesPerSecond?: number

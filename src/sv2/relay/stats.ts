@@ -30,9 +30,9 @@ export interface RelayRefusals {
   foreign: number
   /** Connections with a frame larger than `maxFrameSize`. */
   frameTooLarge: number
-  /** Connections on which a started frame came more slowly than `minBytesPerSecond`. */
+  /** Connections on which a started frame came more slowly than its least rate, `minBytesPerSecond` or more. */
   slowFrame: number
-  /** Connections of which a side took waiting bytes more slowly than `minBytesPerSecond`. */
+  /** Connections of which a side took waiting bytes more slowly than its least rate, `minBytesPerSecond` or more. */
   slowReader: number
   /** Connections whose miner left in its handshake, or in the middle of a frame. */
   cutFrame: number

@@ -250,7 +250,10 @@ impl<S: super::network::Stream + 'static> Link<S> {
             let open = matters && self.gate(from, turn)?.is_some();
             if let Some(side) = &mut self.sides[from] {
                 more |= open && side.readable;
-                side.measure(!open, turn.shared.options.limits.min_rate, turn.now);
+                let limits = &turn.shared.options.limits;
+                let [incoming, outgoing] =
+                    [from, 1 - from].map(|origin| limits.least_rate(self.memory.granted(direction(origin))));
+                side.measure(!open, incoming, outgoing, turn.now);
             }
         }
         self.account(turn.figures);
@@ -889,11 +892,11 @@ impl<S: super::network::Stream + 'static> Link<S> {
         if limits.min_rate > 0 {
             for which in [MINER, UPSTREAM] {
                 let Some(side) = &mut self.sides[which] else { continue };
-                let (mut incoming, mut outgoing) = side.is_slow(limits.min_rate, limits.grace, now);
+                let (mut incoming, mut outgoing) = side.is_slow(limits.grace, now);
                 if outgoing {
                     self.try_to_write(which, turn)?;
                     let Some(side) = &mut self.sides[which] else { continue };
-                    (incoming, outgoing) = side.is_slow(limits.min_rate, limits.grace, now);
+                    (incoming, outgoing) = side.is_slow(limits.grace, now);
                 }
                 if incoming || outgoing {
                     let reason = if incoming { Reason::SlowFrame } else { Reason::SlowReader };

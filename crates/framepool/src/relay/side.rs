@@ -62,21 +62,24 @@ struct Progress {
     unpaid: Option<(Duration, u64)>,
     /// Number of the frame or output that is measured. A different number starts a new measurement.
     subject: u64,
+    /// The least rate, in bytes a second.
+    rate: u64,
 }
 
 impl Progress {
-    /// Goes on to measure `subject` at `count`, or begins to. `rate` is the least, in bytes a second.
+    /// Goes on to measure `subject` at `count`, or begins to. `rate` is the least from now on, in bytes a second.
     fn go_on(&mut self, subject: u64, count: u64, rate: u64, now: Duration) {
         if self.unpaid.is_none() || self.subject != subject {
-            *self = Self { unpaid: Some((now, count)), subject };
+            *self = Self { unpaid: Some((now, count)), subject, rate };
         } else {
-            self.pay(count, rate, now);
+            self.pay(count, now);
+            self.rate = rate;
         }
     }
 
-    fn pay(&mut self, count: u64, rate: u64, now: Duration) {
+    fn pay(&mut self, count: u64, now: Duration) {
         let Some((from, before)) = &mut self.unpaid else { return };
-        let paid = Rate { units: rate, burst: Duration::ZERO }.time_of(count.wrapping_sub(*before));
+        let paid = Rate { units: self.rate, burst: Duration::ZERO }.time_of(count.wrapping_sub(*before));
         *from = from.saturating_add(paid).min(now);
         *before = count;
     }
@@ -85,9 +88,9 @@ impl Progress {
         self.unpaid = None;
     }
 
-    /// Returns whether it has been slower than `rate` for so long that `grace` is used up.
-    fn is_slow(&mut self, count: u64, rate: u64, grace: Duration, now: Duration) -> bool {
-        self.pay(count, rate, now);
+    /// Returns whether it has been slower than its rate for so long that `grace` is used up.
+    fn is_slow(&mut self, count: u64, grace: Duration, now: Duration) -> bool {
+        self.pay(count, now);
         self.unpaid.is_some_and(|(from, _)| now >= from + grace)
     }
 }
@@ -222,19 +225,20 @@ impl<S: Stream> Side<S> {
         self.changed |= before == State::Handshake || had_begun || self.begun;
     }
 
-    /// Measures how fast a started frame comes, unless it is `held` up by us, and how fast the output goes out.
-    pub(super) fn measure(&mut self, held: bool, rate: u64, now: Duration) {
+    /// Measures how fast a started frame comes, unless it is `held` up by us, and how fast the output goes out. The rates are the least,
+    /// in bytes a second.
+    pub(super) fn measure(&mut self, held: bool, incoming: u64, outgoing: u64, now: Duration) {
         if held || self.ignored || !self.begun {
             self.incoming.stop();
         } else {
             let stats = self.session.stats();
-            self.incoming.go_on(stats.frames_in, stats.bytes_in, rate, now);
+            self.incoming.go_on(stats.frames_in, stats.bytes_in, incoming, now);
         }
         if !self.unsent || self.connecting || self.session.output().pending() == 0 {
             self.outgoing.stop();
         } else {
             let position = self.session.output().position();
-            self.outgoing.go_on(0, position, rate, now);
+            self.outgoing.go_on(0, position, outgoing, now);
         }
     }
 
@@ -245,9 +249,9 @@ impl<S: Stream> Side<S> {
     }
 
     /// Returns whether a frame comes too slowly, and whether the output goes out too slowly.
-    pub(super) fn is_slow(&mut self, rate: u64, grace: Duration, now: Duration) -> (bool, bool) {
+    pub(super) fn is_slow(&mut self, grace: Duration, now: Duration) -> (bool, bool) {
         let (bytes_in, position) = (self.session.stats().bytes_in, self.session.output().position());
-        (self.incoming.is_slow(bytes_in, rate, grace, now), self.outgoing.is_slow(position, rate, grace, now))
+        (self.incoming.is_slow(bytes_in, grace, now), self.outgoing.is_slow(position, grace, now))
     }
 
     /// Returns whether the connection is there, once it is known.
@@ -275,8 +279,8 @@ mod tests {
         let mut progress = Progress::default();
         progress.go_on(1, 0, RATE, seconds(0));
         progress.go_on(1, 1_000_000, RATE, seconds(1));
-        assert!(!progress.is_slow(1_000_000, RATE, GRACE, seconds(10)));
-        assert!(progress.is_slow(1_000_000, RATE, GRACE, seconds(11)));
+        assert!(!progress.is_slow(1_000_000, GRACE, seconds(10)));
+        assert!(progress.is_slow(1_000_000, GRACE, seconds(11)));
     }
 
     #[test]
@@ -284,7 +288,7 @@ mod tests {
         for (each, lasts) in [(RATE, true), (RATE / 2, false)] {
             let mut progress = Progress::default();
             progress.go_on(1, 0, RATE, seconds(0));
-            let slow = (1..1000).any(|second| progress.is_slow(second * each, RATE, GRACE, seconds(second)));
+            let slow = (1..1000).any(|second| progress.is_slow(second * each, GRACE, seconds(second)));
             assert_eq!(slow, !lasts);
         }
     }
@@ -294,8 +298,8 @@ mod tests {
         let mut progress = Progress::default();
         progress.go_on(1, 0, RATE, seconds(0));
         progress.go_on(2, 1, RATE, seconds(9));
-        assert!(!progress.is_slow(1, RATE, GRACE, seconds(18)));
+        assert!(!progress.is_slow(1, GRACE, seconds(18)));
         progress.stop();
-        assert!(!progress.is_slow(1, RATE, GRACE, seconds(100)));
+        assert!(!progress.is_slow(1, GRACE, seconds(100)));
     }
 }

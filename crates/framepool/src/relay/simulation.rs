@@ -492,6 +492,11 @@ impl Lone {
 
     /// Connects a miner that sends its first frame, and the relay to the mining pool for it.
     fn connect(&mut self) -> u64 {
+        self.connect_with_session().0
+    }
+
+    /// Connects as [`connect`](Self::connect) does, and returns the session of the miner, too.
+    fn connect_with_session(&mut self) -> (u64, Session) {
         let mut session = Session::initiator(Options::default(), Some(&self.key)).expect("a good key");
         let id = self.dial();
         for _ in 0..2 {
@@ -509,7 +514,7 @@ impl Lone {
                 session.send(header, b"").expect("memory");
             }
         }
-        id
+        (id, session)
     }
 
     /// Returns the number of links after so many turns.
@@ -574,6 +579,46 @@ fn silent_clients_keep_nobody_out() {
         assert!(lone.refused(Reason::Handshakes) > 0 && lone.world.is_gone(silent[0]));
         assert_eq!([miner, late].map(|id| lone.world.is_gone(id)), [false; 2]);
         assert_eq!([Reason::Connections, Reason::Descriptors].map(|reason| lone.refused(reason)), refused);
+    }
+}
+
+#[test]
+fn a_large_frame_holds_its_memory_for_minutes_at_most() {
+    const LARGE: usize = 1_000_000;
+    let header = FrameHeader { extension_type: 0, message_type: 1 };
+    let [fast, least, slow] = [usize::MAX, 6_500, 2_000];
+    // Bytes that the miner sends and reads in a second, and why it is ended. 2,000 would do for a small frame.
+    for (sends, reads, reason) in [
+        (least, fast, None),
+        (slow, fast, Some(Reason::SlowFrame)),
+        (fast, least, None),
+        (fast, slow, Some(Reason::SlowReader)),
+    ] {
+        let mut lone = Lone::new(limits(), usize::MAX, || true);
+        let (miner, mut session) = lone.connect_with_session();
+        session.send(header, &vec![0; LARGE]).expect("memory");
+        let mut wire = vec![0; session.output().pending()];
+        session.output().read(&mut wire);
+        let (whole, mut read, mut rng) = (wire.len(), 0, StdRng::seed_from_u64(0));
+        let began = lone.world.now();
+        while read < whole && !lone.world.is_gone(miner) {
+            let bytes: Vec<u8> = wire.iter().copied().take(sends).collect();
+            wire.drain(..lone.world.send(miner, &bytes).unwrap_or(0));
+            for _ in 0..10 {
+                lone.links_after(2);
+                lone.pool.act(&lone.world, &mut rng).expect("good frames");
+            }
+            read += lone.world.receive(miner, reads).map_or(0, |bytes| bytes.len());
+            lone.links_after(4);
+            lone.world.pass(Duration::from_secs(1));
+        }
+        lone.links_after(ENOUGH);
+        let refused = [Reason::SlowFrame, Reason::SlowReader].map(|reason| lone.refused(reason));
+        assert_eq!(refused.into_iter().sum::<u64>(), u64::from(reason.is_some()), "{sends} {reads}");
+        assert!(reason.is_none_or(|reason| lone.refused(reason) == 1), "{sends} {reads}");
+        // Once for the way there, and once for the way back.
+        let (took, most) = (lone.world.now().saturating_sub(began), 2 * (Duration::from_mins(3) + limits().grace));
+        assert!(took < most, "{took:?}");
     }
 }
 

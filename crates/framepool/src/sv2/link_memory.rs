@@ -283,6 +283,11 @@ impl LinkMemory {
         to.limit(Allowance::bytes(self.memory.small));
     }
 
+    /// Returns the wire bytes of the frames that have a grant.
+    pub fn granted(&self, direction: Direction) -> usize {
+        self.lanes[direction as usize].granted()
+    }
+
     /// Returns whether there are grants to [release](Self::release).
     pub fn has_grants(&self, direction: Direction) -> bool {
         !self.lanes[direction as usize].grants.is_empty()
