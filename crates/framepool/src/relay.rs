@@ -10,7 +10,7 @@
 //! - `worker` is the loop of a thread; `link` is what happens on one link; `ending` tells why a link ended.
 //! - `network` is what a worker needs of the system: poller, sockets and clock. `system` is the real one, on mio. The
 //!   simulation of the tests is the other.
-//! - `admission`, `bucket` and [`Limits`] keep any client from taking more than its share. Each refusal is counted by its
+//! - `admission`, `bucket`, `descriptors` and [`Limits`] keep any client from taking more than its share. Each refusal is counted by its
 //!   [`Reason`].
 //!
 //! A turn of a worker does a bounded amount of work for each link that is ready, in turn, and spends a share of its time on
@@ -19,6 +19,7 @@
 mod admission;
 mod bucket;
 mod command;
+mod descriptors;
 mod ending;
 mod figures;
 mod handed;

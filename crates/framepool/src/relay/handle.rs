@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 
 use super::command::{Command, Inbox, Message};
+use super::descriptors::room_for_links;
 use super::figures::{LinkFigures, RelayStats};
 use super::options::RelayOptions;
 use super::record::Record;
@@ -38,7 +39,7 @@ impl Relay {
         let start = Instant::now();
         let threads = options.threads.number();
         let keep_alive = options.limits.keep_alive;
-        let shared = Shared::new(options, descriptor_room(threads));
+        let shared = Shared::new(options, room_for_links(threads));
         let mut listener = Some(listener);
         let (mut systems, mut inboxes) = (Vec::new(), Vec::new());
         for _ in 0..threads {
@@ -193,20 +194,4 @@ fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
-}
-
-/// Returns how many links the descriptors of the process allow: two for each, and some for everything else.
-#[cfg(unix)]
-fn descriptor_room(threads: usize) -> usize {
-    /// Descriptors that are left to the rest of the process.
-    const RESERVE: usize = 64;
-    let Some(limit) = rustix::process::getrlimit(rustix::process::Resource::Nofile).current else { return usize::MAX };
-    let open = ["/proc/self/fd", "/dev/fd"].iter().find_map(|path| Some(std::fs::read_dir(path).ok()?.count()));
-    let taken = open.unwrap_or(RESERVE) + RESERVE + 4 * threads;
-    (usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(taken) / 2).max(1)
-}
-
-#[cfg(not(unix))]
-fn descriptor_room(_: usize) -> usize {
-    usize::MAX
 }

@@ -560,12 +560,30 @@ fn accepting_pauses_for_want_of_descriptors_or_memory_and_goes_on() {
 }
 
 #[test]
+fn accepting_pauses_while_others_have_the_descriptors() {
+    let mut lone = Lone::new(limits(), usize::MAX, || true);
+    lone.world.crowd(true);
+    // One is always let in.
+    let miners = [lone.connect(), lone.dial()];
+    for _ in 0..2 {
+        assert_eq!(lone.links_after(ENOUGH), 1);
+        lone.world.pass(LONGER);
+    }
+    assert!(lone.refused(Reason::Descriptors) > 0);
+    lone.world.crowd(false);
+    assert_eq!(lone.links_after(ENOUGH), 2);
+    assert_eq!(miners.map(|id| lone.world.is_gone(id)), [false; 2]);
+}
+
+#[test]
 fn silent_clients_keep_nobody_out() {
-    for (connections, descriptor_room) in [(4, usize::MAX), (usize::MAX, 4)] {
+    const ANY: usize = usize::MAX;
+    for (connections, descriptor_room, crowded) in [(4, ANY, false), (ANY, 4, false), (ANY, ANY, true)] {
         let mut lone = Lone::new(Limits { connections, ..limits() }, descriptor_room, || true);
         let miner = lone.connect();
         let silent = [(); 3].map(|()| lone.dial());
         assert_eq!((lone.links_after(ENOUGH), lone.refused(Reason::Handshakes)), (4, 0));
+        lone.world.crowd(crowded);
         // They are not slow yet.
         let early = lone.dial();
         assert_eq!((lone.links_after(ENOUGH), lone.refused(Reason::Handshakes)), (4, 0));

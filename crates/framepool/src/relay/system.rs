@@ -10,6 +10,8 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use socket2::{SockRef, TcpKeepalive};
 
+#[cfg(unix)]
+use super::descriptors::Descriptors;
 use super::network::{LISTENER, Network, Ready, Stream, WAKER};
 
 /// News that one call takes at most.
@@ -22,6 +24,8 @@ pub(super) struct System {
     listener: Option<TcpListener>,
     start: Instant,
     keep_alive: Option<Duration>,
+    #[cfg(unix)]
+    descriptors: Descriptors,
 }
 
 impl System {
@@ -37,7 +41,16 @@ impl System {
         if let Some(listener) = &mut listener {
             poll.registry().register(listener, Token(LISTENER), Interest::READABLE)?;
         }
-        Ok((Self { poll, events: Events::with_capacity(EVENTS), listener, start, keep_alive }, waker))
+        let system = Self {
+            poll,
+            events: Events::with_capacity(EVENTS),
+            listener,
+            start,
+            keep_alive,
+            #[cfg(unix)]
+            descriptors: Descriptors::new(),
+        };
+        Ok((system, waker))
     }
 
     fn watch(registry: &Registry, stream: &mut TcpStream, token: usize) -> io::Result<()> {
@@ -98,10 +111,21 @@ impl Network for System {
     }
 
     fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
-        match &self.listener {
-            Some(listener) => listener.accept(),
-            None => Err(io::ErrorKind::WouldBlock.into()),
-        }
+        let Some(listener) = &self.listener else { return Err(io::ErrorKind::WouldBlock.into()) };
+        let accepted = listener.accept()?;
+        #[cfg(unix)]
+        self.descriptors.note(&accepted.0);
+        Ok(accepted)
+    }
+
+    #[cfg(unix)]
+    fn has_descriptors(&mut self, count: usize) -> bool {
+        self.listener.as_ref().is_none_or(|listener| self.descriptors.allow(count, listener))
+    }
+
+    #[cfg(not(unix))]
+    fn has_descriptors(&mut self, _: usize) -> bool {
+        true
     }
 
     fn stop_listening(&mut self) {
@@ -118,6 +142,8 @@ impl Network for System {
 
     fn connect(&mut self, to: SocketAddr, token: usize) -> io::Result<TcpStream> {
         let mut stream = TcpStream::connect(to)?;
+        #[cfg(unix)]
+        self.descriptors.note(&stream);
         self.prepare(&stream);
         Self::watch(self.poll.registry(), &mut stream, token)?;
         Ok(stream)

@@ -439,7 +439,7 @@ where
             self.pause(now);
             return false;
         }
-        let lack = if self.shared.links() >= self.shared.descriptor_room && !self.has_slow_handshake(now) {
+        let lack = if self.lacks_descriptors() && !self.has_slow_handshake(now) {
             Some(Reason::Descriptors)
         } else if !(self.shared.options.has_memory)() {
             Some(Reason::Memory)
@@ -462,6 +462,14 @@ where
             }
         }
         self.acceptable && !self.paused
+    }
+
+    /// Returns whether the descriptors that are left are for the links that are there, and the rest of the process. One link is always
+    /// let in.
+    fn lacks_descriptors(&mut self) -> bool {
+        let links = self.shared.links();
+        // A link that shakes hands will need one more.
+        links >= self.shared.descriptor_room || (links > 0 && !self.network.has_descriptors(self.handshaking))
     }
 
     /// Accepts nothing for a while.
@@ -491,7 +499,7 @@ where
         if let Err(reason) = entered {
             return self.reject(stream, reason, now);
         }
-        if self.shared.links() >= most.min(self.shared.descriptor_room) {
+        if (self.shared.links() >= most || self.lacks_descriptors()) && self.has_slow_handshake(now) {
             // Its place, or its descriptors, are for the new connection.
             self.end_oldest_handshake(now);
         }

@@ -50,6 +50,8 @@ struct State {
     now: Duration,
     /// Time that passes with each look at the clock.
     cost: Duration,
+    /// Whether others have the descriptors of the process.
+    crowded: bool,
     /// Time for which the worker has rested.
     rested: Duration,
     short_reads: bool,
@@ -100,6 +102,7 @@ impl World {
             rng: StdRng::seed_from_u64(seed),
             now: Duration::from_secs(1),
             cost: Duration::ZERO,
+            crowded: false,
             rested: Duration::ZERO,
             short_reads,
             room,
@@ -128,6 +131,11 @@ impl World {
 
     pub(super) fn pass(&self, time: Duration) {
         self.lock().now += time;
+    }
+
+    /// Notes whether others have the descriptors of the process.
+    pub(super) fn crowd(&self, crowded: bool) {
+        self.lock().crowded = crowded;
     }
 
     /// Has some time pass with each look of the worker at the clock, which it takes after each piece of work.
@@ -382,6 +390,10 @@ impl Network for SimulatedNetwork {
         }
         let (id, address) = state.incoming.pop_front().ok_or(ErrorKind::WouldBlock)?;
         Ok((SimulatedStream { id, world: Arc::clone(&self.world) }, address))
+    }
+
+    fn has_descriptors(&mut self, _: usize) -> bool {
+        !self.world.lock().crowded
     }
 
     fn stop_listening(&mut self) {
