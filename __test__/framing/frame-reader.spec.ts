@@ -193,7 +193,7 @@ describe('FrameReader.receive()', () => {
       }
       try {
         for (const name of names) {
-          const { configurable, enumerable, get } = own[name] as PropertyDescriptor
+          const { configurable = true, enumerable = false, get } = own[name] as PropertyDescriptor
           const field = get === undefined ? { value: refuse } : { get: refuse }
           Object.defineProperty(replaced, name, { configurable, enumerable, ...field })
         }

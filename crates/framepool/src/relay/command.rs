@@ -79,6 +79,8 @@ pub(super) enum Message<S> {
     Adopt(S, SocketAddr),
     /// Memory for a frame of a link.
     Grant(u64, Grant),
+    /// The oldest handshake ends if it is slow, and this worker, which accepts connections, is told to resume.
+    MakeRoom(usize),
     /// Connections may be accepted again.
     Resume,
 }

@@ -96,11 +96,15 @@ pub struct RelayStats {
 pub(super) struct WorkerFigures {
     /// Links, and sockets on their way here. Other workers read it to choose where a socket goes.
     pub(super) links: AtomicUsize,
+    /// Links with a connection to the mining pool.
+    pub(super) upstreams: AtomicU64,
     pub(super) handshake_failures: AtomicU64,
     pub(super) frames: [AtomicU64; 2],
     pub(super) bytes: [AtomicU64; 2],
     pub(super) heap_fallbacks: AtomicU64,
     pub(super) memory: AtomicU64,
+    /// Time at which the oldest miner was accepted that may have sent no frame, in [milliseconds]; 0 if there is none.
+    pub(super) oldest_handshake: AtomicU64,
 }
 
 /// Adds to a counter that no other thread writes to.
@@ -166,7 +170,8 @@ pub(super) struct Refusals {
 /// The least time between two reports of one reason.
 pub(super) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-fn milliseconds(now: Duration) -> u64 {
+/// Returns a time in milliseconds, and one more: 0 stands for none.
+pub(super) fn milliseconds(now: Duration) -> u64 {
     u64::try_from(now.as_millis()).map_or(u64::MAX, |now| now.saturating_add(1))
 }
 

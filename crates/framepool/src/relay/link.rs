@@ -528,6 +528,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
                 let until = (!left.is_empty()).then_some(turn.now + ATTEMPT);
                 self.attempts = Some(Box::new(Attempts { left, current, until, failed }));
                 self.sides[UPSTREAM] = Some(Side::new(stream, session, true));
+                add(&turn.figures.upstreams, 1);
                 Ok(())
             }
         }
@@ -965,6 +966,7 @@ impl<S: super::network::Stream + 'static> Link<S> {
         if let Some(reason) = ending.refusal() {
             turn.refuse(reason);
         }
+        add(&turn.figures.upstreams, u64::from(self.sides[UPSTREAM].is_some()).wrapping_neg());
         for side in &mut self.sides {
             if let Some(side) = side.take() {
                 turn.network.close(side.stream);

@@ -96,6 +96,12 @@ impl Shared {
         self.workers.iter().map(|worker| worker.links.load(Ordering::Relaxed)).sum()
     }
 
+    /// Returns the number of links that have no connection to the mining pool yet.
+    pub(super) fn halves(&self) -> usize {
+        let upstreams: u64 = self.workers.iter().map(|worker| worker.upstreams.load(Ordering::Relaxed)).sum();
+        self.links().saturating_sub(upstreams as usize)
+    }
+
     /// Returns the figures of the relay.
     pub(super) fn stats(&self) -> RelayStats {
         let sum = |counter: fn(&WorkerFigures) -> &AtomicU64| {

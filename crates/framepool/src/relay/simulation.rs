@@ -433,6 +433,36 @@ fn no_connection_goes_to_a_thread_that_has_ended() {
 }
 
 #[test]
+fn silent_clients_on_any_thread_make_room() {
+    const EACH: usize = 2;
+    let keys = generate_authority_keypair();
+    let few = Limits { connections: 2 * EACH, ..limits() };
+    let shared = Shared::new(relay_options(keys, Threads::Number(NonZeroUsize::new(2).expect("two")), few), usize::MAX);
+    let world = World::new(0, false, 8_192);
+    let inboxes = vec![Arc::new(Inbox::new(|| {})), Arc::new(Inbox::new(|| {}))];
+    let mut workers = [0, 1].map(|index| {
+        Worker::new(SimulatedNetwork::new(Arc::clone(&world)), Arc::clone(&shared), index, inboxes.clone())
+            .expect("memory")
+    });
+    let mut dial = || {
+        let miners = [(); 2 * EACH].map(|()| world.dial(SocketAddr::from(([10, 0, 0, 1], 1))));
+        for _ in 0..ENOUGH {
+            for worker in &mut workers {
+                assert_eq!(worker.turn(None).ok(), Some(true));
+            }
+        }
+        miners
+    };
+    let silent = dial();
+    assert_eq!(silent.map(|id| world.is_gone(id)), [false; 2 * EACH]);
+    world.pass(Duration::from_secs(2) + LONGER);
+    let late = dial();
+    assert_eq!(silent.map(|id| world.is_gone(id)), [true; 2 * EACH]);
+    assert_eq!(late.map(|id| world.is_gone(id)), [false; 2 * EACH]);
+    assert_eq!(shared.links(), 2 * EACH);
+}
+
+#[test]
 fn every_link_of_a_thread_that_panics_ends() {
     let options = relay_options(generate_authority_keypair(), Threads::Number(NonZeroUsize::MIN), limits());
     let shared = Shared::new(options, usize::MAX);

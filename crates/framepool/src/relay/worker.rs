@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::command::{Command, Inbox, Message};
 use super::ending::{Cause, Ending};
-use super::figures::{LinkFigures, REPORT_INTERVAL, Reason};
+use super::figures::{LinkFigures, REPORT_INTERVAL, Reason, WorkerFigures, milliseconds};
 use super::handed::Handed;
 use super::link::{Link, Turn};
 use super::network::{LISTENER, Network, Ready, Stream, WAKER};
@@ -251,6 +251,12 @@ where
                     link.accept(grant);
                     Ok(())
                 }),
+                Message::MakeRoom(accepting) => {
+                    if self.has_slow_handshake(now) {
+                        self.end_oldest_handshake(now);
+                    }
+                    self.inboxes[accepting].send([Message::Resume]);
+                }
                 Message::Resume => self.paused = false,
             }
         }
@@ -417,7 +423,9 @@ where
                 duration: now.saturating_sub(figures.accepted),
             })));
         }
-        self.shared.workers[self.index].memory.store(0, Ordering::Relaxed);
+        let figures = &self.shared.workers[self.index];
+        figures.memory.store(0, Ordering::Relaxed);
+        figures.upstreams.store(0, Ordering::Relaxed);
     }
 
     /// Closes the connections that came from other workers too late.
@@ -439,7 +447,14 @@ where
             self.pause(now);
             return false;
         }
-        let lack = if self.lacks_descriptors() && !self.has_slow_handshake(now) {
+        let lacks_descriptors = self.lacks_descriptors();
+        let full = lacks_descriptors || self.shared.links() >= self.shared.options.limits.connections;
+        let has_slow_handshake = full && self.has_slow_handshake(now);
+        if full && !has_slow_handshake && self.ask_for_room(now) {
+            self.pause(now);
+            return false;
+        }
+        let lack = if lacks_descriptors && !has_slow_handshake {
             Some(Reason::Descriptors)
         } else if !(self.shared.options.has_memory)() {
             Some(Reason::Memory)
@@ -468,8 +483,8 @@ where
     /// let in.
     fn lacks_descriptors(&mut self) -> bool {
         let links = self.shared.links();
-        // A link that shakes hands will need one more.
-        links >= self.shared.descriptor_room || (links > 0 && !self.network.has_descriptors(self.handshaking))
+        // A link without a connection to the mining pool will need one more.
+        links >= self.shared.descriptor_room || (links > 0 && !self.network.has_descriptors(self.shared.halves()))
     }
 
     /// Accepts nothing for a while.
@@ -611,6 +626,7 @@ where
             all.retain(|&key| self.is_handshaking(key));
             self.handshakes = all;
         }
+        self.note_oldest_handshake();
     }
 
     /// Returns whether the oldest handshake may end to make room for a connection: silent clients would keep all others out.
@@ -624,7 +640,26 @@ where
         self.forget_finished_handshakes();
         if let Some(Key { slot, .. }) = self.handshakes.pop_front() {
             self.at(slot, now, |link, _| Err(link.evicted()));
+            self.note_oldest_handshake();
         }
+    }
+
+    /// Tells the worker that accepts connections of the oldest handshake.
+    fn note_oldest_handshake(&self) {
+        let oldest = self.handshakes.front().and_then(|key| self.places[key.slot].link.as_ref());
+        let accepted = oldest.map_or(0, |link| milliseconds(link.figures.accepted));
+        self.shared.workers[self.index].oldest_handshake.store(accepted, Ordering::Relaxed);
+    }
+
+    /// Asks a worker with a slow handshake to end it. Returns false if there is none.
+    fn ask_for_room(&self, now: Duration) -> bool {
+        let slow = |worker: &WorkerFigures| {
+            let accepted = worker.oldest_handshake.load(Ordering::Relaxed);
+            accepted > 0 && accepted + milliseconds(SLOW_HANDSHAKE) <= milliseconds(now)
+        };
+        let mut others =
+            self.shared.workers.iter().zip(&self.inboxes).enumerate().filter(|&(index, _)| index != self.index);
+        others.any(|(_, (worker, inbox))| slow(worker) && inbox.send([Message::MakeRoom(self.index)]))
     }
 
     /// Hands the records of this turn over.
