@@ -350,12 +350,12 @@ describe('FrameWriter', () => {
     }
     expect(got.length).toBe(60)
     expect(Buffer.concat(got).equals(Buffer.concat(expected.flat()))).toBe(true)
-    expect(pool.stats().liveSlices).toBe(0)
+    await eventually(() => expect(pool.stats().liveSlices).toBe(0))
     pool.close()
   })
 
   it.each(['slice', 'batch'])(
-    'breaks the connection rather than leave out the bytes of a %s that were detached',
+    'sends nothing more rather than leave out the bytes of a %s that were detached',
     async (kind) => {
       const { dialled, accepted } = await connected()
       const writer = FrameWriter.lengthDelimited(dialled, { maxFrameLength: 20_000 })
@@ -377,6 +377,18 @@ describe('FrameWriter', () => {
       expect(await received(accepted)).toEqual(Buffer.alloc(0))
     },
   )
+
+  it('rejects end() if bytes were detached before the socket had them', async () => {
+    const { dialled } = await connected()
+    const writer = FrameWriter.lengthDelimited(dialled, { maxFrameLength: 100 })
+    const slice = Slice.from(Buffer.from('detached'))
+    const view = slice.bytes
+    writer.write(slice)
+    new ReadableStream({ type: 'bytes', start: (controller) => controller.enqueue(view) })
+    const reason = await writer.end().catch((error) => error)
+    expect([reason?.code, reason?.cause?.code]).toEqual(['ERR_CLOSED', 'ERR_INVALID_STATE'])
+    expect(dialled.writableEnded).toBe(false)
+  })
 
   it('goes on when a method of its socket takes the memory that it is given', async () => {
     const { dialled, accepted } = await connected()

@@ -126,22 +126,36 @@ describe.each(THROWN)('%s, thrown', (_, thrown) => {
       (thrower: () => never) => ({ write: (_: unknown, __: unknown, done: () => void) => done(), writev: thrower }),
       [5000, 10],
     ],
-  ] as const)('by %s of a Duplex closes the writer, whose memory has gone back', async (_name, methods, lengths) => {
-    const stream = new Duplex({ read() {}, ...(methods(throwing(thrown)) as DuplexOptions) })
-    using writer = FrameWriter.lengthDelimited(stream, { maxFrameLength: 10_000, highWaterMark: 2 })
-    const pool = new SlotPool(10_000)
-    for (const length of lengths) {
-      pool.getWritable(length)
-      writer.write(pool.getDataOwned())
-    }
-    const { reason } = (await rejection(writer.drained())) as { reason: unknown }
+  ] as const)(
+    'by %s of a Duplex closes the writer, which gives its memory back when the stream is closed',
+    async (_name, methods, lengths) => {
+      const stream = new Duplex({ read() {}, ...(methods(throwing(thrown)) as DuplexOptions) })
+      using writer = FrameWriter.lengthDelimited(stream, { maxFrameLength: 10_000, highWaterMark: 2 })
+      const pool = new SlotPool(10_000)
+      for (const length of lengths) {
+        pool.getWritable(length)
+        writer.write(pool.getDataOwned())
+      }
+      const { reason } = (await rejection(writer.drained())) as { reason: unknown }
+      expect(reason).toMatchObject({ code: 'ERR_CLOSED' })
+      expect((reason as Error).cause).toBe(thrown ?? undefined)
+      expect(codeOf(() => writer.write(Buffer.from('more')))).toBe('ERR_CLOSED')
+      stream.destroy()
+      await eventually(() => expect(pool.stats().liveSlices).toBe(0))
+      expect(stream.listenerCount('close')).toBe(0)
+      pool.close()
+    },
+  )
+
+  it('by write of the socket rejects end() of the writer', async () => {
+    const { dialled } = await connected()
+    Object.defineProperty(dialled, 'write', { value: throwing(thrown) })
+    using writer = FrameWriter.lengthDelimited(dialled, options)
+    writer.write(Buffer.from('last'))
+    const { reason } = (await rejection(writer.end())) as { reason: unknown }
     expect(reason).toMatchObject({ code: 'ERR_CLOSED' })
     expect((reason as Error).cause).toBe(thrown ?? undefined)
-    expect(codeOf(() => writer.write(Buffer.from('more')))).toBe('ERR_CLOSED')
-    expect(pool.stats().liveSlices).toBe(0)
-    stream.destroy()
-    await eventually(() => expect(stream.listenerCount('close')).toBe(0))
-    pool.close()
+    expect(dialled.writableEnded).toBe(false)
   })
 
   it('by end of the socket rejects end() of the writer', async () => {

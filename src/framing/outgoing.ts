@@ -28,8 +28,7 @@ interface Piece {
 
 /** Bytes that one call of `flush()` has written, or that `close()` drops. */
 interface Flight {
-  /** What is to be given back when it is over. */
-  pieces: readonly Piece[]
+  readonly pieces: readonly Piece[]
   readonly length: number
   over: boolean
 }
@@ -172,7 +171,6 @@ export class Outgoing {
       this.#land(flight, { error })
       return
     }
-    if (!this.#inPlace) this.#giveBack(flight)
     // Node reports what a destroyed socket still had to send as sent.
     const onDone = (error?: Error | null): void =>
       this.#land(flight, error == null && !socket.destroyed ? null : { error: socket.errored ?? error })
@@ -212,7 +210,7 @@ export class Outgoing {
       if (count > 0) chunks.push(this.#inPlace ? bytes : copyOf(bytes))
     }
     if (length === flight.length) return chunks
-    throw new FramePoolError('ERR_INVALID_STATE', 'bytes were detached before they were sent')
+    throw new FramePoolError('ERR_INVALID_STATE', 'bytes were detached before the socket had them')
   }
 
   /** Gives back the memory of a flight when the socket is closed, at the latest: a stream that has thrown may never call back. */
@@ -230,18 +228,12 @@ export class Outgoing {
     flight.over = true
     this.pending -= flight.length
     if (failure !== null) this.#failure ??= failure
-    this.#giveBack(flight)
-    this.#waiting.review()
-  }
-
-  #giveBack(flight: Flight): void {
-    const { pieces } = flight
-    flight.pieces = []
-    for (const { done } of pieces) {
+    for (const { done } of flight.pieces) {
       if (done === null) continue
       this.#lent.delete(done)
       done()
     }
+    this.#waiting.review()
   }
 
   /** Resolves when at most `bytes` are pending. */
@@ -274,6 +266,8 @@ export class Outgoing {
   async end(): Promise<void> {
     this.checkOpen()
     this.flush()
+    // What could not be written is not sent later either.
+    this.checkOpen()
     this.#closed = true
     const { socket } = this
     let stopListening = (): void => {}

@@ -14,26 +14,36 @@ const MINERS = 75
 
 const program = `
   import { openSync } from 'node:fs'
+  import { setTimeout as sleep } from 'node:timers/promises'
   import { createRelay } from './dist/src/sv2/index.js'
-  const relay = createRelay(JSON.parse(process.argv[1]))
+  const { options, count, chosen } = JSON.parse(process.argv[1])
+  const { upstream } = options
+  if (chosen) options.upstream = () => sleep(200).then(() => upstream)
+  const relays = Array.from({ length: count }, () => createRelay(options))
   const reasons = []
-  relay.on('disconnect', ({ reason }) => reasons.push(reason))
-  const { port } = await relay.listen()
-  for (let count = 0; count < ${OTHERS}; count++) openSync('/dev/null')
-  console.log(JSON.stringify({ port }))
+  for (const relay of relays) relay.on('disconnect', ({ reason }) => reasons.push(reason))
+  const ports = []
+  for (const relay of relays) ports.push((await relay.listen()).port)
+  for (let other = 0; other < ${OTHERS}; other++) openSync('/dev/null')
+  console.log(JSON.stringify(ports))
   process.stdin.on('end', async () => {
-    await relay.close()
-    console.log(JSON.stringify({ reasons, refused: relay.stats().refused }))
+    for (const relay of relays) await relay.close()
+    console.log(JSON.stringify({ reasons, pauses: relays.map((relay) => relay.stats().refused.descriptors) }))
     process.exit()
   }).resume()
 `
 
-it.skipIf(process.platform === 'win32')(
-  'a relay in a program that takes descriptors later lets all miners in, one after another, and opens none too many',
-  async () => {
+it.skipIf(process.platform === 'win32').each([
+  ['one relay', {}],
+  ['a relay with two threads', { threads: 2 }],
+  ['a relay that chooses a mining pool for each miner', { chosen: true }],
+  ['two relays', { count: 2 }],
+])(
+  '%s in a program that takes descriptors later lets all miners in, one after another, and opens none too many',
+  async (_, { threads = 1, count = 1, chosen = false }: { threads?: number; count?: number; chosen?: boolean }) => {
     const pool = await startPool(echo)
-    const options = JSON.stringify(relayOptions(pool.port))
-    const node = [process.execPath, '--input-type=module', '-e', program, options]
+    const given = JSON.stringify({ options: relayOptions(pool.port, { threads }), count, chosen })
+    const node = [process.execPath, '--input-type=module', '-e', program, given]
     const child = spawn('sh', ['-c', `ulimit -n ${LIMIT} && exec "$@"`, 'sh', ...node], {
       cwd: fileURLToPath(new URL('../../..', import.meta.url)),
       stdio: ['pipe', 'pipe', 'inherit'],
@@ -43,21 +53,21 @@ it.skipIf(process.platform === 'win32')(
     })
     const lines = createInterface(child.stdout)
     const [line] = await once(lines, 'line')
-    const { port } = JSON.parse(line) as { port: number }
-    const serve = async (): Promise<void> => {
-      const miner = await begin(port)
+    const ports = JSON.parse(line) as number[]
+    const serve = async (index: number): Promise<void> => {
+      const miner = await begin(ports[index % ports.length]!)
       await eventually(() => expect(miner.frames.length).toBe(1))
       await quiet()
       miner.socket.end()
       await eventually(() => expect(miner.closed).toBe(true))
     }
-    await Promise.all(Array.from({ length: MINERS }, serve))
+    await Promise.all(Array.from({ length: MINERS }, (_, index) => serve(index)))
     child.stdin.end()
     const [last] = await once(lines, 'line')
-    const { reasons, refused } = JSON.parse(last) as { reasons: string[]; refused: { descriptors: number } }
+    const { reasons, pauses } = JSON.parse(last) as { reasons: string[]; pauses: number[] }
     expect(reasons.length).toBe(MINERS)
     expect(reasons.filter((reason) => /EMFILE|too many/i.test(reason))).toEqual([])
-    expect(refused.descriptors).toBeGreaterThan(0)
+    expect(Math.max(...pauses)).toBeGreaterThan(0)
   },
   2 * PATIENCE_MS,
 )

@@ -19,6 +19,7 @@
 mod admission;
 mod bucket;
 mod command;
+#[cfg(unix)]
 mod descriptors;
 mod ending;
 mod figures;
@@ -27,6 +28,8 @@ mod handle;
 mod hooks;
 mod link;
 mod network;
+#[cfg(not(unix))]
+mod no_descriptors;
 mod options;
 mod pace;
 mod queue;
@@ -38,6 +41,9 @@ mod simulation;
 mod system;
 mod wheel;
 mod worker;
+
+#[cfg(not(unix))]
+use no_descriptors as descriptors;
 
 pub use command::{Command, Operation};
 pub use ending::{Cause, Ending, Facts, SystemFault};

@@ -20,7 +20,10 @@ const RELAY_CLOSED: Ending = { side: 'relay', code: 'RELAY_CLOSED', reason: 'the
 /** Reasons for which the engine ends a link that takes too much, with their codes. */
 const REFUSALS: Readonly<Record<string, [code: string, reason: string]>> = {
   handshakes: ['HANDSHAKE_LIMIT', 'it was the oldest handshake, and made room for a new connection'],
-  slowFrame: ['SLOW_FRAME', 'its frame came too slowly (minBytesPerSecond)'],
+  slowFrame: [
+    'SLOW_FRAME',
+    'its frame came more slowly than the least rate (minBytesPerSecond, or more for a large frame)',
+  ],
   slowReader: ['SLOW_READER', 'it read too slowly (minBytesPerSecond)'],
 }
 

@@ -75,7 +75,7 @@ export interface RelayOptions {
   idleTimeoutMs?: number
   /**
    * Least rate in bytes a second at which a started frame must come, and at which a side must take what waits for it: 0 to 2^32 − 1. That of
-   * a large frame, which holds memory of `maxMemory`, is at least its length in three minutes. A connection that lags `graceMs` behind is
+   * a large frame that comes in, and holds memory of `maxMemory`, is at least its length in three minutes. A connection that lags `graceMs` behind is
    * closed. Default 1,000; 0: no limit.
    */
   minBytesPerSecond?: number

@@ -22,7 +22,7 @@ export interface RelayRefusals {
   handshakes: number
   /** Connections for which `maxMemory` had no room, or with a frame for which it could never have room. */
   memory: number
-  /** Times that accepting paused or a connection was refused, because descriptors were about to run out. */
+  /** Times that accepting paused, a connection was refused, or one to a mining pool failed, because descriptors ran out or were about to. */
   descriptors: number
   /** Connections on which no genuine frame came within `handshakeTimeoutMs`. */
   handshakeTimeout: number

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 
 use super::command::{Command, Inbox, Message};
-use super::descriptors::room_for_links;
+use super::descriptors;
 use super::figures::{LinkFigures, RelayStats};
 use super::options::RelayOptions;
 use super::record::Record;
@@ -39,7 +39,8 @@ impl Relay {
         let start = Instant::now();
         let threads = options.threads.number();
         let keep_alive = options.limits.keep_alive;
-        let shared = Shared::new(options, room_for_links(threads));
+        let shared = Shared::new(options, descriptors::room_for_links(threads));
+        descriptors::register(&shared)?;
         let mut listener = Some(listener);
         let (mut systems, mut inboxes) = (Vec::new(), Vec::new());
         for _ in 0..threads {

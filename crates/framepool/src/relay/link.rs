@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::bucket::{Bucket, Rate};
 use super::command::{Inbox, Message, Operation};
+use super::descriptors;
 use super::ending::{Cause, Ending, Facts, SystemFault};
 use super::figures::{LinkFigures, Reason, WorkerFigures, add};
 use super::handed::Handed;
@@ -251,9 +252,8 @@ impl<S: super::network::Stream + 'static> Link<S> {
             if let Some(side) = &mut self.sides[from] {
                 more |= open && side.readable;
                 let limits = &turn.shared.options.limits;
-                let [incoming, outgoing] =
-                    [from, 1 - from].map(|origin| limits.least_rate(self.memory.granted(direction(origin))));
-                side.measure(!open, incoming, outgoing, turn.now);
+                let incoming = limits.least_rate(self.memory.granted(direction(from)));
+                side.measure(!open, incoming, limits.min_rate, turn.now);
             }
         }
         self.account(turn.figures);
@@ -1004,7 +1004,12 @@ fn next_stream<N: Network>(
     while let Some(address) = left.pop_front() {
         match turn.network.connect(address, turn.token + UPSTREAM) {
             Ok(stream) => return Some((stream, address)),
-            Err(error) => failed.push(SystemFault { address: Some(address), ..SystemFault::new("connect", &error) }),
+            Err(error) => {
+                if descriptors::lacked(&error) {
+                    turn.refuse(Reason::Descriptors);
+                }
+                failed.push(SystemFault { address: Some(address), ..SystemFault::new("connect", &error) });
+            }
         }
     }
     None

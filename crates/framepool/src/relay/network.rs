@@ -52,8 +52,8 @@ pub(super) trait Network {
     /// Takes the next connection that has come in.
     fn accept(&mut self) -> io::Result<(Self::Stream, SocketAddr)>;
 
-    /// Returns whether the process can open so many more descriptors, and some for everything else.
-    fn has_descriptors(&mut self, count: usize) -> bool;
+    /// Returns whether the process can open descriptors for all its links, and some for everything else.
+    fn has_descriptors(&self) -> bool;
 
     /// Accepts no more connections.
     fn stop_listening(&mut self);

@@ -64,8 +64,8 @@ pub struct Limits {
     pub handshake_timeout: Duration,
     /// Time after which a link ends on which nothing has moved.
     pub idle_timeout: Option<Duration>,
-    /// Least rate of a started frame and of a reader for which bytes wait, in bytes a second; 0 for no limit. Frames that have memory of
-    /// their own may have a higher one.
+    /// Least rate of a started frame and of a reader for which bytes wait, in bytes a second; 0 for no limit. A frame
+    /// that comes in, and has memory of its own, may have a higher one.
     pub min_rate: u64,
     /// Time over which that rate is measured.
     pub grace: Duration,
@@ -77,11 +77,11 @@ pub struct Limits {
     pub keep_alive: Option<Duration>,
 }
 
-/// Time in which a frame that has memory of its own comes, and in which it goes out, at its least rate.
+/// Time in which a frame that has memory of its own comes, at its least rate.
 const LARGE_FRAME: Duration = Duration::from_mins(3);
 
 impl Limits {
-    /// Returns the least rate for frames that have `granted` bytes of memory of their own, in bytes a second.
+    /// Returns the least rate of a frame that comes in, and has `granted` bytes of memory of its own or none, in bytes a second.
     pub(super) fn least_rate(&self, granted: usize) -> u64 {
         self.min_rate.max(granted as u64 / LARGE_FRAME.as_secs())
     }

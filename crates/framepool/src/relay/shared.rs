@@ -97,6 +97,7 @@ impl Shared {
     }
 
     /// Returns the number of links that have no connection to the mining pool yet.
+    #[cfg(unix)]
     pub(super) fn halves(&self) -> usize {
         let upstreams: u64 = self.workers.iter().map(|worker| worker.upstreams.load(Ordering::Relaxed)).sum();
         self.links().saturating_sub(upstreams as usize)

@@ -10,8 +10,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use socket2::{SockRef, TcpKeepalive};
 
-#[cfg(unix)]
-use super::descriptors::Descriptors;
+use super::descriptors;
 use super::network::{LISTENER, Network, Ready, Stream, WAKER};
 
 /// News that one call takes at most.
@@ -24,8 +23,6 @@ pub(super) struct System {
     listener: Option<TcpListener>,
     start: Instant,
     keep_alive: Option<Duration>,
-    #[cfg(unix)]
-    descriptors: Descriptors,
 }
 
 impl System {
@@ -41,16 +38,7 @@ impl System {
         if let Some(listener) = &mut listener {
             poll.registry().register(listener, Token(LISTENER), Interest::READABLE)?;
         }
-        let system = Self {
-            poll,
-            events: Events::with_capacity(EVENTS),
-            listener,
-            start,
-            keep_alive,
-            #[cfg(unix)]
-            descriptors: Descriptors::new(),
-        };
-        Ok((system, waker))
+        Ok((Self { poll, events: Events::with_capacity(EVENTS), listener, start, keep_alive }, waker))
     }
 
     fn watch(registry: &Registry, stream: &mut TcpStream, token: usize) -> io::Result<()> {
@@ -111,21 +99,14 @@ impl Network for System {
     }
 
     fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
-        let Some(listener) = &self.listener else { return Err(io::ErrorKind::WouldBlock.into()) };
-        let accepted = listener.accept()?;
-        #[cfg(unix)]
-        self.descriptors.note(&accepted.0);
-        Ok(accepted)
+        match &self.listener {
+            Some(listener) => listener.accept(),
+            None => Err(io::ErrorKind::WouldBlock.into()),
+        }
     }
 
-    #[cfg(unix)]
-    fn has_descriptors(&mut self, count: usize) -> bool {
-        self.listener.as_ref().is_none_or(|listener| self.descriptors.allow(count, listener))
-    }
-
-    #[cfg(not(unix))]
-    fn has_descriptors(&mut self, _: usize) -> bool {
-        true
+    fn has_descriptors(&self) -> bool {
+        self.listener.as_ref().is_none_or(descriptors::are_left)
     }
 
     fn stop_listening(&mut self) {
@@ -142,8 +123,6 @@ impl Network for System {
 
     fn connect(&mut self, to: SocketAddr, token: usize) -> io::Result<TcpStream> {
         let mut stream = TcpStream::connect(to)?;
-        #[cfg(unix)]
-        self.descriptors.note(&stream);
         self.prepare(&stream);
         Self::watch(self.poll.registry(), &mut stream, token)?;
         Ok(stream)

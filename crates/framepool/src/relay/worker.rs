@@ -481,10 +481,9 @@ where
 
     /// Returns whether the descriptors that are left are for the links that are there, and the rest of the process. One link is always
     /// let in.
-    fn lacks_descriptors(&mut self) -> bool {
+    fn lacks_descriptors(&self) -> bool {
         let links = self.shared.links();
-        // A link without a connection to the mining pool will need one more.
-        links >= self.shared.descriptor_room || (links > 0 && !self.network.has_descriptors(self.shared.halves()))
+        links >= self.shared.descriptor_room || (links > 0 && !self.network.has_descriptors())
     }
 
     /// Accepts nothing for a while.
@@ -568,6 +567,11 @@ where
             None if self.has_slow_handshake(now) => {
                 self.end_oldest_handshake(now);
                 self.shared.memory.link()
+            }
+            None => {
+                // The next one finds room then.
+                self.ask_for_room(now);
+                None
             }
             memory => memory,
         };

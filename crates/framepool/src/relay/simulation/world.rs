@@ -392,7 +392,7 @@ impl Network for SimulatedNetwork {
         Ok((SimulatedStream { id, world: Arc::clone(&self.world) }, address))
     }
 
-    fn has_descriptors(&mut self, _: usize) -> bool {
+    fn has_descriptors(&self) -> bool {
         !self.world.lock().crowded
     }
 
