@@ -378,7 +378,7 @@ describe('FrameWriter', () => {
     },
   )
 
-  it('rejects end() if bytes were detached before the socket had them', async () => {
+  it('rejects end() if bytes were detached before they were given to the socket', async () => {
     const { dialled } = await connected()
     const writer = FrameWriter.lengthDelimited(dialled, { maxFrameLength: 100 })
     const slice = Slice.from(Buffer.from('detached'))

@@ -210,7 +210,7 @@ export class Outgoing {
       if (count > 0) chunks.push(this.#inPlace ? bytes : copyOf(bytes))
     }
     if (length === flight.length) return chunks
-    throw new FramePoolError('ERR_INVALID_STATE', 'bytes were detached before the socket had them')
+    throw new FramePoolError('ERR_INVALID_STATE', 'bytes were detached before they were given to the socket')
   }
 
   /** Gives back the memory of a flight when the socket is closed, at the latest: a stream that has thrown may never call back. */

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { expect, it, onTestFinished } from 'vitest'
-import { begin, echo, eventually, PATIENCE_MS, quiet, startPool } from '../../support/network.js'
+import { dial, echo, eventually, PATIENCE_MS, quiet, startPool } from '../../support/network.js'
 import { relayOptions } from '../../support/relay.js'
 
 const LIMIT = 256
@@ -55,17 +55,26 @@ it.skipIf(process.platform === 'win32').each([
     const [line] = await once(lines, 'line')
     const ports = JSON.parse(line) as number[]
     const serve = async (index: number): Promise<void> => {
-      const miner = await begin(ports[index % ports.length]!)
-      await eventually(() => expect(miner.frames.length).toBe(1))
-      await quiet()
-      miner.socket.end()
-      await eventually(() => expect(miner.closed).toBe(true))
+      // On a slow machine a miner may be silent for so long that it has to make room for another. It comes again, as miners do.
+      for (let served = false; !served; ) {
+        const miner = dial(ports[index % ports.length]!)
+        const open = await miner.session.established().then(
+          () => true,
+          () => false,
+        )
+        if (open) miner.session.send({ messageType: 0 }, new Uint8Array(0))
+        await eventually(() => expect(miner.closed || miner.frames.length === 1).toBe(true))
+        served = miner.frames.length === 1
+        await quiet()
+        miner.socket.end()
+        await eventually(() => expect(miner.closed).toBe(true))
+      }
     }
     await Promise.all(Array.from({ length: MINERS }, (_, index) => serve(index)))
     child.stdin.end()
     const [last] = await once(lines, 'line')
     const { reasons, pauses } = JSON.parse(last) as { reasons: string[]; pauses: number[] }
-    expect(reasons.length).toBe(MINERS)
+    expect(reasons.length).toBeGreaterThanOrEqual(MINERS)
     expect(reasons.filter((reason) => /EMFILE|too many/i.test(reason))).toEqual([])
     expect(Math.max(...pauses)).toBeGreaterThan(0)
   },

@@ -12,7 +12,7 @@ export interface RelayBudget {
 
 /** Number of refusals to clients, by reason. */
 export interface RelayRefusals {
-  /** Connections that came while there were `maxConnections`, or as many as descriptors allow. */
+  /** Connections that came while there were `maxConnections`. */
   connections: number
   /** Connections from an address that had `maxConnectionsPerAddress`. */
   address: number

@@ -3,24 +3,24 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use super::shared::Shared;
 
 /// Descriptors that are left to the rest of the process.
 const RESERVE: usize = 64;
 
+/// Links that come between two counts, at least. What is left to the rest of the process is enough for them.
+const FEW: usize = 8;
+
+/// Time after which the descriptors are counted again, and what one more of them adds to it.
+const COUNT_EVERY: Duration = Duration::from_millis(100);
+const COUNT_OF_ONE: Duration = Duration::from_millis(1);
+
 /// Returns how many descriptors the process may have.
 fn limit() -> Option<usize> {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current?;
     Some(usize::try_from(limit).unwrap_or(usize::MAX))
-}
-
-/// Returns how many links the descriptors that are free allow: two for each, and some for everything else.
-pub(super) fn room_for_links(threads: usize) -> usize {
-    let Some(limit) = limit() else { return usize::MAX };
-    let open = ["/proc/self/fd", "/dev/fd"].iter().find_map(|path| Some(std::fs::read_dir(path).ok()?.count()));
-    let taken = open.unwrap_or(RESERVE) + RESERVE + 4 * threads;
-    (limit.saturating_sub(taken) / 2).max(1)
 }
 
 /// Relays of the process, whose links without a connection to a mining pool need one more descriptor each.
@@ -35,15 +35,59 @@ pub(super) fn register(relay: &Arc<Shared>) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns whether the process can open descriptors for all its links, and some for everything else. `any` is an open one.
-pub(super) fn are_left(any: &impl AsFd) -> bool {
-    let Some(limit) = limit() else { return true };
-    // Systems give the lowest number that is free. Others open and close some at any time, so that nothing else tells how many are left.
-    let Ok(lowest) = rustix::io::fcntl_dupfd_cloexec(any, 0) else { return false };
-    let lowest = usize::try_from(lowest.as_raw_fd()).unwrap_or(0);
+/// Returns how many descriptors the links of all relays will need.
+fn wanted() -> usize {
     let relays = RELAYS.lock().unwrap_or_else(PoisonError::into_inner);
-    let wanted: usize = relays.iter().filter_map(Weak::upgrade).map(|relay| relay.halves()).sum();
-    lowest + wanted < limit - RESERVE.min(limit / 2)
+    relays.iter().filter_map(Weak::upgrade).map(|relay| relay.halves()).sum()
+}
+
+/// Returns how many descriptors are open, or `None` if the system does not say.
+fn open() -> io::Result<Option<usize>> {
+    for path in ["/proc/self/fd", "/dev/fd"] {
+        match std::fs::read_dir(path) {
+            Ok(entries) => return Ok(Some(entries.count())),
+            Err(error) if lacked(&error) => return Err(error),
+            Err(_) => {}
+        }
+    }
+    Ok(None)
+}
+
+/// The descriptors of the process, as the thread that accepts connections sees them. Other relays and the program open and close some at
+/// any time. Counting them takes longer the more there are, so it is done when many may have gone since, and now and then.
+#[derive(Default)]
+pub(super) struct Descriptors {
+    /// Number of links at which the descriptors are counted again.
+    enough_for: usize,
+    /// Time until which the count is good.
+    good_until: Duration,
+}
+
+impl Descriptors {
+    /// Returns whether the process can open descriptors for one more link, besides those that `links` and other relays will need. `any` is
+    /// an open descriptor.
+    pub(super) fn are_left(&mut self, any: &impl AsFd, links: usize, now: Duration) -> bool {
+        let Some(limit) = limit() else { return true };
+        let most = limit - RESERVE.min(limit / 2);
+        // Systems give the lowest number that is free: a high one tells at once that few are left.
+        let Ok(lowest) = rustix::io::fcntl_dupfd_cloexec(any, 0) else { return false };
+        let wanted = wanted();
+        if usize::try_from(lowest.as_raw_fd()).unwrap_or(0) + wanted >= most {
+            return false;
+        }
+        if links < self.enough_for && now < self.good_until {
+            return true;
+        }
+        let open = match open() {
+            Ok(Some(open)) => open,
+            Ok(None) => return true,
+            Err(_) => return false,
+        };
+        let left = most.saturating_sub(open + wanted) / 2;
+        self.enough_for = links + (left / 4).max(FEW).min(left);
+        self.good_until = now + COUNT_EVERY.max(COUNT_OF_ONE * u32::try_from(open).unwrap_or(u32::MAX));
+        left > 0
+    }
 }
 
 /// Returns whether a call failed because the process or the system had no descriptor left.
@@ -59,7 +103,11 @@ mod tests {
     #[test]
     fn a_process_with_few_descriptors_has_some_left() {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        assert!(are_left(&socket));
+        let mut descriptors = Descriptors::default();
+        for links in 0..100 {
+            assert!(descriptors.are_left(&socket, links, Duration::ZERO));
+        }
+        assert!(open().unwrap().is_some_and(|open| open > 3));
         assert!(lacked(&rustix::io::Errno::MFILE.into()) && !lacked(&rustix::io::Errno::CONNREFUSED.into()));
     }
 }

@@ -34,11 +34,11 @@ reasons! {
     Address = "address",
     /// The address made connections faster than it may.
     ConnectionRate = "connectionRate",
-    /// The connection had the oldest handshake when there were more than `handshakes` allows.
+    /// The connection had the oldest handshake of its thread when there were more than `handshakes` allows, or room was needed for another.
     Handshakes = "handshakes",
     /// The memory budget had no room for the connection, or could never have room for the frame.
     Memory = "memory",
-    /// Accepting stopped because descriptors were about to run out.
+    /// Accepting stopped because descriptors were about to run out, or a connection to a mining pool failed for want of one.
     Descriptors = "descriptors",
     /// No genuine frame came in time.
     HandshakeTimeout = "handshakeTimeout",

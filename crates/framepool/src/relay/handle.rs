@@ -39,7 +39,7 @@ impl Relay {
         let start = Instant::now();
         let threads = options.threads.number();
         let keep_alive = options.limits.keep_alive;
-        let shared = Shared::new(options, descriptors::room_for_links(threads));
+        let shared = Shared::new(options);
         descriptors::register(&shared)?;
         let mut listener = Some(listener);
         let (mut systems, mut inboxes) = (Vec::new(), Vec::new());

@@ -52,8 +52,8 @@ pub(super) trait Network {
     /// Takes the next connection that has come in.
     fn accept(&mut self) -> io::Result<(Self::Stream, SocketAddr)>;
 
-    /// Returns whether the process can open descriptors for all its links, and some for everything else.
-    fn has_descriptors(&self) -> bool;
+    /// Returns whether the process can open descriptors for one more link than the `links` that there are.
+    fn has_descriptors(&mut self, links: usize) -> bool;
 
     /// Accepts no more connections.
     fn stop_listening(&mut self);

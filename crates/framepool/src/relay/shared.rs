@@ -19,8 +19,6 @@ pub(super) struct Shared {
     pub(super) records: Records,
     pub(super) refusals: Refusals,
     admission: Mutex<Admission>,
-    /// Number of links that the descriptors of the process allow.
-    pub(super) descriptor_room: usize,
     pub(super) next_id: AtomicU64,
     pub(super) rejected: AtomicU64,
     pub(super) workers: Vec<WorkerFigures>,
@@ -31,7 +29,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(options: RelayOptions, descriptor_room: usize) -> Arc<Self> {
+    pub(super) fn new(options: RelayOptions) -> Arc<Self> {
         let threads = options.threads.number();
         let limits = &options.limits;
         Arc::new(Self {
@@ -39,7 +37,6 @@ impl Shared {
             records: Records::default(),
             refusals: Refusals::default(),
             admission: Mutex::new(Admission::new(limits)),
-            descriptor_room,
             next_id: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             workers: std::iter::repeat_with(WorkerFigures::default).take(threads).collect(),

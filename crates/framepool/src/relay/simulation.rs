@@ -240,7 +240,7 @@ fn run(plan: &Plan) -> Result<Outcome, String> {
     if plan.chooses {
         (options.upstream, options.upstream_key) = (Vec::new(), None);
     }
-    let shared = Shared::new(options, usize::MAX);
+    let shared = Shared::new(options);
     let world = World::new(rng.next_u64(), plan.short_reads, plan.room);
     let inbox = Arc::new(Inbox::new(|| {}));
     let network = SimulatedNetwork::new(Arc::clone(&world));
@@ -404,7 +404,7 @@ fn one_turn_does_bounded_work_for_one_link() {
 fn no_connection_goes_to_a_thread_that_has_ended() {
     let keys = generate_authority_keypair();
     let options = relay_options(keys, Threads::Number(NonZeroUsize::new(2).expect("two")), limits());
-    let shared = Shared::new(options, usize::MAX);
+    let shared = Shared::new(options);
     let world = World::new(0, false, 8_192);
     let inboxes = vec![Arc::new(Inbox::new(|| {})), Arc::new(Inbox::new(|| {}))];
     let [mut first, mut second] = [0, 1].map(|index| {
@@ -437,7 +437,7 @@ fn silent_clients_on_any_thread_make_room() {
     const EACH: usize = 2;
     let keys = generate_authority_keypair();
     let few = Limits { connections: 2 * EACH, ..limits() };
-    let shared = Shared::new(relay_options(keys, Threads::Number(NonZeroUsize::new(2).expect("two")), few), usize::MAX);
+    let shared = Shared::new(relay_options(keys, Threads::Number(NonZeroUsize::new(2).expect("two")), few));
     let world = World::new(0, false, 8_192);
     let inboxes = vec![Arc::new(Inbox::new(|| {})), Arc::new(Inbox::new(|| {}))];
     let mut workers = [0, 1].map(|index| {
@@ -465,7 +465,7 @@ fn silent_clients_on_any_thread_make_room() {
 #[test]
 fn every_link_of_a_thread_that_panics_ends() {
     let options = relay_options(generate_authority_keypair(), Threads::Number(NonZeroUsize::MIN), limits());
-    let shared = Shared::new(options, usize::MAX);
+    let shared = Shared::new(options);
     let world = World::new(0, false, 8_192);
     let inboxes = vec![Arc::new(Inbox::new(|| {}))];
     let mut worker =
@@ -503,11 +503,11 @@ struct Lone {
 }
 
 impl Lone {
-    fn new(limits: Limits, descriptor_room: usize, has_memory: fn() -> bool) -> Self {
+    fn new(limits: Limits, has_memory: fn() -> bool) -> Self {
         let keys = generate_authority_keypair();
         let key = keys.0.clone();
         let options = relay_options(keys, Threads::Number(NonZeroUsize::MIN), limits);
-        let shared = Shared::new(RelayOptions { has_memory, ..options }, descriptor_room);
+        let shared = Shared::new(RelayOptions { has_memory, ..options });
         let world = World::new(0, false, 8_192);
         let inbox = Arc::new(Inbox::new(|| {}));
         let network = SimulatedNetwork::new(Arc::clone(&world));
@@ -569,7 +569,8 @@ const LONGER: Duration = Duration::from_millis(200);
 #[test]
 fn accepting_pauses_for_want_of_descriptors_or_memory_and_goes_on() {
     static HAS_MEMORY: AtomicBool = AtomicBool::new(true);
-    let mut lone = Lone::new(limits(), 2, || HAS_MEMORY.load(Ordering::Relaxed));
+    let mut lone = Lone::new(limits(), || HAS_MEMORY.load(Ordering::Relaxed));
+    lone.world.set_descriptor_room(2);
     let miners = [lone.connect(), lone.connect(), lone.dial()];
     assert_eq!((lone.links_after(ENOUGH), lone.refused(Reason::Descriptors)), (2, 1));
     lone.world.reset(miners[0]);
@@ -591,8 +592,8 @@ fn accepting_pauses_for_want_of_descriptors_or_memory_and_goes_on() {
 
 #[test]
 fn accepting_pauses_while_others_have_the_descriptors() {
-    let mut lone = Lone::new(limits(), usize::MAX, || true);
-    lone.world.crowd(true);
+    let mut lone = Lone::new(limits(), || true);
+    lone.world.set_descriptor_room(0);
     // One is always let in.
     let miners = [lone.connect(), lone.dial()];
     for _ in 0..2 {
@@ -600,20 +601,19 @@ fn accepting_pauses_while_others_have_the_descriptors() {
         lone.world.pass(LONGER);
     }
     assert!(lone.refused(Reason::Descriptors) > 0);
-    lone.world.crowd(false);
+    lone.world.set_descriptor_room(2);
     assert_eq!(lone.links_after(ENOUGH), 2);
     assert_eq!(miners.map(|id| lone.world.is_gone(id)), [false; 2]);
 }
 
 #[test]
 fn silent_clients_keep_nobody_out() {
-    const ANY: usize = usize::MAX;
-    for (connections, descriptor_room, crowded) in [(4, ANY, false), (ANY, 4, false), (ANY, ANY, true)] {
-        let mut lone = Lone::new(Limits { connections, ..limits() }, descriptor_room, || true);
+    for (connections, descriptor_room) in [(4, usize::MAX), (usize::MAX, 4)] {
+        let mut lone = Lone::new(Limits { connections, ..limits() }, || true);
+        lone.world.set_descriptor_room(descriptor_room);
         let miner = lone.connect();
         let silent = [(); 3].map(|()| lone.dial());
         assert_eq!((lone.links_after(ENOUGH), lone.refused(Reason::Handshakes)), (4, 0));
-        lone.world.crowd(crowded);
         // They are not slow yet.
         let early = lone.dial();
         assert_eq!((lone.links_after(ENOUGH), lone.refused(Reason::Handshakes)), (4, 0));
@@ -636,7 +636,7 @@ fn a_large_frame_that_comes_in_holds_its_memory_for_minutes_at_most() {
     let header = FrameHeader { extension_type: 0, message_type: 1 };
     // 2,000 bytes a second would do for a small frame.
     for (rate, lasts) in [(6_500, true), (2_000, false)] {
-        let mut lone = Lone::new(limits(), usize::MAX, || true);
+        let mut lone = Lone::new(limits(), || true);
         let (miner, mut session) = lone.connect_with_session();
         session.send(header, &vec![0; LARGE]).expect("memory");
         let mut wire = vec![0; session.output().pending()];
@@ -657,7 +657,7 @@ fn a_large_frame_that_comes_in_holds_its_memory_for_minutes_at_most() {
 
 #[test]
 fn accepting_pauses_while_too_many_records_wait() {
-    let mut lone = Lone::new(limits(), usize::MAX, || true);
+    let mut lone = Lone::new(limits(), || true);
     let record = || Record::Drained { id: 0, way: Direction::Upstream };
     lone.shared.records.add(&mut std::iter::repeat_with(record).take(MANY).collect());
     for _ in 0..2 {
@@ -676,7 +676,7 @@ fn timers_and_newcomers_have_a_share_of_a_turn() {
     const LINKS: usize = 200;
     let limits = Limits { handshakes: LINKS, ..limits() };
     let late = limits.handshake_timeout + LONGER;
-    let mut lone = Lone::new(limits, usize::MAX, || true);
+    let mut lone = Lone::new(limits, || true);
     lone.world.set_cost(Duration::from_micros(10));
     let miners: Vec<u64> = (0..LINKS).map(|_| lone.dial()).collect();
     while lone.links_after(1) == 0 {}
@@ -691,7 +691,7 @@ fn timers_and_newcomers_have_a_share_of_a_turn() {
 
 #[test]
 fn links_that_come_and_go_leave_no_timers() {
-    let mut lone = Lone::new(limits(), usize::MAX, || true);
+    let mut lone = Lone::new(limits(), || true);
     for _ in 0..500 {
         let miner = lone.dial();
         while lone.links_after(1) == 0 {}
@@ -704,7 +704,7 @@ fn links_that_come_and_go_leave_no_timers() {
 #[test]
 fn every_link_has_room_in_the_queue_before_it_is_there() {
     const LINKS: usize = 200;
-    let mut lone = Lone::new(Limits { handshakes: LINKS, ..limits() }, usize::MAX, || true);
+    let mut lone = Lone::new(Limits { handshakes: LINKS, ..limits() }, || true);
     for _ in 0..LINKS {
         lone.dial();
     }

@@ -10,7 +10,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use socket2::{SockRef, TcpKeepalive};
 
-use super::descriptors;
+use super::descriptors::Descriptors;
 use super::network::{LISTENER, Network, Ready, Stream, WAKER};
 
 /// News that one call takes at most.
@@ -23,6 +23,7 @@ pub(super) struct System {
     listener: Option<TcpListener>,
     start: Instant,
     keep_alive: Option<Duration>,
+    descriptors: Descriptors,
 }
 
 impl System {
@@ -38,7 +39,8 @@ impl System {
         if let Some(listener) = &mut listener {
             poll.registry().register(listener, Token(LISTENER), Interest::READABLE)?;
         }
-        Ok((Self { poll, events: Events::with_capacity(EVENTS), listener, start, keep_alive }, waker))
+        let (events, descriptors) = (Events::with_capacity(EVENTS), Descriptors::default());
+        Ok((Self { poll, events, listener, start, keep_alive, descriptors }, waker))
     }
 
     fn watch(registry: &Registry, stream: &mut TcpStream, token: usize) -> io::Result<()> {
@@ -105,8 +107,9 @@ impl Network for System {
         }
     }
 
-    fn has_descriptors(&self) -> bool {
-        self.listener.as_ref().is_none_or(descriptors::are_left)
+    fn has_descriptors(&mut self, links: usize) -> bool {
+        let now = self.now();
+        self.listener.as_ref().is_none_or(|listener| self.descriptors.are_left(listener, links, now))
     }
 
     fn stop_listening(&mut self) {

@@ -115,8 +115,8 @@ pub(super) struct Worker<N: Network> {
     records: LinkedList<Record>,
     /// Whether there may be connections to accept.
     acceptable: bool,
-    /// Whether nothing is accepted for a while.
-    paused: bool,
+    /// Time until which nothing is accepted, if there is one.
+    paused: Option<Duration>,
     draining: bool,
 }
 
@@ -155,14 +155,14 @@ where
             share: LEAST_SHARE,
             records: LinkedList::new(),
             acceptable: false,
-            paused: false,
+            paused: None,
             draining: false,
         })
     }
 
     /// Waits for something to do, at most for `most`, and does it. Returns false once the worker is done.
     pub(super) fn turn(&mut self, most: Option<Duration>) -> io::Result<bool> {
-        let busy = !self.queue.is_empty() || !self.due.is_empty() || (self.acceptable && !self.paused);
+        let busy = !self.queue.is_empty() || !self.due.is_empty() || (self.acceptable && self.paused.is_none());
         let timeout = if busy {
             Some(Duration::ZERO)
         } else {
@@ -257,7 +257,7 @@ where
                     }
                     self.inboxes[accepting].send([Message::Resume]);
                 }
-                Message::Resume => self.paused = false,
+                Message::Resume => self.paused = None,
             }
         }
     }
@@ -268,7 +268,7 @@ where
         let end = self.network.now() + self.share;
         while let Some(timer) = self.due.pop_front() {
             match timer {
-                Timer::Accept => self.paused = false,
+                Timer::Accept => self.paused = self.paused.filter(|&until| until > now),
                 Timer::Refusals => self.records.extend(self.shared.refused(now)),
                 Timer::Link(slot, kind) => {
                     let set = &mut self.places[slot].timers[kind];
@@ -440,7 +440,7 @@ where
 
     /// Accepts a connection, and gives it to the worker with the fewest links. Returns whether there may be more.
     fn accept(&mut self, now: Duration) -> bool {
-        if !self.acceptable || self.paused {
+        if !self.acceptable || self.paused.is_some() {
             return false;
         }
         if self.shared.records.are_congested() {
@@ -467,7 +467,7 @@ where
             return false;
         }
         match self.network.accept() {
-            Ok((stream, address)) => self.admit(stream, address, now),
+            Ok((stream, address)) => self.admit(stream, address, lacks_descriptors, now),
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.acceptable = false,
             Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
             Err(_) => {
@@ -476,20 +476,20 @@ where
                 self.pause(now);
             }
         }
-        self.acceptable && !self.paused
+        self.acceptable && self.paused.is_none()
     }
 
     /// Returns whether the descriptors that are left are for the links that are there, and the rest of the process. One link is always
     /// let in.
-    fn lacks_descriptors(&self) -> bool {
+    fn lacks_descriptors(&mut self) -> bool {
         let links = self.shared.links();
-        links >= self.shared.descriptor_room || (links > 0 && !self.network.has_descriptors())
+        links > 0 && !self.network.has_descriptors(links)
     }
 
     /// Accepts nothing for a while.
     fn pause(&mut self, now: Duration) {
-        if !self.paused {
-            self.paused = true;
+        if self.paused.is_none() {
+            self.paused = Some(now + PAUSE);
             self.wheel.set(now + PAUSE, Timer::Accept);
         }
     }
@@ -504,7 +504,8 @@ where
         self.refuse(reason, now);
     }
 
-    fn admit(&mut self, stream: N::Stream, address: SocketAddr, now: Duration) {
+    /// Lets a connection in, in place of the oldest handshake if there is no room for both.
+    fn admit(&mut self, stream: N::Stream, address: SocketAddr, lacks_descriptors: bool, now: Duration) {
         let most = self.shared.options.limits.connections;
         if self.shared.links() >= most && !self.has_slow_handshake(now) {
             return self.reject(stream, Reason::Connections, now);
@@ -513,7 +514,7 @@ where
         if let Err(reason) = entered {
             return self.reject(stream, reason, now);
         }
-        if (self.shared.links() >= most || self.lacks_descriptors()) && self.has_slow_handshake(now) {
+        if self.shared.links() >= most || lacks_descriptors {
             // Its place, or its descriptors, are for the new connection.
             self.end_oldest_handshake(now);
         }
@@ -644,7 +645,7 @@ where
         self.forget_finished_handshakes();
         if let Some(Key { slot, .. }) = self.handshakes.pop_front() {
             self.at(slot, now, |link, _| Err(link.evicted()));
-            self.note_oldest_handshake();
+            self.forget_finished_handshakes();
         }
     }
 

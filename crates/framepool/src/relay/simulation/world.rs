@@ -50,8 +50,8 @@ struct State {
     now: Duration,
     /// Time that passes with each look at the clock.
     cost: Duration,
-    /// Whether others have the descriptors of the process.
-    crowded: bool,
+    /// Number of links that the descriptors of the process allow.
+    descriptor_room: usize,
     /// Time for which the worker has rested.
     rested: Duration,
     short_reads: bool,
@@ -102,7 +102,7 @@ impl World {
             rng: StdRng::seed_from_u64(seed),
             now: Duration::from_secs(1),
             cost: Duration::ZERO,
-            crowded: false,
+            descriptor_room: usize::MAX,
             rested: Duration::ZERO,
             short_reads,
             room,
@@ -133,9 +133,9 @@ impl World {
         self.lock().now += time;
     }
 
-    /// Notes whether others have the descriptors of the process.
-    pub(super) fn crowd(&self, crowded: bool) {
-        self.lock().crowded = crowded;
+    /// Sets the number of links that the descriptors of the process allow.
+    pub(super) fn set_descriptor_room(&self, links: usize) {
+        self.lock().descriptor_room = links;
     }
 
     /// Has some time pass with each look of the worker at the clock, which it takes after each piece of work.
@@ -392,8 +392,8 @@ impl Network for SimulatedNetwork {
         Ok((SimulatedStream { id, world: Arc::clone(&self.world) }, address))
     }
 
-    fn has_descriptors(&self) -> bool {
-        !self.world.lock().crowded
+    fn has_descriptors(&mut self, links: usize) -> bool {
+        links < self.world.lock().descriptor_room
     }
 
     fn stop_listening(&mut self) {
