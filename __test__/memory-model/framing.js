@@ -67,7 +67,7 @@ export class Frames extends Subject {
   /** What the writer has written and the socket has not taken, oldest first. */
   #taking = []
   #socket
-  /** Whether the stream says that it is done with bytes before it is, as only a socket may not. */
+  /** Whether the stream calls back before it has used the bytes. A socket never does, but other streams may. */
   #hasty
   /** Bytes that the socket has taken and the reader has not received. */
   #wire = new Uint8Array(0)

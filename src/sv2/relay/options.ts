@@ -47,8 +47,8 @@ export interface RelayOptions {
   /** Size of the largest frame that is received from either side, in bytes: 0 to 16,777,215. Default 1 MiB. Hooks may send larger ones. */
   maxFrameSize?: number
   /**
-   * Most connections of miners at a time, 0 to 2^32 − 1. Default 16,000. One more ends the oldest miner that has sent no frame for two seconds
-   * or more, or is refused at once.
+   * Most connections of miners at a time, 0 to 2^32 − 1. Default 16,000. One more ends a miner that has sent no frame for two seconds or more,
+   * the oldest of its thread, or is refused at once.
    */
   maxConnections?: number
   /** Most connections of one IPv4 address, or of one IPv6 network of 64 bits: 1 to 2^32 − 1. Default 12,000. */
@@ -74,9 +74,9 @@ export interface RelayOptions {
   /** Time in milliseconds after which a connection is closed if nothing has moved on it: 0 to 2^31 − 1. Default 600,000; 0: never. */
   idleTimeoutMs?: number
   /**
-   * Least rate in bytes a second at which a started frame must come, and at which a side must take what waits for it: 0 to 2^32 − 1. That of
-   * a large frame that comes in, and holds memory of `maxMemory`, is at least its length in three minutes. A connection that lags `graceMs` behind is
-   * closed. Default 1,000; 0: no limit.
+   * Least rate in bytes a second at which a started frame must come, and at which a side must take what waits for it: 0 to 2^32 − 1. For a
+   * large frame that comes in, and holds memory of `maxMemory`, the rate is at least its length in three minutes. A connection that lags
+   * `graceMs` behind is closed. Default 1,000; 0: no limit.
    */
   minBytesPerSecond?: number
   /** Time that a connection may lag behind its least rate, in milliseconds: 1 to 2^31 − 1. Default 10,000. */

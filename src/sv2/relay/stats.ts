@@ -32,7 +32,7 @@ export interface RelayRefusals {
   frameTooLarge: number
   /** Connections on which a started frame came more slowly than its least rate, `minBytesPerSecond` or more. */
   slowFrame: number
-  /** Connections of which a side took waiting bytes more slowly than its least rate, `minBytesPerSecond` or more. */
+  /** Connections of which a side took waiting bytes more slowly than `minBytesPerSecond`. */
   slowReader: number
   /** Connections whose miner left in its handshake, or in the middle of a frame. */
   cutFrame: number

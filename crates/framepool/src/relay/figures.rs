@@ -34,7 +34,7 @@ reasons! {
     Address = "address",
     /// The address made connections faster than it may.
     ConnectionRate = "connectionRate",
-    /// The connection had the oldest handshake of its thread when there were more than `handshakes` allows, or room was needed for another.
+    /// The connection had the oldest handshake of its thread when there were more than `handshakes` allows, or when another needed room.
     Handshakes = "handshakes",
     /// The memory budget had no room for the connection, or could never have room for the frame.
     Memory = "memory",
